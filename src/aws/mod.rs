@@ -1,0 +1,17 @@
+//! Everything between a resource kind and AWS: clients, error classes, request budgets, cancellation and waits as data.
+
+mod budget;
+mod clients;
+mod error;
+mod guard;
+mod run;
+mod tags;
+mod wait;
+
+pub use budget::{Budgets, Class};
+pub use clients::{Clients, Cloud, CloudError, Endpoint, Plug, partition};
+pub use error::{AwsError, Fate, Trouble};
+pub use guard::{CallGuard, is_mutating, permitted, service_name};
+pub use run::{Cancel, Meter};
+pub use tags::{OWNER_ADDRESS, OWNER_STACK, owner_of};
+pub use wait::{Progress, Wait};

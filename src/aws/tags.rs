@@ -1,0 +1,24 @@
+//! The tags by which a thing is known to be ours.
+
+/// The stack that owns a thing: `{name}/{suffix}`.
+pub const OWNER_STACK: &str = "migrate-infra:stack";
+/// The address inside that stack.
+pub const OWNER_ADDRESS: &str = "migrate-infra:address";
+
+/// Says in words whose a thing is, judged by its tags.
+pub fn owner_of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut stack = None;
+    let mut address = None;
+    for (key, value) in tags {
+        match key {
+            OWNER_STACK => stack = Some(value),
+            OWNER_ADDRESS => address = Some(value),
+            _ => {}
+        }
+    }
+    match (stack, address) {
+        (Some(stack), Some(address)) => format!("the stack `{stack}` as `{address}`"),
+        (Some(stack), None) => format!("the stack `{stack}`"),
+        _ => "nobody that this tool knows (it has no ownership tags)".to_owned(),
+    }
+}

@@ -1,0 +1,12 @@
+//! Runs a plan. The engine makes no choices of its own: what is done to which resource is in the plan.
+
+mod down;
+mod run;
+mod scheduler;
+mod step;
+mod up;
+
+pub use down::down;
+pub use run::{Context, Failure, Outcome, Report};
+pub use scheduler::{Job, Released, Verdict, Work, schedule};
+pub use up::up;

@@ -1,0 +1,128 @@
+//! What the steps of both directions do alike: the context of one step, its intent, and looking again.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::run::Context;
+use crate::address::Address;
+use crate::aws::{AwsError, Fate};
+use crate::plan::Step;
+use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result};
+use crate::state::{Entry, Journal, JournalError, Op, Record};
+
+/// How often a call with an unknown outcome is settled by looking and going on, before the step fails.
+pub(super) const SETTLE_ATTEMPTS: u32 = 4;
+/// Pauses between looks for a thing that may exist but does not show yet. EC2 documents that a new thing may be invisible
+/// for some seconds ("Eventual consistency in the Amazon EC2 API").
+const LOOK_AGAIN: [u64; 4] = [1, 2, 4, 8];
+
+/// Makes a token that no other creation ever has.
+pub(super) fn new_token(stack: &str, address: &Address) -> String {
+    let unique = uuid::Uuid::new_v4();
+    let digest = Sha256::digest(format!("{stack}|{address}|{unique}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes the intent of one step before its first mutating call, and each call before it is sent.
+pub(super) struct StepLog {
+    journal: Journal,
+    address: Address,
+    intent: Record,
+    opened: Mutex<bool>,
+}
+
+impl StepLog {
+    pub(super) fn new(journal: &Journal, op: Op, step: &Step, spec: &Value, needs: Vec<crate::graph::Need>, token: &str) -> Self {
+        let intent = Record::Intent {
+            address: step.address.clone(),
+            op,
+            kind: step.kind.clone(),
+            region: step.region.clone(),
+            spec: spec.clone(),
+            needs,
+            tags: step.tags.clone(),
+            token: token.to_owned(),
+        };
+        Self { journal: journal.clone(), address: step.address.clone(), intent, opened: Mutex::new(false) }
+    }
+
+    /// Writes `records`, preceded by the intent when it has not been written yet.
+    pub(super) async fn write(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let mut opened = self.opened.lock().await;
+        let mut all = Vec::new();
+        if !*opened {
+            all.push(self.intent.clone());
+        }
+        all.extend(records);
+        self.journal.write(all).await?;
+        *opened = true;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Announce for StepLog {
+    async fn announce(&self, call: &'static str) -> Result<(), JournalError> {
+        self.write(vec![Record::Call { address: self.address.clone(), call: call.to_owned() }]).await
+    }
+
+    fn told(&self, call: &'static str, fate: Fate, error: Option<&AwsError>) {
+        self.journal.note(vec![Record::Answer {
+            address: self.address.clone(),
+            call: call.to_owned(),
+            fate,
+            code: error.and_then(|error| error.code.clone()),
+            request_id: error.and_then(|error| error.request_id.clone()),
+        }]);
+    }
+}
+
+/// Makes the context of a step.
+pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>) -> Cx {
+    let (aws, budgets) = context.cloud.clients(&step.region);
+    Cx {
+        aws,
+        account: context.cloud.account().clone(),
+        region: step.region.clone(),
+        identity: Identity { stack: context.stack.clone(), address: step.address.clone(), token: token.to_owned(), tags: step.tags.clone() },
+        clock: context.cloud.clock(),
+        budgets,
+        meter: Arc::clone(&context.meter),
+        cancel: context.cancel.clone(),
+        events: context.events.clone(),
+        announce: log,
+        changed: AtomicBool::new(false),
+    }
+}
+
+/// Looks for the resource. When it may have been created by a call whose answer is not known, an absence is believed only
+/// after several looks, because a new thing may be invisible for a while.
+pub(super) async fn look(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Option<&Value>, may_be_hidden: bool) -> Result<Observed<Value>> {
+    let mut seen = kind.observe(cx, spec, known).await?;
+    if may_be_hidden {
+        for pause in LOOK_AGAIN {
+            if seen != Observed::Absent {
+                break;
+            }
+            cx.clock.sleep(Duration::from_secs(pause)).await;
+            seen = kind.observe(cx, spec, known).await?;
+        }
+    }
+    Ok(seen)
+}
+
+/// Returns whether an earlier run sent a call for this resource and the outcome was never written down.
+pub(super) fn unsettled(entry: Option<&Entry>) -> bool {
+    entry.is_some_and(|entry| entry.attrs.is_none() && entry.open.as_ref().is_some_and(|open| !open.calls.is_empty()))
+}
+
+/// Returns whether the step should look at the cloud again and go on from what it finds.
+pub(super) fn worth_settling(error: &Error, attempt: u32, cx: &Cx) -> bool {
+    error.fate() == Fate::Unknown && attempt < SETTLE_ATTEMPTS && !cx.cancel.is_cancelled()
+}

@@ -1,0 +1,126 @@
+//! `up`: observe, ensure, wait for ready, and write down each of the two moments before anybody builds on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::down::DownSteps;
+use super::run::{Context, Report, StepEnd, Steps, run};
+use super::scheduler::Released;
+use super::step::{StepLog, cx, look, new_token, unsettled, worth_settling};
+use crate::events::Event;
+use crate::graph::{OutputRef, resolve};
+use crate::plan::{Action, Plan, Step};
+use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
+use crate::state::{Entry, JournalError, Op, Record, Status};
+
+/// Carries out a plan of `up`.
+///
+/// # Errors
+/// Only when the journal cannot be written at all; failed steps are in the report.
+pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
+    run(context, "up", plan, UpSteps { context: context.clone(), down: DownSteps { context: context.clone() } }).await
+}
+
+struct UpSteps {
+    context: Context,
+    down: DownSteps,
+}
+
+#[async_trait]
+impl Steps for UpSteps {
+    async fn run(&self, step: &Step, released: Released) -> Result<StepEnd, (Option<String>, Error)> {
+        match step.action {
+            Action::Delete => self.down.run(step, released).await,
+            Action::Replace { .. } => Err((self.id(step), Error::Refused(format!("{}; replacing is not supported yet: run `down` for this environment first", step.reason)))),
+            _ => Box::pin(self.bring(step, released)).await.map_err(|error| (self.id(step), error)),
+        }
+    }
+}
+
+impl UpSteps {
+    fn entry(&self, step: &Step) -> Option<Entry> {
+        self.context.journal.read(|state| state.get(&step.address).cloned())
+    }
+
+    fn id(&self, step: &Step) -> Option<String> {
+        Some(kind(&step.kind)?.id(self.entry(step)?.attrs.as_ref()?))
+    }
+
+    async fn bring(&self, step: &Step, mut released: Released) -> Result<StepEnd> {
+        let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
+        let lookup = |output: &OutputRef| self.context.journal.read(|state| state.attrs(&output.of)?.get(&output.name).cloned());
+        let spec = resolve(&step.spec, &lookup)?;
+        let mut before = self.entry(step);
+        let mut hidden = unsettled(before.as_ref());
+        for attempt in 0.. {
+            let token = before.as_ref().map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
+            let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
+            let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.needs.clone(), &token));
+            let cx = cx(&self.context, step, &token, Arc::clone(&log));
+            let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
+            let result = match look(&cx, kind, &spec, known, hidden).await {
+                Err(error) => Err(error),
+                Ok(Observed::Foreign { id, owner }) => return Err(Error::Foreign { id, owner }),
+                Ok(Observed::Absent) if before.is_some() => {
+                    // It was deleted behind our back, or never came to be: its old identity must not be used again.
+                    if known.is_some() {
+                        cx.notice("it is gone from AWS and is made again");
+                    }
+                    self.context.journal.write(vec![Record::Deleted { address: step.address.clone() }]).await?;
+                    before = None;
+                    hidden = false;
+                    continue;
+                }
+                Ok(Observed::Absent) => self.finish(step, kind, &cx, &log, &spec, None, before.as_ref(), &mut released).await,
+                Ok(Observed::Ours(seen)) => self.finish(step, kind, &cx, &log, &spec, Some(seen), before.as_ref(), &mut released).await,
+            };
+            match result {
+                Err(error) if worth_settling(&error, attempt, &cx) => {
+                    cx.notice(format!("{}; looking what became of it", crate::resource::describe(&error)));
+                    cx.clock.sleep(Duration::from_secs(2 << attempt)).await;
+                    before = self.entry(step);
+                    hidden = unsettled(before.as_ref());
+                }
+                other => return other,
+            }
+        }
+        Err(Error::Cancelled)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of them needed, none of them belonging together elsewhere")]
+    async fn finish(
+        &self,
+        step: &Step,
+        kind: &dyn Kind,
+        cx: &Cx,
+        log: &StepLog,
+        spec: &Value,
+        seen: Option<Value>,
+        before: Option<&Entry>,
+        released: &mut Released,
+    ) -> Result<StepEnd> {
+        let address = step.address.clone();
+        let existed = seen.is_some();
+        let attrs = kind.ensure(cx, spec, seen).await?;
+        let same = |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.needs;
+        let up_to_date = !cx.has_changed() && before.is_some_and(|entry| same(entry) && entry.attrs.as_ref() == Some(&attrs));
+        if !up_to_date {
+            log.write(vec![Record::Created { address: address.clone(), attrs: attrs.clone() }]).await?;
+            cx.events.send(Event::StepCreated { address: address.clone(), id: kind.id(&attrs) });
+        }
+        released.fire();
+        let ready = kind.ready(cx, spec, attrs.clone()).await?;
+        if !up_to_date || cx.has_changed() || ready != attrs {
+            log.write(vec![Record::Ready { address, attrs: ready.clone() }]).await?;
+        }
+        let action = match (cx.has_changed(), existed) {
+            (false, _) => "none",
+            (true, false) => "create",
+            (true, true) => "update",
+        };
+        Ok(StepEnd { id: kind.id(&ready), action, changed: cx.has_changed() })
+    }
+}

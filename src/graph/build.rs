@@ -1,0 +1,166 @@
+//! Building a graph, and what can be wrong with one.
+
+use std::collections::BTreeMap;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::input::{Need, needs_of};
+use crate::address::{Address, Region};
+use crate::resource::{Handle, Resource};
+
+/// One desired resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Node {
+    /// Its stable name.
+    pub address: Address,
+    /// Its kind's name, for example `ec2.vpc`.
+    pub kind: &'static str,
+    /// The region it lives in.
+    pub region: Region,
+    /// Its inputs; references are still references.
+    pub spec: Value,
+    /// What it needs, read out of `spec`.
+    pub needs: Vec<Need>,
+    /// Tags it carries besides those that mark it as ours.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Why a graph is not a graph of resources.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Two resources with one address.
+    #[error("two resources have the address {0}")]
+    Duplicate(Address),
+    /// A reference to something that is not there.
+    #[error("{from} refers to {to}, which is not part of this stack")]
+    Dangling {
+        /// The resource that refers.
+        from: Address,
+        /// What it refers to.
+        to: Address,
+    },
+    /// Resources that wait for each other.
+    #[error("these resources need each other in a circle: {}", .0.iter().map(Address::as_str).collect::<Vec<_>>().join(" -> "))]
+    Cycle(Vec<Address>),
+}
+
+/// All desired resources and the order between them.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    nodes: BTreeMap<Address, Node>,
+    duplicate: Option<Address>,
+}
+
+impl Graph {
+    /// Adds a resource and returns a handle through which others refer to its outputs.
+    pub fn add<R: Resource>(&mut self, address: Address, region: &Region, tags: &BTreeMap<String, String>, spec: &R) -> Handle<R> {
+        // A specification is data made of strings, numbers, lists and maps with text keys: it always has a JSON form.
+        let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
+        let needs = needs_of(&spec);
+        let node = Node { address: address.clone(), kind: R::KIND, region: region.clone(), spec, needs, tags: tags.clone() };
+        if self.nodes.insert(address.clone(), node).is_some() {
+            self.duplicate.get_or_insert(address.clone());
+        }
+        Handle::new(address)
+    }
+
+    /// Checks the graph as a whole.
+    ///
+    /// # Errors
+    /// A duplicate address, a reference to nothing, or a cycle, which is named link by link.
+    pub fn finish(self) -> Result<Self, GraphError> {
+        if let Some(address) = self.duplicate {
+            return Err(GraphError::Duplicate(address));
+        }
+        for node in self.nodes.values() {
+            if let Some(need) = node.needs.iter().find(|need| !self.nodes.contains_key(&need.on)) {
+                return Err(GraphError::Dangling { from: node.address.clone(), to: need.on.clone() });
+            }
+        }
+        match self.cycle() {
+            Some(cycle) => Err(GraphError::Cycle(cycle)),
+            None => Ok(self),
+        }
+    }
+
+    /// Returns the resources by address.
+    pub fn nodes(&self) -> &BTreeMap<Address, Node> {
+        &self.nodes
+    }
+
+    /// Returns one resource.
+    pub fn get(&self, address: &Address) -> Option<&Node> {
+        self.nodes.get(address)
+    }
+
+    /// Returns the environments that occur, in alphabetical order.
+    pub fn environments(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.nodes.keys().map(|address| address.environment().to_owned()).collect();
+        names.dedup();
+        names
+    }
+
+    fn cycle(&self) -> Option<Vec<Address>> {
+        let mut graph: DiGraph<&Address, ()> = DiGraph::new();
+        let index: BTreeMap<&Address, NodeIndex> = self.nodes.keys().map(|address| (address, graph.add_node(address))).collect();
+        for node in self.nodes.values() {
+            for need in &node.needs {
+                graph.add_edge(index[&node.address], index[&need.on], ());
+            }
+        }
+        let knot = tarjan_scc(&graph).into_iter().find(|component| component.len() > 1 || graph.contains_edge(component[0], component[0]))?;
+        // Walk inside the strongly connected component until a node comes again: that part of the walk is the cycle.
+        let mut walk = vec![knot[0]];
+        loop {
+            let here = walk[walk.len() - 1];
+            let next = graph.neighbors(here).find(|neighbor| knot.contains(neighbor))?;
+            if let Some(start) = walk.iter().position(|seen| *seen == next) {
+                let mut cycle: Vec<Address> = walk[start..].iter().map(|node| graph[*node].clone()).collect();
+                cycle.push(graph[next].clone());
+                return Some(cycle);
+            }
+            walk.push(next);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn node(address: &str, needs: &[&str]) -> (Address, Node) {
+        let spec: Vec<Value> = needs.iter().map(|on| json!({ "$output": { "of": on, "name": "id", "at": "created" } })).collect();
+        let spec = Value::Array(spec);
+        let address = Address::new(address);
+        let needs = needs_of(&spec);
+        (address.clone(), Node { address, kind: "test", region: "us-east-1".into(), spec, needs, tags: BTreeMap::new() })
+    }
+
+    fn graph(nodes: &[(&str, &[&str])]) -> Graph {
+        Graph { nodes: nodes.iter().map(|(address, needs)| node(address, needs)).collect(), duplicate: None }
+    }
+
+    #[test]
+    fn a_cycle_is_printed_link_by_link() {
+        let error = graph(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &["a"])]).finish().unwrap_err();
+        let GraphError::Cycle(cycle) = &error else { panic!("expected a cycle, got {error}") };
+        assert_eq!(cycle.len(), 3);
+        assert_eq!(cycle.first(), cycle.last());
+        assert!(error.to_string().contains(" -> "));
+    }
+
+    #[test]
+    fn a_resource_that_needs_itself_is_a_cycle() {
+        assert!(matches!(graph(&[("a", &["a"])]).finish(), Err(GraphError::Cycle(_))));
+    }
+
+    #[test]
+    fn a_dangling_reference_names_both_ends() {
+        let error = graph(&[("a", &["nowhere"])]).finish().unwrap_err();
+        assert_eq!(error.to_string(), "a refers to nowhere, which is not part of this stack");
+    }
+}

@@ -1,0 +1,15 @@
+//! `migrate-infra` stands up two payment environments on AWS by direct API calls, remembers what it made, and takes it down
+//! again. See `docs/architecture.md` for the way of the data through these modules.
+
+pub mod address;
+pub mod aws;
+pub mod clock;
+pub mod engine;
+pub mod events;
+pub mod fuse;
+pub mod graph;
+pub mod plan;
+pub mod resource;
+pub mod resources;
+pub mod sandbox;
+pub mod state;

@@ -1,0 +1,63 @@
+//! The plan of `down`: the state, backwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Action, Plan, Step};
+use crate::address::Address;
+use crate::graph::{Moment, Need, Timing};
+use crate::resource::kind;
+use crate::state::{Entry, State};
+
+/// Something that was not asked to be deleted needs something that was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} still in use: {}", if .0.len() == 1 { "one resource is" } else { "some resources are" }, .0.iter().map(|(doomed, user)| format!("{doomed} by {user}")).collect::<Vec<_>>().join(", "))]
+pub struct StillNeeded(pub Vec<(Address, Address)>);
+
+/// Plans to delete everything of the chosen environments.
+///
+/// # Errors
+/// [`StillNeeded`], when something outside the chosen environments depends on something inside.
+pub fn plan_down(state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, StillNeeded> {
+    let doomed: Vec<Address> = state.resources.keys().filter(|address| chosen(address.environment())).cloned().collect();
+    let mut in_use = Vec::new();
+    for (user, entry) in state.resources.iter().filter(|(user, _)| !chosen(user.environment())) {
+        in_use.extend(entry.needs.iter().filter(|need| chosen(need.on.environment())).map(|need| (need.on.clone(), user.clone())));
+    }
+    if !in_use.is_empty() {
+        return Err(StillNeeded(in_use));
+    }
+    let mut steps: Vec<Step> = doomed.iter().filter_map(|address| Some(step(address, state.get(address)?, "everything of this stack is to go"))).collect();
+    order(&mut steps, state, &doomed);
+    Ok(Plan::new(steps))
+}
+
+/// A deletion, without its place in the order.
+pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
+    let seconds = kind(&entry.kind).map_or(1, |kind| kind.about().delete_seconds);
+    Step {
+        address: address.clone(),
+        kind: entry.kind.clone(),
+        region: entry.region.clone(),
+        action: Action::Delete,
+        reason: reason.to_owned(),
+        needs: Vec::new(),
+        spec: entry.spec.clone(),
+        tags: entry.tags.clone(),
+        timing: Timing { created: Duration::ZERO, ready: Duration::from_secs(seconds.into()) },
+    }
+}
+
+/// Puts deletions into order: what depends on something goes before it.
+pub fn order(steps: &mut [Step], state: &State, doomed: &[Address]) {
+    let doomed: BTreeSet<&Address> = doomed.iter().collect();
+    let mut users: BTreeMap<&Address, Vec<Need>> = BTreeMap::new();
+    for (user, entry) in state.resources.iter().filter(|(user, _)| doomed.contains(user)) {
+        for need in &entry.needs {
+            users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready });
+        }
+    }
+    for step in steps.iter_mut().filter(|step| step.action == Action::Delete) {
+        step.needs = users.get(&step.address).cloned().unwrap_or_default();
+    }
+}

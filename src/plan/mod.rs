@@ -1,0 +1,123 @@
+//! What will be done and why: pure data, computed from the desired graph and the state, without a single call.
+
+mod diff;
+mod down;
+mod up;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::address::{Address, Region};
+use crate::graph::{Need, Timing};
+
+pub use diff::Change;
+pub use down::{StillNeeded, plan_down};
+pub use up::{Missing, plan_up};
+
+/// What is done to one resource.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// An earlier run was about to make or change it and did not get to the end.
+    Resume,
+    /// It is changed in place.
+    Update {
+        /// What changes.
+        changes: Vec<Change>,
+    },
+    /// It has to be made anew because AWS cannot change these inputs.
+    Replace {
+        /// What forces it.
+        changes: Vec<Change>,
+    },
+    /// It is as specified; it is looked at all the same, and put right when the cloud says otherwise.
+    Nothing,
+    /// It is deleted.
+    Delete,
+}
+
+impl Action {
+    /// Returns the word for it, as events and output use it.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Resume => "resume",
+            Self::Update { .. } => "update",
+            Self::Replace { .. } => "replace",
+            Self::Nothing => "none",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// The resource.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// Its region.
+    pub region: Region,
+    /// What is done.
+    #[serde(flatten)]
+    pub action: Action,
+    /// Why.
+    pub reason: String,
+    /// Which steps come first, and how far they must be.
+    pub needs: Vec<Need>,
+    /// Its inputs; references may still be references.
+    #[serde(skip)]
+    pub spec: Value,
+    /// Tags besides the ownership tags.
+    #[serde(skip)]
+    pub tags: BTreeMap<String, String>,
+    /// How long it typically takes.
+    #[serde(skip)]
+    pub timing: Timing,
+}
+
+/// All steps, by address.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plan {
+    /// The steps, by address.
+    pub steps: Vec<Step>,
+    /// The chain of steps that decides how long it takes.
+    pub critical_path: Vec<Address>,
+    /// How long it will take, in AWS seconds.
+    pub expected_seconds: u64,
+}
+
+impl Plan {
+    fn new(steps: Vec<Step>) -> Self {
+        let at_work: BTreeMap<&Address, (Timing, &[Need])> = steps.iter().map(|step| (&step.address, (step.timing, step.needs.as_slice()))).collect();
+        let (critical_path, expected) = crate::graph::critical_path(&at_work);
+        Self { critical_path: if expected.is_zero() { Vec::new() } else { critical_path }, expected_seconds: expected.as_secs(), steps }
+    }
+
+    /// Returns for every step the expected time from its start to the end of the run.
+    pub fn remaining(&self) -> Vec<Duration> {
+        let at_work = self.steps.iter().map(|step| (&step.address, (step.timing, step.needs.as_slice()))).collect();
+        let left = crate::graph::remaining(&at_work);
+        self.steps.iter().map(|step| left.get(&step.address).copied().unwrap_or_default()).collect()
+    }
+
+    /// Returns how many steps there are of each verb.
+    pub fn totals(&self) -> BTreeMap<&'static str, usize> {
+        let mut totals = BTreeMap::new();
+        for step in &self.steps {
+            *totals.entry(step.action.verb()).or_default() += 1;
+        }
+        totals
+    }
+
+    /// Returns whether anything would be changed, as far as the state tells.
+    pub fn changes_something(&self) -> bool {
+        self.steps.iter().any(|step| step.action != Action::Nothing)
+    }
+}

@@ -1,0 +1,175 @@
+//! The trait that every resource kind implements, and its erased form for the registry and the engine.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::context::Cx;
+use super::error::{Error, Result};
+
+/// What a kind declares about itself: used for ordering, for the time estimate, for the IAM policy and for the docs.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// One sentence: what it is.
+    pub summary: &'static str,
+    /// Typical time until AWS has accepted it, in seconds.
+    pub create_seconds: u32,
+    /// Typical time from there until it is usable, in seconds.
+    pub ready_seconds: u32,
+    /// Typical time until it is gone, in seconds.
+    pub delete_seconds: u32,
+    /// The API operations that it calls, as `service:Operation`; the same text is the IAM action unless AWS names it
+    /// otherwise (see `aws::iam_action`).
+    pub operations: &'static [&'static str],
+    /// Inputs that AWS cannot change in place; a change of one of them needs a replacement.
+    pub immutable: &'static [&'static str],
+    /// What can stand in the way of deleting it, and whose it is.
+    pub blocked_by: &'static str,
+}
+
+/// The answer to the question "is it there, and is it ours?".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Observed<A> {
+    /// It does not exist.
+    Absent,
+    /// It exists and carries this stack's marks for this address.
+    Ours(A),
+    /// Something else has its name, or its marks belong to somebody else.
+    Foreign {
+        /// The AWS id or name of the thing found.
+        id: String,
+        /// Whose it is, as far as its tags tell.
+        owner: String,
+    },
+}
+
+/// A resource kind. The implementing type is the specification: all inputs, with references to other resources' outputs.
+///
+/// # Guarantees the engine gives
+/// * Every [`Input`](crate::graph::Input) is resolved before a method is called.
+/// * `observe` is called before `ensure`; `ensure` gets what `observe` found.
+/// * After an attempt whose outcome is unknown, `observe` is called again, in this run or the next.
+///
+/// # What an implementation must keep
+/// * Every mutating call goes through [`Cx::mutate`], every other one through [`Cx::read`].
+/// * `observe` finds the thing by its identity (name, or ownership tags) when `known` is `None`.
+/// * `ensure` makes no mutating call when nothing differs, and is right from any starting point.
+/// * `delete` copes with a thing that is gone, half made, or still depended on; it returns when the thing is gone.
+/// * Attributes hold no secret.
+#[async_trait]
+pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    /// The kind's name: the service and the thing, for example `ec2.nat_gateway`.
+    const KIND: &'static str;
+    /// What the kind declares about itself.
+    const ABOUT: About;
+    /// What is known of one that exists; its fields are the outputs that others refer to.
+    type Attrs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + std::fmt::Debug + 'static;
+
+    /// Looks for the resource without changing anything.
+    ///
+    /// `known` is what the state remembers, if it does. It may be out of date; the cloud is the truth.
+    async fn observe(&self, cx: &Cx, known: Option<&Self::Attrs>) -> Result<Observed<Self::Attrs>>;
+
+    /// Creates the resource, or brings the one that was seen to the specification. Returns as soon as the id is known.
+    async fn ensure(&self, cx: &Cx, seen: Option<Self::Attrs>) -> Result<Self::Attrs>;
+
+    /// Waits until the resource is usable and returns what is known then.
+    async fn ready(&self, _cx: &Cx, attrs: Self::Attrs) -> Result<Self::Attrs> {
+        Ok(attrs)
+    }
+
+    /// Deletes the resource and waits until it is gone.
+    async fn delete(&self, cx: &Cx, attrs: &Self::Attrs) -> Result<()>;
+
+    /// Returns the id by which a person finds the thing in AWS.
+    fn id(attrs: &Self::Attrs) -> String;
+}
+
+/// A resource kind with its types erased: specifications and attributes are JSON.
+#[async_trait]
+pub trait Kind: Send + Sync {
+    /// The kind's name.
+    fn name(&self) -> &'static str;
+    /// What the kind declares about itself.
+    fn about(&self) -> &'static About;
+    /// See [`Resource::observe`].
+    async fn observe(&self, cx: &Cx, spec: &Value, known: Option<&Value>) -> Result<Observed<Value>>;
+    /// See [`Resource::ensure`].
+    async fn ensure(&self, cx: &Cx, spec: &Value, seen: Option<Value>) -> Result<Value>;
+    /// See [`Resource::ready`].
+    async fn ready(&self, cx: &Cx, spec: &Value, attrs: Value) -> Result<Value>;
+    /// See [`Resource::delete`].
+    async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
+    fn id(&self, attrs: &Value) -> String;
+
+    /// Typical times until created and from there until ready.
+    fn timing(&self) -> crate::graph::Timing {
+        let about = self.about();
+        crate::graph::Timing {
+            created: Duration::from_secs(about.create_seconds.into()),
+            ready: Duration::from_secs(about.ready_seconds.into()),
+        }
+    }
+}
+
+/// Erases the types of a [`Resource`].
+pub struct Erased<R>(PhantomData<fn() -> R>);
+
+impl<R> Erased<R> {
+    /// The erased kind.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+fn parse<T: DeserializeOwned>(kind: &'static str, what: &'static str, value: &Value) -> Result<T> {
+    T::deserialize(value).map_err(|source| Error::Shape { kind, what, source })
+}
+
+fn print<T: Serialize>(kind: &'static str, what: &'static str, value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|source| Error::Shape { kind, what, source })
+}
+
+#[async_trait]
+impl<R: Resource> Kind for Erased<R> {
+    fn name(&self) -> &'static str {
+        R::KIND
+    }
+
+    fn about(&self) -> &'static About {
+        &R::ABOUT
+    }
+
+    async fn observe(&self, cx: &Cx, spec: &Value, known: Option<&Value>) -> Result<Observed<Value>> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        let known: Option<R::Attrs> = known.map(|attrs| parse(R::KIND, "attributes", attrs)).transpose()?;
+        Ok(match spec.observe(cx, known.as_ref()).await? {
+            Observed::Absent => Observed::Absent,
+            Observed::Ours(attrs) => Observed::Ours(print(R::KIND, "attributes", &attrs)?),
+            Observed::Foreign { id, owner } => Observed::Foreign { id, owner },
+        })
+    }
+
+    async fn ensure(&self, cx: &Cx, spec: &Value, seen: Option<Value>) -> Result<Value> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        let seen = seen.map(|attrs| parse(R::KIND, "attributes", &attrs)).transpose()?;
+        print(R::KIND, "attributes", &spec.ensure(cx, seen).await?)
+    }
+
+    async fn ready(&self, cx: &Cx, spec: &Value, attrs: Value) -> Result<Value> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        print(R::KIND, "attributes", &spec.ready(cx, parse(R::KIND, "attributes", &attrs)?).await?)
+    }
+
+    async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        spec.delete(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    fn id(&self, attrs: &Value) -> String {
+        R::Attrs::deserialize(attrs).map_or_else(|_| "?".to_owned(), |attrs| R::id(&attrs))
+    }
+}

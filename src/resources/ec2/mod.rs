@@ -1,0 +1,9 @@
+//! Amazon EC2 and VPC.
+
+mod blockers;
+mod subnet;
+mod tagging;
+mod vpc;
+
+pub use subnet::Subnet;
+pub use vpc::Vpc;

@@ -1,0 +1,150 @@
+//! A subnet in one availability zone of the account.
+//!
+//! Which zones there are is asked from the account: `zone` counts them in alphabetical order of their names. The zone, once
+//! chosen, stays with the subnet.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZoneState, Filter, ResourceType};
+use serde::{Deserialize, Serialize};
+
+use super::tagging;
+use crate::address::{SubnetId, VpcId};
+use crate::aws::{Progress, Wait};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+
+/// The specification of a subnet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Subnet {
+    /// Its VPC.
+    pub vpc: Input<VpcId>,
+    /// Its IPv4 address range, inside the VPC's.
+    pub cidr: String,
+    /// Which of the account's availability zones, counted from 0.
+    pub zone: usize,
+    /// Whether what is started in it gets a public address.
+    pub public_addresses: bool,
+}
+
+/// What is known of a subnet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubnetAttrs {
+    /// Its id.
+    pub subnet_id: SubnetId,
+    /// Its availability zone.
+    pub availability_zone: String,
+    /// Whether what is started in it gets a public address.
+    pub public_addresses: bool,
+}
+
+impl Handle<Subnet> {
+    /// The subnet's id.
+    pub fn id(&self) -> Input<SubnetId> {
+        self.created("subnet_id")
+    }
+}
+
+#[async_trait]
+impl Resource for Subnet {
+    const KIND: &'static str = "ec2.subnet";
+    const ABOUT: About = About {
+        summary: "a subnet in one availability zone",
+        create_seconds: 2,
+        ready_seconds: 0,
+        delete_seconds: 2,
+        operations: &[
+            "ec2:DescribeAvailabilityZones",
+            "ec2:CreateSubnet",
+            "ec2:DescribeSubnets",
+            "ec2:ModifySubnetAttribute",
+            "ec2:DeleteSubnet",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:CreateTags",
+        ],
+        immutable: &["vpc", "cidr", "zone"],
+        blocked_by: "network interfaces of databases, load balancers, tasks and gateways that are still in it",
+    };
+    type Attrs = SubnetAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&SubnetAttrs>) -> Result<Observed<SubnetAttrs>> {
+        let ids = known.map(|attrs| vec![attrs.subnet_id.0.clone()]);
+        let filters = known.is_none().then(|| tagging::filters(cx));
+        let call = cx.aws.ec2.describe_subnets().set_subnet_ids(ids).set_filters(filters).send();
+        let Some(found) = settled(cx.read("ec2:DescribeSubnets", call).await, &["InvalidSubnetID.NotFound"])? else {
+            return Ok(Observed::Absent);
+        };
+        let attrs = |subnet: aws_sdk_ec2::types::Subnet| SubnetAttrs {
+            subnet_id: subnet.subnet_id.unwrap_or_default().into(),
+            availability_zone: subnet.availability_zone.unwrap_or_default(),
+            public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
+        };
+        tagging::judge(cx, found.subnets.unwrap_or_default(), |subnet| subnet.tags(), |subnet| subnet.subnet_id().unwrap_or_default().to_owned(), attrs)
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {
+        let mut attrs = match seen {
+            Some(attrs) => attrs,
+            None => self.create(cx).await?,
+        };
+        if attrs.public_addresses != self.public_addresses {
+            let wanted = AttributeBooleanValue::builder().value(self.public_addresses).build();
+            let call = || cx.aws.ec2.modify_subnet_attribute().subnet_id(&attrs.subnet_id).map_public_ip_on_launch(wanted.clone()).send();
+            cx.mutate("ec2:ModifySubnetAttribute", call).await?;
+            attrs.public_addresses = self.public_addresses;
+        }
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &SubnetAttrs) -> Result<()> {
+        let call = || cx.aws.ec2.delete_subnet().subnet_id(&attrs.subnet_id).send();
+        super::blockers::delete_when_free(cx, "subnet-id", attrs.subnet_id.as_str(), || async {
+            settled(cx.mutate("ec2:DeleteSubnet", call).await, &["InvalidSubnetID.NotFound"]).map(drop)
+        })
+        .await
+    }
+
+    fn id(attrs: &SubnetAttrs) -> String {
+        attrs.subnet_id.0.clone()
+    }
+}
+
+impl Subnet {
+    async fn create(&self, cx: &Cx) -> Result<SubnetAttrs> {
+        let zone = self.zone_name(cx).await?;
+        let vpc = self.vpc.get()?;
+        let tags = tagging::specification(cx, ResourceType::Subnet);
+        let call = || cx.aws.ec2.create_subnet().vpc_id(vpc).cidr_block(&self.cidr).availability_zone(&zone).tag_specifications(tags.clone()).send();
+        let made = cx.mutate("ec2:CreateSubnet", call).await?;
+        let id = made.subnet.and_then(|subnet| subnet.subnet_id).ok_or(Error::Incomplete { call: "ec2:CreateSubnet", what: "the subnet id" })?;
+        let subnet_id = SubnetId(id);
+        self.wait_available(cx, &subnet_id).await?;
+        Ok(SubnetAttrs { subnet_id, availability_zone: zone, public_addresses: false })
+    }
+
+    async fn zone_name(&self, cx: &Cx) -> Result<String> {
+        // Local and wavelength zones are listed too; load balancers and databases cannot use those.
+        let regular = Filter::builder().name("zone-type").values("availability-zone").build();
+        let found = cx.read("ec2:DescribeAvailabilityZones", cx.aws.ec2.describe_availability_zones().filters(regular).send()).await?;
+        let usable = found.availability_zones().iter().filter(|zone| zone.state() == Some(&AvailabilityZoneState::Available));
+        let mut names: Vec<&str> = usable.filter_map(|zone| zone.zone_name()).collect();
+        names.sort_unstable();
+        let count = names.len();
+        let name = names.get(self.zone).ok_or_else(|| {
+            Error::Refused(format!("{} has {count} availability zones, and the configuration asks for number {}", cx.region, self.zone + 1))
+        })?;
+        Ok((*name).to_owned())
+    }
+
+    async fn wait_available(&self, cx: &Cx, subnet_id: &SubnetId) -> Result<()> {
+        cx.wait(Wait::new(format!("subnet {subnet_id} to become available"), 1, 60), || async {
+            let call = cx.aws.ec2.describe_subnets().subnet_ids(subnet_id).send();
+            let found = settled(cx.read("ec2:DescribeSubnets", call).await, &["InvalidSubnetID.NotFound"])?;
+            let state = found.and_then(|found| Some(found.subnets?.first()?.state()?.as_str().to_owned()));
+            Ok(match state.as_deref() {
+                Some("available") => Progress::Reached(()),
+                state => Progress::Pending(state.unwrap_or("not visible yet").to_owned()),
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,133 @@
+//! A VPC with DNS support and DNS host names, which RDS and interface endpoints need.
+//!
+//! It has no name, so it is found by its tags; its address range cannot be changed.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
+use serde::{Deserialize, Serialize};
+
+use super::tagging;
+use crate::address::VpcId;
+use crate::aws::{Progress, Wait};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+
+/// The specification of a VPC.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Vpc {
+    /// Its IPv4 address range, `/16` to `/28`.
+    pub cidr: String,
+}
+
+/// What is known of a VPC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VpcAttrs {
+    /// Its id.
+    pub vpc_id: VpcId,
+    /// Its IPv4 address range.
+    pub cidr: String,
+}
+
+impl Handle<Vpc> {
+    /// The VPC's id.
+    pub fn id(&self) -> Input<VpcId> {
+        self.created("vpc_id")
+    }
+}
+
+#[async_trait]
+impl Resource for Vpc {
+    const KIND: &'static str = "ec2.vpc";
+    const ABOUT: About = About {
+        summary: "a VPC with DNS support and DNS host names",
+        create_seconds: 3,
+        ready_seconds: 0,
+        delete_seconds: 2,
+        operations: &["ec2:CreateVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc", "ec2:CreateTags"],
+        immutable: &["cidr"],
+        blocked_by: "anything that is still in it: subnets, gateways, network interfaces, security groups other than the default one",
+    };
+    type Attrs = VpcAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&VpcAttrs>) -> Result<Observed<VpcAttrs>> {
+        let ids = known.map(|attrs| vec![attrs.vpc_id.0.clone()]);
+        let filters = known.is_none().then(|| tagging::filters(cx));
+        let call = cx.aws.ec2.describe_vpcs().set_vpc_ids(ids).set_filters(filters).send();
+        let Some(found) = settled(cx.read("ec2:DescribeVpcs", call).await, &["InvalidVpcID.NotFound"])? else {
+            return Ok(Observed::Absent);
+        };
+        let attrs = |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs {
+            vpc_id: vpc.vpc_id.unwrap_or_default().into(),
+            cidr: vpc.cidr_block.unwrap_or_default(),
+        };
+        tagging::judge(cx, found.vpcs.unwrap_or_default(), |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<VpcAttrs>) -> Result<VpcAttrs> {
+        let attrs = match seen {
+            Some(attrs) => attrs,
+            None => self.create(cx).await?,
+        };
+        // A new VPC has DNS support but no DNS host names.
+        for attribute in [VpcAttributeName::EnableDnsSupport, VpcAttributeName::EnableDnsHostnames] {
+            self.turn_on(cx, &attrs.vpc_id, attribute).await?;
+        }
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &VpcAttrs) -> Result<()> {
+        let call = || cx.aws.ec2.delete_vpc().vpc_id(&attrs.vpc_id).send();
+        match cx.mutate("ec2:DeleteVpc", call).await {
+            Err(error) if error.is_code("InvalidVpcID.NotFound") => Ok(()),
+            Err(error) if error.is_code("DependencyViolation") => Err(super::blockers::name_them(cx, "vpc-id", attrs.vpc_id.as_str(), error).await),
+            other => other.map(drop),
+        }
+    }
+
+    fn id(attrs: &VpcAttrs) -> String {
+        attrs.vpc_id.0.clone()
+    }
+}
+
+impl Vpc {
+    async fn create(&self, cx: &Cx) -> Result<VpcAttrs> {
+        let tags = tagging::specification(cx, ResourceType::Vpc);
+        let call = || cx.aws.ec2.create_vpc().cidr_block(&self.cidr).tag_specifications(tags.clone()).send();
+        let made = cx.mutate("ec2:CreateVpc", call).await?;
+        let id = made.vpc.and_then(|vpc| vpc.vpc_id).ok_or(Error::Incomplete { call: "ec2:CreateVpc", what: "the VPC id" })?;
+        let vpc_id = VpcId(id);
+        self.wait_available(cx, &vpc_id).await?;
+        Ok(VpcAttrs { vpc_id, cidr: self.cidr.clone() })
+    }
+
+    async fn wait_available(&self, cx: &Cx, vpc_id: &VpcId) -> Result<()> {
+        cx.wait(Wait::new(format!("VPC {vpc_id} to become available"), 1, 60), || async {
+            let call = cx.aws.ec2.describe_vpcs().vpc_ids(vpc_id).send();
+            let found = settled(cx.read("ec2:DescribeVpcs", call).await, &["InvalidVpcID.NotFound"])?;
+            let state = found.and_then(|found| Some(found.vpcs?.first()?.state()?.as_str().to_owned()));
+            Ok(match state.as_deref() {
+                Some("available") => Progress::Reached(()),
+                state => Progress::Pending(state.unwrap_or("not visible yet").to_owned()),
+            })
+        })
+        .await
+    }
+
+    /// EC2 changes one attribute a call.
+    async fn turn_on(&self, cx: &Cx, vpc_id: &VpcId, attribute: VpcAttributeName) -> Result<()> {
+        let ask = cx.aws.ec2.describe_vpc_attribute().vpc_id(vpc_id).attribute(attribute.clone()).send();
+        let now = cx.read("ec2:DescribeVpcAttribute", ask).await?;
+        let dns_support = attribute == VpcAttributeName::EnableDnsSupport;
+        let is_on = if dns_support { now.enable_dns_support() } else { now.enable_dns_hostnames() };
+        if is_on.and_then(AttributeBooleanValue::value).unwrap_or(false) {
+            return Ok(());
+        }
+        let on = AttributeBooleanValue::builder().value(true).build();
+        cx.mutate("ec2:ModifyVpcAttribute", || {
+            let call = cx.aws.ec2.modify_vpc_attribute().vpc_id(vpc_id);
+            if dns_support { call.enable_dns_support(on.clone()).send() } else { call.enable_dns_hostnames(on.clone()).send() }
+        })
+        .await?;
+        Ok(())
+    }
+}

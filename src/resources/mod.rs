@@ -1,0 +1,3 @@
+//! The resource kinds, one file a kind, one folder a service.
+
+pub mod ec2;

@@ -1,0 +1,114 @@
+//! VPCs.
+
+use aws_sdk_ec2::operation::create_vpc::{CreateVpcError, CreateVpcInput, CreateVpcOutput};
+use aws_sdk_ec2::operation::delete_vpc::{DeleteVpcError, DeleteVpcInput, DeleteVpcOutput};
+use aws_sdk_ec2::operation::describe_vpc_attribute::{DescribeVpcAttributeError, DescribeVpcAttributeInput, DescribeVpcAttributeOutput};
+use aws_sdk_ec2::operation::describe_vpcs::{DescribeVpcsError, DescribeVpcsInput, DescribeVpcsOutput};
+use aws_sdk_ec2::operation::modify_vpc_attribute::{ModifyVpcAttributeError, ModifyVpcAttributeInput, ModifyVpcAttributeOutput};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, VpcState};
+use ipnet::Ipv4Net;
+
+use super::filters::{pass, shown, tags_for};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ec2::Vpc;
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ec2", "CreateVpc", &["cidr_block", "tag_specifications"], CreateVpcError::generic, create);
+    registry.on("ec2", "DescribeVpcs", &["vpc_ids", "filters"], DescribeVpcsError::generic, describe);
+    registry.on("ec2", "DescribeVpcAttribute", &["vpc_id", "attribute"], DescribeVpcAttributeError::generic, describe_attribute);
+    registry.on("ec2", "ModifyVpcAttribute", &["vpc_id", "enable_dns_support", "enable_dns_hostnames"], ModifyVpcAttributeError::generic, modify_attribute);
+    registry.on("ec2", "DeleteVpc", &["vpc_id"], DeleteVpcError::generic, delete);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateVpcInput) -> Result<CreateVpcOutput, Rejection> {
+    let cidr = input.cidr_block().unwrap_or_default();
+    // "The allowed block size is between a /16 netmask and a /28 netmask" (VPC User Guide, "VPC CIDR blocks").
+    let Some(range) = cidr.parse::<Ipv4Net>().ok().filter(|range| range.trunc() == *range) else {
+        return refuse("InvalidParameterValue", format!("Value ({cidr}) for parameter cidrBlock is invalid. This is not a valid CIDR block."));
+    };
+    if !(16..=28).contains(&range.prefix_len()) {
+        return refuse("InvalidVpc.Range", format!("The CIDR '{cidr}' is invalid."));
+    }
+    let tags = tags_for(input.tag_specifications(), &ResourceType::Vpc)?;
+    let vpc_id = call.new_id("vpc");
+    let available_at = call.after(1.0, 3.0, 5.0);
+    let vpc = Vpc { vpc_id: vpc_id.clone(), cidr_block: cidr.to_owned(), dns_support: true, dns_hostnames: false, available_at, tags };
+    let answer = print(&vpc, call.now());
+    call.here().ec2.vpcs.insert(vpc_id, vpc);
+    Ok(CreateVpcOutput::builder().vpc(answer).build())
+}
+
+fn print(vpc: &Vpc, now: u64) -> aws_sdk_ec2::types::Vpc {
+    let state = if now < vpc.available_at { VpcState::Pending } else { VpcState::Available };
+    aws_sdk_ec2::types::Vpc::builder().vpc_id(&vpc.vpc_id).cidr_block(&vpc.cidr_block).state(state).is_default(false).set_tags(shown(&vpc.tags)).build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeVpcsInput) -> Result<DescribeVpcsOutput, Rejection> {
+    let now = call.now();
+    let vpcs = &call.here().ec2.vpcs;
+    if let Some(missing) = input.vpc_ids().iter().find(|id| !vpcs.contains_key(*id)) {
+        return not_found(missing);
+    }
+    let mut found = Vec::new();
+    for vpc in vpcs.values().filter(|vpc| input.vpc_ids().is_empty() || input.vpc_ids().contains(&vpc.vpc_id)) {
+        let field = |name: &str| match name {
+            "vpc-id" => Some(vec![vpc.vpc_id.clone()]),
+            "cidr-block" => Some(vec![vpc.cidr_block.clone()]),
+            _ => None,
+        };
+        if pass(input.filters(), &vpc.tags, field)? {
+            found.push(print(vpc, now));
+        }
+    }
+    Ok(DescribeVpcsOutput::builder().set_vpcs(Some(found)).build())
+}
+
+fn not_found<T>(vpc_id: &str) -> Result<T, Rejection> {
+    refuse("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist"))
+}
+
+fn find<'a>(call: &'a mut Call<'_>, vpc_id: &str) -> Result<&'a mut Vpc, Rejection> {
+    match call.here().ec2.vpcs.get_mut(vpc_id) {
+        Some(vpc) => Ok(vpc),
+        None => not_found(vpc_id),
+    }
+}
+
+fn describe_attribute(call: &mut Call<'_>, input: &DescribeVpcAttributeInput) -> Result<DescribeVpcAttributeOutput, Rejection> {
+    let vpc = find(call, input.vpc_id().unwrap_or_default())?;
+    let value = |on| AttributeBooleanValue::builder().value(on).build();
+    let answer = DescribeVpcAttributeOutput::builder().vpc_id(&vpc.vpc_id);
+    match input.attribute() {
+        Some(VpcAttributeName::EnableDnsSupport) => Ok(answer.enable_dns_support(value(vpc.dns_support)).build()),
+        Some(VpcAttributeName::EnableDnsHostnames) => Ok(answer.enable_dns_hostnames(value(vpc.dns_hostnames)).build()),
+        other => refuse("InvalidParameterValue", format!("Value ({other:?}) for parameter attribute is invalid.")),
+    }
+}
+
+fn modify_attribute(call: &mut Call<'_>, input: &ModifyVpcAttributeInput) -> Result<ModifyVpcAttributeOutput, Rejection> {
+    // "You can only modify one attribute at a time" (ModifyVpcAttribute).
+    if input.enable_dns_support().is_some() && input.enable_dns_hostnames().is_some() {
+        return refuse("InvalidParameterCombination", "Fields for multiple attribute types specified");
+    }
+    let vpc = find(call, input.vpc_id().unwrap_or_default())?;
+    if let Some(on) = input.enable_dns_support().and_then(AttributeBooleanValue::value) {
+        vpc.dns_support = on;
+    }
+    if let Some(on) = input.enable_dns_hostnames().and_then(AttributeBooleanValue::value) {
+        vpc.dns_hostnames = on;
+    }
+    Ok(ModifyVpcAttributeOutput::builder().build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteVpcInput) -> Result<DeleteVpcOutput, Rejection> {
+    let vpc_id = input.vpc_id().unwrap_or_default();
+    find(call, vpc_id)?;
+    let ec2 = &mut call.here().ec2;
+    // "You must detach or delete all gateways and resources that are associated with the VPC before you can delete it"
+    // (DeleteVpc).
+    if ec2.subnets.values().any(|subnet| subnet.vpc_id == vpc_id) {
+        return refuse("DependencyViolation", format!("The vpc '{vpc_id}' has dependencies and cannot be deleted."));
+    }
+    ec2.vpcs.remove(vpc_id);
+    Ok(DeleteVpcOutput::builder().build())
+}

@@ -1,0 +1,47 @@
+//! Roles: what IAM keeps for the account.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What IAM keeps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Iam {
+    /// Roles by name.
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the IAM API's `Role`")]
+pub struct Role {
+    pub role_name: String,
+    pub role_id: String,
+    pub arn: String,
+    pub description: Option<String>,
+    pub assume_role_policy: Value,
+    pub inline_policies: BTreeMap<String, Value>,
+    pub attached_policies: BTreeSet<String>,
+    pub tags: BTreeMap<String, String>,
+    pub created_at: u64,
+    /// IAM is eventually consistent: other services cannot assume a new role before this time.
+    pub assumable_at: u64,
+}
+
+impl Iam {
+    /// Returns whether `service` (for example `lambda.amazonaws.com`) can assume the role with this ARN now.
+    pub fn can_assume(&self, role_arn: &str, service: &str, now: u64) -> bool {
+        let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
+        let statements = role.assume_role_policy.get("Statement").and_then(Value::as_array);
+        let trusts = statements.into_iter().flatten().any(|statement| {
+            let principal = statement.pointer("/Principal/Service");
+            principal.is_some_and(|principal| match principal {
+                Value::String(one) => one == service,
+                Value::Array(several) => several.iter().any(|one| one == service),
+                _ => false,
+            })
+        });
+        trusts && now >= role.assumable_at
+    }
+}

@@ -1,0 +1,108 @@
+//! The data of the embedded AWS: plain, serializable, one file a service.
+//!
+//! References between things are ids; whether something is still in use is computed from them, never kept in a list.
+
+pub mod ec2;
+pub mod iam;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// One account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// The account number.
+    pub account: String,
+    /// Milliseconds since the epoch, in the world's own time, which stands still between commands.
+    pub now: u64,
+    /// Counts ids and draws, so that the same calls in the same order give the same world.
+    pub counter: u64,
+    /// Roles, which are the same in every region.
+    #[serde(default)]
+    pub iam: iam::Iam,
+    /// What each region holds.
+    pub regions: BTreeMap<String, RegionWorld>,
+}
+
+/// What one region holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RegionWorld {
+    /// Networks.
+    #[serde(default)]
+    pub ec2: ec2::Ec2,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// An account in which nothing has been made yet.
+    pub fn new() -> Self {
+        Self {
+            account: "111122223333".to_owned(),
+            // 2026-01-01T00:00:00Z
+            now: 1_767_225_600_000,
+            counter: 0,
+            iam: iam::Iam::default(),
+            regions: BTreeMap::new(),
+        }
+    }
+
+    /// Returns what a region holds.
+    pub fn region(&mut self, name: &str) -> &mut RegionWorld {
+        self.regions.entry(name.to_owned()).or_default()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        for region in self.regions.values_mut() {
+            region.ec2.advance(self.now);
+        }
+    }
+
+    /// Makes an id: a prefix, a hyphen, and seventeen hexadecimal digits.
+    pub fn new_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-{}", &self.draw()[..17])
+    }
+
+    /// Makes a request id.
+    pub fn new_request_id(&mut self) -> String {
+        let text = self.draw();
+        format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..32])
+    }
+
+    /// Returns when something that takes between `least` and `most` seconds, mostly `mode`, and starts now, will be done.
+    pub fn after(&mut self, least: f64, mode: f64, most: f64) -> u64 {
+        // The triangular distribution, from a draw in 0..1.
+        let draw = u32::from_str_radix(&self.draw()[..8], 16).unwrap_or(0);
+        let draw = f64::from(draw) / f64::from(u32::MAX);
+        let cut = (mode - least) / (most - least).max(f64::MIN_POSITIVE);
+        let seconds = if draw < cut {
+            least + (draw * (most - least) * (mode - least)).sqrt()
+        } else {
+            most - ((1.0 - draw) * (most - least) * (most - mode)).sqrt()
+        };
+        self.now + std::time::Duration::from_secs_f64(seconds.max(0.0)).as_millis() as u64
+    }
+
+    /// Sixty-four hexadecimal digits that never come again.
+    pub fn draw(&mut self) -> String {
+        self.counter += 1;
+        Sha256::digest(format!("{}/{}", self.account, self.counter)).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Returns the id of everything that exists, for tests that look for orphans and duplicates.
+    pub fn inventory(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
+        for (name, region) in &self.regions {
+            ids.extend(region.ec2.inventory().into_iter().map(|id| format!("{name} {id}")));
+        }
+        ids
+    }
+}

@@ -1,0 +1,15 @@
+//! What the tool remembers: an append-only journal, a snapshot that compacts it, and a lock. See `docs/state-format.md`.
+
+mod journal;
+mod lock;
+mod memory;
+mod record;
+mod snapshot;
+mod store;
+
+pub use journal::{Journal, JournalError};
+pub use lock::{Holder, Lock, LockError};
+pub use memory::MemoryStore;
+pub use record::{Line, LineError, Op, Record};
+pub use snapshot::{Entry, IllegalRecord, OpenIntent, State, Status};
+pub use store::{FileStore, StateError, Store, load, open};

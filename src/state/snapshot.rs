@@ -1,0 +1,293 @@
+//! The state: what the journal's records add up to. One total function, [`State::apply`], used live and in replay.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::{Line, Op, Record};
+use crate::address::{AccountId, Address, Lineage, Region, RunId};
+use crate::graph::Need;
+
+/// The format that this version writes. Every format ever released can be read.
+pub const FORMAT: u32 = 1;
+
+/// How far a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// An intent to create it is open, and no id is known.
+    Creating,
+    /// Its id is known; it may not be usable yet.
+    Created,
+    /// It is usable and as specified.
+    Ready,
+    /// An intent to change it is open.
+    Updating,
+    /// An intent to delete it is open.
+    Deleting,
+}
+
+/// What was intended and has not been settled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenIntent {
+    /// What.
+    pub op: Op,
+    /// The mutating calls sent so far in this intent, in order.
+    pub calls: Vec<String>,
+}
+
+/// One resource that exists, or may exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The kind's name.
+    pub kind: String,
+    /// The region.
+    pub region: Region,
+    /// How far it is.
+    pub status: Status,
+    /// The specification it was last brought to, or was being brought to; references are resolved.
+    pub spec: Value,
+    /// What is known of it. Absent while the creation is unsettled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<Value>,
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// Tags besides the ownership tags.
+    pub tags: BTreeMap<String, String>,
+    /// The idempotency token of its creation.
+    pub token: String,
+    /// What is not settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenIntent>,
+}
+
+/// A run that began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The run.
+    pub run: RunId,
+    /// The command.
+    pub command: String,
+    /// When it began, RFC 3339.
+    pub at: String,
+    /// How it ended; absent when it was killed or is still going on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+}
+
+/// Everything that is remembered of a stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// The format of this file.
+    pub format: u32,
+    /// The history that it belongs to.
+    pub lineage: Lineage,
+    /// The stack, `{name}/{suffix}`.
+    pub stack: String,
+    /// The account that everything lives in.
+    pub account: AccountId,
+    /// The last journal record that is contained here.
+    pub seq: u64,
+    /// The last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<Run>,
+    /// The resources by address.
+    pub resources: BTreeMap<Address, Entry>,
+}
+
+/// A record that cannot follow what came before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} can not follow what came before it: {why}")]
+pub struct IllegalRecord {
+    /// Its number.
+    pub seq: u64,
+    /// Why not.
+    pub why: String,
+}
+
+impl State {
+    /// The state before its first record.
+    pub fn empty() -> Self {
+        Self {
+            format: FORMAT,
+            lineage: Lineage(String::new()),
+            stack: String::new(),
+            account: AccountId(String::new()),
+            seq: 0,
+            last_run: None,
+            resources: BTreeMap::new(),
+        }
+    }
+
+    /// Returns whether the history has begun.
+    pub fn has_begun(&self) -> bool {
+        !self.lineage.as_str().is_empty()
+    }
+
+    /// Returns an entry.
+    pub fn get(&self, address: &Address) -> Option<&Entry> {
+        self.resources.get(address)
+    }
+
+    /// Returns the attributes of a resource that exists.
+    pub fn attrs(&self, address: &Address) -> Option<&Value> {
+        self.get(address)?.attrs.as_ref()
+    }
+
+    /// Adds one record.
+    ///
+    /// # Errors
+    /// When it is not the next one, or does not fit: the journal is damaged or belongs to something else.
+    pub fn apply(&mut self, line: &Line) -> Result<(), IllegalRecord> {
+        if line.seq != self.seq + 1 {
+            return Err(IllegalRecord { seq: line.seq, why: format!("record {} is missing", self.seq + 1) });
+        }
+        self.take(&line.record).map_err(|why| IllegalRecord { seq: line.seq, why })?;
+        self.seq = line.seq;
+        Ok(())
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), String> {
+        match record {
+            Record::Genesis { format, lineage, stack, account } => {
+                if self.has_begun() {
+                    return Err("the history has begun already".into());
+                }
+                self.format = *format;
+                self.lineage = lineage.clone();
+                self.stack.clone_from(stack);
+                self.account = account.clone();
+            }
+            _ if !self.has_begun() => return Err("the history has not begun".into()),
+            Record::RunStarted { run, command, at, .. } => {
+                self.last_run = Some(Run { run: run.clone(), command: command.clone(), at: at.clone(), outcome: None });
+            }
+            Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
+                Some(last) if last.run == *run => last.outcome = Some(outcome.clone()),
+                _ => return Err(format!("run {run} ends but did not begin")),
+            },
+            Record::Intent { address, op, kind, region, spec, needs, tags, token } => {
+                let before = self.resources.get(address);
+                let attrs = before.and_then(|entry| entry.attrs.clone());
+                let status = match op {
+                    Op::Create if attrs.is_none() => Status::Creating,
+                    Op::Create | Op::Update => Status::Updating,
+                    Op::Delete if before.is_none() => return Err(format!("{address} is to be deleted but is not known")),
+                    Op::Delete => Status::Deleting,
+                };
+                let entry = Entry {
+                    kind: kind.clone(),
+                    region: region.clone(),
+                    status,
+                    spec: spec.clone(),
+                    attrs,
+                    needs: needs.clone(),
+                    tags: tags.clone(),
+                    token: token.clone(),
+                    open: Some(OpenIntent { op: *op, calls: Vec::new() }),
+                };
+                self.resources.insert(address.clone(), entry);
+            }
+            Record::Call { address, call } => {
+                let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
+                open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
+            }
+            Record::Answer { .. } => {}
+            Record::Created { address, attrs } => {
+                let entry = self.known(address)?;
+                entry.attrs = Some(attrs.clone());
+                if entry.status == Status::Creating {
+                    entry.status = Status::Created;
+                }
+            }
+            Record::Ready { address, attrs } => {
+                let entry = self.known(address)?;
+                entry.attrs = Some(attrs.clone());
+                entry.status = Status::Ready;
+                entry.open = None;
+            }
+            Record::Settled { address } => {
+                let entry = self.known(address)?;
+                entry.open = None;
+                if entry.attrs.is_none() {
+                    self.resources.remove(address);
+                } else {
+                    entry.status = Status::Created;
+                }
+            }
+            Record::Deleted { address } => {
+                self.known(address)?;
+                self.resources.remove(address);
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&mut self, address: &Address) -> Result<&mut Entry, String> {
+        self.resources.get_mut(address).ok_or_else(|| format!("{address} is not known"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn begun() -> State {
+        let mut state = State::empty();
+        let genesis = Record::Genesis { format: FORMAT, lineage: "l".into(), stack: "s/1".into(), account: "111122223333".into() };
+        state.apply(&Line { seq: 1, record: genesis }).unwrap();
+        state
+    }
+
+    fn intent(op: Op) -> Record {
+        Record::Intent {
+            address: Address::new("a"),
+            op,
+            kind: "ec2.vpc".into(),
+            region: "us-east-1".into(),
+            spec: json!({}),
+            needs: vec![],
+            tags: BTreeMap::new(),
+            token: "t".into(),
+        }
+    }
+
+    fn run(state: &mut State, records: Vec<Record>) {
+        for record in records {
+            let line = Line { seq: state.seq + 1, record };
+            state.apply(&line).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_creation_goes_from_intent_over_created_to_ready() {
+        let mut state = begun();
+        let address = Address::new("a");
+        run(&mut state, vec![intent(Op::Create), Record::Call { address: address.clone(), call: "ec2:CreateVpc".into() }]);
+        assert_eq!(state.get(&address).unwrap().status, Status::Creating);
+        assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, ["ec2:CreateVpc"]);
+        run(&mut state, vec![Record::Created { address: address.clone(), attrs: json!({ "vpc_id": "vpc-1" }) }]);
+        assert_eq!(state.get(&address).unwrap().status, Status::Created);
+        run(&mut state, vec![Record::Ready { address: address.clone(), attrs: json!({ "vpc_id": "vpc-1" }) }]);
+        assert_eq!(state.get(&address).unwrap().status, Status::Ready);
+        assert!(state.get(&address).unwrap().open.is_none());
+    }
+
+    #[test]
+    fn an_intent_that_came_to_nothing_leaves_nothing() {
+        let mut state = begun();
+        run(&mut state, vec![intent(Op::Create), Record::Settled { address: Address::new("a") }]);
+        assert!(state.resources.is_empty());
+    }
+
+    #[test]
+    fn a_gap_and_a_call_without_intent_are_refused() {
+        let mut state = begun();
+        let deleted = Record::Deleted { address: Address::new("a") };
+        assert!(state.apply(&Line { seq: 3, record: deleted }).unwrap_err().to_string().contains("record 2 is missing"));
+        let call = Record::Call { address: Address::new("a"), call: "ec2:CreateVpc".into() };
+        assert!(state.apply(&Line { seq: 2, record: call }).is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! A laboratory: an embedded AWS, a state in memory, and runs of the engine that can be killed at any point.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use migrate_infra::address::{Address, Region};
+use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter};
+use migrate_infra::clock::Clock;
+use migrate_infra::engine::{Context, Outcome, Report, down, up};
+use migrate_infra::events::Events;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::Graph;
+use migrate_infra::plan::{plan_down, plan_up};
+use migrate_infra::resource::{Handle, Resource};
+use migrate_infra::sandbox::{Sandbox, World};
+use migrate_infra::state::{Journal, MemoryStore, Record, State, open};
+
+/// The stack that all tests use.
+pub const STACK: &str = "payment-migration/test-001";
+
+/// A graph in one region, for tests.
+pub struct Sketch {
+    graph: Graph,
+    region: Region,
+    tags: BTreeMap<String, String>,
+}
+
+impl Sketch {
+    /// An empty graph in `us-east-1`.
+    pub fn new() -> Self {
+        let tags = [("Environment", "migration-source-test-001"), ("MigrationPhase", "setup"), ("CostCenter", "payment-processing")];
+        Self { graph: Graph::default(), region: "us-east-1".into(), tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into() }
+    }
+
+    /// Adds a resource.
+    pub fn add<R: Resource>(&mut self, address: &str, spec: R) -> Handle<R> {
+        self.graph.add(Address::new(address), &self.region, &self.tags, &spec)
+    }
+
+    /// Returns the finished graph.
+    pub fn finish(self) -> Graph {
+        self.graph.finish().expect("the test's graph is well formed")
+    }
+}
+
+/// What a run came to: its report, unless it was killed, and the calls that it made.
+pub struct Ran {
+    /// `None` when it was killed.
+    pub report: Option<Report>,
+    /// Its calls.
+    pub meter: Arc<Meter>,
+}
+
+impl Ran {
+    /// Returns the report of a run that was not killed.
+    pub fn report(&self) -> &Report {
+        self.report.as_ref().expect("the run was killed")
+    }
+
+    /// Fails the test unless everything was done.
+    pub fn must_succeed(&self) -> &Self {
+        let report = self.report();
+        let failures: Vec<String> =
+            report.failures.iter().map(|failure| format!("{} {}: {}", failure.action, failure.address, migrate_infra::resource::describe(&failure.error))).collect();
+        assert_eq!(report.outcome, Outcome::Done, "{failures:#?}, remaining {:?}", report.remaining);
+        self
+    }
+}
+
+/// One embedded AWS and one state, which outlive the runs made on them.
+#[derive(Clone, Default)]
+pub struct Lab {
+    /// The world, as it is between runs.
+    pub world: World,
+    /// The state's bytes.
+    pub store: MemoryStore,
+}
+
+/// Which way a run goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Create.
+    Up,
+    /// Delete.
+    Down,
+}
+
+impl Lab {
+    /// A new one with copies of world and state.
+    pub fn fork(&self) -> Self {
+        Self { world: self.world.clone(), store: self.store.copy() }
+    }
+
+    /// Brings everything up.
+    pub async fn up(&mut self, graph: &Graph) -> Ran {
+        self.run(graph, Way::Up, Fuse::default()).await
+    }
+
+    /// Takes everything down.
+    pub async fn down(&mut self) -> Ran {
+        self.run(&Graph::default(), Way::Down, Fuse::default()).await
+    }
+
+    /// Makes one run that dies when the fuse blows.
+    pub async fn run(&mut self, graph: &Graph, way: Way, fuse: Fuse) -> Ran {
+        let clock = Clock::real();
+        let sandbox = Sandbox::new(self.world.clone(), clock, None, fuse.clone());
+        let meter = Arc::new(Meter::default());
+        let go = self.go(graph, way, clock, &sandbox, fuse.clone(), Arc::clone(&meter));
+        let report = tokio::select! {
+            biased;
+            () = fuse.blown() => None,
+            report = go => report,
+        };
+        self.world = sandbox.snapshot();
+        Ran { report, meter }
+    }
+
+    async fn go(&self, graph: &Graph, way: Way, clock: Clock, sandbox: &Arc<Sandbox>, fuse: Fuse, meter: Arc<Meter>) -> Option<Report> {
+        let mut store = self.store.with_fuse(fuse);
+        let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.ok()?;
+        let state = open(&mut store).expect("the state can always be read");
+        let (journal, writer) = Journal::start(state, Box::new(store));
+        if !journal.read(State::has_begun) {
+            let genesis = Record::Genesis { format: 1, lineage: "test".into(), stack: STACK.into(), account: cloud.account().clone() };
+            journal.write(vec![genesis]).await.ok()?;
+        }
+        let plan = match way {
+            Way::Up => journal.read(|state| plan_up(graph, state, &|_| true)).expect("everything is chosen"),
+            Way::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
+        };
+        let events = if std::env::var_os("LAB_EVENTS").is_some() {
+            Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))
+        } else {
+            Events::nowhere()
+        };
+        let context =
+            Context { cloud: Arc::new(cloud), journal: journal.clone(), events, cancel: Cancel::default(), meter, stack: STACK.into(), parallelism: 32 };
+        let report = match way {
+            Way::Up => up(&context, plan).await,
+            Way::Down => down(&context, plan).await,
+        };
+        drop(context);
+        writer.finish(journal).await.ok()?;
+        report.ok()
+    }
+
+    /// Returns the state as the next run would read it.
+    pub fn state(&self) -> State {
+        open(&mut self.store.copy()).expect("the state can always be read")
+    }
+
+    /// Returns the JSON attributes of a resource.
+    pub fn attrs(&self, address: &str) -> serde_json::Value {
+        self.state().attrs(&Address::new(address)).cloned().unwrap_or_else(|| panic!("{address} is not in the state"))
+    }
+}
+
+/// What every kind must do, shown on a graph that contains it: up makes it, a second up makes no mutating call, down leaves
+/// nothing, a second down is a clean no-op, and a kill at any point of either is made good by the same command.
+pub async fn holds_its_promises(graph: &Graph) {
+    let mut lab = Lab::default();
+    lab.up(graph).await.must_succeed();
+    let made = lab.world.inventory();
+    assert!(!made.is_empty(), "up made nothing");
+    let again = lab.up(graph).await;
+    again.must_succeed();
+    assert_eq!(again.meter.mutations(), 0, "a second up changed something: {:?}", again.meter.by_call());
+    let up = lab.fork();
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new(), "down left something");
+    assert!(lab.state().resources.is_empty());
+    let again = lab.down().await;
+    again.must_succeed();
+    assert_eq!(again.meter.mutations(), 0);
+    let points = survives_kills(graph, &Lab::default(), Way::Up, made.len()).await + survives_kills(graph, &up, Way::Down, 0).await;
+    println!("{points} points killed and recovered");
+}
+
+/// Kills a run at each of its points, runs the same command again, and checks that the end is as if nothing had happened:
+/// as many things as without the kill, all of them in the state, and nothing left after `down`. Returns the number of points.
+pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize) -> u64 {
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        let killed = lab.run(graph, way, fuse.clone()).await;
+        if !fuse.is_dead() {
+            killed.must_succeed();
+            return point - 1;
+        }
+        lab.run(graph, way, Fuse::default()).await.must_succeed();
+        let inventory = lab.world.inventory();
+        assert_eq!(inventory.len(), things, "killed at point {point} of {way:?}: {inventory:#?}");
+        if way == Way::Up {
+            let quiet = lab.up(graph).await;
+            quiet.must_succeed();
+            assert_eq!(quiet.meter.mutations(), 0, "killed at point {point}: {:?}", quiet.meter.by_call());
+            lab.down().await.must_succeed();
+            assert_eq!(lab.world.inventory(), Vec::<String>::new(), "killed at point {point} of up, then down");
+        }
+    }
+    unreachable!("the loop ends with the first run that is not killed")
+}
