@@ -3,13 +3,17 @@
 
 pub mod address;
 pub mod aws;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod events;
 pub mod fuse;
 pub mod graph;
+pub mod naming;
 pub mod plan;
 pub mod resource;
 pub mod resources;
 pub mod sandbox;
+pub mod stack;
 pub mod state;

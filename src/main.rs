@@ -1,1 +1,5 @@
-fn main(){}
+//! The `migrate-infra` command.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(migrate_infra::cli::main())
+}

@@ -129,7 +129,7 @@ mod tests {
         ]
         .into();
         let (path, length) = critical_path(&steps);
-        assert_eq!(path, [db.clone(), service]);
+        assert_eq!(path, [db.clone(), service.clone()]);
         assert_eq!(length, Duration::from_secs(467));
         let left = remaining(&steps);
         assert_eq!(left[&db], Duration::from_secs(467));

@@ -7,9 +7,9 @@ mod record;
 mod snapshot;
 mod store;
 
-pub use journal::{Journal, JournalError};
+pub use journal::{Journal, JournalError, Writer};
 pub use lock::{Holder, Lock, LockError};
 pub use memory::MemoryStore;
 pub use record::{Line, LineError, Op, Record};
-pub use snapshot::{Entry, IllegalRecord, OpenIntent, State, Status};
+pub use snapshot::{Entry, FORMAT, IllegalRecord, OpenIntent, State, Status};
 pub use store::{FileStore, StateError, Store, load, open};

@@ -1,0 +1,135 @@
+//! Arguments. The doc comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::config::ConfigCommand;
+use super::state::StateCommand;
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    something failed; run the same command again to go on
+  2    wrong usage or configuration; nothing was changed
+  3    refused; nothing was changed
+  4    `plan --exit-code`: there are changes
+  6    the state can not be used; nothing was changed
+  7    AWS can not be used: no credentials, or nothing answers; nothing was changed
+  130  stopped by Ctrl-C; run the same command again to go on
+
+Try it without an AWS account:
+  migrate-infra up --env source --sandbox -y
+  migrate-infra status --sandbox
+  migrate-infra down --sandbox -y";
+
+/// Stands up two payment environments on AWS by direct API calls, and takes them down again.
+///
+/// What is created is remembered in a local state, so that a run that was killed goes on where it stopped, and `down`
+/// deletes all that the stack created, and nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "migrate-infra", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = "config/migration.toml", env = "MIGRATE_INFRA_CONFIG")]
+    pub config: PathBuf,
+    /// Overrides one value of the configuration, for example `--set database.multi_az=true`. Can be repeated.
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Overrides the suffix that tells copies of the stack apart.
+    #[arg(long, global = true, env = "MIGRATE_INFRA_SUFFIX")]
+    pub suffix: Option<String>,
+    /// Directory of the state.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".migrate-infra", env = "MIGRATE_INFRA_STATE_DIR")]
+    pub state_dir: PathBuf,
+    /// Sends every call to this URL instead of AWS; `AWS_ENDPOINT_URL_<SERVICE>` does so for one service.
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", conflicts_with = "sandbox")]
+    pub endpoint_url: Option<String>,
+    /// Uses the AWS inside this program: no account, no network. It is kept in the state directory between commands.
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// How fast the sandbox's AWS is [default: fast on a terminal, else instant].
+    #[arg(long, global = true, value_enum, requires = "sandbox")]
+    pub sandbox_timing: Option<Timing>,
+    /// How many resources are worked on at the same time.
+    #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub parallelism: u16,
+    /// `json` writes one event a line to standard output; see docs/events.md.
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text)]
+    pub output: OutputFormat,
+    /// No colours.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Shows every API call; twice shows what the SDK does.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How output is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How fast the sandbox's AWS is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Timing {
+    /// No waiting at all: its minutes pass in milliseconds.
+    Instant,
+    /// Sixty times as fast as AWS, so that there is something to watch.
+    Fast,
+    /// As long as AWS typically takes.
+    Real,
+}
+
+/// The commands, in the order in which one comes to need them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented configuration to start from.
+    Init(super::init::InitArgs),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Show what `up` would do, without a single call.
+    Plan(super::plan::PlanArgs),
+    /// Create or change until the cloud matches the configuration; goes on where a killed run stopped.
+    Up(super::up::UpArgs),
+    /// Show what exists, and what is unfinished.
+    Status(super::status::StatusArgs),
+    /// Show ids, endpoints and URLs of what exists.
+    Outputs(super::outputs::OutputsArgs),
+    /// Delete all that this stack created, and nothing else.
+    Down(super::down::DownArgs),
+    /// Look into the state.
+    #[command(subcommand)]
+    State(StateCommand),
+}
+
+/// Which environments a command works on.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Chosen {
+    /// Only this environment; can be repeated [default: all of them, in one graph].
+    #[arg(long = "env", value_name = "ENV")]
+    pub environments: Vec<String>,
+}
+
+impl Chosen {
+    /// Returns whether an environment was chosen.
+    pub fn includes(&self, environment: &str) -> bool {
+        self.environments.is_empty() || self.environments.iter().any(|one| one == environment)
+    }
+}

@@ -1,0 +1,45 @@
+//! `config`: check it, show it, or print its schema.
+
+use clap::Subcommand;
+
+use super::args::{Globals, OutputFormat};
+use super::failure::{CliError, Exit};
+use super::run::line;
+use super::session;
+use crate::config::schema;
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check it: shape, values, and whether the graph of resources can be built.
+    #[command(after_help = "Example:\n  migrate-infra config check --set environments.source.region=eu-west-1")]
+    Check,
+    /// Show it as it counts, with defaults and overrides applied.
+    #[command(after_help = "Example:\n  migrate-infra config show --suffix qa-7 --output json")]
+    Show,
+    /// Print the JSON schema of the file, for editors.
+    #[command(after_help = "Example:\n  migrate-infra config schema > config/schema.json")]
+    Schema,
+}
+
+pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliError> {
+    if let ConfigCommand::Schema = command {
+        line(&serde_json::to_string_pretty(&schema()).unwrap_or_default());
+        return Ok(0);
+    }
+    let config = session::config(globals)?;
+    match command {
+        ConfigCommand::Show => match globals.output {
+            OutputFormat::Json => line(&serde_json::to_string_pretty(&config).unwrap_or_default()),
+            OutputFormat::Text => {
+                let text = toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
+                line(text.trim_end());
+            }
+        },
+        _ => {
+            let graph = crate::stack::build(&config)?;
+            line(&format!("{} is right: {} resources in {}", globals.config.display(), graph.nodes().len(), graph.environments().join(" and ")));
+        }
+    }
+    Ok(0)
+}

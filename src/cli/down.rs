@@ -1,0 +1,67 @@
+//! `down`: delete all that the stack created.
+
+use clap::Args;
+
+use super::args::{Chosen, Globals, OutputFormat};
+use super::confirm::confirm;
+use super::failure::{CliError, Exit};
+use super::report::Reporter;
+use super::run::line;
+use super::session::{self, Session};
+use super::{plan, report};
+use crate::plan::{Plan, plan_down};
+use crate::state::State;
+
+/// Deletes all that this stack created, and nothing else.
+///
+/// It waits until each thing is really gone, keeps going on independent branches when one deletion fails, and ends with
+/// nothing left, or with a list of what is left, why, and what to run.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra down --sandbox -y\n  migrate-infra down --env source")]
+pub struct DownArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let known: Vec<String> = config.environments.iter().map(|environment| environment.name.clone()).collect();
+    session::check_chosen(&args.chosen, &known)?;
+    let preview = make(&session::peek(globals, &config)?, args)?;
+    if !args.yes {
+        if globals.output == OutputFormat::Text {
+            plan::show(&preview);
+        }
+        let count = preview.steps.len();
+        confirm(&format!("\nDelete these {count} resources from {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+    }
+    let reporter = Reporter::start(globals);
+    let session = Session::open(globals, &config, "down", reporter.events()).await?;
+    session::stop_on_ctrl_c(session.context.cancel.clone());
+    let plan = session.context.journal.read(|state| make(state, args))?;
+    reporter.plan(&plan, session.context.cloud.clock());
+    let report = crate::engine::down(&session.context, plan).await;
+    reporter.finish();
+    session.close().await?;
+    report::end_of_down(globals, &report?, &args.chosen)
+}
+
+fn make(state: &State, args: &DownArgs) -> Result<Plan, CliError> {
+    plan_down(state, &|environment| args.chosen.includes(environment)).map_err(|needed| {
+        let mut users: Vec<&str> = needed.0.iter().map(|(_, user)| user.environment()).collect();
+        users.dedup();
+        CliError::new(Exit::Refused, needed.to_string())
+            .remains("nothing was changed")
+            .hint(format!("run `migrate-infra down --env {}` first, or `down` without --env for everything", users.join(" --env ")))
+    })
+}
+
+/// Says in text mode that there was nothing to do.
+pub(super) fn say(globals: &Globals, text: &str) {
+    if globals.output == OutputFormat::Text {
+        line(text);
+    }
+}

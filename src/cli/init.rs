@@ -1,0 +1,46 @@
+//! `init`: a configuration to start from.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+
+use clap::Args;
+
+use super::args::Globals;
+use super::failure::{CliError, Exit};
+use super::run::line;
+use crate::config::template;
+
+/// Writes a commented configuration with every default visible, and its JSON schema beside it.
+///
+/// An existing file is left alone.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra init --config staging.toml")]
+pub struct InitArgs {
+    /// Write to standard output instead.
+    #[arg(long)]
+    pub stdout: bool,
+}
+
+pub(super) fn run(globals: &Globals, args: &InitArgs) -> Result<u8, CliError> {
+    if args.stdout {
+        print!("{}", template());
+        return Ok(0);
+    }
+    let path = &globals.config;
+    let failed = |error: std::io::Error| CliError::new(Exit::Usage, format!("{} can not be written", path.display())).because_io(&error);
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(CliError::new(Exit::Refused, format!("{} exists already", path.display()))
+                .remains("it was left as it is")
+                .hint("`migrate-infra config check` checks it; `--config FILE` names another place"));
+        }
+        other => other.map_err(failed)?,
+    };
+    file.write_all(template().as_bytes()).map_err(failed)?;
+    line(&format!("wrote {}", path.display()));
+    line("next: `migrate-infra config check`, then `migrate-infra plan --env source`");
+    Ok(0)
+}

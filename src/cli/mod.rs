@@ -1,0 +1,20 @@
+//! The command line: one file a command.
+
+mod args;
+mod config;
+mod confirm;
+mod down;
+mod failure;
+mod init;
+mod outputs;
+mod plan;
+mod report;
+mod run;
+mod session;
+mod state;
+mod status;
+mod up;
+
+pub use args::{Cli, Command, Globals, Timing};
+pub use failure::{CliError, Exit};
+pub use run::{main, needs_paused_time};

@@ -1,0 +1,46 @@
+//! `outputs`: ids, endpoints and URLs.
+
+use clap::Args;
+
+use super::args::{Chosen, Globals, OutputFormat};
+use super::failure::CliError;
+use super::run::line;
+use super::session;
+use crate::stack::{Output, outputs};
+
+/// Shows ids, endpoints and URLs of what exists; it makes no call.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra outputs --sandbox --output json | jq -r '.source.vpc_id'")]
+pub struct OutputsArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+pub(super) fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let state = session::peek(globals, &config)?;
+    let found: Vec<Output> = outputs(&state).into_iter().filter(|output| args.chosen.includes(&output.environment)).collect();
+    if globals.output == OutputFormat::Json {
+        let mut environments = serde_json::Map::new();
+        for output in found {
+            let environment = environments.entry(output.environment).or_insert_with(|| serde_json::json!({}));
+            environment[output.name] = output.value.into();
+        }
+        line(&serde_json::Value::Object(environments).to_string());
+        return Ok(0);
+    }
+    for text in table(&found) {
+        line(&text);
+    }
+    if found.is_empty() {
+        line(&format!("nothing of `{}` exists", config.stack.id()));
+    }
+    Ok(0)
+}
+
+/// Returns outputs as aligned lines.
+pub(super) fn table(outputs: &[Output]) -> Vec<String> {
+    let name = |output: &Output| format!("{}.{}", output.environment, output.name);
+    let width = outputs.iter().map(|output| name(output).len()).max().unwrap_or(0);
+    outputs.iter().map(|output| format!("{:width$}  {}", name(output), output.value)).collect()
+}

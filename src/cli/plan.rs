@@ -1,0 +1,98 @@
+//! `plan`: what would be done.
+
+use clap::Args;
+
+use super::args::{Chosen, Globals, OutputFormat};
+use super::failure::{CliError, Exit};
+use super::run::line;
+use super::session;
+use crate::config::Config;
+use crate::plan::{Action, Plan, plan_up};
+use crate::state::State;
+
+/// Shows what `up` would do: every resource, why, how many, and how long it will take.
+///
+/// It is computed from the configuration and the state alone.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Exit with 4 when there is something to do.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+pub(super) fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let state = session::peek(globals, &config)?;
+    let plan = make(&config, &state, &args.chosen)?;
+    match globals.output {
+        OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
+        OutputFormat::Text => show(&plan),
+    }
+    Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
+}
+
+/// Plans `up` for the chosen environments.
+pub(super) fn make(config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+    let graph = crate::stack::build(config)?;
+    session::check_chosen(chosen, &graph.environments())?;
+    plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
+        CliError::new(Exit::Refused, missing.to_string())
+            .remains("nothing was changed")
+            .hint(format!("run `migrate-infra up --env {}` first, or `up` without --env for everything", missing.missing.environment()))
+    })
+}
+
+/// Writes a plan for people to standard output.
+pub(super) fn show(plan: &Plan) {
+    let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
+    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing) {
+        let mark = match step.action {
+            Action::Create => "+",
+            Action::Update { .. } => "~",
+            Action::Replace { .. } => "±",
+            Action::Resume => ">",
+            Action::Delete => "-",
+            Action::Nothing => " ",
+        };
+        let why = if step.action == Action::Create { String::new() } else { format!("  {}", step.reason) };
+        line(format!("  {mark} {:width$}  {}{why}", step.address, step.kind).trim_end());
+        if let Action::Update { changes } | Action::Replace { changes } = &step.action {
+            for change in changes {
+                line(&format!("      {}: {} -> {}", change.field, short(&change.old), short(&change.new)));
+            }
+        }
+    }
+    line(&summary(plan));
+    if !plan.critical_path.is_empty() {
+        line(&format!("expected to take {}; the longest chain is", super::report::duration(plan.expected_seconds)));
+        for address in &plan.critical_path {
+            line(&format!("  {address}"));
+        }
+    }
+}
+
+fn short(value: &serde_json::Value) -> String {
+    match value.pointer("/$output") {
+        Some(_) => "known once it is made".to_owned(),
+        None => value.to_string(),
+    }
+}
+
+/// Returns the totals of a plan in one sentence.
+pub(super) fn summary(plan: &Plan) -> String {
+    let totals = plan.totals();
+    let words: Vec<String> = [("create", "to create"), ("resume", "to go on with"), ("update", "to change"), ("replace", "to replace"), ("delete", "to delete")]
+        .iter()
+        .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
+        .collect();
+    let same = totals.get("none").copied().unwrap_or(0);
+    match (words.is_empty(), same) {
+        (true, 0) => "there is nothing to do".to_owned(),
+        (true, same) => format!("there is nothing to do: all {same} resources are as specified"),
+        (false, 0) => format!("plan: {}", words.join(", ")),
+        (false, same) => format!("plan: {}, {same} as they are", words.join(", ")),
+    }
+}

@@ -1,0 +1,113 @@
+//! The end of a run: what was done, what failed and why, what remains, what to run next.
+
+use super::words::duration;
+use crate::cli::args::{Chosen, Globals, OutputFormat};
+use crate::cli::down::say;
+use crate::cli::failure::{CliError, Exit};
+use crate::cli::run::line;
+use crate::engine::{Outcome, Report};
+use crate::resource::describe;
+use crate::stack::{Output, outputs};
+use crate::state::State;
+
+/// Sums up an `up`.
+pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, mutations: u64, chosen: &Chosen) -> Result<u8, CliError> {
+    if report.outcome != Outcome::Done {
+        return Err(unfinished(report, &command("up", chosen)));
+    }
+    let took = duration(report.elapsed.as_secs());
+    if mutations == 0 {
+        say(globals, &format!("nothing to do: everything is as specified ({took})"));
+    } else {
+        say(globals, &format!("done: {} resources created or changed in {took}", report.changed));
+    }
+    if globals.output == OutputFormat::Text {
+        slowest(report);
+        let found: Vec<Output> = outputs(state).into_iter().filter(|output| chosen.includes(&output.environment)).collect();
+        if !found.is_empty() {
+            line("\noutputs:");
+            crate::cli::outputs::table(&found).iter().for_each(|text| line(&format!("  {text}")));
+        }
+        line("\nnext:");
+        let sandbox = if globals.sandbox { " --sandbox" } else { "" };
+        line(&format!("  migrate-infra status{sandbox}     what exists"));
+        line(&format!("  migrate-infra outputs{sandbox}    ids, endpoints and URLs again"));
+        line(&format!("  migrate-infra down{sandbox}       delete all of it"));
+    }
+    Ok(0)
+}
+
+/// Sums up a `down`.
+pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, chosen: &Chosen) -> Result<u8, CliError> {
+    if report.outcome != Outcome::Done {
+        return Err(unfinished(report, &command("down", chosen)));
+    }
+    let took = duration(report.elapsed.as_secs());
+    if report.durations.is_empty() {
+        say(globals, "nothing to delete: nothing of this stack exists");
+    } else {
+        say(globals, &format!("done: {} resources deleted in {took}, nothing is left", report.changed));
+        if globals.output == OutputFormat::Text {
+            slowest(report);
+        }
+    }
+    Ok(0)
+}
+
+fn command(verb: &str, chosen: &Chosen) -> String {
+    let environments: String = chosen.environments.iter().map(|environment| format!(" --env {environment}")).collect();
+    format!("migrate-infra {verb}{environments}")
+}
+
+fn slowest(report: &Report) {
+    let slow: Vec<String> = report.durations.iter().take(3).filter(|(_, took)| took.as_secs() > 0).map(|(address, took)| format!("{address} {}", duration(took.as_secs()))).collect();
+    if !slow.is_empty() {
+        line(&format!("slowest: {}", slow.join(", ")));
+    }
+}
+
+fn unfinished(report: &Report, again: &str) -> CliError {
+    let count = report.remaining.len();
+    let remains = match report.remaining.as_slice() {
+        [] => "nothing".to_owned(),
+        few if count <= 12 => format!("{count} resources are not done: {}", few.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        many => format!("{count} resources are not done, among them {}", many[..8].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    if report.outcome == Outcome::Stopped {
+        return CliError::new(Exit::Stopped, "stopped before everything was done; what was done is recorded").remains(remains).hint(format!("run `{again}` again to go on"));
+    }
+    let what = match report.failures.len() {
+        1 => "one resource failed".to_owned(),
+        many => format!("{many} resources failed"),
+    };
+    let mut error = CliError::new(Exit::Failed, what);
+    for failure in &report.failures {
+        let id = failure.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+        error.causes.push(format!("{} {}{id}: {}", failure.action, failure.address, describe(&failure.error)));
+    }
+    for hint in report.failures.iter().filter_map(hint) {
+        if !error.hints.contains(&hint) {
+            error.hints.push(hint);
+        }
+    }
+    error.remains(remains).hint(format!("when the cause is removed, run `{again}` again: it goes on from here"))
+}
+
+fn hint(failure: &crate::engine::Failure) -> Option<String> {
+    use crate::aws::Trouble;
+    use crate::resource::Error;
+    match &failure.error {
+        Error::Foreign { id, .. } => Some(format!("choose another --suffix, or delete or rename `{id}`, which this stack did not make")),
+        Error::Ambiguous(_) => Some("find out which one is the right one, and remove the ownership tags from the others".to_owned()),
+        Error::Blocked(_) => Some("remove what blocks it; what this stack made goes by itself".to_owned()),
+        Error::Aws(error) => match error.trouble {
+            Trouble::Credentials => Some("renew the credentials, for example with `aws sso login`".to_owned()),
+            Trouble::Unreachable => Some("check the network".to_owned()),
+            Trouble::Refused if matches!(error.code.as_deref(), Some("AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")) => {
+                Some(format!("these credentials may not call {}", error.call))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,64 @@
+//! Words that every display shares.
+
+use crate::events::Event;
+
+/// A length of time as people say it: `8 s`, `2 min 31 s`, `1 h 4 min`.
+pub fn duration(seconds: u64) -> String {
+    match (seconds / 3600, seconds % 3600 / 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// Seconds of an event, rounded to whole ones.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration is positive and far below the limit")]
+pub(super) fn whole(seconds: f64) -> u64 {
+    seconds.round().max(0.0) as u64
+}
+
+/// The past of an action.
+pub(super) fn done(action: &str) -> &str {
+    match action {
+        "create" => "created",
+        "update" => "changed",
+        "delete" => "deleted",
+        "none" => "unchanged",
+        other => other,
+    }
+}
+
+/// One line for an event that a plain display shows, or nothing.
+pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
+    Some(match event {
+        Event::RunStarted { command, stack, endpoint, steps, expected_seconds } => {
+            let expected = if *expected_seconds > 0 { format!(", expected to take {}", duration(*expected_seconds)) } else { String::new() };
+            format!("{command} `{stack}` in {endpoint}: {steps} resources{expected}")
+        }
+        Event::StepWaiting { address, what, status } => format!("  {address}: waiting for {what} ({status})"),
+        Event::StepDone { action: "none", .. } | Event::StepStarted { .. } | Event::StepCreated { .. } | Event::RunFinished { .. } => return None,
+        Event::StepDone { address, action, id, seconds } => format!("  {address}: {} {id} ({})", done(action), duration(whole(*seconds))),
+        Event::StepFailed { address, error, .. } => format!("  {address}: FAILED: {error}"),
+        Event::StepBlocked { address, by } => format!("  {address}: not tried, it needs {by}"),
+        Event::Notice { address: Some(address), text } => format!("  {address}: {text}"),
+        Event::Notice { address: None, text } => format!("note: {text}"),
+        Event::Call { .. } if !calls => return None,
+        Event::Call { address, call, millis, code, request_id } => {
+            let code = code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
+            let request = request_id.as_ref().map(|id| format!(" request {id}")).unwrap_or_default();
+            format!("    {address}: {call} {millis} ms{code}{request}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn durations_read_as_people_say_them() {
+        let said: Vec<String> = [0, 8, 60, 151, 3840].into_iter().map(duration).collect();
+        assert_eq!(said, ["0 s", "8 s", "1 min", "2 min 31 s", "1 h 4 min"]);
+    }
+}

@@ -1,0 +1,85 @@
+//! From arguments to an exit code.
+
+use std::io::{IsTerminal, Write};
+
+use clap::Parser;
+
+use super::args::{Cli, Command, Globals, OutputFormat, Timing};
+use super::failure::{CliError, Exit};
+use super::{config, down, init, outputs, plan, state, status, up};
+
+/// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
+pub fn needs_paused_time(globals: &Globals) -> bool {
+    globals.sandbox && timing(globals) == Timing::Instant
+}
+
+/// Returns how fast the sandbox's AWS is.
+pub(super) fn timing(globals: &Globals) -> Timing {
+    let on_terminal = std::io::stderr().is_terminal() && globals.output == OutputFormat::Text;
+    globals.sandbox_timing.unwrap_or(if on_terminal { Timing::Fast } else { Timing::Instant })
+}
+
+/// Returns whether what goes to standard error may be coloured.
+pub(super) fn colour(globals: &Globals) -> bool {
+    !globals.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+}
+
+/// Runs the command and returns the exit code.
+pub fn main() -> u8 {
+    let cli = Cli::parse();
+    start_log(cli.globals.verbose);
+    let globals = cli.globals.clone();
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            match globals.output {
+                OutputFormat::Json => line(&error.json().to_string()),
+                OutputFormat::Text => eprint!("{}", error.render(colour(&globals))),
+            }
+            error.exit as u8
+        }
+    }
+}
+
+/// Writes a line to standard output; a reader who has gone away is no error.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+fn start(cli: Cli) -> Result<u8, CliError> {
+    let mut builder = if needs_paused_time(&cli.globals) {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.start_paused(true);
+        builder
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = builder.enable_all().build().map_err(|error| CliError::new(Exit::Failed, "the runtime can not be started").because(&error))?;
+    let code = runtime.block_on(command(cli));
+    runtime.shutdown_background();
+    code
+}
+
+async fn command(cli: Cli) -> Result<u8, CliError> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Init(args) => init::run(&globals, &args),
+        Command::Config(command) => config::run(&globals, &command),
+        Command::Plan(args) => plan::run(&globals, &args),
+        Command::Up(args) => up::run(&globals, &args).await,
+        Command::Status(args) => status::run(&globals, &args),
+        Command::Outputs(args) => outputs::run(&globals, &args),
+        Command::Down(args) => down::run(&globals, &args).await,
+        Command::State(command) => state::run(&globals, &command),
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => "error",
+        2 => "migrate_infra=debug,aws_smithy_runtime=debug,warn",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

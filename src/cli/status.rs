@@ -1,0 +1,59 @@
+//! `status`: what exists and what is unfinished, as the state knows it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::{Chosen, Globals, OutputFormat};
+use super::failure::CliError;
+use super::run::line;
+use super::session;
+use crate::resource::kind;
+use crate::state::{Entry, Status};
+
+/// Shows what exists and what is unfinished, as the state knows it; it makes no call.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra status --sandbox")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let state = session::peek(globals, &config)?;
+    let entries: Vec<_> = state.resources.iter().filter(|(address, _)| args.chosen.includes(address.environment())).collect();
+    if globals.output == OutputFormat::Json {
+        let resources: Vec<_> = entries.iter().map(|(address, entry)| json!({ "address": address, "kind": entry.kind, "status": entry.status, "id": id(entry), "region": entry.region })).collect();
+        line(&json!({ "stack": config.stack.id(), "last_run": state.last_run, "resources": resources }).to_string());
+        return Ok(0);
+    }
+    let width = entries.iter().map(|(address, _)| address.as_str().len()).max().unwrap_or(0);
+    for (address, entry) in &entries {
+        line(format!("{address:width$}  {:9}  {}", word(entry.status), id(entry)).trim_end());
+    }
+    let unfinished = entries.iter().filter(|(_, entry)| entry.status != Status::Ready).count();
+    line(&match (entries.len(), unfinished) {
+        (0, _) => format!("nothing of `{}` exists", config.stack.id()),
+        (all, 0) => format!("{all} resources of `{}` exist, all of them ready", config.stack.id()),
+        (all, some) => format!("{all} resources of `{}` exist or may exist, {some} of them unfinished: run `migrate-infra up` to go on, or `down`", config.stack.id()),
+    });
+    if let Some(run) = &state.last_run {
+        let end = run.outcome.as_deref().unwrap_or("did not end by itself: it was killed, or is still running");
+        line(&format!("last run: `{}` of {}, {end}", run.command, run.at));
+    }
+    Ok(0)
+}
+
+pub(super) fn id(entry: &Entry) -> String {
+    kind(&entry.kind).and_then(|kind| Some(kind.id(entry.attrs.as_ref()?))).unwrap_or_default()
+}
+
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Creating => "creating?",
+        Status::Created => "created",
+        Status::Ready => "ready",
+        Status::Updating => "updating?",
+        Status::Deleting => "deleting?",
+    }
+}

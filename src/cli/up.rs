@@ -1,0 +1,45 @@
+//! `up`: create or change until the cloud matches.
+
+use clap::Args;
+
+use super::args::{Chosen, Globals};
+use super::confirm::confirm;
+use super::failure::CliError;
+use super::report::Reporter;
+use super::session::{self, Session};
+use super::{plan, report};
+
+/// Creates or changes until the cloud matches the configuration.
+///
+/// It looks at every resource, creates what is missing and changes what differs. It is safe to run at any time: when
+/// nothing differs it changes nothing, and after a failure or a kill it goes on where the last run stopped.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra up --env source --sandbox -y\n  migrate-infra up -y --output json > events.jsonl")]
+pub struct UpArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let preview = plan::make(&config, &session::peek(globals, &config)?, &args.chosen)?;
+    if !args.yes {
+        plan::show(&preview);
+        confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+    }
+    let reporter = Reporter::start(globals);
+    let session = Session::open(globals, &config, "up", reporter.events()).await?;
+    session::stop_on_ctrl_c(session.context.cancel.clone());
+    // The state may have moved on while the question was asked.
+    let plan = session.context.journal.read(|state| plan::make(&config, state, &args.chosen))?;
+    reporter.plan(&plan, session.context.cloud.clock());
+    let report = crate::engine::up(&session.context, plan).await;
+    reporter.finish();
+    let state = session.context.journal.read(Clone::clone);
+    let mutations = session.context.meter.mutations();
+    session.close().await?;
+    report::end_of_up(globals, &report?, &state, mutations, &args.chosen)
+}

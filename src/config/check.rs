@@ -1,0 +1,186 @@
+//! Checks the shape of a configuration against the schema of the Rust types: unknown keys, wrong types, values out of range.
+
+use serde_json::Value;
+
+use super::model::RawConfig;
+use super::problem::Problem;
+use super::source::{Part, Source};
+
+/// Returns the JSON schema of the configuration file.
+pub fn schema() -> Value {
+    schemars::schema_for!(RawConfig).to_value()
+}
+
+/// Returns everything that does not fit the schema.
+pub(super) fn check(config: &Value, source: &Source) -> Vec<Problem> {
+    let root = schema();
+    let mut checker = Checker { root: &root, source, problems: Vec::new(), path: Vec::new() };
+    checker.value(config, &root);
+    checker.problems
+}
+
+struct Checker<'a> {
+    root: &'a Value,
+    source: &'a Source,
+    problems: Vec<Problem>,
+    path: Vec<String>,
+}
+
+impl<'a> Checker<'a> {
+    fn value(&mut self, value: &Value, schema: &'a Value) {
+        let schema = self.resolve(schema);
+        if let Some(allowed) = allowed(schema) {
+            if !allowed.iter().any(|one| one == value) {
+                let words: Vec<String> = allowed.iter().map(|one| format!("`{}`", one.as_str().unwrap_or_default())).collect();
+                self.report(format!("{} can not be {}", self.name(), shown(value)), Some(format!("it may be {}", words.join(" or "))), Part::Value);
+            }
+            return;
+        }
+        let expected = types(schema);
+        if !expected.is_empty() && !expected.iter().any(|one| is(value, one)) {
+            let message = format!("{} must be {}, not {}", self.name(), expected.iter().map(|one| words(one)).collect::<Vec<_>>().join(" or "), article(value));
+            self.report(message, None, Part::Value);
+            return;
+        }
+        match value {
+            Value::Object(entries) => {
+                for (key, inner) in entries {
+                    self.path.push(key.clone());
+                    self.entry(key, inner, schema);
+                    self.path.pop();
+                }
+            }
+            Value::Array(items) => {
+                if let Some(item) = schema.get("items") {
+                    for (index, inner) in items.iter().enumerate() {
+                        self.path.push(index.to_string());
+                        self.value(inner, item);
+                        self.path.pop();
+                    }
+                }
+            }
+            Value::Number(number) => self.range(number.as_f64().unwrap_or_default(), schema),
+            _ => {}
+        }
+    }
+
+    fn entry(&mut self, key: &str, inner: &Value, schema: &'a Value) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        if let Some(property) = properties.and_then(|properties| properties.get(key)) {
+            self.value(inner, property);
+        } else if let Some(any) = schema.get("additionalProperties").filter(|any| any.is_object()) {
+            self.value(inner, any);
+        } else {
+            let known: Vec<&str> = properties.into_iter().flat_map(serde_json::Map::keys).map(String::as_str).collect();
+            self.report(format!("there is no key `{}`", self.path.join(".")), Some(suggest(key, &known)), Part::Key);
+        }
+    }
+
+    fn range(&mut self, number: f64, schema: &Value) {
+        let bound = |key| schema.get(key).and_then(Value::as_f64);
+        let (least, most) = (bound("minimum"), bound("maximum"));
+        if least.is_some_and(|least| number < least) || most.is_some_and(|most| number > most) {
+            let help = match (least, most) {
+                (Some(least), Some(most)) => format!("it may be {least} to {most}"),
+                (Some(least), None) => format!("it may be {least} or more"),
+                (_, most) => format!("it may be at most {}", most.unwrap_or_default()),
+            };
+            self.report(format!("{} can not be {number}", self.name()), Some(help), Part::Value);
+        }
+    }
+
+    fn resolve(&self, schema: &'a Value) -> &'a Value {
+        let mut at = schema;
+        loop {
+            if let Some(pointer) = at.get("$ref").and_then(Value::as_str) {
+                match self.root.pointer(pointer.trim_start_matches('#')) {
+                    Some(next) => at = next,
+                    None => return at,
+                }
+                continue;
+            }
+            // An optional section is "the section, or null"; a file cannot say null.
+            let choices = at.get("anyOf").and_then(Value::as_array);
+            match choices.and_then(|choices| choices.iter().find(|choice| choice.get("type").and_then(Value::as_str) != Some("null"))) {
+                Some(next) => at = next,
+                None => return at,
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("`{}`", self.path.join("."))
+    }
+
+    fn report(&mut self, message: String, help: Option<String>, part: Part) {
+        self.problems.push(self.source.problem(&self.path, message, help, part));
+    }
+}
+
+fn allowed(schema: &Value) -> Option<Vec<Value>> {
+    if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+        return Some(values.clone());
+    }
+    let choices = schema.get("oneOf").and_then(Value::as_array)?;
+    choices.iter().map(|choice| choice.get("const").cloned()).collect()
+}
+
+fn types(schema: &Value) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).filter(|one| *one != "null").collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is(value: &Value, expected: &str) -> bool {
+    match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        _ => true,
+    }
+}
+
+fn words(expected: &str) -> &str {
+    match expected {
+        "object" => "a table",
+        "array" => "a list",
+        "string" => "a string",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number",
+        other => other,
+    }
+}
+
+fn article(value: &Value) -> &'static str {
+    match value {
+        Value::Object(_) => "a table",
+        Value::Array(_) => "a list",
+        Value::String(_) => "a string",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a number with a fraction",
+        Value::Number(_) => "a number",
+        Value::Null => "nothing",
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("`{text}`"),
+        other => other.to_string(),
+    }
+}
+
+/// "Did you mean", or the list when nothing is near.
+pub fn suggest(key: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|one| (strsim::jaro_winkler(key, one), one)).filter(|(score, _)| *score > 0.8);
+    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((_, one)) => format!("did you mean `{one}`?"),
+        None => format!("the keys here are {}", known.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
+    }
+}

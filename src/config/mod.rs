@@ -1,0 +1,18 @@
+//! The configuration: raw TOML to a validated [`Config`]. No later layer parses a string.
+//!
+//! The Rust types in `model` are the one description of the format. Their JSON schema checks a file before it is read, so
+//! that all mistakes are reported at once with their place; `migrate-infra init` and `config/schema.json` are made from it.
+
+mod check;
+mod load;
+mod model;
+mod problem;
+mod source;
+mod template;
+mod validate;
+
+pub use check::{schema, suggest};
+pub use load::{Overrides, load};
+pub use model::{Config, Database, Encryption, EnvironmentConfig, Monitoring, NatGateways, Network, Secrets, Service, Stack, Storage};
+pub use problem::{ConfigError, Problem};
+pub use template::template;

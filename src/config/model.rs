@@ -1,0 +1,401 @@
+//! What can be configured. The doc comments are what `migrate-infra init` writes beside each key.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::address::Region;
+
+/// The file as it is written.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawConfig {
+    /// What this stack is called. Name and suffix are part of every AWS name, and of the tags that mark what is ours.
+    pub stack: Stack,
+    /// Tags on everything, besides `Environment` and the two ownership tags.
+    pub tags: BTreeMap<String, String>,
+    /// Encryption at rest. It is always on; a key of your own is optional.
+    pub encryption: Encryption,
+    /// The environments. Every section below may also stand inside one of them, and then counts for that one alone, for
+    /// example `[environments.target.database]`.
+    pub environments: BTreeMap<String, RawEnvironment>,
+    /// Network, in every environment.
+    pub network: Network,
+    /// Databases.
+    pub database: Database,
+    /// Database credentials in Secrets Manager.
+    pub secrets: Secrets,
+    /// Buckets.
+    pub storage: Storage,
+    /// The payment service on Fargate, and its load balancer.
+    pub service: Service,
+    /// Dashboard and alarms.
+    pub monitoring: Monitoring,
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        let tags = [("MigrationPhase", "setup"), ("CostCenter", "payment-processing")];
+        let environment = |cidr: &str, role: &str| RawEnvironment {
+            vpc_cidr: cidr.to_owned(),
+            databases: vec![role.to_owned()],
+            buckets: vec![role.to_owned()],
+            ..RawEnvironment::default()
+        };
+        Self {
+            stack: Stack::default(),
+            tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            encryption: Encryption::default(),
+            environments: [
+                ("source".to_owned(), environment("10.0.0.0/16", "source")),
+                ("target".to_owned(), environment("10.1.0.0/16", "target")),
+            ]
+            .into(),
+            network: Network::default(),
+            database: Database::default(),
+            secrets: Secrets::default(),
+            storage: Storage::default(),
+            service: Service::default(),
+            monitoring: Monitoring::default(),
+        }
+    }
+}
+
+/// The name of the stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stack {
+    /// Name of the stack: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// Tells copies of the stack apart; `--suffix` overrides it. Lower-case letters, digits and hyphens.
+    pub suffix: String,
+}
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self { name: "payment-migration".into(), suffix: "dev-001".into() }
+    }
+}
+
+impl Stack {
+    /// Returns the stack's identity, as it stands in the ownership tags.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.name, self.suffix)
+    }
+}
+
+/// Encryption at rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Encryption {
+    /// ARN of a KMS key of yours for databases, buckets, secrets and logs; empty means AWS's own keys.
+    pub kms_key_arn: String,
+}
+
+impl Encryption {
+    /// Returns the customer key, if there is one.
+    pub fn key(&self) -> Option<String> {
+        (!self.kms_key_arn.is_empty()).then(|| self.kms_key_arn.clone())
+    }
+}
+
+/// One environment as it is written: its own keys, and sections that override the global ones.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RawEnvironment {
+    /// Region of everything in this environment.
+    pub region: String,
+    /// Address range of the VPC, /16 to /20. The ranges of two environments must not overlap, so that they can be peered.
+    pub vpc_cidr: String,
+    /// Roles of the databases in this environment: `source`, `target`, both or none.
+    pub databases: Vec<String>,
+    /// Roles of the buckets in this environment: `source`, `target`, both or none.
+    pub buckets: Vec<String>,
+    /// Overrides `[encryption]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// Overrides `[network]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// Overrides `[database]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// Overrides `[secrets]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+    /// Overrides `[storage]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
+    /// Overrides `[service]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Overrides `[monitoring]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
+}
+
+impl Default for RawEnvironment {
+    fn default() -> Self {
+        Self {
+            region: "us-east-1".into(),
+            vpc_cidr: "10.0.0.0/16".into(),
+            databases: Vec::new(),
+            buckets: Vec::new(),
+            encryption: None,
+            network: None,
+            database: None,
+            secrets: None,
+            storage: None,
+            service: None,
+            monitoring: None,
+        }
+    }
+}
+
+/// How many NAT gateways an environment has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NatGateways {
+    /// One for all zones: cheaper, and a zone's failure can cut off the others.
+    One,
+    /// One in each zone.
+    PerZone,
+}
+
+/// Network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// How many availability zones to use, 2 or 3; load balancers and databases need at least two.
+    #[schemars(range(min = 2, max = 3))]
+    pub availability_zones: u8,
+    /// `one` NAT gateway for all zones, or one `per-zone`.
+    pub nat_gateways: NatGateways,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { availability_zones: 2, nat_gateways: NatGateways::One }
+    }
+}
+
+/// Databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// PostgreSQL version: a major version such as "16", or an exact one such as "16.4".
+    pub engine_version: String,
+    /// Instance class.
+    pub instance_class: String,
+    /// Storage in GiB, 20 to 65536.
+    #[schemars(range(min = 20, max = 65536))]
+    pub allocated_storage_gb: i32,
+    /// Storage type: `gp2`, `gp3` or `io1`.
+    pub storage_type: String,
+    /// Name of the database inside the instance.
+    pub name: String,
+    /// Master user. The password is generated by Secrets Manager and known to nobody.
+    pub username: String,
+    /// Whether a standby runs in a second zone.
+    pub multi_az: bool,
+    /// Days that automated backups are kept; replication needs at least 1.
+    #[schemars(range(min = 1, max = 35))]
+    pub backup_retention_days: i32,
+    /// Logs sent to CloudWatch Logs.
+    pub log_exports: Vec<String>,
+    /// Days that Performance Insights keeps its data; 0 turns it off, 7 is free.
+    #[schemars(range(min = 0, max = 731))]
+    pub performance_insights_days: i32,
+    /// Whether AWS refuses to delete the database. `down` then refuses too.
+    pub deletion_protection: bool,
+    /// Whether `down` takes a final snapshot.
+    pub final_snapshot: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            engine_version: "16".into(),
+            instance_class: "db.r5.large".into(),
+            allocated_storage_gb: 100,
+            storage_type: "gp2".into(),
+            name: "paymentdb".into(),
+            username: "dbadmin".into(),
+            multi_az: false,
+            backup_retention_days: 7,
+            log_exports: vec!["postgresql".into(), "upgrade".into()],
+            performance_insights_days: 7,
+            deletion_protection: false,
+            final_snapshot: false,
+        }
+    }
+}
+
+/// Database credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Secrets {
+    /// Days between two rotations of the password, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub rotation_days: i64,
+    /// Days for which a deleted secret can be restored, 7 to 30; 0 deletes it at once.
+    #[schemars(range(min = 0, max = 30))]
+    pub recovery_window_days: i64,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { rotation_days: 30, recovery_window_days: 0 }
+    }
+}
+
+/// Buckets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// Days after which an old version of an object goes to Glacier.
+    #[schemars(range(min = 1, max = 36500))]
+    pub noncurrent_to_glacier_days: i32,
+    /// Days after which an old version of an object is deleted.
+    #[schemars(range(min = 2, max = 36500))]
+    pub noncurrent_expire_days: i32,
+    /// Days after which an incomplete upload is aborted.
+    #[schemars(range(min = 1, max = 365))]
+    pub abort_upload_days: i32,
+    /// Whether `down` deletes what is in the buckets. When false, `down` refuses to delete a bucket that is not empty.
+    pub empty_on_down: bool,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self { noncurrent_to_glacier_days: 90, noncurrent_expire_days: 365, abort_upload_days: 7, empty_on_down: false }
+    }
+}
+
+/// The default container: a few lines of Python that listen on the port and answer `/health`, so that a new environment is
+/// healthy before your own image is there.
+const PLACEHOLDER: &str = "import http.server as h\nclass S(h.BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.send_response(200 if self.path == '/health' else 404)\n        self.end_headers()\nh.ThreadingHTTPServer(('', 8080), S).serve_forever()\n";
+
+/// The payment service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    /// Container image.
+    pub image: String,
+    /// Command that the container runs; an empty list means the image's own.
+    pub command: Vec<String>,
+    /// Port that the container listens on.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Fargate CPU units: 256, 512, 1024, 2048 or 4096.
+    #[schemars(range(min = 256, max = 16384))]
+    pub cpu: i32,
+    /// Fargate memory in MiB; it must fit the CPU units.
+    #[schemars(range(min = 512, max = 122_880))]
+    pub memory: i32,
+    /// Number of tasks to begin with.
+    #[schemars(range(min = 0, max = 1000))]
+    pub desired_count: i32,
+    /// Least number of tasks when scaling.
+    #[schemars(range(min = 0, max = 1000))]
+    pub min_count: i32,
+    /// Largest number of tasks when scaling.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_count: i32,
+    /// Average CPU utilization to scale for, in percent.
+    #[schemars(range(min = 1, max = 100))]
+    pub cpu_target_percent: f64,
+    /// Average memory utilization to scale for, in percent.
+    #[schemars(range(min = 1, max = 100))]
+    pub memory_target_percent: f64,
+    /// Seconds between two scaling steps.
+    #[schemars(range(min = 0, max = 3600))]
+    pub scaling_cooldown_seconds: i32,
+    /// Path that the load balancer asks to learn whether a task is healthy.
+    pub health_check_path: String,
+    /// Seconds that a new task has before failed health checks count.
+    #[schemars(range(min = 0, max = 2_147_483))]
+    pub health_check_grace_seconds: i32,
+    /// Seconds that the load balancer lets requests finish on a task that goes.
+    #[schemars(range(min = 0, max = 3600))]
+    pub deregistration_delay_seconds: i32,
+    /// ARN of an issued ACM certificate in the environment's region; empty means HTTP only.
+    pub certificate_arn: String,
+    /// Days that the service's logs are kept: one of the values that CloudWatch Logs allows.
+    #[schemars(range(min = 1, max = 3653))]
+    pub log_retention_days: i32,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            image: "public.ecr.aws/docker/library/python:3.13-slim".into(),
+            command: vec!["python".into(), "-c".into(), PLACEHOLDER.into()],
+            port: 8080,
+            cpu: 512,
+            memory: 1024,
+            desired_count: 2,
+            min_count: 2,
+            max_count: 10,
+            cpu_target_percent: 70.0,
+            memory_target_percent: 80.0,
+            scaling_cooldown_seconds: 60,
+            health_check_path: "/health".into(),
+            health_check_grace_seconds: 60,
+            deregistration_delay_seconds: 30,
+            certificate_arn: String::new(),
+            log_retention_days: 7,
+        }
+    }
+}
+
+/// Dashboard and alarms.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Monitoring {
+    /// ARN of an SNS topic that alarms are sent to; empty means nobody is told.
+    pub alarm_topic_arn: String,
+    /// Database CPU in percent above which an alarm is raised.
+    #[schemars(range(min = 1, max = 100))]
+    pub database_cpu_percent: f64,
+    /// Replication lag in seconds above which an alarm is raised.
+    #[schemars(range(min = 1, max = 86400))]
+    pub replication_lag_seconds: f64,
+}
+
+impl Default for Monitoring {
+    fn default() -> Self {
+        Self { alarm_topic_arn: String::new(), database_cpu_percent: 80.0, replication_lag_seconds: 60.0 }
+    }
+}
+
+/// The configuration, validated, with every override applied.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Config {
+    /// The name of the stack.
+    pub stack: Stack,
+    /// Tags on everything.
+    pub tags: BTreeMap<String, String>,
+    /// The environments, by name.
+    pub environments: Vec<EnvironmentConfig>,
+}
+
+/// One environment, validated.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the fields are those of `RawEnvironment`, with the overrides applied")]
+pub struct EnvironmentConfig {
+    pub name: String,
+    pub region: Region,
+    pub vpc_cidr: Ipv4Net,
+    pub databases: Vec<String>,
+    pub buckets: Vec<String>,
+    pub encryption: Encryption,
+    pub network: Network,
+    pub database: Database,
+    pub secrets: Secrets,
+    pub storage: Storage,
+    pub service: Service,
+    pub monitoring: Monitoring,
+}

@@ -1,0 +1,137 @@
+//! The AWS names of everything that has one. They all carry environment and suffix, and every limit of AWS on their length is
+//! listed here and checked before anything is sent: an overlong name is an error of the configuration, never cut silently.
+
+/// Makes the names of one environment.
+#[derive(Clone, Debug)]
+pub struct Names {
+    environment: String,
+    suffix: String,
+}
+
+/// A name, and the longest that AWS takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// The name.
+    pub name: String,
+    /// The longest that AWS takes, in characters.
+    pub limit: usize,
+    /// What has the name, for example "the name of a load balancer".
+    pub what: &'static str,
+}
+
+impl Names {
+    /// Names of `environment` in the stack with `suffix`.
+    pub fn new(environment: &str, suffix: &str) -> Self {
+        Self { environment: environment.to_owned(), suffix: suffix.to_owned() }
+    }
+
+    fn of(&self, what: &str) -> String {
+        format!("{what}-{}-{}", self.environment, self.suffix)
+    }
+
+    /// The `Environment` tag.
+    pub fn environment_tag(&self) -> String {
+        self.of("migration")
+    }
+
+    /// A security group, for example `payment-db-sg-source-dev-001`.
+    pub fn security_group(&self, role: &str) -> String {
+        self.of(&format!("payment-{role}-sg"))
+    }
+
+    /// A database instance and its secret.
+    pub fn database(&self, role: &str) -> String {
+        self.of(&format!("payment-db-{role}"))
+    }
+
+    /// A database subnet group.
+    pub fn subnet_group(&self, role: &str) -> String {
+        self.of(&format!("payment-db-subnets-{role}"))
+    }
+
+    /// A database parameter group.
+    pub fn parameter_group(&self, role: &str) -> String {
+        self.of(&format!("payment-db-params-{role}"))
+    }
+
+    /// The function that rotates a database's password.
+    pub fn rotation(&self, role: &str) -> String {
+        self.of(&format!("payment-rotation-{role}"))
+    }
+
+    /// A bucket. Account and region are filled in when they are known: bucket names are global.
+    pub fn bucket(&self, role: &str) -> String {
+        format!("{}-{{account}}-{{region}}", self.of(&format!("payment-logs-{role}")))
+    }
+
+    /// The ECS cluster.
+    pub fn cluster(&self) -> String {
+        self.of("payment-cluster")
+    }
+
+    /// The service, and the family of its task definitions.
+    pub fn service(&self) -> String {
+        self.of("payment-service")
+    }
+
+    /// The log group of the service.
+    pub fn log_group(&self) -> String {
+        format!("/ecs/{}", self.service())
+    }
+
+    /// The role that ECS starts tasks with.
+    pub fn execution_role(&self) -> String {
+        self.of("payment-execution")
+    }
+
+    /// The role that tasks have.
+    pub fn task_role(&self) -> String {
+        self.of("payment-task")
+    }
+
+    /// The load balancer.
+    pub fn load_balancer(&self) -> String {
+        self.of("payment-alb")
+    }
+
+    /// The target group.
+    pub fn target_group(&self) -> String {
+        self.of("payment-tg")
+    }
+
+    /// The dashboard.
+    pub fn dashboard(&self) -> String {
+        self.of("payment-migration")
+    }
+
+    /// An alarm.
+    pub fn alarm(&self, what: &str) -> String {
+        self.of(&format!("payment-{what}"))
+    }
+
+    /// Every name that can become too long, with AWS's limit. `region` is as long as the region's name.
+    pub fn limited(&self, databases: &[String], buckets: &[String], region: &str) -> Vec<Limited> {
+        let limited = |name, limit, what| Limited { name, limit, what };
+        let mut all = vec![
+            // "This name must be unique per region per account, can have a maximum of 32 characters" (CreateLoadBalancer, CreateTargetGroup)
+            limited(self.load_balancer(), 32, "the name of a load balancer"),
+            limited(self.target_group(), 32, "the name of a target group"),
+            // IAM "CreateRole": 64 characters.
+            limited(self.execution_role(), 64, "the name of a role"),
+            // ECS "CreateService": 255 letters; the log group's limit of 512 is never reached before.
+            limited(self.service(), 255, "the name of a service"),
+        ];
+        for role in databases {
+            // RDS "CreateDBInstance": 1 to 63 letters, numbers, or hyphens.
+            all.push(limited(self.database(role), 63, "the identifier of a database"));
+            // Lambda "CreateFunction": 64 characters; the function's role has the same name and the same limit.
+            all.push(limited(self.rotation(role), 64, "the name of a function"));
+        }
+        for role in buckets {
+            let name = self.bucket(role).replace("{account}", "000000000000").replace("{region}", region);
+            // S3 "Bucket naming rules": between 3 and 63 characters.
+            all.push(limited(name, 63, "the name of a bucket"));
+        }
+        all
+    }
+}
