@@ -1,0 +1,36 @@
+# `just` lists what can be done.
+default:
+    @just --list
+
+# What continuous integration runs: format, lints, tests, documentation.
+check:
+    bash .ci/run
+
+# All tests.
+test *args:
+    cargo test {{ args }}
+
+# Brings the source environment up in the embedded sandbox, without an AWS account.
+up-sandbox:
+    cargo run --release -- up --env source --sandbox --sandbox-timing fast -y
+
+# Takes it down again.
+down-sandbox:
+    cargo run --release -- down --sandbox --sandbox-timing fast -y
+
+# Benchmarks of the engine and the journal.
+bench *args:
+    cargo bench {{ args }}
+
+# The API documentation of this crate.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# Licences, sources and banned crates; needs cargo-deny, and the network for advisories.
+deny:
+    cargo deny check
+
+# Writes what is made from the code: the commented configuration and its schema.
+generate:
+    cargo run -- init --stdout > config/migration.toml
+    cargo run -- config schema > config/schema.json
