@@ -9,6 +9,9 @@ use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
 use super::{plan, report};
+use crate::config::Config;
+use crate::engine::{Context, Leftover, Outcome, leftovers};
+use crate::events::Event;
 use crate::plan::{Plan, plan_down};
 use crate::state::State;
 
@@ -43,10 +46,28 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     session::stop_on_ctrl_c(session.context.cancel.clone());
     let plan = session.context.journal.read(|state| make(state, args))?;
     reporter.plan(&plan, session.context.cloud.clock());
+    let done = plan.clone();
     let report = crate::engine::down(&session.context, plan).await;
+    let listed = match &report {
+        Ok(report) if report.outcome == Outcome::Done => left_behind(&session.context, &config, &done, args).await,
+        _ => Vec::new(),
+    };
     reporter.finish();
     session.close().await?;
-    report::end_of_down(globals, &report?, &args.chosen)
+    report::end_of_down(globals, &report?, &listed, &args.chosen)
+}
+
+/// Asks AWS what still carries this stack's tags.
+async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Leftover> {
+    let regions = config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
+    match leftovers(context, &regions, done).await {
+        Ok(found) => found.into_iter().filter(|leftover| args.chosen.includes(leftover.address.environment())).collect(),
+        Err(error) => {
+            let text = format!("AWS did not list what carries this stack's tags, so only the state was checked: {error}");
+            context.events.send(Event::Notice { address: None, text });
+            Vec::new()
+        }
+    }
 }
 
 fn make(state: &State, args: &DownArgs) -> Result<Plan, CliError> {

@@ -4,9 +4,11 @@ mod down;
 mod run;
 mod scheduler;
 mod step;
+mod sweep;
 mod up;
 
 pub use down::down;
 pub use run::{Context, Failure, Outcome, Report};
 pub use scheduler::{Job, Released, Verdict, Work, schedule};
+pub use sweep::{Leftover, leftovers};
 pub use up::up;

@@ -1,0 +1,78 @@
+"""Resource Groups Tagging API: moto's, with the resources moto leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .serving import Call, Dict, Repairs, tag_list
+
+repair = Repairs()
+
+
+@repair("GetResources")
+def get_resources(call: Call) -> Dict:
+    """Every tagged resource whose tags match all filters, by pages."""
+    wanted = {f["Key"]: f.get("Values") or [] for f in call.request.get("TagFilters") or []}
+    types = call.request.get("ResourceTypeFilters") or []
+    arns = call.request.get("ResourceARNList") or []
+    found: dict[str, dict[str, str]] = {}
+    for arn, tags in _tagged(call):
+        if all(key in tags and (not values or tags[key] in values) for key, values in wanted.items()):
+            if tags and (not types or any(_is_a(arn, t) for t in types)) and (not arns or arn in arns):
+                found[arn] = tags
+    start, size = int(call.request.get("PaginationToken") or 0), call.request.get("ResourcesPerPage") or 100
+    page = sorted(found)[start : start + size]
+    return {
+        "ResourceTagMappingList": [{"ResourceARN": arn, "Tags": tag_list(found[arn])} for arn in page],
+        "PaginationToken": str(start + size) if start + size < len(found) else "",
+    }
+
+
+def _is_a(arn: str, kind: str) -> bool:
+    """Whether an ARN is of a type such as `ec2` or `ec2:vpc`."""
+    service, _, resource = kind.partition(":")
+    parts = arn.split(":", 5)
+    return parts[2] == service and (not resource or parts[5].replace("/", ":").split(":")[0] == resource)
+
+
+def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
+    for one in call.backend()._get_resources_generator(tag_filters=[], resource_type_filters=[]):
+        if one["ResourceARN"].split(":")[2] not in ("s3", "ec2", "application-autoscaling"):
+            yield one["ResourceARN"], {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+    ec2 = call.backend("ec2")
+    for resource, tags in ec2.tags.items():  # moto has only some types of them
+        if kind := _EC2_TYPES.get(resource.split("-")[0]):
+            yield f"arn:aws:ec2:{call.region}:{call.account}:{kind}/{resource}", dict(tags)
+    # S3 is LocalStack's own, not moto's.
+    from localstack.services.s3.models import s3_stores
+
+    for name in s3_stores[call.account][call.region].buckets:
+        yield f"arn:aws:s3:::{name}", _bucket_tags(call, name)
+    scaling = call.backend("application-autoscaling")
+    yield from scaling.__dict__.get("mended", {}).get("tags", {}).items()
+
+
+_EC2_TYPES = {
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "igw": "internet-gateway",
+    "nat": "natgateway",
+    "eipalloc": "elastic-ip",
+    "rtb": "route-table",
+    "vpce": "vpc-endpoint",
+    "pcx": "vpc-peering-connection",
+    "eni": "network-interface",
+    "i": "instance",
+    "vol": "volume",
+    "snap": "snapshot",
+}
+
+
+def _bucket_tags(call: Call, name: str) -> dict[str, str]:
+    from localstack.services.s3.models import s3_stores
+
+    store = s3_stores[call.account][call.region]
+    arn = f"arn:aws:s3:::{name}"
+    return dict(store.tags.get_tags(arn))
