@@ -88,13 +88,16 @@ pub enum CloudError {
     Account(#[source] AwsError),
 }
 
+/// The clients of a region, and what keeps them under its limits.
+type Regional = (Arc<Clients>, Arc<Budgets>);
+
 /// The cloud as one account sees it.
 pub struct Cloud {
     endpoint: Endpoint,
     config: SdkConfig,
     account: AccountId,
     clock: Clock,
-    regions: Mutex<HashMap<Region, (Arc<Clients>, Arc<Budgets>)>>,
+    regions: Mutex<HashMap<Region, Regional>>,
 }
 
 impl Cloud {
@@ -129,7 +132,7 @@ impl Cloud {
 
     async fn whoami(&self, home: &Region) -> Result<AccountId, CloudError> {
         let clients = self.clients(home).0;
-        let answer = clients.sts.get_caller_identity().send().await.map_err(|error| AwsError::of("sts:GetCallerIdentity", error));
+        let answer = clients.sts.get_caller_identity().send().await.map_err(|error| AwsError::of("sts:GetCallerIdentity", &error));
         match answer {
             Ok(identity) => Ok(AccountId(identity.account().unwrap_or_default().to_owned())),
             Err(source) => Err(match source.trouble {
@@ -163,7 +166,7 @@ impl Cloud {
     }
 
     /// Returns the clients and request budgets of a region, the same ones every time.
-    pub fn clients(&self, region: &Region) -> (Arc<Clients>, Arc<Budgets>) {
+    pub fn clients(&self, region: &Region) -> Regional {
         let mut regions = self.regions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         regions.entry(region.clone()).or_insert_with(|| (Arc::new(self.build(region)), Arc::new(Budgets::new(self.clock)))).clone()
     }

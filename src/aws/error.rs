@@ -85,7 +85,7 @@ const CREDENTIALS: &[&str] = &[
 
 impl AwsError {
     /// Classifies what the SDK returned.
-    pub fn of<E>(call: &str, error: SdkError<E, HttpResponse>) -> Self
+    pub fn of<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -97,14 +97,11 @@ impl AwsError {
             .map(str::to_owned)
             .or_else(|| error.raw_response().and_then(|response| response.headers().get("x-amzn-requestid")).map(str::to_owned));
         let mut message = error.meta().message().map(str::to_owned);
-        let (fate, trouble) = match &error {
+        let (fate, trouble) = match error {
             SdkError::ConstructionFailure(_) => (Fate::NotDone, Trouble::Invalid),
-            SdkError::TimeoutError(_) => (Fate::Unknown, Trouble::Unreachable),
             SdkError::DispatchFailure(failure) if failure.is_user() => (Fate::NotDone, Trouble::Invalid),
-            SdkError::DispatchFailure(failure) => match failure.as_connector_error().is_none() {
-                true if mentions_credentials(&error) => (Fate::NotDone, Trouble::Credentials),
-                _ => (Fate::Unknown, Trouble::Unreachable),
-            },
+            SdkError::DispatchFailure(_) if mentions_credentials(error) => (Fate::NotDone, Trouble::Credentials),
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => (Fate::Unknown, Trouble::Unreachable),
             SdkError::ServiceError(_) => {
                 let named = code.as_deref().unwrap_or_default();
                 if THROTTLED.contains(&named) || status == Some(429) {
@@ -122,7 +119,7 @@ impl AwsError {
         if code.is_none() && trouble == Trouble::Server {
             code = status.map(|status| format!("HTTP {status}"));
         }
-        let message = message.take().unwrap_or_else(|| chain(&error));
+        let message = message.take().unwrap_or_else(|| chain(error));
         Self { call: call.to_owned(), code, message, request_id, fate, trouble }
     }
 

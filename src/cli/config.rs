@@ -28,17 +28,16 @@ pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliE
         return Ok(0);
     }
     let config = session::config(globals)?;
-    match command {
-        ConfigCommand::Show => match globals.output {
-            OutputFormat::Json => line(&serde_json::to_string_pretty(&config).unwrap_or_default()),
-            OutputFormat::Text => {
-                let text = toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
-                line(text.trim_end());
-            }
-        },
-        _ => {
-            let graph = crate::stack::build(&config)?;
-            line(&format!("{} is right: {} resources in {}", globals.config.display(), graph.nodes().len(), graph.environments().join(" and ")));
+    if let ConfigCommand::Check = command {
+        let graph = crate::stack::build(&config)?;
+        line(&format!("{} is right: {} resources in {}", globals.config.display(), graph.nodes().len(), graph.environments().join(" and ")));
+        return Ok(0);
+    }
+    match globals.output {
+        OutputFormat::Json => line(&serde_json::to_string_pretty(&config).unwrap_or_default()),
+        OutputFormat::Text => {
+            let text = toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
+            line(text.trim_end());
         }
     }
     Ok(0)

@@ -109,13 +109,10 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
     let mut environments = Vec::new();
     for (name, environment) in &raw.environments {
         let path = |key: &str| vec!["environments".to_owned(), name.clone(), key.to_owned()];
-        let vpc_cidr = match environment.vpc_cidr.parse() {
-            Ok(cidr) => cidr,
-            Err(_) => {
-                let message = format!("`{}` is not an IPv4 address range", environment.vpc_cidr);
-                problems.push(source.problem(&path("vpc_cidr"), message, Some("for example 10.0.0.0/16".to_owned()), Part::Value));
-                continue;
-            }
+        let Ok(vpc_cidr) = environment.vpc_cidr.parse() else {
+            let message = format!("`{}` is not an IPv4 address range", environment.vpc_cidr);
+            problems.push(source.problem(&path("vpc_cidr"), message, Some("for example 10.0.0.0/16".to_owned()), Part::Value));
+            continue;
         };
         environments.push(EnvironmentConfig {
             name: name.clone(),

@@ -36,6 +36,10 @@ pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
     validator.problems
 }
 
+fn is_arn(text: &str, of: &str) -> bool {
+    text.starts_with("arn:") && text.contains(of)
+}
+
 struct Validator<'a> {
     source: &'a Source,
     problems: Vec<Problem>,
@@ -146,7 +150,8 @@ impl Validator<'_> {
             report("username", format!("RDS reserves the user name `{}`", database.username), "choose another one, for example dbadmin");
         }
         let days = database.performance_insights_days;
-        if !(days == 0 || days == 7 || days == 731 || days % 31 == 0) {
+        let may_be = [0, 7, 731].contains(&days) || days % 31 == 0;
+        if !may_be {
             report("performance_insights_days", format!("Performance Insights can not keep its data for {days} days"), "0, 7, a multiple of 31, or 731");
         }
         if let Some(log) = database.log_exports.iter().find(|log| !["postgresql", "upgrade", "iam-db-auth-error"].contains(&log.as_str())) {
@@ -198,11 +203,11 @@ impl Validator<'_> {
             self.section(environment, "storage", "noncurrent_to_glacier_days", message, "it must be less than noncurrent_expire_days");
         }
         let topic = &environment.monitoring.alarm_topic_arn;
-        if !topic.is_empty() && !(topic.starts_with("arn:") && topic.contains(":sns:")) {
+        if !topic.is_empty() && !is_arn(topic, ":sns:") {
             self.section(environment, "monitoring", "alarm_topic_arn", format!("`{topic}` is not the ARN of an SNS topic"), "for example arn:aws:sns:us-east-1:111122223333:alarms");
         }
         let key = &environment.encryption.kms_key_arn;
-        if !key.is_empty() && !(key.starts_with("arn:") && key.contains(":kms:") && key.contains(":key/")) {
+        if !key.is_empty() && !is_arn(key, ":key/") {
             self.section(environment, "encryption", "kms_key_arn", format!("`{key}` is not the ARN of a KMS key"), "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…");
         }
     }

@@ -55,7 +55,7 @@ async fn listed(context: &Context, region: &Region) -> Result<Vec<Leftover>, Aws
         budgets.acquire("tag", Class::Read).await;
         context.meter.count(CALL, false);
         let page = clients.tagging.get_resources().tag_filters(ours.clone()).set_pagination_token(token).send().await;
-        let page = page.map_err(|error| AwsError::of(CALL, error))?;
+        let page = page.map_err(|error| AwsError::of(CALL, &error))?;
         for mapping in page.resource_tag_mapping_list() {
             let address = mapping.tags().iter().find(|tag| tag.key() == OWNER_ADDRESS).map(|tag| Address::new(tag.value()));
             if let (Some(arn), Some(address)) = (mapping.resource_arn(), address) {

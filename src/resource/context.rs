@@ -88,7 +88,7 @@ impl Cx {
         self.budgets.acquire(service, Class::Read).await;
         self.meter.count(call, false);
         let began = Instant::now();
-        let answer = Box::pin(send).await.map_err(|error| AwsError::of(call, error));
+        let answer = Box::pin(send).await.map_err(|error| AwsError::of(call, &error));
         self.tell(call, began, answer.as_ref().err());
         Ok(answer?)
     }
@@ -113,7 +113,7 @@ impl Cx {
             self.announce.announce(call).await?;
             self.meter.count(call, true);
             let began = Instant::now();
-            let answer = crate::aws::permitted(call, Box::pin(send())).await.map_err(|error| AwsError::of(call, error));
+            let answer = crate::aws::permitted(call, Box::pin(send())).await.map_err(|error| AwsError::of(call, &error));
             self.tell(call, began, answer.as_ref().err());
             match answer {
                 Ok(output) => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::network;
+use super::{database, monitoring, network, security, service, storage};
 use crate::address::Address;
 use crate::config::{Config, EnvironmentConfig};
 use crate::graph::{Graph, GraphError};
@@ -36,7 +36,12 @@ pub fn build(config: &Config) -> Result<Graph, GraphError> {
         let mut tags = config.tags.clone();
         tags.insert("Environment".to_owned(), names.environment_tag());
         let mut builder = Builder { graph: &mut graph, config: environment, names, tags };
-        network::add(&mut builder);
+        let network = network::add(&mut builder);
+        let groups = security::add(&mut builder, &network);
+        let databases = database::add(&mut builder, &network, &groups);
+        let buckets = storage::add(&mut builder);
+        let service = service::add(&mut builder, &network, &groups, &databases, &buckets);
+        monitoring::add(&mut builder, &databases, &service);
     }
     graph.finish()
 }

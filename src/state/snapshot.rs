@@ -65,8 +65,8 @@ pub struct Entry {
 /// A run that began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
-    /// The run.
-    pub run: RunId,
+    /// Its id.
+    pub id: RunId,
     /// The command.
     pub command: String,
     /// When it began, RFC 3339.
@@ -161,10 +161,10 @@ impl State {
             }
             _ if !self.has_begun() => return Err("the history has not begun".into()),
             Record::RunStarted { run, command, at, .. } => {
-                self.last_run = Some(Run { run: run.clone(), command: command.clone(), at: at.clone(), outcome: None });
+                self.last_run = Some(Run { id: run.clone(), command: command.clone(), at: at.clone(), outcome: None });
             }
             Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
-                Some(last) if last.run == *run => last.outcome = Some(outcome.clone()),
+                Some(last) if last.id == *run => last.outcome = Some(outcome.clone()),
                 _ => return Err(format!("run {run} ends but did not begin")),
             },
             Record::Intent { address, op, kind, region, spec, needs, tags, token } => {

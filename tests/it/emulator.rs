@@ -117,7 +117,7 @@ impl Emulator {
         add("target group", elb.describe_target_groups().send().await.unwrap().target_groups().iter().map(|one| text(one.target_group_arn())).collect());
         let namespace = aws_sdk_applicationautoscaling::types::ServiceNamespace::Ecs;
         let targets = aws_sdk_applicationautoscaling::Client::new(&config).describe_scalable_targets().service_namespace(namespace).send().await.unwrap();
-        add("scalable target", targets.scalable_targets().iter().map(|one| text(one.resource_id())).collect());
+        add("scalable target", targets.scalable_targets().iter().map(|one| one.resource_id().to_owned()).collect());
 
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
         add("alarm", cloudwatch.describe_alarms().send().await.unwrap().metric_alarms().iter().map(|one| text(one.alarm_name())).collect());

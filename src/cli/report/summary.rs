@@ -26,7 +26,9 @@ pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &Stat
         let found: Vec<Output> = outputs(state).into_iter().filter(|output| chosen.includes(&output.environment)).collect();
         if !found.is_empty() {
             line("\noutputs:");
-            crate::cli::outputs::table(&found).iter().for_each(|text| line(&format!("  {text}")));
+            for text in crate::cli::outputs::table(&found) {
+                line(&format!("  {text}"));
+            }
         }
         line("\nnext:");
         let sandbox = if globals.sandbox { " --sandbox" } else { "" };

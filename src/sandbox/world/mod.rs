@@ -88,7 +88,8 @@ impl World {
         } else {
             most - ((1.0 - draw) * (most - least) * (most - mode)).sqrt()
         };
-        self.now + std::time::Duration::from_secs_f64(seconds.max(0.0)).as_millis() as u64
+        let wait = std::time::Duration::from_secs_f64(seconds.max(0.0)).as_millis();
+        self.now + u64::try_from(wait).unwrap_or(0)
     }
 
     /// Sixty-four hexadecimal digits that never come again.

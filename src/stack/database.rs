@@ -1,0 +1,167 @@
+//! The databases of an environment: credentials, network placement, parameters, the instance, and the rotation of its password.
+
+use super::build::Builder;
+use super::network::Network;
+use super::security::Groups;
+use crate::graph::Input;
+use crate::resource::Handle;
+use crate::resources::iam::{Role, RolePolicy, Statement};
+use crate::resources::lambda::{Function, Package, Permission};
+use crate::resources::logs::LogGroup;
+use crate::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
+use crate::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
+
+/// Length of generated passwords; RDS for PostgreSQL takes up to 128 characters.
+const PASSWORD_LENGTH: i64 = 32;
+
+/// One database.
+pub(super) struct Database {
+    pub(super) role: String,
+    pub(super) secret: Handle<Secret>,
+    pub(super) content: Handle<SecretContent>,
+    pub(super) instance: Handle<DbInstance>,
+}
+
+/// Adds every database that the environment lists.
+pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups) -> Vec<Database> {
+    let roles = builder.config.databases.clone();
+    roles.into_iter().map(|role| one(builder, network, groups, role)).collect()
+}
+
+fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: String) -> Database {
+    let part = format!("database-{role}");
+    let config = &builder.config.database;
+    let key = builder.config.encryption.key();
+    let environment = builder.config.name.clone();
+
+    let secret = Secret {
+        name: builder.names.database(&role),
+        description: format!("Master credentials of the {role} payment database in {environment}"),
+        username: config.username.clone(),
+        password_length: PASSWORD_LENGTH,
+        kms_key: key.clone(),
+        recovery_window_days: (builder.config.secrets.recovery_window_days > 0).then_some(builder.config.secrets.recovery_window_days),
+    };
+    let subnets = DbSubnetGroup {
+        name: builder.names.subnet_group(&role),
+        description: format!("Private subnets of the {role} payment database"),
+        subnets: network.private.iter().map(Handle::id).collect(),
+    };
+    let parameters = DbParameterGroup {
+        name: builder.names.parameter_group(&role),
+        family: format!("postgres{}", config.engine_version.split('.').next().unwrap_or_default()),
+        description: format!("Logical replication and TLS for the {role} payment database"),
+        // All but the last are static: they are in place when the instance is created, so that it need not be rebooted.
+        parameters: [("rds.logical_replication", "1"), ("max_replication_slots", "10"), ("max_wal_senders", "10"), ("rds.force_ssl", "1")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+    };
+    let secret = builder.add(&part, "secret", &secret);
+    let subnets = builder.add(&part, "subnet-group", &subnets);
+    let parameters = builder.add(&part, "parameter-group", &parameters);
+    let config = &builder.config.database;
+    let instance = DbInstance {
+        identifier: builder.names.database(&role),
+        engine: "postgres".to_owned(),
+        engine_version: config.engine_version.clone(),
+        instance_class: config.instance_class.clone(),
+        allocated_storage_gb: config.allocated_storage_gb,
+        storage_type: config.storage_type.clone(),
+        db_name: config.name.clone(),
+        master_username: config.username.clone(),
+        master_secret: secret.arn(),
+        subnet_group: subnets.name(),
+        parameter_group: parameters.name(),
+        security_groups: vec![groups.db.id()],
+        kms_key: key,
+        multi_az: config.multi_az,
+        backup_retention_days: config.backup_retention_days,
+        log_exports: config.log_exports.clone(),
+        performance_insights_days: (config.performance_insights_days > 0).then_some(config.performance_insights_days),
+        deletion_protection: config.deletion_protection,
+        final_snapshot: if config.final_snapshot { FinalSnapshot::Take } else { FinalSnapshot::Skip },
+    };
+    let instance = builder.add(&part, "instance", &instance);
+    let content = SecretContent {
+        secret: secret.arn(),
+        engine: "postgres".to_owned(),
+        host: instance.endpoint_address(),
+        port: instance.endpoint_port(),
+        username: builder.config.database.username.clone(),
+        dbname: builder.config.database.name.clone(),
+    };
+    let content = builder.add(&part, "secret-content", &content);
+    let database = Database { role, secret, content, instance };
+    rotation(builder, &part, &database);
+    database
+}
+
+/// The function that changes the password, what it may do, and when it runs. It runs only once the database is there and its
+/// secret is complete.
+fn rotation(builder: &mut Builder<'_>, part: &str, database: &Database) {
+    let name = builder.names.rotation(&database.role);
+    // Made here, with its retention: a log group that Lambda makes by itself is kept for ever and outlives the stack.
+    let logs = builder.add(
+        part,
+        "rotation-logs",
+        &LogGroup { name: format!("/aws/lambda/{name}"), retention_days: builder.config.service.log_retention_days, kms_key: builder.config.encryption.key() },
+    );
+    let role = Role {
+        name: name.clone(),
+        description: format!("Rotates the password of the {} payment database", database.role),
+        trust: vec!["lambda.amazonaws.com".to_owned()],
+        source_account_condition: false,
+    };
+    let role = builder.add(part, "rotation-role", &role);
+    let policy = RolePolicy { role: role.name(), name: "rotate".to_owned(), statements: statements(builder, database, &logs) };
+    let policy = builder.add(part, "rotation-policy", &policy);
+    let function = Function {
+        name,
+        description: format!("Rotates the password of the {} payment database", database.role),
+        role: role.arn(),
+        package: Package::DbSecretRotation,
+        timeout_seconds: 600,
+        memory_mb: 128,
+        environment: [("DB_INSTANCE_IDENTIFIER".to_owned(), builder.names.database(&database.role))].into(),
+    };
+    let function = builder.add(part, "rotation-function", &function);
+    let permission = Permission {
+        function: function.name(),
+        statement_id: "secrets-manager".to_owned(),
+        principal: "secretsmanager.amazonaws.com".to_owned(),
+        source_arn: Some(database.secret.arn()),
+        source_account: Some(true),
+    };
+    let permission = builder.add(part, "rotation-permission", &permission);
+    let rotation = SecretRotation {
+        secret: database.secret.arn(),
+        function: function.usable_arn(),
+        every_days: builder.config.secrets.rotation_days,
+        content: database.content.done(),
+        permission: Input::concat([permission.done(), policy.done()]),
+    };
+    builder.add(part, "rotation", &rotation);
+}
+
+fn statements(builder: &Builder<'_>, database: &Database, logs: &Handle<LogGroup>) -> Vec<Statement> {
+    let allow = |sid: &str, actions: &[&str], resources: Vec<Input<String>>| Statement {
+        sid: sid.to_owned(),
+        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+        resources,
+        conditions: None,
+    };
+    let mut statements = vec![
+        allow(
+            "Secret",
+            &["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
+            vec![database.secret.arn().text()],
+        ),
+        allow("Password", &["secretsmanager:GetRandomPassword"], vec!["*".into()]),
+        allow("Database", &["rds:DescribeDBInstances", "rds:ModifyDBInstance"], vec![database.instance.arn().text()]),
+        allow("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], vec![Input::concat([logs.arn().text(), ":*".into()])]),
+    ];
+    if let Some(key) = builder.config.encryption.key() {
+        statements.push(allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], vec![key.into()]));
+    }
+    statements
+}

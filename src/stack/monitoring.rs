@@ -1,0 +1,90 @@
+//! The dashboard and the alarms of an environment.
+
+use super::build::Builder;
+use super::database::Database;
+use super::service::Service;
+use crate::graph::Input;
+use crate::resources::cloudwatch::{Alarm, Dashboard, Dimension, Metric, Widget};
+
+/// Adds the dashboard and the alarms.
+pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &Service) {
+    let widgets = widgets(databases, service);
+    builder.add("monitoring", "dashboard", &Dashboard { name: builder.names.dashboard(), widgets });
+    for database in databases {
+        let spec = Alarm {
+            name: builder.names.alarm(&format!("db-cpu-{}", database.role)),
+            description: format!("CPU of the {} payment database is high", database.role),
+            metric: of_database("CPUUtilization", database),
+            statistic: "Average".to_owned(),
+            period_seconds: 300,
+            evaluation_periods: 2,
+            datapoints_to_alarm: 2,
+            threshold: builder.config.monitoring.database_cpu_percent,
+            comparison: "GreaterThanThreshold".to_owned(),
+            treat_missing_data: "missing".to_owned(),
+            actions: actions(builder),
+        };
+        builder.add("monitoring", &format!("db-cpu-{}", database.role), &spec);
+    }
+    let spec = Alarm {
+        name: builder.names.alarm("unhealthy-hosts"),
+        description: "The load balancer has unhealthy targets".to_owned(),
+        metric: of_balancer("UnHealthyHostCount", service, true),
+        statistic: "Maximum".to_owned(),
+        period_seconds: 60,
+        evaluation_periods: 2,
+        datapoints_to_alarm: 2,
+        threshold: 1.0,
+        comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+        treat_missing_data: "missing".to_owned(),
+        actions: actions(builder),
+    };
+    builder.add("monitoring", "unhealthy-hosts", &spec);
+}
+
+fn actions(builder: &Builder<'_>) -> Vec<String> {
+    let topic = &builder.config.monitoring.alarm_topic_arn;
+    if topic.is_empty() { Vec::new() } else { vec![topic.clone()] }
+}
+
+fn metric(namespace: &str, name: &str, dimensions: Vec<(&str, Input<String>)>) -> Metric {
+    let dimensions = dimensions.into_iter().map(|(name, value)| Dimension { name: name.to_owned(), value }).collect();
+    Metric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions, label: None, stat: None }
+}
+
+fn of_database(name: &str, database: &Database) -> Metric {
+    metric("AWS/RDS", name, vec![("DBInstanceIdentifier", database.instance.identifier())])
+}
+
+fn of_service(name: &str, service: &Service) -> Metric {
+    metric("AWS/ECS", name, vec![("ClusterName", service.cluster.name()), ("ServiceName", service.service.name())])
+}
+
+fn of_balancer(name: &str, service: &Service, of_targets: bool) -> Metric {
+    let mut dimensions = vec![("LoadBalancer", service.load_balancer.full_name())];
+    if of_targets {
+        dimensions.insert(0, ("TargetGroup", service.target_group.full_name()));
+    }
+    metric("AWS/ApplicationELB", name, dimensions)
+}
+
+fn widgets(databases: &[Database], service: &Service) -> Vec<Widget> {
+    let widget = |title: &str, stat: &str, y_label: &str, metrics: Vec<Metric>| Widget {
+        title: title.to_owned(),
+        metrics,
+        stat: stat.to_owned(),
+        period_seconds: 60,
+        view: "timeSeries".to_owned(),
+        y_label: Some(y_label.to_owned()),
+    };
+    let mut widgets = Vec::new();
+    if !databases.is_empty() {
+        widgets.push(widget("Database CPU", "Average", "percent", databases.iter().map(|database| of_database("CPUUtilization", database)).collect()));
+        widgets.push(widget("Database connections", "Average", "connections", databases.iter().map(|database| of_database("DatabaseConnections", database)).collect()));
+    }
+    widgets.push(widget("Service CPU and memory", "Average", "percent", vec![of_service("CPUUtilization", service), of_service("MemoryUtilization", service)]));
+    widgets.push(widget("Load balancer requests", "Sum", "requests", vec![of_balancer("RequestCount", service, false)]));
+    let health = vec![of_balancer("HealthyHostCount", service, true), of_balancer("UnHealthyHostCount", service, true)];
+    widgets.push(widget("Target health", "Average", "targets", health));
+    widgets
+}

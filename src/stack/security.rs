@@ -1,0 +1,52 @@
+//! Security groups, and who may talk to whom.
+
+use super::build::Builder;
+use super::network::Network;
+use crate::address::SecurityGroupId;
+use crate::graph::Input;
+use crate::resource::Handle;
+use crate::resources::ec2::{Direction, Peer, SecurityGroup, SecurityGroupRule};
+
+/// The port of PostgreSQL.
+pub(super) const POSTGRES: i32 = 5432;
+const EVERYWHERE: &str = "0.0.0.0/0";
+
+/// The security groups of an environment.
+pub(super) struct Groups {
+    pub(super) db: Handle<SecurityGroup>,
+    pub(super) ecs: Handle<SecurityGroup>,
+    pub(super) alb: Handle<SecurityGroup>,
+}
+
+/// Adds the security groups and their rules.
+pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
+    let mut group = |role: &str, description: &str| {
+        let spec = SecurityGroup { vpc: network.vpc.id(), name: builder.names.security_group(role), description: description.to_owned() };
+        builder.add("security", role, &spec)
+    };
+    let db = group("db", "Payment databases");
+    let dms = group("dms", "Database replication");
+    let ecs = group("ecs", "Payment service tasks");
+    let alb = group("alb", "Payment load balancer");
+    let port = builder.config.service.port;
+    let to = |group: &Handle<SecurityGroup>| Peer::Group(group.id());
+    let world = || Peer::Cidr(EVERYWHERE.to_owned());
+
+    let rules: [(&str, Input<SecurityGroupId>, Direction, i32, Peer, &str); 10] = [
+        ("db-from-dms", db.id(), Direction::Ingress, POSTGRES, to(&dms), "PostgreSQL from the replication instance"),
+        ("db-from-ecs", db.id(), Direction::Ingress, POSTGRES, to(&ecs), "PostgreSQL from the payment service"),
+        ("ecs-from-alb", ecs.id(), Direction::Ingress, port, to(&alb), "requests and health checks from the load balancer"),
+        ("alb-http", alb.id(), Direction::Ingress, 80, world(), "HTTP from the internet"),
+        ("alb-https", alb.id(), Direction::Ingress, 443, world(), "HTTPS from the internet"),
+        ("alb-to-ecs", alb.id(), Direction::Egress, port, to(&ecs), "requests and health checks to the payment service"),
+        ("ecs-to-db", ecs.id(), Direction::Egress, POSTGRES, to(&db), "PostgreSQL"),
+        ("ecs-https", ecs.id(), Direction::Egress, 443, world(), "images, secrets, logs and buckets"),
+        ("dms-to-db", dms.id(), Direction::Egress, POSTGRES, to(&db), "PostgreSQL"),
+        ("dms-https", dms.id(), Direction::Egress, 443, world(), "secrets and logs"),
+    ];
+    for (name, group, direction, port, peer, description) in rules {
+        let spec = SecurityGroupRule { group, direction, protocol: "tcp".to_owned(), from_port: port, to_port: port, peer, description: description.to_owned() };
+        builder.add("security", name, &spec);
+    }
+    Groups { db, ecs, alb }
+}

@@ -1,0 +1,29 @@
+//! The buckets of an environment.
+
+use super::build::Builder;
+use crate::resource::Handle;
+use crate::resources::s3::{Bucket, Lifecycle};
+
+/// Adds every bucket that the environment lists.
+pub(super) fn add(builder: &mut Builder<'_>) -> Vec<Handle<Bucket>> {
+    let roles = builder.config.buckets.clone();
+    let storage = builder.config.storage.clone();
+    let bucket = |role: &String| {
+        let spec = Bucket {
+            name: builder.names.bucket(role),
+            // Replication needs versions on both sides.
+            versioned: true,
+            kms_key: builder.config.encryption.key(),
+            tls_only: true,
+            block_public_access: true,
+            lifecycle: Some(Lifecycle {
+                noncurrent_to_glacier_days: storage.noncurrent_to_glacier_days,
+                noncurrent_expire_days: storage.noncurrent_expire_days,
+                abort_multipart_days: storage.abort_upload_days,
+            }),
+            empty_on_delete: storage.empty_on_down,
+        };
+        builder.add(&format!("storage-{role}"), "bucket", &spec)
+    };
+    roles.iter().map(bucket).collect()
+}
