@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_applicationautoscaling::operation::delete_scaling_policy::{DeleteScalingPolicyError, DeleteScalingPolicyInput, DeleteScalingPolicyOutput};
+use aws_sdk_applicationautoscaling::operation::delete_scaling_policy::{
+    DeleteScalingPolicyError, DeleteScalingPolicyInput, DeleteScalingPolicyOutput,
+};
 use aws_sdk_applicationautoscaling::operation::deregister_scalable_target::{
     DeregisterScalableTargetError, DeregisterScalableTargetInput, DeregisterScalableTargetOutput,
 };
@@ -12,14 +14,17 @@ use aws_sdk_applicationautoscaling::operation::describe_scalable_targets::{
 use aws_sdk_applicationautoscaling::operation::describe_scaling_policies::{
     DescribeScalingPoliciesError, DescribeScalingPoliciesInput, DescribeScalingPoliciesOutput,
 };
-use aws_sdk_applicationautoscaling::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
+use aws_sdk_applicationautoscaling::operation::list_tags_for_resource::{
+    ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput,
+};
 use aws_sdk_applicationautoscaling::operation::put_scaling_policy::{PutScalingPolicyError, PutScalingPolicyInput, PutScalingPolicyOutput};
 use aws_sdk_applicationautoscaling::operation::register_scalable_target::{
     RegisterScalableTargetError, RegisterScalableTargetInput, RegisterScalableTargetOutput,
 };
 use aws_sdk_applicationautoscaling::primitives::DateTime;
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace,
+    TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::registry::{Call, Registry, Rejection, refuse};
@@ -52,7 +57,8 @@ fn check(namespace: Option<&ServiceNamespace>, dimension: Option<&ScalableDimens
 }
 
 fn no_target<T>(resource_id: &str) -> Result<T, Rejection> {
-    let message = format!("No scalable target registered for service namespace: ecs, resource ID: {resource_id}, scalable dimension: ecs:service:DesiredCount");
+    let message =
+        format!("No scalable target registered for service namespace: ecs, resource ID: {resource_id}, scalable dimension: ecs:service:DesiredCount");
     refuse("ObjectNotFoundException", message)
 }
 
@@ -147,7 +153,8 @@ fn list_tags(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<Li
 fn put_policy(call: &mut Call<'_>, input: &PutScalingPolicyInput) -> Result<PutScalingPolicyOutput, Rejection> {
     check(input.service_namespace(), input.scalable_dimension())?;
     let (id, name) = (input.resource_id().unwrap_or_default().to_owned(), input.policy_name().unwrap_or_default().to_owned());
-    let configuration = input.target_tracking_scaling_policy_configuration().filter(|_| input.policy_type() == Some(&PolicyType::TargetTrackingScaling));
+    let configuration =
+        input.target_tracking_scaling_policy_configuration().filter(|_| input.policy_type() == Some(&PolicyType::TargetTrackingScaling));
     let Some(configuration) = configuration else { return refuse("ValidationException", "the sandbox models target tracking policies only") };
     let metric = configuration.predefined_metric_specification().map(|metric| metric.predefined_metric_type());
     let Some(metric @ (MetricType::EcsServiceAverageCpuUtilization | MetricType::EcsServiceAverageMemoryUtilization)) = metric else {
@@ -206,6 +213,8 @@ fn delete_policy(call: &mut Call<'_>, input: &DeleteScalingPolicyInput) -> Resul
     let (id, name) = (input.resource_id().unwrap_or_default(), input.policy_name().unwrap_or_default());
     match call.here().autoscaling.targets.get_mut(id).and_then(|target| target.policies.remove(name)) {
         Some(_) => Ok(DeleteScalingPolicyOutput::builder().build()),
-        None => refuse("ObjectNotFoundException", format!("No scaling policy found for service namespace: ecs, resource ID: {id}, policy name: {name}")),
+        None => {
+            refuse("ObjectNotFoundException", format!("No scaling policy found for service namespace: ecs, resource ID: {id}, policy name: {name}"))
+        }
     }
 }

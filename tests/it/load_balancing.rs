@@ -12,14 +12,14 @@ use migrate_infra::sandbox::world::iam::Role;
 
 use crate::lab::{Lab, Sketch, holds_its_promises_on};
 
-/// A world with a network (subnets `subnet-a` and `subnet-b`, group `sg-1` in `vpc-1`) and two roles for tasks.
+/// A world with a network (subnets `subnet-a` to `subnet-c`, groups `sg-1` and `sg-2` in `vpc-1`) and two roles for tasks.
 pub fn ground() -> Lab {
     let mut lab = Lab::default();
     let tags = BTreeMap::new;
     let ec2 = &mut lab.world.region("us-east-1").ec2;
     let vpc = Vpc { vpc_id: "vpc-1".into(), cidr_block: "10.0.0.0/16".into(), dns_support: true, dns_hostnames: true, available_at: 0, tags: tags() };
     ec2.vpcs.insert("vpc-1".into(), vpc);
-    for (number, zone) in ["a", "b"].into_iter().enumerate() {
+    for (number, zone) in ["a", "b", "c"].into_iter().enumerate() {
         let id = format!("subnet-{zone}");
         let subnet = Subnet {
             subnet_id: id.clone(),
@@ -33,7 +33,8 @@ pub fn ground() -> Lab {
         ec2.subnets.insert(id, subnet);
     }
     for id in ["sg-1", "sg-2"] {
-        let group = SecurityGroup { group_id: id.into(), group_name: id.into(), description: "for tests".into(), vpc_id: "vpc-1".into(), tags: tags() };
+        let group =
+            SecurityGroup { group_id: id.into(), group_name: id.into(), description: "for tests".into(), vpc_id: "vpc-1".into(), tags: tags() };
         ec2.security_groups.insert(id.into(), group);
     }
     for name in ["execution", "task"] {
@@ -159,7 +160,8 @@ async fn a_load_balancer_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
     let arn = lab.attrs("source/service/alb")["arn"].clone();
-    let changed = LoadBalancer { idle_timeout_seconds: 120, drop_invalid_headers: false, security_groups: vec![Input::Value("sg-2".into())], ..balancer() };
+    let changed =
+        LoadBalancer { idle_timeout_seconds: 120, drop_invalid_headers: false, security_groups: vec![Input::Value("sg-2".into())], ..balancer() };
     settle(&mut lab, &graph(changed, targets())).await;
     assert_eq!(lab.attrs("source/service/alb")["arn"], arn);
     let shown = elb(&mut lab).load_balancers.values().next().unwrap().clone();
@@ -169,10 +171,23 @@ async fn a_load_balancer_is_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_load_balancer_moves_to_other_subnets() {
+    let mut lab = ground();
+    lab.up(&graph(balancer(), targets())).await.must_succeed();
+    let moved = LoadBalancer { subnets: ["subnet-c", "subnet-a"].map(|id| Input::Value(id.into())).into(), ..balancer() };
+    settle(&mut lab, &graph(moved, targets())).await;
+    let shown = elb(&mut lab).load_balancers.values().next().unwrap().clone();
+    assert_eq!(shown.subnets.into_iter().map(|(_, subnet)| subnet).collect::<Vec<_>>(), ["subnet-a", "subnet-c"]);
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), ground().world.inventory());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_group_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
-    let changed = TargetGroup { health_check_path: "/ready".into(), health_check_interval_seconds: 10, deregistration_delay_seconds: 15, ..targets() };
+    let changed =
+        TargetGroup { health_check_path: "/ready".into(), health_check_interval_seconds: 10, deregistration_delay_seconds: 15, ..targets() };
     settle(&mut lab, &graph(balancer(), changed)).await;
     let shown = elb(&mut lab).target_groups.values().next().unwrap().clone();
     assert_eq!((shown.health_check.path.as_str(), shown.health_check.interval_seconds), ("/ready", 10));

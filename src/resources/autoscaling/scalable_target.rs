@@ -60,6 +60,7 @@ impl Resource for ScalableTarget {
             "application-autoscaling:ListTagsForResource",
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:TagResource",
+            "iam:CreateServiceLinkedRole",
         ],
         immutable: &["cluster_name", "service_name"],
         blocked_by: "nothing; its policies go with it",

@@ -4,7 +4,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy as Shown, ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy as Shown, ServiceNamespace,
+    TargetTrackingScalingPolicyConfiguration,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +107,8 @@ impl Resource for ScalingPolicy {
             _ => {
                 let configuration = configuration(&wanted);
                 let call = || {
-                    let call = cx.aws.autoscaling.put_scaling_policy().policy_name(&self.name).service_namespace(ServiceNamespace::Ecs).resource_id(id);
+                    let call =
+                        cx.aws.autoscaling.put_scaling_policy().policy_name(&self.name).service_namespace(ServiceNamespace::Ecs).resource_id(id);
                     let call = call.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).policy_type(PolicyType::TargetTrackingScaling);
                     call.set_target_tracking_scaling_policy_configuration(configuration.clone()).send()
                 };
@@ -139,7 +141,8 @@ impl Resource for ScalingPolicy {
 
 fn configuration(rule: &Rule) -> Option<TargetTrackingScalingPolicyConfiguration> {
     let metric = PredefinedMetricSpecification::builder().predefined_metric_type(MetricType::from(rule.metric.as_str())).build();
-    let configuration = TargetTrackingScalingPolicyConfiguration::builder().target_value(rule.target_percent).set_predefined_metric_specification(metric.ok());
+    let configuration =
+        TargetTrackingScalingPolicyConfiguration::builder().target_value(rule.target_percent).set_predefined_metric_specification(metric.ok());
     // Both are given what they require.
     configuration.scale_in_cooldown(rule.scale_in_cooldown_seconds).scale_out_cooldown(rule.scale_out_cooldown_seconds).build().ok()
 }
@@ -147,7 +150,8 @@ fn configuration(rule: &Rule) -> Option<TargetTrackingScalingPolicyConfiguration
 /// What a policy was seen to do. Something that this kind never sets comes out with an empty metric, which differs from all.
 fn rule(shown: &Shown) -> Rule {
     let tracking = shown.target_tracking_scaling_policy_configuration.as_ref();
-    let metric = tracking.and_then(|tracking| tracking.predefined_metric_specification()).map(|metric| metric.predefined_metric_type().as_str().to_owned());
+    let metric =
+        tracking.and_then(|tracking| tracking.predefined_metric_specification()).map(|metric| metric.predefined_metric_type().as_str().to_owned());
     Rule {
         metric: metric.unwrap_or_default(),
         target_percent: tracking.map_or(0.0, |tracking| tracking.target_value),

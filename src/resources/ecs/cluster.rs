@@ -55,7 +55,14 @@ impl Resource for Cluster {
         create_seconds: 1,
         ready_seconds: 0,
         delete_seconds: 1,
-        operations: &["ecs:CreateCluster", "ecs:DescribeClusters", "ecs:UpdateCluster", "ecs:DeleteCluster", "ecs:TagResource"],
+        operations: &[
+            "ecs:CreateCluster",
+            "ecs:DescribeClusters",
+            "ecs:UpdateCluster",
+            "ecs:DeleteCluster",
+            "ecs:TagResource",
+            "iam:CreateServiceLinkedRole",
+        ],
         immutable: &["name"],
         blocked_by: "services and tasks that still run in it",
     };

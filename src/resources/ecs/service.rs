@@ -7,8 +7,8 @@
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer,
-    NetworkConfiguration, PropagateTags, Service as Shown, ServiceField,
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, DesiredStatus, LaunchType,
+    LoadBalancer, NetworkConfiguration, PropagateTags, Service as Shown, ServiceField,
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +234,8 @@ impl Service {
         let task_definition = (old.task_definition != new.task_definition).then(|| new.task_definition.0.clone());
         let moved = old.subnets != new.subnets || old.security_groups != new.security_groups;
         let network = moved.then(|| network(new));
-        let other_targets = (&old.target_group, &old.container_name, old.container_port) != (&new.target_group, &new.container_name, new.container_port);
+        let other_targets =
+            (&old.target_group, &old.container_name, old.container_port) != (&new.target_group, &new.container_name, new.container_port);
         let load_balancers = other_targets.then(|| vec![load_balancer(new)]);
         let grace = (old.health_check_grace_seconds != new.health_check_grace_seconds).then_some(new.health_check_grace_seconds);
         let breaker = (old.circuit_breaker != new.circuit_breaker).then(with_circuit_breaker);
@@ -291,7 +292,8 @@ fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
     let vpc = shown.network_configuration().and_then(|network| network.awsvpc_configuration());
     let mut subnets: Vec<SubnetId> = vpc.map(|vpc| vpc.subnets().iter().map(|id| id.as_str().into()).collect()).unwrap_or_default();
     subnets.sort();
-    let mut security_groups: Vec<SecurityGroupId> = vpc.map(|vpc| vpc.security_groups().iter().map(|id| id.as_str().into()).collect()).unwrap_or_default();
+    let mut security_groups: Vec<SecurityGroupId> =
+        vpc.map(|vpc| vpc.security_groups().iter().map(|id| id.as_str().into()).collect()).unwrap_or_default();
     security_groups.sort();
     let breaker = shown.deployment_configuration().and_then(|configuration| configuration.deployment_circuit_breaker());
     let primary = shown.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));

@@ -166,7 +166,11 @@ impl Resource for TaskDefinition {
             let answer = cx.mutate("ecs:DeleteTaskDefinitions", call).await?;
             if let Some(failure) = answer.failures().first() {
                 let what = format!("the deletion of task definition {}", failure.arn().unwrap_or(&self.family));
-                return Err(Error::Failed { what, status: failure.reason().unwrap_or("FAILED").to_owned(), reason: failure.detail().map(str::to_owned) });
+                return Err(Error::Failed {
+                    what,
+                    status: failure.reason().unwrap_or("FAILED").to_owned(),
+                    reason: failure.detail().map(str::to_owned),
+                });
             }
         }
         Ok(())
@@ -204,7 +208,12 @@ impl TaskDefinition {
             let call = call.execution_role_arn(&content.execution_role).task_role_arn(&content.task_role).network_mode(NetworkMode::Awsvpc);
             call.requires_compatibilities(Compatibility::Fargate).container_definitions(container.clone()).set_tags(Some(tags.clone())).send()
         };
-        let made = cx.mutate("ecs:RegisterTaskDefinition", call).await?.task_definition;
+        // For some seconds IAM does not know that a role made just now may be passed (terraform-aws-modules/terraform-aws-ecs
+        // pull request 415 shows it in CloudTrail).
+        let made = cx.retry("the new roles to be visible to ECS", &["AccessDeniedException"], 30, || async {
+            cx.mutate("ecs:RegisterTaskDefinition", call).await
+        });
+        let made = made.await?.task_definition;
         let arn = made.and_then(|made| made.task_definition_arn);
         arn.map(Arn).ok_or(Error::Incomplete { call: "ecs:RegisterTaskDefinition", what: "the ARN" })
     }
@@ -245,9 +254,10 @@ fn definition(cx: &Cx, content: &Content) -> ContainerDefinition {
     let environment = content.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build()).collect();
     let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs).options("awslogs-group", &content.log_group);
     let logs = logs.options("awslogs-region", cx.region.as_str()).options("awslogs-stream-prefix", &content.name);
-    let health = content.health_check_command.as_ref().map(|command| {
-        HealthCheck::builder().set_command(Some(command.clone())).interval(30).timeout(5).retries(3).start_period(60)
-    });
+    let health = content
+        .health_check_command
+        .as_ref()
+        .map(|command| HealthCheck::builder().set_command(Some(command.clone())).interval(30).timeout(5).retries(3).start_period(60));
     ContainerDefinition::builder()
         .name(&content.name)
         .image(&content.image)
@@ -272,7 +282,8 @@ fn attrs(shown: Shown) -> TaskDefinitionAttrs {
 
 fn content(shown: &Shown) -> Option<Content> {
     let [container] = shown.container_definitions() else { return None };
-    let environment = container.environment().iter().map(|pair| (pair.name().unwrap_or_default().to_owned(), pair.value().unwrap_or_default().to_owned()));
+    let environment =
+        container.environment().iter().map(|pair| (pair.name().unwrap_or_default().to_owned(), pair.value().unwrap_or_default().to_owned()));
     Some(Content {
         cpu: shown.cpu()?.to_owned(),
         memory: shown.memory()?.to_owned(),

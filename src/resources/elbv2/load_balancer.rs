@@ -5,7 +5,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
-use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer as Shown, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    LoadBalancer as Shown, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
+};
 use serde::{Deserialize, Serialize};
 
 use super::tagging;
@@ -115,6 +117,7 @@ impl Resource for LoadBalancer {
             "elasticloadbalancing:DeleteLoadBalancer",
             "elasticloadbalancing:AddTags",
             "ec2:DescribeNetworkInterfaces",
+            "iam:CreateServiceLinkedRole",
         ],
         immutable: &["name"],
         blocked_by: "deletion protection; its network interfaces stay in the subnets for minutes after it is gone",
@@ -197,7 +200,9 @@ impl Resource for LoadBalancer {
     async fn delete(&self, cx: &Cx, attrs: &LoadBalancerAttrs) -> Result<()> {
         if attrs.settings.deletion_protection {
             let name = &self.name;
-            return Err(Error::Refused(format!("the load balancer `{name}` is protected from deletion; turn the protection off, run `up`, and then try again")));
+            return Err(Error::Refused(format!(
+                "the load balancer `{name}` is protected from deletion; turn the protection off, run `up`, and then try again"
+            )));
         }
         let call = || cx.aws.elb.delete_load_balancer().load_balancer_arn(&attrs.arn).send();
         settled(cx.mutate("elasticloadbalancing:DeleteLoadBalancer", call).await, &["LoadBalancerNotFound"])?;
@@ -237,7 +242,8 @@ fn sorted<T: Clone + Ord>(inputs: &[Input<T>]) -> Result<Vec<T>, Unresolved> {
 
 fn attrs(shown: Shown, settings: Settings) -> LoadBalancerAttrs {
     let arn = Arn(shown.load_balancer_arn.unwrap_or_default());
-    let mut subnets: Vec<SubnetId> = shown.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.subnet_id).map(SubnetId).collect();
+    let mut subnets: Vec<SubnetId> =
+        shown.availability_zones.unwrap_or_default().into_iter().filter_map(|zone| zone.subnet_id).map(SubnetId).collect();
     subnets.sort();
     let mut security_groups: Vec<SecurityGroupId> = shown.security_groups.unwrap_or_default().into_iter().map(SecurityGroupId).collect();
     security_groups.sort();

@@ -172,7 +172,9 @@ impl TargetGroup {
         let call = || {
             let call = cx.aws.elb.create_target_group().name(&self.name).vpc_id(vpc).protocol(ProtocolEnum::Http).port(self.port);
             let call = call.target_type(TargetTypeEnum::Ip).health_check_protocol(ProtocolEnum::Http).health_check_path(&self.health_check_path);
-            let call = call.health_check_interval_seconds(self.health_check_interval_seconds).health_check_timeout_seconds(self.health_check_timeout_seconds);
+            let call = call
+                .health_check_interval_seconds(self.health_check_interval_seconds)
+                .health_check_timeout_seconds(self.health_check_timeout_seconds);
             let call = call.healthy_threshold_count(self.healthy_threshold).unhealthy_threshold_count(self.unhealthy_threshold);
             call.set_tags(Some(tags.clone())).send()
         };

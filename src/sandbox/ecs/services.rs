@@ -8,8 +8,8 @@ use aws_sdk_ecs::operation::describe_services::{DescribeServicesError, DescribeS
 use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceInput, UpdateServiceOutput};
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, Failure, LaunchType, LoadBalancer,
-    NetworkConfiguration, PropagateTags, ServiceEvent, ServiceField,
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, Failure, LaunchType,
+    LoadBalancer, NetworkConfiguration, PropagateTags, ServiceEvent, ServiceField,
 };
 
 use super::{is_name, short, shown, tags_of, tasks};
@@ -103,7 +103,10 @@ fn settings(call: &mut Call<'_>, before: Option<&Settings>, asked: &Asked<'_>) -
     }
     // "Services with tasks that use the awsvpc network mode … choose ip as the target type" (CreateService).
     if group.target_type != "ip" {
-        return invalid(format!("The provided target group {} has target type {}, which is incompatible with the awsvpc network mode", group.arn, group.target_type));
+        return invalid(format!(
+            "The provided target group {} has target type {}, which is incompatible with the awsvpc network mode",
+            group.arn, group.target_type
+        ));
     }
     match here.ecs.task_definitions.get(&settings.task_definition) {
         None => return refuse("ClientException", "Unable to describe task definition."),
@@ -129,13 +132,17 @@ fn check_network(call: &mut Call<'_>, settings: &Settings) -> Result<(), Rejecti
     let mut vpcs = BTreeSet::new();
     for id in &settings.subnets {
         let Some(subnet) = ec2.subnets.get(id) else {
-            return invalid(format!("Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"));
+            return invalid(format!(
+                "Error retrieving subnet information for [{id}]: The subnet ID '{id}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"
+            ));
         };
         vpcs.insert(subnet.vpc_id.as_str());
     }
     for id in &settings.security_groups {
         let Some(group) = ec2.security_groups.get(id) else {
-            return invalid(format!("Error retrieving security group information for [{id}]: The security group '{id}' does not exist (ErrorCode: InvalidGroup.NotFound)"));
+            return invalid(format!(
+                "Error retrieving security group information for [{id}]: The security group '{id}' does not exist (ErrorCode: InvalidGroup.NotFound)"
+            ));
         };
         vpcs.insert(group.vpc_id.as_str());
     }
@@ -210,7 +217,8 @@ fn deploy(call: &mut Call<'_>, service: &mut Service) {
     // A load balancer that is still being made does not look at its targets.
     let not_before = users.iter().map(|balancer| balancer.active_at + 20_000).min().unwrap_or(now);
     let task_definition = service.settings.task_definition.clone();
-    let deployment = Deployment { id: format!("ecs-svc/{number}"), task_definition, created_at: now, takes, not_before, steady_at: None, failed: false };
+    let deployment =
+        Deployment { id: format!("ecs-svc/{number}"), task_definition, created_at: now, takes, not_before, steady_at: None, failed: false };
     service.deployments.insert(0, deployment);
     tasks::start(call, service, usize::try_from(service.desired_count).unwrap_or_default());
 }
@@ -328,7 +336,8 @@ fn update(call: &mut Call<'_>, input: &UpdateServiceInput) -> Result<UpdateServi
     let count = service.desired_count;
     service.desired_count = input.desired_count().unwrap_or(count);
     // What tasks are started with needs a new deployment; the rest does not (UpdateService).
-    let tasks_differ = (&before.task_definition, &before.subnets, &before.security_groups) != (&after.task_definition, &after.subnets, &after.security_groups)
+    let tasks_differ = (&before.task_definition, &before.subnets, &before.security_groups)
+        != (&after.task_definition, &after.subnets, &after.security_groups)
         || (&before.target_group_arn, before.container_port) != (&after.target_group_arn, after.container_port);
     if tasks_differ || input.force_new_deployment() == Some(true) {
         deploy(call, &mut service);

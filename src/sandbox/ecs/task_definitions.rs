@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::operation::delete_task_definitions::{DeleteTaskDefinitionsError, DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput};
-use aws_sdk_ecs::operation::deregister_task_definition::{DeregisterTaskDefinitionError, DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput};
+use aws_sdk_ecs::operation::deregister_task_definition::{
+    DeregisterTaskDefinitionError, DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput,
+};
 use aws_sdk_ecs::operation::describe_task_definition::{DescribeTaskDefinitionError, DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput};
 use aws_sdk_ecs::operation::list_task_definitions::{ListTaskDefinitionsError, ListTaskDefinitionsInput, ListTaskDefinitionsOutput};
 use aws_sdk_ecs::operation::register_task_definition::{RegisterTaskDefinitionError, RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput};
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, Failure, HealthCheck as SdkHealthCheck, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping, SortOrder,
-    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
+    Compatibility, ContainerDefinition, Failure, HealthCheck as SdkHealthCheck, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping,
+    SortOrder, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 
 use super::{is_name, shown, tags_of};
@@ -17,7 +19,17 @@ use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::ecs::{Container, HealthCheck, TaskDefinition};
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["family", "cpu", "memory", "execution_role_arn", "task_role_arn", "network_mode", "requires_compatibilities", "container_definitions", "tags"];
+    let members = &[
+        "family",
+        "cpu",
+        "memory",
+        "execution_role_arn",
+        "task_role_arn",
+        "network_mode",
+        "requires_compatibilities",
+        "container_definitions",
+        "tags",
+    ];
     registry.on("ecs", "RegisterTaskDefinition", members, RegisterTaskDefinitionError::generic, register_revision);
     registry.on("ecs", "ListTaskDefinitions", &["family_prefix", "status", "sort"], ListTaskDefinitionsError::generic, list);
     registry.on("ecs", "DescribeTaskDefinition", &["task_definition", "include"], DescribeTaskDefinitionError::generic, describe);
@@ -96,7 +108,9 @@ fn register_revision(call: &mut Call<'_>, input: &RegisterTaskDefinitionInput) -
     }
     let (cpu, memory) = (input.cpu().unwrap_or_default(), input.memory().unwrap_or_default());
     if !fargate_has(cpu, memory) {
-        return client(format!("No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."));
+        return client(format!(
+            "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."
+        ));
     }
     let [definition] = input.container_definitions() else {
         return refuse("SandboxUnknownMember", "the sandbox models task definitions with one container");
@@ -160,8 +174,9 @@ fn list(call: &mut Call<'_>, input: &ListTaskDefinitionsInput) -> Result<ListTas
     // "By default, only ACTIVE task definitions are listed" (ListTaskDefinitions).
     let status = input.status().unwrap_or(&TaskDefinitionStatus::Active).as_str();
     let definitions = call.here().ecs.task_definitions.values();
-    let mut found: Vec<&TaskDefinition> =
-        definitions.filter(|definition| definition.status == status && input.family_prefix().is_none_or(|family| definition.family == family)).collect();
+    let mut found: Vec<&TaskDefinition> = definitions
+        .filter(|definition| definition.status == status && input.family_prefix().is_none_or(|family| definition.family == family))
+        .collect();
     found.sort_by_key(|definition| (&definition.family, definition.revision));
     if input.sort() == Some(&SortOrder::Desc) {
         found.reverse();

@@ -22,8 +22,12 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 /// The policies that the sandbox knows ("Security policies for your Application Load Balancer").
-const POLICIES: &[&str] =
-    &["ELBSecurityPolicy-2016-08", "ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELBSecurityPolicy-TLS13-1-3-2021-06"];
+const POLICIES: &[&str] = &[
+    "ELBSecurityPolicy-2016-08",
+    "ELBSecurityPolicy-TLS13-1-2-2021-06",
+    "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+    "ELBSecurityPolicy-TLS13-1-3-2021-06",
+];
 
 fn action(call: &mut Call<'_>, vpc_id: &str, actions: &[SdkAction]) -> Result<Action, Rejection> {
     let [action] = actions else { return refuse("ValidationError", "The sandbox models listeners with one action") };
@@ -53,7 +57,12 @@ struct Asked<'a> {
 }
 
 /// Checks what is asked for, which stands instead of what was `before`.
-fn settings(call: &mut Call<'_>, load_balancer_arn: &str, before: Option<&ListenerSettings>, asked: &Asked<'_>) -> Result<ListenerSettings, Rejection> {
+fn settings(
+    call: &mut Call<'_>,
+    load_balancer_arn: &str,
+    before: Option<&ListenerSettings>,
+    asked: &Asked<'_>,
+) -> Result<ListenerSettings, Rejection> {
     let Some(vpc_id) = call.here().elbv2.load_balancers.get(load_balancer_arn).map(|balancer| balancer.vpc_id.clone()) else {
         return refuse("LoadBalancerNotFound", format!("Load balancer '{load_balancer_arn}' not found"));
     };

@@ -7,7 +7,9 @@ use aws_sdk_elasticloadbalancingv2::operation::delete_load_balancer::{DeleteLoad
 use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancer_attributes::{
     DescribeLoadBalancerAttributesError, DescribeLoadBalancerAttributesInput, DescribeLoadBalancerAttributesOutput,
 };
-use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::{DescribeLoadBalancersError, DescribeLoadBalancersInput, DescribeLoadBalancersOutput};
+use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::{
+    DescribeLoadBalancersError, DescribeLoadBalancersInput, DescribeLoadBalancersOutput,
+};
 use aws_sdk_elasticloadbalancingv2::operation::modify_load_balancer_attributes::{
     ModifyLoadBalancerAttributesError, ModifyLoadBalancerAttributesInput, ModifyLoadBalancerAttributesOutput,
 };
@@ -107,8 +109,11 @@ fn create(call: &mut Call<'_>, input: &CreateLoadBalancerInput) -> Result<Create
     let active_at = call.after(130.0, 150.0, 190.0);
     let arn = call.arn("elasticloadbalancing", &format!("loadbalancer/{full_name}"));
     // Defaults: "Load balancer attributes", user guide for application load balancers.
-    let attributes =
-        [("deletion_protection.enabled", "false"), ("idle_timeout.timeout_seconds", "60"), ("routing.http.drop_invalid_header_fields.enabled", "false")];
+    let attributes = [
+        ("deletion_protection.enabled", "false"),
+        ("idle_timeout.timeout_seconds", "60"),
+        ("routing.http.drop_invalid_header_fields.enabled", "false"),
+    ];
     let balancer = LoadBalancer {
         arn: arn.clone(),
         name: name.to_owned(),

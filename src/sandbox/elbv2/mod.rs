@@ -22,7 +22,12 @@ pub(super) fn register(registry: &mut Registry) {
 fn check_name(what: &str, name: &str) -> Result<(), Rejection> {
     let fits = (1..=32).contains(&name.len()) && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
     if !fits {
-        return refuse("ValidationError", format!("The {what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-), and cannot be longer than '32' characters"));
+        return refuse(
+            "ValidationError",
+            format!(
+                "The {what} name '{name}' can only contain characters that are alphanumeric characters and hyphens(-), and cannot be longer than '32' characters"
+            ),
+        );
     }
     if name.starts_with('-') || name.ends_with('-') {
         return refuse("ValidationError", format!("The {what} name '{name}' cannot begin or end with a hyphen(-)"));

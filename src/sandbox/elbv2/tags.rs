@@ -24,7 +24,8 @@ fn describe(call: &mut Call<'_>, input: &DescribeTagsInput) -> Result<DescribeTa
     let elb = &call.here().elbv2;
     let mut found = Vec::new();
     for arn in input.resource_arns() {
-        let tags = match arn.split_once(":elasticloadbalancing:").and_then(|(_, rest)| rest.split(':').nth(2)).and_then(|rest| rest.split('/').next()) {
+        let tags = match arn.split_once(":elasticloadbalancing:").and_then(|(_, rest)| rest.split(':').nth(2)).and_then(|rest| rest.split('/').next())
+        {
             Some("loadbalancer") => elb.load_balancers.get(arn).map(|it| &it.tags).ok_or("LoadBalancerNotFound"),
             Some("targetgroup") => elb.target_groups.get(arn).map(|it| &it.tags).ok_or("TargetGroupNotFound"),
             Some("listener") => elb.listeners.get(arn).map(|it| &it.tags).ok_or("ListenerNotFound"),

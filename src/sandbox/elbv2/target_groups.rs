@@ -7,8 +7,12 @@ use aws_sdk_elasticloadbalancingv2::operation::delete_target_group::{DeleteTarge
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_group_attributes::{
     DescribeTargetGroupAttributesError, DescribeTargetGroupAttributesInput, DescribeTargetGroupAttributesOutput,
 };
-use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::{DescribeTargetGroupsError, DescribeTargetGroupsInput, DescribeTargetGroupsOutput};
-use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::{DescribeTargetHealthError, DescribeTargetHealthInput, DescribeTargetHealthOutput};
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::{
+    DescribeTargetGroupsError, DescribeTargetGroupsInput, DescribeTargetGroupsOutput,
+};
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::{
+    DescribeTargetHealthError, DescribeTargetHealthInput, DescribeTargetHealthOutput,
+};
 use aws_sdk_elasticloadbalancingv2::operation::modify_target_group::{ModifyTargetGroupError, ModifyTargetGroupInput, ModifyTargetGroupOutput};
 use aws_sdk_elasticloadbalancingv2::operation::modify_target_group_attributes::{
     ModifyTargetGroupAttributesError, ModifyTargetGroupAttributesInput, ModifyTargetGroupAttributesOutput,
@@ -75,7 +79,10 @@ fn check(health: &HealthCheck) -> Result<(), Rejection> {
         return refuse("ValidationError", "Health check interval must be greater than the timeout");
     }
     if !health.path.starts_with('/') || health.path.len() > 1024 {
-        return refuse("ValidationError", format!("Health check path '{}' must begin with a '/' character, and can have a maximum of 1024 characters", health.path));
+        return refuse(
+            "ValidationError",
+            format!("Health check path '{}' must begin with a '/' character, and can have a maximum of 1024 characters", health.path),
+        );
     }
     Ok(())
 }

@@ -253,7 +253,8 @@ impl Ecs {
     /// Returns the id of everything that exists. Tasks show as their network interfaces.
     pub fn inventory(&self) -> Vec<String> {
         let clusters = self.clusters.values().filter(|cluster| cluster.active).map(|cluster| &cluster.arn);
-        let definitions = self.task_definitions.values().filter(|definition| definition.status != "DELETE_IN_PROGRESS").map(|definition| &definition.arn);
+        let definitions =
+            self.task_definitions.values().filter(|definition| definition.status != "DELETE_IN_PROGRESS").map(|definition| &definition.arn);
         let services = self.services.values().filter(|service| !service.deleted).map(|service| &service.arn);
         clusters.chain(definitions).chain(services).cloned().collect()
     }
