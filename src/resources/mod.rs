@@ -4,4 +4,5 @@ pub mod autoscaling;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
+mod inputs;
 mod ownership;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use migrate_infra::aws::{Cloud, Endpoint};
+use migrate_infra::clock::Clock;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::ecs::{Cluster, Container, Service, TaskDefinition};
+use migrate_infra::sandbox::Sandbox;
 use migrate_infra::sandbox::world::ecs::Ecs;
 
 use crate::lab::{Lab, Sketch, Way, holds_its_promises_on};
@@ -309,4 +312,37 @@ async fn a_service_needs_a_target_group_with_a_load_balancer() {
     sketch.add("source/service/service", service);
     let text = refusal(&mut ground(), &sketch.finish()).await;
     assert!(text.contains("does not have an associated load balancer"), "{text}");
+}
+
+/// The states of the targets, as Elastic Load Balancing answers.
+async fn health(lab: &Lab) -> Vec<String> {
+    let clock = Clock::real();
+    let sandbox = Sandbox::new(lab.world.clone(), clock, None, Fuse::default());
+    let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
+    let (clients, _) = cloud.clients(&"us-east-1".into());
+    let arn = lab.attrs("source/service/targets")["arn"].as_str().unwrap().to_owned();
+    let answer = clients.elb.describe_target_health().target_group_arn(arn).send().await.unwrap();
+    let states = answer.target_health_descriptions().iter().filter_map(|one| Some(one.target_health()?.state()?.as_str().to_owned()));
+    states.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_healthy_targets_once_the_service_is_ready() {
+    let mut lab = ground();
+    let graph = Parts::new().graph();
+    lab.up(&graph).await.must_succeed();
+    assert_eq!(health(&lab).await, ["healthy", "healthy"]);
+    // While a new revision comes up, the old tasks still serve.
+    let mut parts = Parts::new();
+    parts.definition.container.image = "public.ecr.aws/payment:2".into();
+    let next = parts.graph();
+    for point in 1.. {
+        let mut lab = lab.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&next, Way::Up, fuse.clone()).await;
+        assert!(health(&lab).await.iter().filter(|state| *state == "healthy").count() >= 2, "killed at point {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
 }

@@ -46,9 +46,13 @@ pub struct ScalingPolicyAttrs {
 /// What a policy does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
+    /// The metric.
     pub metric: String,
+    /// Its value to keep.
     pub target_percent: f64,
+    /// Time after a scale-in before the next.
     pub scale_in_cooldown_seconds: i32,
+    /// Time after a scale-out before the next.
     pub scale_out_cooldown_seconds: i32,
 }
 

@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::tagging;
 use crate::address::{Arn, SecurityGroupId, SubnetId};
 use crate::aws::{Progress, Wait};
-use crate::graph::{Input, Unresolved};
+use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resources::inputs::sorted;
 
 /// How long one stage of a deployment or of draining may last.
 const PATIENCE_SECONDS: u64 = 25 * 60;
@@ -75,12 +76,19 @@ pub struct ServiceAttrs {
 /// What can be changed in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
+    /// What its tasks run.
     pub task_definition: Arn,
+    /// The subnets of its tasks, sorted.
     pub subnets: Vec<SubnetId>,
+    /// The security groups of its tasks, sorted.
     pub security_groups: Vec<SecurityGroupId>,
+    /// The target group that its tasks are put into.
     pub target_group: Arn,
+    /// The container that receives the traffic.
     pub container_name: String,
+    /// The port that it receives it on.
     pub container_port: i32,
+    /// How long a new task may fail the load balancer's health checks.
     pub health_check_grace_seconds: i32,
     /// Whether deployments that do not work are given up and taken back.
     pub circuit_breaker: bool,
@@ -252,13 +260,6 @@ impl Service {
         after.deployment_failed = false;
         Ok(after)
     }
-}
-
-/// The ids, sorted, because AWS shows them in an order of its own.
-fn sorted<T: Clone + Ord>(inputs: &[Input<T>]) -> Result<Vec<T>, Unresolved> {
-    let mut ids = inputs.iter().map(|input| input.get().cloned()).collect::<Result<Vec<T>, Unresolved>>()?;
-    ids.sort();
-    Ok(ids)
 }
 
 fn network(settings: &Settings) -> NetworkConfiguration {

@@ -60,16 +60,27 @@ pub struct Container {
 /// What a revision runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
+    /// CPU units.
     pub cpu: String,
+    /// Memory in MiB.
     pub memory: String,
+    /// The role with which ECS pulls the image and writes logs.
     pub execution_role: Arn,
+    /// The role that the container's program has.
     pub task_role: Arn,
+    /// The container's name.
     pub name: String,
+    /// The container's image.
     pub image: String,
+    /// What is run.
     pub command: Vec<String>,
+    /// The port that the container listens on.
     pub port: i32,
+    /// The container's environment.
     pub environment: BTreeMap<String, String>,
+    /// The log group of the container's output.
     pub log_group: String,
+    /// How ECS asks the container whether it is well.
     pub health_check_command: Option<Vec<String>>,
 }
 

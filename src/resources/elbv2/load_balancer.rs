@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::tagging;
 use crate::address::{Arn, InternetGatewayId, SecurityGroupId, SubnetId};
 use crate::aws::{Progress, Wait};
-use crate::graph::{Input, Unresolved};
+use crate::graph::Input;
 use crate::resource::{About, Blocker, Cx, Error, Handle, Observed, Resource, Result, settled};
 use crate::resources::ec2::blockers;
+use crate::resources::inputs::sorted;
 
 const PROTECTION: &str = "deletion_protection.enabled";
 const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
@@ -231,13 +232,6 @@ impl LoadBalancer {
         let settings = settings(cx, arn).await?.ok_or_else(|| incomplete("the attributes"))?;
         Ok(attrs(shown, settings))
     }
-}
-
-/// The ids, sorted, because AWS shows them in an order of its own.
-fn sorted<T: Clone + Ord>(inputs: &[Input<T>]) -> Result<Vec<T>, Unresolved> {
-    let mut ids = inputs.iter().map(|input| input.get().cloned()).collect::<Result<Vec<T>, Unresolved>>()?;
-    ids.sort();
-    Ok(ids)
 }
 
 fn attrs(shown: Shown, settings: Settings) -> LoadBalancerAttrs {

@@ -281,9 +281,10 @@ fn print(call: &mut Call<'_>, service: &Service) -> aws_sdk_ecs::types::Service 
 fn counts(ecs: &Ecs, service: &Service, deployment: Option<&str>, now: u64) -> (i32, i32) {
     let mut counts = (0, 0);
     for task in ecs.tasks.values().filter(|task| task.service_arn == service.arn && deployment.is_none_or(|id| task.deployment == id)) {
-        match tasks::is_running(Some(service), task, now) {
-            true => counts.0 += 1,
-            false => counts.1 += 1,
+        if tasks::is_running(Some(service), task, now) {
+            counts.0 += 1;
+        } else {
+            counts.1 += 1;
         }
     }
     counts
