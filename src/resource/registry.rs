@@ -1,9 +1,20 @@
 //! Every resource kind, one line each.
 
 use super::kind::{Erased, Kind};
-use crate::resources::ec2;
+use crate::resources::{autoscaling, ec2, ecs, elbv2};
 
-const KINDS: &[&dyn Kind] = &[&Erased::<ec2::Vpc>::NEW, &Erased::<ec2::Subnet>::NEW];
+const KINDS: &[&dyn Kind] = &[
+    &Erased::<ec2::Vpc>::NEW,
+    &Erased::<ec2::Subnet>::NEW,
+    &Erased::<elbv2::LoadBalancer>::NEW,
+    &Erased::<elbv2::TargetGroup>::NEW,
+    &Erased::<elbv2::Listener>::NEW,
+    &Erased::<ecs::Cluster>::NEW,
+    &Erased::<ecs::TaskDefinition>::NEW,
+    &Erased::<ecs::Service>::NEW,
+    &Erased::<autoscaling::ScalableTarget>::NEW,
+    &Erased::<autoscaling::ScalingPolicy>::NEW,
+];
 
 /// Returns every kind.
 pub fn kinds() -> &'static [&'static dyn Kind] {

@@ -6,8 +6,11 @@
 //!
 //! `world/` holds the data, one file a service; the files beside this one hold the handlers, one function an operation.
 
+mod autoscaling;
 mod disk;
 mod ec2;
+mod ecs;
+mod elbv2;
 mod fault;
 mod interceptor;
 mod members;

@@ -141,5 +141,8 @@ pub fn all() -> Registry {
     let mut registry = Registry::default();
     super::sts::register(&mut registry);
     super::ec2::register(&mut registry);
+    super::elbv2::register(&mut registry);
+    super::ecs::register(&mut registry);
+    super::autoscaling::register(&mut registry);
     registry
 }

@@ -1,8 +1,11 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
 
 mod cli;
+mod containers;
 mod emulator;
 mod journal;
 mod lab;
+mod load_balancing;
 mod network;
 mod over_http;
+mod scaling;

@@ -6,7 +6,7 @@ use crate::aws::{Progress, Wait};
 use crate::resource::{Blocker, Cx, Error, Result};
 
 /// How long interfaces of deleted things may linger: those of load balancers and Fargate tasks for up to 20 minutes.
-const LINGER_SECONDS: u64 = 25 * 60;
+pub(in crate::resources) const LINGER_SECONDS: u64 = 25 * 60;
 
 /// Deletes something that lingering network interfaces may hold for a while: tries, and while AWS answers that there are
 /// dependencies, waits for the interfaces to go. When they do not, the error names them and their owners.
@@ -50,7 +50,7 @@ pub(super) async fn name_them(cx: &Cx, filter: &str, id: &str, error: Error) -> 
 }
 
 /// Says what an interface is and which service it belongs to.
-pub(super) fn blocker(interface: &NetworkInterface) -> Blocker {
+pub(in crate::resources) fn blocker(interface: &NetworkInterface) -> Blocker {
     let description = interface.description().filter(|text| !text.is_empty()).unwrap_or("no description");
     let owner = interface.requester_id().map(|owner| format!(", made by {owner}")).unwrap_or_default();
     Blocker { id: interface.network_interface_id().unwrap_or("a network interface").to_owned(), what: format!("{description}{owner}") }

@@ -1,6 +1,6 @@
 //! Amazon EC2 and VPC.
 
-mod blockers;
+pub(super) mod blockers;
 mod subnet;
 mod tagging;
 mod vpc;

@@ -1,6 +1,7 @@
 //! Amazon EC2: networks.
 
 mod filters;
+mod interfaces;
 mod subnets;
 mod vpcs;
 
@@ -9,4 +10,5 @@ use super::registry::Registry;
 pub(super) fn register(registry: &mut Registry) {
     vpcs::register(registry);
     subnets::register(registry);
+    interfaces::register(registry);
 }

@@ -2,7 +2,10 @@
 //!
 //! References between things are ids; whether something is still in use is computed from them, never kept in a list.
 
+pub mod autoscaling;
 pub mod ec2;
+pub mod ecs;
+pub mod elbv2;
 pub mod iam;
 
 use std::collections::BTreeMap;
@@ -32,6 +35,15 @@ pub struct RegionWorld {
     /// Networks.
     #[serde(default)]
     pub ec2: ec2::Ec2,
+    /// Load balancers.
+    #[serde(default)]
+    pub elbv2: elbv2::Elbv2,
+    /// Clusters, task definitions and services.
+    #[serde(default)]
+    pub ecs: ecs::Ecs,
+    /// Scalable targets and policies.
+    #[serde(default)]
+    pub autoscaling: autoscaling::Autoscaling,
 }
 
 impl Default for World {
@@ -62,6 +74,7 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         self.now = self.now.max(now);
         for region in self.regions.values_mut() {
+            region.ecs.advance(self.now, &self.iam, &mut region.ec2);
             region.ec2.advance(self.now);
         }
     }
@@ -102,7 +115,8 @@ impl World {
     pub fn inventory(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
         for (name, region) in &self.regions {
-            ids.extend(region.ec2.inventory().into_iter().map(|id| format!("{name} {id}")));
+            let of_region = [region.ec2.inventory(), region.elbv2.inventory(), region.ecs.inventory(), region.autoscaling.inventory()];
+            ids.extend(of_region.into_iter().flatten().map(|id| format!("{name} {id}")));
         }
         ids
     }

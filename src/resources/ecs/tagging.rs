@@ -1,0 +1,16 @@
+//! Tags of clusters, task definitions and services.
+
+use aws_sdk_ecs::types::Tag;
+
+use crate::resource::{Cx, Observed};
+use crate::resources::ownership;
+
+/// The tags for a create call.
+pub(super) fn all(cx: &Cx) -> Vec<Tag> {
+    cx.identity.all_tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Judges a thing by its tags.
+pub(super) fn judge<A>(cx: &Cx, tags: &[Tag], id: &str, attrs: A) -> Observed<A> {
+    ownership::judge(cx, tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?))), id, attrs)
+}

@@ -1,0 +1,21 @@
+//! Tags of load balancers, target groups and listeners. They are not part of what the describing calls answer.
+
+use aws_sdk_elasticloadbalancingv2::types::Tag;
+
+use crate::resource::{Cx, Observed, Result, settled};
+use crate::resources::ownership;
+
+/// The tags for a create call.
+pub(super) fn all(cx: &Cx) -> Vec<Tag> {
+    cx.identity.all_tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Judges the thing with this ARN by its tags. `gone` is the code that AWS answers when it does not exist any more.
+pub(super) async fn judge<A>(cx: &Cx, arn: &str, gone: &str, attrs: A) -> Result<Observed<A>> {
+    let call = cx.aws.elb.describe_tags().resource_arns(arn).send();
+    let Some(found) = settled(cx.read("elasticloadbalancing:DescribeTags", call).await, &[gone])? else {
+        return Ok(Observed::Absent);
+    };
+    let tags = found.tag_descriptions().iter().flat_map(|description| description.tags());
+    Ok(ownership::judge(cx, tags.filter_map(|tag| Some((tag.key()?, tag.value()?))), arn, attrs))
+}

@@ -1,0 +1,112 @@
+//! Clusters.
+
+use aws_sdk_ecs::operation::create_cluster::{CreateClusterError, CreateClusterInput, CreateClusterOutput};
+use aws_sdk_ecs::operation::delete_cluster::{DeleteClusterError, DeleteClusterInput, DeleteClusterOutput};
+use aws_sdk_ecs::operation::describe_clusters::{DescribeClustersError, DescribeClustersInput, DescribeClustersOutput};
+use aws_sdk_ecs::operation::update_cluster::{UpdateClusterError, UpdateClusterInput, UpdateClusterOutput};
+use aws_sdk_ecs::types::{ClusterField, ClusterSetting, ClusterSettingName, Failure};
+
+use super::{is_name, short, shown, tags_of};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ecs::{Cluster, Ecs};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ecs", "CreateCluster", &["cluster_name", "settings", "tags"], CreateClusterError::generic, create);
+    registry.on("ecs", "DescribeClusters", &["clusters", "include"], DescribeClustersError::generic, describe);
+    registry.on("ecs", "UpdateCluster", &["cluster", "settings"], UpdateClusterError::generic, update);
+    registry.on("ecs", "DeleteCluster", &["cluster"], DeleteClusterError::generic, delete);
+}
+
+fn insights(settings: &[ClusterSetting]) -> Result<Option<String>, Rejection> {
+    match settings {
+        [] => Ok(None),
+        [one] if one.name() == Some(&ClusterSettingName::ContainerInsights) => match one.value() {
+            Some(value @ ("enabled" | "disabled" | "enhanced")) => Ok(Some(value.to_owned())),
+            other => refuse("InvalidParameterException", format!("Invalid value {other:?} for containerInsights")),
+        },
+        _ => refuse("InvalidParameterException", "Invalid cluster settings"),
+    }
+}
+
+fn create(call: &mut Call<'_>, input: &CreateClusterInput) -> Result<CreateClusterOutput, Rejection> {
+    let name = input.cluster_name().unwrap_or("default");
+    if !is_name(name) {
+        return refuse("InvalidParameterException", "Invalid cluster name");
+    }
+    let container_insights = insights(input.settings())?.unwrap_or_else(|| "disabled".to_owned());
+    // A cluster of that name is answered as it is; a deleted one comes to life again.
+    let ecs = &call.here().ecs;
+    if let Some(cluster) = ecs.clusters.get(name).filter(|cluster| cluster.active) {
+        return Ok(CreateClusterOutput::builder().cluster(print(ecs, cluster)).build());
+    }
+    let arn = call.arn("ecs", &format!("cluster/{name}"));
+    let cluster = Cluster { name: name.to_owned(), arn, active: true, container_insights, tags: tags_of(input.tags()) };
+    let answer = print(&call.here().ecs, &cluster);
+    call.here().ecs.clusters.insert(name.to_owned(), cluster);
+    Ok(CreateClusterOutput::builder().cluster(answer).build())
+}
+
+fn print(ecs: &Ecs, cluster: &Cluster) -> aws_sdk_ecs::types::Cluster {
+    let active = ecs.services.values().filter(|service| service.cluster == cluster.name && service.status() == "ACTIVE").count();
+    let setting = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(&cluster.container_insights).build();
+    aws_sdk_ecs::types::Cluster::builder()
+        .cluster_name(&cluster.name)
+        .cluster_arn(&cluster.arn)
+        .status(if cluster.active { "ACTIVE" } else { "INACTIVE" })
+        .active_services_count(i32::try_from(active).unwrap_or(i32::MAX))
+        .settings(setting)
+        .set_tags(Some(shown(&cluster.tags)))
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeClustersInput) -> Result<DescribeClustersOutput, Rejection> {
+    let with = |field: &ClusterField| input.include().contains(field);
+    let mut answer = DescribeClustersOutput::builder();
+    for asked in input.clusters() {
+        let missing = call.arn("ecs", &format!("cluster/{}", short(asked)));
+        let ecs = &call.here().ecs;
+        // Deleted clusters are described for a while, as INACTIVE (DeleteCluster).
+        answer = match ecs.clusters.get(short(asked)) {
+            Some(cluster) => {
+                let mut cluster = print(ecs, cluster);
+                cluster.tags = cluster.tags.filter(|_| with(&ClusterField::Tags));
+                cluster.settings = cluster.settings.filter(|_| with(&ClusterField::Settings));
+                answer.clusters(cluster)
+            }
+            None => answer.failures(Failure::builder().arn(missing).reason("MISSING").build()),
+        };
+    }
+    Ok(answer.build())
+}
+
+fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a mut Cluster, Rejection> {
+    match call.here().ecs.clusters.get_mut(short(name.unwrap_or("default"))).filter(|cluster| cluster.active) {
+        Some(cluster) => Ok(cluster),
+        None => refuse("ClusterNotFoundException", "Cluster not found."),
+    }
+}
+
+fn update(call: &mut Call<'_>, input: &UpdateClusterInput) -> Result<UpdateClusterOutput, Rejection> {
+    let wanted = insights(input.settings())?;
+    let cluster = find(call, input.cluster())?;
+    if let Some(wanted) = wanted {
+        cluster.container_insights = wanted;
+    }
+    let cluster = cluster.clone();
+    Ok(UpdateClusterOutput::builder().cluster(print(&call.here().ecs, &cluster)).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteClusterInput) -> Result<DeleteClusterOutput, Rejection> {
+    let name = find(call, input.cluster())?.name.clone();
+    let ecs = &mut call.here().ecs;
+    if ecs.services.values().any(|service| service.cluster == name && !service.deleted) {
+        return refuse("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
+    }
+    if ecs.tasks.values().any(|task| task.arn.contains(&format!(":task/{name}/"))) {
+        return refuse("ClusterContainsTasksException", "The Cluster cannot be deleted while Tasks are active.");
+    }
+    let cluster = find(call, Some(&name))?;
+    cluster.active = false;
+    let cluster = cluster.clone();
+    Ok(DeleteClusterOutput::builder().cluster(print(&call.here().ecs, &cluster)).build())
+}

@@ -1,0 +1,121 @@
+//! Tasks of services: starting, stopping and looking at them.
+
+use aws_sdk_ecs::operation::describe_tasks::{DescribeTasksError, DescribeTasksInput, DescribeTasksOutput};
+use aws_sdk_ecs::operation::list_tasks::{ListTasksError, ListTasksInput, ListTasksOutput};
+use aws_sdk_ecs::types::{DesiredStatus, Failure};
+
+use super::short;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ecs::{Service, Task};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ecs", "ListTasks", &["cluster", "service_name", "family", "desired_status"], ListTasksError::generic, list);
+    registry.on("ecs", "DescribeTasks", &["cluster", "tasks"], DescribeTasksError::generic, describe);
+}
+
+/// Starts tasks of a service's primary deployment. A Fargate task has its network interface from the first moment on.
+pub(super) fn start(call: &mut Call<'_>, service: &Service, count: usize) {
+    let Some(deployment) = service.deployments.first() else { return };
+    for number in 0..count {
+        let id: String = call.world.draw().chars().take(32).collect();
+        let unique = call.world.new_request_id();
+        let attachment = call.arn("ecs", &format!("attachment/{unique}"));
+        let interface = call.new_id("eni");
+        let address = format!("10.{}.{}.{}", byte(&id, 0), byte(&id, 1), byte(&id, 2));
+        let arn = call.arn("ecs", &format!("task/{}/{id}", service.cluster));
+        let subnet = &service.settings.subnets[number % service.settings.subnets.len()];
+        let here = call.here();
+        here.ec2.attach_interface(interface, subnet, &service.settings.security_groups, attachment.clone(), "amazon-ecs", false);
+        let task = Task {
+            arn: arn.clone(),
+            service_arn: service.arn.clone(),
+            deployment: deployment.id.clone(),
+            task_definition: deployment.task_definition.clone(),
+            address,
+            attachment,
+            gone_at: None,
+        };
+        here.ecs.tasks.insert(arn, task);
+    }
+}
+
+fn byte(hexadecimal: &str, at: usize) -> u8 {
+    u8::from_str_radix(&hexadecimal[2 * at..2 * at + 2], 16).unwrap_or_default()
+}
+
+/// Tells the first `count` of a service's tasks to stop.
+pub(super) fn stop(call: &mut Call<'_>, service_arn: &str, count: usize, gone_at: u64) {
+    let here = call.here();
+    for task in here.ecs.tasks.values_mut().filter(|task| task.service_arn == service_arn && task.gone_at.is_none()).take(count) {
+        task.gone_at = Some(gone_at);
+        here.ec2.release_interfaces(&task.attachment, gone_at);
+    }
+}
+
+/// Whether the task has got as far as `RUNNING`, which it does halfway between its start and being healthy.
+pub(super) fn is_running(service: Option<&Service>, task: &Task, now: u64) -> bool {
+    let deployment = service.and_then(|service| service.deployments.iter().find(|deployment| deployment.id == task.deployment));
+    deployment.is_none_or(|deployment| deployment.steady_at.is_some_and(|at| now + deployment.takes / 2 >= at))
+}
+
+fn cluster_name(call: &mut Call<'_>, cluster: Option<&str>) -> Result<String, Rejection> {
+    let name = short(cluster.unwrap_or("default")).to_owned();
+    match call.here().ecs.clusters.get(&name) {
+        Some(cluster) if cluster.active => Ok(name),
+        _ => refuse("ClusterNotFoundException", "Cluster not found."),
+    }
+}
+
+fn list(call: &mut Call<'_>, input: &ListTasksInput) -> Result<ListTasksOutput, Rejection> {
+    let cluster = cluster_name(call, input.cluster())?;
+    let ecs = &call.here().ecs;
+    let service = match input.service_name() {
+        None => None,
+        Some(name) => match ecs.services.values().find(|service| service.cluster == cluster && service.name == name) {
+            None => return refuse("ServiceNotFoundException", "Service not found."),
+            Some(service) => Some(&service.arn),
+        },
+    };
+    // "The default status filter is RUNNING" (ListTasks). It is the status that is wanted, not the one that is.
+    let stopping = input.desired_status() == Some(&DesiredStatus::Stopped);
+    let asked = |task: &&Task| {
+        task.arn.contains(&format!(":task/{cluster}/"))
+            && task.gone_at.is_some() == stopping
+            && service.is_none_or(|arn| task.service_arn == *arn)
+            && input.family().is_none_or(|family| short(&task.task_definition).split(':').next() == Some(family))
+    };
+    let arns = ecs.tasks.values().filter(asked).map(|task| task.arn.clone()).collect();
+    Ok(ListTasksOutput::builder().set_task_arns(Some(arns)).build())
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeTasksInput) -> Result<DescribeTasksOutput, Rejection> {
+    cluster_name(call, input.cluster())?;
+    // "A list of up to 100 task IDs or full ARN entries" (DescribeTasks).
+    if !(1..=100).contains(&input.tasks().len()) {
+        return refuse("InvalidParameterException", "Specify between 1 and 100 tasks.");
+    }
+    let now = call.now();
+    let ecs = &call.here().ecs;
+    let mut answer = DescribeTasksOutput::builder();
+    for arn in input.tasks() {
+        let Some(task) = ecs.tasks.get(arn) else {
+            answer = answer.failures(Failure::builder().arn(arn).reason("MISSING").build());
+            continue;
+        };
+        let service = ecs.services.get(&task.service_arn);
+        let last = match task.gone_at {
+            Some(_) => "DEPROVISIONING",
+            None if is_running(service, task, now) => "RUNNING",
+            None => "PENDING",
+        };
+        let printed = aws_sdk_ecs::types::Task::builder()
+            .task_arn(&task.arn)
+            .task_definition_arn(&task.task_definition)
+            .group(format!("service:{}", service.map(|service| service.name.as_str()).unwrap_or_default()))
+            .started_by(&task.deployment)
+            .last_status(last)
+            .desired_status(if task.gone_at.is_some() { "STOPPED" } else { "RUNNING" });
+        answer = answer.tasks(printed.build());
+    }
+    Ok(answer.build())
+}

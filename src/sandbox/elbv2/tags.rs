@@ -1,0 +1,41 @@
+//! Tags of load balancers, target groups and listeners.
+
+use aws_sdk_elasticloadbalancingv2::operation::describe_tags::{DescribeTagsError, DescribeTagsInput, DescribeTagsOutput};
+use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+
+use super::SERVICE;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ec2::Tags;
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on(SERVICE, "DescribeTags", &["resource_arns"], DescribeTagsError::generic, describe);
+}
+
+/// Reads the tags out of a create call.
+pub(super) fn of(tags: &[Tag]) -> Tags {
+    tags.iter().map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned())).collect()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeTagsInput) -> Result<DescribeTagsOutput, Rejection> {
+    // "You can specify up to 20 resources in a single call" (DescribeTags).
+    if input.resource_arns().len() > 20 {
+        return refuse("ValidationError", "Only 20 resources can be described in one call");
+    }
+    let elb = &call.here().elbv2;
+    let mut found = Vec::new();
+    for arn in input.resource_arns() {
+        let tags = match arn.split_once(":elasticloadbalancing:").and_then(|(_, rest)| rest.split(':').nth(2)).and_then(|rest| rest.split('/').next())
+        {
+            Some("loadbalancer") => elb.load_balancers.get(arn).map(|it| &it.tags).ok_or("LoadBalancerNotFound"),
+            Some("targetgroup") => elb.target_groups.get(arn).map(|it| &it.tags).ok_or("TargetGroupNotFound"),
+            Some("listener") => elb.listeners.get(arn).map(|it| &it.tags).ok_or("ListenerNotFound"),
+            _ => Err("ValidationError"),
+        };
+        let tags = match tags {
+            Ok(tags) => tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+            Err(code) => return refuse(code, format!("'{arn}' is not a valid or known ARN")),
+        };
+        found.push(TagDescription::builder().resource_arn(arn).set_tags(Some(tags)).build());
+    }
+    Ok(DescribeTagsOutput::builder().set_tag_descriptions(Some(found)).build())
+}

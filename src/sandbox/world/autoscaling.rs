@@ -1,0 +1,48 @@
+//! Scalable targets and policies: what Application Auto Scaling keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ec2::Tags;
+
+/// What Application Auto Scaling keeps in one region. Only the task counts of ECS services are modelled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Autoscaling {
+    /// Scalable targets by resource id.
+    pub targets: BTreeMap<String, Target>,
+}
+
+/// A scalable target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the API's `ScalableTarget`")]
+pub struct Target {
+    pub resource_id: String,
+    pub arn: String,
+    pub min: i32,
+    pub max: i32,
+    pub created_at: u64,
+    pub tags: Tags,
+    /// Its policies by name.
+    pub policies: BTreeMap<String, Policy>,
+}
+
+/// A target tracking policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the API's `ScalingPolicy`")]
+pub struct Policy {
+    pub arn: String,
+    pub metric: String,
+    pub target_value: f64,
+    pub scale_in_cooldown: Option<i32>,
+    pub scale_out_cooldown: Option<i32>,
+    pub created_at: u64,
+}
+
+impl Autoscaling {
+    /// Returns the id of everything that exists.
+    pub fn inventory(&self) -> Vec<String> {
+        let policies = self.targets.values().flat_map(|target| target.policies.values()).map(|policy| policy.arn.clone());
+        self.targets.values().map(|target| target.arn.clone()).chain(policies).collect()
+    }
+}

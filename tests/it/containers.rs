@@ -1,0 +1,348 @@
+//! ECS clusters, task definitions and services on the embedded AWS.
+
+use std::collections::BTreeMap;
+
+use migrate_infra::aws::{Cloud, Endpoint};
+use migrate_infra::clock::Clock;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::{Graph, Input};
+use migrate_infra::resource::{Error, Handle};
+use migrate_infra::resources::ecs::{Cluster, Container, Service, TaskDefinition};
+use migrate_infra::sandbox::Sandbox;
+use migrate_infra::sandbox::world::ecs::Ecs;
+
+use crate::lab::{Lab, Sketch, Way, holds_its_promises_on};
+use crate::load_balancing::{self, balancer, ground, refusal, settle, targets};
+
+fn role(name: &str) -> Input<migrate_infra::address::Arn> {
+    Input::Value(format!("arn:aws:iam::111122223333:role/{name}").into())
+}
+
+pub fn definition() -> TaskDefinition {
+    TaskDefinition {
+        family: "payment-service".into(),
+        cpu: "512".into(),
+        memory: "1024".into(),
+        execution_role: role("execution"),
+        task_role: role("task"),
+        container: Container {
+            name: "payment".into(),
+            image: "public.ecr.aws/payment:1".into(),
+            command: vec!["serve".into()],
+            port: 8080,
+            environment: BTreeMap::from([
+                ("ENVIRONMENT".to_owned(), "source".into()),
+                ("DB_SECRET_ARN".to_owned(), "arn:aws:secretsmanager:x".into()),
+            ]),
+            log_group: "/ecs/payment-service".into(),
+            health_check_command: Some(vec!["CMD-SHELL".into(), "wget -q -O - http://localhost:8080/health".into()]),
+        },
+        policies: vec!["policy".into()],
+    }
+}
+
+/// The parts of a service that tests change.
+#[derive(Clone)]
+pub struct Parts {
+    pub cluster: Cluster,
+    pub definition: TaskDefinition,
+    pub count: i32,
+    pub grace: i32,
+    pub group: &'static str,
+    pub container_port: i32,
+}
+
+impl Parts {
+    pub fn new() -> Self {
+        let cluster = Cluster { name: "payment-cluster".into(), container_insights: true };
+        Self { cluster, definition: definition(), count: 2, grace: 60, group: "sg-1", container_port: 8080 }
+    }
+
+    pub fn add(self, sketch: &mut Sketch) -> (Handle<Cluster>, Handle<Service>) {
+        let (_, targets, listener) = load_balancing::add(sketch, balancer(), targets());
+        let cluster = sketch.add("source/service/cluster", self.cluster);
+        let definition = sketch.add("source/service/definition", self.definition);
+        let service = Service {
+            name: "payment-service".into(),
+            cluster: cluster.name(),
+            task_definition: definition.arn(),
+            desired_count: self.count,
+            subnets: ["subnet-b", "subnet-a"].map(|id| Input::Value(id.into())).into(),
+            security_groups: vec![Input::Value(self.group.into())],
+            target_group: targets.arn(),
+            container_name: "payment".into(),
+            container_port: self.container_port,
+            health_check_grace_seconds: self.grace,
+            listener: listener.done(),
+            egress: Vec::new(),
+            database_ready: Vec::new(),
+        };
+        (cluster, sketch.add("source/service/service", service))
+    }
+
+    pub fn graph(self) -> Graph {
+        let mut sketch = Sketch::new();
+        self.add(&mut sketch);
+        sketch.finish()
+    }
+}
+
+pub fn ecs(lab: &mut Lab) -> &mut Ecs {
+    &mut lab.world.region("us-east-1").ecs
+}
+
+fn statuses(lab: &mut Lab) -> Vec<(String, String)> {
+    let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+    ecs(lab).task_definitions.values().map(|one| (name(&one.arn), one.status.clone())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_and_a_task_definition_hold_their_promises() {
+    let mut sketch = Sketch::new();
+    sketch.add("source/service/cluster", Parts::new().cluster);
+    sketch.add("source/service/definition", definition());
+    holds_its_promises_on(&ground(), &sketch.finish()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_behind_a_load_balancer_holds_its_promises() {
+    holds_its_promises_on(&ground(), &Parts::new().graph()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_ready_when_its_tasks_run() {
+    let mut lab = ground();
+    let ran = lab.up(&Parts::new().graph()).await;
+    ran.must_succeed();
+    // The load balancer takes at least 130 s, and does not look at targets before.
+    assert!(ran.report().elapsed.as_secs() >= 150, "{:?}", ran.report().elapsed);
+    assert_eq!(ecs(&mut lab).tasks.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_is_changed_in_place() {
+    let mut lab = ground();
+    lab.up(&Parts::new().graph()).await.must_succeed();
+    let mut parts = Parts::new();
+    parts.cluster.container_insights = false;
+    settle(&mut lab, &parts.graph()).await;
+    assert_eq!(ecs(&mut lab).clusters["payment-cluster"].container_insights, "disabled");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_task_definition_is_a_new_revision_that_the_service_moves_to() {
+    let mut lab = ground();
+    lab.up(&Parts::new().graph()).await.must_succeed();
+    let mut parts = Parts::new();
+    parts.definition.container.image = "public.ecr.aws/payment:2".into();
+    settle(&mut lab, &parts.clone().graph()).await;
+    let expected = [("payment-service:1", "INACTIVE"), ("payment-service:2", "ACTIVE")].map(|(name, status)| (name.to_owned(), status.to_owned()));
+    assert_eq!(statuses(&mut lab), expected);
+    let service = ecs(&mut lab).services.values().next().unwrap().clone();
+    assert!(service.settings.task_definition.ends_with("payment-service:2"));
+    assert_eq!(service.deployments.len(), 1);
+    lab.down().await.must_succeed();
+    assert!(statuses(&mut lab).iter().all(|(_, status)| status == "DELETE_IN_PROGRESS"));
+    assert_eq!(lab.world.inventory(), ground().world.inventory());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_killed_anywhere_leaves_one_active_revision() {
+    let mut before = ground();
+    before.up(&Parts::new().graph()).await.must_succeed();
+    let mut parts = Parts::new();
+    parts.definition.container.image = "public.ecr.aws/payment:2".into();
+    parts.count = 3;
+    let graph = parts.graph();
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&graph, Way::Up, fuse.clone()).await;
+        let dead = fuse.is_dead();
+        settle(&mut lab, &graph).await;
+        let active: Vec<String> = statuses(&mut lab).into_iter().filter(|(_, status)| status == "ACTIVE").map(|(name, _)| name).collect();
+        assert_eq!(active, ["payment-service:2"], "killed at point {point}");
+        assert_eq!(ecs(&mut lab).services.values().next().unwrap().desired_count, 3);
+        lab.down().await.must_succeed();
+        assert_eq!(lab.world.inventory(), ground().world.inventory(), "killed at point {point}");
+        if !dead {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_changed_in_place() {
+    let mut lab = ground();
+    lab.up(&Parts::new().graph()).await.must_succeed();
+    settle(&mut lab, &Parts { grace: 90, group: "sg-2", count: 3, ..Parts::new() }.graph()).await;
+    let service = ecs(&mut lab).services.values().next().unwrap().clone();
+    assert_eq!((service.settings.health_check_grace_period_seconds, service.desired_count), (90, 3));
+    assert_eq!(service.settings.security_groups, ["sg-2"]);
+    assert_eq!(ecs(&mut lab).tasks.values().filter(|task| task.gone_at.is_none()).count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_auto_scaling_did_is_left_alone() {
+    let mut lab = ground();
+    let graph = Parts::new().graph();
+    lab.up(&graph).await.must_succeed();
+    let service = ecs(&mut lab).services.values_mut().next().unwrap();
+    service.desired_count = 1;
+    let arn = service.arn.clone();
+    let task = ecs(&mut lab).tasks.values().find(|task| task.service_arn == arn).unwrap().arn.clone();
+    ecs(&mut lab).tasks.remove(&task);
+    settle(&mut lab, &graph).await;
+    assert_eq!(ecs(&mut lab).services[&arn].desired_count, 1);
+    settle(&mut lab, &Parts { grace: 90, ..Parts::new() }.graph()).await;
+    assert_eq!(ecs(&mut lab).services[&arn].desired_count, 1);
+    // A count that the specification changes is asked for.
+    settle(&mut lab, &Parts { count: 4, grace: 90, ..Parts::new() }.graph()).await;
+    assert_eq!(ecs(&mut lab).services[&arn].desired_count, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_is_given_up_is_told_with_the_events_and_tried_again_later() {
+    let mut lab = ground();
+    let role = lab.world.iam.roles.remove("task").unwrap();
+    let graph = Parts::new().graph();
+    let ran = lab.up(&graph).await;
+    let Error::Failed { status, reason, .. } = &ran.report().failures[0].error else { panic!("{}", ran.report().failures[0].error) };
+    assert_eq!(status, "FAILED");
+    assert!(reason.as_deref().unwrap().contains("was unable to assume the role 'arn:aws:iam::111122223333:role/task'"), "{reason:?}");
+    lab.world.iam.roles.insert("task".into(), role);
+    settle(&mut lab, &graph).await;
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), ground().world.inventory());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_rolled_back_fails() {
+    let mut lab = ground();
+    lab.up(&Parts::new().graph()).await.must_succeed();
+    let mut parts = Parts::new();
+    parts.definition.task_role = role("nobody");
+    let ran = lab.up(&parts.graph()).await;
+    let Error::Failed { status, reason, .. } = &ran.report().failures[0].error else { panic!("{}", ran.report().failures[0].error) };
+    assert_eq!(status, "ROLLED_BACK");
+    assert!(reason.as_deref().unwrap().contains("rolling back"), "{reason:?}");
+    let service = ecs(&mut lab).services.values().next().unwrap().clone();
+    assert!(service.settings.task_definition.ends_with("payment-service:1"));
+    settle(&mut lab, &Parts::new().graph()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_being_deleted_is_not_adopted() {
+    let graph = Parts::new().graph();
+    let mut before = ground();
+    before.up(&graph).await.must_succeed();
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&graph, Way::Down, fuse.clone()).await;
+        settle(&mut lab, &graph).await;
+        let service = ecs(&mut lab).services.values().next().unwrap().clone();
+        assert_eq!(service.status(), "ACTIVE", "killed at point {point}");
+        // A revision that `down` had taken out of use already stays until the next `down`.
+        let revisions = ecs(&mut lab).task_definitions.values().filter(|one| one.status == "INACTIVE").count();
+        assert_eq!(lab.world.inventory().len() - revisions, before.world.inventory().len(), "killed at point {point}");
+        lab.down().await.must_succeed();
+        assert_eq!(lab.world.inventory(), ground().world.inventory(), "killed at point {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_somebody_else_has_are_left_alone() {
+    let theirs = |tags: &mut BTreeMap<String, String>| tags.insert("migrate-infra:stack".into(), "payment-migration/other".into());
+    for kind in ["cluster", "definition", "service"] {
+        let mut lab = ground();
+        lab.up(&Parts::new().graph()).await.must_succeed();
+        lab.store = Lab::default().store;
+        let ecs = ecs(&mut lab);
+        match kind {
+            "cluster" => theirs(&mut ecs.clusters.values_mut().next().unwrap().tags),
+            "definition" => theirs(&mut ecs.task_definitions.values_mut().next().unwrap().tags),
+            _ => theirs(&mut ecs.services.values_mut().next().unwrap().tags),
+        };
+        let before = lab.world.inventory();
+        let ran = lab.up(&Parts::new().graph()).await;
+        let failure = &ran.report().failures[0];
+        assert_eq!(failure.address.as_str(), format!("source/service/{kind}"));
+        assert!(matches!(&failure.error, Error::Foreign { owner, .. } if owner.contains("payment-migration/other")), "{}", failure.error);
+        assert_eq!(lab.world.inventory(), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_refuses_the_sandbox_refuses() {
+    let text = refusal(&mut ground(), &Parts { group: "sg-x", ..Parts::new() }.graph()).await;
+    assert!(text.contains("InvalidParameterException") && text.contains("InvalidGroup.NotFound"), "{text}");
+    let text = refusal(&mut ground(), &Parts { container_port: 80, ..Parts::new() }.graph()).await;
+    assert!(text.contains("did not have a container port 80 defined"), "{text}");
+    let mut parts = Parts::new();
+    parts.definition.memory = "512".into();
+    let text = refusal(&mut ground(), &parts.graph()).await;
+    assert!(text.contains("ClientException") && text.contains("No Fargate configuration exists"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_needs_a_target_group_with_a_load_balancer() {
+    let mut sketch = Sketch::new();
+    let targets = sketch.add("source/service/targets", targets());
+    let cluster = sketch.add("source/service/cluster", Parts::new().cluster);
+    let definition = sketch.add("source/service/definition", definition());
+    let service = Service {
+        name: "payment-service".into(),
+        cluster: cluster.name(),
+        task_definition: definition.arn(),
+        desired_count: 2,
+        subnets: vec![Input::Value("subnet-a".into())],
+        security_groups: vec![Input::Value("sg-1".into())],
+        target_group: targets.arn(),
+        container_name: "payment".into(),
+        container_port: 8080,
+        health_check_grace_seconds: 60,
+        listener: "none".into(),
+        egress: Vec::new(),
+        database_ready: Vec::new(),
+    };
+    sketch.add("source/service/service", service);
+    let text = refusal(&mut ground(), &sketch.finish()).await;
+    assert!(text.contains("does not have an associated load balancer"), "{text}");
+}
+
+/// The states of the targets, as Elastic Load Balancing answers.
+async fn health(lab: &Lab) -> Vec<String> {
+    let clock = Clock::real();
+    let sandbox = Sandbox::new(lab.world.clone(), clock, None, Fuse::default());
+    let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
+    let (clients, _) = cloud.clients(&"us-east-1".into());
+    let arn = lab.attrs("source/service/targets")["arn"].as_str().unwrap().to_owned();
+    let answer = clients.elb.describe_target_health().target_group_arn(arn).send().await.unwrap();
+    let states = answer.target_health_descriptions().iter().filter_map(|one| Some(one.target_health()?.state()?.as_str().to_owned()));
+    states.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_healthy_targets_once_the_service_is_ready() {
+    let mut lab = ground();
+    let graph = Parts::new().graph();
+    lab.up(&graph).await.must_succeed();
+    assert_eq!(health(&lab).await, ["healthy", "healthy"]);
+    // While a new revision comes up, the old tasks still serve.
+    let mut parts = Parts::new();
+    parts.definition.container.image = "public.ecr.aws/payment:2".into();
+    let next = parts.graph();
+    for point in 1.. {
+        let mut lab = lab.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&next, Way::Up, fuse.clone()).await;
+        assert!(health(&lab).await.iter().filter(|state| *state == "healthy").count() >= 2, "killed at point {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
+}
