@@ -3,7 +3,20 @@
 use super::kind::{Erased, Kind};
 use crate::resources::ec2;
 
-const KINDS: &[&dyn Kind] = &[&Erased::<ec2::Vpc>::NEW, &Erased::<ec2::Subnet>::NEW];
+const KINDS: &[&dyn Kind] = &[
+    &Erased::<ec2::Vpc>::NEW,
+    &Erased::<ec2::Subnet>::NEW,
+    &Erased::<ec2::InternetGateway>::NEW,
+    &Erased::<ec2::ElasticIp>::NEW,
+    &Erased::<ec2::NatGateway>::NEW,
+    &Erased::<ec2::RouteTable>::NEW,
+    &Erased::<ec2::RouteTableAssociation>::NEW,
+    &Erased::<ec2::Route>::NEW,
+    &Erased::<ec2::GatewayEndpoint>::NEW,
+    &Erased::<ec2::DefaultSecurityGroup>::NEW,
+    &Erased::<ec2::SecurityGroup>::NEW,
+    &Erased::<ec2::SecurityGroupRule>::NEW,
+];
 
 /// Returns every kind.
 pub fn kinds() -> &'static [&'static dyn Kind] {

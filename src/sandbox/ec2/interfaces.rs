@@ -1,0 +1,44 @@
+//! Network interfaces.
+
+use aws_sdk_ec2::operation::describe_network_interfaces::{DescribeNetworkInterfacesError, DescribeNetworkInterfacesInput, DescribeNetworkInterfacesOutput};
+use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceStatus};
+
+use super::filters::pass;
+use crate::sandbox::registry::{Call, Registry, Rejection};
+use crate::sandbox::world::ec2::{NetworkInterface, Tags};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ec2", "DescribeNetworkInterfaces", &["filters"], DescribeNetworkInterfacesError::generic, describe);
+}
+
+fn print(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
+    let groups = interface.group_ids.iter().map(|id| GroupIdentifier::builder().group_id(id).build()).collect();
+    let association = interface.public_ip().map(|ip| NetworkInterfaceAssociation::builder().public_ip(ip).build());
+    aws_sdk_ec2::types::NetworkInterface::builder()
+        .network_interface_id(&interface.interface_id)
+        .subnet_id(&interface.subnet_id)
+        .vpc_id(&interface.vpc_id)
+        .set_groups(Some(groups))
+        .description(&interface.description)
+        .requester_id(&interface.requester_id)
+        .requester_managed(true)
+        .status(NetworkInterfaceStatus::InUse)
+        .set_association(association)
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeNetworkInterfacesInput) -> Result<DescribeNetworkInterfacesOutput, Rejection> {
+    let mut found = Vec::new();
+    for interface in call.here().ec2.interfaces.values() {
+        let field = |name: &str| match name {
+            "vpc-id" => Some(vec![interface.vpc_id.clone()]),
+            "subnet-id" => Some(vec![interface.subnet_id.clone()]),
+            "group-id" => Some(interface.group_ids.clone()),
+            _ => None,
+        };
+        if pass(input.filters(), &Tags::new(), field)? {
+            found.push(print(interface));
+        }
+    }
+    Ok(DescribeNetworkInterfacesOutput::builder().set_network_interfaces(Some(found)).build())
+}
