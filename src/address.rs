@@ -134,6 +134,8 @@ text_ids! {
     NatGatewayId,
     /// `rtb-…`
     RouteTableId,
+    /// `vpce-…`
+    VpcEndpointId,
     /// `sg-…`
     SecurityGroupId,
 }

@@ -14,6 +14,16 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<ecs::Service>::NEW,
     &Erased::<autoscaling::ScalableTarget>::NEW,
     &Erased::<autoscaling::ScalingPolicy>::NEW,
+    &Erased::<ec2::InternetGateway>::NEW,
+    &Erased::<ec2::ElasticIp>::NEW,
+    &Erased::<ec2::NatGateway>::NEW,
+    &Erased::<ec2::RouteTable>::NEW,
+    &Erased::<ec2::RouteTableAssociation>::NEW,
+    &Erased::<ec2::Route>::NEW,
+    &Erased::<ec2::GatewayEndpoint>::NEW,
+    &Erased::<ec2::DefaultSecurityGroup>::NEW,
+    &Erased::<ec2::SecurityGroup>::NEW,
+    &Erased::<ec2::SecurityGroupRule>::NEW,
 ];
 
 /// Returns every kind.

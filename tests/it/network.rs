@@ -1,21 +1,421 @@
 //! The network kinds on the embedded AWS.
 
-use migrate_infra::graph::Graph;
-use migrate_infra::resources::ec2::{Subnet, Vpc};
+use migrate_infra::address::{RouteTableId, SecurityGroupId, VpcId};
+use migrate_infra::graph::{Graph, Input};
+use migrate_infra::resource::{Error, Handle};
+use migrate_infra::resources::ec2::{
+    DefaultSecurityGroup, Direction, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Peer, Route, RouteTable, RouteTableAssociation, RouteTarget,
+    SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+};
+use migrate_infra::sandbox::world::ec2::{self, Ec2};
 
-use crate::lab::{Sketch, holds_its_promises};
+use crate::lab::{Lab, Sketch, Way, holds_its_promises, survives_kills};
 
-fn network() -> Graph {
+/// What the tests vary.
+#[derive(Clone, Copy)]
+struct Options {
+    /// The part of the description of one rule that is changed in place.
+    rule_says: &'static str,
+    /// Whether the second private subnet goes through the first one's route table.
+    shared_table: bool,
+    /// Whether the S3 endpoint serves the public subnets too.
+    public_s3: bool,
+}
+
+const USUAL: Options = Options { rule_says: "DMS reads", shared_table: false, public_s3: true };
+
+/// The VPC with its gateways, subnets, routes and S3 endpoint: system.md, part 1.
+fn add_network(sketch: &mut Sketch, options: Options) -> Handle<Vpc> {
+    let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    sketch.add("source/network/default-group", DefaultSecurityGroup { vpc: vpc.id() });
+    let igw = sketch.add("source/network/igw", InternetGateway { vpc: vpc.id() });
+    let eip = sketch.add("source/network/nat-ip", ElasticIp {});
+    let mut public: Vec<Handle<Subnet>> = Vec::new();
+    let mut tables: Vec<Input<RouteTableId>> = Vec::new();
+    let mut nat = None;
+    for (role, zone) in [("public", 0), ("public", 1), ("private", 0), ("private", 1)] {
+        let is_public = role == "public";
+        let cidr = format!("10.0.{}.0/24", if is_public { zone } else { 10 + zone });
+        let subnet = sketch.add(&format!("source/network/{role}-{zone}"), Subnet { vpc: vpc.id(), cidr, zone, public_addresses: is_public });
+        let table = sketch.add(&format!("source/network/{role}-{zone}-table"), RouteTable { vpc: vpc.id() });
+        let target = if is_public {
+            public.push(subnet.clone());
+            RouteTarget::InternetGateway(igw.id())
+        } else {
+            let nat = nat.get_or_insert_with(|| {
+                sketch.add("source/network/nat", NatGateway { subnet: public[0].id(), allocation: eip.id(), internet_gateway: igw.id() })
+            });
+            RouteTarget::NatGateway(nat.usable())
+        };
+        let route = Route { route_table: table.id(), destination: "0.0.0.0/0".into(), target };
+        sketch.add(&format!("source/network/{role}-{zone}-default-route"), route);
+        let through = if options.shared_table && role == "private" && zone == 1 { tables[2].clone() } else { table.id() };
+        sketch.add(&format!("source/network/{role}-{zone}-association"), RouteTableAssociation { route_table: through, subnet: subnet.id() });
+        tables.push(table.id());
+    }
+    let route_tables = if options.public_s3 { tables } else { tables[2..].to_vec() };
+    sketch.add("source/network/s3", GatewayEndpoint { vpc: vpc.id(), service: "s3".into(), route_tables });
+    vpc
+}
+
+fn group(sketch: &mut Sketch, vpc: &Handle<Vpc>, name: &str) -> Handle<SecurityGroup> {
+    let spec = SecurityGroup { vpc: vpc.id(), name: format!("payment-{name}-source-test-001"), description: format!("{name} of the source environment") };
+    sketch.add(&format!("source/security/{name}"), spec)
+}
+
+fn rule(group: Input<SecurityGroupId>, direction: Direction, port: i32, peer: Peer, description: &str) -> SecurityGroupRule {
+    let (protocol, port) = if port < 0 { ("-1", -1) } else { ("tcp", port) };
+    SecurityGroupRule { group, direction, protocol: protocol.into(), from_port: port, to_port: port, peer, description: description.into() }
+}
+
+/// The four groups and their rules: system.md, part 2.
+fn add_security(sketch: &mut Sketch, vpc: &Handle<Vpc>, options: Options) {
+    let [db, dms, ecs, alb] = ["db", "dms", "ecs", "alb"].map(|name| group(sketch, vpc, name));
+    let everywhere = || Peer::Cidr("0.0.0.0/0".into());
+    let dms_reads = format!("{} the database", options.rule_says);
+    let rules = [
+        ("db-from-dms", rule(db.id(), Direction::Ingress, 5432, Peer::Group(dms.id()), &dms_reads)),
+        ("db-from-ecs", rule(db.id(), Direction::Ingress, 5432, Peer::Group(ecs.id()), "the service uses the database")),
+        ("ecs-from-alb", rule(ecs.id(), Direction::Ingress, 8080, Peer::Group(alb.id()), "the load balancer calls the service")),
+        ("alb-http", rule(alb.id(), Direction::Ingress, 80, everywhere(), "the world, HTTP")),
+        ("alb-https", rule(alb.id(), Direction::Ingress, 443, everywhere(), "the world, HTTPS")),
+        ("dms-to-db", rule(dms.id(), Direction::Egress, 5432, Peer::Group(db.id()), "DMS reads the database")),
+        ("dms-to-aws", rule(dms.id(), Direction::Egress, 443, everywhere(), "DMS calls AWS")),
+        ("ecs-out", rule(ecs.id(), Direction::Egress, -1, everywhere(), "the service calls out")),
+        ("alb-to-ecs", rule(alb.id(), Direction::Egress, 8080, Peer::Group(ecs.id()), "the load balancer calls the service")),
+    ];
+    for (name, spec) in rules {
+        sketch.add(&format!("source/security/{name}"), spec);
+    }
+}
+
+fn network(options: Options) -> Graph {
+    let mut sketch = Sketch::new();
+    add_network(&mut sketch, options);
+    sketch.finish()
+}
+
+fn security(options: Options) -> Graph {
     let mut sketch = Sketch::new();
     let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
-    for (zone, cidr) in [(0, "10.0.0.0/24"), (1, "10.0.1.0/24")] {
-        let subnet = Subnet { vpc: vpc.id(), cidr: cidr.into(), zone, public_addresses: true };
-        sketch.add(&format!("source/network/public-{zone}"), subnet);
-    }
+    sketch.add("source/network/default-group", DefaultSecurityGroup { vpc: vpc.id() });
+    add_security(&mut sketch, &vpc, options);
     sketch.finish()
+}
+
+fn everything(options: Options) -> Graph {
+    let mut sketch = Sketch::new();
+    let vpc = add_network(&mut sketch, options);
+    add_security(&mut sketch, &vpc, options);
+    sketch.finish()
+}
+
+async fn made(graph: &Graph) -> Lab {
+    let mut lab = Lab::default();
+    lab.up(graph).await.must_succeed();
+    lab
+}
+
+fn here(lab: &mut Lab) -> &mut Ec2 {
+    &mut lab.world.region("us-east-1").ec2
+}
+
+/// Brings the change up, checks that it took exactly these mutating calls, and that a second `up` makes none.
+async fn changes_in_place(lab: &mut Lab, graph: &Graph, calls: &[(&str, usize)]) {
+    let ran = lab.up(graph).await;
+    ran.must_succeed();
+    let by_call = ran.meter.by_call();
+    for (call, times) in calls {
+        let made = by_call.iter().find(|(name, _)| *name == call).map_or(0, |(_, count)| usize::try_from(*count).unwrap());
+        assert_eq!(made, *times, "{call}: {by_call:?}");
+    }
+    assert_eq!(ran.meter.mutations(), calls.iter().map(|(_, times)| *times as u64).sum::<u64>(), "{by_call:?}");
+    let again = lab.up(graph).await;
+    again.must_succeed();
+    assert_eq!(again.meter.mutations(), 0, "{:?}", again.meter.by_call());
+}
+
+/// Returns the only failure of a run.
+fn failure(ran: &crate::lab::Ran) -> &Error {
+    match ran.report().failures.as_slice() {
+        [one] => &one.error,
+        other => panic!("expected one failure, got {other:#?}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_holds_its_promises() {
-    holds_its_promises(&network()).await;
+    holds_its_promises(&network(USUAL)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_hold_their_promises() {
+    holds_its_promises(&security(USUAL)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_network_of_an_environment_comes_and_goes() {
+    let graph = everything(USUAL);
+    let mut lab = made(&graph).await;
+    let ec2 = here(&mut lab);
+    assert_eq!((ec2.subnets.len(), ec2.route_tables.len(), ec2.security_groups.len()), (4, 5, 5));
+    let default = ec2.security_groups.values().find(|group| group.is_default()).unwrap().group_id.clone();
+    assert!(!ec2.security_group_rules.values().any(|rule| rule.group_id == default), "the default group still has rules");
+    assert_eq!(ec2.security_group_rules.len(), 9, "just the rules of the graph: {:#?}", ec2.security_group_rules);
+    assert!(ec2.security_group_rules.values().all(|rule| rule.tags.contains_key("migrate-infra:address")));
+    assert!(ec2.route_tables.values().filter(|table| !table.main).all(|table| table.routes.len() == 1 && table.associations.len() == 1));
+    assert_eq!(ec2.vpc_endpoints.values().next().unwrap().route_table_ids.len(), 4);
+    let again = lab.up(&graph).await;
+    again.must_succeed();
+    assert_eq!(again.meter.mutations(), 0, "{:?}", again.meter.by_call());
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+    let ec2 = here(&mut lab);
+    assert!(ec2.route_tables.is_empty() && ec2.security_groups.is_empty() && ec2.security_group_rules.is_empty(), "what came with the VPC went with it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_description_of_a_rule_changes_in_place() {
+    let mut lab = made(&security(USUAL)).await;
+    let changed = security(Options { rule_says: "DMS copies", ..USUAL });
+    changes_in_place(&mut lab, &changed, &[("ec2:UpdateSecurityGroupRuleDescriptionsIngress", 1)]).await;
+    assert!(here(&mut lab).security_group_rules.values().any(|rule| rule.description == "DMS copies the database"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place() {
+    let mut lab = made(&network(USUAL)).await;
+    let changed = network(Options { public_s3: false, shared_table: true, ..USUAL });
+    changes_in_place(&mut lab, &changed, &[("ec2:ModifyVpcEndpoint", 1), ("ec2:ReplaceRouteTableAssociation", 1)]).await;
+    assert_eq!(here(&mut lab).vpc_endpoints.values().next().unwrap().route_table_ids.len(), 2);
+    changes_in_place(&mut lab, &network(USUAL), &[("ec2:ModifyVpcEndpoint", 1), ("ec2:ReplaceRouteTableAssociation", 1)]).await;
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_changed_by_hand_is_put_right() {
+    let graph = everything(USUAL);
+    let mut lab = made(&graph).await;
+    let ec2 = here(&mut lab);
+    let igw = ec2.internet_gateways.keys().next().unwrap().clone();
+    // A private route led past the NAT gateway, a public one gone, a rule in the default group, a rule of ours revoked.
+    for table in ec2.route_tables.values_mut() {
+        let address = table.tags.get("migrate-infra:address").cloned().unwrap_or_default();
+        match address.as_str() {
+            "source/network/private-0-table" => drop(table.routes.insert("0.0.0.0/0".into(), igw.clone())),
+            "source/network/public-0-table" => table.routes.clear(),
+            _ => {}
+        }
+    }
+    let default = ec2.security_groups.values().find(|group| group.is_default()).unwrap().group_id.clone();
+    let open = ec2::SecurityGroupRule {
+        rule_id: "sgr-byhand".into(),
+        group_id: default,
+        is_egress: false,
+        ip_protocol: "tcp".into(),
+        from_port: 22,
+        to_port: 22,
+        peer: ec2::Peer::Cidr("0.0.0.0/0".into()),
+        description: String::new(),
+        tags: ec2::Tags::new(),
+    };
+    ec2.security_group_rules.insert("sgr-byhand".into(), open);
+    let of_http = |rule: &&ec2::SecurityGroupRule| rule.tags.get("migrate-infra:address").is_some_and(|address| address == "source/security/alb-http");
+    let http = ec2.security_group_rules.values().find(of_http).unwrap().rule_id.clone();
+    ec2.security_group_rules.remove(&http);
+    let calls = [("ec2:ReplaceRoute", 1), ("ec2:CreateRoute", 1), ("ec2:RevokeSecurityGroupIngress", 1), ("ec2:AuthorizeSecurityGroupIngress", 1)];
+    changes_in_place(&mut lab, &graph, &calls).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_refused() {
+    let mut sketch = Sketch::new();
+    let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    sketch.add("source/network/igw", InternetGateway { vpc: vpc.id() });
+    let graph = sketch.finish();
+    let mut lab = made(&graph).await;
+    here(&mut lab).internet_gateways.values_mut().next().unwrap().vpc_id = None;
+    changes_in_place(&mut lab, &graph, &[("ec2:AttachInternetGateway", 1)]).await;
+    here(&mut lab).internet_gateways.values_mut().next().unwrap().vpc_id = Some("vpc-elsewhere".into());
+    assert!(matches!(failure(&lab.up(&graph).await), Error::Refused(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_with_our_name_that_is_not_ours_stops_the_run() {
+    let mut sketch = Sketch::new();
+    let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let mut lab = made(&sketch.finish()).await;
+    let vpc_id = lab.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
+    let theirs = ec2::SecurityGroup {
+        group_id: "sg-theirs".into(),
+        group_name: "payment-db-source-test-001".into(),
+        description: "made by hand".into(),
+        vpc_id,
+        tags: ec2::Tags::new(),
+    };
+    here(&mut lab).security_groups.insert("sg-theirs".into(), theirs);
+    let mut sketch = Sketch::new();
+    sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    group(&mut sketch, &vpc, "db");
+    let ran = lab.up(&sketch.finish()).await;
+    assert!(matches!(failure(&ran), Error::Foreign { id, .. } if id == "sg-theirs"), "{:?}", ran.report());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_made_by_hand_that_says_the_same_stops_the_run() {
+    let graph = |with_rule: bool| {
+        let mut sketch = Sketch::new();
+        let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+        let alb = group(&mut sketch, &vpc, "alb");
+        if with_rule {
+            sketch.add("source/security/alb-http", rule(alb.id(), Direction::Ingress, 80, Peer::Cidr("0.0.0.0/0".into()), "the world"));
+        }
+        sketch.finish()
+    };
+    let mut lab = made(&graph(false)).await;
+    let group_id = lab.attrs("source/security/alb")["group_id"].as_str().unwrap().to_owned();
+    let theirs = ec2::SecurityGroupRule {
+        rule_id: "sgr-theirs".into(),
+        group_id,
+        is_egress: false,
+        ip_protocol: "tcp".into(),
+        from_port: 80,
+        to_port: 80,
+        peer: ec2::Peer::Cidr("0.0.0.0/0".into()),
+        description: "another description".into(),
+        tags: ec2::Tags::new(),
+    };
+    here(&mut lab).security_group_rules.insert("sgr-theirs".into(), theirs);
+    let ran = lab.up(&graph(true)).await;
+    assert!(matches!(failure(&ran), Error::Foreign { id, .. } if id == "sgr-theirs"), "{:?}", ran.report());
+    // What is not ours is not taken down either, except with the group that it is in.
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nat_gateway_that_fails_says_why_and_is_made_anew() {
+    let graph = everything(USUAL);
+    let mut lab = made(&network(Options { ..USUAL })).await;
+    // Somebody's gateway holds the address, so that a second one cannot have it.
+    let old = here(&mut lab).nat_gateways.keys().next().unwrap().clone();
+    here(&mut lab).nat_gateways.get_mut(&old).unwrap().tags.clear();
+    let state_before = lab.fork();
+    lab.store = migrate_infra::state::MemoryStore::default();
+    drop(state_before);
+    let ran = lab.up(&graph).await;
+    let failed = ran.report().failures.iter().find(|failure| failure.address.as_str() == "source/network/nat").expect("the gateway fails");
+    let text = failed.error.to_string();
+    assert!(text.contains("failed") && text.contains("Resource.AlreadyAssociated"), "{text}");
+    // Once the address is free, the same command makes another one.
+    let ec2 = here(&mut lab);
+    let description = ec2.nat_gateways[&old].interface_description();
+    ec2.release_interfaces(&description, 0);
+    ec2.nat_gateways.remove(&old);
+    ec2.addresses.values_mut().for_each(|address| address.held_by = None);
+    lab.up(&graph).await.must_succeed();
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_nat_gateway_is_made_while_the_old_one_is_still_shown() {
+    let graph = network(USUAL);
+    let mut lab = made(&graph).await;
+    lab.down().await.must_succeed();
+    assert_eq!(here(&mut lab).nat_gateways.len(), 1, "AWS shows a deleted gateway for an hour");
+    lab.up(&graph).await.must_succeed();
+    assert_eq!(here(&mut lab).nat_gateways.len(), 2);
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_after_a_killed_down_and_down_after_a_killed_up() {
+    let graph = network(USUAL);
+    let up = made(&graph).await;
+    for point in (1..400).step_by(7) {
+        let mut lab = up.fork();
+        let fuse = migrate_infra::fuse::Fuse::blowing_at(point);
+        lab.run(&graph, Way::Down, fuse.clone()).await;
+        if !fuse.is_dead() {
+            break;
+        }
+        lab.up(&graph).await.must_succeed();
+        lab.down().await.must_succeed();
+        assert_eq!(lab.world.inventory(), Vec::<String>::new(), "down killed at point {point}, then up");
+    }
+    for point in (1..400).step_by(7) {
+        let mut lab = Lab::default();
+        let fuse = migrate_infra::fuse::Fuse::blowing_at(point);
+        lab.run(&graph, Way::Up, fuse.clone()).await;
+        if !fuse.is_dead() {
+            break;
+        }
+        lab.down().await.must_succeed();
+        assert_eq!(lab.world.inventory(), Vec::<String>::new(), "up killed at point {point}, then down");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_interface_and_a_foreign_rule_are_named_when_they_block() {
+    let mut lab = made(&everything(USUAL)).await;
+    let (db, subnet) = (lab.attrs("source/security/db")["group_id"].clone(), lab.attrs("source/network/private-0")["subnet_id"].clone());
+    let (db, subnet) = (db.as_str().unwrap().to_owned(), subnet.as_str().unwrap().to_owned());
+    let vpc_id = lab.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
+    let ec2 = here(&mut lab);
+    ec2.attach_interface("eni-lambda".into(), &subnet, &[], "AWS Lambda VPC ENI".into(), "awslambda", false);
+    let theirs = ec2::SecurityGroup { group_id: "sg-theirs".into(), group_name: "theirs".into(), description: "theirs".into(), vpc_id, tags: ec2::Tags::new() };
+    ec2.security_groups.insert("sg-theirs".into(), theirs);
+    let refers = ec2::SecurityGroupRule {
+        rule_id: "sgr-theirs".into(),
+        group_id: "sg-theirs".into(),
+        is_egress: true,
+        ip_protocol: "-1".into(),
+        from_port: -1,
+        to_port: -1,
+        peer: ec2::Peer::Group(db),
+        description: String::new(),
+        tags: ec2::Tags::new(),
+    };
+    ec2.security_group_rules.insert("sgr-theirs".into(), refers);
+    let ran = lab.down().await;
+    let report = ran.report();
+    let error = |address: &str| report.failures.iter().find(|failure| failure.address.as_str() == address).expect(address).error.to_string();
+    let text = error("source/network/private-0");
+    assert!(text.contains("eni-lambda") && text.contains("awslambda"), "{text}");
+    let text = error("source/security/db");
+    assert!(text.contains("sg-theirs") && text.contains("outbound"), "{text}");
+    // When they are gone, the same command goes on.
+    let ec2 = here(&mut lab);
+    ec2.interfaces.remove("eni-lambda");
+    ec2.security_groups.remove("sg-theirs");
+    ec2.security_group_rules.remove("sgr-theirs");
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_waits_for_public_addresses_and_a_group_for_interfaces_to_go() {
+    let graph = everything(USUAL);
+    let mut lab = made(&graph).await;
+    let alb = lab.attrs("source/security/alb")["group_id"].as_str().unwrap().to_owned();
+    let subnet = lab.attrs("source/network/public-1")["subnet_id"].as_str().unwrap().to_owned();
+    let gone_at = lab.world.now + 400_000;
+    let ec2 = here(&mut lab);
+    ec2.attach_interface("eni-alb".into(), &subnet, &[alb], "ELB app/payment/1".into(), "amazon-elb", true);
+    ec2.release_interfaces("ELB app/payment/1", gone_at);
+    lab.down().await.must_succeed();
+    assert!(lab.world.now >= gone_at);
+    assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+/// Kills at every point of the complete network take some time; this one goes through the points of the way down only.
+#[tokio::test(start_paused = true)]
+async fn the_whole_network_survives_kills_on_the_way_down() {
+    let graph = everything(USUAL);
+    let up = made(&graph).await;
+    assert!(survives_kills(&graph, &up, Way::Down, 0).await > 50);
+    let _: Input<VpcId> = VpcId::from("vpc-1").into();
 }

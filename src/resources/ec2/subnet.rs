@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZoneState, Filter, ResourceType};
 use serde::{Deserialize, Serialize};
 
+use super::blockers::{Used, delete_when_free};
 use super::tagging;
+use super::visible::once_visible;
 use crate::address::{SubnetId, VpcId};
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
@@ -97,7 +99,7 @@ impl Resource for Subnet {
 
     async fn delete(&self, cx: &Cx, attrs: &SubnetAttrs) -> Result<()> {
         let call = || cx.aws.ec2.delete_subnet().subnet_id(&attrs.subnet_id).send();
-        super::blockers::delete_when_free(cx, "subnet-id", attrs.subnet_id.as_str(), || async {
+        delete_when_free(cx, Used::Subnet(&attrs.subnet_id), || async {
             settled(cx.mutate("ec2:DeleteSubnet", call).await, &["InvalidSubnetID.NotFound"]).map(drop)
         })
         .await
@@ -114,7 +116,7 @@ impl Subnet {
         let vpc = self.vpc.get()?;
         let tags = tagging::specification(cx, ResourceType::Subnet);
         let call = || cx.aws.ec2.create_subnet().vpc_id(vpc).cidr_block(&self.cidr).availability_zone(&zone).tag_specifications(tags.clone()).send();
-        let made = cx.mutate("ec2:CreateSubnet", call).await?;
+        let made = once_visible(cx, || cx.mutate("ec2:CreateSubnet", call)).await?;
         let id = made.subnet.and_then(|subnet| subnet.subnet_id).ok_or(Error::Incomplete { call: "ec2:CreateSubnet", what: "the subnet id" })?;
         let subnet_id = SubnetId(id);
         self.wait_available(cx, &subnet_id).await?;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
+use super::blockers::{Used, name_them};
 use super::tagging;
 use crate::address::VpcId;
 use crate::aws::{Progress, Wait};
@@ -43,7 +44,15 @@ impl Resource for Vpc {
         create_seconds: 3,
         ready_seconds: 0,
         delete_seconds: 2,
-        operations: &["ec2:CreateVpc", "ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:ModifyVpcAttribute", "ec2:DeleteVpc", "ec2:CreateTags"],
+        operations: &[
+            "ec2:CreateVpc",
+            "ec2:DescribeVpcs",
+            "ec2:DescribeVpcAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:DeleteVpc",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:CreateTags",
+        ],
         immutable: &["cidr"],
         blocked_by: "anything that is still in it: subnets, gateways, network interfaces, security groups other than the default one",
     };
@@ -79,7 +88,7 @@ impl Resource for Vpc {
         let call = || cx.aws.ec2.delete_vpc().vpc_id(&attrs.vpc_id).send();
         match cx.mutate("ec2:DeleteVpc", call).await {
             Err(error) if error.is_code("InvalidVpcID.NotFound") => Ok(()),
-            Err(error) if error.is_code("DependencyViolation") => Err(super::blockers::name_them(cx, "vpc-id", attrs.vpc_id.as_str(), error).await),
+            Err(error) if error.is_code("DependencyViolation") => Err(name_them(cx, Used::Vpc(&attrs.vpc_id), error).await),
             other => other.map(drop),
         }
     }

@@ -1,7 +1,7 @@
 //! Network interfaces.
 
 use aws_sdk_ec2::operation::describe_network_interfaces::{DescribeNetworkInterfacesError, DescribeNetworkInterfacesInput, DescribeNetworkInterfacesOutput};
-use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceStatus};
+use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceStatus};
 
 use super::filters::pass;
 use crate::sandbox::registry::{Call, Registry, Rejection};
@@ -13,6 +13,7 @@ pub(super) fn register(registry: &mut Registry) {
 
 fn print(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
     let groups = interface.group_ids.iter().map(|id| GroupIdentifier::builder().group_id(id).build()).collect();
+    let association = interface.public_ip().map(|ip| NetworkInterfaceAssociation::builder().public_ip(ip).build());
     aws_sdk_ec2::types::NetworkInterface::builder()
         .network_interface_id(&interface.interface_id)
         .subnet_id(&interface.subnet_id)
@@ -22,6 +23,7 @@ fn print(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
         .requester_id(&interface.requester_id)
         .requester_managed(true)
         .status(NetworkInterfaceStatus::InUse)
+        .set_association(association)
         .build()
 }
 

@@ -1,8 +1,17 @@
 //! Amazon EC2: networks.
 
+mod addresses;
+mod endpoints;
 mod filters;
+mod group_rules;
+mod groups;
 mod interfaces;
+mod internet_gateways;
+mod nat_gateways;
+mod route_tables;
+mod routes;
 mod subnets;
+mod tokens;
 mod vpcs;
 
 use super::registry::Registry;
@@ -10,5 +19,13 @@ use super::registry::Registry;
 pub(super) fn register(registry: &mut Registry) {
     vpcs::register(registry);
     subnets::register(registry);
+    internet_gateways::register(registry);
+    addresses::register(registry);
+    nat_gateways::register(registry);
+    route_tables::register(registry);
+    routes::register(registry);
+    endpoints::register(registry);
+    groups::register(registry);
+    group_rules::register(registry);
     interfaces::register(registry);
 }

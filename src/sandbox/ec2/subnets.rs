@@ -131,5 +131,9 @@ fn delete(call: &mut Call<'_>, input: &DeleteSubnetInput) -> Result<DeleteSubnet
         return refuse("DependencyViolation", format!("The subnet '{subnet_id}' has dependencies and cannot be deleted."));
     }
     ec2.subnets.remove(subnet_id);
+    // Its association with a route table goes with it.
+    for table in ec2.route_tables.values_mut() {
+        table.associations.retain(|_, subnet| subnet != subnet_id);
+    }
     Ok(DeleteSubnetOutput::builder().build())
 }

@@ -1,5 +1,7 @@
 //! VPCs.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::operation::create_vpc::{CreateVpcError, CreateVpcInput, CreateVpcOutput};
 use aws_sdk_ec2::operation::delete_vpc::{DeleteVpcError, DeleteVpcInput, DeleteVpcOutput};
 use aws_sdk_ec2::operation::describe_vpc_attribute::{DescribeVpcAttributeError, DescribeVpcAttributeInput, DescribeVpcAttributeOutput};
@@ -9,8 +11,9 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName, 
 use ipnet::Ipv4Net;
 
 use super::filters::{pass, shown, tags_for};
+use super::groups;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::Vpc;
+use crate::sandbox::world::ec2::{Ec2, Peer, RouteTable, SecurityGroup, Tags, Vpc};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "CreateVpc", &["cidr_block", "tag_specifications"], CreateVpcError::generic, create);
@@ -34,8 +37,35 @@ fn create(call: &mut Call<'_>, input: &CreateVpcInput) -> Result<CreateVpcOutput
     let available_at = call.after(1.0, 3.0, 5.0);
     let vpc = Vpc { vpc_id: vpc_id.clone(), cidr_block: cidr.to_owned(), dns_support: true, dns_hostnames: false, available_at, tags };
     let answer = print(&vpc, call.now());
-    call.here().ec2.vpcs.insert(vpc_id, vpc);
+    call.here().ec2.vpcs.insert(vpc_id.clone(), vpc);
+    furnish(call, &vpc_id);
     Ok(CreateVpcOutput::builder().vpc(answer).build())
+}
+
+/// Makes what comes with every VPC: "when you create a VPC, it automatically has a main route table" ("Route tables") and "a
+/// default security group", whose members may talk to each other and to everybody ("Default security groups").
+fn furnish(call: &mut Call<'_>, vpc_id: &str) {
+    let (route_table_id, group_id, rule_id) = (call.new_id("rtb"), call.new_id("sg"), call.new_id("sgr"));
+    let table = RouteTable {
+        route_table_id: route_table_id.clone(),
+        vpc_id: vpc_id.to_owned(),
+        main: true,
+        routes: BTreeMap::new(),
+        associations: BTreeMap::new(),
+        tags: Tags::new(),
+    };
+    let group = SecurityGroup {
+        group_id: group_id.clone(),
+        group_name: "default".to_owned(),
+        description: "default VPC security group".to_owned(),
+        vpc_id: vpc_id.to_owned(),
+        tags: Tags::new(),
+    };
+    groups::insert(call, group);
+    let among_themselves = groups::open_rule(rule_id, &group_id, false, Peer::Group(group_id.clone()));
+    let ec2 = &mut call.here().ec2;
+    ec2.security_group_rules.insert(among_themselves.rule_id.clone(), among_themselves);
+    ec2.route_tables.insert(route_table_id, table);
 }
 
 fn print(vpc: &Vpc, now: u64) -> aws_sdk_ec2::types::Vpc {
@@ -67,7 +97,7 @@ fn not_found<T>(vpc_id: &str) -> Result<T, Rejection> {
     refuse("InvalidVpcID.NotFound", format!("The vpc ID '{vpc_id}' does not exist"))
 }
 
-fn find<'a>(call: &'a mut Call<'_>, vpc_id: &str) -> Result<&'a mut Vpc, Rejection> {
+pub(super) fn find<'a>(call: &'a mut Call<'_>, vpc_id: &str) -> Result<&'a mut Vpc, Rejection> {
     match call.here().ec2.vpcs.get_mut(vpc_id) {
         Some(vpc) => Ok(vpc),
         None => not_found(vpc_id),
@@ -100,15 +130,29 @@ fn modify_attribute(call: &mut Call<'_>, input: &ModifyVpcAttributeInput) -> Res
     Ok(ModifyVpcAttributeOutput::builder().build())
 }
 
+/// Returns whether anything of somebody's is in the VPC.
+fn is_occupied(ec2: &Ec2, vpc_id: &str) -> bool {
+    ec2.subnets.values().any(|subnet| subnet.vpc_id == vpc_id)
+        || ec2.interfaces.values().any(|interface| interface.vpc_id == vpc_id)
+        || ec2.internet_gateways.values().any(|gateway| gateway.vpc_id.as_deref() == Some(vpc_id))
+        || ec2.route_tables.values().any(|table| table.vpc_id == vpc_id && !table.main)
+        || ec2.vpc_endpoints.values().any(|endpoint| endpoint.vpc_id == vpc_id)
+        || ec2.security_groups.values().any(|group| group.vpc_id == vpc_id && !group.is_default())
+}
+
 fn delete(call: &mut Call<'_>, input: &DeleteVpcInput) -> Result<DeleteVpcOutput, Rejection> {
     let vpc_id = input.vpc_id().unwrap_or_default();
     find(call, vpc_id)?;
     let ec2 = &mut call.here().ec2;
-    // "You must detach or delete all gateways and resources that are associated with the VPC before you can delete it"
-    // (DeleteVpc).
-    if ec2.subnets.values().any(|subnet| subnet.vpc_id == vpc_id) {
+    // "You must detach or delete all gateways and resources that are associated with the VPC before you can delete it. […] When
+    // you delete the VPC, it deletes the default security group, network ACL, and route table for the VPC" (DeleteVpc).
+    if is_occupied(ec2, vpc_id) {
         return refuse("DependencyViolation", format!("The vpc '{vpc_id}' has dependencies and cannot be deleted."));
     }
+    ec2.route_tables.retain(|_, table| table.vpc_id != vpc_id);
+    ec2.security_groups.retain(|_, group| group.vpc_id != vpc_id);
+    let groups = &ec2.security_groups;
+    ec2.security_group_rules.retain(|_, rule| groups.contains_key(&rule.group_id));
     ec2.vpcs.remove(vpc_id);
     Ok(DeleteVpcOutput::builder().build())
 }

@@ -1,0 +1,137 @@
+//! One route of a route table of ours.
+//!
+//! It carries no tags; its identity is the table and the destination. The table is ours, so a route made in it is, too. The
+//! routes that AWS puts there itself (the local one, those of endpoints) are not made by `CreateRoute` and never taken for ours.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::RouteOrigin;
+use serde::{Deserialize, Serialize};
+
+use super::visible::once_visible;
+use crate::address::{InternetGatewayId, NatGatewayId, RouteTableId};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
+
+const NO_TABLE: &str = "InvalidRouteTableID.NotFound";
+
+/// Where a route leads to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteTarget {
+    /// To the internet, in both directions.
+    InternetGateway(Input<InternetGatewayId>),
+    /// To the internet, from inside only.
+    NatGateway(Input<NatGatewayId>),
+}
+
+impl RouteTarget {
+    fn id(&self) -> Result<&str> {
+        Ok(match self {
+            Self::InternetGateway(id) => id.get()?.as_str(),
+            Self::NatGateway(id) => id.get()?.as_str(),
+        })
+    }
+}
+
+/// The specification of a route.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Route {
+    /// The table.
+    pub route_table: Input<RouteTableId>,
+    /// The IPv4 address range, in its canonical form.
+    pub destination: String,
+    /// Where it leads to.
+    pub target: RouteTarget,
+}
+
+/// What is known of a route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteAttrs {
+    /// The table.
+    pub route_table_id: RouteTableId,
+    /// The address range.
+    pub destination: String,
+    /// The id of what it leads to; empty when that is nothing this tool makes routes to.
+    pub target_id: String,
+}
+
+impl Handle<Route> {
+    /// The destination, known once the route is there: for what needs the way to exist and not a value.
+    pub fn done(&self) -> Input<String> {
+        self.ready("destination")
+    }
+}
+
+#[async_trait]
+impl Resource for Route {
+    const KIND: &'static str = "ec2.route";
+    const ABOUT: About = About {
+        summary: "a route of a route table",
+        create_seconds: 1,
+        ready_seconds: 0,
+        delete_seconds: 1,
+        operations: &["ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"],
+        immutable: &["route_table", "destination"],
+        blocked_by: "nothing",
+    };
+    type Attrs = RouteAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&RouteAttrs>) -> Result<Observed<RouteAttrs>> {
+        let (table, destination) = match known {
+            Some(attrs) => (&attrs.route_table_id, &attrs.destination),
+            None => (self.route_table.get()?, &self.destination),
+        };
+        let call = cx.aws.ec2.describe_route_tables().route_table_ids(table).send();
+        let Some(found) = settled(cx.read("ec2:DescribeRouteTables", call).await, &[NO_TABLE])? else {
+            return Ok(Observed::Absent);
+        };
+        let mut routes = found.route_tables().iter().flat_map(|table| table.routes());
+        let Some(route) = routes.find(|route| route.destination_cidr_block() == Some(destination.as_str())) else {
+            return Ok(Observed::Absent);
+        };
+        if route.origin() != Some(&RouteOrigin::CreateRoute) {
+            return Ok(Observed::Foreign { id: format!("{table}/{destination}"), owner: "AWS".to_owned() });
+        }
+        let target_id = route.nat_gateway_id().or(route.gateway_id()).unwrap_or_default().to_owned();
+        Ok(Observed::Ours(RouteAttrs { route_table_id: table.clone(), destination: destination.clone(), target_id }))
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<RouteAttrs>) -> Result<RouteAttrs> {
+        let (table, target_id) = (self.route_table.get()?, self.target.id()?);
+        match seen {
+            Some(attrs) if attrs.target_id == target_id => return Ok(attrs),
+            Some(_) => {
+                let call = || {
+                    let call = cx.aws.ec2.replace_route().route_table_id(table).destination_cidr_block(&self.destination);
+                    match self.target {
+                        RouteTarget::InternetGateway(_) => call.gateway_id(target_id),
+                        RouteTarget::NatGateway(_) => call.nat_gateway_id(target_id),
+                    }
+                    .send()
+                };
+                once_visible(cx, || cx.mutate("ec2:ReplaceRoute", call)).await?;
+            }
+            None => {
+                let call = || {
+                    let call = cx.aws.ec2.create_route().route_table_id(table).destination_cidr_block(&self.destination);
+                    match self.target {
+                        RouteTarget::InternetGateway(_) => call.gateway_id(target_id),
+                        RouteTarget::NatGateway(_) => call.nat_gateway_id(target_id),
+                    }
+                    .send()
+                };
+                once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await?;
+            }
+        }
+        Ok(RouteAttrs { route_table_id: table.clone(), destination: self.destination.clone(), target_id: target_id.to_owned() })
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &RouteAttrs) -> Result<()> {
+        let call = || cx.aws.ec2.delete_route().route_table_id(&attrs.route_table_id).destination_cidr_block(&attrs.destination).send();
+        settled(cx.mutate("ec2:DeleteRoute", call).await, &["InvalidRoute.NotFound", NO_TABLE]).map(drop)
+    }
+
+    fn id(attrs: &RouteAttrs) -> String {
+        format!("{}/{}", attrs.route_table_id, attrs.destination)
+    }
+}

@@ -1,0 +1,213 @@
+//! One rule of a security group, with tags of its own.
+//!
+//! Only its description can be changed in place. AWS allows one rule of each content in a group, whatever its tags, so a rule
+//! that somebody has made by hand stands in the way of ours.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRuleDescription, UserIdGroupPair};
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Direction, revoke, rules_of};
+use super::tagging;
+use super::visible::once_visible;
+use crate::address::SecurityGroupId;
+use crate::aws::owner_of;
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Observed, Resource, Result, settled};
+
+const NOT_FOUND: &[&str] = &["InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"];
+
+/// Whom a rule lets through.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// The members of a security group.
+    Group(Input<SecurityGroupId>),
+    /// An IPv4 address range, in its canonical form.
+    Cidr(String),
+}
+
+/// The specification of a rule.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SecurityGroupRule {
+    /// The group that it is a rule of.
+    pub group: Input<SecurityGroupId>,
+    /// Which way it lets traffic through.
+    pub direction: Direction,
+    /// `tcp`, `udp`, `icmp`, or `-1` for all.
+    pub protocol: String,
+    /// The first port; `-1` when the protocol is `-1`.
+    pub from_port: i32,
+    /// The last port; `-1` when the protocol is `-1`.
+    pub to_port: i32,
+    /// Whom it lets through.
+    pub peer: Peer,
+    /// What it is for.
+    pub description: String,
+}
+
+/// What is known of a rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecurityGroupRuleAttrs {
+    /// Its id.
+    pub rule_id: String,
+    /// The group that it is a rule of.
+    pub group_id: SecurityGroupId,
+    /// What it is for.
+    pub description: String,
+}
+
+#[async_trait]
+impl Resource for SecurityGroupRule {
+    const KIND: &'static str = "ec2.security_group_rule";
+    const ABOUT: About = About {
+        summary: "one rule of a security group",
+        create_seconds: 1,
+        ready_seconds: 0,
+        delete_seconds: 1,
+        operations: &[
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
+            "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:CreateTags",
+        ],
+        immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
+        blocked_by: "nothing",
+    };
+    type Attrs = SecurityGroupRuleAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&SecurityGroupRuleAttrs>) -> Result<Observed<SecurityGroupRuleAttrs>> {
+        let call = cx.aws.ec2.describe_security_group_rules();
+        let call = match known {
+            Some(attrs) => call.security_group_rule_ids(&attrs.rule_id),
+            None => {
+                let group = Filter::builder().name("group-id").values(self.group.get()?).build();
+                call.set_filters(Some(tagging::filters(cx))).filters(group)
+            }
+        };
+        let found = cx.read("ec2:DescribeSecurityGroupRules", call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()).await;
+        let Some(found) = settled(found, NOT_FOUND)? else {
+            return Ok(Observed::Absent);
+        };
+        tagging::judge(cx, found, |rule| rule.tags(), |rule| rule.security_group_rule_id().unwrap_or_default().to_owned(), attrs_of)
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<SecurityGroupRuleAttrs>) -> Result<SecurityGroupRuleAttrs> {
+        let mut attrs = match seen {
+            Some(attrs) => attrs,
+            None => self.create(cx).await?,
+        };
+        if attrs.description != self.description {
+            self.describe(cx, &attrs).await?;
+            attrs.description.clone_from(&self.description);
+        }
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &SecurityGroupRuleAttrs) -> Result<()> {
+        let revoked = revoke(cx, &attrs.group_id, self.direction, std::slice::from_ref(&attrs.rule_id)).await;
+        settled(revoked, NOT_FOUND).map(drop)
+    }
+
+    fn id(attrs: &SecurityGroupRuleAttrs) -> String {
+        attrs.rule_id.clone()
+    }
+}
+
+fn attrs_of(rule: aws_sdk_ec2::types::SecurityGroupRule) -> SecurityGroupRuleAttrs {
+    SecurityGroupRuleAttrs {
+        rule_id: rule.security_group_rule_id.unwrap_or_default(),
+        group_id: rule.group_id.unwrap_or_default().into(),
+        description: rule.description.unwrap_or_default(),
+    }
+}
+
+impl SecurityGroupRule {
+    fn permission(&self) -> Result<IpPermission> {
+        let permission = IpPermission::builder().ip_protocol(&self.protocol).from_port(self.from_port).to_port(self.to_port);
+        Ok(match &self.peer {
+            Peer::Group(group) => {
+                let pair = UserIdGroupPair::builder().group_id(group.get()?).description(&self.description).build();
+                permission.user_id_group_pairs(pair).build()
+            }
+            Peer::Cidr(cidr) => permission.ip_ranges(IpRange::builder().cidr_ip(cidr).description(&self.description).build()).build(),
+        })
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<SecurityGroupRuleAttrs> {
+        let (group, permission) = (self.group.get()?, self.permission()?);
+        let tags = tagging::specification(cx, ResourceType::SecurityGroupRule);
+        let (call, made) = match self.direction {
+            Direction::Ingress => {
+                let call = || {
+                    let call = cx.aws.ec2.authorize_security_group_ingress().group_id(group);
+                    call.ip_permissions(permission.clone()).tag_specifications(tags.clone()).send()
+                };
+                let made = once_visible(cx, || cx.mutate("ec2:AuthorizeSecurityGroupIngress", call)).await;
+                ("ec2:AuthorizeSecurityGroupIngress", made.map(|made| made.security_group_rules))
+            }
+            Direction::Egress => {
+                let call = || {
+                    let call = cx.aws.ec2.authorize_security_group_egress().group_id(group);
+                    call.ip_permissions(permission.clone()).tag_specifications(tags.clone()).send()
+                };
+                let made = once_visible(cx, || cx.mutate("ec2:AuthorizeSecurityGroupEgress", call)).await;
+                ("ec2:AuthorizeSecurityGroupEgress", made.map(|made| made.security_group_rules))
+            }
+        };
+        match made {
+            Ok(rules) => {
+                let rule = rules.unwrap_or_default().into_iter().next().filter(|rule| rule.security_group_rule_id.is_some());
+                Ok(attrs_of(rule.ok_or(Error::Incomplete { call, what: "the rule" })?))
+            }
+            Err(error) if error.is_code("InvalidPermission.Duplicate") => self.find_twin(cx, error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds the rule that lets the same through: ours, when it was not visible before, or somebody else's.
+    async fn find_twin(&self, cx: &Cx, refusal: Error) -> Result<SecurityGroupRuleAttrs> {
+        let peer = match &self.peer {
+            Peer::Group(group) => group.get()?.as_str(),
+            Peer::Cidr(cidr) => cidr,
+        };
+        let any_port = self.protocol == "-1";
+        let twin = rules_of(cx, self.group.get()?).await?.into_iter().find(|rule| {
+            let theirs = rule.referenced_group_info().and_then(|group| group.group_id()).or(rule.cidr_ipv4());
+            let ports = any_port || (rule.from_port(), rule.to_port()) == (Some(self.from_port), Some(self.to_port));
+            self.direction.is_of(rule) && theirs == Some(peer) && rule.ip_protocol() == Some(&self.protocol) && ports
+        });
+        match twin {
+            Some(rule) if tagging::is_ours(cx, rule.tags()) => Ok(attrs_of(rule)),
+            Some(rule) => {
+                let owner = owner_of(rule.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
+                Err(Error::Foreign { id: rule.security_group_rule_id.unwrap_or_default(), owner })
+            }
+            None => Err(refusal),
+        }
+    }
+
+    async fn describe(&self, cx: &Cx, attrs: &SecurityGroupRuleAttrs) -> Result<()> {
+        let description = SecurityGroupRuleDescription::builder().security_group_rule_id(&attrs.rule_id).description(&self.description).build();
+        match self.direction {
+            Direction::Ingress => {
+                let call = || {
+                    let call = cx.aws.ec2.update_security_group_rule_descriptions_ingress().group_id(&attrs.group_id);
+                    call.security_group_rule_descriptions(description.clone()).send()
+                };
+                cx.mutate("ec2:UpdateSecurityGroupRuleDescriptionsIngress", call).await.map(drop)
+            }
+            Direction::Egress => {
+                let call = || {
+                    let call = cx.aws.ec2.update_security_group_rule_descriptions_egress().group_id(&attrs.group_id);
+                    call.security_group_rule_descriptions(description.clone()).send()
+                };
+                cx.mutate("ec2:UpdateSecurityGroupRuleDescriptionsEgress", call).await.map(drop)
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Rules of security groups.
+
+use aws_sdk_ec2::operation::authorize_security_group_egress::{
+    AuthorizeSecurityGroupEgressError, AuthorizeSecurityGroupEgressInput, AuthorizeSecurityGroupEgressOutput,
+};
+use aws_sdk_ec2::operation::authorize_security_group_ingress::{
+    AuthorizeSecurityGroupIngressError, AuthorizeSecurityGroupIngressInput, AuthorizeSecurityGroupIngressOutput,
+};
+use aws_sdk_ec2::operation::describe_security_group_rules::{
+    DescribeSecurityGroupRulesError, DescribeSecurityGroupRulesInput, DescribeSecurityGroupRulesOutput,
+};
+use aws_sdk_ec2::operation::revoke_security_group_egress::{
+    RevokeSecurityGroupEgressError, RevokeSecurityGroupEgressInput, RevokeSecurityGroupEgressOutput,
+};
+use aws_sdk_ec2::operation::revoke_security_group_ingress::{
+    RevokeSecurityGroupIngressError, RevokeSecurityGroupIngressInput, RevokeSecurityGroupIngressOutput,
+};
+use aws_sdk_ec2::operation::update_security_group_rule_descriptions_egress::{
+    UpdateSecurityGroupRuleDescriptionsEgressError, UpdateSecurityGroupRuleDescriptionsEgressInput, UpdateSecurityGroupRuleDescriptionsEgressOutput,
+};
+use aws_sdk_ec2::operation::update_security_group_rule_descriptions_ingress::{
+    UpdateSecurityGroupRuleDescriptionsIngressError, UpdateSecurityGroupRuleDescriptionsIngressInput, UpdateSecurityGroupRuleDescriptionsIngressOutput,
+};
+use aws_sdk_ec2::types::{IpPermission, ReferencedSecurityGroup, ResourceType, SecurityGroupRuleDescription, TagSpecification};
+use ipnet::Ipv4Net;
+
+use super::filters::{pass, shown, tags_for};
+use super::groups;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ec2::{Peer, SecurityGroupRule};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ec2", "DescribeSecurityGroupRules", &["security_group_rule_ids", "filters"], DescribeSecurityGroupRulesError::generic, describe);
+    let members = &["group_id", "ip_permissions", "tag_specifications"];
+    registry.on("ec2", "AuthorizeSecurityGroupIngress", members, AuthorizeSecurityGroupIngressError::generic, authorize_ingress);
+    registry.on("ec2", "AuthorizeSecurityGroupEgress", members, AuthorizeSecurityGroupEgressError::generic, authorize_egress);
+    let members = &["group_id", "ip_permissions", "security_group_rule_ids"];
+    registry.on("ec2", "RevokeSecurityGroupIngress", members, RevokeSecurityGroupIngressError::generic, revoke_ingress);
+    registry.on("ec2", "RevokeSecurityGroupEgress", members, RevokeSecurityGroupEgressError::generic, revoke_egress);
+    let members = &["group_id", "security_group_rule_descriptions"];
+    registry.on("ec2", "UpdateSecurityGroupRuleDescriptionsIngress", members, UpdateSecurityGroupRuleDescriptionsIngressError::generic, describe_ingress);
+    registry.on("ec2", "UpdateSecurityGroupRuleDescriptionsEgress", members, UpdateSecurityGroupRuleDescriptionsEgressError::generic, describe_egress);
+}
+
+fn print(rule: &SecurityGroupRule) -> aws_sdk_ec2::types::SecurityGroupRule {
+    let shown = aws_sdk_ec2::types::SecurityGroupRule::builder()
+        .security_group_rule_id(&rule.rule_id)
+        .group_id(&rule.group_id)
+        .is_egress(rule.is_egress)
+        .ip_protocol(&rule.ip_protocol)
+        .from_port(rule.from_port)
+        .to_port(rule.to_port)
+        .set_description((!rule.description.is_empty()).then(|| rule.description.clone()))
+        .set_tags(shown(&rule.tags));
+    match &rule.peer {
+        Peer::Cidr(cidr) => shown.cidr_ipv4(cidr).build(),
+        Peer::Group(group) => shown.referenced_group_info(ReferencedSecurityGroup::builder().group_id(group).build()).build(),
+    }
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeSecurityGroupRulesInput) -> Result<DescribeSecurityGroupRulesOutput, Rejection> {
+    let rules = &call.here().ec2.security_group_rules;
+    let ids = input.security_group_rule_ids();
+    if let Some(missing) = ids.iter().find(|id| !rules.contains_key(*id)) {
+        return no_rule(missing);
+    }
+    let mut found = Vec::new();
+    for rule in rules.values().filter(|rule| ids.is_empty() || ids.contains(&rule.rule_id)) {
+        let field = |name: &str| match name {
+            "group-id" => Some(vec![rule.group_id.clone()]),
+            "security-group-rule-id" => Some(vec![rule.rule_id.clone()]),
+            _ => None,
+        };
+        if pass(input.filters(), &rule.tags, field)? {
+            found.push(print(rule));
+        }
+    }
+    Ok(DescribeSecurityGroupRulesOutput::builder().set_security_group_rules(Some(found)).build())
+}
+
+fn no_rule<T>(id: &str) -> Result<T, Rejection> {
+    refuse("InvalidSecurityGroupRuleId.NotFound", format!("The security group rule ID '{id}' does not exist"))
+}
+
+/// "Constraints: Up to 255 characters in length. Allowed characters are a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=;{}!$*"
+/// (IpRange, UserIdGroupPair).
+fn check_description(text: &str) -> Result<(), Rejection> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter);
+    if text.len() <= 255 && text.chars().all(allowed) {
+        return Ok(());
+    }
+    let message = "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
+    refuse("InvalidParameterValue", message)
+}
+
+/// Reads the rules out of a permission: one for each peer.
+fn read(call: &mut Call<'_>, group_id: &str, is_egress: bool, permission: &IpPermission) -> Result<Vec<SecurityGroupRule>, Rejection> {
+    let protocol = permission.ip_protocol().unwrap_or_default();
+    let (from_port, to_port) = (permission.from_port().unwrap_or(-1), permission.to_port().unwrap_or(-1));
+    // "Use -1 to specify all protocols. […] Specifying -1 or a protocol number other than tcp, udp, icmp, or icmpv6 allows
+    // traffic on all ports" (IpPermission).
+    let (from_port, to_port) = match protocol {
+        "tcp" | "udp" if !(0..=65535).contains(&from_port) || !(0..=65535).contains(&to_port) || from_port > to_port => {
+            return refuse("InvalidParameterValue", format!("Invalid value for portRange. Must specify both from and to ports with {protocol}."));
+        }
+        "tcp" | "udp" => (from_port, to_port),
+        "icmp" => (from_port, to_port),
+        "-1" => (-1, -1),
+        _ => return refuse("InvalidPermission.Malformed", format!("Unsupported IP protocol \"{protocol}\"")),
+    };
+    let mut peers = Vec::new();
+    for range in permission.ip_ranges() {
+        let cidr = range.cidr_ip().unwrap_or_default();
+        if !cidr.parse::<Ipv4Net>().is_ok_and(|parsed| parsed.trunc() == parsed) {
+            return refuse("InvalidParameterValue", format!("CIDR block {cidr} is malformed"));
+        }
+        peers.push((Peer::Cidr(cidr.to_owned()), range.description().unwrap_or_default().to_owned()));
+    }
+    for pair in permission.user_id_group_pairs() {
+        let id = pair.group_id().unwrap_or_default();
+        let ec2 = &call.here().ec2;
+        let Some(peer) = ec2.security_groups.get(id) else { return groups::not_found(id) };
+        // A rule can refer to a group of the same VPC, or of a peered one, which the model does not have yet.
+        if ec2.security_groups.get(group_id).is_some_and(|group| group.vpc_id != peer.vpc_id) {
+            return refuse("InvalidGroup.NotFound", format!("You have specified two resources that belong to different networks: {group_id} and {id}."));
+        }
+        peers.push((Peer::Group(id.to_owned()), pair.description().unwrap_or_default().to_owned()));
+    }
+    if peers.is_empty() {
+        return refuse("InvalidPermission.Malformed", "A permission needs a source or a destination.");
+    }
+    let mut rules = Vec::new();
+    for (peer, description) in peers {
+        check_description(&description)?;
+        let mut rule = groups::open_rule(call.new_id("sgr"), group_id, is_egress, peer);
+        (rule.ip_protocol, rule.from_port, rule.to_port, rule.description) = (protocol.to_owned(), from_port, to_port, description);
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+fn authorize(
+    call: &mut Call<'_>,
+    group_id: Option<&str>,
+    is_egress: bool,
+    permissions: &[IpPermission],
+    tags: &[TagSpecification],
+) -> Result<Vec<aws_sdk_ec2::types::SecurityGroupRule>, Rejection> {
+    let group_id = group_id.unwrap_or_default();
+    if !call.here().ec2.security_groups.contains_key(group_id) {
+        return groups::not_found(group_id);
+    }
+    let tags = tags_for(tags, &ResourceType::SecurityGroupRule)?;
+    let mut rules = Vec::new();
+    for permission in permissions {
+        rules.extend(read(call, group_id, is_egress, permission)?);
+    }
+    let existing = &mut call.here().ec2.security_group_rules;
+    // "InvalidPermission.Duplicate: the specified inbound or outbound rule already exists for that security group" (EC2 error
+    // codes); its description and its tags do not matter.
+    if let Some(twin) = rules.iter().find(|rule| existing.values().any(|other| other.same_as(rule))) {
+        let message = format!("the specified rule \"peer: {:?}, {}, from port: {}, to port: {}, ALLOW\" already exists", twin.peer, twin.ip_protocol, twin.from_port, twin.to_port);
+        return refuse("InvalidPermission.Duplicate", message);
+    }
+    let mut shown = Vec::new();
+    for mut rule in rules {
+        rule.tags.clone_from(&tags);
+        shown.push(print(&rule));
+        existing.insert(rule.rule_id.clone(), rule);
+    }
+    Ok(shown)
+}
+
+fn authorize_ingress(call: &mut Call<'_>, input: &AuthorizeSecurityGroupIngressInput) -> Result<AuthorizeSecurityGroupIngressOutput, Rejection> {
+    let rules = authorize(call, input.group_id(), false, input.ip_permissions(), input.tag_specifications())?;
+    Ok(AuthorizeSecurityGroupIngressOutput::builder().r#return(true).set_security_group_rules(Some(rules)).build())
+}
+
+fn authorize_egress(call: &mut Call<'_>, input: &AuthorizeSecurityGroupEgressInput) -> Result<AuthorizeSecurityGroupEgressOutput, Rejection> {
+    let rules = authorize(call, input.group_id(), true, input.ip_permissions(), input.tag_specifications())?;
+    Ok(AuthorizeSecurityGroupEgressOutput::builder().r#return(true).set_security_group_rules(Some(rules)).build())
+}
+
+fn revoke(call: &mut Call<'_>, group_id: Option<&str>, is_egress: bool, ids: &[String], permissions: &[IpPermission]) -> Result<(), Rejection> {
+    let group_id = group_id.unwrap_or_default();
+    if !call.here().ec2.security_groups.contains_key(group_id) {
+        return groups::not_found(group_id);
+    }
+    let mut doomed = Vec::new();
+    for id in ids {
+        match call.here().ec2.security_group_rules.get(id) {
+            Some(rule) if rule.group_id == group_id && rule.is_egress == is_egress => doomed.push(id.clone()),
+            _ => return no_rule(id),
+        }
+    }
+    for permission in permissions {
+        for wanted in read(call, group_id, is_egress, permission)? {
+            match call.here().ec2.security_group_rules.values().find(|rule| rule.same_as(&wanted)) {
+                Some(rule) => doomed.push(rule.rule_id.clone()),
+                // "If the values you specify do not match the existing rule's values, […] an InvalidPermission.NotFound client
+                // error is returned" (RevokeSecurityGroupEgress).
+                None => return refuse("InvalidPermission.NotFound", "The specified rule does not exist in this security group."),
+            }
+        }
+    }
+    call.here().ec2.security_group_rules.retain(|id, _| !doomed.contains(id));
+    Ok(())
+}
+
+fn revoke_ingress(call: &mut Call<'_>, input: &RevokeSecurityGroupIngressInput) -> Result<RevokeSecurityGroupIngressOutput, Rejection> {
+    revoke(call, input.group_id(), false, input.security_group_rule_ids(), input.ip_permissions())?;
+    Ok(RevokeSecurityGroupIngressOutput::builder().r#return(true).build())
+}
+
+fn revoke_egress(call: &mut Call<'_>, input: &RevokeSecurityGroupEgressInput) -> Result<RevokeSecurityGroupEgressOutput, Rejection> {
+    revoke(call, input.group_id(), true, input.security_group_rule_ids(), input.ip_permissions())?;
+    Ok(RevokeSecurityGroupEgressOutput::builder().r#return(true).build())
+}
+
+fn redescribe(call: &mut Call<'_>, group_id: Option<&str>, is_egress: bool, descriptions: &[SecurityGroupRuleDescription]) -> Result<(), Rejection> {
+    let group_id = group_id.unwrap_or_default();
+    for wanted in descriptions {
+        let (id, text) = (wanted.security_group_rule_id().unwrap_or_default(), wanted.description().unwrap_or_default());
+        check_description(text)?;
+        match call.here().ec2.security_group_rules.get_mut(id) {
+            Some(rule) if rule.group_id == group_id && rule.is_egress == is_egress => text.clone_into(&mut rule.description),
+            _ => return no_rule(id),
+        }
+    }
+    Ok(())
+}
+
+fn describe_ingress(
+    call: &mut Call<'_>,
+    input: &UpdateSecurityGroupRuleDescriptionsIngressInput,
+) -> Result<UpdateSecurityGroupRuleDescriptionsIngressOutput, Rejection> {
+    redescribe(call, input.group_id(), false, input.security_group_rule_descriptions())?;
+    Ok(UpdateSecurityGroupRuleDescriptionsIngressOutput::builder().r#return(true).build())
+}
+
+fn describe_egress(
+    call: &mut Call<'_>,
+    input: &UpdateSecurityGroupRuleDescriptionsEgressInput,
+) -> Result<UpdateSecurityGroupRuleDescriptionsEgressOutput, Rejection> {
+    redescribe(call, input.group_id(), true, input.security_group_rule_descriptions())?;
+    Ok(UpdateSecurityGroupRuleDescriptionsEgressOutput::builder().r#return(true).build())
+}

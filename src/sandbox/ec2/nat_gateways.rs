@@ -1,0 +1,133 @@
+//! NAT gateways.
+
+use aws_sdk_ec2::operation::create_nat_gateway::{CreateNatGatewayError, CreateNatGatewayInput, CreateNatGatewayOutput};
+use aws_sdk_ec2::operation::delete_nat_gateway::{DeleteNatGatewayError, DeleteNatGatewayInput, DeleteNatGatewayOutput};
+use aws_sdk_ec2::operation::describe_nat_gateways::{DescribeNatGatewaysError, DescribeNatGatewaysInput, DescribeNatGatewaysOutput};
+use aws_sdk_ec2::types::{NatGatewayAddress, NatGatewayState, ResourceType};
+
+use super::filters::{pass, shown, tags_for};
+use super::tokens;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ec2::{NatGateway, NatState};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ec2", "CreateNatGateway", &["subnet_id", "allocation_id", "client_token", "tag_specifications"], CreateNatGatewayError::generic, create);
+    registry.on("ec2", "DescribeNatGateways", &["nat_gateway_ids", "filter"], DescribeNatGatewaysError::generic, describe);
+    registry.on("ec2", "DeleteNatGateway", &["nat_gateway_id"], DeleteNatGatewayError::generic, delete);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateNatGatewayInput) -> Result<CreateNatGatewayOutput, Rejection> {
+    let parameters = format!("{input:?}");
+    if let Some(id) = tokens::redeemed(call, "CreateNatGateway", input.client_token(), &parameters)? {
+        let now = call.now();
+        let Some(gateway) = call.here().ec2.nat_gateways.get(&id) else { return not_found(&id) };
+        return Ok(CreateNatGatewayOutput::builder().nat_gateway(print(gateway, now)).build());
+    }
+    let (subnet_id, allocation_id) = (input.subnet_id().unwrap_or_default(), input.allocation_id().unwrap_or_default());
+    let tags = tags_for(input.tag_specifications(), &ResourceType::Natgateway)?;
+    let ec2 = &call.here().ec2;
+    let Some(vpc_id) = ec2.subnets.get(subnet_id).map(|subnet| subnet.vpc_id.clone()) else {
+        return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet_id}' does not exist"));
+    };
+    let Some(address) = ec2.addresses.get(allocation_id) else {
+        return refuse("InvalidAllocationID.NotFound", format!("The allocation ID '{allocation_id}' does not exist"));
+    };
+    // These two do not refuse the call; the gateway goes from `pending` to `failed` with them as its failure code
+    // ("Troubleshoot NAT gateways", "NAT gateway creation fails").
+    let has_internet = ec2.internet_gateways.values().any(|gateway| gateway.vpc_id.as_ref() == Some(&vpc_id));
+    let failure = if !has_internet {
+        Some(("Gateway.NotAttached".to_owned(), format!("Network {vpc_id} has no Internet gateway attached")))
+    } else if address.held_by.is_some() {
+        Some(("Resource.AlreadyAssociated".to_owned(), format!("Elastic IP address [{allocation_id}] is already associated")))
+    } else {
+        None
+    };
+    let settled_at = if failure.is_some() { call.after(2.0, 5.0, 15.0) } else { call.after(95.0, 105.0, 140.0) };
+    let (nat_gateway_id, interface_id) = (call.new_id("nat"), call.new_id("eni"));
+    let gateway = NatGateway {
+        nat_gateway_id: nat_gateway_id.clone(),
+        subnet_id: subnet_id.to_owned(),
+        vpc_id,
+        allocation_id: allocation_id.to_owned(),
+        interface_id: interface_id.clone(),
+        settled_at,
+        failure,
+        gone_at: None,
+        tags,
+    };
+    let answer = print(&gateway, call.now());
+    let ec2 = &mut call.here().ec2;
+    if gateway.failure.is_none() {
+        ec2.attach_interface(interface_id, subnet_id, &[], gateway.interface_description(), "amazon-vpc", true);
+        if let Some(address) = ec2.addresses.get_mut(allocation_id) {
+            address.held_by = Some(nat_gateway_id.clone());
+        }
+    }
+    ec2.nat_gateways.insert(nat_gateway_id.clone(), gateway);
+    tokens::remember(call, "CreateNatGateway", input.client_token(), &parameters, &nat_gateway_id);
+    Ok(CreateNatGatewayOutput::builder().nat_gateway(answer).build())
+}
+
+fn print(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
+    let state = match gateway.state(now) {
+        NatState::Pending => NatGatewayState::Pending,
+        NatState::Available => NatGatewayState::Available,
+        NatState::Failed => NatGatewayState::Failed,
+        NatState::Deleting => NatGatewayState::Deleting,
+        NatState::Deleted => NatGatewayState::Deleted,
+    };
+    let failure = gateway.failure.as_ref().filter(|_| state == NatGatewayState::Failed);
+    let address = NatGatewayAddress::builder().allocation_id(&gateway.allocation_id).network_interface_id(&gateway.interface_id).build();
+    aws_sdk_ec2::types::NatGateway::builder()
+        .nat_gateway_id(&gateway.nat_gateway_id)
+        .subnet_id(&gateway.subnet_id)
+        .vpc_id(&gateway.vpc_id)
+        .nat_gateway_addresses(address)
+        .state(state)
+        .set_failure_code(failure.map(|(code, _)| code.clone()))
+        .set_failure_message(failure.map(|(_, message)| message.clone()))
+        .set_tags(shown(&gateway.tags))
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeNatGatewaysInput) -> Result<DescribeNatGatewaysOutput, Rejection> {
+    let now = call.now();
+    let gateways = &call.here().ec2.nat_gateways;
+    let ids = input.nat_gateway_ids();
+    if let Some(missing) = ids.iter().find(|id| !gateways.contains_key(*id)) {
+        return not_found(missing);
+    }
+    let mut found = Vec::new();
+    for gateway in gateways.values().filter(|gateway| ids.is_empty() || ids.contains(&gateway.nat_gateway_id)) {
+        let field = |name: &str| match name {
+            "nat-gateway-id" => Some(vec![gateway.nat_gateway_id.clone()]),
+            "subnet-id" => Some(vec![gateway.subnet_id.clone()]),
+            "vpc-id" => Some(vec![gateway.vpc_id.clone()]),
+            _ => None,
+        };
+        if pass(input.filter(), &gateway.tags, field)? {
+            found.push(print(gateway, now));
+        }
+    }
+    Ok(DescribeNatGatewaysOutput::builder().set_nat_gateways(Some(found)).build())
+}
+
+fn not_found<T>(id: &str) -> Result<T, Rejection> {
+    refuse("NatGatewayNotFound", format!("NatGateway {id} was not found"))
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteNatGatewayInput) -> Result<DeleteNatGatewayOutput, Rejection> {
+    let id = input.nat_gateway_id().unwrap_or_default();
+    let now = call.now();
+    let gone_at = call.after(40.0, 60.0, 90.0);
+    let ec2 = &mut call.here().ec2;
+    let Some(gateway) = ec2.nat_gateways.get_mut(id) else { return not_found(id) };
+    // "Deleting a NAT gateway disassociates its Elastic IP address, but does not release the address from your account"
+    // (DeleteNatGateway); it does so at the end. A gateway that is being deleted already, or is deleted, is left as it is.
+    if matches!(gateway.state(now), NatState::Pending | NatState::Available | NatState::Failed) {
+        gateway.gone_at = Some(gone_at);
+        let description = gateway.interface_description();
+        ec2.release_interfaces(&description, gone_at);
+    }
+    Ok(DeleteNatGatewayOutput::builder().nat_gateway_id(id).build())
+}

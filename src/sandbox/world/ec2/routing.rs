@@ -1,0 +1,58 @@
+//! Route tables and VPC endpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+
+/// A route table. The local route, which it always has, is not kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the EC2 API's `RouteTable`")]
+pub struct RouteTable {
+    pub route_table_id: String,
+    pub vpc_id: String,
+    /// Whether it is the main route table, which comes and goes with its VPC.
+    pub main: bool,
+    /// The id of the target (`igw-…`, `nat-…`, `pcx-…`) by destination.
+    pub routes: BTreeMap<String, String>,
+    /// The subnet by association id.
+    pub associations: BTreeMap<String, String>,
+    pub tags: Tags,
+}
+
+/// The state of a VPC endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointState {
+    /// It is being made.
+    Pending,
+    /// It is at work.
+    Available,
+    /// It is being deleted.
+    Deleting,
+}
+
+/// A VPC endpoint of the gateway type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the EC2 API's `VpcEndpoint`")]
+pub struct VpcEndpoint {
+    pub vpc_endpoint_id: String,
+    pub vpc_id: String,
+    pub service_name: String,
+    pub route_table_ids: BTreeSet<String>,
+    pub available_at: u64,
+    /// When it is gone, once it is being deleted.
+    pub gone_at: Option<u64>,
+    pub tags: Tags,
+}
+
+impl VpcEndpoint {
+    /// Returns its state.
+    pub fn state(&self, now: u64) -> EndpointState {
+        match self.gone_at {
+            Some(_) => EndpointState::Deleting,
+            None if now < self.available_at => EndpointState::Pending,
+            None => EndpointState::Available,
+        }
+    }
+}
