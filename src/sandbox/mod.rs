@@ -10,8 +10,11 @@ mod disk;
 mod ec2;
 mod fault;
 mod interceptor;
+mod lambda;
 mod members;
+mod rds;
 mod registry;
+mod secretsmanager;
 mod sts;
 pub mod world;
 

@@ -141,5 +141,8 @@ pub fn all() -> Registry {
     let mut registry = Registry::default();
     super::sts::register(&mut registry);
     super::ec2::register(&mut registry);
+    super::lambda::register(&mut registry);
+    super::rds::register(&mut registry);
+    super::secretsmanager::register(&mut registry);
     registry
 }

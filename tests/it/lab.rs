@@ -74,6 +74,8 @@ pub struct Lab {
     pub world: World,
     /// The state's bytes.
     pub store: MemoryStore,
+    /// Who listens to the runs, if anybody.
+    pub listener: Option<Events>,
 }
 
 /// Which way a run goes.
@@ -88,7 +90,7 @@ pub enum Way {
 impl Lab {
     /// A new one with copies of world and state.
     pub fn fork(&self) -> Self {
-        Self { world: self.world.clone(), store: self.store.copy() }
+        Self { world: self.world.clone(), store: self.store.copy(), listener: self.listener.clone() }
     }
 
     /// Brings everything up.
@@ -132,7 +134,7 @@ impl Lab {
         let events = if std::env::var_os("LAB_EVENTS").is_some() {
             Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))
         } else {
-            Events::nowhere()
+            self.listener.clone().unwrap_or_else(Events::nowhere)
         };
         let context =
             Context { cloud: Arc::new(cloud), journal: journal.clone(), events, cancel: Cancel::default(), meter, stack: STACK.into(), parallelism: 32 };
@@ -159,27 +161,38 @@ impl Lab {
 /// What every kind must do, shown on a graph that contains it: up makes it, a second up makes no mutating call, down leaves
 /// nothing, a second down is a clean no-op, and a kill at any point of either is made good by the same command.
 pub async fn holds_its_promises(graph: &Graph) {
-    let mut lab = Lab::default();
+    holds_its_promises_in(&Lab::default(), graph).await;
+}
+
+/// The same in a world in which there are things already; `down` leaves those.
+pub async fn holds_its_promises_in(before: &Lab, graph: &Graph) {
+    let bare = before.world.inventory();
+    let mut lab = before.fork();
     lab.up(graph).await.must_succeed();
     let made = lab.world.inventory();
-    assert!(!made.is_empty(), "up made nothing");
+    assert!(made.len() > bare.len(), "up made nothing");
     let again = lab.up(graph).await;
     again.must_succeed();
     assert_eq!(again.meter.mutations(), 0, "a second up changed something: {:?}", again.meter.by_call());
     let up = lab.fork();
     lab.down().await.must_succeed();
-    assert_eq!(lab.world.inventory(), Vec::<String>::new(), "down left something");
+    assert_eq!(lab.world.inventory(), bare, "down left something");
     assert!(lab.state().resources.is_empty());
     let again = lab.down().await;
     again.must_succeed();
     assert_eq!(again.meter.mutations(), 0);
-    let points = survives_kills(graph, &Lab::default(), Way::Up, made.len()).await + survives_kills(graph, &up, Way::Down, 0).await;
+    let points = survives_kills_in(graph, before, Way::Up, made.len(), &bare).await + survives_kills_in(graph, &up, Way::Down, bare.len(), &bare).await;
     println!("{points} points killed and recovered");
 }
 
 /// Kills a run at each of its points, runs the same command again, and checks that the end is as if nothing had happened:
 /// as many things as without the kill, all of them in the state, and nothing left after `down`. Returns the number of points.
 pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize) -> u64 {
+    survives_kills_in(graph, before, way, things, &[]).await
+}
+
+/// The same in a world in which `bare` is there already.
+pub async fn survives_kills_in(graph: &Graph, before: &Lab, way: Way, things: usize, bare: &[String]) -> u64 {
     for point in 1.. {
         let mut lab = before.fork();
         let fuse = Fuse::blowing_at(point);
@@ -196,7 +209,7 @@ pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize
             quiet.must_succeed();
             assert_eq!(quiet.meter.mutations(), 0, "killed at point {point}: {:?}", quiet.meter.by_call());
             lab.down().await.must_succeed();
-            assert_eq!(lab.world.inventory(), Vec::<String>::new(), "killed at point {point} of up, then down");
+            assert_eq!(lab.world.inventory(), bare, "killed at point {point} of up, then down");
         }
     }
     unreachable!("the loop ends with the first run that is not killed")

@@ -1,4 +1,5 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
 
+mod database;
 mod lab;
 mod network;

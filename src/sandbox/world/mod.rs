@@ -4,6 +4,9 @@
 
 pub mod ec2;
 pub mod iam;
+pub mod lambda;
+pub mod rds;
+pub mod secretsmanager;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +35,15 @@ pub struct RegionWorld {
     /// Networks.
     #[serde(default)]
     pub ec2: ec2::Ec2,
+    /// Functions.
+    #[serde(default)]
+    pub lambda: lambda::Lambda,
+    /// Databases.
+    #[serde(default)]
+    pub rds: rds::Rds,
+    /// Secrets.
+    #[serde(default)]
+    pub secretsmanager: secretsmanager::SecretsManager,
 }
 
 impl Default for World {
@@ -63,6 +75,8 @@ impl World {
         self.now = self.now.max(now);
         for region in self.regions.values_mut() {
             region.ec2.advance(self.now);
+            region.rds.advance(self.now);
+            region.secretsmanager.advance(self.now);
         }
     }
 
@@ -102,6 +116,9 @@ impl World {
         let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
         for (name, region) in &self.regions {
             ids.extend(region.ec2.inventory().into_iter().map(|id| format!("{name} {id}")));
+            ids.extend(region.lambda.inventory().into_iter().map(|id| format!("{name} {id}")));
+            ids.extend(region.rds.inventory().into_iter().map(|id| format!("{name} {id}")));
+            ids.extend(region.secretsmanager.inventory().into_iter().map(|id| format!("{name} {id}")));
         }
         ids
     }
