@@ -22,7 +22,8 @@ use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::lambda::Function;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of = &["function_name", "description", "role", "runtime", "handler", "architectures", "code", "timeout", "memory_size", "environment", "tags"];
+    let made_of =
+        &["function_name", "description", "role", "runtime", "handler", "architectures", "code", "timeout", "memory_size", "environment", "tags"];
     registry.on("lambda", "CreateFunction", made_of, CreateFunctionError::generic, create);
     registry.on("lambda", "GetFunction", &["function_name"], GetFunctionError::generic, get);
     registry.on("lambda", "UpdateFunctionCode", &["function_name", "zip_file"], UpdateFunctionCodeError::generic, update_code);
@@ -163,7 +164,10 @@ fn find_idle<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut Function,
     let now = call.now();
     let function = find(call, name)?;
     if now < function.active_at {
-        return refuse("ResourceConflictException", "The operation cannot be performed at this time. The function is currently in the following state: Pending");
+        return refuse(
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+        );
     }
     if now < function.updated_at {
         return refuse("ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource");
@@ -244,7 +248,8 @@ fn add_permission(call: &mut Call<'_>, input: &AddPermissionInput) -> Result<Add
     if let Some(arn) = input.source_arn() {
         condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
     }
-    let mut statement = json!({ "Sid": sid, "Effect": "Allow", "Principal": { "Service": principal }, "Action": input.action(), "Resource": function.arn });
+    let mut statement =
+        json!({ "Sid": sid, "Effect": "Allow", "Principal": { "Service": principal }, "Action": input.action(), "Resource": function.arn });
     if !condition.is_empty() {
         statement["Condition"] = Value::Object(condition);
     }

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use migrate_infra::address::SecurityGroupId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use migrate_infra::address::{Arn, SecurityGroupId, SubnetId};
+use migrate_infra::aws::{AwsError, Clients, Cloud, Endpoint, permitted};
+use migrate_infra::clock::Clock;
 use migrate_infra::events::Events;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
@@ -13,6 +18,7 @@ use migrate_infra::resources::ec2::{Subnet, Vpc};
 use migrate_infra::resources::lambda::{Function, Package, Permission};
 use migrate_infra::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
 use migrate_infra::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
+use migrate_infra::sandbox::Sandbox;
 use migrate_infra::sandbox::world::ec2::SecurityGroup;
 use migrate_infra::sandbox::world::iam::Role;
 use migrate_infra::sandbox::world::rds::Instance;
@@ -53,7 +59,7 @@ impl Default for Wish {
                 storage_type: "gp2".into(),
                 db_name: "paymentdb".into(),
                 master_username: "dbadmin".into(),
-                master_secret: migrate_infra::address::Arn::from("replaced below").into(),
+                master_secret: Arn::from("replaced below").into(),
                 subnet_group: "replaced below".into(),
                 parameter_group: "replaced below".into(),
                 security_groups: vec![SecurityGroupId::from("sg-1").into()],
@@ -80,9 +86,7 @@ impl Default for Wish {
 impl Wish {
     fn graph(&self) -> Graph {
         let mut sketch = Sketch::new();
-        let subnets = (0..self.subnets).map(|zone| {
-            migrate_infra::address::SubnetId(format!("subnet-{zone}")).into()
-        });
+        let subnets = (0..self.subnets).map(|zone| SubnetId(format!("subnet-{zone}")).into());
         let group = DbSubnetGroup { name: "payment-subnets".into(), description: "private subnets".into(), subnets: subnets.collect() };
         let group = sketch.add("source/database/subnets", group);
         let parameters = DbParameterGroup {
@@ -101,12 +105,8 @@ impl Wish {
             recovery_window_days: self.recovery_window_days,
         };
         let secret = sketch.add("source/secrets/database", secret);
-        let database = DbInstance {
-            master_secret: secret.arn(),
-            subnet_group: group.name(),
-            parameter_group: parameters.name(),
-            ..self.database.clone()
-        };
+        let database =
+            DbInstance { master_secret: secret.arn(), subnet_group: group.name(), parameter_group: parameters.name(), ..self.database.clone() };
         let database = sketch.add("source/database/instance", database);
         let content = SecretContent {
             secret: secret.arn(),
@@ -120,7 +120,7 @@ impl Wish {
         let function = Function {
             name: FUNCTION.into(),
             description: "rotates the master password".into(),
-            role: migrate_infra::address::Arn::from(ROLE).into(),
+            role: Arn::from(ROLE).into(),
             package: Package::DbSecretRotation,
             timeout_seconds: 600,
             memory_mb: self.memory_mb,
@@ -299,7 +299,9 @@ async fn the_password_is_nowhere_but_in_aws() {
                 let value: Value = serde_json::from_str(&version.value).unwrap();
                 let password = value["password"].as_str().unwrap();
                 assert_eq!(password.len(), 32);
-                for (what, text) in [("journal", text.as_str()), ("snapshot", &String::from_utf8_lossy(&snapshot)), ("events", &events.lock().unwrap())] {
+                for (what, text) in
+                    [("journal", text.as_str()), ("snapshot", &String::from_utf8_lossy(&snapshot)), ("events", &events.lock().unwrap())]
+                {
                     assert!(!text.contains(password), "the password is in the {what}, killed at point {point}");
                 }
             }
@@ -422,8 +424,7 @@ async fn parameters_are_changed_and_reset_in_place() {
 async fn groups_secrets_and_functions_are_changed_in_place() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
-    let wish =
-        Wish { subnets: 3, secret_description: "new words", every_days: 60, memory_mb: 256, only_this_account: None, ..Wish::default() };
+    let wish = Wish { subnets: 3, secret_description: "new words", every_days: 60, memory_mb: 256, only_this_account: None, ..Wish::default() };
     let ran = settle(&mut lab, &wish).await;
     for call in [
         "rds:ModifyDBSubnetGroup",
@@ -593,6 +594,133 @@ async fn a_function_waits_for_its_role() {
     let mut lab = furnished();
     let ran = settle(&mut lab, &Wish::default()).await;
     assert!(calls(&ran, "lambda:CreateFunction") > 1, "the role could be assumed at once");
+}
+
+/// Asks the embedded AWS directly and returns its error code, or nothing when it agreed.
+async fn code<T, E>(call: &'static str, send: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>) -> Option<String>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let error = AwsError::of(call, permitted(call, send).await.err()?);
+    assert!(!error.to_string().contains("hunter2"), "an error shows a password: {error}");
+    error.code
+}
+
+async fn clients(sandbox: &Arc<Sandbox>) -> Arc<Clients> {
+    let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), Clock::real()).await.unwrap();
+    cloud.clients(&"us-east-1".into()).0
+}
+
+fn with(code: &'static str) -> Option<String> {
+    Some(code.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_embedded_rds_is_strict() {
+    let mut lab = furnished();
+    lab.up(&Wish::default().graph()).await.must_succeed();
+    let sandbox = Sandbox::new(lab.world.clone(), Clock::real(), None, Fuse::default());
+    let rds = &clients(&sandbox).await.rds;
+    let create = |name: &str, password: &str| {
+        let call = rds.create_db_instance().db_instance_identifier(name).engine("postgres").engine_version("16").db_instance_class("db.r5.large");
+        let call = call.allocated_storage(100).master_username("dbadmin").master_user_password(password).db_subnet_group_name("payment-subnets");
+        code("rds:CreateDBInstance", call.db_parameter_group_name("payment-parameters").send())
+    };
+    let group = |name: &str, zone: &str| {
+        let call = rds.create_db_subnet_group().db_subnet_group_name(name).db_subnet_group_description("x").subnet_ids("subnet-0").subnet_ids(zone);
+        code("rds:CreateDBSubnetGroup", call.send())
+    };
+    assert_eq!(create(DATABASE, "hunter2hunter2").await, with("DBInstanceAlreadyExists"));
+    for password in ["hunter2", "hunter2/hunter2", "hunter2 hunter2", "hunter2@hunter2", "hunter2\"hunter2"] {
+        assert_eq!(create("second", password).await, with("InvalidParameterValue"), "{password}");
+    }
+    assert_eq!(group("payment-subnets", "subnet-1").await, with("DBSubnetGroupAlreadyExists"));
+    assert_eq!(group("second", "subnet-0").await, with("DBSubnetGroupDoesNotCoverEnoughAZs"));
+    assert_eq!(group("second", "subnet-9").await, with("InvalidSubnet"));
+    let parameters = rds.create_db_parameter_group().db_parameter_group_name("payment-parameters").db_parameter_group_family("postgres16");
+    assert_eq!(code("rds:CreateDBParameterGroup", parameters.description("x").send()).await, with("DBParameterGroupAlreadyExists"));
+    let in_use = rds.delete_db_parameter_group().db_parameter_group_name("payment-parameters").send();
+    assert_eq!(code("rds:DeleteDBParameterGroup", in_use).await, with("InvalidDBParameterGroupState"));
+    let in_use = rds.delete_db_subnet_group().db_subnet_group_name("payment-subnets").send();
+    assert_eq!(code("rds:DeleteDBSubnetGroup", in_use).await, with("InvalidDBSubnetGroupStateFault"));
+
+    // A new instance takes no orders and has no endpoint.
+    assert_eq!(create("second", "hunter2hunter2").await, None);
+    let shown = rds.describe_db_instances().db_instance_identifier("second").send().await.unwrap();
+    assert_eq!((shown.db_instances()[0].db_instance_status(), shown.db_instances()[0].endpoint()), (Some("creating"), None));
+    let modify = |name: &str| rds.modify_db_instance().db_instance_identifier(name).apply_immediately(true);
+    assert_eq!(code("rds:ModifyDBInstance", modify("second").multi_az(true).send()).await, with("InvalidDBInstanceState"));
+    let delete = |name: &str| rds.delete_db_instance().db_instance_identifier(name);
+    assert_eq!(code("rds:DeleteDBInstance", delete("second").skip_final_snapshot(true).send()).await, with("InvalidDBInstanceState"));
+    assert_eq!(code("rds:DeleteDBInstance", delete(DATABASE).send()).await, with("InvalidParameterCombination"));
+    assert_eq!(code("rds:DeleteDBInstance", delete("third").skip_final_snapshot(true).send()).await, with("DBInstanceNotFound"));
+    assert_eq!(code("rds:ModifyDBInstance", modify(DATABASE).allocated_storage(50).send()).await, with("InvalidParameterCombination"));
+    assert_eq!(code("rds:ModifyDBInstance", modify(DATABASE).deletion_protection(true).send()).await, None);
+    assert_eq!(code("rds:DeleteDBInstance", delete(DATABASE).skip_final_snapshot(true).send()).await, with("InvalidParameterCombination"));
+    // Its interface holds the subnet until it is gone.
+    let interfaces = sandbox.snapshot().region("us-east-1").ec2.interfaces.len();
+    assert_eq!(interfaces, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_embedded_secrets_manager_and_lambda_are_strict() {
+    let mut lab = furnished();
+    lab.up(&Wish::default().graph()).await.must_succeed();
+    let sandbox = Sandbox::new(lab.world.clone(), Clock::real(), None, Fuse::default());
+    let clients = clients(&sandbox).await;
+    let secrets = &clients.secrets;
+    let token = "0123456789abcdef0123456789abcdef";
+    let create = |name: &str, value: &str| {
+        code("secretsmanager:CreateSecret", secrets.create_secret().name(name).client_request_token(token).secret_string(value).send())
+    };
+    assert_eq!(create("another", "hunter2").await, None);
+    assert_eq!(create("another", "hunter2").await, None, "the same call again is the same secret");
+    assert_eq!(create("another", "hunter2hunter2").await, with("ResourceExistsException"));
+    let put = |value: &str| {
+        let call = secrets.put_secret_value().secret_id("another").client_request_token(token).secret_string(value);
+        code("secretsmanager:PutSecretValue", call.send())
+    };
+    assert_eq!(put("hunter2").await, None);
+    assert_eq!(put("hunter2hunter2").await, with("ResourceExistsException"));
+    let rotate = |function: &str| {
+        let rules = aws_sdk_secretsmanager::types::RotationRulesType::builder().automatically_after_days(30).build();
+        let call = secrets.rotate_secret().secret_id("another").rotation_lambda_arn(function).rotation_rules(rules).rotate_immediately(false);
+        code("secretsmanager:RotateSecret", call.send())
+    };
+    let function = format!("arn:aws:lambda:us-east-1:111122223333:function:{FUNCTION}");
+    assert_eq!(rotate("arn:aws:lambda:us-east-1:111122223333:function:none").await, with("ResourceNotFoundException"));
+    assert_eq!(rotate(&function).await, None);
+    let remove = clients.lambda.remove_permission().function_name(FUNCTION).statement_id("secrets-manager").send();
+    assert_eq!(code("lambda:RemovePermission", remove).await, None);
+    assert_eq!(rotate(&function).await, with("AccessDeniedException"));
+
+    let delete = |days: Option<i64>, forced: Option<bool>| {
+        let call = secrets.delete_secret().secret_id("another").set_recovery_window_in_days(days).set_force_delete_without_recovery(forced);
+        code("secretsmanager:DeleteSecret", call.send())
+    };
+    assert_eq!(delete(Some(3), None).await, with("InvalidParameterException"));
+    assert_eq!(delete(Some(7), Some(true)).await, with("InvalidParameterException"));
+    assert_eq!(delete(Some(7), None).await, None);
+    assert_eq!(create("another", "hunter2").await, with("InvalidRequestException"));
+    assert_eq!(code("secretsmanager:GetSecretValue", secrets.get_secret_value().secret_id("another").send()).await, with("InvalidRequestException"));
+    assert_eq!(code("secretsmanager:RestoreSecret", secrets.restore_secret().secret_id("another").send()).await, None);
+    assert_eq!(delete(None, Some(true)).await, None);
+    assert_eq!(code("secretsmanager:RestoreSecret", secrets.restore_secret().secret_id("another").send()).await, with("InvalidRequestException"));
+    tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+    let gone = secrets.describe_secret().secret_id("another").send();
+    assert_eq!(code("secretsmanager:DescribeSecret", gone).await, with("ResourceNotFoundException"));
+
+    let zip = aws_sdk_lambda::primitives::Blob::new(b"PK\x03\x04");
+    let code_of_it = aws_sdk_lambda::types::FunctionCode::builder().zip_file(zip.clone()).build();
+    let create = |name: &str| {
+        let call = clients.lambda.create_function().function_name(name).role(ROLE).runtime(aws_sdk_lambda::types::Runtime::Python313);
+        code("lambda:CreateFunction", call.handler("a.b").code(code_of_it.clone()).send())
+    };
+    assert_eq!(create(FUNCTION).await, with("ResourceConflictException"));
+    assert_eq!(create("no spaces").await, with("ValidationException"));
+    assert_eq!(create("second").await, None);
+    let update = clients.lambda.update_function_code().function_name("second").zip_file(zip).send();
+    assert_eq!(code("lambda:UpdateFunctionCode", update).await, with("ResourceConflictException"), "it is still Pending");
 }
 
 #[test]

@@ -162,7 +162,9 @@ impl Resource for Function {
             let status = format!("{:?}, last update {:?}", shown.state, shown.update);
             Ok(match (shown.state, shown.update) {
                 (Some(state @ State::Failed), _) => Progress::Failed { status: state.as_str().to_owned(), reason: shown.reason },
-                (_, Some(update @ LastUpdateStatus::Failed)) => Progress::Failed { status: format!("update {}", update.as_str()), reason: shown.reason },
+                (_, Some(update @ LastUpdateStatus::Failed)) => {
+                    Progress::Failed { status: format!("update {}", update.as_str()), reason: shown.reason }
+                }
                 // Lambda takes the resources of a function that was not called for weeks, and gives them back with the next call.
                 (Some(State::Active | State::Inactive), Some(LastUpdateStatus::Successful)) => Progress::Reached(shown.attrs),
                 _ => Progress::Pending(status),

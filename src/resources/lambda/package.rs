@@ -40,7 +40,8 @@ impl Package {
     pub(super) fn zip(self) -> Result<Vec<u8>> {
         let broken = |error: zip::result::ZipError| Error::Refused(format!("the code of the function could not be packed: {error}"));
         let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).last_modified_time(DateTime::DEFAULT).unix_permissions(0o644);
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).last_modified_time(DateTime::DEFAULT).unix_permissions(0o644);
         archive.start_file("lambda_function.py", options).map_err(broken)?;
         archive.write_all(self.source().as_bytes()).map_err(|error| broken(error.into()))?;
         Ok(archive.finish().map_err(broken)?.into_inner())

@@ -50,9 +50,11 @@ impl Shown {
             "available" | "storage-optimization" => Standing::Usable,
             "deleting" => Standing::Leaving,
             "failed" | "incompatible-restore" | "incompatible-network" => Standing::Lost,
-            "storage-full" | "restore-error" | "stopped" | "inaccessible-encryption-credentials" | "inaccessible-encryption-credentials-recoverable" => {
-                Standing::Broken
-            }
+            "storage-full"
+            | "restore-error"
+            | "stopped"
+            | "inaccessible-encryption-credentials"
+            | "inaccessible-encryption-credentials-recoverable" => Standing::Broken,
             "insufficient-capacity" => Standing::Broken,
             status if status.starts_with("incompatible-") => Standing::Broken,
             _ => Standing::Moving,

@@ -111,16 +111,8 @@ impl Resource for SecretContent {
         }
         stored.fields.insert("port".to_owned(), wanted.port.into());
         let port = wanted.port.to_string();
-        let token = version_token(&[
-            &cx.identity.token,
-            "content",
-            &stored.version,
-            &wanted.engine,
-            &wanted.host,
-            &port,
-            &wanted.username,
-            &wanted.dbname,
-        ]);
+        let token =
+            version_token(&[&cx.identity.token, "content", &stored.version, &wanted.engine, &wanted.host, &port, &wanted.username, &wanted.dbname]);
         put(cx, arn, &token, &stored).await?;
         Ok(wanted)
     }

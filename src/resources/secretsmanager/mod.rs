@@ -6,7 +6,7 @@ mod secret;
 mod value;
 
 pub use content::SecretContent;
-pub use rotation::SecretRotation;
+pub use rotation::{HOLD_ROTATION, SecretRotation};
 pub use secret::Secret;
 pub(crate) use value::{Password, password_of};
 

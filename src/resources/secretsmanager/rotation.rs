@@ -11,6 +11,8 @@ use crate::address::Arn;
 use crate::graph::Input;
 use crate::resource::{About, Cx, Observed, Resource, Result, settled};
 
+/// The tag on a secret that keeps the rotation function from beginning a rotation; its value says why, in words.
+pub const HOLD_ROTATION: &str = "migrate-infra:hold-rotation";
 /// How long Secrets Manager may take to see a new permission of the function, in seconds.
 const PERMISSION_SECONDS: u64 = 60;
 
@@ -106,5 +108,18 @@ impl Resource for SecretRotation {
 
     fn id(attrs: &SecretRotationAttrs) -> String {
         attrs.secret_arn.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::secretsmanager::value::EXCLUDED;
+
+    #[test]
+    fn the_rotation_function_goes_by_the_same_tag_and_the_same_characters() {
+        let function = include_str!("../lambda/rotation/lambda_function.py");
+        assert!(function.contains(&format!("HOLD_TAG = {HOLD_ROTATION:?}\n")));
+        assert!(function.contains(&format!("EXCLUDED = {EXCLUDED:?}\n")));
     }
 }

@@ -242,3 +242,22 @@ async fn is_soon_gone(cx: &Cx, id: &str) -> Result<bool> {
         Err(other) => Err(other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_the_same_by_any_of_its_names() {
+        let arn = Some("arn:aws:kms:us-east-1:111122223333:key/1234-abcd");
+        assert!(same_key(arn, arn) && same_key(arn, Some("1234-abcd")));
+        assert!(same_key(Some("arn:aws:kms:us-east-1:111122223333:alias/payments"), Some("alias/payments")));
+        assert!(!same_key(arn, Some("5678")) && !same_key(None, arn));
+    }
+
+    #[test]
+    fn the_default_key_is_no_key() {
+        assert!(same_key(None, None) && same_key(Some("arn:aws:kms:us-east-1:111122223333:alias/aws/secretsmanager"), None));
+        assert!(!same_key(Some("1234-abcd"), None));
+    }
+}

@@ -129,8 +129,12 @@ fn delete(call: &mut Call<'_>, input: &DeleteDbInstanceInput) -> Result<DeleteDb
     // "If you enable this parameter [SkipFinalSnapshot], RDS doesn't create a DB snapshot. If you don't, ... you must specify the
     // FinalDBSnapshotIdentifier parameter."
     match (skip, snapshot) {
-        (false, None) => return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."),
-        (true, Some(_)) => return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is specified."),
+        (false, None) => {
+            return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.");
+        }
+        (true, Some(_)) => {
+            return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is specified.");
+        }
         _ => {}
     }
     if instance.deletion_protection {
@@ -150,7 +154,10 @@ fn delete(call: &mut Call<'_>, input: &DeleteDbInstanceInput) -> Result<DeleteDb
     if let Some(name) = snapshot {
         rules::snapshot_name(name)?;
         if call.here().rds.snapshots.contains_key(name) {
-            return refuse("DBSnapshotAlreadyExists", format!("Cannot create the snapshot because a snapshot with the identifier {name} already exists."));
+            return refuse(
+                "DBSnapshotAlreadyExists",
+                format!("Cannot create the snapshot because a snapshot with the identifier {name} already exists."),
+            );
         }
         let tags = if instance.copy_tags_to_snapshot { instance.tags.clone() } else { [].into() };
         let taken = Snapshot { identifier: name.to_owned(), instance: instance.identifier.clone(), taken_at: now, tags };

@@ -240,6 +240,7 @@ fn events(call: &mut Call<'_>, input: &DescribeEventsInput) -> Result<DescribeEv
     }
     let identifier = input.source_identifier().unwrap_or_default();
     let events = call.here().rds.instances.get(identifier).map(|instance| instance.events.clone()).unwrap_or_default();
-    let shown = events.into_iter().map(|text| Event::builder().source_identifier(identifier).source_type(SourceType::DbInstance).message(text).build());
+    let shown =
+        events.into_iter().map(|text| Event::builder().source_identifier(identifier).source_type(SourceType::DbInstance).message(text).build());
     Ok(DescribeEventsOutput::builder().set_events(Some(shown.collect())).build())
 }

@@ -15,7 +15,8 @@ use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::rds::ParameterGroup;
 
 /// Parameters of PostgreSQL that only a restart puts in force. Source: "Parameters" in the RDS for PostgreSQL User Guide.
-const STATIC: &[&str] = &["rds.logical_replication", "max_replication_slots", "max_wal_senders", "max_worker_processes", "shared_buffers", "max_connections"];
+const STATIC: &[&str] =
+    &["rds.logical_replication", "max_replication_slots", "max_wal_senders", "max_worker_processes", "shared_buffers", "max_connections"];
 /// Parameters of PostgreSQL that take effect at once. Only these and the static ones are modelled.
 const DYNAMIC: &[&str] = &["rds.force_ssl", "log_statement", "log_min_duration_statement", "wal_sender_timeout", "work_mem", "random_page_cost"];
 

@@ -48,7 +48,9 @@ pub(super) fn password(password: &str) -> Result<(), Rejection> {
     let printable = password.chars().all(|char| char.is_ascii_graphic() && !"/\"@".contains(char));
     match printable && (8..=128).contains(&password.len()) {
         true => Ok(()),
-        false => invalid("The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used."),
+        false => invalid(
+            "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.",
+        ),
     }
 }
 
@@ -96,7 +98,10 @@ pub(super) fn settings(settings: &Settings) -> Result<(), Rejection> {
     }
     // "Publishing PostgreSQL logs to Amazon CloudWatch Logs" (RDS User Guide).
     match settings.log_exports.iter().find(|log| !["postgresql", "upgrade", "iam-db-auth-error"].contains(&log.as_str())) {
-        Some(log) => refuse("InvalidParameterCombination", format!("You cannot use the log types '{log}' with engine version postgres {}.", settings.engine_version)),
+        Some(log) => refuse(
+            "InvalidParameterCombination",
+            format!("You cannot use the log types '{log}' with engine version postgres {}.", settings.engine_version),
+        ),
         None => Ok(()),
     }
 }
@@ -117,7 +122,10 @@ pub(super) fn security_groups(call: &mut Call<'_>, ids: &[String], vpc_id: &str)
         match call.here().ec2.security_groups.get(id) {
             None => return invalid(format!("Invalid security group , groupId= {id}, groupName=.")),
             Some(group) if group.vpc_id != vpc_id => {
-                let text = format!("The DB instance and EC2 security group are in different VPCs. The DB instance is in {vpc_id} and the EC2 security group is in {}", group.vpc_id);
+                let text = format!(
+                    "The DB instance and EC2 security group are in different VPCs. The DB instance is in {vpc_id} and the EC2 security group is in {}",
+                    group.vpc_id
+                );
                 return refuse("InvalidParameterCombination", text);
             }
             Some(_) => {}
@@ -134,6 +142,12 @@ pub(super) fn parameter_group(call: &mut Call<'_>, name: &str, version: &str) ->
     let major = version.split('.').next().unwrap_or_default();
     match group.family == format!("postgres{major}") {
         true => Ok(()),
-        false => refuse("InvalidParameterCombination", format!("The parameter group {name} with DBParameterGroupFamily {} can't be used for this instance. Please use a parameter group with DBParameterGroupFamily postgres{major}", group.family)),
+        false => refuse(
+            "InvalidParameterCombination",
+            format!(
+                "The parameter group {name} with DBParameterGroupFamily {} can't be used for this instance. Please use a parameter group with DBParameterGroupFamily postgres{major}",
+                group.family
+            ),
+        ),
     }
 }

@@ -99,7 +99,8 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<Modif
         return refuse("InvalidSubnet", "The new subnets are not in the same VPC as the DB subnet group.");
     }
     let interfaces = call.here().ec2.interfaces.values();
-    let used: BTreeSet<String> = interfaces.filter(|interface| interface.requester_id == "amazon-rds").map(|interface| interface.subnet_id.clone()).collect();
+    let used: BTreeSet<String> =
+        interfaces.filter(|interface| interface.requester_id == "amazon-rds").map(|interface| interface.subnet_id.clone()).collect();
     // "SubnetAlreadyInUse: The DB subnet is already in use in the Availability Zone."
     if group.subnet_ids.difference(&subnet_ids).any(|id| used.contains(id)) {
         return refuse("SubnetAlreadyInUse", "Cannot remove a subnet that an instance is in.");

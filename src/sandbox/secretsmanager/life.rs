@@ -37,7 +37,10 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
     let name = input.name().unwrap_or_default().to_owned();
     // "The secret name can contain ASCII letters, numbers, and the following characters: /_+=.@-" (CreateSecret).
     if !(1..=512).contains(&name.len()) || !name.chars().all(|char| char.is_ascii_alphanumeric() || "/_+=.@-".contains(char)) {
-        return refuse("ValidationException", "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!");
+        return refuse(
+            "ValidationException",
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
+        );
     }
     let token = input.client_request_token().unwrap_or_default();
     check_token(token)?;
