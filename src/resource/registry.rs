@@ -1,7 +1,7 @@
 //! Every resource kind, one line each.
 
 use super::kind::{Erased, Kind};
-use crate::resources::{autoscaling, ec2, ecs, elbv2};
+use crate::resources::{autoscaling, ec2, ecs, elbv2, lambda, rds, secretsmanager};
 
 const KINDS: &[&dyn Kind] = &[
     &Erased::<ec2::Vpc>::NEW,
@@ -24,6 +24,14 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<ec2::DefaultSecurityGroup>::NEW,
     &Erased::<ec2::SecurityGroup>::NEW,
     &Erased::<ec2::SecurityGroupRule>::NEW,
+    &Erased::<lambda::Function>::NEW,
+    &Erased::<lambda::Permission>::NEW,
+    &Erased::<rds::DbInstance>::NEW,
+    &Erased::<rds::DbParameterGroup>::NEW,
+    &Erased::<rds::DbSubnetGroup>::NEW,
+    &Erased::<secretsmanager::Secret>::NEW,
+    &Erased::<secretsmanager::SecretContent>::NEW,
+    &Erased::<secretsmanager::SecretRotation>::NEW,
 ];
 
 /// Returns every kind.

@@ -6,3 +6,7 @@ pub mod ecs;
 pub mod elbv2;
 mod inputs;
 mod ownership;
+pub mod lambda;
+mod owned;
+pub mod rds;
+pub mod secretsmanager;

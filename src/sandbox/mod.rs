@@ -13,8 +13,11 @@ mod ecs;
 mod elbv2;
 mod fault;
 mod interceptor;
+mod lambda;
 mod members;
+mod rds;
 mod registry;
+mod secretsmanager;
 mod sts;
 pub mod world;
 

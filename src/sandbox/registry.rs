@@ -144,5 +144,8 @@ pub fn all() -> Registry {
     super::elbv2::register(&mut registry);
     super::ecs::register(&mut registry);
     super::autoscaling::register(&mut registry);
+    super::lambda::register(&mut registry);
+    super::rds::register(&mut registry);
+    super::secretsmanager::register(&mut registry);
     registry
 }

@@ -74,6 +74,8 @@ pub struct Lab {
     pub world: World,
     /// The state's bytes.
     pub store: MemoryStore,
+    /// Who listens to the runs, if anybody.
+    pub listener: Option<Events>,
 }
 
 /// Which way a run goes.
@@ -88,7 +90,7 @@ pub enum Way {
 impl Lab {
     /// A new one with copies of world and state.
     pub fn fork(&self) -> Self {
-        Self { world: self.world.clone(), store: self.store.copy() }
+        Self { world: self.world.clone(), store: self.store.copy(), listener: self.listener.clone() }
     }
 
     /// Brings everything up.
@@ -132,7 +134,7 @@ impl Lab {
         let events = if std::env::var_os("LAB_EVENTS").is_some() {
             Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))
         } else {
-            Events::nowhere()
+            self.listener.clone().unwrap_or_else(Events::nowhere)
         };
         let context =
             Context { cloud: Arc::new(cloud), journal: journal.clone(), events, cancel: Cancel::default(), meter, stack: STACK.into(), parallelism: 32 };

@@ -2,6 +2,7 @@
 
 mod cli;
 mod containers;
+mod database;
 mod emulator;
 mod journal;
 mod lab;

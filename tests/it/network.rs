@@ -416,6 +416,6 @@ async fn a_gateway_waits_for_public_addresses_and_a_group_for_interfaces_to_go()
 async fn the_whole_network_survives_kills_on_the_way_down() {
     let graph = everything(USUAL);
     let up = made(&graph).await;
-    assert!(survives_kills(&graph, &up, Way::Down, 0).await > 50);
+    assert!(survives_kills(&graph, &up, Way::Down, 0, &[]).await > 50);
     let _: Input<VpcId> = VpcId::from("vpc-1").into();
 }

@@ -7,6 +7,9 @@ pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
 pub mod iam;
+pub mod lambda;
+pub mod rds;
+pub mod secretsmanager;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +47,15 @@ pub struct RegionWorld {
     /// Scalable targets and policies.
     #[serde(default)]
     pub autoscaling: autoscaling::Autoscaling,
+    /// Functions.
+    #[serde(default)]
+    pub lambda: lambda::Lambda,
+    /// Databases.
+    #[serde(default)]
+    pub rds: rds::Rds,
+    /// Secrets.
+    #[serde(default)]
+    pub secretsmanager: secretsmanager::SecretsManager,
 }
 
 impl Default for World {
@@ -76,6 +88,8 @@ impl World {
         for region in self.regions.values_mut() {
             region.ecs.advance(self.now, &self.iam, &mut region.ec2);
             region.ec2.advance(self.now);
+            region.rds.advance(self.now);
+            region.secretsmanager.advance(self.now);
         }
     }
 
@@ -115,7 +129,15 @@ impl World {
     pub fn inventory(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
         for (name, region) in &self.regions {
-            let of_region = [region.ec2.inventory(), region.elbv2.inventory(), region.ecs.inventory(), region.autoscaling.inventory()];
+            let of_region = [
+                region.ec2.inventory(),
+                region.elbv2.inventory(),
+                region.ecs.inventory(),
+                region.autoscaling.inventory(),
+                region.lambda.inventory(),
+                region.rds.inventory(),
+                region.secretsmanager.inventory(),
+            ];
             ids.extend(of_region.into_iter().flatten().map(|id| format!("{name} {id}")));
         }
         ids

@@ -1,0 +1,34 @@
+//! Whose a named thing is, judged by its tags: the same for every service that keeps tags as keys and values.
+
+use std::collections::BTreeMap;
+
+use crate::aws::{OWNER_ADDRESS, OWNER_STACK, owner_of};
+use crate::resource::{Cx, Observed};
+
+/// Tags by key.
+pub(super) type Tags = BTreeMap<String, String>;
+
+/// Judges what a look by name has found.
+pub(super) fn judge<A>(cx: &Cx, tags: &Tags, id: &str, attrs: impl FnOnce() -> A) -> Observed<A> {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
+    if has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.address.as_str()) {
+        Observed::Ours(attrs())
+    } else {
+        let owner = owner_of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        Observed::Foreign { id: id.to_owned(), owner }
+    }
+}
+
+/// The tags of a thing that this tool sets. Others put tags on things too; those do not concern us.
+pub(super) fn kept(cx: &Cx, mut tags: Tags) -> Tags {
+    let wanted = cx.identity.all_tags();
+    tags.retain(|key, _| wanted.contains_key(key));
+    tags
+}
+
+/// The tags that are not there yet or have another value.
+pub(super) fn missing(cx: &Cx, shown: &Tags) -> Tags {
+    let mut wanted = cx.identity.all_tags();
+    wanted.retain(|key, value| shown.get(key) != Some(value));
+    wanted
+}

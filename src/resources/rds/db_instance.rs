@@ -1,0 +1,433 @@
+//! A PostgreSQL database instance: encrypted, private, with its static parameters in place from the first start.
+//!
+//! The master password is read from Secrets Manager just before the one call that needs it and is kept nowhere. Which secret it came
+//! from is written down as a tag of the instance, so that a secret that was made anew is noticed and its password set.
+//!
+//! Minor versions are not upgraded by AWS on its own: such an upgrade restarts the database in the middle of a migration, and the
+//! two sides of a replication would change at different times. The configuration says when.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
+use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, Tag};
+use serde::{Deserialize, Serialize};
+
+use super::shown::{Standing, look, read, wait_gone, wait_settled, wait_usable};
+use super::tagging;
+use crate::address::{Arn, SecurityGroupId};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resources::owned::{Tags, judge};
+use crate::resources::secretsmanager::{Password, password_of};
+
+/// The tag that names the secret that the master password was taken from.
+pub(super) const MASTER_SECRET: &str = "migrate-infra:master-secret";
+/// How long RDS may refuse an order because of the status of the instance, in seconds.
+const BUSY_SECONDS: u64 = 30 * 60;
+/// How many names are tried for a final snapshot.
+const SNAPSHOT_NAMES: u32 = 9;
+
+/// What becomes of the data when the database is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalSnapshot {
+    /// It is lost.
+    Skip,
+    /// It is kept in a snapshot named `{identifier}-final-{part of the token}`.
+    Take,
+}
+
+/// The specification of a database instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DbInstance {
+    /// Its name, in lower case.
+    pub identifier: String,
+    /// `postgres`
+    pub engine: String,
+    /// A major version (`16`: AWS chooses the minor one) or a full one (`16.8`).
+    pub engine_version: String,
+    /// For example `db.r5.large`.
+    pub instance_class: String,
+    /// Gigabytes of storage. It can grow, never shrink.
+    pub allocated_storage_gb: i32,
+    /// For example `gp2`.
+    pub storage_type: String,
+    /// The database that is made in it.
+    pub db_name: String,
+    /// The master user.
+    pub master_username: String,
+    /// The secret with the master password, under the key `password`.
+    pub master_secret: Input<Arn>,
+    /// The subnets it may be placed in.
+    pub subnet_group: Input<String>,
+    /// Its engine settings.
+    pub parameter_group: Input<String>,
+    /// Who may talk to it.
+    pub security_groups: Vec<Input<SecurityGroupId>>,
+    /// A key of the customer's own; the key `aws/rds` without.
+    pub kms_key: Option<String>,
+    /// Whether it has a standby in another availability zone.
+    pub multi_az: bool,
+    /// Days that automated backups are kept. Logical replication needs at least one.
+    pub backup_retention_days: i32,
+    /// Logs that go to CloudWatch.
+    pub log_exports: Vec<String>,
+    /// Days that Performance Insights keeps data; off without.
+    pub performance_insights_days: Option<i32>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// What becomes of the data on deletion.
+    pub final_snapshot: FinalSnapshot,
+}
+
+/// What is known of a database instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DbInstanceAttrs {
+    /// Its name.
+    pub identifier: String,
+    /// Its ARN.
+    pub arn: Arn,
+    /// The id that stays when the instance is renamed; CloudWatch and IAM use it.
+    pub resource_id: String,
+    /// Known once the instance has been created.
+    pub endpoint_address: Option<String>,
+    /// Known once the instance has been created.
+    pub endpoint_port: Option<i32>,
+    /// The full version of the engine.
+    pub engine_version: String,
+    /// Its class.
+    pub instance_class: String,
+    /// Gigabytes of storage.
+    pub allocated_storage_gb: i32,
+    /// The sort of storage.
+    pub storage_type: String,
+    /// Whether it has a standby in another availability zone.
+    pub multi_az: bool,
+    /// Days that automated backups are kept.
+    pub backup_retention_days: i32,
+    /// Logs that go to CloudWatch.
+    pub log_exports: BTreeSet<String>,
+    /// Days that Performance Insights keeps data; off without.
+    pub performance_insights_days: Option<i32>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: bool,
+    /// Its engine settings.
+    pub parameter_group: String,
+    /// Who may talk to it.
+    pub security_groups: BTreeSet<SecurityGroupId>,
+    /// The secret that the master password was taken from.
+    pub master_secret: Option<Arn>,
+    /// The tags that this tool sets.
+    pub tags: Tags,
+}
+
+impl Handle<DbInstance> {
+    /// The instance's name, from when AWS has accepted it.
+    pub fn identifier(&self) -> Input<String> {
+        self.created("identifier")
+    }
+
+    /// The instance's name, from when it is available.
+    pub fn ready_identifier(&self) -> Input<String> {
+        self.ready("identifier")
+    }
+
+    /// The instance's ARN.
+    pub fn arn(&self) -> Input<Arn> {
+        self.created("arn")
+    }
+
+    /// The id that stays when the instance is renamed.
+    pub fn resource_id(&self) -> Input<String> {
+        self.created("resource_id")
+    }
+
+    /// The host to connect to.
+    pub fn endpoint_address(&self) -> Input<String> {
+        self.ready("endpoint_address")
+    }
+
+    /// The port to connect to.
+    pub fn endpoint_port(&self) -> Input<i32> {
+        self.ready("endpoint_port")
+    }
+}
+
+#[async_trait]
+impl Resource for DbInstance {
+    const KIND: &'static str = "rds.db_instance";
+    const ABOUT: About = About {
+        summary: "a PostgreSQL database instance, encrypted and private",
+        create_seconds: 3,
+        ready_seconds: 450,
+        delete_seconds: 290,
+        operations: &[
+            "rds:CreateDBInstance",
+            "rds:DescribeDBInstances",
+            "rds:DescribeEvents",
+            "rds:ModifyDBInstance",
+            "rds:DeleteDBInstance",
+            "rds:AddTagsToResource",
+            // For the final snapshot.
+            "rds:CreateDBSnapshot",
+            "secretsmanager:GetSecretValue",
+            // The first database in an account makes the service-linked role of RDS.
+            "iam:CreateServiceLinkedRole",
+        ],
+        immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "kms_key"],
+        blocked_by: "its own deletion protection, and changes or backups that are under way",
+    };
+    type Attrs = DbInstanceAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&DbInstanceAttrs>) -> Result<Observed<DbInstanceAttrs>> {
+        let identifier = known.map_or(&self.identifier, |attrs| &attrs.identifier);
+        let Some(shown) = look(cx, identifier).await? else { return Ok(Observed::Absent) };
+        let standing = shown.standing();
+        let judged = judge(cx, &shown.tags, shown.attrs.arn.as_str(), || shown.attrs.clone());
+        match (&judged, standing) {
+            // Its name is free again only when it is gone.
+            (Observed::Ours(attrs), Standing::Leaving) => {
+                wait_gone(cx, identifier, &attrs.resource_id).await?;
+                Ok(Observed::Absent)
+            }
+            _ => Ok(judged),
+        }
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
+        let Some(attrs) = seen else { return self.create(cx).await };
+        let mut attrs = if self.is_in(&attrs)? { attrs } else { self.change(cx, &attrs.identifier).await? };
+        attrs.tags = tagging::bring(cx, attrs.arn.as_str(), attrs.tags).await?;
+        Ok(attrs)
+    }
+
+    async fn ready(&self, cx: &Cx, attrs: DbInstanceAttrs) -> Result<DbInstanceAttrs> {
+        let shown = wait_usable(cx, &attrs.identifier).await?;
+        if shown.needs_reboot {
+            cx.notice("changed parameters take effect when the database is rebooted");
+        }
+        Ok(shown.attrs)
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &DbInstanceAttrs) -> Result<()> {
+        if attrs.deletion_protection && self.deletion_protection {
+            return Err(Error::Refused(format!(
+                "the database {} is protected from deletion; set `database.deletion_protection = false` in the configuration and run `up` first",
+                attrs.identifier
+            )));
+        }
+        let Some(shown) = wait_settled(cx, &attrs.identifier).await?.filter(|shown| shown.attrs.resource_id == attrs.resource_id) else {
+            return Ok(());
+        };
+        let standing = shown.standing();
+        if standing == Standing::Lost && self.final_snapshot == FinalSnapshot::Take {
+            return Err(Error::Refused(format!(
+                "the database {} is in status `{}`, in which AWS takes no final snapshot; set `database.final_snapshot = false` to delete it without",
+                attrs.identifier, shown.status
+            )));
+        }
+        if standing != Standing::Leaving {
+            if shown.attrs.deletion_protection {
+                self.send(cx, self.modification(cx, &attrs.identifier).deletion_protection(false)).await?;
+            }
+            self.order_deletion(cx, &attrs.identifier).await?;
+        }
+        wait_gone(cx, &attrs.identifier, &attrs.resource_id).await
+    }
+
+    fn id(attrs: &DbInstanceAttrs) -> String {
+        attrs.identifier.clone()
+    }
+}
+
+impl DbInstance {
+    async fn create(&self, cx: &Cx) -> Result<DbInstanceAttrs> {
+        let secret = self.master_secret.get()?;
+        let password = password_of(cx, secret.as_str()).await?;
+        let (subnet_group, parameter_group) = (self.subnet_group.get()?, self.parameter_group.get()?);
+        let security_groups: Vec<String> = self.wanted_groups()?.into_iter().map(String::from).collect();
+        let mut tags = tagging::sent(cx.identity.all_tags());
+        tags.push(Tag::builder().key(MASTER_SECRET).value(secret.as_str()).build());
+        let call = || {
+            let call = cx.aws.rds.create_db_instance().db_instance_identifier(&self.identifier);
+            let call = call.engine(&self.engine).engine_version(&self.engine_version).db_instance_class(&self.instance_class);
+            let call = call.allocated_storage(self.allocated_storage_gb).storage_type(&self.storage_type).storage_encrypted(true);
+            let call = call.set_kms_key_id(self.kms_key.clone()).db_name(&self.db_name).master_username(&self.master_username);
+            let call = call.master_user_password(password.expose()).db_subnet_group_name(subnet_group).db_parameter_group_name(parameter_group);
+            let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(false).multi_az(self.multi_az);
+            let call = call.backup_retention_period(self.backup_retention_days).set_enable_cloudwatch_logs_exports(Some(self.log_exports.clone()));
+            let call = call.enable_performance_insights(self.performance_insights_days.is_some());
+            let call = call.set_performance_insights_retention_period(self.performance_insights_days);
+            let call = call.deletion_protection(self.deletion_protection).copy_tags_to_snapshot(true).auto_minor_version_upgrade(false);
+            call.set_tags(Some(tags.clone())).send()
+        };
+        let made = cx.mutate("rds:CreateDBInstance", call).await?;
+        let instance = made.db_instance.ok_or(Error::Incomplete { call: "rds:CreateDBInstance", what: "the instance" })?;
+        Ok(read(cx, instance).attrs)
+    }
+
+    /// Returns whether AWS shows the instance as it is specified.
+    fn is_in(&self, attrs: &DbInstanceAttrs) -> Result<bool> {
+        Ok(self.same_version(&attrs.engine_version)
+            && attrs.instance_class == self.instance_class
+            && attrs.allocated_storage_gb >= self.allocated_storage_gb
+            && attrs.storage_type == self.storage_type
+            && attrs.multi_az == self.multi_az
+            && attrs.backup_retention_days == self.backup_retention_days
+            && attrs.log_exports.iter().eq(self.wanted_logs())
+            && attrs.performance_insights_days == self.performance_insights_days
+            && attrs.deletion_protection == self.deletion_protection
+            && attrs.parameter_group == *self.parameter_group.get()?
+            && attrs.security_groups.iter().eq(self.wanted_groups()?)
+            && attrs.master_secret.as_ref() == Some(self.master_secret.get()?))
+    }
+
+    /// Changes in place, in one call, what differs. RDS takes changes only when nothing else is going on.
+    async fn change(&self, cx: &Cx, identifier: &str) -> Result<DbInstanceAttrs> {
+        let shown = wait_settled(cx, identifier).await?;
+        let attrs = shown.ok_or_else(|| Error::Refused(format!("the database {identifier} was deleted while it was changed")))?.attrs;
+        if self.is_in(&attrs)? {
+            return Ok(attrs);
+        }
+        let mut order = self.modification(cx, identifier);
+        if !self.same_version(&attrs.engine_version) {
+            if major(&self.engine_version) != major(&attrs.engine_version) {
+                let text = format!(
+                    "an upgrade of {identifier} from PostgreSQL {} to {} is a new major version, which is a migration of its own: make a new database for it",
+                    attrs.engine_version, self.engine_version
+                );
+                return Err(Error::Refused(text));
+            }
+            order = order.engine_version(&self.engine_version);
+        }
+        if attrs.instance_class != self.instance_class {
+            order = order.db_instance_class(&self.instance_class);
+        }
+        if attrs.allocated_storage_gb < self.allocated_storage_gb || attrs.storage_type != self.storage_type {
+            let gigabytes = self.allocated_storage_gb.max(attrs.allocated_storage_gb);
+            order = order.allocated_storage(gigabytes).storage_type(&self.storage_type);
+        }
+        if attrs.multi_az != self.multi_az {
+            order = order.multi_az(self.multi_az);
+        }
+        if attrs.backup_retention_days != self.backup_retention_days {
+            order = order.backup_retention_period(self.backup_retention_days);
+        }
+        if !attrs.log_exports.iter().eq(self.wanted_logs()) {
+            let wanted = self.wanted_logs();
+            let on = wanted.iter().filter(|log| !attrs.log_exports.contains(**log)).map(|log| (*log).clone()).collect();
+            let off = attrs.log_exports.iter().filter(|log| !wanted.contains(log)).cloned().collect();
+            let exports = CloudwatchLogsExportConfiguration::builder().set_enable_log_types(Some(on)).set_disable_log_types(Some(off)).build();
+            order = order.cloudwatch_logs_export_configuration(exports);
+        }
+        if attrs.performance_insights_days != self.performance_insights_days {
+            let is_on = self.performance_insights_days.is_some();
+            order = order.enable_performance_insights(is_on).set_performance_insights_retention_period(self.performance_insights_days);
+        }
+        if attrs.deletion_protection != self.deletion_protection {
+            order = order.deletion_protection(self.deletion_protection);
+        }
+        if attrs.parameter_group != *self.parameter_group.get()? {
+            order = order.db_parameter_group_name(self.parameter_group.get()?);
+        }
+        if !attrs.security_groups.iter().eq(self.wanted_groups()?) {
+            order = order.set_vpc_security_group_ids(Some(self.wanted_groups()?.into_iter().map(String::from).collect()));
+        }
+        let secret = self.master_secret.get()?;
+        let new_secret = attrs.master_secret.as_ref() != Some(secret);
+        if new_secret {
+            let password: Password = password_of(cx, secret.as_str()).await?;
+            order = order.master_user_password(password.expose());
+        }
+        self.send(cx, order).await?;
+        if new_secret {
+            let tag = Tag::builder().key(MASTER_SECRET).value(secret.as_str()).build();
+            let call = || cx.aws.rds.add_tags_to_resource().resource_name(attrs.arn.as_str()).tags(tag.clone()).send();
+            cx.mutate("rds:AddTagsToResource", call).await?;
+        }
+        match look(cx, identifier).await? {
+            Some(shown) => Ok(shown.attrs),
+            None => Err(Error::Incomplete { call: "rds:DescribeDBInstances", what: "the instance that was just changed" }),
+        }
+    }
+
+    fn modification(&self, cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {
+        cx.aws.rds.modify_db_instance().db_instance_identifier(identifier).apply_immediately(true)
+    }
+
+    async fn send(&self, cx: &Cx, order: ModifyDBInstanceFluentBuilder) -> Result<()> {
+        cx.retry("the database to take a change", &["InvalidDBInstanceState"], BUSY_SECONDS, || async {
+            cx.mutate("rds:ModifyDBInstance", || order.clone().send()).await.map(drop)
+        })
+        .await
+    }
+
+    async fn order_deletion(&self, cx: &Cx, identifier: &str) -> Result<()> {
+        for attempt in 1..=SNAPSHOT_NAMES {
+            let snapshot = match self.final_snapshot {
+                FinalSnapshot::Skip => None,
+                FinalSnapshot::Take => Some(snapshot_name(identifier, &cx.identity.token, attempt)),
+            };
+            let call = || {
+                let call = cx.aws.rds.delete_db_instance().db_instance_identifier(identifier).skip_final_snapshot(snapshot.is_none());
+                call.set_final_db_snapshot_identifier(snapshot.clone()).delete_automated_backups(true).send()
+            };
+            let order = || async { settled(cx.mutate("rds:DeleteDBInstance", call).await, &["DBInstanceNotFound"]).map(drop) };
+            match cx.retry("the database to be deletable", &["InvalidDBInstanceState"], BUSY_SECONDS, order).await {
+                // An earlier deletion took the snapshot and failed afterwards; the data may have changed since.
+                Err(error) if error.is_code("DBSnapshotAlreadyExists") && attempt < SNAPSHOT_NAMES => {}
+                other => {
+                    if let (Ok(()), Some(snapshot)) = (&other, &snapshot) {
+                        cx.notice(format!("the data is kept in the snapshot {snapshot}"));
+                    }
+                    return other;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// AWS shows `16.8` when `16` was asked for.
+    fn same_version(&self, shown: &str) -> bool {
+        shown == self.engine_version || shown.strip_prefix(self.engine_version.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    fn wanted_logs(&self) -> BTreeSet<&String> {
+        self.log_exports.iter().collect()
+    }
+
+    fn wanted_groups(&self) -> Result<BTreeSet<&SecurityGroupId>> {
+        Ok(self.security_groups.iter().map(Input::get).collect::<Result<BTreeSet<_>, _>>()?)
+    }
+}
+
+fn major(version: &str) -> &str {
+    version.split('.').next().unwrap_or(version)
+}
+
+/// The token belongs to one creation, so that no other database's snapshot has this name.
+fn snapshot_name(identifier: &str, token: &str, attempt: u32) -> String {
+    let token = token.get(..8).unwrap_or(token);
+    match attempt {
+        1 => format!("{identifier}-final-{token}"),
+        _ => format!("{identifier}-final-{token}-{attempt}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_named_after_the_creation_that_it_belongs_to() {
+        assert_eq!(snapshot_name("db", "0123456789abcdef", 1), "db-final-01234567");
+        assert_eq!(snapshot_name("db", "0123456789abcdef", 2), "db-final-01234567-2");
+    }
+
+    #[test]
+    fn a_minor_version_has_the_same_major_version() {
+        assert_eq!(major("16.8"), "16");
+        assert_eq!(major("16"), "16");
+    }
+}

@@ -1,0 +1,172 @@
+//! DB instances: changing and deleting them.
+
+use aws_sdk_rds::operation::delete_db_instance::{DeleteDBInstanceError, DeleteDbInstanceInput, DeleteDbInstanceOutput};
+use aws_sdk_rds::operation::modify_db_instance::{ModifyDBInstanceError, ModifyDbInstanceInput, ModifyDbInstanceOutput};
+
+use super::instances::{find, insights, print};
+use super::rules;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::rds::{Instance, Phase, Settings, Snapshot};
+
+pub(super) fn register(registry: &mut Registry) {
+    let takes = &[
+        "db_instance_identifier",
+        "apply_immediately",
+        "engine_version",
+        "db_instance_class",
+        "allocated_storage",
+        "storage_type",
+        "multi_az",
+        "backup_retention_period",
+        "cloudwatch_logs_export_configuration",
+        "enable_performance_insights",
+        "performance_insights_retention_period",
+        "deletion_protection",
+        "db_parameter_group_name",
+        "vpc_security_group_ids",
+        "master_user_password",
+    ];
+    registry.on("rds", "ModifyDBInstance", takes, ModifyDBInstanceError::generic, modify);
+    let takes = &["db_instance_identifier", "skip_final_snapshot", "final_db_snapshot_identifier", "delete_automated_backups"];
+    registry.on("rds", "DeleteDBInstance", takes, DeleteDBInstanceError::generic, delete);
+}
+
+fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDbInstanceOutput, Rejection> {
+    let now = call.now();
+    let mut instance = find(call, input.db_instance_identifier().unwrap_or_default())?.clone();
+    if input.apply_immediately() != Some(true) {
+        return refuse("SandboxUnknownMember", "the sandbox knows no maintenance windows: it wants ApplyImmediately");
+    }
+    // "InvalidDBInstanceState: The DB instance isn't in a valid state."
+    if !["available", "storage-full", "incompatible-parameters"].contains(&instance.status(now)) {
+        return refuse("InvalidDBInstanceState", format!("Database instance is not in available state, but {}.", instance.status(now)));
+    }
+    let before = instance.pending.as_ref().map_or(&instance.settings, |(settings, _)| settings).clone();
+    let after = asked_for(&before, input)?;
+    rules::settings(&after)?;
+    if after.allocated_storage < before.allocated_storage {
+        return refuse("InvalidParameterCombination", "Requested storage size cannot be less than the current one.");
+    }
+    if let Some(name) = input.db_parameter_group_name() {
+        rules::parameter_group(call, name, &after.engine_version)?;
+        name.clone_into(&mut instance.parameter_group);
+    }
+    if input.vpc_security_group_ids.is_some() {
+        let vpc_id = call.here().rds.subnet_groups.get(&instance.subnet_group).map(|group| group.vpc_id.clone()).unwrap_or_default();
+        instance.security_groups = rules::security_groups(call, input.vpc_security_group_ids(), &vpc_id)?;
+    }
+    match (input.enable_performance_insights(), input.performance_insights_retention_period()) {
+        (None, None) => {}
+        (None, days) => instance.performance_insights_days = insights(Some(instance.performance_insights_days.is_some()), days)?,
+        (on, days) => instance.performance_insights_days = insights(on, days)?,
+    }
+    if let Some(on) = input.deletion_protection() {
+        instance.deletion_protection = on;
+    }
+    if after != before {
+        start(call, &mut instance, &before, after);
+    }
+    let answer = print(call, &instance);
+    call.here().rds.instances.insert(instance.identifier.clone(), instance);
+    Ok(ModifyDbInstanceOutput::builder().db_instance(answer).build())
+}
+
+/// The settings after a change.
+fn asked_for(before: &Settings, input: &ModifyDbInstanceInput) -> Result<Settings, Rejection> {
+    let mut after = before.clone();
+    if let Some(wanted) = input.engine_version() {
+        after.engine_version = rules::version("postgres", wanted)?;
+        if after.engine_version.split('.').next() != before.engine_version.split('.').next() {
+            return refuse("InvalidParameterCombination", "The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.");
+        }
+    }
+    if let Some(password) = input.master_user_password() {
+        rules::password(password)?;
+        password.clone_into(&mut after.master_password);
+    }
+    if let Some(exports) = input.cloudwatch_logs_export_configuration() {
+        after.log_exports.extend(exports.enable_log_types().iter().cloned());
+        after.log_exports.retain(|log| !exports.disable_log_types().contains(log));
+    }
+    after.class = input.db_instance_class().unwrap_or(&after.class).to_owned();
+    after.storage_type = input.storage_type().unwrap_or(&after.storage_type).to_owned();
+    after.allocated_storage = input.allocated_storage().unwrap_or(after.allocated_storage);
+    after.multi_az = input.multi_az().unwrap_or(after.multi_az);
+    after.backup_retention = input.backup_retention_period().unwrap_or(after.backup_retention);
+    Ok(after)
+}
+
+/// Begins a change. For some seconds the old status is still shown.
+fn start(call: &mut Call<'_>, instance: &mut Instance, before: &Settings, after: Settings) {
+    let seen = call.after(5.0, 10.0, 30.0);
+    let (status, done) = if before.class != after.class || before.engine_version != after.engine_version {
+        ("modifying", call.after(240.0, 360.0, 600.0))
+    } else if before.multi_az != after.multi_az {
+        ("modifying", call.after(240.0, 360.0, 480.0))
+    } else if before.master_password != after.master_password {
+        ("resetting-master-credentials", call.after(30.0, 45.0, 60.0))
+    } else if before.log_exports != after.log_exports {
+        ("configuring-log-exports", call.after(30.0, 45.0, 60.0))
+    } else {
+        ("modifying", call.after(30.0, 60.0, 120.0))
+    };
+    let phase = |status: &str, until| Phase { status: status.to_owned(), until };
+    let shown = instance.status(call.now()).to_owned();
+    instance.phases = vec![phase(&shown, seen), phase(status, done)];
+    if before.allocated_storage != after.allocated_storage {
+        instance.phases.push(phase("storage-optimization", done + 600_000));
+        // More room is what a full database needs.
+        instance.stuck_in = instance.stuck_in.take().filter(|status| status != "storage-full");
+    }
+    instance.pending = Some((after, done));
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteDbInstanceInput) -> Result<DeleteDbInstanceOutput, Rejection> {
+    let now = call.now();
+    let mut instance = find(call, input.db_instance_identifier().unwrap_or_default())?.clone();
+    let skip = input.skip_final_snapshot().unwrap_or_default();
+    let snapshot = input.final_db_snapshot_identifier();
+    // "If you enable this parameter [SkipFinalSnapshot], RDS doesn't create a DB snapshot. If you don't, ... you must specify the
+    // FinalDBSnapshotIdentifier parameter."
+    match (skip, snapshot) {
+        (false, None) => {
+            return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.");
+        }
+        (true, Some(_)) => {
+            return refuse("InvalidParameterCombination", "FinalDBSnapshotIdentifier cannot be specified when SkipFinalSnapshot is specified.");
+        }
+        _ => {}
+    }
+    if instance.deletion_protection {
+        return refuse("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.");
+    }
+    let status = instance.status(now).to_owned();
+    let broken = ["failed", "incompatible-network", "incompatible-restore"].contains(&status.as_str());
+    if !broken && !["available", "storage-full", "incompatible-parameters", "storage-optimization"].contains(&status.as_str()) {
+        return refuse("InvalidDBInstanceState", format!("Cannot delete {}: it is {status}.", instance.identifier));
+    }
+    // "When a DB instance is in a failure state and has a status of `failed`, `incompatible-restore`, or `incompatible-network`, you
+    // can only delete it when you skip creation of the final snapshot."
+    if broken && !skip {
+        return refuse("InvalidDBInstanceState", format!("Cannot take a snapshot of {}: it is {status}.", instance.identifier));
+    }
+    let mut gone = call.after(240.0, 290.0, 420.0);
+    if let Some(name) = snapshot {
+        rules::snapshot_name(name)?;
+        if call.here().rds.snapshots.contains_key(name) {
+            return refuse(
+                "DBSnapshotAlreadyExists",
+                format!("Cannot create the snapshot because a snapshot with the identifier {name} already exists."),
+            );
+        }
+        let tags = if instance.copy_tags_to_snapshot { instance.tags.clone() } else { [].into() };
+        let taken = Snapshot { identifier: name.to_owned(), instance: instance.identifier.clone(), taken_at: now, tags };
+        call.here().rds.snapshots.insert(name.to_owned(), taken);
+        gone += 225_000;
+    }
+    instance.phases = vec![Phase { status: "deleting".to_owned(), until: gone }];
+    call.here().ec2.release_interfaces(&instance.interface(), gone);
+    let answer = print(call, &instance);
+    call.here().rds.instances.insert(instance.identifier.clone(), instance);
+    Ok(DeleteDbInstanceOutput::builder().db_instance(answer).build())
+}

@@ -1,0 +1,246 @@
+//! DB instances: making and showing them.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::operation::create_db_instance::{CreateDBInstanceError, CreateDbInstanceInput, CreateDbInstanceOutput};
+use aws_sdk_rds::operation::describe_db_instances::{DescribeDBInstancesError, DescribeDbInstancesInput, DescribeDbInstancesOutput};
+use aws_sdk_rds::operation::describe_events::{DescribeEventsError, DescribeEventsInput, DescribeEventsOutput};
+use aws_sdk_rds::types::{
+    DbInstance, DbParameterGroupStatus, Endpoint, Event, PendingCloudwatchLogsExports, PendingModifiedValues, SourceType, VpcSecurityGroupMembership,
+};
+
+use super::{rules, subnet_groups, tags};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::rds::{Instance, Phase, Settings, SubnetGroup};
+
+pub(super) fn register(registry: &mut Registry) {
+    let made_of = &[
+        "db_instance_identifier",
+        "engine",
+        "engine_version",
+        "db_instance_class",
+        "allocated_storage",
+        "storage_type",
+        "storage_encrypted",
+        "kms_key_id",
+        "db_name",
+        "master_username",
+        "master_user_password",
+        "db_subnet_group_name",
+        "db_parameter_group_name",
+        "vpc_security_group_ids",
+        "publicly_accessible",
+        "multi_az",
+        "backup_retention_period",
+        "enable_cloudwatch_logs_exports",
+        "enable_performance_insights",
+        "performance_insights_retention_period",
+        "deletion_protection",
+        "copy_tags_to_snapshot",
+        "auto_minor_version_upgrade",
+        "tags",
+    ];
+    registry.on("rds", "CreateDBInstance", made_of, CreateDBInstanceError::generic, create);
+    registry.on("rds", "DescribeDBInstances", &["db_instance_identifier"], DescribeDBInstancesError::generic, describe);
+    registry.on("rds", "DescribeEvents", &["source_identifier", "source_type", "duration"], DescribeEventsError::generic, events);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDbInstanceOutput, Rejection> {
+    // "This parameter is stored as a lowercase string."
+    let identifier = input.db_instance_identifier().unwrap_or_default().to_lowercase();
+    rules::instance_name(&identifier)?;
+    if call.here().rds.instances.contains_key(&identifier) {
+        return refuse("DBInstanceAlreadyExists", "DB instance already exists");
+    }
+    let master_username = input.master_username().unwrap_or_default();
+    rules::names_inside(master_username, input.db_name())?;
+    rules::password(input.master_user_password().unwrap_or_default())?;
+    let settings = Settings {
+        engine_version: rules::version(input.engine().unwrap_or_default(), input.engine_version().unwrap_or("17"))?,
+        class: input.db_instance_class().unwrap_or_default().to_owned(),
+        allocated_storage: input.allocated_storage().unwrap_or_default(),
+        storage_type: input.storage_type().unwrap_or("gp2").to_owned(),
+        multi_az: input.multi_az().unwrap_or_default(),
+        // "Default: 1"
+        backup_retention: input.backup_retention_period().unwrap_or(1),
+        log_exports: input.enable_cloudwatch_logs_exports().iter().cloned().collect(),
+        master_password: input.master_user_password().unwrap_or_default().to_owned(),
+    };
+    rules::settings(&settings)?;
+    let performance_insights_days = insights(input.enable_performance_insights(), input.performance_insights_retention_period())?;
+    let subnet_group = subnet_group(call, input.db_subnet_group_name().unwrap_or("default"))?;
+    let parameter_group = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
+    rules::parameter_group(call, &parameter_group, &settings.engine_version)?;
+    let security_groups = rules::security_groups(call, input.vpc_security_group_ids(), &subnet_group.vpc_id)?;
+    let resource_id = format!("db-{}", call.world.draw()[..26].to_uppercase());
+    let usable = match settings.multi_az {
+        true => call.after(900.0, 1020.0, 1200.0),
+        false => call.after(300.0, 450.0, 520.0),
+    };
+    // The last part of a creation is its first backup.
+    let backup = if settings.backup_retention > 0 { usable.saturating_sub(60_000) } else { usable };
+    let phase = |status: &str, until| Phase { status: status.to_owned(), until };
+    let instance = Instance {
+        arn: call.arn("rds", &format!("db:{identifier}")),
+        host: format!("{identifier}.c{}.{}.rds.amazonaws.com", &call.world.draw()[..11], call.region),
+        engine: "postgres".to_owned(),
+        db_name: input.db_name().map(str::to_owned),
+        master_username: master_username.to_owned(),
+        subnet_group: subnet_group.name.clone(),
+        parameter_group,
+        security_groups,
+        kms_key_id: input.kms_key_id().map(str::to_owned),
+        storage_encrypted: input.storage_encrypted().unwrap_or_default(),
+        publicly_accessible: input.publicly_accessible().unwrap_or_default(),
+        copy_tags_to_snapshot: input.copy_tags_to_snapshot().unwrap_or_default(),
+        // "By default, minor engine upgrades are applied automatically."
+        auto_minor_version_upgrade: input.auto_minor_version_upgrade().unwrap_or(true),
+        deletion_protection: input.deletion_protection().unwrap_or_default(),
+        performance_insights_days,
+        created_at: call.now(),
+        settings,
+        pending: None,
+        phases: vec![phase("creating", backup), phase("backing-up", usable)],
+        stuck_in: None,
+        events: Vec::new(),
+        tags: tags::given(input.tags()),
+        resource_id,
+        identifier,
+    };
+    attach(call, &instance, &subnet_group);
+    let answer = print(call, &instance);
+    call.here().rds.instances.insert(instance.identifier.clone(), instance);
+    Ok(CreateDbInstanceOutput::builder().db_instance(answer).build())
+}
+
+/// Reads how long Performance Insights keeps data. "Default: 7 days"
+pub(super) fn insights(enabled: Option<bool>, days: Option<i32>) -> Result<Option<i32>, Rejection> {
+    if enabled != Some(true) {
+        return match days {
+            Some(_) => refuse("InvalidParameterCombination", "To set the retention period, enable Performance Insights."),
+            None => Ok(None),
+        };
+    }
+    let days = Some(days.unwrap_or(7));
+    rules::insights(days)?;
+    Ok(days)
+}
+
+fn subnet_group(call: &mut Call<'_>, name: &str) -> Result<SubnetGroup, Rejection> {
+    match call.here().rds.subnet_groups.get(&name.to_lowercase()) {
+        Some(group) => Ok(group.clone()),
+        None => refuse("DBSubnetGroupNotFoundFault", format!("DB subnet group '{name}' does not exist.")),
+    }
+}
+
+/// Puts an interface into a subnet, and one for the standby into a subnet of another zone.
+fn attach(call: &mut Call<'_>, instance: &Instance, group: &SubnetGroup) {
+    let mut zones = BTreeSet::new();
+    let mut places = Vec::new();
+    let subnets = &call.here().ec2.subnets;
+    for subnet in group.subnet_ids.iter().filter_map(|id| subnets.get(id)) {
+        if zones.insert(subnet.availability_zone.clone()) {
+            places.push(subnet.subnet_id.clone());
+        }
+    }
+    let groups: Vec<String> = instance.security_groups.iter().cloned().collect();
+    for place in places.iter().take(if instance.settings.multi_az { 2 } else { 1 }) {
+        let id = call.new_id("eni");
+        call.here().ec2.attach_interface(id, place, &groups, instance.interface(), "amazon-rds", instance.publicly_accessible);
+    }
+}
+
+/// Looks for an instance by name.
+pub(super) fn find<'a>(call: &'a mut Call<'_>, identifier: &str) -> Result<&'a mut Instance, Rejection> {
+    match call.here().rds.instances.get_mut(&identifier.to_lowercase()) {
+        Some(instance) => Ok(instance),
+        None => refuse("DBInstanceNotFound", format!("DBInstance {identifier} not found.")),
+    }
+}
+
+/// Shows an instance as the API does. The password is never shown.
+pub(super) fn print(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
+    let now = call.now();
+    let status = instance.status(now).to_owned();
+    let group = call.here().rds.subnet_groups.get(&instance.subnet_group).cloned();
+    let group = group.map(|group| subnet_groups::print(call, &group));
+    let settings = &instance.settings;
+    // "The endpoint might not be shown for instances with the status of `creating`" (DBInstance).
+    let endpoint = (status != "creating").then(|| Endpoint::builder().address(&instance.host).port(5432).build());
+    let groups = instance.security_groups.iter().map(|id| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).status("active").build());
+    let parameters = DbParameterGroupStatus::builder().db_parameter_group_name(&instance.parameter_group).parameter_apply_status("in-sync").build();
+    DbInstance::builder()
+        .db_instance_identifier(&instance.identifier)
+        .db_instance_arn(&instance.arn)
+        .dbi_resource_id(&instance.resource_id)
+        .db_instance_status(status)
+        .engine(&instance.engine)
+        .engine_version(&settings.engine_version)
+        .db_instance_class(&settings.class)
+        .allocated_storage(settings.allocated_storage)
+        .storage_type(&settings.storage_type)
+        .storage_encrypted(instance.storage_encrypted)
+        .set_kms_key_id(instance.kms_key_id.clone())
+        .set_db_name(instance.db_name.clone())
+        .master_username(&instance.master_username)
+        .set_db_subnet_group(group)
+        .db_parameter_groups(parameters)
+        .set_vpc_security_groups(Some(groups.collect()))
+        .publicly_accessible(instance.publicly_accessible)
+        .multi_az(settings.multi_az)
+        .backup_retention_period(settings.backup_retention)
+        .set_enabled_cloudwatch_logs_exports(Some(settings.log_exports.iter().cloned().collect()))
+        .performance_insights_enabled(instance.performance_insights_days.is_some())
+        .set_performance_insights_retention_period(instance.performance_insights_days)
+        .deletion_protection(instance.deletion_protection)
+        .copy_tags_to_snapshot(instance.copy_tags_to_snapshot)
+        .auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
+        .set_endpoint(endpoint)
+        .set_pending_modified_values(Some(pending(instance)))
+        .set_tag_list(tags::shown(&instance.tags))
+        .build()
+}
+
+/// What has been accepted and is not yet in force.
+fn pending(instance: &Instance) -> PendingModifiedValues {
+    let shown = PendingModifiedValues::builder();
+    let Some((new, _)) = &instance.pending else { return shown.build() };
+    let old = &instance.settings;
+    let text = |old: &String, new: &String| (old != new).then(|| new.clone());
+    let number = |old: i32, new: i32| (old != new).then_some(new);
+    let on: Vec<String> = new.log_exports.difference(&old.log_exports).cloned().collect();
+    let off: Vec<String> = old.log_exports.difference(&new.log_exports).cloned().collect();
+    let logs = (!on.is_empty() || !off.is_empty())
+        .then(|| PendingCloudwatchLogsExports::builder().set_log_types_to_enable(Some(on)).set_log_types_to_disable(Some(off)).build());
+    shown
+        .set_engine_version(text(&old.engine_version, &new.engine_version))
+        .set_db_instance_class(text(&old.class, &new.class))
+        .set_allocated_storage(number(old.allocated_storage, new.allocated_storage))
+        .set_storage_type(text(&old.storage_type, &new.storage_type))
+        .set_multi_az((old.multi_az != new.multi_az).then_some(new.multi_az))
+        .set_backup_retention_period(number(old.backup_retention, new.backup_retention))
+        .set_pending_cloudwatch_logs_exports(logs)
+        .set_master_user_password((old.master_password != new.master_password).then(|| "****".to_owned()))
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeDbInstancesInput) -> Result<DescribeDbInstancesOutput, Rejection> {
+    let instances = match input.db_instance_identifier() {
+        Some(identifier) => vec![find(call, identifier)?.clone()],
+        None => call.here().rds.instances.values().cloned().collect(),
+    };
+    let shown = instances.iter().map(|instance| print(call, instance)).collect();
+    Ok(DescribeDbInstancesOutput::builder().set_db_instances(Some(shown)).build())
+}
+
+fn events(call: &mut Call<'_>, input: &DescribeEventsInput) -> Result<DescribeEventsOutput, Rejection> {
+    // "If SourceIdentifier is supplied, SourceType must also be provided" (DescribeEvents).
+    if input.source_identifier().is_some() && input.source_type().is_none() {
+        return refuse("InvalidParameterCombination", "Cannot specify a source identifier without a source type");
+    }
+    let identifier = input.source_identifier().unwrap_or_default();
+    let events = call.here().rds.instances.get(identifier).map(|instance| instance.events.clone()).unwrap_or_default();
+    let shown =
+        events.into_iter().map(|text| Event::builder().source_identifier(identifier).source_type(SourceType::DbInstance).message(text).build());
+    Ok(DescribeEventsOutput::builder().set_events(Some(shown.collect())).build())
+}

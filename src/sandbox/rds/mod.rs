@@ -1,0 +1,18 @@
+//! Amazon RDS.
+
+mod changes;
+mod instances;
+mod parameter_groups;
+mod rules;
+mod subnet_groups;
+mod tags;
+
+use super::registry::Registry;
+
+pub(super) fn register(registry: &mut Registry) {
+    subnet_groups::register(registry);
+    parameter_groups::register(registry);
+    instances::register(registry);
+    changes::register(registry);
+    tags::register(registry);
+}

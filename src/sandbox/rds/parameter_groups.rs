@@ -1,0 +1,141 @@
+//! DB parameter groups.
+
+use aws_sdk_rds::operation::create_db_parameter_group::{CreateDBParameterGroupError, CreateDbParameterGroupInput, CreateDbParameterGroupOutput};
+use aws_sdk_rds::operation::delete_db_parameter_group::{DeleteDBParameterGroupError, DeleteDbParameterGroupInput, DeleteDbParameterGroupOutput};
+use aws_sdk_rds::operation::describe_db_parameter_groups::{
+    DescribeDBParameterGroupsError, DescribeDbParameterGroupsInput, DescribeDbParameterGroupsOutput,
+};
+use aws_sdk_rds::operation::describe_db_parameters::{DescribeDBParametersError, DescribeDbParametersInput, DescribeDbParametersOutput};
+use aws_sdk_rds::operation::modify_db_parameter_group::{ModifyDBParameterGroupError, ModifyDbParameterGroupInput, ModifyDbParameterGroupOutput};
+use aws_sdk_rds::operation::reset_db_parameter_group::{ResetDBParameterGroupError, ResetDbParameterGroupInput, ResetDbParameterGroupOutput};
+use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
+
+use super::{rules, tags};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::rds::ParameterGroup;
+
+/// Parameters of PostgreSQL that only a restart puts in force. Source: "Parameters" in the RDS for PostgreSQL User Guide.
+const STATIC: &[&str] =
+    &["rds.logical_replication", "max_replication_slots", "max_wal_senders", "max_worker_processes", "shared_buffers", "max_connections"];
+/// Parameters of PostgreSQL that take effect at once. Only these and the static ones are modelled.
+const DYNAMIC: &[&str] = &["rds.force_ssl", "log_statement", "log_min_duration_statement", "wal_sender_timeout", "work_mem", "random_page_cost"];
+
+pub(super) fn register(registry: &mut Registry) {
+    let made_of = &["db_parameter_group_name", "db_parameter_group_family", "description", "tags"];
+    registry.on("rds", "CreateDBParameterGroup", made_of, CreateDBParameterGroupError::generic, create);
+    registry.on("rds", "DescribeDBParameterGroups", &["db_parameter_group_name"], DescribeDBParameterGroupsError::generic, describe);
+    registry.on("rds", "DescribeDBParameters", &["db_parameter_group_name", "source"], DescribeDBParametersError::generic, parameters);
+    registry.on("rds", "ModifyDBParameterGroup", &["db_parameter_group_name", "parameters"], ModifyDBParameterGroupError::generic, modify);
+    let reset_takes = &["db_parameter_group_name", "parameters", "reset_all_parameters"];
+    registry.on("rds", "ResetDBParameterGroup", reset_takes, ResetDBParameterGroupError::generic, reset);
+    registry.on("rds", "DeleteDBParameterGroup", &["db_parameter_group_name"], DeleteDBParameterGroupError::generic, delete);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateDbParameterGroupInput) -> Result<CreateDbParameterGroupOutput, Rejection> {
+    let name = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
+    rules::group_name(&name, "The parameter DBParameterGroupName is not a valid identifier.")?;
+    let family = input.db_parameter_group_family().unwrap_or_default();
+    if !family.strip_prefix("postgres").is_some_and(|major| rules::MAJORS.contains(&major)) {
+        return refuse("InvalidParameterValue", format!("ParameterGroupFamily {family} is not a valid parameter group family"));
+    }
+    if call.here().rds.parameter_groups.contains_key(&name) {
+        return refuse("DBParameterGroupAlreadyExists", format!("Parameter group {name} already exists"));
+    }
+    let group = ParameterGroup {
+        arn: call.arn("rds", &format!("pg:{name}")),
+        family: family.to_owned(),
+        description: input.description().unwrap_or_default().to_owned(),
+        parameters: [].into(),
+        tags: tags::given(input.tags()),
+        name: name.clone(),
+    };
+    let answer = print(&group);
+    call.here().rds.parameter_groups.insert(name, group);
+    Ok(CreateDbParameterGroupOutput::builder().db_parameter_group(answer).build())
+}
+
+fn print(group: &ParameterGroup) -> DbParameterGroup {
+    DbParameterGroup::builder()
+        .db_parameter_group_name(&group.name)
+        .db_parameter_group_family(&group.family)
+        .db_parameter_group_arn(&group.arn)
+        .description(&group.description)
+        .build()
+}
+
+fn find<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut ParameterGroup, Rejection> {
+    match call.here().rds.parameter_groups.get_mut(&name.to_lowercase()) {
+        Some(group) => Ok(group),
+        None => refuse("DBParameterGroupNotFound", format!("DBParameterGroup not found: {name}")),
+    }
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeDbParameterGroupsInput) -> Result<DescribeDbParameterGroupsOutput, Rejection> {
+    let groups = match input.db_parameter_group_name() {
+        Some(name) => vec![print(find(call, name)?)],
+        None => call.here().rds.parameter_groups.values().map(print).collect(),
+    };
+    Ok(DescribeDbParameterGroupsOutput::builder().set_db_parameter_groups(Some(groups)).build())
+}
+
+fn parameters(call: &mut Call<'_>, input: &DescribeDbParametersInput) -> Result<DescribeDbParametersOutput, Rejection> {
+    if input.source() != Some("user") {
+        return refuse("SandboxUnknownMember", "the sandbox knows only the parameters with the source `user`");
+    }
+    let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
+    let shown = group.parameters.iter().map(|(name, value)| {
+        Parameter::builder().parameter_name(name).parameter_value(value).source("user").apply_method(ApplyMethod::PendingReboot).build()
+    });
+    Ok(DescribeDbParametersOutput::builder().set_parameters(Some(shown.collect())).build())
+}
+
+/// Checks what both Modify and Reset ask for.
+fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
+    if parameters.len() > 20 {
+        return refuse("InvalidParameterValue", "The number of parameters in a single request must not be more than 20.");
+    }
+    for parameter in parameters {
+        let name = parameter.parameter_name().unwrap_or_default();
+        if !STATIC.contains(&name) && !DYNAMIC.contains(&name) {
+            return refuse("InvalidParameterValue", format!("Could not find parameter with name: {name}"));
+        }
+        // "You can use the immediate value with dynamic parameters only" (ModifyDBParameterGroup).
+        if parameter.apply_method() != Some(&ApplyMethod::PendingReboot) && STATIC.contains(&name) {
+            return refuse("InvalidParameterCombination", "cannot use immediate apply method for static parameter");
+        }
+    }
+    Ok(())
+}
+
+fn modify(call: &mut Call<'_>, input: &ModifyDbParameterGroupInput) -> Result<ModifyDbParameterGroupOutput, Rejection> {
+    let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
+    check(input.parameters())?;
+    for parameter in input.parameters() {
+        let value = parameter.parameter_value().unwrap_or_default();
+        group.parameters.insert(parameter.parameter_name().unwrap_or_default().to_owned(), value.to_owned());
+    }
+    Ok(ModifyDbParameterGroupOutput::builder().db_parameter_group_name(&group.name).build())
+}
+
+fn reset(call: &mut Call<'_>, input: &ResetDbParameterGroupInput) -> Result<ResetDbParameterGroupOutput, Rejection> {
+    let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
+    if input.reset_all_parameters() == Some(true) {
+        group.parameters.clear();
+    }
+    check(input.parameters())?;
+    for parameter in input.parameters() {
+        group.parameters.remove(parameter.parameter_name().unwrap_or_default());
+    }
+    Ok(ResetDbParameterGroupOutput::builder().db_parameter_group_name(&group.name).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteDbParameterGroupInput) -> Result<DeleteDbParameterGroupOutput, Rejection> {
+    let name = find(call, input.db_parameter_group_name().unwrap_or_default())?.name.clone();
+    let rds = &mut call.here().rds;
+    // "The DBParameterGroup to be deleted can't be associated with any DB instances" (DeleteDBParameterGroup).
+    if rds.instances.values().any(|instance| instance.parameter_group == name) {
+        return refuse("InvalidDBParameterGroupState", "One or more database instances are still members of this parameter group.");
+    }
+    rds.parameter_groups.remove(&name);
+    Ok(DeleteDbParameterGroupOutput::builder().build())
+}

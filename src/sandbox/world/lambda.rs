@@ -1,0 +1,55 @@
+//! Functions: what Lambda keeps.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ec2::Tags;
+
+/// What Lambda keeps in one region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lambda {
+    /// Functions by name.
+    pub functions: BTreeMap<String, Function>,
+}
+
+/// A function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the Lambda API's `FunctionConfiguration`")]
+pub struct Function {
+    pub name: String,
+    pub arn: String,
+    pub description: String,
+    pub role: String,
+    pub runtime: String,
+    pub handler: String,
+    pub architecture: String,
+    pub code_sha256: String,
+    pub timeout: i32,
+    pub memory: i32,
+    pub environment: BTreeMap<String, String>,
+    /// `Pending` until then.
+    pub active_at: u64,
+    /// `LastUpdateStatus` is `InProgress` until then.
+    pub updated_at: u64,
+    /// Why it failed, for tests.
+    pub failure: Option<String>,
+    /// The statements of its policy by `Sid`.
+    pub policy: BTreeMap<String, Value>,
+    pub tags: Tags,
+}
+
+impl Function {
+    /// Returns whether a service may call it.
+    pub fn may_call(&self, service: &str) -> bool {
+        self.policy.values().any(|statement| statement.pointer("/Principal/Service").is_some_and(|principal| principal == service))
+    }
+}
+
+impl Lambda {
+    /// Returns the id of everything that exists.
+    pub fn inventory(&self) -> Vec<String> {
+        self.functions.keys().map(|name| format!("function {name}")).collect()
+    }
+}

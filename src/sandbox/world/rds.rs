@@ -1,0 +1,153 @@
+//! Databases: what RDS keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::ec2::Tags;
+
+/// What RDS keeps in one region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rds {
+    /// Subnet groups by name.
+    pub subnet_groups: BTreeMap<String, SubnetGroup>,
+    /// Parameter groups by name.
+    pub parameter_groups: BTreeMap<String, ParameterGroup>,
+    /// Instances by identifier.
+    pub instances: BTreeMap<String, Instance>,
+    /// Snapshots by identifier.
+    pub snapshots: BTreeMap<String, Snapshot>,
+}
+
+/// A DB subnet group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the RDS API's `DBSubnetGroup`")]
+pub struct SubnetGroup {
+    pub name: String,
+    pub arn: String,
+    pub description: String,
+    pub vpc_id: String,
+    pub subnet_ids: BTreeSet<String>,
+    pub tags: Tags,
+}
+
+/// A DB parameter group with the parameters that somebody set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the RDS API's `DBParameterGroup`")]
+pub struct ParameterGroup {
+    pub name: String,
+    pub arn: String,
+    pub family: String,
+    pub description: String,
+    pub parameters: BTreeMap<String, String>,
+    pub tags: Tags,
+}
+
+/// A snapshot that was taken of an instance before it was deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the RDS API's `DBSnapshot`")]
+pub struct Snapshot {
+    pub identifier: String,
+    pub instance: String,
+    pub taken_at: u64,
+    pub tags: Tags,
+}
+
+/// A status that lasts until a moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "a status and its end")]
+pub struct Phase {
+    pub status: String,
+    pub until: u64,
+}
+
+/// The settings of an instance that can be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the RDS API's `DBInstance`")]
+pub struct Settings {
+    pub engine_version: String,
+    pub class: String,
+    pub allocated_storage: i32,
+    pub storage_type: String,
+    pub multi_az: bool,
+    pub backup_retention: i32,
+    pub log_exports: BTreeSet<String>,
+    pub master_password: String,
+}
+
+/// A DB instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the RDS API's `DBInstance`")]
+pub struct Instance {
+    pub identifier: String,
+    pub arn: String,
+    pub resource_id: String,
+    pub engine: String,
+    pub db_name: Option<String>,
+    pub master_username: String,
+    pub subnet_group: String,
+    pub parameter_group: String,
+    pub security_groups: BTreeSet<String>,
+    pub kms_key_id: Option<String>,
+    pub storage_encrypted: bool,
+    pub publicly_accessible: bool,
+    pub copy_tags_to_snapshot: bool,
+    pub auto_minor_version_upgrade: bool,
+    pub deletion_protection: bool,
+    pub performance_insights_days: Option<i32>,
+    pub host: String,
+    pub created_at: u64,
+    /// The settings in force.
+    pub settings: Settings,
+    /// Settings that have been accepted, and when they come into force.
+    pub pending: Option<(Settings, u64)>,
+    /// What it goes through, in order; after that it is `available`.
+    pub phases: Vec<Phase>,
+    /// A status that it does not leave, for tests: `failed`, `incompatible-parameters`, …
+    pub stuck_in: Option<String>,
+    /// What RDS wrote in its events.
+    pub events: Vec<String>,
+    pub tags: Tags,
+}
+
+impl Instance {
+    /// Returns the status that it shows now.
+    pub fn status(&self, now: u64) -> &str {
+        match self.phases.iter().find(|phase| phase.until > now) {
+            Some(phase) => &phase.status,
+            None => self.stuck_in.as_deref().unwrap_or("available"),
+        }
+    }
+
+    /// How the description of its network interfaces begins and ends.
+    pub fn interface(&self) -> String {
+        format!("RDSNetworkInterface {}", self.resource_id)
+    }
+
+    fn is_gone(&self, now: u64) -> bool {
+        self.phases.last().is_some_and(|phase| phase.status == "deleting" && phase.until <= now)
+    }
+}
+
+impl Rds {
+    /// Lets time pass: changes come into force, and what was being deleted goes.
+    pub fn advance(&mut self, now: u64) {
+        self.instances.retain(|_, instance| !instance.is_gone(now));
+        for instance in self.instances.values_mut() {
+            if instance.pending.as_ref().is_some_and(|(_, at)| *at <= now)
+                && let Some((settings, _)) = instance.pending.take()
+            {
+                instance.settings = settings;
+            }
+        }
+    }
+
+    /// Returns the id of everything that exists.
+    pub fn inventory(&self) -> Vec<String> {
+        let groups = self.subnet_groups.keys().map(|name| format!("db subnet group {name}"));
+        let parameters = self.parameter_groups.keys().map(|name| format!("db parameter group {name}"));
+        let instances = self.instances.keys().map(|name| format!("db instance {name}"));
+        let snapshots = self.snapshots.keys().map(|name| format!("db snapshot {name}"));
+        groups.chain(parameters).chain(instances).chain(snapshots).collect()
+    }
+}

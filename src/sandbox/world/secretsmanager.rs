@@ -1,0 +1,69 @@
+//! Secrets: what Secrets Manager keeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::ec2::Tags;
+
+/// What Secrets Manager keeps in one region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SecretsManager {
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// A secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the Secrets Manager API's `DescribeSecret`")]
+pub struct Secret {
+    pub name: String,
+    pub arn: String,
+    pub description: Option<String>,
+    pub kms_key_id: Option<String>,
+    /// Versions by id.
+    pub versions: BTreeMap<String, Version>,
+    pub rotation_enabled: bool,
+    pub rotation_function: Option<String>,
+    pub rotation_days: Option<i64>,
+    /// When somebody asked for its deletion.
+    pub deleted_at: Option<u64>,
+    /// When it goes for good.
+    pub gone_at: Option<u64>,
+    /// Whether it was deleted without a way back.
+    pub forced: bool,
+    pub tags: Tags,
+}
+
+/// A version of a secret.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the Secrets Manager API")]
+pub struct Version {
+    pub value: String,
+    pub stages: BTreeSet<String>,
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Version").field("value", &"***").field("stages", &self.stages).finish()
+    }
+}
+
+impl Secret {
+    /// Returns the version that a label marks, with its id.
+    pub fn version(&self, stage: &str) -> Option<(&String, &Version)> {
+        self.versions.iter().find(|(_, version)| version.stages.contains(stage))
+    }
+}
+
+impl SecretsManager {
+    /// Lets time pass: deleted secrets go when their time has come.
+    pub fn advance(&mut self, now: u64) {
+        self.secrets.retain(|_, secret| secret.gone_at.is_none_or(|at| at > now));
+    }
+
+    /// Returns the id of everything that exists. A secret that only waits for the end of its recovery window is as good as gone.
+    pub fn inventory(&self) -> Vec<String> {
+        self.secrets.values().filter(|secret| secret.deleted_at.is_none() || secret.forced).map(|secret| format!("secret {}", secret.name)).collect()
+    }
+}
