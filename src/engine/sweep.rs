@@ -75,5 +75,10 @@ async fn exists(context: &Context, done: &Plan, leftover: &Leftover) -> bool {
     let Some(kind) = kind(&step.kind) else { return true };
     let log = Arc::new(StepLog::new(&context.journal, Op::Delete, step, &step.spec, Vec::new(), ""));
     let cx = cx(context, step, "", log);
-    !matches!(kind.observe(&cx, &step.spec, None).await, Ok(Observed::Absent))
+    match kind.observe(&cx, &step.spec, None).await {
+        Ok(Observed::Absent) => false,
+        // A secret in its recovery window is on its way out, as the configuration asks.
+        Ok(Observed::Ours(attrs)) => attrs.get("leaving").and_then(serde_json::Value::as_bool) != Some(true),
+        _ => true,
+    }
 }

@@ -8,6 +8,7 @@ use crate::resource::Handle;
 use crate::resources::iam::{Role, RolePolicy, Statement};
 use crate::resources::lambda::{Function, Package, Permission};
 use crate::resources::logs::LogGroup;
+use crate::resources::ec2::Subnet;
 use crate::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
 use crate::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
 
@@ -45,7 +46,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
     let subnets = DbSubnetGroup {
         name: builder.names.subnet_group(&role),
         description: format!("Private subnets of the {role} payment database"),
-        subnets: network.private.iter().map(Handle::id).collect(),
+        subnets: network.private.iter().map(Handle::<Subnet>::id).collect(),
     };
     let parameters = DbParameterGroup {
         name: builder.names.parameter_group(&role),

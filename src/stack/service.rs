@@ -9,6 +9,7 @@ use super::security::Groups;
 use crate::graph::Input;
 use crate::resource::Handle;
 use crate::resources::autoscaling::{ScalableTarget, ScalingPolicy};
+use crate::resources::ec2::{Route, Subnet};
 use crate::resources::ecs::{Cluster, Container, Service as EcsService, TaskDefinition};
 use crate::resources::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
 use crate::resources::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
@@ -35,17 +36,17 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups,
     let service = &builder.config.service;
     let spec = EcsService {
         name: builder.names.service(),
-        cluster: cluster.arn(),
+        cluster: cluster.name(),
         task_definition: task_definition.arn(),
         desired_count: service.desired_count,
-        subnets: network.private.iter().map(Handle::id).collect(),
+        subnets: network.private.iter().map(Handle::<Subnet>::id).collect(),
         security_groups: vec![groups.ecs.id()],
         target_group: target_group.arn(),
         container_name: CONTAINER.to_owned(),
         container_port: service.port,
         health_check_grace_seconds: service.health_check_grace_seconds,
         listener,
-        egress: network.ways_out.iter().map(Handle::done).collect(),
+        egress: network.ways_out.iter().map(Handle::<Route>::done).collect(),
         // The service reads its database's secret when it starts: it must be complete by then.
         database_ready: databases.iter().map(|database| database.content.done()).collect(),
     };
@@ -59,7 +60,7 @@ fn balancing(builder: &mut Builder<'_>, network: &Network, groups: &Groups) -> (
     let service = builder.config.service.clone();
     let load_balancer = LoadBalancer {
         name: builder.names.load_balancer(),
-        subnets: network.public.iter().map(Handle::id).collect(),
+        subnets: network.public.iter().map(Handle::<Subnet>::id).collect(),
         security_groups: vec![groups.alb.id()],
         internet_gateway: network.gateway.id(),
         deletion_protection: false,
