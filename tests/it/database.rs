@@ -245,6 +245,29 @@ async fn a_secret_with_a_recovery_window_is_restored_after_any_kill() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn up_after_a_killed_down_makes_everything_again() {
+    for recovery_window_days in [None, Some(7)] {
+        let mut wish = Wish { recovery_window_days, ..Wish::default() };
+        wish.database.deletion_protection = false;
+        let graph = wish.graph();
+        let mut before = furnished();
+        settle(&mut before, &wish).await;
+        let made = before.world.inventory().len();
+        for point in 1.. {
+            let mut lab = before.fork();
+            let fuse = Fuse::blowing_at(point);
+            lab.run(&graph, Way::Down, fuse.clone()).await;
+            if !fuse.is_dead() {
+                break;
+            }
+            settle(&mut lab, &wish).await;
+            assert_eq!(lab.world.inventory().len(), made, "down killed at point {point}, then up");
+            assert_eq!(value(&mut lab)["password"], database(&mut lab).settings.master_password.as_str(), "killed at point {point}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_name_scheduled_for_deletion_by_somebody_else_is_foreign() {
     let wish = Wish { recovery_window_days: Some(7), ..Wish::default() };
     let mut lab = furnished();
@@ -442,6 +465,16 @@ async fn groups_secrets_and_functions_are_changed_in_place() {
     assert_eq!(region.secretsmanager.secrets[SECRET].rotation_days, Some(60));
     assert_eq!(region.lambda.functions[FUNCTION].memory, 256);
     assert!(region.lambda.functions[FUNCTION].policy["secrets-manager"].pointer("/Condition/StringEquals").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_user_name_keeps_the_password() {
+    let mut lab = furnished();
+    settle(&mut lab, &Wish::default()).await;
+    let before = value(&mut lab);
+    settle(&mut lab, &Wish { username: "another", ..Wish::default() }).await;
+    let after = value(&mut lab);
+    assert_eq!((&after["username"], &after["password"], &after["host"]), (&"another".into(), &before["password"], &before["host"]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,19 +14,17 @@ use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, Tag};
 use serde::{Deserialize, Serialize};
 
 use super::shown::{Standing, look, read, wait_gone, wait_settled, wait_usable};
-use super::tagging;
+use super::{deletion, tagging};
 use crate::address::{Arn, SecurityGroupId};
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
 use crate::resources::owned::{Tags, judge};
 use crate::resources::secretsmanager::{Password, password_of};
 
 /// The tag that names the secret that the master password was taken from.
 pub(super) const MASTER_SECRET: &str = "migrate-infra:master-secret";
 /// How long RDS may refuse an order because of the status of the instance, in seconds.
-const BUSY_SECONDS: u64 = 30 * 60;
-/// How many names are tried for a final snapshot.
-const SNAPSHOT_NAMES: u32 = 9;
+pub(super) const BUSY_SECONDS: u64 = 30 * 60;
 
 /// What becomes of the data when the database is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,29 +209,7 @@ impl Resource for DbInstance {
     }
 
     async fn delete(&self, cx: &Cx, attrs: &DbInstanceAttrs) -> Result<()> {
-        if attrs.deletion_protection && self.deletion_protection {
-            return Err(Error::Refused(format!(
-                "the database {} is protected from deletion; set `database.deletion_protection = false` in the configuration and run `up` first",
-                attrs.identifier
-            )));
-        }
-        let Some(shown) = wait_settled(cx, &attrs.identifier).await?.filter(|shown| shown.attrs.resource_id == attrs.resource_id) else {
-            return Ok(());
-        };
-        let standing = shown.standing();
-        if standing == Standing::Lost && self.final_snapshot == FinalSnapshot::Take {
-            return Err(Error::Refused(format!(
-                "the database {} is in status `{}`, in which AWS takes no final snapshot; set `database.final_snapshot = false` to delete it without",
-                attrs.identifier, shown.status
-            )));
-        }
-        if standing != Standing::Leaving {
-            if shown.attrs.deletion_protection {
-                self.send(cx, self.modification(cx, &attrs.identifier).deletion_protection(false)).await?;
-            }
-            self.order_deletion(cx, &attrs.identifier).await?;
-        }
-        wait_gone(cx, &attrs.identifier, &attrs.resource_id).await
+        deletion::delete(cx, self, attrs).await
     }
 
     fn id(attrs: &DbInstanceAttrs) -> String {
@@ -352,40 +328,15 @@ impl DbInstance {
         }
     }
 
-    fn modification(&self, cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {
+    pub(super) fn modification(&self, cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {
         cx.aws.rds.modify_db_instance().db_instance_identifier(identifier).apply_immediately(true)
     }
 
-    async fn send(&self, cx: &Cx, order: ModifyDBInstanceFluentBuilder) -> Result<()> {
+    pub(super) async fn send(&self, cx: &Cx, order: ModifyDBInstanceFluentBuilder) -> Result<()> {
         cx.retry("the database to take a change", &["InvalidDBInstanceState"], BUSY_SECONDS, || async {
             cx.mutate("rds:ModifyDBInstance", || order.clone().send()).await.map(drop)
         })
         .await
-    }
-
-    async fn order_deletion(&self, cx: &Cx, identifier: &str) -> Result<()> {
-        for attempt in 1..=SNAPSHOT_NAMES {
-            let snapshot = match self.final_snapshot {
-                FinalSnapshot::Skip => None,
-                FinalSnapshot::Take => Some(snapshot_name(identifier, &cx.identity.token, attempt)),
-            };
-            let call = || {
-                let call = cx.aws.rds.delete_db_instance().db_instance_identifier(identifier).skip_final_snapshot(snapshot.is_none());
-                call.set_final_db_snapshot_identifier(snapshot.clone()).delete_automated_backups(true).send()
-            };
-            let order = || async { settled(cx.mutate("rds:DeleteDBInstance", call).await, &["DBInstanceNotFound"]).map(drop) };
-            match cx.retry("the database to be deletable", &["InvalidDBInstanceState"], BUSY_SECONDS, order).await {
-                // An earlier deletion took the snapshot and failed afterwards; the data may have changed since.
-                Err(error) if error.is_code("DBSnapshotAlreadyExists") && attempt < SNAPSHOT_NAMES => {}
-                other => {
-                    if let (Ok(()), Some(snapshot)) = (&other, &snapshot) {
-                        cx.notice(format!("the data is kept in the snapshot {snapshot}"));
-                    }
-                    return other;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// AWS shows `16.8` when `16` was asked for.
@@ -406,24 +357,9 @@ fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
 
-/// The token belongs to one creation, so that no other database's snapshot has this name.
-fn snapshot_name(identifier: &str, token: &str, attempt: u32) -> String {
-    let token = token.get(..8).unwrap_or(token);
-    match attempt {
-        1 => format!("{identifier}-final-{token}"),
-        _ => format!("{identifier}-final-{token}-{attempt}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_snapshot_is_named_after_the_creation_that_it_belongs_to() {
-        assert_eq!(snapshot_name("db", "0123456789abcdef", 1), "db-final-01234567");
-        assert_eq!(snapshot_name("db", "0123456789abcdef", 2), "db-final-01234567-2");
-    }
 
     #[test]
     fn a_minor_version_has_the_same_major_version() {

@@ -3,6 +3,7 @@
 mod db_instance;
 mod db_parameter_group;
 mod db_subnet_group;
+mod deletion;
 mod shown;
 mod tagging;
 mod users;
