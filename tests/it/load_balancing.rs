@@ -6,7 +6,7 @@ use migrate_infra::address::Address;
 use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
-use migrate_infra::sandbox::world::ec2::{SecurityGroup, Subnet, Vpc};
+use migrate_infra::sandbox::world::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc};
 use migrate_infra::sandbox::world::elbv2::Elbv2;
 use migrate_infra::sandbox::world::iam::Role;
 
@@ -19,6 +19,8 @@ pub fn ground() -> Lab {
     let ec2 = &mut lab.world.region("us-east-1").ec2;
     let vpc = Vpc { vpc_id: "vpc-1".into(), cidr_block: "10.0.0.0/16".into(), dns_support: true, dns_hostnames: true, available_at: 0, tags: tags() };
     ec2.vpcs.insert("vpc-1".into(), vpc);
+    let gateway = InternetGateway { internet_gateway_id: "igw-1".into(), vpc_id: Some("vpc-1".into()), tags: tags() };
+    ec2.internet_gateways.insert("igw-1".into(), gateway);
     for (number, zone) in ["a", "b", "c"].into_iter().enumerate() {
         let id = format!("subnet-{zone}");
         let subnet = Subnet {

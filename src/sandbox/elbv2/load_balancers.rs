@@ -92,6 +92,11 @@ fn create(call: &mut Call<'_>, input: &CreateLoadBalancerInput) -> Result<Create
     let region = call.region.as_str().to_owned();
     let ec2 = &call.here().ec2;
     let (vpc_id, subnets) = check_subnets(ec2, input.subnets())?;
+    // "If the load balancer is internet-facing, the VPC must have an internet gateway" (Application Load Balancers, "Subnets").
+    let attached = ec2.internet_gateways.values().any(|gateway| gateway.vpc_id.as_deref() == Some(vpc_id.as_str()));
+    if scheme == "internet-facing" && !attached {
+        return refuse("InvalidSubnet", format!("VPC {vpc_id} has no internet gateway"));
+    }
     let security_groups = check_groups(ec2, input.security_groups(), &vpc_id)?;
     let its_tags = tags::of(input.tags());
     if let Some(same) = call.here().elbv2.load_balancers.values().find(|balancer| balancer.name == name).cloned() {
