@@ -2,3 +2,4 @@
 
 mod lab;
 mod network;
+mod network_refusals;
