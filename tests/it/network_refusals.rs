@@ -141,7 +141,11 @@ async fn rules() {
     let described = tcp(80, 80).ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").description("says something else").build()).build();
     refused!("InvalidPermission.Duplicate", "AuthorizeSecurityGroupIngress", allow(described));
     refused!("InvalidParameterValue", "AuthorizeSecurityGroupIngress", allow(from_cidr("10.0.0.1/16")));
-    refused!("InvalidParameterValue", "AuthorizeSecurityGroupIngress", allow(tcp(443, 80).ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build()));
+    refused!(
+        "InvalidParameterValue",
+        "AuthorizeSecurityGroupIngress",
+        allow(tcp(443, 80).ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build())
+    );
     let quoted = IpRange::builder().cidr_ip("10.0.0.0/16").description("the \"world\"").build();
     refused!("InvalidParameterValue", "AuthorizeSecurityGroupIngress", allow(tcp(1, 1).ip_ranges(quoted).build()));
     refused!("InvalidGroup.NotFound", "AuthorizeSecurityGroupIngress", allow(from_group("sg-none")));
@@ -297,7 +301,11 @@ async fn route_tables_and_routes() {
     refused!("InvalidParameterValue", "CreateRoute", route(&elsewhere, "0.0.0.0/0"));
     refused!("InvalidRouteTableID.NotFound", "CreateRoute", route("rtb-none", "0.0.0.0/0"));
     refused!("InvalidRoute.NotFound", "DeleteRoute", client.delete_route().route_table_id(&second).destination_cidr_block("0.0.0.0/0"));
-    refused!("InvalidRoute.NotFound", "ReplaceRoute", client.replace_route().route_table_id(&second).destination_cidr_block("0.0.0.0/0").gateway_id(&igw));
+    refused!(
+        "InvalidRoute.NotFound",
+        "ReplaceRoute",
+        client.replace_route().route_table_id(&second).destination_cidr_block("0.0.0.0/0").gateway_id(&igw)
+    );
     let through = client.create_route().route_table_id(&second).destination_cidr_block("0.0.0.0/0").nat_gateway_id("nat-none");
     refused!("InvalidNatGatewayID.NotFound", "CreateRoute", through);
 

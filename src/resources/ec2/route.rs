@@ -122,7 +122,14 @@ impl Resource for Route {
                     let call = cx.aws.ec2.create_route().route_table_id(table).destination_cidr_block(&self.destination);
                     call.set_gateway_id(gateway.clone()).set_nat_gateway_id(nat.clone()).send()
                 };
-                once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await?;
+                match once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await {
+                    // There is one after all, which did not show before.
+                    Err(error) if error.is_code("RouteAlreadyExists") => match self.observe(cx, None).await? {
+                        Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,
+                        _ => return Err(error),
+                    },
+                    other => other.map(drop)?,
+                }
             }
         }
         Ok(RouteAttrs { route_table_id: table.clone(), destination: self.destination.clone(), target_id: target_id.to_owned() })
