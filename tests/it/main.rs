@@ -8,5 +8,6 @@ mod journal;
 mod lab;
 mod load_balancing;
 mod network;
+mod network_refusals;
 mod over_http;
 mod scaling;

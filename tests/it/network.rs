@@ -1,11 +1,11 @@
 //! The network kinds on the embedded AWS.
 
-use migrate_infra::address::{RouteTableId, SecurityGroupId, VpcId};
+use migrate_infra::address::{RouteTableId, SecurityGroupId};
 use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::ec2::{
-    DefaultSecurityGroup, Direction, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Peer, Route, RouteTable, RouteTableAssociation, RouteTarget,
-    SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    DefaultSecurityGroup, Direction, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Peer, Route, RouteTable, RouteTableAssociation,
+    RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
 };
 use migrate_infra::sandbox::world::ec2::{self, Ec2};
 
@@ -59,7 +59,8 @@ fn add_network(sketch: &mut Sketch, options: Options) -> Handle<Vpc> {
 }
 
 fn group(sketch: &mut Sketch, vpc: &Handle<Vpc>, name: &str) -> Handle<SecurityGroup> {
-    let spec = SecurityGroup { vpc: vpc.id(), name: format!("payment-{name}-source-test-001"), description: format!("{name} of the source environment") };
+    let spec =
+        SecurityGroup { vpc: vpc.id(), name: format!("payment-{name}-source-test-001"), description: format!("{name} of the source environment") };
     sketch.add(&format!("source/security/{name}"), spec)
 }
 
@@ -171,7 +172,10 @@ async fn the_network_of_an_environment_comes_and_goes() {
     lab.down().await.must_succeed();
     assert_eq!(lab.world.inventory(), Vec::<String>::new());
     let ec2 = here(&mut lab);
-    assert!(ec2.route_tables.is_empty() && ec2.security_groups.is_empty() && ec2.security_group_rules.is_empty(), "what came with the VPC went with it");
+    assert!(
+        ec2.route_tables.is_empty() && ec2.security_groups.is_empty() && ec2.security_group_rules.is_empty(),
+        "what came with the VPC went with it"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,7 +225,8 @@ async fn what_was_changed_by_hand_is_put_right() {
         tags: ec2::Tags::new(),
     };
     ec2.security_group_rules.insert("sgr-byhand".into(), open);
-    let of_http = |rule: &&ec2::SecurityGroupRule| rule.tags.get("migrate-infra:address").is_some_and(|address| address == "source/security/alb-http");
+    let of_http =
+        |rule: &&ec2::SecurityGroupRule| rule.tags.get("migrate-infra:address").is_some_and(|address| address == "source/security/alb-http");
     let http = ec2.security_group_rules.values().find(of_http).unwrap().rule_id.clone();
     ec2.security_group_rules.remove(&http);
     let calls = [("ec2:ReplaceRoute", 1), ("ec2:CreateRoute", 1), ("ec2:RevokeSecurityGroupIngress", 1), ("ec2:AuthorizeSecurityGroupIngress", 1)];
@@ -297,13 +302,12 @@ async fn a_rule_made_by_hand_that_says_the_same_stops_the_run() {
 #[tokio::test(start_paused = true)]
 async fn a_nat_gateway_that_fails_says_why_and_is_made_anew() {
     let graph = everything(USUAL);
-    let mut lab = made(&network(Options { ..USUAL })).await;
-    // Somebody's gateway holds the address, so that a second one cannot have it.
+    let mut lab = made(&network(USUAL)).await;
+    // The gateway becomes somebody else's and keeps the address, so that ours, which has to be made anew, cannot have it. The
+    // state is lost, so that everything else is found by its tags.
     let old = here(&mut lab).nat_gateways.keys().next().unwrap().clone();
     here(&mut lab).nat_gateways.get_mut(&old).unwrap().tags.clear();
-    let state_before = lab.fork();
     lab.store = migrate_infra::state::MemoryStore::default();
-    drop(state_before);
     let ran = lab.up(&graph).await;
     let failed = ran.report().failures.iter().find(|failure| failure.address.as_str() == "source/network/nat").expect("the gateway fails");
     let text = failed.error.to_string();
@@ -366,7 +370,13 @@ async fn a_foreign_interface_and_a_foreign_rule_are_named_when_they_block() {
     let vpc_id = lab.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
     let ec2 = here(&mut lab);
     ec2.attach_interface("eni-lambda".into(), &subnet, &[], "AWS Lambda VPC ENI".into(), "awslambda", false);
-    let theirs = ec2::SecurityGroup { group_id: "sg-theirs".into(), group_name: "theirs".into(), description: "theirs".into(), vpc_id, tags: ec2::Tags::new() };
+    let theirs = ec2::SecurityGroup {
+        group_id: "sg-theirs".into(),
+        group_name: "theirs".into(),
+        description: "theirs".into(),
+        vpc_id,
+        tags: ec2::Tags::new(),
+    };
     ec2.security_groups.insert("sg-theirs".into(), theirs);
     let refers = ec2::SecurityGroupRule {
         rule_id: "sgr-theirs".into(),
@@ -409,6 +419,24 @@ async fn a_gateway_waits_for_public_addresses_and_a_group_for_interfaces_to_go()
     lab.down().await.must_succeed();
     assert!(lab.world.now >= gone_at);
     assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_a_vpc_is_named() {
+    let mut sketch = Sketch::new();
+    sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let mut lab = made(&sketch.finish()).await;
+    let vpc_id = lab.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
+    let theirs = ec2::SecurityGroup {
+        group_id: "sg-theirs".into(),
+        group_name: "theirs".into(),
+        description: "theirs".into(),
+        vpc_id,
+        tags: ec2::Tags::new(),
+    };
+    here(&mut lab).security_groups.insert("sg-theirs".into(), theirs);
+    let text = failure(&lab.down().await).to_string();
+    assert_eq!(text, "it is still in use by sg-theirs (the security group `theirs`)");
 }
 
 /// Kills at every point of the complete network take some time; this one goes through the points of the way down only.

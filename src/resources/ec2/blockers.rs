@@ -13,7 +13,9 @@ pub(in crate::resources) const LINGER_SECONDS: u64 = 25 * 60;
 const LOOK_EVERY: u64 = 10;
 /// EC2 may go on refusing for a while after the last thing in the way has vanished from its answers. So many looks in a row at
 /// nothing, three minutes, are enough.
-const EMPTY_LOOKS: u32 = 18;
+const LOOKS_AT_NOTHING: u32 = 18;
+/// What does not go by itself may have gone already, and only still be shown: half a minute.
+const LOOKS_AT_WHAT_STAYS: u32 = 3;
 
 /// What is to go, and so where to look for what uses it.
 #[derive(Clone, Copy)]
@@ -45,22 +47,24 @@ pub(super) async fn delete_when_free<Fut>(cx: &Cx, used: Used<'_>, delete: impl 
 where
     Fut: Future<Output = Result<()>> + Send,
 {
-    let empty_looks = AtomicU32::new(0);
+    let in_vain = AtomicU32::new(0);
     let look = || async {
         let refusal = match delete().await {
             Ok(()) => return Ok(Progress::Reached(Ok(()))),
             Err(error) if error.is_code("DependencyViolation") || error.is_code("InvalidGroup.InUse") => error,
             Err(error) => return Err(error),
         };
-        let found = find(cx, used).await?;
-        Ok(match (found.lingering.as_slice(), found.staying.is_empty()) {
-            ([], false) => Progress::Reached(Err(Error::Blocked(found.staying))),
-            ([], true) if empty_looks.fetch_add(1, Ordering::Relaxed) >= EMPTY_LOOKS => Progress::Reached(Err(refusal)),
-            ([], true) => Progress::Pending("still in use, says AWS, and shows nothing that uses it".to_owned()),
-            (lingering, _) => {
-                empty_looks.store(0, Ordering::Relaxed);
-                Progress::Pending(format!("used by {}", lingering.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
-            }
+        let Found { lingering, staying } = find(cx, used).await?;
+        if !lingering.is_empty() {
+            in_vain.store(0, Ordering::Relaxed);
+            return Ok(Progress::Pending(format!("used by {}", listed(&lingering))));
+        }
+        let looks = in_vain.fetch_add(1, Ordering::Relaxed);
+        Ok(match staying.is_empty() {
+            true if looks >= LOOKS_AT_NOTHING => Progress::Reached(Err(refusal)),
+            true => Progress::Pending("still in use, says AWS, and shows nothing that uses it".to_owned()),
+            false if looks >= LOOKS_AT_WHAT_STAYS => Progress::Reached(Err(Error::Blocked(staying))),
+            false => Progress::Pending(format!("used by {}", listed(&staying))),
         })
     };
     let id = used.id();
@@ -75,11 +79,17 @@ where
 }
 
 /// Replaces AWS's "has dependencies" by the list of what depends. Returns the original error when nothing is found.
-pub(super) async fn name_them(cx: &Cx, used: Used<'_>, error: Error) -> Error {
+async fn name_them(cx: &Cx, used: Used<'_>, error: Error) -> Error {
     match find(cx, used).await {
-        Ok(Found { lingering, staying }) if !lingering.is_empty() || !staying.is_empty() => Error::Blocked(lingering.into_iter().chain(staying).collect()),
+        Ok(Found { lingering, staying }) if !lingering.is_empty() || !staying.is_empty() => {
+            Error::Blocked(lingering.into_iter().chain(staying).collect())
+        }
         _ => error,
     }
+}
+
+fn listed(blockers: &[Blocker]) -> String {
+    blockers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Used<'_> {
@@ -110,7 +120,8 @@ async fn find(cx: &Cx, used: Used<'_>) -> Result<Found> {
     }
     let staying = match used {
         Used::Group(id) => referring(cx, id).await?,
-        _ => Vec::new(),
+        Used::Vpc(id) => inside(cx, id).await?,
+        Used::Subnet(_) | Used::InternetGatewayOf(_) => Vec::new(),
     };
     Ok(Found { lingering: interfaces.iter().map(blocker).collect(), staying })
 }
@@ -129,6 +140,36 @@ async fn referring(cx: &Cx, id: &SecurityGroupId) -> Result<Vec<Blocker>> {
         }
     }
     Ok(blockers)
+}
+
+/// Returns what is in a VPC besides network interfaces and what came with it.
+async fn inside(cx: &Cx, id: &VpcId) -> Result<Vec<Blocker>> {
+    let filter = |name: &str| Filter::builder().name(name).values(id).build();
+    let blocker = |id: Option<&str>, what: String| Blocker { id: id.unwrap_or_default().to_owned(), what };
+    let ec2 = &cx.aws.ec2;
+    let mut found = Vec::new();
+    let pages = ec2.describe_subnets().filters(filter("vpc-id")).into_paginator().items().send();
+    for subnet in cx.read("ec2:DescribeSubnets", pages.collect::<Result<Vec<_>, _>>()).await? {
+        found.push(blocker(subnet.subnet_id(), format!("a subnet with the range {}", subnet.cidr_block().unwrap_or_default())));
+    }
+    let pages = ec2.describe_security_groups().filters(filter("vpc-id")).into_paginator().items().send();
+    for group in cx.read("ec2:DescribeSecurityGroups", pages.collect::<Result<Vec<_>, _>>()).await? {
+        let name = group.group_name().unwrap_or_default();
+        if name != "default" {
+            found.push(blocker(group.group_id(), format!("the security group `{name}`")));
+        }
+    }
+    let pages = ec2.describe_route_tables().filters(filter("vpc-id")).into_paginator().items().send();
+    for table in cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await? {
+        if !table.associations().iter().any(|association| association.main() == Some(true)) {
+            found.push(blocker(table.route_table_id(), "a route table".to_owned()));
+        }
+    }
+    let pages = ec2.describe_internet_gateways().filters(filter("attachment.vpc-id")).into_paginator().items().send();
+    for gateway in cx.read("ec2:DescribeInternetGateways", pages.collect::<Result<Vec<_>, _>>()).await? {
+        found.push(blocker(gateway.internet_gateway_id(), "an internet gateway".to_owned()));
+    }
+    Ok(found)
 }
 
 /// Says what an interface is and which service it belongs to.

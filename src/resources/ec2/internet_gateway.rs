@@ -3,7 +3,7 @@
 //! It has no name, so it is found by its tags. A VPC has at most one.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{AttachmentStatus, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
@@ -67,7 +67,7 @@ impl Resource for InternetGateway {
             return Ok(Observed::Absent);
         };
         let attrs = |gateway: aws_sdk_ec2::types::InternetGateway| InternetGatewayAttrs {
-            vpc_id: gateway.attachments().iter().find_map(|attachment| attachment.vpc_id()).map(Into::into),
+            vpc_id: attached_to(&gateway).map(Into::into),
             internet_gateway_id: gateway.internet_gateway_id.unwrap_or_default().into(),
         };
         tagging::judge(cx, found, |gateway| gateway.tags(), |gateway| gateway.internet_gateway_id().unwrap_or_default().to_owned(), attrs)
@@ -132,7 +132,12 @@ impl InternetGateway {
     async fn is_attached(&self, cx: &Cx, id: &InternetGatewayId) -> Result<bool> {
         let vpc = self.vpc.get()?;
         let found = cx.read("ec2:DescribeInternetGateways", cx.aws.ec2.describe_internet_gateways().internet_gateway_ids(id).send()).await?;
-        let mut attachments = found.internet_gateways().iter().flat_map(|gateway| gateway.attachments());
-        Ok(attachments.any(|attachment| attachment.vpc_id() == Some(vpc.as_str())))
+        Ok(found.internet_gateways().iter().any(|gateway| attached_to(gateway) == Some(vpc.as_str())))
     }
+}
+
+fn attached_to(gateway: &aws_sdk_ec2::types::InternetGateway) -> Option<&str> {
+    let leaving = |state: &AttachmentStatus| matches!(state, AttachmentStatus::Detaching | AttachmentStatus::Detached);
+    let attachment = gateway.attachments().iter().find(|attachment| !attachment.state().is_some_and(leaving));
+    attachment.and_then(|attachment| attachment.vpc_id())
 }

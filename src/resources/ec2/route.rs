@@ -31,6 +31,15 @@ impl RouteTarget {
             Self::NatGateway(id) => id.get()?.as_str(),
         })
     }
+
+    /// The target as the members of the call: `gateway_id` and `nat_gateway_id`.
+    fn members(&self) -> Result<(Option<String>, Option<String>)> {
+        let id = Some(self.id()?.to_owned());
+        Ok(match self {
+            Self::InternetGateway(_) => (id, None),
+            Self::NatGateway(_) => (None, id),
+        })
+    }
 }
 
 /// The specification of a route.
@@ -98,29 +107,29 @@ impl Resource for Route {
 
     async fn ensure(&self, cx: &Cx, seen: Option<RouteAttrs>) -> Result<RouteAttrs> {
         let (table, target_id) = (self.route_table.get()?, self.target.id()?);
+        let (gateway, nat) = self.target.members()?;
         match seen {
             Some(attrs) if attrs.target_id == target_id => return Ok(attrs),
             Some(_) => {
                 let call = || {
                     let call = cx.aws.ec2.replace_route().route_table_id(table).destination_cidr_block(&self.destination);
-                    match self.target {
-                        RouteTarget::InternetGateway(_) => call.gateway_id(target_id),
-                        RouteTarget::NatGateway(_) => call.nat_gateway_id(target_id),
-                    }
-                    .send()
+                    call.set_gateway_id(gateway.clone()).set_nat_gateway_id(nat.clone()).send()
                 };
                 once_visible(cx, || cx.mutate("ec2:ReplaceRoute", call)).await?;
             }
             None => {
                 let call = || {
                     let call = cx.aws.ec2.create_route().route_table_id(table).destination_cidr_block(&self.destination);
-                    match self.target {
-                        RouteTarget::InternetGateway(_) => call.gateway_id(target_id),
-                        RouteTarget::NatGateway(_) => call.nat_gateway_id(target_id),
-                    }
-                    .send()
+                    call.set_gateway_id(gateway.clone()).set_nat_gateway_id(nat.clone()).send()
                 };
-                once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await?;
+                match once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await {
+                    // There is one after all, which did not show before.
+                    Err(error) if error.is_code("RouteAlreadyExists") => match self.observe(cx, None).await? {
+                        Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,
+                        _ => return Err(error),
+                    },
+                    other => other.map(drop)?,
+                }
             }
         }
         Ok(RouteAttrs { route_table_id: table.clone(), destination: self.destination.clone(), target_id: target_id.to_owned() })

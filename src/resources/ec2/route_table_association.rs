@@ -54,7 +54,8 @@ impl Resource for RouteTableAssociation {
         let filter = Filter::builder().name("association.subnet-id").values(subnet).build();
         let pages = cx.aws.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let tables = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await?;
-        for association in tables.iter().flat_map(|table| table.associations()).filter(|association| association.subnet_id() == Some(subnet.as_str())) {
+        for association in tables.iter().flat_map(|table| table.associations()).filter(|association| association.subnet_id() == Some(subnet.as_str()))
+        {
             let state = association.association_state().and_then(|state| state.state());
             if matches!(state, Some(RouteTableAssociationStateCode::Disassociating | RouteTableAssociationStateCode::Disassociated)) {
                 continue;
@@ -79,7 +80,14 @@ impl Resource for RouteTableAssociation {
             }
             None => {
                 let call = || cx.aws.ec2.associate_route_table().route_table_id(table).subnet_id(subnet).send();
-                let made = once_visible(cx, || cx.mutate("ec2:AssociateRouteTable", call)).await?;
+                let made = match once_visible(cx, || cx.mutate("ec2:AssociateRouteTable", call)).await {
+                    // There is one after all, which did not show before.
+                    Err(error) if error.is_code("Resource.AlreadyAssociated") => match self.observe(cx, None).await? {
+                        Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,
+                        _ => return Err(error),
+                    },
+                    other => other?,
+                };
                 made.association_id.ok_or(Error::Incomplete { call: "ec2:AssociateRouteTable", what: "the association id" })?
             }
         };

@@ -98,7 +98,15 @@ impl Resource for SecurityGroup {
                 attrs.group_id
             }
             None => {
-                let group_id = self.create(cx).await?;
+                let group_id = match self.create(cx).await {
+                    // There is one with this name after all, which did not show before.
+                    Err(error) if error.is_code("InvalidGroup.Duplicate") => match self.observe(cx, None).await? {
+                        Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,
+                        Observed::Foreign { id, owner } => return Err(Error::Foreign { id, owner }),
+                        Observed::Absent => return Err(error),
+                    },
+                    other => other?,
+                };
                 close(cx, &group_id).await?;
                 group_id
             }

@@ -80,7 +80,13 @@ impl Resource for Subnet {
             availability_zone: subnet.availability_zone.unwrap_or_default(),
             public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
         };
-        tagging::judge(cx, found.subnets.unwrap_or_default(), |subnet| subnet.tags(), |subnet| subnet.subnet_id().unwrap_or_default().to_owned(), attrs)
+        tagging::judge(
+            cx,
+            found.subnets.unwrap_or_default(),
+            |subnet| subnet.tags(),
+            |subnet| subnet.subnet_id().unwrap_or_default().to_owned(),
+            attrs,
+        )
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {

@@ -8,7 +8,8 @@ use crate::resource::{Cx, Error, Observed, Result};
 /// The tags for a create call. The `Name` tag, which consoles show, is the address.
 pub(super) fn specification(cx: &Cx, what: ResourceType) -> TagSpecification {
     let mut tags = cx.identity.all_tags();
-    tags.entry("Name".to_owned()).or_insert_with(|| format!("{}-{}", cx.identity.stack.replace('/', "-"), cx.identity.address.as_str().replace('/', "-")));
+    tags.entry("Name".to_owned())
+        .or_insert_with(|| format!("{}-{}", cx.identity.stack.replace('/', "-"), cx.identity.address.as_str().replace('/', "-")));
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     TagSpecification::builder().resource_type(what).set_tags(Some(tags)).build()
 }
@@ -29,7 +30,13 @@ pub(super) fn is_ours(cx: &Cx, tags: &[Tag]) -> bool {
 ///
 /// # Errors
 /// More than one thing with the marks of this address.
-pub(super) fn judge<T, A>(cx: &Cx, found: Vec<T>, tags: impl Fn(&T) -> &[Tag], id: impl Fn(&T) -> String, attrs: impl FnOnce(T) -> A) -> Result<Observed<A>> {
+pub(super) fn judge<T, A>(
+    cx: &Cx,
+    found: Vec<T>,
+    tags: impl Fn(&T) -> &[Tag],
+    id: impl Fn(&T) -> String,
+    attrs: impl FnOnce(T) -> A,
+) -> Result<Observed<A>> {
     match <[T; 1]>::try_from(found) {
         Ok([one]) if is_ours(cx, tags(&one)) => Ok(Observed::Ours(attrs(one))),
         Ok([one]) => {

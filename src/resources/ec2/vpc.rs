@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
-use super::blockers::{Used, name_them};
+use super::blockers::{Used, delete_when_free};
 use super::tagging;
 use crate::address::VpcId;
 use crate::aws::{Progress, Wait};
@@ -51,6 +51,10 @@ impl Resource for Vpc {
             "ec2:ModifyVpcAttribute",
             "ec2:DeleteVpc",
             "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeInternetGateways",
             "ec2:CreateTags",
         ],
         immutable: &["cidr"],
@@ -65,10 +69,8 @@ impl Resource for Vpc {
         let Some(found) = settled(cx.read("ec2:DescribeVpcs", call).await, &["InvalidVpcID.NotFound"])? else {
             return Ok(Observed::Absent);
         };
-        let attrs = |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs {
-            vpc_id: vpc.vpc_id.unwrap_or_default().into(),
-            cidr: vpc.cidr_block.unwrap_or_default(),
-        };
+        let attrs =
+            |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs { vpc_id: vpc.vpc_id.unwrap_or_default().into(), cidr: vpc.cidr_block.unwrap_or_default() };
         tagging::judge(cx, found.vpcs.unwrap_or_default(), |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)
     }
 
@@ -86,11 +88,10 @@ impl Resource for Vpc {
 
     async fn delete(&self, cx: &Cx, attrs: &VpcAttrs) -> Result<()> {
         let call = || cx.aws.ec2.delete_vpc().vpc_id(&attrs.vpc_id).send();
-        match cx.mutate("ec2:DeleteVpc", call).await {
-            Err(error) if error.is_code("InvalidVpcID.NotFound") => Ok(()),
-            Err(error) if error.is_code("DependencyViolation") => Err(name_them(cx, Used::Vpc(&attrs.vpc_id), error).await),
-            other => other.map(drop),
-        }
+        delete_when_free(cx, Used::Vpc(&attrs.vpc_id), || async {
+            settled(cx.mutate("ec2:DeleteVpc", call).await, &["InvalidVpcID.NotFound"]).map(drop)
+        })
+        .await
     }
 
     fn id(attrs: &VpcAttrs) -> String {

@@ -35,16 +35,12 @@ fn allocate(call: &mut Call<'_>, input: &AllocateAddressInput) -> Result<Allocat
 }
 
 fn print(ec2: &Ec2, address: &ElasticIp) -> Address {
-    let shown = Address::builder()
-        .allocation_id(&address.allocation_id)
-        .public_ip(&address.public_ip)
-        .domain(DomainType::Vpc)
-        .set_tags(shown(&address.tags));
+    let shown =
+        Address::builder().allocation_id(&address.allocation_id).public_ip(&address.public_ip).domain(DomainType::Vpc).set_tags(shown(&address.tags));
     match address.held_by.as_ref().and_then(|holder| ec2.nat_gateways.get(holder)) {
-        Some(holder) => shown
-            .association_id(address.allocation_id.replace("eipalloc", "eipassoc"))
-            .network_interface_id(&holder.interface_id)
-            .build(),
+        Some(holder) => {
+            shown.association_id(address.allocation_id.replace("eipalloc", "eipassoc")).network_interface_id(&holder.interface_id).build()
+        }
         None => shown.build(),
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn tags_for(specifications: &[TagSpecification], what: &ResourceType)
     let mut tags = Tags::new();
     for specification in specifications {
         if specification.resource_type() != Some(what) {
-            return refuse("InvalidParameterValue", format!("'{:?}' is not a valid taggable resource type for this operation.", specification.resource_type()));
+            return refuse(
+                "InvalidParameterValue",
+                format!("'{:?}' is not a valid taggable resource type for this operation.", specification.resource_type()),
+            );
         }
         tags.extend(specification.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))));
     }

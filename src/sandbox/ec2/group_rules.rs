@@ -19,7 +19,8 @@ use aws_sdk_ec2::operation::update_security_group_rule_descriptions_egress::{
     UpdateSecurityGroupRuleDescriptionsEgressError, UpdateSecurityGroupRuleDescriptionsEgressInput, UpdateSecurityGroupRuleDescriptionsEgressOutput,
 };
 use aws_sdk_ec2::operation::update_security_group_rule_descriptions_ingress::{
-    UpdateSecurityGroupRuleDescriptionsIngressError, UpdateSecurityGroupRuleDescriptionsIngressInput, UpdateSecurityGroupRuleDescriptionsIngressOutput,
+    UpdateSecurityGroupRuleDescriptionsIngressError, UpdateSecurityGroupRuleDescriptionsIngressInput,
+    UpdateSecurityGroupRuleDescriptionsIngressOutput,
 };
 use aws_sdk_ec2::types::{IpPermission, ReferencedSecurityGroup, ResourceType, SecurityGroupRuleDescription, TagSpecification};
 use ipnet::Ipv4Net;
@@ -38,8 +39,20 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "RevokeSecurityGroupIngress", members, RevokeSecurityGroupIngressError::generic, revoke_ingress);
     registry.on("ec2", "RevokeSecurityGroupEgress", members, RevokeSecurityGroupEgressError::generic, revoke_egress);
     let members = &["group_id", "security_group_rule_descriptions"];
-    registry.on("ec2", "UpdateSecurityGroupRuleDescriptionsIngress", members, UpdateSecurityGroupRuleDescriptionsIngressError::generic, describe_ingress);
-    registry.on("ec2", "UpdateSecurityGroupRuleDescriptionsEgress", members, UpdateSecurityGroupRuleDescriptionsEgressError::generic, describe_egress);
+    registry.on(
+        "ec2",
+        "UpdateSecurityGroupRuleDescriptionsIngress",
+        members,
+        UpdateSecurityGroupRuleDescriptionsIngressError::generic,
+        describe_ingress,
+    );
+    registry.on(
+        "ec2",
+        "UpdateSecurityGroupRuleDescriptionsEgress",
+        members,
+        UpdateSecurityGroupRuleDescriptionsEgressError::generic,
+        describe_egress,
+    );
 }
 
 fn print(rule: &SecurityGroupRule) -> aws_sdk_ec2::types::SecurityGroupRule {
@@ -89,7 +102,8 @@ fn check_description(text: &str) -> Result<(), Rejection> {
     if text.len() <= 255 && text.chars().all(allowed) {
         return Ok(());
     }
-    let message = "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
+    let message =
+        "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set: a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*";
     refuse("InvalidParameterValue", message)
 }
 
@@ -122,7 +136,10 @@ fn read(call: &mut Call<'_>, group_id: &str, is_egress: bool, permission: &IpPer
         let Some(peer) = ec2.security_groups.get(id) else { return groups::not_found(id) };
         // A rule can refer to a group of the same VPC, or of a peered one, which the model does not have yet.
         if ec2.security_groups.get(group_id).is_some_and(|group| group.vpc_id != peer.vpc_id) {
-            return refuse("InvalidGroup.NotFound", format!("You have specified two resources that belong to different networks: {group_id} and {id}."));
+            return refuse(
+                "InvalidGroup.NotFound",
+                format!("You have specified two resources that belong to different networks: {group_id} and {id}."),
+            );
         }
         peers.push((Peer::Group(id.to_owned()), pair.description().unwrap_or_default().to_owned()));
     }
@@ -159,7 +176,10 @@ fn authorize(
     // "InvalidPermission.Duplicate: the specified inbound or outbound rule already exists for that security group" (EC2 error
     // codes); its description and its tags do not matter.
     if let Some(twin) = rules.iter().find(|rule| existing.values().any(|other| other.same_as(rule))) {
-        let message = format!("the specified rule \"peer: {:?}, {}, from port: {}, to port: {}, ALLOW\" already exists", twin.peer, twin.ip_protocol, twin.from_port, twin.to_port);
+        let message = format!(
+            "the specified rule \"peer: {:?}, {}, from port: {}, to port: {}, ALLOW\" already exists",
+            twin.peer, twin.ip_protocol, twin.from_port, twin.to_port
+        );
         return refuse("InvalidPermission.Duplicate", message);
     }
     let mut shown = Vec::new();

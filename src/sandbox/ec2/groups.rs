@@ -53,7 +53,10 @@ fn create(call: &mut Call<'_>, input: &CreateSecurityGroupInput) -> Result<Creat
     }
     if !is_plain(name) || name.starts_with("sg-") {
         // "Cannot start with sg-" (CreateSecurityGroup).
-        return refuse("InvalidParameterValue", format!("Value ({name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."));
+        return refuse(
+            "InvalidParameterValue",
+            format!("Value ({name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."),
+        );
     }
     if !is_plain(description) {
         let message = format!("Value ({description}) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.");

@@ -1,6 +1,8 @@
 //! Network interfaces.
 
-use aws_sdk_ec2::operation::describe_network_interfaces::{DescribeNetworkInterfacesError, DescribeNetworkInterfacesInput, DescribeNetworkInterfacesOutput};
+use aws_sdk_ec2::operation::describe_network_interfaces::{
+    DescribeNetworkInterfacesError, DescribeNetworkInterfacesInput, DescribeNetworkInterfacesOutput,
+};
 use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceStatus};
 
 use super::filters::pass;

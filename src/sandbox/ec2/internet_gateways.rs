@@ -3,7 +3,9 @@
 use aws_sdk_ec2::operation::attach_internet_gateway::{AttachInternetGatewayError, AttachInternetGatewayInput, AttachInternetGatewayOutput};
 use aws_sdk_ec2::operation::create_internet_gateway::{CreateInternetGatewayError, CreateInternetGatewayInput, CreateInternetGatewayOutput};
 use aws_sdk_ec2::operation::delete_internet_gateway::{DeleteInternetGatewayError, DeleteInternetGatewayInput, DeleteInternetGatewayOutput};
-use aws_sdk_ec2::operation::describe_internet_gateways::{DescribeInternetGatewaysError, DescribeInternetGatewaysInput, DescribeInternetGatewaysOutput};
+use aws_sdk_ec2::operation::describe_internet_gateways::{
+    DescribeInternetGatewaysError, DescribeInternetGatewaysInput, DescribeInternetGatewaysOutput,
+};
 use aws_sdk_ec2::operation::detach_internet_gateway::{DetachInternetGatewayError, DetachInternetGatewayInput, DetachInternetGatewayOutput};
 use aws_sdk_ec2::types::{AttachmentStatus, InternetGatewayAttachment, ResourceType};
 
@@ -94,7 +96,8 @@ fn detach(call: &mut Call<'_>, input: &DetachInternetGatewayInput) -> Result<Det
     // "The VPC must not contain any running instances with Elastic IP addresses or public IPv4 addresses"
     // (DetachInternetGateway).
     if call.here().ec2.interfaces.values().any(|interface| interface.vpc_id == vpc_id && interface.public) {
-        let message = format!("Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.");
+        let message =
+            format!("Network {vpc_id} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.");
         return refuse("DependencyViolation", message);
     }
     find(call, id)?.vpc_id = None;

@@ -11,7 +11,13 @@ use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::ec2::{NatGateway, NatState};
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("ec2", "CreateNatGateway", &["subnet_id", "allocation_id", "client_token", "tag_specifications"], CreateNatGatewayError::generic, create);
+    registry.on(
+        "ec2",
+        "CreateNatGateway",
+        &["subnet_id", "allocation_id", "client_token", "tag_specifications"],
+        CreateNatGatewayError::generic,
+        create,
+    );
     registry.on("ec2", "DescribeNatGateways", &["nat_gateway_ids", "filter"], DescribeNatGatewaysError::generic, describe);
     registry.on("ec2", "DeleteNatGateway", &["nat_gateway_id"], DeleteNatGatewayError::generic, delete);
 }

@@ -141,7 +141,10 @@ fn associate(call: &mut Call<'_>, input: &AssociateRouteTableInput) -> Result<As
     let taken = |table: &&RouteTable| table.associations.values().any(|subnet| subnet == subnet_id);
     if let Some(other) = ec2.route_tables.values().find(taken) {
         let (association, _) = other.associations.iter().find(|(_, subnet)| *subnet == subnet_id).unzip();
-        let message = format!("the specified association for route table {id} conflicts with an existing association {}", association.cloned().unwrap_or_default());
+        let message = format!(
+            "the specified association for route table {id} conflicts with an existing association {}",
+            association.cloned().unwrap_or_default()
+        );
         return refuse("Resource.AlreadyAssociated", message);
     }
     let association_id = call.new_id("rtbassoc");

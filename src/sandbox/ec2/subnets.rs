@@ -2,7 +2,9 @@
 
 use aws_sdk_ec2::operation::create_subnet::{CreateSubnetError, CreateSubnetInput, CreateSubnetOutput};
 use aws_sdk_ec2::operation::delete_subnet::{DeleteSubnetError, DeleteSubnetInput, DeleteSubnetOutput};
-use aws_sdk_ec2::operation::describe_availability_zones::{DescribeAvailabilityZonesError, DescribeAvailabilityZonesInput, DescribeAvailabilityZonesOutput};
+use aws_sdk_ec2::operation::describe_availability_zones::{
+    DescribeAvailabilityZonesError, DescribeAvailabilityZonesInput, DescribeAvailabilityZonesOutput,
+};
 use aws_sdk_ec2::operation::describe_subnets::{DescribeSubnetsError, DescribeSubnetsInput, DescribeSubnetsOutput};
 use aws_sdk_ec2::operation::modify_subnet_attribute::{ModifySubnetAttributeError, ModifySubnetAttributeInput, ModifySubnetAttributeOutput};
 use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZoneState, ResourceType, SubnetState};

@@ -19,7 +19,13 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "CreateVpc", &["cidr_block", "tag_specifications"], CreateVpcError::generic, create);
     registry.on("ec2", "DescribeVpcs", &["vpc_ids", "filters"], DescribeVpcsError::generic, describe);
     registry.on("ec2", "DescribeVpcAttribute", &["vpc_id", "attribute"], DescribeVpcAttributeError::generic, describe_attribute);
-    registry.on("ec2", "ModifyVpcAttribute", &["vpc_id", "enable_dns_support", "enable_dns_hostnames"], ModifyVpcAttributeError::generic, modify_attribute);
+    registry.on(
+        "ec2",
+        "ModifyVpcAttribute",
+        &["vpc_id", "enable_dns_support", "enable_dns_hostnames"],
+        ModifyVpcAttributeError::generic,
+        modify_attribute,
+    );
     registry.on("ec2", "DeleteVpc", &["vpc_id"], DeleteVpcError::generic, delete);
 }
 
@@ -70,7 +76,13 @@ fn furnish(call: &mut Call<'_>, vpc_id: &str) {
 
 fn print(vpc: &Vpc, now: u64) -> aws_sdk_ec2::types::Vpc {
     let state = if now < vpc.available_at { VpcState::Pending } else { VpcState::Available };
-    aws_sdk_ec2::types::Vpc::builder().vpc_id(&vpc.vpc_id).cidr_block(&vpc.cidr_block).state(state).is_default(false).set_tags(shown(&vpc.tags)).build()
+    aws_sdk_ec2::types::Vpc::builder()
+        .vpc_id(&vpc.vpc_id)
+        .cidr_block(&vpc.cidr_block)
+        .state(state)
+        .is_default(false)
+        .set_tags(shown(&vpc.tags))
+        .build()
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeVpcsInput) -> Result<DescribeVpcsOutput, Rejection> {

@@ -35,7 +35,15 @@ impl NetworkInterface {
 
 impl Ec2 {
     /// Puts an interface into a subnet. The caller has checked that the subnet exists.
-    pub fn attach_interface(&mut self, interface_id: String, subnet_id: &str, group_ids: &[String], description: String, requester_id: &str, public: bool) {
+    pub fn attach_interface(
+        &mut self,
+        interface_id: String,
+        subnet_id: &str,
+        group_ids: &[String],
+        description: String,
+        requester_id: &str,
+        public: bool,
+    ) {
         let vpc_id = self.subnets.get(subnet_id).map(|subnet| subnet.vpc_id.clone()).unwrap_or_default();
         let interface = NetworkInterface {
             interface_id: interface_id.clone(),
