@@ -1,9 +1,19 @@
 //! Every resource kind, one line each.
 
 use super::kind::{Erased, Kind};
-use crate::resources::ec2;
+use crate::resources::{cloudwatch, ec2, iam, logs, s3};
 
-const KINDS: &[&dyn Kind] = &[&Erased::<ec2::Vpc>::NEW, &Erased::<ec2::Subnet>::NEW];
+const KINDS: &[&dyn Kind] = &[
+    &Erased::<ec2::Vpc>::NEW,
+    &Erased::<ec2::Subnet>::NEW,
+    &Erased::<iam::Role>::NEW,
+    &Erased::<iam::RolePolicy>::NEW,
+    &Erased::<iam::RolePolicyAttachment>::NEW,
+    &Erased::<s3::Bucket>::NEW,
+    &Erased::<logs::LogGroup>::NEW,
+    &Erased::<cloudwatch::Dashboard>::NEW,
+    &Erased::<cloudwatch::Alarm>::NEW,
+];
 
 /// Returns every kind.
 pub fn kinds() -> &'static [&'static dyn Kind] {

@@ -6,13 +6,18 @@
 //!
 //! `world/` holds the data, one file a service; the files beside this one hold the handlers, one function an operation.
 
+mod cloudwatch;
 mod disk;
 mod ec2;
 mod fault;
+mod iam;
 mod interceptor;
+mod logs;
 mod members;
 mod registry;
+mod s3;
 mod sts;
+mod tagging;
 pub mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

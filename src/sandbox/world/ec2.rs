@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Place;
+
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
 
@@ -104,6 +106,15 @@ impl Ec2 {
         for interface in self.interfaces.values_mut().filter(|interface| interface.description == description) {
             interface.gone_at = Some(at);
         }
+    }
+
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
+        let vpcs = self.vpcs.values().map(|vpc| (place.arn("ec2", &format!("vpc/{}", vpc.vpc_id)), vpc.tags.clone()));
+        let subnets = self.subnets.values().map(|subnet| (place.arn("ec2", &format!("subnet/{}", subnet.subnet_id)), subnet.tags.clone()));
+        let groups = self.security_groups.values();
+        let groups = groups.map(|group| (place.arn("ec2", &format!("security-group/{}", group.group_id)), group.tags.clone()));
+        vpcs.chain(subnets).chain(groups).collect()
     }
 
     /// Returns the id of everything that exists.

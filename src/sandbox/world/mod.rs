@@ -2,13 +2,19 @@
 //!
 //! References between things are ids; whether something is still in use is computed from them, never kept in a list.
 
+pub mod cloudwatch;
 pub mod ec2;
 pub mod iam;
+pub mod logs;
+pub mod place;
+pub mod s3;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use place::Place;
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +28,12 @@ pub struct World {
     /// Roles, which are the same in every region.
     #[serde(default)]
     pub iam: iam::Iam,
+    /// Buckets, whose names are the same in every region.
+    #[serde(default)]
+    pub s3: s3::S3,
+    /// Dashboards, which are the same in every region.
+    #[serde(default)]
+    pub dashboards: cloudwatch::Dashboards,
     /// What each region holds.
     pub regions: BTreeMap<String, RegionWorld>,
 }
@@ -32,6 +44,12 @@ pub struct RegionWorld {
     /// Networks.
     #[serde(default)]
     pub ec2: ec2::Ec2,
+    /// Log groups.
+    #[serde(default)]
+    pub logs: logs::Logs,
+    /// Alarms.
+    #[serde(default)]
+    pub cloudwatch: cloudwatch::CloudWatch,
 }
 
 impl Default for World {
@@ -49,6 +67,8 @@ impl World {
             now: 1_767_225_600_000,
             counter: 0,
             iam: iam::Iam::default(),
+            s3: s3::S3::default(),
+            dashboards: cloudwatch::Dashboards::default(),
             regions: BTreeMap::new(),
         }
     }
@@ -99,10 +119,28 @@ impl World {
 
     /// Returns the id of everything that exists, for tests that look for orphans and duplicates.
     pub fn inventory(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
+        let mut ids = self.iam.inventory();
+        ids.extend(self.s3.inventory(&self.account));
+        ids.extend(self.dashboards.inventory());
         for (name, region) in &self.regions {
             ids.extend(region.ec2.inventory().into_iter().map(|id| format!("{name} {id}")));
+            ids.extend(region.logs.inventory().into_iter().map(|id| format!("{name} {id}")));
+            ids.extend(region.cloudwatch.inventory().into_iter().map(|id| format!("{name} {id}")));
         }
         ids
+    }
+
+    /// Returns the ARN and the tags of everything in a region that the Resource Groups Tagging API shows. Roles are not
+    /// among them: "The GetResources operation does not currently support IAM users and roles."
+    pub fn tagged(&self, region: &str) -> Vec<(String, ec2::Tags)> {
+        let place = Place { region: region.into(), account: self.account.clone() };
+        let mut found = self.s3.tagged(&place);
+        found.extend(self.dashboards.tagged(&place));
+        if let Some(here) = self.regions.get(region) {
+            found.extend(here.ec2.tagged(&place));
+            found.extend(here.logs.tagged(&place));
+            found.extend(here.cloudwatch.tagged(&place));
+        }
+        found
     }
 }
