@@ -1,7 +1,7 @@
 //! Every resource kind, one line each.
 
 use super::kind::{Erased, Kind};
-use crate::resources::{autoscaling, ec2, ecs, elbv2, lambda, rds, secretsmanager};
+use crate::resources::{autoscaling, cloudwatch, ec2, ecs, elbv2, iam, lambda, logs, rds, s3, secretsmanager};
 
 const KINDS: &[&dyn Kind] = &[
     &Erased::<ec2::Vpc>::NEW,
@@ -32,6 +32,13 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<secretsmanager::Secret>::NEW,
     &Erased::<secretsmanager::SecretContent>::NEW,
     &Erased::<secretsmanager::SecretRotation>::NEW,
+    &Erased::<iam::Role>::NEW,
+    &Erased::<iam::RolePolicy>::NEW,
+    &Erased::<iam::RolePolicyAttachment>::NEW,
+    &Erased::<s3::Bucket>::NEW,
+    &Erased::<logs::LogGroup>::NEW,
+    &Erased::<cloudwatch::Dashboard>::NEW,
+    &Erased::<cloudwatch::Alarm>::NEW,
 ];
 
 /// Returns every kind.

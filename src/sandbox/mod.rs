@@ -7,18 +7,23 @@
 //! `world/` holds the data, one file a service; the files beside this one hold the handlers, one function an operation.
 
 mod autoscaling;
+mod cloudwatch;
 mod disk;
 mod ec2;
 mod ecs;
 mod elbv2;
 mod fault;
+mod iam;
 mod interceptor;
 mod lambda;
+mod logs;
 mod members;
 mod rds;
 mod registry;
 mod secretsmanager;
+mod s3;
 mod sts;
+mod tagging;
 pub mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

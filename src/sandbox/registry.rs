@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, Input, Output};
 use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
 
 use super::members;
 use super::world::{RegionWorld, World};
@@ -24,6 +25,12 @@ pub struct Rejection {
 /// Refuses, with AWS's code.
 pub fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection { code, message: message.into() })
+}
+
+/// Returns what one of the SDK's builders has made. They fail when a required member was not set, which a handler always
+/// sets.
+pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Rejection> {
+    result.or_else(|error| refuse("SandboxFault", error.to_string()))
 }
 
 /// One call, as a handler sees it.
@@ -147,5 +154,10 @@ pub fn all() -> Registry {
     super::lambda::register(&mut registry);
     super::rds::register(&mut registry);
     super::secretsmanager::register(&mut registry);
+    super::iam::register(&mut registry);
+    super::s3::register(&mut registry);
+    super::logs::register(&mut registry);
+    super::cloudwatch::register(&mut registry);
+    super::tagging::register(&mut registry);
     registry
 }

@@ -1,13 +1,18 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
 
 mod cli;
+mod cloudwatch;
 mod containers;
 mod database;
 mod emulator;
+mod iam;
 mod journal;
 mod lab;
 mod load_balancing;
+mod logs;
 mod network;
 mod network_refusals;
 mod over_http;
+mod s3;
 mod scaling;
+mod tagging;

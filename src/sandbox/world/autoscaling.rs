@@ -46,3 +46,10 @@ impl Autoscaling {
         self.targets.values().map(|target| target.arn.clone()).chain(policies).collect()
     }
 }
+
+impl Autoscaling {
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self) -> Vec<(String, Tags)> {
+        self.targets.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
+    }
+}

@@ -107,3 +107,13 @@ impl Elbv2 {
         self.load_balancers.keys().chain(self.target_groups.keys()).chain(self.listeners.keys()).cloned().collect()
     }
 }
+
+impl Elbv2 {
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self) -> Vec<(String, Tags)> {
+        let balancers = self.load_balancers.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        let groups = self.target_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        let listeners = self.listeners.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        balancers.chain(groups).chain(listeners).collect()
+    }
+}

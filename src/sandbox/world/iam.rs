@@ -30,6 +30,17 @@ pub struct Role {
 }
 
 impl Iam {
+    /// Returns the name of everything that exists: roles, and what is in them and attached to them.
+    pub fn inventory(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, role) in &self.roles {
+            names.push(format!("role {name}"));
+            names.extend(role.inline_policies.keys().map(|policy| format!("role {name} policy {policy}")));
+            names.extend(role.attached_policies.iter().map(|policy| format!("role {name} attached {policy}")));
+        }
+        names
+    }
+
     /// Returns whether `service` (for example `lambda.amazonaws.com`) can assume the role with this ARN now.
     pub fn can_assume(&self, role_arn: &str, service: &str, now: u64) -> bool {
         let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };

@@ -53,3 +53,10 @@ impl Lambda {
         self.functions.keys().map(|name| format!("function {name}")).collect()
     }
 }
+
+impl Lambda {
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self) -> Vec<(String, Tags)> {
+        self.functions.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
+    }
+}

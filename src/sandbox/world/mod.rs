@@ -3,6 +3,7 @@
 //! References between things are ids; whether something is still in use is computed from them, never kept in a list.
 
 pub mod autoscaling;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
@@ -10,11 +11,16 @@ pub mod iam;
 pub mod lambda;
 pub mod rds;
 pub mod secretsmanager;
+pub mod logs;
+pub mod place;
+pub mod s3;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use place::Place;
 
 /// One account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,12 @@ pub struct World {
     /// Roles, which are the same in every region.
     #[serde(default)]
     pub iam: iam::Iam,
+    /// Buckets, whose names are the same in every region.
+    #[serde(default)]
+    pub s3: s3::S3,
+    /// Dashboards, which are the same in every region.
+    #[serde(default)]
+    pub dashboards: cloudwatch::Dashboards,
     /// What each region holds.
     pub regions: BTreeMap<String, RegionWorld>,
 }
@@ -56,6 +68,12 @@ pub struct RegionWorld {
     /// Secrets.
     #[serde(default)]
     pub secretsmanager: secretsmanager::SecretsManager,
+    /// Log groups.
+    #[serde(default)]
+    pub logs: logs::Logs,
+    /// Alarms.
+    #[serde(default)]
+    pub cloudwatch: cloudwatch::CloudWatch,
 }
 
 impl Default for World {
@@ -73,6 +91,8 @@ impl World {
             now: 1_767_225_600_000,
             counter: 0,
             iam: iam::Iam::default(),
+            s3: s3::S3::default(),
+            dashboards: cloudwatch::Dashboards::default(),
             regions: BTreeMap::new(),
         }
     }
@@ -127,7 +147,9 @@ impl World {
 
     /// Returns the id of everything that exists, for tests that look for orphans and duplicates.
     pub fn inventory(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.iam.roles.keys().map(|name| format!("role {name}")).collect();
+        let mut ids = self.iam.inventory();
+        ids.extend(self.s3.inventory(&self.account));
+        ids.extend(self.dashboards.inventory());
         for (name, region) in &self.regions {
             let of_region = [
                 region.ec2.inventory(),
@@ -137,9 +159,31 @@ impl World {
                 region.lambda.inventory(),
                 region.rds.inventory(),
                 region.secretsmanager.inventory(),
+                region.logs.inventory(),
+                region.cloudwatch.inventory(),
             ];
             ids.extend(of_region.into_iter().flatten().map(|id| format!("{name} {id}")));
         }
         ids
+    }
+
+    /// Returns the ARN and the tags of everything in a region that the Resource Groups Tagging API shows. Roles are not
+    /// among them: "The GetResources operation does not currently support IAM users and roles."
+    pub fn tagged(&self, region: &str) -> Vec<(String, ec2::Tags)> {
+        let place = Place { region: region.into(), account: self.account.clone() };
+        let mut found = self.s3.tagged(&place);
+        found.extend(self.dashboards.tagged(&place));
+        if let Some(here) = self.regions.get(region) {
+            found.extend(here.ec2.tagged(&place));
+            found.extend(here.logs.tagged(&place));
+            found.extend(here.cloudwatch.tagged(&place));
+            found.extend(here.elbv2.tagged());
+            found.extend(here.ecs.tagged());
+            found.extend(here.autoscaling.tagged());
+            found.extend(here.lambda.tagged());
+            found.extend(here.rds.tagged());
+            found.extend(here.secretsmanager.tagged());
+        }
+        found
     }
 }

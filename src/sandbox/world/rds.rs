@@ -151,3 +151,13 @@ impl Rds {
         groups.chain(parameters).chain(instances).chain(snapshots).collect()
     }
 }
+
+impl Rds {
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self) -> Vec<(String, Tags)> {
+        let subnets = self.subnet_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        let parameters = self.parameter_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        let instances = self.instances.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        subnets.chain(parameters).chain(instances).collect()
+    }
+}

@@ -67,3 +67,10 @@ impl SecretsManager {
         self.secrets.values().filter(|secret| secret.deleted_at.is_none() || secret.forced).map(|secret| format!("secret {}", secret.name)).collect()
     }
 }
+
+impl SecretsManager {
+    /// Returns the ARN and the tags of everything that can have tags, secrets that are scheduled for deletion too.
+    pub fn tagged(&self) -> Vec<(String, Tags)> {
+        self.secrets.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
+    }
+}

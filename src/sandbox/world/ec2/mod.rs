@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Place;
+
 pub use gateways::{ElasticIp, InternetGateway, NatGateway, NatState};
 pub use groups::{Peer, SecurityGroup, SecurityGroupRule};
 pub use interfaces::NetworkInterface;
@@ -87,5 +89,21 @@ impl Ec2 {
         let in_default = |group_id: &str| self.security_groups.get(group_id).is_some_and(SecurityGroup::is_default);
         ids.extend(self.security_group_rules.values().filter(|rule| !in_default(&rule.group_id)).map(|rule| rule.rule_id.clone()));
         ids
+    }
+
+    /// Returns the ARN and the tags of everything that can have tags.
+    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
+        let arn = |what: &str, id: &str| place.arn("ec2", &format!("{what}/{id}"));
+        let mut found: Vec<(String, Tags)> = Vec::new();
+        found.extend(self.vpcs.iter().map(|(id, one)| (arn("vpc", id), one.tags.clone())));
+        found.extend(self.subnets.iter().map(|(id, one)| (arn("subnet", id), one.tags.clone())));
+        found.extend(self.internet_gateways.iter().map(|(id, one)| (arn("internet-gateway", id), one.tags.clone())));
+        found.extend(self.addresses.iter().map(|(id, one)| (arn("elastic-ip", id), one.tags.clone())));
+        found.extend(self.nat_gateways.iter().map(|(id, one)| (arn("natgateway", id), one.tags.clone())));
+        found.extend(self.route_tables.iter().map(|(id, one)| (arn("route-table", id), one.tags.clone())));
+        found.extend(self.vpc_endpoints.iter().map(|(id, one)| (arn("vpc-endpoint", id), one.tags.clone())));
+        found.extend(self.security_groups.iter().map(|(id, one)| (arn("security-group", id), one.tags.clone())));
+        found.extend(self.security_group_rules.iter().map(|(id, one)| (arn("security-group-rule", id), one.tags.clone())));
+        found
     }
 }

@@ -1,0 +1,8 @@
+//! Amazon S3.
+
+mod bucket;
+mod contents;
+mod settings;
+
+pub use bucket::{Bucket, BucketAttrs};
+pub use settings::{Encryption, Lifecycle, SeenLifecycle, Settings};

@@ -1,0 +1,176 @@
+//! Alarms.
+
+use aws_sdk_cloudwatch::operation::delete_alarms::{DeleteAlarmsError, DeleteAlarmsInput, DeleteAlarmsOutput};
+use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsInput, DescribeAlarmsOutput};
+use aws_sdk_cloudwatch::operation::put_metric_alarm::{PutMetricAlarmError, PutMetricAlarmInput, PutMetricAlarmOutput};
+use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StateValue, Statistic};
+
+use super::tags;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::cloudwatch::Alarm;
+
+pub(super) fn register(registry: &mut Registry) {
+    let members = &[
+        "alarm_name",
+        "alarm_description",
+        "alarm_actions",
+        "metric_name",
+        "namespace",
+        "statistic",
+        "extended_statistic",
+        "dimensions",
+        "period",
+        "evaluation_periods",
+        "datapoints_to_alarm",
+        "threshold",
+        "comparison_operator",
+        "treat_missing_data",
+        "tags",
+    ];
+    registry.on("cloudwatch", "PutMetricAlarm", members, PutMetricAlarmError::generic, put);
+    registry.on("cloudwatch", "DescribeAlarms", &["alarm_names", "alarm_name_prefix", "alarm_types"], DescribeAlarmsError::generic, describe);
+    registry.on("cloudwatch", "DeleteAlarms", &["alarm_names"], DeleteAlarmsError::generic, delete);
+}
+
+fn invalid<T>(why: impl Into<String>) -> Result<T, Rejection> {
+    refuse("ValidationError", why)
+}
+
+fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlarmOutput, Rejection> {
+    let name = input.alarm_name().unwrap_or_default();
+    if !(1..=255).contains(&name.chars().count()) {
+        return invalid("1 validation error detected: Value at 'alarmName' failed to satisfy constraint: length 1 to 255");
+    }
+    let (Some(namespace), Some(metric_name)) = (input.namespace(), input.metric_name()) else {
+        return invalid("The parameters MetricName and Namespace are required");
+    };
+    let statistic = input.statistic().map(|statistic| statistic.as_str().to_owned());
+    if statistic.as_deref().is_some_and(|statistic| !Statistic::values().contains(&statistic)) {
+        return invalid("Value at 'statistic' failed to satisfy constraint: Member must satisfy enum value set");
+    }
+    // "When you call PutMetricAlarm and specify a MetricName, you must specify either Statistic or ExtendedStatistic but not both."
+    let extended = input.extended_statistic().map(str::to_owned);
+    if statistic.is_some() == extended.is_some() {
+        return invalid("Exactly one of Statistic and ExtendedStatistic must be specified");
+    }
+    if extended.as_deref().is_some_and(|extended| !is_extended_statistic(extended)) {
+        return invalid("The value for parameter ExtendedStatistic is invalid");
+    }
+    // "Valid values are 10, 20, 30, and any multiple of 60."
+    let period = input.period().unwrap_or_default();
+    if !matches!(period, 10 | 20 | 30) && (period <= 0 || period % 60 != 0) {
+        return invalid("Period must be 10, 20, 30 or a multiple of 60");
+    }
+    let evaluation_periods = input.evaluation_periods().unwrap_or_default();
+    if evaluation_periods < 1 {
+        return invalid("EvaluationPeriods must be at least 1");
+    }
+    // "An alarm's total current evaluation period can be no longer than seven days", one day for periods below an hour.
+    let longest = if period >= 3600 { 7 * 86_400 } else { 86_400 };
+    if i64::from(period) * i64::from(evaluation_periods) > longest {
+        return invalid("Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)");
+    }
+    if input.datapoints_to_alarm().is_some_and(|points| !(1..=evaluation_periods).contains(&points)) {
+        return invalid("DatapointsToAlarm must be between 1 and EvaluationPeriods");
+    }
+    let operator = input.comparison_operator().map(|operator| operator.as_str()).unwrap_or_default();
+    if !ComparisonOperator::values().contains(&operator) {
+        return invalid("Value at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set");
+    }
+    let Some(threshold) = input.threshold() else { return invalid("The parameter Threshold is required") };
+    if input.treat_missing_data().is_some_and(|value| !["breaching", "notBreaching", "ignore", "missing"].contains(&value)) {
+        return invalid("The value for parameter TreatMissingData is invalid");
+    }
+    if let Some(action) = input.alarm_actions().iter().find(|action| !action.starts_with("arn:")) {
+        return invalid(format!("Invalid arn syntax: {action}"));
+    }
+    // "Dimensions: Array Members: Maximum number of 30 items"; no value may be empty.
+    let dimensions: Vec<(String, String)> = input
+        .dimensions()
+        .iter()
+        .map(|dimension| (dimension.name().unwrap_or_default().to_owned(), dimension.value().unwrap_or_default().to_owned()))
+        .collect();
+    if dimensions.len() > 30 || dimensions.iter().any(|(name, value)| name.is_empty() || value.is_empty()) {
+        return invalid("Value at 'dimensions' failed to satisfy constraint");
+    }
+    let tags = tags::read(input.tags())?;
+    let alarms = &mut call.here().cloudwatch.alarms;
+    // "You can use this parameter only when creating a new alarm. If you specify Tags when updating an existing alarm, the
+    // tag updates are ignored."
+    let tags = alarms.get(name).map_or(tags, |before| before.tags.clone());
+    let alarm = Alarm {
+        name: name.to_owned(),
+        description: input.alarm_description().map(str::to_owned),
+        namespace: namespace.to_owned(),
+        metric_name: metric_name.to_owned(),
+        dimensions,
+        statistic,
+        extended_statistic: extended,
+        period,
+        evaluation_periods,
+        datapoints_to_alarm: input.datapoints_to_alarm(),
+        threshold,
+        comparison_operator: operator.to_owned(),
+        treat_missing_data: input.treat_missing_data().map(str::to_owned),
+        alarm_actions: input.alarm_actions().to_vec(),
+        tags,
+    };
+    alarms.insert(name.to_owned(), alarm);
+    Ok(PutMetricAlarmOutput::builder().build())
+}
+
+/// "p0.0 and p100", and the trimmed statistics `tm`, `wm`, `tc`, `ts`, `pr` and `IQM` ("CloudWatch statistics definitions").
+fn is_extended_statistic(text: &str) -> bool {
+    let number = |rest: &str| rest.parse::<f64>().is_ok_and(|number| (0.0..=100.0).contains(&number));
+    let names = ["tm", "wm", "tc", "ts", "p"];
+    text == "IQM" || text.starts_with("PR(") || names.iter().any(|name| text.strip_prefix(name).is_some_and(number))
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeAlarmsInput) -> Result<DescribeAlarmsOutput, Rejection> {
+    // "Composite alarms are returned only if you ask for them": the model has none.
+    if !input.alarm_types().is_empty() && !input.alarm_types().contains(&AlarmType::MetricAlarm) {
+        return Ok(DescribeAlarmsOutput::builder().build());
+    }
+    let (names, prefix) = (input.alarm_names(), input.alarm_name_prefix());
+    if !names.is_empty() && prefix.is_some() {
+        return invalid("AlarmNamePrefix and AlarmNames must not both be specified");
+    }
+    let alarms: Vec<Alarm> = call.here().cloudwatch.alarms.values().cloned().collect();
+    let wanted = |alarm: &&Alarm| (names.is_empty() || names.contains(&alarm.name)) && alarm.name.starts_with(prefix.unwrap_or_default());
+    let shown = alarms.iter().filter(wanted).map(|alarm| print(call, alarm)).collect();
+    Ok(DescribeAlarmsOutput::builder().set_metric_alarms(Some(shown)).build())
+}
+
+fn print(call: &Call<'_>, alarm: &Alarm) -> MetricAlarm {
+    let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
+    MetricAlarm::builder()
+        .alarm_name(&alarm.name)
+        .alarm_arn(call.arn("cloudwatch", &format!("alarm:{}", alarm.name)))
+        .set_alarm_description(alarm.description.clone())
+        .actions_enabled(true)
+        .set_alarm_actions(Some(alarm.alarm_actions.clone()))
+        .state_value(StateValue::InsufficientData)
+        .namespace(&alarm.namespace)
+        .metric_name(&alarm.metric_name)
+        .set_dimensions(Some(alarm.dimensions.iter().map(dimension).collect()))
+        .set_statistic(alarm.statistic.as_deref().map(Statistic::from))
+        .set_extended_statistic(alarm.extended_statistic.clone())
+        .period(alarm.period)
+        .evaluation_periods(alarm.evaluation_periods)
+        .set_datapoints_to_alarm(alarm.datapoints_to_alarm)
+        .threshold(alarm.threshold)
+        .comparison_operator(ComparisonOperator::from(alarm.comparison_operator.as_str()))
+        .set_treat_missing_data(alarm.treat_missing_data.clone())
+        .build()
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteAlarmsInput) -> Result<DeleteAlarmsOutput, Rejection> {
+    let alarms = &mut call.here().cloudwatch.alarms;
+    // "If you specify even one incorrect alarm name, no alarms are deleted" applies to composite alarms; a name that does not
+    // exist is `ResourceNotFound`.
+    if let Some(missing) = input.alarm_names().iter().find(|name| !alarms.contains_key(*name)) {
+        return refuse("ResourceNotFound", format!("Unknown alarm names [{missing}]"));
+    }
+    alarms.retain(|name, _| !input.alarm_names().contains(name));
+    Ok(DeleteAlarmsOutput::builder().build())
+}

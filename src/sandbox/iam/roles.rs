@@ -1,0 +1,170 @@
+//! Roles and their tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::operation::create_role::{CreateRoleError, CreateRoleInput, CreateRoleOutput};
+use aws_sdk_iam::operation::delete_role::{DeleteRoleError, DeleteRoleInput, DeleteRoleOutput};
+use aws_sdk_iam::operation::get_role::{GetRoleError, GetRoleInput, GetRoleOutput};
+use aws_sdk_iam::operation::list_role_tags::{ListRoleTagsError, ListRoleTagsInput, ListRoleTagsOutput};
+use aws_sdk_iam::operation::list_roles::{ListRolesError, ListRolesInput, ListRolesOutput};
+use aws_sdk_iam::operation::tag_role::{TagRoleError, TagRoleInput, TagRoleOutput};
+use aws_sdk_iam::operation::update_assume_role_policy::{UpdateAssumeRolePolicyError, UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput};
+use aws_sdk_iam::operation::update_role::{UpdateRoleError, UpdateRoleInput, UpdateRoleOutput};
+use aws_sdk_iam::types::Tag;
+use aws_smithy_types::DateTime;
+
+use super::syntax::{check_name, check_trust, encode};
+use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
+use crate::sandbox::world::iam::Role;
+
+pub(super) fn register(registry: &mut Registry) {
+    let members = &["role_name", "assume_role_policy_document", "description", "tags", "path", "max_session_duration"];
+    registry.on("iam", "CreateRole", members, CreateRoleError::generic, create);
+    registry.on("iam", "GetRole", &["role_name"], GetRoleError::generic, get);
+    registry.on("iam", "ListRoles", &["path_prefix"], ListRolesError::generic, list);
+    registry.on("iam", "UpdateAssumeRolePolicy", &["role_name", "policy_document"], UpdateAssumeRolePolicyError::generic, update_trust);
+    registry.on("iam", "UpdateRole", &["role_name", "description"], UpdateRoleError::generic, update);
+    registry.on("iam", "TagRole", &["role_name", "tags"], TagRoleError::generic, tag);
+    registry.on("iam", "ListRoleTags", &["role_name"], ListRoleTagsError::generic, list_tags);
+    registry.on("iam", "DeleteRole", &["role_name"], DeleteRoleError::generic, delete);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutput, Rejection> {
+    let name = input.role_name().unwrap_or_default();
+    check_name("roleName", name, 64)?;
+    check_description(input.description())?;
+    let trust = check_trust(input.assume_role_policy_document().unwrap_or_default())?;
+    let path = input.path().unwrap_or("/");
+    if !path.starts_with('/') || !path.ends_with('/') {
+        return refuse("ValidationError", format!("The specified value for path is invalid: {path}"));
+    }
+    let mut tags = BTreeMap::new();
+    add_tags(&mut tags, input.tags())?;
+    // "Names are not distinguished by case" (CreateRole).
+    if call.world.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(name)) {
+        return refuse("EntityAlreadyExists", format!("Role with name {name} already exists."));
+    }
+    let arn = format!("arn:{}:iam::{}:role{path}{name}", crate::aws::partition(call.region), call.account());
+    // IAM is eventually consistent; other services refuse a new role for some seconds.
+    let assumable_at = call.after(2.0, 8.0, 30.0);
+    let role = Role {
+        role_name: name.to_owned(),
+        role_id: format!("AROA{}", &call.world.draw()[..17].to_uppercase()),
+        arn,
+        description: input.description().map(str::to_owned),
+        assume_role_policy: trust,
+        inline_policies: BTreeMap::new(),
+        attached_policies: BTreeSet::new(),
+        tags,
+        created_at: call.now(),
+        assumable_at,
+    };
+    let answer = print(&role)?;
+    call.world.iam.roles.insert(name.to_owned(), role);
+    Ok(CreateRoleOutput::builder().role(answer).build())
+}
+
+fn check_description(description: Option<&str>) -> Result<(), Rejection> {
+    if description.is_some_and(|text| text.chars().count() > 1000) {
+        return refuse("ValidationError", "1 validation error detected: Value at 'description' failed to satisfy constraint: length <= 1000");
+    }
+    Ok(())
+}
+
+fn add_tags(tags: &mut BTreeMap<String, String>, more: &[Tag]) -> Result<(), Rejection> {
+    for tag in more {
+        if tag.key().is_empty() || tag.key().len() > 128 || tag.value().len() > 256 || tag.key().starts_with("aws:") {
+            return refuse("InvalidInput", format!("Tag key or value is invalid: {}", tag.key()));
+        }
+        tags.insert(tag.key().to_owned(), tag.value().to_owned());
+    }
+    // "You can attach up to 50 tags to a role."
+    if tags.len() > 50 { refuse("LimitExceeded", "The number of tags has reached the maximum limit.") } else { Ok(()) }
+}
+
+fn shown(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, Rejection> {
+    tags.iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect()
+}
+
+fn print(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
+    let path = role.arn.split_once(":role").and_then(|(_, name)| name.strip_suffix(&role.role_name)).unwrap_or("/");
+    let role = aws_sdk_iam::types::Role::builder()
+        .path(path)
+        .role_name(&role.role_name)
+        .role_id(&role.role_id)
+        .arn(&role.arn)
+        .create_date(DateTime::from_millis(i64::try_from(role.created_at).unwrap_or(i64::MAX)))
+        .assume_role_policy_document(encode(&role.assume_role_policy))
+        .set_description(role.description.clone())
+        .max_session_duration(3600)
+        .set_tags(Some(shown(&role.tags)?));
+    built(role.build())
+}
+
+/// Finds a role or refuses.
+pub(super) fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a mut Role, Rejection> {
+    let name = name.unwrap_or_default();
+    match call.world.iam.roles.get_mut(name) {
+        Some(role) => Ok(role),
+        None => refuse("NoSuchEntity", format!("The role with name {name} cannot be found.")),
+    }
+}
+
+fn get(call: &mut Call<'_>, input: &GetRoleInput) -> Result<GetRoleOutput, Rejection> {
+    Ok(GetRoleOutput::builder().role(print(find(call, input.role_name())?)?).build())
+}
+
+/// "This operation does not return the following attributes: PermissionsBoundary, RoleLastUsed, Tags" (ListRoles).
+fn list(call: &mut Call<'_>, input: &ListRolesInput) -> Result<ListRolesOutput, Rejection> {
+    let prefix = format!(":role{}", input.path_prefix().unwrap_or("/"));
+    let mut roles = Vec::new();
+    for role in call.world.iam.roles.values().filter(|role| role.arn.contains(&prefix)) {
+        let mut role = print(role)?;
+        role.tags = None;
+        roles.push(role);
+    }
+    built(ListRolesOutput::builder().set_roles(Some(roles)).is_truncated(false).build())
+}
+
+fn update_trust(call: &mut Call<'_>, input: &UpdateAssumeRolePolicyInput) -> Result<UpdateAssumeRolePolicyOutput, Rejection> {
+    let trust = check_trust(input.policy_document().unwrap_or_default())?;
+    let usable_at = call.after(2.0, 8.0, 30.0);
+    let role = find(call, input.role_name())?;
+    role.assume_role_policy = trust;
+    role.assumable_at = usable_at;
+    Ok(UpdateAssumeRolePolicyOutput::builder().build())
+}
+
+fn update(call: &mut Call<'_>, input: &UpdateRoleInput) -> Result<UpdateRoleOutput, Rejection> {
+    check_description(input.description())?;
+    let role = find(call, input.role_name())?;
+    role.description = input.description().map(str::to_owned);
+    Ok(UpdateRoleOutput::builder().build())
+}
+
+fn tag(call: &mut Call<'_>, input: &TagRoleInput) -> Result<TagRoleOutput, Rejection> {
+    let role = find(call, input.role_name())?;
+    let mut tags = role.tags.clone();
+    add_tags(&mut tags, input.tags())?;
+    role.tags = tags;
+    Ok(TagRoleOutput::builder().build())
+}
+
+fn list_tags(call: &mut Call<'_>, input: &ListRoleTagsInput) -> Result<ListRoleTagsOutput, Rejection> {
+    let tags = shown(&find(call, input.role_name())?.tags)?;
+    built(ListRoleTagsOutput::builder().set_tags(Some(tags)).is_truncated(false).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteRoleInput) -> Result<DeleteRoleOutput, Rejection> {
+    let role = find(call, input.role_name())?;
+    // "Unlike the console, you must delete the items attached to the role manually, or the deletion fails" (DeleteRole).
+    if !role.inline_policies.is_empty() {
+        return refuse("DeleteConflict", "Cannot delete entity, must delete policies first.");
+    }
+    if !role.attached_policies.is_empty() {
+        return refuse("DeleteConflict", "Cannot delete entity, must detach all policies first.");
+    }
+    let name = role.role_name.clone();
+    call.world.iam.roles.remove(&name);
+    Ok(DeleteRoleOutput::builder().build())
+}

@@ -1,0 +1,78 @@
+//! Alarms, which belong to a region, and dashboards, which belong to the account.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Place;
+use super::ec2::Tags;
+use crate::aws::partition;
+
+/// What CloudWatch keeps in one region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CloudWatch {
+    /// Alarms by name.
+    pub alarms: BTreeMap<String, Alarm>,
+}
+
+/// An alarm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the CloudWatch API's `MetricAlarm`")]
+pub struct Alarm {
+    pub name: String,
+    pub description: Option<String>,
+    pub namespace: String,
+    pub metric_name: String,
+    pub dimensions: Vec<(String, String)>,
+    pub statistic: Option<String>,
+    pub extended_statistic: Option<String>,
+    pub period: i32,
+    pub evaluation_periods: i32,
+    pub datapoints_to_alarm: Option<i32>,
+    pub threshold: f64,
+    pub comparison_operator: String,
+    pub treat_missing_data: Option<String>,
+    pub alarm_actions: Vec<String>,
+    pub tags: Tags,
+}
+
+/// The dashboards of the account: "Dashboards in your account are global, not region-specific" (PutDashboard).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Dashboards(pub BTreeMap<String, Dashboard>);
+
+/// A dashboard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the CloudWatch API")]
+pub struct Dashboard {
+    pub name: String,
+    pub body: Value,
+    pub tags: Tags,
+}
+
+impl CloudWatch {
+    /// Returns the name of everything that exists.
+    pub fn inventory(&self) -> Vec<String> {
+        self.alarms.keys().map(|name| format!("alarm {name}")).collect()
+    }
+
+    /// Returns the ARN and the tags of every alarm.
+    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
+        self.alarms.values().map(|alarm| (place.arn("cloudwatch", &format!("alarm:{}", alarm.name)), alarm.tags.clone())).collect()
+    }
+}
+
+impl Dashboards {
+    /// Returns the name of everything that exists.
+    pub fn inventory(&self) -> Vec<String> {
+        self.0.keys().map(|name| format!("dashboard {name}")).collect()
+    }
+
+    /// Returns the ARN and the tags of every dashboard, in the region where AWS shows what belongs to none.
+    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
+        let shown = self.0.values().filter(|_| place.is_home());
+        let arn = |name: &str| format!("arn:{}:cloudwatch::{}:dashboard/{name}", partition(&place.region), place.account);
+        shown.map(|dashboard| (arn(&dashboard.name), dashboard.tags.clone())).collect()
+    }
+}

@@ -1,0 +1,156 @@
+//! Roles and their policies on the embedded AWS.
+
+use migrate_infra::graph::Graph;
+use migrate_infra::resource::Error;
+use migrate_infra::resources::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
+use serde_json::json;
+
+use crate::lab::{Lab, STACK, Sketch, holds_its_promises};
+
+const ROLE: &str = "payment-task-source-test-001";
+
+fn role() -> Role {
+    Role {
+        name: ROLE.into(),
+        description: "what the payment tasks may do".into(),
+        trust: vec!["ecs-tasks.amazonaws.com".into()],
+        source_account_condition: true,
+    }
+}
+
+fn statement() -> Statement {
+    Statement {
+        sid: "Secrets".into(),
+        actions: vec!["secretsmanager:GetSecretValue".into(), "secretsmanager:DescribeSecret".into()],
+        resources: vec!["arn:{partition}:secretsmanager:{region}:{account}:secret:payment-*".into()],
+        conditions: None,
+    }
+}
+
+fn graph_of(role: Role, statements: Vec<Statement>) -> Graph {
+    let mut sketch = Sketch::new();
+    let role = sketch.add("source/service/task-role", role);
+    sketch.add("source/service/task-policy", RolePolicy { role: role.name(), name: "secrets".into(), statements });
+    let policy_arn = "arn:{partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy".into();
+    sketch.add("source/service/task-managed", RolePolicyAttachment { role: role.name(), policy_arn });
+    sketch.finish()
+}
+
+fn graph() -> Graph {
+    graph_of(role(), vec![statement()])
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_hold_their_promises() {
+    holds_its_promises(&graph()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_are_written_as_specified() {
+    let mut lab = Lab::default();
+    lab.up(&graph()).await.must_succeed();
+    let made = &lab.world.iam.roles[ROLE];
+    let trust = &made.assume_role_policy["Statement"][0];
+    assert_eq!(trust["Principal"], json!({ "Service": ["ecs-tasks.amazonaws.com"] }));
+    assert_eq!(trust["Condition"], json!({ "StringEquals": { "aws:SourceAccount": lab.world.account } }));
+    let policy = &made.inline_policies["secrets"]["Statement"][0];
+    assert_eq!(policy["Resource"], json!([format!("arn:aws:secretsmanager:us-east-1:{}:secret:payment-*", lab.world.account)]));
+    assert!(made.attached_policies.contains("arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"));
+    assert_eq!(made.tags["migrate-infra:stack"], STACK);
+    assert_eq!(made.tags["CostCenter"], "payment-processing");
+    assert!(lab.world.iam.can_assume(&made.arn, "ecs-tasks.amazonaws.com", u64::MAX));
+}
+
+#[tokio::test(start_paused = true)]
+async fn trust_description_and_policy_are_changed_in_place() {
+    let mut lab = Lab::default();
+    lab.up(&graph()).await.must_succeed();
+    let id = lab.world.iam.roles[ROLE].role_id.clone();
+    let trust = vec!["ecs-tasks.amazonaws.com".into(), "dms.{region}.amazonaws.com".into()];
+    let role = Role { description: "other words".into(), trust, ..role() };
+    let changed = graph_of(role, vec![Statement { conditions: Some(json!({ "Bool": { "aws:SecureTransport": true } })), ..statement() }]);
+    let ran = lab.up(&changed).await;
+    ran.must_succeed();
+    assert_eq!(ran.meter.mutations(), 3, "{:?}", ran.meter.by_call());
+    let made = &lab.world.iam.roles[ROLE];
+    assert_eq!(made.role_id, id, "it was made anew");
+    assert_eq!(made.description.as_deref(), Some("other words"));
+    assert_eq!(made.assume_role_policy["Statement"][0]["Principal"]["Service"][1], "dms.us-east-1.amazonaws.com");
+    assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_is_put_right() {
+    let mut lab = Lab::default();
+    lab.up(&graph()).await.must_succeed();
+    let made = lab.world.iam.roles.get_mut(ROLE).unwrap();
+    made.inline_policies.clear();
+    made.attached_policies.clear();
+    made.tags.remove("CostCenter");
+    lab.up(&graph()).await.must_succeed();
+    let made = &lab.world.iam.roles[ROLE];
+    assert_eq!((made.inline_policies.len(), made.attached_policies.len()), (1, 1));
+    assert_eq!(made.tags["CostCenter"], "payment-processing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_of_another_stack_is_left_alone() {
+    let mut lab = Lab::default();
+    lab.up(&graph()).await.must_succeed();
+    let mut other = Lab { world: lab.world.clone(), ..Lab::default() };
+    other.world.iam.roles.get_mut(ROLE).unwrap().tags.insert("migrate-infra:stack".into(), "another/stack".into());
+    let before = other.world.iam.clone();
+    let ran = other.up(&graph()).await;
+    let error = &ran.report().failures[0].error;
+    assert!(matches!(error, Error::Foreign { owner, .. } if owner.contains("another/stack")), "{error}");
+    assert_eq!(other.world.iam, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_that_somebody_added_are_named_when_they_keep_a_role() {
+    let mut lab = Lab::default();
+    lab.up(&graph()).await.must_succeed();
+    let made = lab.world.iam.roles.get_mut(ROLE).unwrap();
+    made.inline_policies.insert("by-hand".into(), json!({}));
+    let ran = lab.down().await;
+    let error = ran.report().failures[0].error.to_string();
+    assert!(error.contains("by-hand"), "{error}");
+    lab.world.iam.roles.get_mut(ROLE).unwrap().inline_policies.clear();
+    lab.down().await.must_succeed();
+    assert!(lab.world.inventory().is_empty());
+}
+
+/// What IAM refuses, the sandbox refuses.
+#[tokio::test(start_paused = true)]
+async fn bad_roles_and_policies_are_refused() {
+    let with = |change: fn(&mut Role)| {
+        let mut role = role();
+        change(&mut role);
+        graph_of(role, vec![statement()])
+    };
+    let stating = |change: fn(&mut Statement)| {
+        let mut statement = statement();
+        change(&mut statement);
+        graph_of(role(), vec![statement])
+    };
+    let cases = [
+        ("ValidationError", with(|role| role.name = "a b".into())),
+        ("ValidationError", with(|role| role.name = "a".repeat(65))),
+        ("MalformedPolicyDocument", with(|role| role.trust = vec!["nobody".into()])),
+        ("MalformedPolicyDocument", stating(|statement| statement.resources = vec!["payment".into()])),
+        ("MalformedPolicyDocument", stating(|statement| statement.actions = vec!["GetSecretValue".into()])),
+        ("MalformedPolicyDocument", stating(|statement| statement.sid = "with-hyphen".into())),
+        ("LimitExceeded", stating(|statement| statement.actions = vec![format!("s3:{}", "x".repeat(11_000))])),
+    ];
+    for (code, graph) in cases {
+        let ran = Lab::default().up(&graph).await;
+        let error = &ran.report().failures[0].error;
+        assert!(error.is_code(code), "expected {code}, got {error}");
+    }
+    let mut sketch = Sketch::new();
+    let role = sketch.add("source/service/task-role", role());
+    let policy_arn = "arn:{partition}:iam::aws:policy/AmazonECSTaskExecutionRolePolicy".into();
+    sketch.add("source/service/task-managed", RolePolicyAttachment { role: role.name(), policy_arn });
+    let ran = Lab::default().up(&sketch.finish()).await;
+    assert!(ran.report().failures[0].error.is_code("NoSuchEntity"), "the path `service-role/` is missing");
+}

@@ -1,0 +1,80 @@
+//! Log groups on the embedded AWS.
+
+use migrate_infra::graph::Graph;
+use migrate_infra::resource::Error;
+use migrate_infra::resources::logs::LogGroup;
+use migrate_infra::sandbox::world::logs::LogGroup as Stored;
+
+use crate::lab::{Lab, Sketch, holds_its_promises};
+
+const NAME: &str = "/ecs/payment-service-source-test-001";
+
+fn group() -> LogGroup {
+    LogGroup { name: NAME.into(), retention_days: 7, kms_key: None }
+}
+
+fn graph(group: LogGroup) -> Graph {
+    let mut sketch = Sketch::new();
+    sketch.add("source/service/logs", group);
+    sketch.finish()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_group_holds_its_promises() {
+    holds_its_promises(&graph(group())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retention_and_key_are_changed_in_place() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0001";
+    let mut lab = Lab::default();
+    lab.up(&graph(group())).await.must_succeed();
+    assert_eq!(lab.attrs("source/service/logs")["arn"], format!("arn:aws:logs:us-east-1:111122223333:log-group:{NAME}"));
+    let changed = graph(LogGroup { retention_days: 30, kms_key: Some(key.into()), ..group() });
+    assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 2);
+    let made = &lab.world.region("us-east-1").logs.groups[NAME];
+    assert_eq!((made.retention_days, made.kms_key.as_deref()), (Some(30), Some(key)));
+    assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 0);
+    lab.up(&graph(group())).await.must_succeed();
+    let made = &lab.world.region("us-east-1").logs.groups[NAME];
+    assert_eq!((made.retention_days, made.kms_key.as_deref()), (Some(7), None));
+}
+
+/// Sixty groups whose names begin alike come in two pages, and the one sought is in the second.
+#[tokio::test(start_paused = true)]
+async fn a_group_is_found_among_many_whose_names_begin_alike() {
+    let mut lab = Lab::default();
+    let make = |name: String| Stored { name, retention_days: None, kms_key: None, created_at: 0, tags: Default::default() };
+    let short = LogGroup { name: "/ecs".into(), ..group() };
+    for index in 0..60 {
+        let name = format!("/ecs#{index:02}");
+        lab.world.region("us-east-1").logs.groups.insert(name.clone(), make(name));
+    }
+    lab.up(&graph(short.clone())).await.must_succeed();
+    assert_eq!(lab.up(&graph(short)).await.must_succeed().meter.mutations(), 0);
+    assert_eq!(lab.world.inventory().len(), 61);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_not_ours_is_left_alone() {
+    let mut lab = Lab::default();
+    let by_hand = Stored { name: NAME.into(), retention_days: None, kms_key: None, created_at: 0, tags: Default::default() };
+    lab.world.region("us-east-1").logs.groups.insert(NAME.into(), by_hand);
+    let ran = lab.up(&graph(group())).await;
+    assert!(matches!(ran.report().failures[0].error, Error::Foreign { .. }));
+    assert_eq!(ran.meter.mutations(), 0);
+}
+
+/// What CloudWatch Logs refuses, the sandbox refuses.
+#[tokio::test(start_paused = true)]
+async fn bad_log_groups_are_refused() {
+    for bad in [
+        LogGroup { retention_days: 8, ..group() },
+        LogGroup { name: "with space".into(), ..group() },
+        LogGroup { kms_key: Some("alias/x".into()), ..group() },
+    ] {
+        let ran = Lab::default().up(&graph(bad)).await;
+        let error = &ran.report().failures[0].error;
+        assert!(error.is_code("InvalidParameterException"), "{error}");
+    }
+}

@@ -1,0 +1,196 @@
+//! Buckets on the embedded AWS.
+
+use migrate_infra::address::Address;
+use migrate_infra::graph::Graph;
+use migrate_infra::resource::Error;
+use migrate_infra::resources::s3::{Bucket, Lifecycle};
+use migrate_infra::sandbox::world::s3::Bucket as Stored;
+use serde_json::json;
+
+use crate::lab::{Lab, Sketch, Way, holds_its_promises, survives_kills};
+
+const ADDRESS: &str = "source/storage/bucket";
+const NAME: &str = "payment-logs-source-test-001-111122223333-us-east-1";
+
+fn bucket() -> Bucket {
+    Bucket {
+        name: "payment-logs-source-test-001-{account}-{region}".into(),
+        versioned: true,
+        kms_key: None,
+        tls_only: true,
+        block_public_access: true,
+        lifecycle: Some(Lifecycle { noncurrent_to_glacier_days: 90, noncurrent_expire_days: 365, abort_multipart_days: 7 }),
+        empty_on_delete: false,
+    }
+}
+
+fn graph(bucket: Bucket) -> Graph {
+    let mut sketch = Sketch::new();
+    sketch.add(ADDRESS, bucket);
+    sketch.finish()
+}
+
+fn emptied() -> Graph {
+    graph(Bucket { empty_on_delete: true, ..bucket() })
+}
+
+fn stored(lab: &mut Lab) -> &mut Stored {
+    lab.world.s3.buckets.get_mut(NAME).expect("the bucket is there")
+}
+
+/// Puts in `objects` objects, a second version of each tenth, and a delete marker on each hundredth.
+fn fill(bucket: &mut Stored, objects: usize) {
+    for index in 0..objects {
+        let key = format!("logs/{index:06}");
+        bucket.put(&key);
+        if index % 10 == 0 {
+            bucket.put(&key);
+        }
+        if index % 100 == 0 {
+            bucket.delete(&key);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_holds_its_promises() {
+    holds_its_promises(&graph(bucket())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_is_set_up_as_specified() {
+    let mut lab = Lab::default();
+    lab.up(&graph(bucket())).await.must_succeed();
+    let made = stored(&mut lab);
+    assert_eq!(made.versioning.as_deref(), Some("Enabled"));
+    assert_eq!(made.sse_algorithm, "AES256");
+    assert_eq!(made.public_access_block, Some([true; 4]));
+    assert_eq!(made.ownership.as_deref(), Some("BucketOwnerEnforced"));
+    assert_eq!(made.policy.as_ref().unwrap()["Statement"][0]["Condition"], json!({ "Bool": { "aws:SecureTransport": "false" } }));
+    assert_eq!(made.lifecycle[0].noncurrent_transitions, [(90, "GLACIER".to_owned())]);
+    assert_eq!(made.tags["CostCenter"], "payment-processing");
+    assert_eq!(lab.attrs(ADDRESS)["arn"], format!("arn:aws:s3:::{NAME}"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_elsewhere_names_its_region() {
+    let mut lab = Lab::default();
+    let region = "eu-central-1".into();
+    let mut graph = Graph::default();
+    graph.add(Address::new(ADDRESS), &region, &std::collections::BTreeMap::new(), &bucket());
+    lab.up(&graph.finish().unwrap()).await.must_succeed();
+    let made = lab.world.s3.buckets.values().next().unwrap();
+    assert_eq!((made.region.as_str(), made.name.ends_with("-eu-central-1")), ("eu-central-1", true));
+    lab.down().await.must_succeed();
+    assert!(lab.world.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_setting_is_changed_in_place() {
+    let key = "arn:aws:kms:us-east-1:111122223333:key/0001";
+    let mut lab = Lab::default();
+    lab.up(&graph(bucket())).await.must_succeed();
+    stored(&mut lab).put("kept");
+    let changed =
+        graph(Bucket { versioned: false, kms_key: Some(key.into()), tls_only: false, block_public_access: false, lifecycle: None, ..bucket() });
+    let ran = lab.up(&changed).await;
+    assert_eq!(ran.must_succeed().meter.mutations(), 5, "{:?}", ran.meter.by_call());
+    let made = stored(&mut lab);
+    assert_eq!(made.versioning.as_deref(), Some("Suspended"));
+    assert_eq!((made.sse_algorithm.as_str(), made.kms_key.as_deref(), made.bucket_key), ("aws:kms", Some(key), true));
+    assert_eq!((made.public_access_block, made.policy.as_ref(), made.lifecycle.len()), (None, None, 0));
+    assert_eq!(made.versions.len(), 1);
+    assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 0);
+    lab.up(&graph(bucket())).await.must_succeed();
+    assert_eq!(stored(&mut lab).versioning.as_deref(), Some("Enabled"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_have_added_stays() {
+    let mut lab = Lab::default();
+    lab.up(&graph(bucket())).await.must_succeed();
+    let made = stored(&mut lab);
+    let statement = json!({
+        "Sid": "Audit", "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:role/audit" }, "Action": "s3:GetObject",
+        "Resource": format!("arn:aws:s3:::{NAME}/*"),
+    });
+    made.policy = Some(json!({ "Version": "2012-10-17", "Statement": [statement] }));
+    made.tags.insert("Auditor".into(), "somebody".into());
+    made.tags.remove("CostCenter");
+    lab.up(&graph(bucket())).await.must_succeed();
+    let made = stored(&mut lab);
+    let sids: Vec<_> = made.policy.as_ref().unwrap()["Statement"].as_array().unwrap().iter().map(|statement| statement["Sid"].clone()).collect();
+    assert_eq!(sids, ["Audit", "TlsOnly"]);
+    assert_eq!((made.tags["Auditor"].as_str(), made.tags["CostCenter"].as_str()), ("somebody", "payment-processing"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_with_something_in_it_is_not_deleted_unasked() {
+    let mut lab = Lab::default();
+    lab.up(&graph(bucket())).await.must_succeed();
+    fill(stored(&mut lab), 1500);
+    let ran = lab.down().await;
+    let error = &ran.report().failures[0].error;
+    assert!(matches!(error, Error::Refused(_)), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("1650 objects and old versions and 15 delete markers") && text.contains("storage.empty_on_down"), "{text}");
+    assert_eq!(stored(&mut lab).versions.len(), 1665);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_is_emptied_by_the_thousand_when_that_is_allowed() {
+    let mut lab = Lab::default();
+    lab.up(&emptied()).await.must_succeed();
+    fill(stored(&mut lab), 6000);
+    let ran = lab.down().await;
+    ran.must_succeed();
+    assert!(lab.world.inventory().is_empty());
+    // 6000 objects, 600 second versions, 60 markers: seven pages.
+    assert_eq!(ran.meter.by_call()["s3:DeleteObjects"], 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn emptying_survives_a_kill_at_every_point() {
+    let mut lab = Lab::default();
+    lab.up(&emptied()).await.must_succeed();
+    fill(stored(&mut lab), 2500);
+    let points = survives_kills(&emptied(), &lab, Way::Down, 0).await;
+    assert!(points > 8, "{points}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_another_account_is_foreign() {
+    let mut lab = Lab::default();
+    lab.world.s3.buckets.insert(NAME.into(), Stored::new(NAME, "us-east-1", "999999999999"));
+    let ran = lab.up(&graph(bucket())).await;
+    let error = &ran.report().failures[0].error;
+    assert!(matches!(error, Error::Foreign { owner, .. } if owner == "another AWS account"), "{error}");
+    assert_eq!(ran.meter.mutations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_without_our_tags_is_foreign_and_stays() {
+    let mut lab = Lab::default();
+    let account = lab.world.account.clone();
+    lab.world.s3.buckets.insert(NAME.into(), Stored::new(NAME, "us-east-1", &account));
+    let ran = lab.up(&graph(bucket())).await;
+    assert!(matches!(ran.report().failures[0].error, Error::Foreign { .. }));
+    lab.down().await.must_succeed();
+    assert_eq!(lab.world.inventory().len(), 1);
+}
+
+/// What S3 refuses, the sandbox refuses.
+#[tokio::test(start_paused = true)]
+async fn bad_buckets_are_refused() {
+    let upside_down = Lifecycle { noncurrent_to_glacier_days: 90, noncurrent_expire_days: 30, abort_multipart_days: 7 };
+    let cases = [
+        ("InvalidBucketName", Bucket { name: "Payment_Logs".into(), ..bucket() }),
+        ("InvalidBucketName", Bucket { name: "p".repeat(64), ..bucket() }),
+        ("InvalidArgument", Bucket { lifecycle: Some(upside_down), ..bucket() }),
+    ];
+    for (code, bucket) in cases {
+        let ran = Lab::default().up(&graph(bucket)).await;
+        let error = &ran.report().failures[0].error;
+        assert!(error.is_code(code), "expected {code}, got {error}");
+    }
+}
