@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::database::Database;
 use super::service::Service;
 use crate::graph::Input;
-use crate::resources::cloudwatch::{Alarm, Dashboard, Dimension, Metric, Widget};
+use crate::resources::cloudwatch::{Alarm, AlarmMetric, Dashboard, Dimension, Metric, Widget};
 
 /// Adds the dashboard and the alarms.
 pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &Service) {
@@ -14,7 +14,7 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
         let spec = Alarm {
             name: builder.names.alarm(&format!("db-cpu-{}", database.role)),
             description: format!("CPU of the {} payment database is high", database.role),
-            metric: of_database("CPUUtilization", database),
+            metric: watched(of_database("CPUUtilization", database)),
             statistic: "Average".to_owned(),
             period_seconds: 300,
             evaluation_periods: 2,
@@ -29,7 +29,7 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
     let spec = Alarm {
         name: builder.names.alarm("unhealthy-hosts"),
         description: "The load balancer has unhealthy targets".to_owned(),
-        metric: of_balancer("UnHealthyHostCount", service, true),
+        metric: watched(of_balancer("UnHealthyHostCount", service, true)),
         statistic: "Maximum".to_owned(),
         period_seconds: 60,
         evaluation_periods: 2,
@@ -50,6 +50,11 @@ fn actions(builder: &Builder<'_>) -> Vec<String> {
 fn metric(namespace: &str, name: &str, dimensions: Vec<(&str, Input<String>)>) -> Metric {
     let dimensions = dimensions.into_iter().map(|(name, value)| Dimension { name: name.to_owned(), value }).collect();
     Metric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions, label: None, stat: None }
+}
+
+/// The metric as an alarm names it.
+fn watched(metric: Metric) -> AlarmMetric {
+    AlarmMetric { namespace: metric.namespace, name: metric.name, dimensions: metric.dimensions }
 }
 
 fn of_database(name: &str, database: &Database) -> Metric {

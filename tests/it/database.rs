@@ -634,7 +634,7 @@ async fn code<T, E>(call: &'static str, send: impl Future<Output = Result<T, Sdk
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let error = AwsError::of(call, permitted(call, send).await.err()?);
+    let error = AwsError::of(call, &permitted(call, send).await.err()?);
     assert!(!error.to_string().contains("hunter2"), "an error shows a password: {error}");
     error.code
 }

@@ -445,5 +445,4 @@ async fn the_whole_network_survives_kills_on_the_way_down() {
     let graph = everything(USUAL);
     let up = made(&graph).await;
     assert!(survives_kills(&graph, &up, Way::Down, 0, &[]).await > 50);
-    let _: Input<VpcId> = VpcId::from("vpc-1").into();
 }

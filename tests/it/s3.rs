@@ -154,7 +154,7 @@ async fn emptying_survives_a_kill_at_every_point() {
     let mut lab = Lab::default();
     lab.up(&emptied()).await.must_succeed();
     fill(stored(&mut lab), 2500);
-    let points = survives_kills(&emptied(), &lab, Way::Down, 0).await;
+    let points = survives_kills(&emptied(), &lab, Way::Down, 0, &[]).await;
     assert!(points > 8, "{points}");
 }
 
