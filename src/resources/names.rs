@@ -4,6 +4,6 @@ use crate::aws::partition;
 use crate::resource::Cx;
 
 /// Fills in `{account}`, `{region}` and `{partition}`.
-pub(crate) fn fill(cx: &Cx, text: &str) -> String {
+pub(super) fn fill(cx: &Cx, text: &str) -> String {
     text.replace("{account}", cx.account.as_str()).replace("{region}", cx.region.as_str()).replace("{partition}", partition(&cx.region))
 }

@@ -10,13 +10,17 @@ pub(super) type Tags = BTreeMap<String, String>;
 
 /// Judges what a look by name has found.
 pub(super) fn judge<A>(cx: &Cx, tags: &Tags, id: &str, attrs: impl FnOnce() -> A) -> Observed<A> {
-    let has = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
-    if has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.address.as_str()) {
-        Observed::Ours(attrs())
-    } else {
-        let owner = owner_of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-        Observed::Foreign { id: id.to_owned(), owner }
+    match other_owner(cx, tags) {
+        None => Observed::Ours(attrs()),
+        Some(owner) => Observed::Foreign { id: id.to_owned(), owner },
     }
+}
+
+/// Returns whose a thing is if its tags are not those of this address.
+pub(super) fn other_owner(cx: &Cx, tags: &Tags) -> Option<String> {
+    let has = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
+    let ours = has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.address.as_str());
+    (!ours).then(|| owner_of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
 }
 
 /// The tags of a thing that this tool sets. Others put tags on things too; those do not concern us.

@@ -14,7 +14,7 @@ use crate::address::Arn;
 use crate::aws::partition;
 use crate::graph::Input;
 use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
-use crate::resources::marks::{missing_tags, other_owner};
+use crate::resources::owned::{missing, other_owner};
 
 /// The specification of an alarm.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ impl Resource for Alarm {
         if let Some(owner) = other_owner(cx, &tags) {
             return Ok(Observed::Foreign { id: self.name.clone(), owner });
         }
-        Ok(Observed::Ours(AlarmAttrs { name: self.name.clone(), arn, settings: shown(alarm), missing_tags: missing_tags(cx, &tags) }))
+        Ok(Observed::Ours(AlarmAttrs { name: self.name.clone(), arn, settings: shown(alarm), missing_tags: missing(cx, &tags) }))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<AlarmAttrs>) -> Result<AlarmAttrs> {

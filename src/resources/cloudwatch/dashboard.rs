@@ -14,7 +14,7 @@ use crate::address::Region;
 use crate::aws::partition;
 use crate::graph::Input;
 use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
-use crate::resources::marks::{missing_tags, other_owner};
+use crate::resources::owned::{missing, other_owner};
 
 /// The specification of a dashboard.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl Resource for Dashboard {
             return Ok(Observed::Foreign { id: self.name.clone(), owner });
         }
         let body = found.dashboard_body().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
-        Ok(Observed::Ours(DashboardAttrs { name: self.name.clone(), url: url(&cx.region, &self.name), body, missing_tags: missing_tags(cx, &tags) }))
+        Ok(Observed::Ours(DashboardAttrs { name: self.name.clone(), url: url(&cx.region, &self.name), body, missing_tags: missing(cx, &tags) }))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DashboardAttrs>) -> Result<DashboardAttrs> {
@@ -96,7 +96,7 @@ impl Resource for Dashboard {
                 self.put(cx, &wanted).await?;
                 // The service once had no tags on dashboards, and emulators may not have them in this call.
                 let tags = tagging::of(cx, &self.arn(cx)).await?.unwrap_or_default();
-                DashboardAttrs { name: self.name.clone(), url: url(&cx.region, &self.name), body: wanted, missing_tags: missing_tags(cx, &tags) }
+                DashboardAttrs { name: self.name.clone(), url: url(&cx.region, &self.name), body: wanted, missing_tags: missing(cx, &tags) }
             }
         };
         if !attrs.missing_tags.is_empty() {

@@ -11,7 +11,7 @@ pub(super) fn read(encoded: &str) -> Value {
 
 /// Brings a document to the form in which two documents of the same meaning are equal: IAM takes a text for a list of one
 /// text, a statement for a list of one statement, and does not care for the order of a list of texts.
-pub(crate) fn canonical(value: Value) -> Value {
+pub(in crate::resources) fn canonical(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(fields.into_iter().map(|(key, inner)| (key, canonical(inner))).collect::<Map<_, _>>()),
         Value::Array(items) => {

@@ -1,6 +1,6 @@
 //! AWS Identity and Access Management.
 
-pub(crate) mod document;
+pub(super) mod document;
 mod role;
 mod role_policy;
 mod role_policy_attachment;

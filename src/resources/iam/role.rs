@@ -16,7 +16,7 @@ use crate::address::Arn;
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Blocker, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::marks::{missing_tags, other_owner};
+use crate::resources::owned::{missing, other_owner};
 use crate::resources::names::fill;
 
 /// The specification of a role.
@@ -98,7 +98,7 @@ impl Resource for Role {
             arn: role.arn().into(),
             description: role.description().unwrap_or_default().to_owned(),
             trust: role.assume_role_policy_document().map_or(Value::Null, read),
-            missing_tags: missing_tags(cx, &tags),
+            missing_tags: missing(cx, &tags),
         }))
     }
 

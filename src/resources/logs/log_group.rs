@@ -9,7 +9,7 @@ use crate::address::Arn;
 use crate::aws::partition;
 use crate::graph::Input;
 use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
-use crate::resources::marks::{missing_tags, other_owner};
+use crate::resources::owned::{missing, other_owner};
 
 /// "Multiple concurrent requests to update the same resource were in conflict."
 const BUSY: &[&str] = &["OperationAbortedException"];
@@ -88,7 +88,7 @@ impl Resource for LogGroup {
         if let Some(owner) = other_owner(cx, &tags) {
             return Ok(Observed::Foreign { id: self.name.clone(), owner });
         }
-        attrs.missing_tags = missing_tags(cx, &tags);
+        attrs.missing_tags = missing(cx, &tags);
         Ok(Observed::Ours(attrs))
     }
 

@@ -18,7 +18,7 @@ use crate::address::Arn;
 use crate::aws::{Progress, Wait, partition};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::marks::{missing_tags, other_owner};
+use crate::resources::owned::{missing, other_owner};
 use crate::resources::names::fill;
 
 /// How long S3 may refuse a name that was in use a moment ago: "OperationAborted: A conflicting conditional operation is
@@ -129,7 +129,7 @@ impl Resource for Bucket {
         }
         let settings = settings::read(cx, &name).await?;
         let arn = format!("arn:{}:s3:::{name}", partition(&cx.region)).into();
-        Ok(Observed::Ours(BucketAttrs { name, arn, settings, missing_tags: missing_tags(cx, &tags) }))
+        Ok(Observed::Ours(BucketAttrs { name, arn, settings, missing_tags: missing(cx, &tags) }))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<BucketAttrs>) -> Result<BucketAttrs> {
@@ -203,7 +203,7 @@ impl Bucket {
         };
         let (tags, settings) = cx.retry("the new bucket to show", &["NoSuchBucket"], 60, look).await?;
         let arn = format!("arn:{}:s3:::{name}", partition(&cx.region)).into();
-        Ok(BucketAttrs { arn, settings, missing_tags: missing_tags(cx, &tags), name })
+        Ok(BucketAttrs { arn, settings, missing_tags: missing(cx, &tags), name })
     }
 
     fn wanted(&self) -> Settings {
