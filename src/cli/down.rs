@@ -10,7 +10,8 @@ use super::run::line;
 use super::session::{self, Session};
 use super::{plan, report};
 use crate::config::Config;
-use crate::engine::{Context, Leftover, Outcome, leftovers};
+use crate::aws::Tagged;
+use crate::engine::{Context, Outcome, leftovers};
 use crate::events::Event;
 use crate::plan::{Plan, plan_down};
 use crate::state::State;
@@ -58,10 +59,10 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
 }
 
 /// Asks AWS what still carries this stack's tags.
-async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Leftover> {
+async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Tagged> {
     let regions = config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
-    match leftovers(context, &regions, done).await {
-        Ok(found) => found.into_iter().filter(|leftover| args.chosen.includes(leftover.address.environment())).collect(),
+    match leftovers(context, &regions).await {
+        Ok(found) => found.into_iter().filter(|thing| args.chosen.includes(thing.address.environment())).collect(),
         Err(error) => {
             let text = format!("AWS did not list what carries this stack's tags, so only the state was checked: {error}");
             context.events.send(Event::Notice { address: None, text });

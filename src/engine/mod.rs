@@ -10,5 +10,5 @@ mod up;
 pub use down::down;
 pub use run::{Context, Failure, Outcome, Report};
 pub use scheduler::{Job, Released, Verdict, Work, schedule};
-pub use sweep::{Leftover, leftovers};
+pub use sweep::leftovers;
 pub use up::up;

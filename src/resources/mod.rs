@@ -8,6 +8,7 @@ pub mod elbv2;
 pub mod iam;
 mod inputs;
 pub mod lambda;
+pub mod lingering;
 pub mod logs;
 mod names;
 mod owned;

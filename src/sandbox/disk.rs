@@ -62,14 +62,12 @@ impl Disk {
     }
 
     /// Writes the world, so that killing the tool never loses what "AWS" has done.
-    pub fn save(&self, world: &World) {
+    ///
+    /// # Errors
+    /// When it cannot be written; the file is then as before.
+    pub fn save(&self, world: &World) -> std::io::Result<()> {
         let temporary = self.path.with_extension("tmp");
-        let written = serde_json::to_vec(world)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| fs::write(&temporary, bytes))
-            .and_then(|()| fs::rename(&temporary, &self.path));
-        if let Err(error) = written {
-            tracing::error!(path = %self.path.display(), %error, "the sandbox world could not be saved");
-        }
+        fs::write(&temporary, serde_json::to_vec(world)?)?;
+        fs::rename(&temporary, &self.path)
     }
 }

@@ -10,8 +10,10 @@ pub enum Moment {
 }
 
 /// How a call fails at the transport, so that neither the tool nor the SDK sees an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection broke.
     ConnectionLost(Moment),
+    /// The sandbox itself cannot go on, for example because the disk is full.
+    OutOfOrder(String),
 }

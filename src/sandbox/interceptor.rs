@@ -47,9 +47,9 @@ impl Storable for PendingCall {
     type Storer = StoreReplace<Self>;
 }
 
-/// Marks a request whose connection breaks.
+/// Marks a request whose connection breaks, and tells why.
 #[derive(Clone)]
-struct Broken;
+struct Broken(String);
 
 /// Answers the operations of one region.
 pub(super) struct Answering {
@@ -99,7 +99,8 @@ impl Intercept for Answering {
             };
             // The effect is on disk before the answer is given, as AWS's is.
             if mutating && let Some(disk) = &sandbox.disk {
-                disk.save(&world);
+                let saved = disk.save(&world);
+                saved.map_err(|error| Fault::OutOfOrder(format!("the sandbox can not keep its world: {error}")))?;
             }
             drop(world);
             pass("after a call").map_err(|()| Fault::ConnectionLost(Moment::After))?;
@@ -119,7 +120,10 @@ impl Intercept for Answering {
         match (pending.attempt)() {
             Ok(answer) => *pending.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.map_err(OrchestratorError::operation)),
             Err(Fault::ConnectionLost(_)) => {
-                context.request_mut().add_extension(Broken);
+                context.request_mut().add_extension(Broken("the connection was lost".to_owned()));
+            }
+            Err(Fault::OutOfOrder(why)) => {
+                context.request_mut().add_extension(Broken(why));
             }
         }
         Ok(())
@@ -145,10 +149,11 @@ struct Nobody;
 
 impl HttpConnector for Nobody {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let request = request.try_into_http1x();
-        HttpConnectorFuture::ready(match request {
-            Ok(request) if request.extensions().get::<Broken>().is_some() => Err(ConnectorError::io("the connection was lost".into())),
-            _ => StatusCode::try_from(200)
+        let request = request.try_into_http1x().ok();
+        let broken = request.as_ref().and_then(|request| request.extensions().get::<Broken>());
+        HttpConnectorFuture::ready(match broken {
+            Some(Broken(why)) => Err(ConnectorError::io(why.clone().into())),
+            None => StatusCode::try_from(200)
                 .map(|status| HttpResponse::new(status, SdkBody::empty()))
                 .map_err(|error| ConnectorError::user(Box::new(error))),
         })

@@ -40,6 +40,17 @@ use crate::aws::Plug;
 use crate::clock::Clock;
 use crate::fuse::Fuse;
 
+impl Drop for Sandbox {
+    /// The time that passed while only looking was done is kept too, or it would pass again in the next command.
+    fn drop(&mut self) {
+        if let Some(disk) = &self.disk {
+            let world = self.snapshot();
+            // What the calls did is on disk already.
+            let _ = disk.save(&world);
+        }
+    }
+}
+
 /// One embedded AWS.
 pub struct Sandbox {
     world: Mutex<World>,

@@ -43,5 +43,6 @@ pub fn outputs(state: &State) -> Vec<Output> {
             found.push(Output { environment: address.environment().to_owned(), name, value: value.to_owned(), address: address.clone() });
         }
     }
+    found.sort_by(|one, other| (&one.environment, &one.name).cmp(&(&other.environment, &other.name)));
     found
 }

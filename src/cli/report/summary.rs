@@ -5,7 +5,8 @@ use crate::cli::args::{Chosen, Globals, OutputFormat};
 use crate::cli::down::say;
 use crate::cli::failure::{CliError, Exit};
 use crate::cli::run::line;
-use crate::engine::{Leftover, Outcome, Report};
+use crate::aws::Tagged;
+use crate::engine::{Outcome, Report};
 use crate::resource::describe;
 use crate::stack::{Output, outputs};
 use crate::state::State;
@@ -40,13 +41,13 @@ pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &Stat
 }
 
 /// Sums up a `down`.
-pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[Leftover], chosen: &Chosen) -> Result<u8, CliError> {
+pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[Tagged], chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
         return Err(unfinished(report, &command("down", chosen)));
     }
     if !listed.is_empty() {
         let mut error = CliError::new(Exit::Failed, format!("{} things carry this stack's tags and are not in its state", listed.len()));
-        error.causes = listed.iter().map(|leftover| format!("{} is tagged as {}", leftover.arn, leftover.address)).collect();
+        error.causes = listed.iter().map(|thing| format!("{} is tagged as {}", thing.arn, thing.address)).collect();
         let hint = "if a state was lost, `up` finds them again by their tags, and `down` then deletes them; else delete them by hand";
         return Err(error.remains("everything in the state was deleted; these were not touched").hint(hint));
     }

@@ -159,7 +159,8 @@ impl Resource for Function {
     async fn ready(&self, cx: &Cx, attrs: FunctionAttrs) -> Result<FunctionAttrs> {
         cx.wait(Wait::new(format!("function {} to become active", attrs.name), 2, 300), || async {
             let Some(shown) = look(cx, &attrs.name).await? else { return Ok(Progress::Pending("not visible yet".to_owned())) };
-            let status = format!("{:?}, last update {:?}", shown.state, shown.update);
+            let state = shown.state.as_ref().map_or("no state", State::as_str);
+            let status = format!("{state}, last update {}", shown.update.as_ref().map_or("unknown", LastUpdateStatus::as_str));
             Ok(match (shown.state, shown.update) {
                 (Some(state @ State::Failed), _) => Progress::Failed { status: state.as_str().to_owned(), reason: shown.reason },
                 (_, Some(update @ LastUpdateStatus::Failed)) => {

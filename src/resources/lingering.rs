@@ -1,0 +1,52 @@
+//! Things that AWS goes on listing by their tags for a while after they are gone, and how to tell.
+
+use aws_sdk_ec2::types::NatGatewayState;
+
+use crate::address::Arn;
+use crate::aws::Clients;
+
+/// Returns whether a thing that AWS lists is gone, or on its way out as it should be.
+///
+/// * A deleted NAT gateway is shown for about an hour ("Delete a NAT gateway", VPC user guide).
+/// * A secret in its recovery window, or whose deletion is under way, still has its tags.
+/// * A cluster, service or task definition of ECS stays visible as `INACTIVE`.
+///
+/// What cannot be found out counts as there.
+pub async fn is_gone(clients: &Clients, arn: &Arn) -> bool {
+    let arn = arn.as_str();
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    match arn.split(':').nth(2) {
+        Some("ec2") => match resource.strip_prefix("natgateway/") {
+            Some(id) => nat_gateway_is_gone(clients, id).await,
+            None => false,
+        },
+        Some("secretsmanager") => match clients.secrets.describe_secret().secret_id(arn).send().await {
+            Ok(secret) => secret.deleted_date().is_some(),
+            Err(error) => error.as_service_error().is_some_and(aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError::is_resource_not_found_exception),
+        },
+        Some("ecs") => ecs_is_gone(clients, arn, resource).await,
+        _ => false,
+    }
+}
+
+async fn nat_gateway_is_gone(clients: &Clients, id: &str) -> bool {
+    match clients.ec2.describe_nat_gateways().nat_gateway_ids(id).send().await {
+        Ok(found) => found.nat_gateways().iter().all(|gateway| gateway.state() == Some(&NatGatewayState::Deleted)),
+        Err(error) => error.as_service_error().is_some_and(|error| error.meta().code() == Some("NatGatewayNotFound")),
+    }
+}
+
+async fn ecs_is_gone(clients: &Clients, arn: &str, resource: &str) -> bool {
+    let inactive = |status: Option<&str>| status == Some("INACTIVE");
+    match resource.split('/').collect::<Vec<_>>().as_slice() {
+        ["cluster", _] => match clients.ecs.describe_clusters().clusters(arn).send().await {
+            Ok(found) => found.clusters().iter().all(|cluster| inactive(cluster.status())),
+            Err(_) => false,
+        },
+        ["service", cluster, _] => match clients.ecs.describe_services().cluster(*cluster).services(arn).send().await {
+            Ok(found) => found.services().iter().all(|service| inactive(service.status())),
+            Err(error) => error.as_service_error().is_some_and(aws_sdk_ecs::operation::describe_services::DescribeServicesError::is_cluster_not_found_exception),
+        },
+        _ => false,
+    }
+}
