@@ -147,10 +147,12 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut at = Some(error);
     while let Some(inner) = at {
         let text = inner.to_string();
-        if !words.iter().any(|before| before.contains(&text)) {
+        // Words of the SDK that say nothing by themselves.
+        let empty = ["dispatch failure", "service error", "unhandled error", "io error", "other", "request has timed out"].contains(&text.as_str());
+        if !empty && !words.iter().any(|before| before.contains(&text)) {
             words.push(text);
         }
         at = inner.source();
     }
-    words.join(": ")
+    if words.is_empty() { error.to_string() } else { words.join(": ") }
 }

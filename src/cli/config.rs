@@ -36,7 +36,8 @@ pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliE
     match globals.output {
         OutputFormat::Json => line(&serde_json::to_string_pretty(&config).unwrap_or_default()),
         OutputFormat::Text => {
-            let text = toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
+            let text =
+                toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
             line(text.trim_end());
         }
     }

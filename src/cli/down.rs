@@ -9,8 +9,8 @@ use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
 use super::{plan, report};
-use crate::config::Config;
 use crate::aws::Tagged;
+use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
 use crate::events::Event;
 use crate::plan::{Plan, plan_down};
@@ -60,8 +60,9 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
 
 /// Asks AWS what still carries this stack's tags.
 async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Tagged> {
-    let regions = config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
-    match leftovers(context, &regions).await {
+    let regions =
+        config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
+    match leftovers(context, &regions, done).await {
         Ok(found) => found.into_iter().filter(|thing| args.chosen.includes(thing.address.environment())).collect(),
         Err(error) => {
             let text = format!("AWS did not list what carries this stack's tags, so only the state was checked: {error}");

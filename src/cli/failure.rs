@@ -144,8 +144,12 @@ impl From<StateError> for CliError {
         match error {
             StateError::Newer { .. } => base.hint("use the version of migrate-infra that wrote it, or a later one"),
             StateError::Line { place, number, .. } | StateError::Record { place, number, .. } => {
-                let before = number - 1;
-                base.hint(format!("the {before} lines before it are intact; put back a copy of {place}, or see \"Repairing\" in docs/state-format.md"))
+                let before = match number - 1 {
+                    0 => "no line before it is intact".to_owned(),
+                    1 => "the line before it is intact".to_owned(),
+                    many => format!("the {many} lines before it are intact"),
+                };
+                base.hint(format!("{before}; put back a copy of {place}, or see \"Repairing\" in docs/state-format.md"))
             }
             StateError::Snapshot { place, .. } => base.hint(format!("put back a copy of {place}, or see \"Repairing\" in docs/state-format.md")),
             StateError::Io { .. } => base.hint("check that the directory exists and may be read and written, or name another with --state-dir"),
@@ -158,7 +162,9 @@ impl From<LockError> for CliError {
         let base = Self::of(Exit::Refused, &error).remains("nothing was changed");
         match error {
             LockError::Held { .. } => base.hint("wait until it has ended; the lock ends with its process, however that ends"),
-            LockError::Io { .. } => Self { exit: Exit::State, ..base }.hint("check that the directory may be written, or name another with --state-dir"),
+            LockError::Io { .. } => {
+                Self { exit: Exit::State, ..base }.hint("check that the directory may be written, or name another with --state-dir")
+            }
         }
     }
 }
@@ -167,7 +173,9 @@ impl From<CloudError> for CliError {
     fn from(error: CloudError) -> Self {
         let base = Self::of(Exit::Cloud, &error).remains("nothing was changed");
         match error {
-            CloudError::Credentials(_) => base.hint("set AWS_PROFILE, run `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--sandbox` needs none"),
+            CloudError::Credentials(_) => {
+                base.hint("set AWS_PROFILE, run `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--sandbox` needs none")
+            }
             CloudError::Unreachable { .. } => base.hint("check --endpoint-url, AWS_ENDPOINT_URL and the network; `--sandbox` needs none"),
             CloudError::Account(_) => base,
         }

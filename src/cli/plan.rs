@@ -14,7 +14,9 @@ use crate::state::State;
 ///
 /// It is computed from the configuration and the state alone.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'")]
+#[command(
+    after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'"
+)]
 pub struct PlanArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -84,10 +86,11 @@ fn short(value: &serde_json::Value) -> String {
 /// Returns the totals of a plan in one sentence.
 pub(super) fn summary(plan: &Plan) -> String {
     let totals = plan.totals();
-    let words: Vec<String> = [("create", "to create"), ("resume", "to go on with"), ("update", "to change"), ("replace", "to replace"), ("delete", "to delete")]
-        .iter()
-        .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
-        .collect();
+    let words: Vec<String> =
+        [("create", "to create"), ("resume", "to go on with"), ("update", "to change"), ("replace", "to replace"), ("delete", "to delete")]
+            .iter()
+            .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
+            .collect();
     let same = totals.get("none").copied().unwrap_or(0);
     match (words.is_empty(), same) {
         (true, 0) => "there is nothing to do".to_owned(),

@@ -60,7 +60,10 @@ impl Session {
         let directory = directory(globals, config);
         let lock = Lock::take(&directory, command)?;
         if let Some(holder) = &lock.taken_over_from {
-            let text = format!("`{}` by {} on {} (process {}) ended without releasing the lock; it is taken over", holder.command, holder.user, holder.host, holder.pid);
+            let text = format!(
+                "`{}` by {} on {} (process {}) ended without releasing the lock; it is taken over",
+                holder.command, holder.user, holder.host, holder.pid
+            );
             events.send(crate::events::Event::Notice { address: None, text });
         }
         let mut store = FileStore::new(directory);
@@ -68,13 +71,22 @@ impl Session {
         let cloud = connect(globals, config).await?;
         let stack = config.stack.id();
         if state.has_begun() && (state.account != *cloud.account() || state.stack != stack) {
-            let what = format!("this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}", state.stack, state.account, cloud.account());
-            return Err(CliError::new(Exit::Refused, what).remains("nothing was changed").hint("use the credentials of that account, or another --state-dir"));
+            let what = format!(
+                "this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}",
+                state.stack,
+                state.account,
+                cloud.account()
+            );
+            return Err(CliError::new(Exit::Refused, what)
+                .remains("nothing was changed")
+                .hint("use the credentials of that account, or another --state-dir"));
         }
         let (journal, writer) = Journal::start(state, Box::new(store));
         if !journal.read(State::has_begun) {
             let lineage = Lineage(uuid::Uuid::new_v4().to_string());
-            journal.write(vec![Record::Genesis { format: crate::state::FORMAT, lineage, stack: stack.clone(), account: cloud.account().clone() }]).await?;
+            journal
+                .write(vec![Record::Genesis { format: crate::state::FORMAT, lineage, stack: stack.clone(), account: cloud.account().clone() }])
+                .await?;
         }
         let context = Context {
             cloud: Arc::new(cloud),

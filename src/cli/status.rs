@@ -23,7 +23,12 @@ pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> 
     let state = session::peek(globals, &config)?;
     let entries: Vec<_> = state.resources.iter().filter(|(address, _)| args.chosen.includes(address.environment())).collect();
     if globals.output == OutputFormat::Json {
-        let resources: Vec<_> = entries.iter().map(|(address, entry)| json!({ "address": address, "kind": entry.kind, "status": entry.status, "id": id(entry), "region": entry.region })).collect();
+        let resources: Vec<_> = entries
+            .iter()
+            .map(
+                |(address, entry)| json!({ "address": address, "kind": entry.kind, "status": entry.status, "id": id(entry), "region": entry.region }),
+            )
+            .collect();
         line(&json!({ "stack": config.stack.id(), "last_run": state.last_run, "resources": resources }).to_string());
         return Ok(0);
     }
@@ -35,7 +40,10 @@ pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> 
     line(&match (entries.len(), unfinished) {
         (0, _) => format!("nothing of `{}` exists", config.stack.id()),
         (all, 0) => format!("{all} resources of `{}` exist, all of them ready", config.stack.id()),
-        (all, some) => format!("{all} resources of `{}` exist or may exist, {some} of them unfinished: run `migrate-infra up` to go on, or `down`", config.stack.id()),
+        (all, some) => format!(
+            "{all} resources of `{}` exist or may exist, {some} of them unfinished: run `migrate-infra up` to go on, or `down`",
+            config.stack.id()
+        ),
     });
     if let Some(run) = &state.last_run {
         let end = run.outcome.as_deref().unwrap_or("did not end by itself: it was killed, or is still running");

@@ -38,7 +38,8 @@ impl<'a> Checker<'a> {
         }
         let expected = types(schema);
         if !expected.is_empty() && !expected.iter().any(|one| is(value, one)) {
-            let message = format!("{} must be {}, not {}", self.name(), expected.iter().map(|one| words(one)).collect::<Vec<_>>().join(" or "), article(value));
+            let message =
+                format!("{} must be {}, not {}", self.name(), expected.iter().map(|one| words(one)).collect::<Vec<_>>().join(" or "), article(value));
             self.report(message, None, Part::Value);
             return;
         }

@@ -28,7 +28,8 @@ const PREFIX: &str = "MIGRATE_INFRA_";
 impl Overrides {
     /// Collects the variables of the process that name a configuration key: those with a double underscore.
     pub fn with_environment(mut self) -> Self {
-        let mut found: Vec<(String, String)> = std::env::vars().filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))).collect();
+        let mut found: Vec<(String, String)> =
+            std::env::vars().filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))).collect();
         found.sort();
         self.variables = found;
         self
@@ -72,7 +73,8 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
             let source = Source::parse(&path.display().to_string(), &text).map_err(one)?;
-            let table: toml::Table = toml::from_str(&text).map_err(|error| one(Problem { message: error.message().to_owned(), help: None, span: error.span(), file: None }))?;
+            let table: toml::Table = toml::from_str(&text)
+                .map_err(|error| one(Problem { message: error.message().to_owned(), help: None, span: error.span(), file: None }))?;
             (source, serde_json::to_value(table).unwrap_or_default())
         }
         None => (Source::without_file(), serde_json::to_value(RawConfig::default()).unwrap_or_default()),

@@ -48,11 +48,8 @@ impl Default for RawConfig {
             stack: Stack::default(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             encryption: Encryption::default(),
-            environments: [
-                ("source".to_owned(), environment("10.0.0.0/16", "source")),
-                ("target".to_owned(), environment("10.1.0.0/16", "target")),
-            ]
-            .into(),
+            environments: [("source".to_owned(), environment("10.0.0.0/16", "source")), ("target".to_owned(), environment("10.1.0.0/16", "target"))]
+                .into(),
             network: Network::default(),
             database: Database::default(),
             secrets: Secrets::default(),

@@ -9,11 +9,44 @@ use crate::naming::Names;
 
 /// Regions of the commercial, Chinese and US government partitions ("AWS Regions", as of 2026).
 const REGIONS: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1",
-    "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1",
-    "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
-    "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1",
-    "us-west-1", "us-west-2",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "cn-north-1",
+    "cn-northwest-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-gov-east-1",
+    "us-gov-west-1",
+    "us-west-1",
+    "us-west-2",
 ];
 
 const ENVIRONMENTS: &[&str] = &["source", "target"];
@@ -23,7 +56,15 @@ const ROLES: &[&str] = &["source", "target"];
 const RETENTION_DAYS: &[i32] = &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// CPU units with the least and largest memory, and the step ("Task CPU and memory", Amazon ECS developer guide).
-const FARGATE: &[(i32, i32, i32, i32)] = &[(256, 512, 2048, 512), (512, 1024, 4096, 1024), (1024, 2048, 8192, 1024), (2048, 4096, 16384, 1024), (4096, 8192, 30720, 1024), (8192, 16384, 61440, 4096), (16384, 32768, 122_880, 8192)];
+const FARGATE: &[(i32, i32, i32, i32)] = &[
+    (256, 512, 2048, 512),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16384, 1024),
+    (4096, 8192, 30720, 1024),
+    (8192, 16384, 61440, 4096),
+    (16384, 32768, 122_880, 8192),
+];
 
 /// Returns everything that is wrong with a configuration whose shape is right.
 pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
@@ -70,7 +111,11 @@ impl Validator<'_> {
         for (key, value) in [("name", &config.stack.name), ("suffix", &config.stack.suffix)] {
             let fits = value.split('-').all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
             if !fits {
-                self.report(&["stack", key], format!("`{value}` can not be the {key} of a stack"), "lower-case letters and digits, in words joined by single hyphens");
+                self.report(
+                    &["stack", key],
+                    format!("`{value}` can not be the {key} of a stack"),
+                    "lower-case letters and digits, in words joined by single hyphens",
+                );
             }
         }
         for (key, value) in &config.tags {
@@ -101,7 +146,10 @@ impl Validator<'_> {
         }
         let cidr = environment.vpc_cidr;
         if !(16..=20).contains(&cidr.prefix_len()) || cidr.trunc() != cidr {
-            let help = format!("a range of /16 to /20 that begins at its first address, for example {}", ipnet::Ipv4Net::new(cidr.trunc().addr(), 16).map_or_else(|_| "10.0.0.0/16".to_owned(), |net| net.trunc().to_string()));
+            let help = format!(
+                "a range of /16 to /20 that begins at its first address, for example {}",
+                ipnet::Ipv4Net::new(cidr.trunc().addr(), 16).map_or_else(|_| "10.0.0.0/16".to_owned(), |net| net.trunc().to_string())
+            );
             self.report(&["environments", name, "vpc_cidr"], format!("`{cidr}` can not be the range of this VPC"), help);
         }
         for (key, roles) in [("databases", &environment.databases), ("buckets", &environment.buckets)] {
@@ -140,7 +188,9 @@ impl Validator<'_> {
             report("storage_type", format!("`{}` is not a storage type", database.storage_type), "one of gp2, gp3, io1, io2");
         }
         for (key, value) in [("name", &database.name), ("username", &database.username)] {
-            let fits = value.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && value.len() <= 63;
+            let fits = value.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+                && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && value.len() <= 63;
             if !fits {
                 report(key, format!("`{value}` can not be the {key} in PostgreSQL"), "a letter, then letters, digits and underscores, at most 63");
             }
@@ -152,7 +202,11 @@ impl Validator<'_> {
         let days = database.performance_insights_days;
         let may_be = [0, 7, 731].contains(&days) || days % 31 == 0;
         if !may_be {
-            report("performance_insights_days", format!("Performance Insights can not keep its data for {days} days"), "0, 7, a multiple of 31, or 731");
+            report(
+                "performance_insights_days",
+                format!("Performance Insights can not keep its data for {days} days"),
+                "0, 7, a multiple of 31, or 731",
+            );
         }
         if let Some(log) = database.log_exports.iter().find(|log| !["postgresql", "upgrade", "iam-db-auth-error"].contains(&log.as_str())) {
             report("log_exports", format!("PostgreSQL has no log `{log}`"), "the logs are postgresql, upgrade and iam-db-auth-error");
@@ -175,16 +229,28 @@ impl Validator<'_> {
             Some(_) => {}
         }
         if service.min_count > service.max_count {
-            report("min_count", format!("min_count {} is more than max_count {}", service.min_count, service.max_count), "it may be at most max_count");
+            report(
+                "min_count",
+                format!("min_count {} is more than max_count {}", service.min_count, service.max_count),
+                "it may be at most max_count",
+            );
         } else if !(service.min_count..=service.max_count).contains(&service.desired_count) {
-            report("desired_count", format!("desired_count {} is not between min_count and max_count", service.desired_count), "choose a number between them");
+            report(
+                "desired_count",
+                format!("desired_count {} is not between min_count and max_count", service.desired_count),
+                "choose a number between them",
+            );
         }
         if !service.health_check_path.starts_with('/') {
             report("health_check_path", format!("`{}` is not a path", service.health_check_path), "it begins with `/`");
         }
         if !RETENTION_DAYS.contains(&service.log_retention_days) {
             let days: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
-            report("log_retention_days", format!("CloudWatch Logs can not keep logs for {} days", service.log_retention_days), &format!("one of {}", days.join(", ")));
+            report(
+                "log_retention_days",
+                format!("CloudWatch Logs can not keep logs for {} days", service.log_retention_days),
+                &format!("one of {}", days.join(", ")),
+            );
         }
         if service.image.trim().is_empty() {
             report("image", "the image is empty".to_owned(), "the name of a container image");
@@ -192,23 +258,42 @@ impl Validator<'_> {
         let certificate = service.certificate_arn.as_str();
         let prefix = format!("arn:{}:acm:{}:", crate::aws::partition(&environment.region), environment.region);
         if !certificate.is_empty() && !certificate.starts_with(&prefix) {
-            report("certificate_arn", format!("`{certificate}` is not the ARN of a certificate in {}", environment.region), &format!("it begins with {prefix}"));
+            report(
+                "certificate_arn",
+                format!("`{certificate}` is not the ARN of a certificate in {}", environment.region),
+                &format!("it begins with {prefix}"),
+            );
         }
     }
 
     fn rest(&mut self, environment: &EnvironmentConfig) {
         let storage = &environment.storage;
         if storage.noncurrent_to_glacier_days >= storage.noncurrent_expire_days {
-            let message = format!("old versions would go to Glacier after {} days and be deleted after {}", storage.noncurrent_to_glacier_days, storage.noncurrent_expire_days);
+            let message = format!(
+                "old versions would go to Glacier after {} days and be deleted after {}",
+                storage.noncurrent_to_glacier_days, storage.noncurrent_expire_days
+            );
             self.section(environment, "storage", "noncurrent_to_glacier_days", message, "it must be less than noncurrent_expire_days");
         }
         let topic = &environment.monitoring.alarm_topic_arn;
         if !topic.is_empty() && !is_arn(topic, ":sns:") {
-            self.section(environment, "monitoring", "alarm_topic_arn", format!("`{topic}` is not the ARN of an SNS topic"), "for example arn:aws:sns:us-east-1:111122223333:alarms");
+            self.section(
+                environment,
+                "monitoring",
+                "alarm_topic_arn",
+                format!("`{topic}` is not the ARN of an SNS topic"),
+                "for example arn:aws:sns:us-east-1:111122223333:alarms",
+            );
         }
         let key = &environment.encryption.kms_key_arn;
         if !key.is_empty() && !is_arn(key, ":key/") {
-            self.section(environment, "encryption", "kms_key_arn", format!("`{key}` is not the ARN of a KMS key"), "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…");
+            self.section(
+                environment,
+                "encryption",
+                "kms_key_arn",
+                format!("`{key}` is not the ARN of a KMS key"),
+                "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…",
+            );
         }
     }
 

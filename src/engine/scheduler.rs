@@ -130,7 +130,8 @@ impl<'a> Scheduler<'a> {
             }
         }
         let open: Vec<usize> = jobs.iter().map(|job| job.needs.len()).collect();
-        let queue = jobs.iter().enumerate().filter(|(index, _)| open[*index] == 0).map(|(index, job)| (job.remaining, std::cmp::Reverse(index))).collect();
+        let queue =
+            jobs.iter().enumerate().filter(|(index, _)| open[*index] == 0).map(|(index, job)| (job.remaining, std::cmp::Reverse(index))).collect();
         Self { jobs, waiting, open, released: vec![false; jobs.len()], queue, verdicts: vec![None; jobs.len()] }
     }
 

@@ -34,7 +34,10 @@ impl Steps for UpSteps {
     async fn run(&self, step: &Step, released: Released) -> Result<StepEnd, (Option<String>, Error)> {
         match step.action {
             Action::Delete => self.down.run(step, released).await,
-            Action::Replace { .. } => Err((self.id(step), Error::Refused(format!("{}; replacing is not supported yet: run `down` for this environment first", step.reason)))),
+            Action::Replace { .. } => Err((
+                self.id(step),
+                Error::Refused(format!("{}; replacing is not supported yet: run `down` for this environment first", step.reason)),
+            )),
             _ => Box::pin(self.bring(step, released)).await.map_err(|error| (self.id(step), error)),
         }
     }

@@ -122,12 +122,8 @@ mod tests {
         let on_id = [Need { on: db.clone(), at: Moment::Created }];
         let on_ready = [Need { on: db.clone(), at: Moment::Ready }];
         let none: [Need; 0] = [];
-        let steps: Steps = [
-            (&db, (secs(5, 400), none.as_slice())),
-            (&alarm, (secs(1, 0), on_id.as_slice())),
-            (&service, (secs(2, 60), on_ready.as_slice())),
-        ]
-        .into();
+        let steps: Steps =
+            [(&db, (secs(5, 400), none.as_slice())), (&alarm, (secs(1, 0), on_id.as_slice())), (&service, (secs(2, 60), on_ready.as_slice()))].into();
         let (path, length) = critical_path(&steps);
         assert_eq!(path, [db.clone(), service.clone()]);
         assert_eq!(length, Duration::from_secs(467));

@@ -27,7 +27,8 @@ pub fn plan_down(state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, S
     if !in_use.is_empty() {
         return Err(StillNeeded(in_use));
     }
-    let mut steps: Vec<Step> = doomed.iter().filter_map(|address| Some(step(address, state.get(address)?, "everything of this stack is to go"))).collect();
+    let mut steps: Vec<Step> =
+        doomed.iter().filter_map(|address| Some(step(address, state.get(address)?, "everything of this stack is to go"))).collect();
     order(&mut steps, state, &doomed);
     Ok(Plan::new(steps))
 }

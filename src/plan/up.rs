@@ -103,7 +103,9 @@ fn decide(node: &Node, entry: &Entry, state: &State, about: Option<&About>) -> (
 /// Resolves what can be resolved, input by input.
 fn resolve_some(spec: &Value, lookup: &dyn Fn(&OutputRef) -> Option<Value>) -> Value {
     match spec {
-        Value::Object(fields) => fields.iter().map(|(field, value)| (field.clone(), resolve(value, lookup).unwrap_or_else(|_| value.clone()))).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(field, value)| (field.clone(), resolve(value, lookup).unwrap_or_else(|_| value.clone()))).collect()
+        }
         other => other.clone(),
     }
 }

@@ -110,10 +110,7 @@ pub trait Kind: Send + Sync {
     /// Typical times until created and from there until ready.
     fn timing(&self) -> crate::graph::Timing {
         let about = self.about();
-        crate::graph::Timing {
-            created: Duration::from_secs(about.create_seconds.into()),
-            ready: Duration::from_secs(about.ready_seconds.into()),
-        }
+        crate::graph::Timing { created: Duration::from_secs(about.create_seconds.into()), ready: Duration::from_secs(about.ready_seconds.into()) }
     }
 }
 

@@ -22,7 +22,9 @@ pub async fn is_gone(clients: &Clients, arn: &Arn) -> bool {
         },
         Some("secretsmanager") => match clients.secrets.describe_secret().secret_id(arn).send().await {
             Ok(secret) => secret.deleted_date().is_some(),
-            Err(error) => error.as_service_error().is_some_and(aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError::is_resource_not_found_exception),
+            Err(error) => error
+                .as_service_error()
+                .is_some_and(aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError::is_resource_not_found_exception),
         },
         Some("ecs") => ecs_is_gone(clients, arn, resource).await,
         _ => false,
@@ -45,7 +47,9 @@ async fn ecs_is_gone(clients: &Clients, arn: &str, resource: &str) -> bool {
         },
         ["service", cluster, _] => match clients.ecs.describe_services().cluster(*cluster).services(arn).send().await {
             Ok(found) => found.services().iter().all(|service| inactive(service.status())),
-            Err(error) => error.as_service_error().is_some_and(aws_sdk_ecs::operation::describe_services::DescribeServicesError::is_cluster_not_found_exception),
+            Err(error) => {
+                error.as_service_error().is_some_and(aws_sdk_ecs::operation::describe_services::DescribeServicesError::is_cluster_not_found_exception)
+            }
         },
         _ => false,
     }

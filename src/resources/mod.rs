@@ -12,7 +12,6 @@ pub mod lingering;
 pub mod logs;
 mod names;
 mod owned;
-mod ownership;
 pub mod rds;
 pub mod s3;
 pub mod secretsmanager;

@@ -20,8 +20,8 @@ mod logs;
 mod members;
 mod rds;
 mod registry;
-mod secretsmanager;
 mod s3;
+mod secretsmanager;
 mod sts;
 mod tagging;
 pub mod world;
@@ -32,7 +32,7 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
 pub use disk::{Disk, DiskError};
 pub use fault::{Fault, Moment};
-pub use registry::{Call, Rejection, Registry};
+pub use registry::{Call, Registry, Rejection};
 pub use world::World;
 
 use crate::address::Region;

@@ -143,8 +143,15 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// The handlers of all services.
+    pub fn complete() -> Self {
+        all()
+    }
+}
+
 /// The handlers of all services.
-pub fn all() -> Registry {
+pub(super) fn all() -> Registry {
     let mut registry = Registry::default();
     super::sts::register(&mut registry);
     super::ec2::register(&mut registry);

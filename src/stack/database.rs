@@ -5,10 +5,10 @@ use super::network::Network;
 use super::security::Groups;
 use crate::graph::Input;
 use crate::resource::Handle;
+use crate::resources::ec2::Subnet;
 use crate::resources::iam::{Role, RolePolicy, Statement};
 use crate::resources::lambda::{Function, Package, Permission};
 use crate::resources::logs::LogGroup;
-use crate::resources::ec2::Subnet;
 use crate::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
 use crate::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
 
@@ -105,7 +105,11 @@ fn rotation(builder: &mut Builder<'_>, part: &str, database: &Database) {
     let logs = builder.add(
         part,
         "rotation-logs",
-        &LogGroup { name: format!("/aws/lambda/{name}"), retention_days: builder.config.service.log_retention_days, kms_key: builder.config.encryption.key() },
+        &LogGroup {
+            name: format!("/aws/lambda/{name}"),
+            retention_days: builder.config.service.log_retention_days,
+            kms_key: builder.config.encryption.key(),
+        },
     );
     let role = Role {
         name: name.clone(),
@@ -154,7 +158,12 @@ fn statements(builder: &Builder<'_>, database: &Database, logs: &Handle<LogGroup
     let mut statements = vec![
         allow(
             "Secret",
-            &["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
+            &[
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
             vec![database.secret.arn().text()],
         ),
         allow("Password", &["secretsmanager:GetRandomPassword"], vec!["*".into()]),

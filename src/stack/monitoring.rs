@@ -84,10 +84,25 @@ fn widgets(databases: &[Database], service: &Service) -> Vec<Widget> {
     };
     let mut widgets = Vec::new();
     if !databases.is_empty() {
-        widgets.push(widget("Database CPU", "Average", "percent", databases.iter().map(|database| of_database("CPUUtilization", database)).collect()));
-        widgets.push(widget("Database connections", "Average", "connections", databases.iter().map(|database| of_database("DatabaseConnections", database)).collect()));
+        widgets.push(widget(
+            "Database CPU",
+            "Average",
+            "percent",
+            databases.iter().map(|database| of_database("CPUUtilization", database)).collect(),
+        ));
+        widgets.push(widget(
+            "Database connections",
+            "Average",
+            "connections",
+            databases.iter().map(|database| of_database("DatabaseConnections", database)).collect(),
+        ));
     }
-    widgets.push(widget("Service CPU and memory", "Average", "percent", vec![of_service("CPUUtilization", service), of_service("MemoryUtilization", service)]));
+    widgets.push(widget(
+        "Service CPU and memory",
+        "Average",
+        "percent",
+        vec![of_service("CPUUtilization", service), of_service("MemoryUtilization", service)],
+    ));
     widgets.push(widget("Load balancer requests", "Sum", "requests", vec![of_balancer("RequestCount", service, false)]));
     let health = vec![of_balancer("HealthyHostCount", service, true), of_balancer("UnHealthyHostCount", service, true)];
     widgets.push(widget("Target health", "Average", "targets", health));

@@ -53,7 +53,8 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Network {
         network.ways_out.push(route);
         tables.push(table);
     }
-    let endpoint = GatewayEndpoint { vpc: network.vpc.id(), service: "s3".to_owned(), route_tables: tables.iter().map(Handle::<RouteTable>::id).collect() };
+    let endpoint =
+        GatewayEndpoint { vpc: network.vpc.id(), service: "s3".to_owned(), route_tables: tables.iter().map(Handle::<RouteTable>::id).collect() };
     builder.add("network", "s3-endpoint", &endpoint);
     network
 }
@@ -85,7 +86,13 @@ fn nat_gateways(builder: &mut Builder<'_>, network: &Network, zones: usize) -> V
 }
 
 /// A route table of a subnet, with its default route.
-fn table(builder: &mut Builder<'_>, network: &Network, name: &str, subnet: &Handle<Subnet>, target: RouteTarget) -> (Handle<RouteTable>, Handle<Route>) {
+fn table(
+    builder: &mut Builder<'_>,
+    network: &Network,
+    name: &str,
+    subnet: &Handle<Subnet>,
+    target: RouteTarget,
+) -> (Handle<RouteTable>, Handle<Route>) {
     let table = builder.add("network", &format!("{name}-routes"), &RouteTable { vpc: network.vpc.id() });
     builder.add("network", &format!("{name}-association"), &RouteTableAssociation { route_table: table.id(), subnet: subnet.id() });
     let route = Route { route_table: table.id(), destination: "0.0.0.0/0".to_owned(), target };

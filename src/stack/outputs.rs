@@ -38,7 +38,8 @@ pub fn outputs(state: &State) -> Vec<Output> {
         for (_, attribute, name) in OUTPUTS.iter().filter(|(kind, ..)| *kind == entry.kind) {
             let value = entry.attrs.as_ref().and_then(|attrs| attrs.get(*attribute));
             let Some(value) = value.and_then(Value::as_str) else { continue };
-            let several = state.resources.iter().filter(|(other, one)| one.kind == entry.kind && other.environment() == address.environment()).count() > 1;
+            let several =
+                state.resources.iter().filter(|(other, one)| one.kind == entry.kind && other.environment() == address.environment()).count() > 1;
             let name = if several { format!("{name}.{}", address.part()) } else { (*name).to_owned() };
             found.push(Output { environment: address.environment().to_owned(), name, value: value.to_owned(), address: address.clone() });
         }

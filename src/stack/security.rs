@@ -45,7 +45,15 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
         ("dms-https", dms.id(), Direction::Egress, 443, world(), "secrets and logs"),
     ];
     for (name, group, direction, port, peer, description) in rules {
-        let spec = SecurityGroupRule { group, direction, protocol: "tcp".to_owned(), from_port: port, to_port: port, peer, description: description.to_owned() };
+        let spec = SecurityGroupRule {
+            group,
+            direction,
+            protocol: "tcp".to_owned(),
+            from_port: port,
+            to_port: port,
+            peer,
+            description: description.to_owned(),
+        };
         builder.add("security", name, &spec);
     }
     Groups { db, ecs, alb }

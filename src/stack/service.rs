@@ -101,12 +101,20 @@ fn tasks(builder: &mut Builder<'_>, databases: &[Database], buckets: &[Handle<Bu
     let logs = builder.add("service", "logs", &logs);
     let names = builder.names.clone();
     let mut role = |name: &str, aws_name: String, description: &str| {
-        let spec = Role { name: aws_name, description: description.to_owned(), trust: vec!["ecs-tasks.amazonaws.com".to_owned()], source_account_condition: true };
+        let spec = Role {
+            name: aws_name,
+            description: description.to_owned(),
+            trust: vec!["ecs-tasks.amazonaws.com".to_owned()],
+            source_account_condition: true,
+        };
         builder.add("service", name, &spec)
     };
     let execution = role("execution-role", names.execution_role(), "Lets ECS pull the image and write the logs of the payment service");
     let task = role("task-role", names.task_role(), "What the payment service itself may do");
-    let managed = RolePolicyAttachment { role: execution.name(), policy_arn: "arn:{partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy".to_owned() };
+    let managed = RolePolicyAttachment {
+        role: execution.name(),
+        policy_arn: "arn:{partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy".to_owned(),
+    };
     let mut policies = vec![builder.add("service", "execution-policy", &managed).done()];
     let statements = statements(builder, databases, buckets);
     if !statements.is_empty() {

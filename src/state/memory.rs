@@ -57,12 +57,15 @@ impl Store for MemoryStore {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.pass("before a journal write")?;
-        // Half of what is written before a crash may be on disk: a torn line.
-        let half = bytes.len() / 2;
-        self.lock().journal.extend_from_slice(&bytes[..half]);
-        self.pass("in the middle of a journal write")?;
-        self.lock().journal.extend_from_slice(&bytes[half..]);
-        self.pass("after a journal write")
+        // What is written before a crash may end after any record, or in the middle of one.
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let half = line.len() / 2;
+            self.lock().journal.extend_from_slice(&line[..half]);
+            self.pass("in the middle of a journal record")?;
+            self.lock().journal.extend_from_slice(&line[half..]);
+            self.pass("after a journal record")?;
+        }
+        Ok(())
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {

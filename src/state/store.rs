@@ -62,7 +62,7 @@ pub enum StateError {
         source: serde_json::Error,
     },
     /// A line in the middle of the journal cannot be read.
-    #[error("line {number} of {place} is damaged: {source}; {after} lines follow it")]
+    #[error("line {number} of {place} is damaged, and {} after it", if *.after == 1 { "one line comes".to_owned() } else { format!("{after} lines come") })]
     Line {
         /// The file.
         place: String,

@@ -70,7 +70,7 @@ macro_rules! assert_told {
             filters => vec![
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
                 (r"process \d+", "process [PID]"),
-                (r" on \S+, process", " on [HOST], process"),
+                (r"by \S+ on \S+, process", "by [USER] on [HOST], process"),
                 (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[UUID]"),
                 (r"(?m)[ ]+$", ""),
             ],
@@ -148,7 +148,12 @@ fn an_override_that_is_wrong_says_where_it_comes_from() {
 #[test]
 fn overrides_count_more_than_the_file() {
     let place = Place::new();
-    let output = place.command("config show --output json --set database.name=fromset --suffix s2").env("MIGRATE_INFRA_DATABASE__NAME", "fromenv").env("MIGRATE_INFRA_SECRETS__ROTATION_DAYS", "9").output().unwrap();
+    let output = place
+        .command("config show --output json --set database.name=fromset --suffix s2")
+        .env("MIGRATE_INFRA_DATABASE__NAME", "fromenv")
+        .env("MIGRATE_INFRA_SECRETS__ROTATION_DAYS", "9")
+        .output()
+        .unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(shown["stack"]["suffix"], "s2");
     assert_eq!(shown["environments"][0]["database"]["name"], "fromset");
@@ -249,12 +254,31 @@ fn the_default_configuration_is_what_init_writes() {
 fn help_of_every_command() {
     let place = Place::new();
     let mut all = String::new();
-    for arguments in ["", "init", "config", "config check", "config show", "config schema", "plan", "up", "status", "outputs", "down", "state", "state list", "state show"] {
+    for arguments in [
+        "",
+        "init",
+        "config",
+        "config check",
+        "config show",
+        "config schema",
+        "plan",
+        "up",
+        "status",
+        "outputs",
+        "down",
+        "state",
+        "state list",
+        "state show",
+    ] {
         let output = place.run(&format!("{arguments} --help"));
         assert!(output.status.success(), "{arguments} --help");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         // The global options are the same everywhere: they are looked at once.
-        let text = if arguments.is_empty() { text } else { text.split("Global options:").enumerate().filter(|(part, _)| *part == 0).map(|(_, text)| text).collect() };
+        let text = if arguments.is_empty() {
+            text
+        } else {
+            text.split("Global options:").enumerate().filter(|(part, _)| *part == 0).map(|(_, text)| text).collect()
+        };
         all.push_str(&format!("==== {arguments} --help\n{text}\n"));
         let leads_on = ["", "config", "state"].contains(&arguments);
         assert!(leads_on || String::from_utf8_lossy(&output.stdout).contains("Example:"), "`{arguments} --help` has no example");
@@ -270,7 +294,11 @@ fn the_sandbox_is_kept_between_commands() {
     assert_told!(place.told("status --sandbox"));
     assert_told!(place.told("outputs --sandbox"));
     let again = place.run("up --env source --sandbox -y --output json");
-    let finished: serde_json::Value = String::from_utf8_lossy(&again.stdout).lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).find(|event| event["event"] == "run_finished").unwrap();
+    let finished: serde_json::Value = String::from_utf8_lossy(&again.stdout)
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .find(|event| event["event"] == "run_finished")
+        .unwrap();
     assert_eq!(finished["mutations"], 0, "a second up changed something");
     let down = place.run("down --sandbox -y");
     assert!(down.status.success(), "{}", place.tell(&down, "down"));

@@ -77,22 +77,51 @@ impl Emulator {
         let ec2 = aws_sdk_ec2::Client::new(&config);
         add("vpc", ec2.describe_vpcs().send().await.unwrap().vpcs().iter().map(|vpc| text(vpc.vpc_id())).collect());
         add("subnet", ec2.describe_subnets().send().await.unwrap().subnets().iter().map(|subnet| text(subnet.subnet_id())).collect());
-        add("igw", ec2.describe_internet_gateways().send().await.unwrap().internet_gateways().iter().map(|gateway| text(gateway.internet_gateway_id())).collect());
+        add(
+            "igw",
+            ec2.describe_internet_gateways()
+                .send()
+                .await
+                .unwrap()
+                .internet_gateways()
+                .iter()
+                .map(|gateway| text(gateway.internet_gateway_id()))
+                .collect(),
+        );
         let gone = |state: Option<&aws_sdk_ec2::types::NatGatewayState>| state == Some(&aws_sdk_ec2::types::NatGatewayState::Deleted);
         let nats = ec2.describe_nat_gateways().send().await.unwrap();
         add("nat", nats.nat_gateways().iter().filter(|nat| !gone(nat.state())).map(|nat| text(nat.nat_gateway_id())).collect());
         add("eip", ec2.describe_addresses().send().await.unwrap().addresses().iter().map(|address| text(address.allocation_id())).collect());
         add("rtb", ec2.describe_route_tables().send().await.unwrap().route_tables().iter().map(|table| text(table.route_table_id())).collect());
         add("sg", ec2.describe_security_groups().send().await.unwrap().security_groups().iter().map(|group| text(group.group_id())).collect());
-        add("vpce", ec2.describe_vpc_endpoints().send().await.unwrap().vpc_endpoints().iter().map(|endpoint| text(endpoint.vpc_endpoint_id())).collect());
-        add("eni", ec2.describe_network_interfaces().send().await.unwrap().network_interfaces().iter().map(|interface| text(interface.network_interface_id())).collect());
+        add(
+            "vpce",
+            ec2.describe_vpc_endpoints().send().await.unwrap().vpc_endpoints().iter().map(|endpoint| text(endpoint.vpc_endpoint_id())).collect(),
+        );
+        add(
+            "eni",
+            ec2.describe_network_interfaces()
+                .send()
+                .await
+                .unwrap()
+                .network_interfaces()
+                .iter()
+                .map(|interface| text(interface.network_interface_id()))
+                .collect(),
+        );
 
         let rds = aws_sdk_rds::Client::new(&config);
         add("db", rds.describe_db_instances().send().await.unwrap().db_instances().iter().map(|one| text(one.db_instance_identifier())).collect());
-        add("db subnet group", rds.describe_db_subnet_groups().send().await.unwrap().db_subnet_groups().iter().map(|one| text(one.db_subnet_group_name())).collect());
+        add(
+            "db subnet group",
+            rds.describe_db_subnet_groups().send().await.unwrap().db_subnet_groups().iter().map(|one| text(one.db_subnet_group_name())).collect(),
+        );
         let ours = |name: &str| name.contains("payment");
         let groups = rds.describe_db_parameter_groups().send().await.unwrap();
-        add("db parameter group", groups.db_parameter_groups().iter().map(|one| text(one.db_parameter_group_name())).filter(|name| ours(name)).collect());
+        add(
+            "db parameter group",
+            groups.db_parameter_groups().iter().map(|one| text(one.db_parameter_group_name())).filter(|name| ours(name)).collect(),
+        );
 
         let secrets = aws_sdk_secretsmanager::Client::new(&config).list_secrets().send().await.unwrap();
         add("secret", secrets.secret_list().iter().map(|one| text(one.name())).collect());
@@ -110,18 +139,31 @@ impl Emulator {
         for cluster in &clusters {
             add("service", ecs.list_services().cluster(cluster).send().await.unwrap().service_arns().to_vec());
         }
-        add("cluster", clusters);
+        // Deleted ones stay visible as inactive.
+        let described = ecs.describe_clusters().set_clusters(Some(clusters)).send().await.unwrap();
+        let active = described.clusters().iter().filter(|cluster| cluster.status() == Some("ACTIVE"));
+        add("cluster", active.map(|cluster| text(cluster.cluster_arn())).collect());
         add("task definition", ecs.list_task_definitions().send().await.unwrap().task_definition_arns().to_vec());
         let elb = aws_sdk_elasticloadbalancingv2::Client::new(&config);
-        add("load balancer", elb.describe_load_balancers().send().await.unwrap().load_balancers().iter().map(|one| text(one.load_balancer_arn())).collect());
-        add("target group", elb.describe_target_groups().send().await.unwrap().target_groups().iter().map(|one| text(one.target_group_arn())).collect());
+        add(
+            "load balancer",
+            elb.describe_load_balancers().send().await.unwrap().load_balancers().iter().map(|one| text(one.load_balancer_arn())).collect(),
+        );
+        add(
+            "target group",
+            elb.describe_target_groups().send().await.unwrap().target_groups().iter().map(|one| text(one.target_group_arn())).collect(),
+        );
         let namespace = aws_sdk_applicationautoscaling::types::ServiceNamespace::Ecs;
-        let targets = aws_sdk_applicationautoscaling::Client::new(&config).describe_scalable_targets().service_namespace(namespace).send().await.unwrap();
+        let targets =
+            aws_sdk_applicationautoscaling::Client::new(&config).describe_scalable_targets().service_namespace(namespace).send().await.unwrap();
         add("scalable target", targets.scalable_targets().iter().map(|one| one.resource_id().to_owned()).collect());
 
         let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
         add("alarm", cloudwatch.describe_alarms().send().await.unwrap().metric_alarms().iter().map(|one| text(one.alarm_name())).collect());
-        add("dashboard", cloudwatch.list_dashboards().send().await.unwrap().dashboard_entries().iter().map(|one| text(one.dashboard_name())).collect());
+        add(
+            "dashboard",
+            cloudwatch.list_dashboards().send().await.unwrap().dashboard_entries().iter().map(|one| text(one.dashboard_name())).collect(),
+        );
         found
     }
 }

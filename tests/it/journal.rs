@@ -79,7 +79,12 @@ async fn records_that_the_snapshot_contains_are_skipped() {
 fn a_record_of_a_later_version_is_not_taken_for_a_torn_line_when_lines_follow() {
     let mut store = MemoryStore::default();
     let text = r#"{"seq":2,"record":"teleported","address":"a"}"#;
-    let lines = format!("{}{:08x} {text}\n{}", Line { seq: 1, record: genesis() }.encode(), crc32fast::hash(text.as_bytes()), Line { seq: 3, record: intent("a") }.encode());
+    let lines = format!(
+        "{}{:08x} {text}\n{}",
+        Line { seq: 1, record: genesis() }.encode(),
+        crc32fast::hash(text.as_bytes()),
+        Line { seq: 3, record: intent("a") }.encode()
+    );
     store.append(lines.as_bytes()).unwrap();
     assert!(matches!(open(&mut store), Err(StateError::Line { number: 2, after: 1, .. })));
 }

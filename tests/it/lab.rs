@@ -60,8 +60,11 @@ impl Ran {
     /// Fails the test unless everything was done.
     pub fn must_succeed(&self) -> &Self {
         let report = self.report();
-        let failures: Vec<String> =
-            report.failures.iter().map(|failure| format!("{} {}: {}", failure.action, failure.address, migrate_infra::resource::describe(&failure.error))).collect();
+        let failures: Vec<String> = report
+            .failures
+            .iter()
+            .map(|failure| format!("{} {}: {}", failure.action, failure.address, migrate_infra::resource::describe(&failure.error)))
+            .collect();
         assert_eq!(report.outcome, Outcome::Done, "{failures:#?}, remaining {:?}", report.remaining);
         self
     }
@@ -136,8 +139,15 @@ impl Lab {
         } else {
             self.listener.clone().unwrap_or_else(Events::nowhere)
         };
-        let context =
-            Context { cloud: Arc::new(cloud), journal: journal.clone(), events, cancel: Cancel::default(), meter, stack: STACK.into(), parallelism: 32 };
+        let context = Context {
+            cloud: Arc::new(cloud),
+            journal: journal.clone(),
+            events,
+            cancel: Cancel::default(),
+            meter,
+            stack: STACK.into(),
+            parallelism: 32,
+        };
         let report = match way {
             Way::Up => up(&context, plan).await,
             Way::Down => down(&context, plan).await,

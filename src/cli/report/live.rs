@@ -96,7 +96,8 @@ impl Show for Live {
         };
         match event {
             Event::StepStarted { address, action } => {
-                let bar = (board.running.len() < SHOWN).then(|| self.bars.insert_before(&self.foot, ProgressBar::new_spinner().with_style(style("{spinner} {msg}"))));
+                let bar = (board.running.len() < SHOWN)
+                    .then(|| self.bars.insert_before(&self.foot, ProgressBar::new_spinner().with_style(style("{spinner} {msg}"))));
                 let running = Running { bar, since: board.clock.now(), doing: doing(action), status: String::new() };
                 board.running.insert(address.clone(), running);
             }

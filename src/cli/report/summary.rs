@@ -1,11 +1,11 @@
 //! The end of a run: what was done, what failed and why, what remains, what to run next.
 
 use super::words::duration;
+use crate::aws::Tagged;
 use crate::cli::args::{Chosen, Globals, OutputFormat};
 use crate::cli::down::say;
 use crate::cli::failure::{CliError, Exit};
 use crate::cli::run::line;
-use crate::aws::Tagged;
 use crate::engine::{Outcome, Report};
 use crate::resource::describe;
 use crate::stack::{Output, outputs};
@@ -69,7 +69,13 @@ fn command(verb: &str, chosen: &Chosen) -> String {
 }
 
 fn slowest(report: &Report) {
-    let slow: Vec<String> = report.durations.iter().take(3).filter(|(_, took)| took.as_secs() > 0).map(|(address, took)| format!("{address} {}", duration(took.as_secs()))).collect();
+    let slow: Vec<String> = report
+        .durations
+        .iter()
+        .take(3)
+        .filter(|(_, took)| took.as_secs() > 0)
+        .map(|(address, took)| format!("{address} {}", duration(took.as_secs())))
+        .collect();
     if !slow.is_empty() {
         line(&format!("slowest: {}", slow.join(", ")));
     }
@@ -83,7 +89,9 @@ fn unfinished(report: &Report, again: &str) -> CliError {
         many => format!("{count} resources are not done, among them {}", many[..8].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     if report.outcome == Outcome::Stopped {
-        return CliError::new(Exit::Stopped, "stopped before everything was done; what was done is recorded").remains(remains).hint(format!("run `{again}` again to go on"));
+        return CliError::new(Exit::Stopped, "stopped before everything was done; what was done is recorded")
+            .remains(remains)
+            .hint(format!("run `{again}` again to go on"));
     }
     let what = match report.failures.len() {
         1 => "one resource failed".to_owned(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::Arn;
 use crate::graph::{Input, Unresolved};
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::ownership;
+use crate::resources::owned;
 
 /// The specification of a scalable target.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl Resource for ScalableTarget {
         let arn = arn(shown)?;
         let Some(tags) = tags(cx, &arn).await? else { return Ok(Observed::Absent) };
         let attrs = ScalableTargetAttrs { resource_id: id.clone(), arn, min, max };
-        Ok(ownership::judge(cx, tags.iter().map(|(key, value)| (key.as_str(), value.as_str())), &id, attrs))
+        Ok(owned::judge(cx, &tags.into_iter().collect(), &id, || attrs))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<ScalableTargetAttrs>) -> Result<ScalableTargetAttrs> {

@@ -11,9 +11,9 @@ use super::rules::{Direction, revoke, rules_of};
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::SecurityGroupId;
-use crate::aws::owner_of;
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Observed, Resource, Result, settled};
+use crate::resources::owned;
 
 const NOT_FOUND: &[&str] = &["InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"];
 
@@ -182,11 +182,10 @@ impl SecurityGroupRule {
             self.direction.is_of(rule) && theirs == Some(peer) && rule.ip_protocol() == Some(&self.protocol) && ports
         });
         match twin {
-            Some(rule) if tagging::is_ours(cx, rule.tags()) => Ok(attrs_of(rule)),
-            Some(rule) => {
-                let owner = owner_of(rule.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
-                Err(Error::Foreign { id: rule.security_group_rule_id.unwrap_or_default(), owner })
-            }
+            Some(rule) => match owned::other_owner(cx, &tagging::map(rule.tags())) {
+                None => Ok(attrs_of(rule)),
+                Some(owner) => Err(Error::Foreign { id: rule.security_group_rule_id.unwrap_or_default(), owner }),
+            },
             None => Err(refusal),
         }
     }

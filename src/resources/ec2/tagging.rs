@@ -2,8 +2,9 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
-use crate::aws::{OWNER_ADDRESS, OWNER_STACK, owner_of};
+use crate::aws::{OWNER_ADDRESS, OWNER_STACK};
 use crate::resource::{Cx, Error, Observed, Result};
+use crate::resources::owned::{self, Tags};
 
 /// The tags for a create call. The `Name` tag, which consoles show, is the address.
 pub(super) fn specification(cx: &Cx, what: ResourceType) -> TagSpecification {
@@ -20,10 +21,9 @@ pub(super) fn filters(cx: &Cx) -> Vec<Filter> {
     vec![filter(OWNER_STACK, &cx.identity.stack), filter(OWNER_ADDRESS, cx.identity.address.as_str())]
 }
 
-/// Returns whether the tags are those of this address.
-pub(super) fn is_ours(cx: &Cx, tags: &[Tag]) -> bool {
-    let has = |key: &str, value: &str| tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value));
-    has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.address.as_str())
+/// Returns tags as a map.
+pub(super) fn map(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
 }
 
 /// Judges what a look by id or by tags has found.
@@ -38,10 +38,9 @@ pub(super) fn judge<T, A>(
     attrs: impl FnOnce(T) -> A,
 ) -> Result<Observed<A>> {
     match <[T; 1]>::try_from(found) {
-        Ok([one]) if is_ours(cx, tags(&one)) => Ok(Observed::Ours(attrs(one))),
         Ok([one]) => {
-            let owner = owner_of(tags(&one).iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
-            Ok(Observed::Foreign { id: id(&one), owner })
+            let (its, id) = (map(tags(&one)), id(&one));
+            Ok(owned::judge(cx, &its, &id, || attrs(one)))
         }
         Err(none) if none.is_empty() => Ok(Observed::Absent),
         Err(many) => Err(Error::Ambiguous(many.iter().map(id).collect())),

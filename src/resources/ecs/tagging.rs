@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::Tag;
 
 use crate::resource::{Cx, Observed};
-use crate::resources::ownership;
+use crate::resources::owned;
 
 /// The tags for a create call.
 pub(super) fn all(cx: &Cx) -> Vec<Tag> {
@@ -12,5 +12,6 @@ pub(super) fn all(cx: &Cx) -> Vec<Tag> {
 
 /// Judges a thing by its tags.
 pub(super) fn judge<A>(cx: &Cx, tags: &[Tag], id: &str, attrs: A) -> Observed<A> {
-    ownership::judge(cx, tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?))), id, attrs)
+    let tags = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
+    owned::judge(cx, &tags, id, || attrs)
 }

@@ -3,7 +3,7 @@
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 
 use crate::resource::{Cx, Observed, Result, settled};
-use crate::resources::ownership;
+use crate::resources::owned;
 
 /// The tags for a create call.
 pub(super) fn all(cx: &Cx) -> Vec<Tag> {
@@ -17,5 +17,6 @@ pub(super) async fn judge<A>(cx: &Cx, arn: &str, gone: &str, attrs: A) -> Result
         return Ok(Observed::Absent);
     };
     let tags = found.tag_descriptions().iter().flat_map(|description| description.tags());
-    Ok(ownership::judge(cx, tags.filter_map(|tag| Some((tag.key()?, tag.value()?))), arn, attrs))
+    let tags = tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
+    Ok(owned::judge(cx, &tags, arn, || attrs))
 }

@@ -16,8 +16,8 @@ use crate::address::Arn;
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Blocker, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::owned::{missing, other_owner};
 use crate::resources::names::fill;
+use crate::resources::owned::{missing, other_owner};
 
 /// The specification of a role.
 #[derive(Clone, Debug, Serialize, Deserialize)]

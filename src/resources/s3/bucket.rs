@@ -18,8 +18,8 @@ use crate::address::Arn;
 use crate::aws::{Progress, Wait, partition};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::owned::{missing, other_owner};
 use crate::resources::names::fill;
+use crate::resources::owned::{missing, other_owner};
 
 /// How long S3 may refuse a name that was in use a moment ago: "OperationAborted: A conflicting conditional operation is
 /// currently in progress" after a deletion lasts for up to an hour.

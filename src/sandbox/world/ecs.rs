@@ -264,7 +264,8 @@ impl Ecs {
     /// Returns the ARN and the tags of everything that can have tags and is not deleted.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let clusters = self.clusters.values().filter(|one| one.active).map(|one| (one.arn.clone(), one.tags.clone()));
-        let definitions = self.task_definitions.values().filter(|one| one.status != "DELETE_IN_PROGRESS").map(|one| (one.arn.clone(), one.tags.clone()));
+        let definitions =
+            self.task_definitions.values().filter(|one| one.status != "DELETE_IN_PROGRESS").map(|one| (one.arn.clone(), one.tags.clone()));
         let services = self.services.values().filter(|one| !one.deleted).map(|one| (one.arn.clone(), one.tags.clone()));
         clusters.chain(definitions).chain(services).collect()
     }

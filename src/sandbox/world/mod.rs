@@ -9,11 +9,11 @@ pub mod ecs;
 pub mod elbv2;
 pub mod iam;
 pub mod lambda;
-pub mod rds;
-pub mod secretsmanager;
 pub mod logs;
 pub mod place;
+pub mod rds;
 pub mod s3;
+pub mod secretsmanager;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from .serving import Call, Dict, Repairs, tag_list
 
@@ -40,7 +41,10 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
         if one["ResourceARN"].split(":")[2] not in ("s3", "ec2", "application-autoscaling"):
             yield one["ResourceARN"], {tag["Key"]: tag["Value"] for tag in one["Tags"]}
     ec2 = call.backend("ec2")
-    for resource, tags in ec2.tags.items():  # moto has only some types of them
+    there = set(_ids(value for name, value in vars(ec2).items() if name != "tags"))
+    for resource, tags in ec2.tags.items():  # moto has only some types of them, and keeps tags of what is deleted
+        if resource not in there:
+            continue
         if kind := _EC2_TYPES.get(resource.split("-")[0]):
             yield f"arn:aws:ec2:{call.region}:{call.account}:{kind}/{resource}", dict(tags)
     # S3 is LocalStack's own, not moto's.
@@ -50,6 +54,20 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"arn:aws:s3:::{name}", _bucket_tags(call, name)
     scaling = call.backend("application-autoscaling")
     yield from scaling.__dict__.get("mended", {}).get("tags", {}).items()
+
+
+def _ids(values: Iterable[Any]) -> Iterator[str]:
+    """The ids of everything in these collections, of whatever shape they are."""
+    for value in values:
+        if isinstance(value, dict):
+            yield from (key for key in value if isinstance(key, str))
+            yield from _ids(value.values())
+        elif isinstance(value, (list, set, tuple)):
+            yield from _ids(value)
+        else:
+            yield from (name for name in (getattr(value, "id", None), getattr(value, "allocation_id", None)) if isinstance(name, str))
+            for rules in ("ingress_rules", "egress_rules"):
+                yield from _ids(getattr(value, rules, None) or [])
 
 
 _EC2_TYPES = {
