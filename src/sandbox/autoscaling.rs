@@ -156,7 +156,9 @@ fn put_policy(call: &mut Call<'_>, input: &PutScalingPolicyInput) -> Result<PutS
     let configuration =
         input.target_tracking_scaling_policy_configuration().filter(|_| input.policy_type() == Some(&PolicyType::TargetTrackingScaling));
     let Some(configuration) = configuration else { return refuse("ValidationException", "the sandbox models target tracking policies only") };
-    let metric = configuration.predefined_metric_specification().map(|metric| metric.predefined_metric_type());
+    let metric = configuration
+        .predefined_metric_specification()
+        .map(aws_sdk_applicationautoscaling::types::PredefinedMetricSpecification::predefined_metric_type);
     let Some(metric @ (MetricType::EcsServiceAverageCpuUtilization | MetricType::EcsServiceAverageMemoryUtilization)) = metric else {
         return refuse("ValidationException", format!("the metric {metric:?} is not valid for ECS services"));
     };

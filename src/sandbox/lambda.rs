@@ -90,7 +90,7 @@ fn create(call: &mut Call<'_>, input: &CreateFunctionInput) -> Result<CreateFunc
     let name = input.function_name().unwrap_or_default().to_owned();
     check_name(&name)?;
     let role = input.role().unwrap_or_default().to_owned();
-    let zip = input.code().and_then(|code| code.zip_file()).map(|blob| blob.as_ref()).unwrap_or_default();
+    let zip = input.code().and_then(|code| code.zip_file()).map(std::convert::AsRef::as_ref).unwrap_or_default();
     let code_sha256 = code(zip)?;
     let architectures = input.architectures();
     let function = Function {
@@ -185,7 +185,7 @@ fn get(call: &mut Call<'_>, input: &GetFunctionInput) -> Result<GetFunctionOutpu
 fn update_code(call: &mut Call<'_>, input: &UpdateFunctionCodeInput) -> Result<UpdateFunctionCodeOutput, Rejection> {
     let done = call.after(1.0, 2.0, 5.0);
     let function = find_idle(call, input.function_name().unwrap_or_default())?;
-    function.code_sha256 = code(input.zip_file().map(|blob| blob.as_ref()).unwrap_or_default())?;
+    function.code_sha256 = code(input.zip_file().map(std::convert::AsRef::as_ref).unwrap_or_default())?;
     function.updated_at = done;
     Ok(UpdateFunctionCodeOutput::builder().function_name(&function.name).build())
 }
@@ -193,9 +193,15 @@ fn update_code(call: &mut Call<'_>, input: &UpdateFunctionCodeInput) -> Result<U
 fn update_configuration(call: &mut Call<'_>, input: &UpdateFunctionConfigurationInput) -> Result<UpdateFunctionConfigurationOutput, Rejection> {
     let done = call.after(1.0, 2.0, 5.0);
     let mut function = find_idle(call, input.function_name().unwrap_or_default())?.clone();
-    function.description = input.description().unwrap_or(&function.description).to_owned();
-    function.role = input.role().unwrap_or(&function.role).to_owned();
-    function.handler = input.handler().unwrap_or(&function.handler).to_owned();
+    if let Some(description) = input.description() {
+        description.clone_into(&mut function.description);
+    }
+    if let Some(role) = input.role() {
+        role.clone_into(&mut function.role);
+    }
+    if let Some(handler) = input.handler() {
+        handler.clone_into(&mut function.handler);
+    }
     function.timeout = input.timeout().unwrap_or(function.timeout);
     function.memory = input.memory_size().unwrap_or(function.memory);
     if let Some(runtime) = input.runtime() {

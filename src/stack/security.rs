@@ -16,7 +16,12 @@ pub(super) struct Groups {
     pub(super) db: Handle<SecurityGroup>,
     pub(super) ecs: Handle<SecurityGroup>,
     pub(super) alb: Handle<SecurityGroup>,
+    /// The rules that let the service pull its image, reach its database, and be reached by the load balancer.
+    pub(super) ways_of_the_service: Vec<Input<String>>,
 }
+
+/// Name, group, direction, port, peer, description.
+type Rule = (&'static str, Input<SecurityGroupId>, Direction, i32, Peer, &'static str);
 
 /// Adds the security groups and their rules.
 pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
@@ -32,7 +37,7 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
     let to = |group: &Handle<SecurityGroup>| Peer::Group(group.id());
     let world = || Peer::Cidr(EVERYWHERE.to_owned());
 
-    let rules: [(&str, Input<SecurityGroupId>, Direction, i32, Peer, &str); 10] = [
+    let rules: [Rule; 10] = [
         ("db-from-dms", db.id(), Direction::Ingress, POSTGRES, to(&dms), "PostgreSQL from the replication instance"),
         ("db-from-ecs", db.id(), Direction::Ingress, POSTGRES, to(&ecs), "PostgreSQL from the payment service"),
         ("ecs-from-alb", ecs.id(), Direction::Ingress, port, to(&alb), "requests and health checks from the load balancer"),
@@ -44,17 +49,14 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
         ("dms-to-db", dms.id(), Direction::Egress, POSTGRES, to(&db), "PostgreSQL"),
         ("dms-https", dms.id(), Direction::Egress, 443, world(), "secrets and logs"),
     ];
+    let mut ways_of_the_service = Vec::new();
     for (name, group, direction, port, peer, description) in rules {
-        let spec = SecurityGroupRule {
-            group,
-            direction,
-            protocol: "tcp".to_owned(),
-            from_port: port,
-            to_port: port,
-            peer,
-            description: description.to_owned(),
-        };
-        builder.add("security", name, &spec);
+        let protocol = "tcp".to_owned();
+        let spec = SecurityGroupRule { group, direction, protocol, from_port: port, to_port: port, peer, description: description.to_owned() };
+        let rule = builder.add("security", name, &spec);
+        if name.contains("ecs") {
+            ways_of_the_service.push(rule.done());
+        }
     }
-    Groups { db, ecs, alb }
+    Groups { db, ecs, alb, ways_of_the_service }
 }

@@ -46,7 +46,7 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups,
         container_port: service.port,
         health_check_grace_seconds: service.health_check_grace_seconds,
         listener,
-        egress: network.ways_out.iter().map(Handle::<Route>::done).collect(),
+        egress: network.ways_out.iter().map(Handle::<Route>::done).chain(groups.ways_of_the_service.clone()).collect(),
         // The service reads its database's secret when it starts: it must be complete by then.
         database_ready: databases.iter().map(|database| database.content.done()).collect(),
     };

@@ -107,7 +107,7 @@ async fn what_somebody_changed_is_put_right() {
 async fn those_of_others_are_left_alone() {
     let mut lab = Lab::default();
     lab.up(&graph(alarm(), dashboard())).await.must_succeed();
-    lab.store = Default::default();
+    lab.store = migrate_infra::state::MemoryStore::default();
     lab.world.dashboards.0.get_mut(DASHBOARD).unwrap().tags.clear();
     lab.world.region("us-east-1").cloudwatch.alarms.get_mut(ALARM).unwrap().tags.insert("migrate-infra:stack".into(), "another/stack".into());
     let ran = lab.up(&graph(alarm(), dashboard())).await;

@@ -556,11 +556,14 @@ async fn a_final_snapshot_is_taken_once_whatever_happens() {
     assert!(twice.world.region("us-east-1").rds.snapshots.contains_key(&format!("{name}-2")));
 }
 
+/// A thing, and how to take the marks off it.
+type Mark = (&'static str, fn(&mut Lab));
+
 #[tokio::test(start_paused = true)]
 async fn a_database_of_somebody_else_is_foreign() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
-    let marks: [(&str, fn(&mut Lab)); 5] = [
+    let marks: [Mark; 5] = [
         ("db instance payment", |lab| edit_database(lab, |instance| instance.tags.clear())),
         ("secret payment", |lab| lab.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).unwrap().tags.clear()),
         ("function payment", |lab| lab.world.region("us-east-1").lambda.functions.get_mut(FUNCTION).unwrap().tags.clear()),

@@ -13,7 +13,7 @@ use aws_config::Region;
 use aws_credential_types::Credentials;
 
 /// How long the virtual environment may take to install and the server to start.
-const PATIENCE: Duration = Duration::from_secs(900);
+const PATIENCE: Duration = Duration::from_mins(15);
 /// The account that LocalStack derives from this access key.
 pub const ACCOUNT: &str = "111122223333";
 

@@ -33,6 +33,7 @@ impl Sketch {
     }
 
     /// Adds a resource.
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better in tests")]
     pub fn add<R: Resource>(&mut self, address: &str, spec: R) -> Handle<R> {
         self.graph.add(Address::new(address), &self.region, &self.tags, &spec)
     }

@@ -47,7 +47,7 @@ pub fn ground() -> Lab {
             description: None,
             assume_role_policy: serde_json::json!({ "Statement": [{ "Effect": "Allow", "Principal": { "Service": "ecs-tasks.amazonaws.com" }, "Action": "sts:AssumeRole" }] }),
             inline_policies: BTreeMap::new(),
-            attached_policies: Default::default(),
+            attached_policies: std::collections::BTreeSet::default(),
             tags: tags(),
             created_at: 0,
             assumable_at: 0,

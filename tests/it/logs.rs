@@ -44,7 +44,7 @@ async fn retention_and_key_are_changed_in_place() {
 #[tokio::test(start_paused = true)]
 async fn a_group_is_found_among_many_whose_names_begin_alike() {
     let mut lab = Lab::default();
-    let make = |name: String| Stored { name, retention_days: None, kms_key: None, created_at: 0, tags: Default::default() };
+    let make = |name: String| Stored { name, retention_days: None, kms_key: None, created_at: 0, tags: std::collections::BTreeMap::default() };
     let short = LogGroup { name: "/ecs".into(), ..group() };
     for index in 0..60 {
         let name = format!("/ecs#{index:02}");
@@ -58,7 +58,7 @@ async fn a_group_is_found_among_many_whose_names_begin_alike() {
 #[tokio::test(start_paused = true)]
 async fn a_group_that_is_not_ours_is_left_alone() {
     let mut lab = Lab::default();
-    let by_hand = Stored { name: NAME.into(), retention_days: None, kms_key: None, created_at: 0, tags: Default::default() };
+    let by_hand = Stored { name: NAME.into(), retention_days: None, kms_key: None, created_at: 0, tags: std::collections::BTreeMap::default() };
     lab.world.region("us-east-1").logs.groups.insert(NAME.into(), by_hand);
     let ran = lab.up(&graph(group())).await;
     assert!(matches!(ran.report().failures[0].error, Error::Foreign { .. }));

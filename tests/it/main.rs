@@ -1,4 +1,5 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cli;
 mod cloudwatch;

@@ -53,7 +53,7 @@ pub struct Dimension {
 
 /// Lays widgets out: three in a row, or two when that leaves no gap and three would.
 pub(super) fn body(widgets: &[Widget], region: &str) -> Result<Value> {
-    let in_a_row = if widgets.len() % 3 != 0 && widgets.len() % 2 == 0 { 2 } else { 3 };
+    let in_a_row = if !widgets.len().is_multiple_of(3) && widgets.len().is_multiple_of(2) { 2 } else { 3 };
     let width = COLUMNS / in_a_row;
     let laid: Vec<Value> = widgets
         .iter()

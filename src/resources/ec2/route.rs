@@ -94,7 +94,7 @@ impl Resource for Route {
         let Some(found) = settled(cx.read("ec2:DescribeRouteTables", call).await, &[NO_TABLE])? else {
             return Ok(Observed::Absent);
         };
-        let mut routes = found.route_tables().iter().flat_map(|table| table.routes());
+        let mut routes = found.route_tables().iter().flat_map(aws_sdk_ec2::types::RouteTable::routes);
         let Some(route) = routes.find(|route| route.destination_cidr_block() == Some(destination.as_str())) else {
             return Ok(Observed::Absent);
         };

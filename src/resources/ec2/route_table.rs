@@ -91,7 +91,7 @@ impl Resource for RouteTable {
 async fn name_associations(cx: &Cx, attrs: &RouteTableAttrs, error: Error) -> Error {
     let call = cx.aws.ec2.describe_route_tables().route_table_ids(&attrs.route_table_id).send();
     let Ok(found) = cx.read("ec2:DescribeRouteTables", call).await else { return error };
-    let associations = found.route_tables().iter().flat_map(|table| table.associations());
+    let associations = found.route_tables().iter().flat_map(aws_sdk_ec2::types::RouteTable::associations);
     let blockers: Vec<Blocker> = associations
         .map(|association| Blocker {
             id: association.route_table_association_id().unwrap_or("an association").to_owned(),

@@ -54,7 +54,10 @@ impl Resource for RouteTableAssociation {
         let filter = Filter::builder().name("association.subnet-id").values(subnet).build();
         let pages = cx.aws.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let tables = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await?;
-        for association in tables.iter().flat_map(|table| table.associations()).filter(|association| association.subnet_id() == Some(subnet.as_str()))
+        for association in tables
+            .iter()
+            .flat_map(aws_sdk_ec2::types::RouteTable::associations)
+            .filter(|association| association.subnet_id() == Some(subnet.as_str()))
         {
             let state = association.association_state().and_then(|state| state.state());
             if matches!(state, Some(RouteTableAssociationStateCode::Disassociating | RouteTableAssociationStateCode::Disassociated)) {

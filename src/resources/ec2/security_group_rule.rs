@@ -12,7 +12,7 @@ use super::tagging;
 use super::visible::once_visible;
 use crate::address::SecurityGroupId;
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Observed, Resource, Result, settled};
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 use crate::resources::owned;
 
 const NOT_FOUND: &[&str] = &["InvalidSecurityGroupRuleId.NotFound", "InvalidGroup.NotFound"];
@@ -55,6 +55,13 @@ pub struct SecurityGroupRuleAttrs {
     pub group_id: SecurityGroupId,
     /// What it is for.
     pub description: String,
+}
+
+impl Handle<SecurityGroupRule> {
+    /// For resources that wait for the rule without using its id.
+    pub fn done(&self) -> Input<String> {
+        self.created("rule_id")
+    }
 }
 
 #[async_trait]

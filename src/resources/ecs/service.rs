@@ -308,7 +308,7 @@ fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
             security_groups,
             target_group: target.and_then(|target| target.target_group_arn()).unwrap_or_default().into(),
             container_name: target.and_then(|target| target.container_name()).unwrap_or_default().to_owned(),
-            container_port: target.and_then(|target| target.container_port()).unwrap_or_default(),
+            container_port: target.and_then(aws_sdk_ecs::types::LoadBalancer::container_port).unwrap_or_default(),
             health_check_grace_seconds: shown.health_check_grace_period_seconds().unwrap_or_default(),
             circuit_breaker: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback()),
         },

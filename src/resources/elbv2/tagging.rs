@@ -16,7 +16,7 @@ pub(super) async fn judge<A>(cx: &Cx, arn: &str, gone: &str, attrs: A) -> Result
     let Some(found) = settled(cx.read("elasticloadbalancing:DescribeTags", call).await, &[gone])? else {
         return Ok(Observed::Absent);
     };
-    let tags = found.tag_descriptions().iter().flat_map(|description| description.tags());
+    let tags = found.tag_descriptions().iter().flat_map(aws_sdk_elasticloadbalancingv2::types::TagDescription::tags);
     let tags = tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
     Ok(owned::judge(cx, &tags, arn, || attrs))
 }

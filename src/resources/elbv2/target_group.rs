@@ -216,7 +216,7 @@ async fn delay(cx: &Cx, arn: &str) -> Result<Option<i32>> {
 async fn name_users(cx: &Cx, attrs: &TargetGroupAttrs, error: Error) -> Error {
     let call = cx.aws.elb.describe_target_groups().target_group_arns(&attrs.arn).send();
     let Ok(found) = cx.read("elasticloadbalancing:DescribeTargetGroups", call).await else { return error };
-    let users = found.target_groups().iter().flat_map(|group| group.load_balancer_arns());
+    let users = found.target_groups().iter().flat_map(aws_sdk_elasticloadbalancingv2::types::TargetGroup::load_balancer_arns);
     let users: Vec<Blocker> = users.map(|arn| Blocker { id: arn.clone(), what: "a load balancer that forwards to it".to_owned() }).collect();
     if users.is_empty() { error } else { Error::Blocked(users) }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 ///
 /// A document that cannot be read is `null`, which equals no document that we want, so that it is written anew.
 pub(super) fn read(encoded: &str) -> Value {
-    serde_json::from_str(&decode(encoded)).map(canonical).unwrap_or(Value::Null)
+    serde_json::from_str(&decode(encoded)).map_or(Value::Null, canonical)
 }
 
 /// Brings a document to the form in which two documents of the same meaning are equal: IAM takes a text for a list of one

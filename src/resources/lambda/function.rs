@@ -140,7 +140,7 @@ impl Resource for Function {
             when_idle(cx, || when_assumable(cx, update)).await?;
             attrs.description.clone_from(&self.description);
             attrs.role = role.clone();
-            attrs.runtime = RUNTIME.as_str().to_owned();
+            RUNTIME.as_str().clone_into(&mut attrs.runtime);
             self.package.handler().clone_into(&mut attrs.handler);
             attrs.timeout_seconds = self.timeout_seconds;
             attrs.memory_mb = self.memory_mb;

@@ -240,7 +240,7 @@ impl DbInstance {
         };
         let made = cx.mutate("rds:CreateDBInstance", call).await?;
         let instance = made.db_instance.ok_or(Error::Incomplete { call: "rds:CreateDBInstance", what: "the instance" })?;
-        Ok(read(cx, instance).attrs)
+        Ok(read(cx, &instance).attrs)
     }
 
     /// Returns whether AWS shows the instance as it is specified.
@@ -266,7 +266,7 @@ impl DbInstance {
         if self.is_in(&attrs)? {
             return Ok(attrs);
         }
-        let mut order = self.modification(cx, identifier);
+        let mut order = Self::modification(cx, identifier);
         if !self.same_version(&attrs.engine_version) {
             if major(&self.engine_version) != major(&attrs.engine_version) {
                 let text = format!(
@@ -328,7 +328,7 @@ impl DbInstance {
         }
     }
 
-    pub(super) fn modification(&self, cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {
+    pub(super) fn modification(cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {
         cx.aws.rds.modify_db_instance().db_instance_identifier(identifier).apply_immediately(true)
     }
 

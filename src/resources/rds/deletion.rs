@@ -27,7 +27,7 @@ pub(super) async fn delete(cx: &Cx, spec: &DbInstance, attrs: &DbInstanceAttrs) 
     }
     if standing != Standing::Leaving {
         if shown.attrs.deletion_protection {
-            spec.send(cx, spec.modification(cx, &attrs.identifier).deletion_protection(false)).await?;
+            spec.send(cx, DbInstance::modification(cx, &attrs.identifier).deletion_protection(false)).await?;
         }
         order(cx, spec.final_snapshot, &attrs.identifier).await?;
     }

@@ -54,8 +54,8 @@ impl Shown {
             | "restore-error"
             | "stopped"
             | "inaccessible-encryption-credentials"
-            | "inaccessible-encryption-credentials-recoverable" => Standing::Broken,
-            "insufficient-capacity" => Standing::Broken,
+            | "inaccessible-encryption-credentials-recoverable"
+            | "insufficient-capacity" => Standing::Broken,
             status if status.starts_with("incompatible-") => Standing::Broken,
             _ => Standing::Moving,
         }
@@ -66,7 +66,7 @@ impl Shown {
 pub(super) async fn look(cx: &Cx, identifier: &str) -> Result<Option<Shown>> {
     let call = cx.aws.rds.describe_db_instances().db_instance_identifier(identifier).send();
     let found = settled(cx.read("rds:DescribeDBInstances", call).await, &["DBInstanceNotFound"])?;
-    Ok(found.and_then(|found| found.db_instances?.pop()).map(|instance| read(cx, instance)))
+    Ok(found.and_then(|found| found.db_instances?.pop()).map(|instance| read(cx, &instance)))
 }
 
 /// Waits until a database is gone.
@@ -116,7 +116,7 @@ async fn last_event(cx: &Cx, identifier: &str) -> Result<Option<String>> {
 }
 
 /// Reads an answer. Changes that RDS has accepted and not carried out yet count as made: to ask for them again would be of no use.
-pub(super) fn read(cx: &Cx, shape: Shape) -> Shown {
+pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
     let pending = shape.pending_modified_values.clone().unwrap_or_else(|| PendingModifiedValues::builder().build());
     let mut logs: BTreeSet<String> = shape.enabled_cloudwatch_logs_exports().iter().cloned().collect();
     if let Some(exports) = pending.pending_cloudwatch_logs_exports() {
@@ -132,7 +132,7 @@ pub(super) fn read(cx: &Cx, shape: Shape) -> Shown {
         arn: Arn(shape.db_instance_arn.clone().unwrap_or_default()),
         resource_id: shape.dbi_resource_id.clone().unwrap_or_default(),
         endpoint_address: shape.endpoint().and_then(|endpoint| endpoint.address()).map(str::to_owned),
-        endpoint_port: shape.endpoint().and_then(|endpoint| endpoint.port()),
+        endpoint_port: shape.endpoint().and_then(aws_sdk_rds::types::Endpoint::port),
         engine_version: pending.engine_version.clone().or(shape.engine_version.clone()).unwrap_or_default(),
         instance_class: pending.db_instance_class.clone().or(shape.db_instance_class.clone()).unwrap_or_default(),
         allocated_storage_gb: pending.allocated_storage.or(shape.allocated_storage).unwrap_or_default(),

@@ -73,7 +73,7 @@ fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlar
     if input.datapoints_to_alarm().is_some_and(|points| !(1..=evaluation_periods).contains(&points)) {
         return invalid("DatapointsToAlarm must be between 1 and EvaluationPeriods");
     }
-    let operator = input.comparison_operator().map(|operator| operator.as_str()).unwrap_or_default();
+    let operator = input.comparison_operator().map(aws_sdk_cloudwatch::types::ComparisonOperator::as_str).unwrap_or_default();
     if !ComparisonOperator::values().contains(&operator) {
         return invalid("Value at 'comparisonOperator' failed to satisfy constraint: Member must satisfy enum value set");
     }

@@ -71,7 +71,7 @@ fn check_metric(properties: &serde_json::Map<String, Value>) -> Result<(), Strin
     if text("view").is_some_and(|view| !["timeSeries", "singleValue", "gauge", "bar", "pie", "table"].contains(&view)) {
         return Err("properties/view: is not one of the allowed values".to_owned());
     }
-    let is_period = |period: u64| matches!(period, 1 | 5 | 10 | 20 | 30) || (period > 0 && period % 60 == 0);
+    let is_period = |period: u64| matches!(period, 1 | 5 | 10 | 20 | 30) || (period > 0 && period.is_multiple_of(60));
     if properties.get("period").is_some_and(|period| !period.as_u64().is_some_and(is_period)) {
         return Err("properties/period: is not one of the allowed values".to_owned());
     }

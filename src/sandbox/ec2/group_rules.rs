@@ -117,8 +117,7 @@ fn read(call: &mut Call<'_>, group_id: &str, is_egress: bool, permission: &IpPer
         "tcp" | "udp" if !(0..=65535).contains(&from_port) || !(0..=65535).contains(&to_port) || from_port > to_port => {
             return refuse("InvalidParameterValue", format!("Invalid value for portRange. Must specify both from and to ports with {protocol}."));
         }
-        "tcp" | "udp" => (from_port, to_port),
-        "icmp" => (from_port, to_port),
+        "tcp" | "udp" | "icmp" => (from_port, to_port),
         "-1" => (-1, -1),
         _ => return refuse("InvalidPermission.Malformed", format!("Unsupported IP protocol \"{protocol}\"")),
     };

@@ -88,10 +88,14 @@ fn settings(call: &mut Call<'_>, before: Option<&Settings>, asked: &Asked<'_>) -
         security_groups: vpc.map(|vpc| vpc.security_groups().to_vec()).or(before.map(|before| before.security_groups.clone())).unwrap_or_default(),
         target_group_arn: text(target.and_then(|target| target.target_group_arn()), before.map(|before| &before.target_group_arn)),
         container_name: text(target.and_then(|target| target.container_name()), before.map(|before| &before.container_name)),
-        container_port: target.and_then(|target| target.container_port()).or(before.map(|before| before.container_port)).unwrap_or_default(),
+        container_port: target
+            .and_then(aws_sdk_ecs::types::LoadBalancer::container_port)
+            .or(before.map(|before| before.container_port))
+            .unwrap_or_default(),
         health_check_grace_period_seconds: asked.grace.or(before.map(|before| before.health_check_grace_period_seconds)).unwrap_or_default(),
-        circuit_breaker: breaker.map_or_else(|| before.is_some_and(|before| before.circuit_breaker), |breaker| breaker.enable()),
-        rollback: breaker.map_or_else(|| before.is_some_and(|before| before.rollback), |breaker| breaker.rollback()),
+        circuit_breaker: breaker
+            .map_or_else(|| before.is_some_and(|before| before.circuit_breaker), aws_sdk_ecs::types::DeploymentCircuitBreaker::enable),
+        rollback: breaker.map_or_else(|| before.is_some_and(|before| before.rollback), aws_sdk_ecs::types::DeploymentCircuitBreaker::rollback),
     };
     check_network(call, &settings)?;
     let here = call.here();

@@ -62,7 +62,7 @@ fn container_of(definition: &ContainerDefinition) -> Container {
         name: definition.name().unwrap_or_default().to_owned(),
         image: definition.image().unwrap_or_default().to_owned(),
         command: definition.command().to_vec(),
-        port: definition.port_mappings().first().and_then(|mapping| mapping.container_port()),
+        port: definition.port_mappings().first().and_then(aws_sdk_ecs::types::PortMapping::container_port),
         environment: definition.environment().iter().map(pair).collect(),
         log_options: logs.map(|options| options.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()),
         health_check: definition.health_check().map(|check| HealthCheck {

@@ -68,7 +68,7 @@ fn create(call: &mut Call<'_>, input: &CreateBucketInput) -> Result<CreateBucket
             return refuse("IllegalLocationConstraintException", message);
         }
     }
-    let tags = read_tags(configuration.map(|configuration| configuration.tags()).unwrap_or_default())?;
+    let tags = read_tags(configuration.map(aws_sdk_s3::types::CreateBucketConfiguration::tags).unwrap_or_default())?;
     match call.world.s3.buckets.get(name) {
         Some(other) if other.owner != account => {
             return refuse(
@@ -134,7 +134,7 @@ fn get_tags(call: &mut Call<'_>, input: &GetBucketTaggingInput) -> Result<GetBuc
 }
 
 fn put_tags(call: &mut Call<'_>, input: &PutBucketTaggingInput) -> Result<PutBucketTaggingOutput, Rejection> {
-    let tags = read_tags(input.tagging().map(|tagging| tagging.tag_set()).unwrap_or_default())?;
+    let tags = read_tags(input.tagging().map(aws_sdk_s3::types::Tagging::tag_set).unwrap_or_default())?;
     find(call, input.bucket(), input.expected_bucket_owner())?.tags = tags;
     Ok(PutBucketTaggingOutput::builder().build())
 }

@@ -89,7 +89,7 @@ fn get_encryption(call: &mut Call<'_>, input: &GetBucketEncryptionInput) -> Resu
 }
 
 fn put_encryption(call: &mut Call<'_>, input: &PutBucketEncryptionInput) -> Result<PutBucketEncryptionOutput, Rejection> {
-    let rules = input.server_side_encryption_configuration().map(|configuration| configuration.rules()).unwrap_or_default();
+    let rules = input.server_side_encryption_configuration().map(aws_sdk_s3::types::ServerSideEncryptionConfiguration::rules).unwrap_or_default();
     let [rule] = rules else { return refuse("MalformedXML", "exactly one rule is allowed") };
     let Some(default) = rule.apply_server_side_encryption_by_default() else { return refuse("MalformedXML", "a default is required") };
     let kms = match default.sse_algorithm() {
@@ -102,7 +102,7 @@ fn put_encryption(call: &mut Call<'_>, input: &PutBucketEncryptionInput) -> Resu
         return refuse("InvalidArgument", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse");
     }
     let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
-    bucket.sse_algorithm = default.sse_algorithm().as_str().to_owned();
+    default.sse_algorithm().as_str().clone_into(&mut bucket.sse_algorithm);
     bucket.kms_key = default.kms_master_key_id().map(str::to_owned);
     bucket.bucket_key = rule.bucket_key_enabled().unwrap_or(false);
     Ok(PutBucketEncryptionOutput::builder().build())
@@ -138,7 +138,7 @@ fn get_ownership(call: &mut Call<'_>, input: &GetBucketOwnershipControlsInput) -
 }
 
 fn put_ownership(call: &mut Call<'_>, input: &PutBucketOwnershipControlsInput) -> Result<PutBucketOwnershipControlsOutput, Rejection> {
-    let [rule] = input.ownership_controls().map(|controls| controls.rules()).unwrap_or_default() else {
+    let [rule] = input.ownership_controls().map(aws_sdk_s3::types::OwnershipControls::rules).unwrap_or_default() else {
         return refuse("MalformedXML", "exactly one rule is allowed");
     };
     find(call, input.bucket(), input.expected_bucket_owner())?.ownership = Some(rule.object_ownership().as_str().to_owned());
@@ -217,7 +217,7 @@ fn print_rule(rule: &LifecycleRule) -> Result<aws_sdk_s3::types::LifecycleRule, 
 }
 
 fn put_lifecycle(call: &mut Call<'_>, input: &PutBucketLifecycleConfigurationInput) -> Result<PutBucketLifecycleConfigurationOutput, Rejection> {
-    let rules = input.lifecycle_configuration().map(|configuration| configuration.rules()).unwrap_or_default();
+    let rules = input.lifecycle_configuration().map(aws_sdk_s3::types::BucketLifecycleConfiguration::rules).unwrap_or_default();
     if rules.is_empty() {
         return refuse("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema");
     }
@@ -242,8 +242,8 @@ fn read_rule(rule: &aws_sdk_s3::types::LifecycleRule) -> Result<LifecycleRule, R
             (transition.noncurrent_days().unwrap_or_default(), transition.storage_class().map(|class| class.as_str().to_owned()).unwrap_or_default())
         })
         .collect();
-    let expire = rule.noncurrent_version_expiration().and_then(|expiration| expiration.noncurrent_days());
-    let abort = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
+    let expire = rule.noncurrent_version_expiration().and_then(aws_sdk_s3::types::NoncurrentVersionExpiration::noncurrent_days);
+    let abort = rule.abort_incomplete_multipart_upload().and_then(aws_sdk_s3::types::AbortIncompleteMultipartUpload::days_after_initiation);
     if transitions.is_empty() && expire.is_none() && abort.is_none() {
         return refuse("InvalidRequest", "At least one action needs to be specified in a rule");
     }

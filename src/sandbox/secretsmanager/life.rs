@@ -87,7 +87,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeSecretInput) -> Result<Describe
         .collect();
     let tags = secret.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let rules = secret.rotation_days.map(|days| RotationRulesType::builder().automatically_after_days(days).build());
-    let deleted = secret.deleted_at.map(|at| DateTime::from_secs_f64(at as f64 / 1000.0));
+    let deleted = secret.deleted_at.map(|at| DateTime::from_millis(i64::try_from(at).unwrap_or(i64::MAX)));
     Ok(DescribeSecretOutput::builder()
         .arn(&secret.arn)
         .name(&secret.name)

@@ -17,7 +17,7 @@ fn rotate(call: &mut Call<'_>, input: &RotateSecretInput) -> Result<RotateSecret
     if input.rotate_immediately() != Some(false) {
         return refuse("SandboxUnknownMember", "the sandbox runs no rotation: it wants RotateImmediately to be false");
     }
-    let days = input.rotation_rules().and_then(|rules| rules.automatically_after_days());
+    let days = input.rotation_rules().and_then(aws_sdk_secretsmanager::types::RotationRulesType::automatically_after_days);
     if !days.is_some_and(|days| (1..=1000).contains(&days)) {
         return refuse("InvalidParameterException", "The number of days must be between 1 and 1000.");
     }
