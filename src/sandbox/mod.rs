@@ -1,6 +1,6 @@
 //! The embedded AWS: a strict model of what the tool uses, inside the process.
 //!
-//! It plugs in below the typed operations of the SDK: [`plug`] gives every client an interceptor that hands the typed input
+//! It plugs in below the typed operations of the SDK: [`Sandbox::plug`] gives every client an interceptor that hands the typed input
 //! to a handler and puts the handler's typed output, or AWS's error code, in place of an answer. What AWS refuses, the model
 //! refuses, with AWS's code; what AWS takes minutes for, it shows as under way until the clock says otherwise.
 //!

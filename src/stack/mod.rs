@@ -1,4 +1,4 @@
-//! What a payment environment consists of: one file a part. Pure: a [`Config`] becomes a [`Graph`], without a call.
+//! What a payment environment consists of: one file a part. Pure: a [`Config`](crate::config::Config) becomes a [`Graph`](crate::graph::Graph), without a call.
 
 mod build;
 mod database;
