@@ -108,6 +108,9 @@ impl UpSteps {
         let address = step.address.clone();
         let existed = seen.is_some();
         let attrs = kind.ensure(cx, spec, seen).await?;
+        if existed && before.is_some_and(|entry| entry.tags != step.tags) {
+            kind.retag(cx, spec, &attrs).await?;
+        }
         let same = |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.needs;
         let up_to_date = !cx.has_changed() && before.is_some_and(|entry| same(entry) && entry.attrs.as_ref() == Some(&attrs));
         if !up_to_date {

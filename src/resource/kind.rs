@@ -85,6 +85,13 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     /// Deletes the resource and waits until it is gone.
     async fn delete(&self, cx: &Cx, attrs: &Self::Attrs) -> Result<()>;
 
+    /// Brings the tags of one that exists to those of the identity. It is called when they have changed in the configuration.
+    ///
+    /// Nothing is done by default: right for kinds that have no tags, and for those whose `ensure` compares them.
+    async fn retag(&self, _cx: &Cx, _attrs: &Self::Attrs) -> Result<()> {
+        Ok(())
+    }
+
     /// Returns the id by which a person finds the thing in AWS.
     fn id(attrs: &Self::Attrs) -> String;
 }
@@ -104,6 +111,8 @@ pub trait Kind: Send + Sync {
     async fn ready(&self, cx: &Cx, spec: &Value, attrs: Value) -> Result<Value>;
     /// See [`Resource::delete`].
     async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::retag`].
+    async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
     fn id(&self, attrs: &Value) -> String;
 
@@ -164,6 +173,11 @@ impl<R: Resource> Kind for Erased<R> {
     async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.delete(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        spec.retag(cx, &parse(R::KIND, "attributes", attrs)?).await
     }
 
     fn id(&self, attrs: &Value) -> String {

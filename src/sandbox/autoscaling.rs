@@ -21,6 +21,7 @@ use aws_sdk_applicationautoscaling::operation::put_scaling_policy::{PutScalingPo
 use aws_sdk_applicationautoscaling::operation::register_scalable_target::{
     RegisterScalableTargetError, RegisterScalableTargetInput, RegisterScalableTargetOutput,
 };
+use aws_sdk_applicationautoscaling::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_applicationautoscaling::primitives::DateTime;
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace,
@@ -39,6 +40,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on(SERVICE, "DescribeScalableTargets", members, DescribeScalableTargetsError::generic, describe_targets);
     let members = &["service_namespace", "resource_id", "scalable_dimension"];
     registry.on(SERVICE, "DeregisterScalableTarget", members, DeregisterScalableTargetError::generic, deregister_target);
+    registry.on(SERVICE, "TagResource", &["resource_arn", "tags"], TagResourceError::generic, tag);
     registry.on(SERVICE, "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list_tags);
     let members =
         &["policy_name", "service_namespace", "resource_id", "scalable_dimension", "policy_type", "target_tracking_scaling_policy_configuration"];
@@ -148,6 +150,15 @@ fn list_tags(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<Li
         Some(target) => Ok(ListTagsForResourceOutput::builder().set_tags(Some(target.tags.clone().into_iter().collect())).build()),
         None => refuse("ResourceNotFoundException", format!("The resource {arn} does not exist")),
     }
+}
+
+fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
+    let arn = input.resource_arn().unwrap_or_default();
+    match call.here().autoscaling.targets.values_mut().find(|target| target.arn == arn) {
+        Some(target) => target.tags.extend(input.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone()))),
+        None => return refuse("ResourceNotFoundException", format!("The resource {arn} does not exist")),
+    }
+    Ok(TagResourceOutput::builder().build())
 }
 
 fn put_policy(call: &mut Call<'_>, input: &PutScalingPolicyInput) -> Result<PutScalingPolicyOutput, Rejection> {

@@ -14,7 +14,12 @@ use migrate_infra::state::Status;
 use crate::lab::{Lab, Way};
 
 fn source() -> Graph {
-    let mut config = load(Some(Path::new("config/migration.toml")), &Overrides::default()).expect("the default configuration is right");
+    source_with(&[])
+}
+
+fn source_with(sets: &[&str]) -> Graph {
+    let overrides = Overrides { sets: sets.iter().map(|set| (*set).to_owned()).collect(), ..Overrides::default() };
+    let mut config = load(Some(Path::new("config/migration.toml")), &overrides).expect("the default configuration is right");
     config.environments.retain(|environment| environment.name == "source");
     migrate_infra::stack::build(&config).expect("the default configuration makes a graph")
 }
@@ -34,6 +39,21 @@ async fn it_goes_up_stays_quiet_and_goes_down() {
     assert_eq!(lab.world.inventory(), Vec::<String>::new());
     let nothing = lab.down().await;
     assert_eq!((nothing.meter.mutations(), nothing.meter.reads()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_tag_reaches_everything_that_has_tags() {
+    let mut lab = Lab::default();
+    lab.up(&source()).await.must_succeed();
+    let changed = source_with(&["tags.CostCenter=elsewhere"]);
+    lab.up(&changed).await.must_succeed();
+    assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 0);
+    let mut tagged = lab.world.tagged("us-east-1");
+    tagged.extend(lab.world.iam.roles.values().map(|role| (role.arn.clone(), role.tags.clone())));
+    let ours: Vec<_> = tagged.iter().filter(|(_, tags)| tags.contains_key(migrate_infra::aws::OWNER_STACK)).collect();
+    assert!(ours.len() > 40, "only {} things have our tags", ours.len());
+    let old: Vec<_> = ours.iter().filter(|(_, tags)| tags.get("CostCenter").map(String::as_str) != Some("elsewhere")).map(|(arn, _)| arn).collect();
+    assert!(old.is_empty(), "these still have the old tag: {old:#?}");
 }
 
 /// The run is as long as its slowest chain, not as long as the sum of its parts.
@@ -113,17 +133,7 @@ kills! {
 }
 
 /// Operations that kinds list because they need the permission, but that they do not call themselves.
-const PERMISSIONS_ONLY: &[&str] = &[
-    "application-autoscaling:TagResource",
-    "ec2:CreateTags",
-    "ecs:TagResource",
-    "elasticloadbalancing:AddTags",
-    "iam:CreateServiceLinkedRole",
-    "iam:PassRole",
-    "lambda:InvokeFunction",
-    "rds:CreateDBSnapshot",
-    "s3:TagResource",
-];
+const PERMISSIONS_ONLY: &[&str] = &["iam:CreateServiceLinkedRole", "iam:PassRole", "lambda:InvokeFunction", "rds:CreateDBSnapshot", "s3:TagResource"];
 
 #[tokio::test(start_paused = true)]
 async fn kinds_list_what_they_call_and_the_sandbox_answers_it() {

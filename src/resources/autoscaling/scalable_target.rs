@@ -111,6 +111,12 @@ impl Resource for ScalableTarget {
         settled(gone.await, &["ObjectNotFoundException"]).map(drop)
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &ScalableTargetAttrs) -> Result<()> {
+        let call =
+            || cx.aws.autoscaling.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(cx.identity.all_tags().into_iter().collect())).send();
+        cx.mutate("application-autoscaling:TagResource", call).await.map(drop)
+    }
+
     fn id(attrs: &ScalableTargetAttrs) -> String {
         attrs.resource_id.clone()
     }

@@ -107,6 +107,10 @@ impl Resource for ElasticIp {
         }
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &ElasticIpAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.allocation_id.as_str()).await
+    }
+
     fn id(attrs: &ElasticIpAttrs) -> String {
         attrs.allocation_id.0.clone()
     }

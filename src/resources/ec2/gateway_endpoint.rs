@@ -131,6 +131,10 @@ impl Resource for GatewayEndpoint {
         wait_deleted(cx, id).await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &GatewayEndpointAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.vpc_endpoint_id.as_str()).await
+    }
+
     fn id(attrs: &GatewayEndpointAttrs) -> String {
         attrs.vpc_endpoint_id.0.clone()
     }

@@ -113,6 +113,10 @@ impl Resource for InternetGateway {
         settled(gone, &[GONE]).map(drop)
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &InternetGatewayAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.internet_gateway_id.as_str()).await
+    }
+
     fn id(attrs: &InternetGatewayAttrs) -> String {
         attrs.internet_gateway_id.0.clone()
     }

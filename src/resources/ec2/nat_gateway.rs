@@ -123,6 +123,10 @@ impl Resource for NatGateway {
         }
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &NatGatewayAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.nat_gateway_id.as_str()).await
+    }
+
     fn id(attrs: &NatGatewayAttrs) -> String {
         attrs.nat_gateway_id.0.clone()
     }

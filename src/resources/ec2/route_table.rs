@@ -82,6 +82,10 @@ impl Resource for RouteTable {
         }
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &RouteTableAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.route_table_id.as_str()).await
+    }
+
     fn id(attrs: &RouteTableAttrs) -> String {
         attrs.route_table_id.0.clone()
     }

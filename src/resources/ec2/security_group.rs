@@ -122,6 +122,10 @@ impl Resource for SecurityGroup {
         .await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &SecurityGroupAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.group_id.as_str()).await
+    }
+
     fn id(attrs: &SecurityGroupAttrs) -> String {
         attrs.group_id.0.clone()
     }

@@ -120,6 +120,10 @@ impl Resource for SecurityGroupRule {
         settled(revoked, NOT_FOUND).map(drop)
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &SecurityGroupRuleAttrs) -> Result<()> {
+        tagging::retag(cx, &attrs.rule_id).await
+    }
+
     fn id(attrs: &SecurityGroupRuleAttrs) -> String {
         attrs.rule_id.clone()
     }

@@ -111,6 +111,10 @@ impl Resource for Subnet {
         .await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &SubnetAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.subnet_id.as_str()).await
+    }
+
     fn id(attrs: &SubnetAttrs) -> String {
         attrs.subnet_id.0.clone()
     }

@@ -21,6 +21,12 @@ pub(super) fn filters(cx: &Cx) -> Vec<Filter> {
     vec![filter(OWNER_STACK, &cx.identity.stack), filter(OWNER_ADDRESS, cx.identity.address.as_str())]
 }
 
+/// Sets the tags of a thing that exists.
+pub(super) async fn retag(cx: &Cx, id: &str) -> Result<()> {
+    let tags: Vec<Tag> = cx.identity.all_tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    cx.mutate("ec2:CreateTags", || cx.aws.ec2.create_tags().resources(id).set_tags(Some(tags.clone())).send()).await.map(drop)
+}
+
 /// Returns tags as a map.
 pub(super) fn map(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()

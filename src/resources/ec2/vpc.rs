@@ -94,6 +94,10 @@ impl Resource for Vpc {
         .await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &VpcAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.vpc_id.as_str()).await
+    }
+
     fn id(attrs: &VpcAttrs) -> String {
         attrs.vpc_id.0.clone()
     }

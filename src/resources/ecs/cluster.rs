@@ -110,6 +110,10 @@ impl Resource for Cluster {
         wait_gone(cx, &attrs.name).await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &ClusterAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &ClusterAttrs) -> String {
         attrs.name.clone()
     }

@@ -194,6 +194,10 @@ impl Resource for Service {
         wait_gone(cx, attrs).await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &ServiceAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &ServiceAttrs) -> String {
         attrs.arn.0.clone()
     }

@@ -187,6 +187,10 @@ impl Resource for TaskDefinition {
         Ok(())
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &TaskDefinitionAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &TaskDefinitionAttrs) -> String {
         attrs.arn.0.clone()
     }

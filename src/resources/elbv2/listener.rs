@@ -155,6 +155,10 @@ impl Resource for Listener {
         settled(cx.mutate("elasticloadbalancing:DeleteListener", call).await, &["ListenerNotFound"]).map(drop)
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &ListenerAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &ListenerAttrs) -> String {
         attrs.arn.0.clone()
     }

@@ -210,6 +210,10 @@ impl Resource for LoadBalancer {
         wait_gone(cx, attrs).await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &LoadBalancerAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &LoadBalancerAttrs) -> String {
         attrs.arn.0.clone()
     }

@@ -20,3 +20,9 @@ pub(super) async fn judge<A>(cx: &Cx, arn: &str, gone: &str, attrs: A) -> Result
     let tags = tags.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
     Ok(owned::judge(cx, &tags, arn, || attrs))
 }
+
+/// Sets the tags of a thing that exists.
+pub(super) async fn retag(cx: &Cx, arn: &str) -> Result<()> {
+    let tags = all(cx);
+    cx.mutate("elasticloadbalancing:AddTags", || cx.aws.elb.add_tags().resource_arns(arn).set_tags(Some(tags.clone())).send()).await.map(drop)
+}

@@ -150,6 +150,10 @@ impl Resource for TargetGroup {
         }
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &TargetGroupAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
     fn id(attrs: &TargetGroupAttrs) -> String {
         attrs.arn.0.clone()
     }

@@ -11,6 +11,7 @@ mod nat_gateways;
 mod route_tables;
 mod routes;
 mod subnets;
+mod tags;
 mod tokens;
 mod vpcs;
 
@@ -28,4 +29,5 @@ pub(super) fn register(registry: &mut Registry) {
     groups::register(registry);
     group_rules::register(registry);
     interfaces::register(registry);
+    tags::register(registry);
 }

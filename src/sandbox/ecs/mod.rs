@@ -2,6 +2,7 @@
 
 mod clusters;
 mod services;
+mod tags;
 mod task_definitions;
 mod tasks;
 
@@ -15,6 +16,7 @@ pub(super) fn register(registry: &mut Registry) {
     task_definitions::register(registry);
     services::register(registry);
     tasks::register(registry);
+    tags::register(registry);
 }
 
 /// Reads the tags out of a create call.

@@ -1,13 +1,16 @@
 //! Tags of load balancers, target groups and listeners.
 
+use aws_sdk_elasticloadbalancingv2::operation::add_tags::{AddTagsError, AddTagsInput, AddTagsOutput};
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::{DescribeTagsError, DescribeTagsInput, DescribeTagsOutput};
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 
 use super::SERVICE;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::ec2::Tags;
+use crate::sandbox::world::elbv2::Elbv2;
 
 pub(super) fn register(registry: &mut Registry) {
+    registry.on(SERVICE, "AddTags", &["resource_arns", "tags"], AddTagsError::generic, add);
     registry.on(SERVICE, "DescribeTags", &["resource_arns"], DescribeTagsError::generic, describe);
 }
 
@@ -21,21 +24,35 @@ fn describe(call: &mut Call<'_>, input: &DescribeTagsInput) -> Result<DescribeTa
     if input.resource_arns().len() > 20 {
         return refuse("ValidationError", "Only 20 resources can be described in one call");
     }
-    let elb = &call.here().elbv2;
+    let elb = &mut call.here().elbv2;
     let mut found = Vec::new();
     for arn in input.resource_arns() {
-        let tags = match arn.split_once(":elasticloadbalancing:").and_then(|(_, rest)| rest.split(':').nth(2)).and_then(|rest| rest.split('/').next())
-        {
-            Some("loadbalancer") => elb.load_balancers.get(arn).map(|it| &it.tags).ok_or("LoadBalancerNotFound"),
-            Some("targetgroup") => elb.target_groups.get(arn).map(|it| &it.tags).ok_or("TargetGroupNotFound"),
-            Some("listener") => elb.listeners.get(arn).map(|it| &it.tags).ok_or("ListenerNotFound"),
-            _ => Err("ValidationError"),
-        };
-        let tags = match tags {
+        let tags = match find(elb, arn) {
             Ok(tags) => tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
             Err(code) => return refuse(code, format!("'{arn}' is not a valid or known ARN")),
         };
         found.push(TagDescription::builder().resource_arn(arn).set_tags(Some(tags)).build());
     }
     Ok(DescribeTagsOutput::builder().set_tag_descriptions(Some(found)).build())
+}
+
+fn add(call: &mut Call<'_>, input: &AddTagsInput) -> Result<AddTagsOutput, Rejection> {
+    let elb = &mut call.here().elbv2;
+    for arn in input.resource_arns() {
+        match find(elb, arn) {
+            Ok(tags) => tags.extend(of(input.tags())),
+            Err(code) => return refuse(code, format!("'{arn}' is not a valid or known ARN")),
+        }
+    }
+    Ok(AddTagsOutput::builder().build())
+}
+
+/// The tags of the thing with this ARN, or the code with which AWS says that there is none.
+fn find<'a>(elb: &'a mut Elbv2, arn: &str) -> Result<&'a mut Tags, &'static str> {
+    match arn.split_once(":elasticloadbalancing:").and_then(|(_, rest)| rest.split(':').nth(2)).and_then(|rest| rest.split('/').next()) {
+        Some("loadbalancer") => elb.load_balancers.get_mut(arn).map(|it| &mut it.tags).ok_or("LoadBalancerNotFound"),
+        Some("targetgroup") => elb.target_groups.get_mut(arn).map(|it| &mut it.tags).ok_or("TargetGroupNotFound"),
+        Some("listener") => elb.listeners.get_mut(arn).map(|it| &mut it.tags).ok_or("ListenerNotFound"),
+        _ => Err("ValidationError"),
+    }
 }

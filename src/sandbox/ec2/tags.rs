@@ -1,0 +1,34 @@
+//! Tags of things that exist.
+
+use aws_sdk_ec2::operation::create_tags::{CreateTagsError, CreateTagsInput, CreateTagsOutput};
+
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::ec2::{Ec2, Tags};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("ec2", "CreateTags", &["resources", "tags"], CreateTagsError::generic, create);
+}
+
+fn create(call: &mut Call<'_>, input: &CreateTagsInput) -> Result<CreateTagsOutput, Rejection> {
+    let ec2 = &mut call.here().ec2;
+    for id in input.resources() {
+        let Some(its) = tags_of(ec2, id) else { return refuse("InvalidID", format!("The ID '{id}' is not valid")) };
+        its.extend(input.tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))));
+    }
+    Ok(CreateTagsOutput::builder().build())
+}
+
+fn tags_of<'a>(ec2: &'a mut Ec2, id: &str) -> Option<&'a mut Tags> {
+    Some(match id.split_once('-')?.0 {
+        "vpc" => &mut ec2.vpcs.get_mut(id)?.tags,
+        "subnet" => &mut ec2.subnets.get_mut(id)?.tags,
+        "igw" => &mut ec2.internet_gateways.get_mut(id)?.tags,
+        "eipalloc" => &mut ec2.addresses.get_mut(id)?.tags,
+        "nat" => &mut ec2.nat_gateways.get_mut(id)?.tags,
+        "rtb" => &mut ec2.route_tables.get_mut(id)?.tags,
+        "vpce" => &mut ec2.vpc_endpoints.get_mut(id)?.tags,
+        "sg" => &mut ec2.security_groups.get_mut(id)?.tags,
+        "sgr" => &mut ec2.security_group_rules.get_mut(id)?.tags,
+        _ => return None,
+    })
+}
