@@ -53,8 +53,8 @@ pub struct Globals {
     /// Directory of the state.
     #[arg(long, global = true, value_name = "DIR", default_value = ".migrate-infra", env = "MIGRATE_INFRA_STATE_DIR")]
     pub state_dir: PathBuf,
-    /// Sends every call to this URL instead of AWS; `AWS_ENDPOINT_URL_<SERVICE>` does so for one service.
-    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", conflicts_with = "sandbox")]
+    /// Sends every call to this URL instead of AWS, as `AWS_ENDPOINT_URL` does; `AWS_ENDPOINT_URL_<SERVICE>` does so for one service.
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "sandbox")]
     pub endpoint_url: Option<String>,
     /// Uses the AWS inside this program: no account, no network. It is kept in the state directory between commands.
     #[arg(long, global = true)]

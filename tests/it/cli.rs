@@ -318,3 +318,10 @@ fn plan_tells_by_exit_code_when_asked() {
     assert_eq!(place.run("plan --env source --exit-code").status.code(), Some(4));
     assert_eq!(place.run("plan --env source").status.code(), Some(0));
 }
+
+#[test]
+fn an_endpoint_in_the_environment_does_not_keep_the_sandbox_from_working() {
+    let place = Place::new();
+    let output = place.command("up --env source --sandbox -y").env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").output().unwrap();
+    assert!(output.status.success(), "{}", place.tell(&output, "up --env source --sandbox -y"));
+}
