@@ -6,7 +6,7 @@ use super::args::{Globals, OutputFormat};
 use super::failure::{CliError, Exit};
 use super::run::line;
 use super::session;
-use crate::config::schema;
+use crate::config::{Config, schema};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -33,13 +33,27 @@ pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliE
         line(&format!("{} is right: {} resources in {}", globals.config.display(), graph.nodes().len(), graph.environments().join(" and ")));
         return Ok(0);
     }
+    let shown = as_file(&config);
     match globals.output {
-        OutputFormat::Json => line(&serde_json::to_string_pretty(&config).unwrap_or_default()),
+        OutputFormat::Json => line(&serde_json::to_string_pretty(&shown).unwrap_or_default()),
         OutputFormat::Text => {
             let text =
-                toml::to_string_pretty(&config).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
+                toml::to_string_pretty(&shown).map_err(|error| CliError::new(Exit::Usage, "the configuration can not be shown").because(&error))?;
             line(text.trim_end());
         }
     }
     Ok(0)
+}
+
+/// The configuration in the form of its file, with the sections inside the environments, where they count.
+fn as_file(config: &Config) -> serde_json::Value {
+    let mut environments = serde_json::Map::new();
+    for environment in &config.environments {
+        let mut own = serde_json::to_value(environment).unwrap_or_default();
+        if let Some(fields) = own.as_object_mut() {
+            fields.remove("name");
+        }
+        environments.insert(environment.name.clone(), own);
+    }
+    serde_json::json!({ "stack": config.stack, "tags": config.tags, "environments": environments })
 }

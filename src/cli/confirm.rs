@@ -16,7 +16,7 @@ pub(super) fn confirm(question: &str, yes: bool) -> Result<(), CliError> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(refused("there is no terminal to ask on").hint("add -y when the command shall change things without asking"));
     }
-    eprint!("{question} Only `yes` goes on: ");
+    let _ = write!(std::io::stderr(), "{question} Only `yes` goes on: ");
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

@@ -12,8 +12,10 @@ use super::{plan, report};
 use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
-use crate::events::Event;
-use crate::plan::{Plan, plan_down};
+use crate::events::{Event, Events};
+use crate::graph::Graph;
+use crate::plan::{Plan, Step, plan_down, plan_up};
+use crate::resource::kind;
 use crate::state::State;
 
 /// Deletes all that this stack created, and nothing else.
@@ -32,9 +34,9 @@ pub struct DownArgs {
 
 pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let known: Vec<String> = config.environments.iter().map(|environment| environment.name.clone()).collect();
-    session::check_chosen(&args.chosen, &known)?;
-    let preview = make(&session::peek(globals, &config)?, args)?;
+    let state = session::peek(globals, &config)?;
+    session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
+    let preview = make(&config, &state, args)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
             plan::show(&preview);
@@ -45,7 +47,7 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(state, args))?;
+    let plan = session.context.journal.read(|state| make(&config, state, args))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
     let report = crate::engine::down(&session.context, plan).await;
@@ -54,15 +56,27 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
         _ => Vec::new(),
     };
     reporter.finish();
-    session.close().await?;
-    report::end_of_down(globals, &report?, &listed, &args.chosen)
+    let remaining = session.context.journal.read(|state| state.resources.len());
+    let closed = session.close().await;
+    let code = report::end_of_down(globals, &report?, &listed, remaining, &args.chosen)?;
+    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
+    if let Err(error) = closed {
+        super::run::say(&format!("note: the state could not be compacted: {}", error.what));
+    }
+    Ok(code)
 }
 
 /// Asks AWS what still carries this stack's tags.
 async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Tagged> {
     let regions =
         config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
-    match leftovers(context, &regions, done).await {
+    // The run has ended; what is asked now is not part of its events.
+    let quiet = Context { events: Events::nowhere(), ..context.clone() };
+    // Of what an earlier run has deleted, the configuration tells how to look for it.
+    let mut looked = done.clone();
+    let all = crate::stack::build(config).ok().and_then(|graph| plan_up(&graph, &State::empty(), &|_| true).ok());
+    looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| done.steps.iter().all(|known| known.address != step.address)));
+    match leftovers(&quiet, &regions, &looked).await {
         Ok(found) => found.into_iter().filter(|thing| args.chosen.includes(thing.address.environment())).collect(),
         Err(error) => {
             let text = format!("AWS did not list what carries this stack's tags, so only the state was checked: {error}");
@@ -72,14 +86,38 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &Dow
     }
 }
 
-fn make(state: &State, args: &DownArgs) -> Result<Plan, CliError> {
-    plan_down(state, &|environment| args.chosen.includes(environment)).map_err(|needed| {
+fn make(config: &Config, state: &State, args: &DownArgs) -> Result<Plan, CliError> {
+    let mut plan = plan_down(state, &|environment| args.chosen.includes(environment)).map_err(|needed| {
         let mut users: Vec<&str> = needed.0.iter().map(|(_, user)| user.environment()).collect();
         users.dedup();
         CliError::new(Exit::Refused, needed.to_string())
             .remains("nothing was changed")
-            .hint(format!("run `migrate-infra down --env {}` first, or `down` without --env for everything", users.join(" --env ")))
-    })
+            .hint(format!("run `down --env {}` first, or `down` without --env for everything", users.join(" --env ")))
+    })?;
+    as_configured_now(&mut plan, &crate::stack::build(config)?);
+    let protected: Vec<String> = plan.steps.iter().filter(|step| is_protected(step)).map(|step| step.address.to_string()).collect();
+    if protected.is_empty() {
+        return Ok(plan);
+    }
+    Err(CliError::new(Exit::Refused, format!("{} is protected from deletion by the configuration", protected.join(" and ")))
+        .remains("nothing was changed")
+        .hint("set `database.deletion_protection = false`, in the file or with --set, and run the same command again"))
+}
+
+/// How something is deleted is told by the configuration of today: whether a snapshot is taken, whether a bucket is emptied.
+fn as_configured_now(plan: &mut Plan, graph: &Graph) {
+    for step in &mut plan.steps {
+        let (Some(node), Some(kind)) = (graph.get(&step.address), kind(&step.kind)) else { continue };
+        for input in kind.deletion_inputs() {
+            if let (Some(spec), Some(now)) = (step.spec.as_object_mut(), node.spec.get(*input)) {
+                spec.insert((*input).to_owned(), now.clone());
+            }
+        }
+    }
+}
+
+fn is_protected(step: &Step) -> bool {
+    step.spec.get("deletion_protection").and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 /// Says in text mode that there was nothing to do.

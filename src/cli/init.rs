@@ -10,7 +10,7 @@ use super::failure::{CliError, Exit};
 use super::run::line;
 use crate::config::template;
 
-/// Writes a commented configuration with every default visible, and its JSON schema beside it.
+/// Writes a commented configuration with every default visible. `config schema` prints its JSON schema.
 ///
 /// An existing file is left alone.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct InitArgs {
 
 pub(super) fn run(globals: &Globals, args: &InitArgs) -> Result<u8, CliError> {
     if args.stdout {
-        print!("{}", template());
+        line(template().trim_end());
         return Ok(0);
     }
     let path = &globals.config;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod again;
 mod args;
 mod config;
 mod confirm;

@@ -19,6 +19,7 @@ pub struct OutputsArgs {
 pub(super) fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config)?;
+    session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
     let found: Vec<Output> = outputs(&state).into_iter().filter(|output| args.chosen.includes(&output.environment)).collect();
     if globals.output == OutputFormat::Json {
         let mut environments = serde_json::Map::new();

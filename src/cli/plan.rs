@@ -43,8 +43,20 @@ pub(super) fn make(config: &Config, state: &State, chosen: &Chosen) -> Result<Pl
     plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
         CliError::new(Exit::Refused, missing.to_string())
             .remains("nothing was changed")
-            .hint(format!("run `migrate-infra up --env {}` first, or `up` without --env for everything", missing.missing.environment()))
+            .hint(format!("run `up --env {}` first, or `up` without --env for everything", missing.missing.environment()))
     })
+}
+
+/// Refuses a plan that cannot be carried out, before anything is changed.
+pub(super) fn possible(plan: &Plan, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
+    let blocked: Vec<_> = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. })).collect();
+    if blocked.is_empty() {
+        return Ok(());
+    }
+    let mut error = CliError::new(Exit::Refused, "what is to be changed would have to be replaced, which is not supported yet");
+    error.causes = blocked.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect();
+    let down = super::again::again(globals, "down", chosen);
+    Err(error.remains("nothing was changed").hint(format!("take the change back, or run `{down}` with the old configuration first")))
 }
 
 /// Writes a plan for people to standard output.
@@ -77,20 +89,30 @@ pub(super) fn show(plan: &Plan) {
 }
 
 fn short(value: &serde_json::Value) -> String {
-    match value.pointer("/$output") {
-        Some(_) => "known once it is made".to_owned(),
-        None => value.to_string(),
+    let text = value.to_string();
+    match value {
+        _ if text.contains("\"$output\"") || text.contains("\"$concat\"") => "known once what it refers to is made".to_owned(),
+        _ if text.chars().count() > LONGEST_VALUE => format!("{}…", text.chars().take(LONGEST_VALUE).collect::<String>()),
+        _ => text,
     }
 }
+
+/// Longer values are cut in the text; the JSON form has all of them.
+const LONGEST_VALUE: usize = 160;
 
 /// Returns the totals of a plan in one sentence.
 pub(super) fn summary(plan: &Plan) -> String {
     let totals = plan.totals();
-    let words: Vec<String> =
-        [("create", "to create"), ("resume", "to go on with"), ("update", "to change"), ("replace", "to replace"), ("delete", "to delete")]
-            .iter()
-            .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
-            .collect();
+    let words: Vec<String> = [
+        ("create", "to create"),
+        ("resume", "to go on with"),
+        ("update", "to change"),
+        ("replace", "to replace (not supported yet: `up` will refuse)"),
+        ("delete", "to delete"),
+    ]
+    .iter()
+    .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
+    .collect();
     let same = totals.get("none").copied().unwrap_or(0);
     match (words.is_empty(), same) {
         (true, 0) => "there is nothing to do".to_owned(),

@@ -19,9 +19,14 @@ pub(super) fn timing(globals: &Globals) -> Timing {
     globals.sandbox_timing.unwrap_or(if on_terminal { Timing::Fast } else { Timing::Instant })
 }
 
+/// Returns whether standard error is a terminal on which lines can be drawn anew.
+pub(super) fn can_draw() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Returns whether what goes to standard error may be coloured.
 pub(super) fn colour(globals: &Globals) -> bool {
-    !globals.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+    !globals.no_color && can_draw() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
 }
 
 /// Runs the command and returns the exit code.
@@ -34,7 +39,7 @@ pub fn main() -> u8 {
         Err(error) => {
             match globals.output {
                 OutputFormat::Json => line(&error.json().to_string()),
-                OutputFormat::Text => eprint!("{}", error.render(colour(&globals))),
+                OutputFormat::Text => say(error.render(colour(&globals)).trim_end()),
             }
             error.exit as u8
         }
@@ -44,6 +49,11 @@ pub fn main() -> u8 {
 /// Writes a line to standard output; a reader who has gone away is no error.
 pub(super) fn line(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Writes a line to standard error; that nobody listens there any more must not stop a run.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 fn start(cli: Cli) -> Result<u8, CliError> {
@@ -81,5 +91,10 @@ fn start_log(verbose: u8) {
         _ => "trace",
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

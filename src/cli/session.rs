@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::{Chosen, Globals, Timing};
 use super::failure::{CliError, Exit};
-use super::run::timing;
+use super::run::{say, timing};
 use crate::address::{Lineage, Region};
 use crate::aws::{Cancel, Cloud, Endpoint, Meter};
 use crate::clock::Clock;
@@ -22,7 +22,16 @@ pub(super) fn config(globals: &Globals) -> Result<Config, CliError> {
     Ok(load(Some(&globals.config), &overrides)?)
 }
 
-/// Refuses environments that the configuration does not have.
+/// The environments of the configuration, and those that exist although the configuration has them no more.
+pub(super) fn environments(config: &Config, state: &State) -> Vec<String> {
+    let mut known: Vec<String> = config.environments.iter().map(|environment| environment.name.clone()).collect();
+    known.extend(state.resources.keys().map(|address| address.environment().to_owned()));
+    known.sort();
+    known.dedup();
+    known
+}
+
+/// Refuses environments that nobody knows.
 pub(super) fn check_chosen(chosen: &Chosen, known: &[String]) -> Result<(), CliError> {
     match chosen.environments.iter().find(|one| !known.contains(one)) {
         None => Ok(()),
@@ -111,8 +120,18 @@ impl Session {
     }
 }
 
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace))
+}
+
 async fn connect(globals: &Globals, config: &Config) -> Result<Cloud, CliError> {
     let home = config.environments.first().map_or_else(|| Region("us-east-1".to_owned()), |environment| environment.region.clone());
+    if let Some(url) = globals.endpoint_url.as_ref().filter(|url| !is_url(url)) {
+        return Err(CliError::new(Exit::Usage, format!("`--endpoint-url {url}` is not a URL"))
+            .remains("nothing was changed")
+            .hint("it begins with http:// or https:// and names a host, for example http://127.0.0.1:4566"));
+    }
     if !globals.sandbox {
         return Ok(Cloud::connect(Endpoint::Network { url: globals.endpoint_url.clone() }, &home, Clock::real()).await?);
     }
@@ -125,16 +144,28 @@ async fn connect(globals: &Globals, config: &Config) -> Result<Cloud, CliError> 
     Ok(Cloud::connect(Endpoint::Plugged(sandbox.plug()), &home, clock).await?)
 }
 
-/// Asks the run to stop on Ctrl-C, and ends the process on a second one, which is safe: every call in flight has its intent
-/// in the journal.
+/// Asks the run to stop on Ctrl-C or SIGTERM, and ends the process on a second one, which is safe: every call in flight has its
+/// intent in the journal.
 pub(super) fn stop_on_ctrl_c(cancel: Cancel) {
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            cancel.cancel();
-            eprintln!("\nstopping: calls in flight are finished and recorded; Ctrl-C again stops at once, which is safe too");
-        }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(i32::from(Exit::Stopped as u8));
-        }
+        wish_to_stop().await;
+        cancel.cancel();
+        say("\nstopping: calls in flight are finished and recorded; Ctrl-C again stops at once, which is safe too");
+        wish_to_stop().await;
+        std::process::exit(i32::from(Exit::Stopped as u8));
     });
+}
+
+async fn wish_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let ended = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => terminate.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = ended => {}
+    }
 }

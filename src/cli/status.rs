@@ -21,6 +21,7 @@ pub struct StatusArgs {
 pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config)?;
+    session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
     let entries: Vec<_> = state.resources.iter().filter(|(address, _)| args.chosen.includes(address.environment())).collect();
     if globals.output == OutputFormat::Json {
         let resources: Vec<_> = entries
@@ -40,10 +41,9 @@ pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> 
     line(&match (entries.len(), unfinished) {
         (0, _) => format!("nothing of `{}` exists", config.stack.id()),
         (all, 0) => format!("{all} resources of `{}` exist, all of them ready", config.stack.id()),
-        (all, some) => format!(
-            "{all} resources of `{}` exist or may exist, {some} of them unfinished: run `migrate-infra up` to go on, or `down`",
-            config.stack.id()
-        ),
+        (all, some) => {
+            format!("{all} resources of `{}` exist or may exist, {some} of them unfinished: run `up` to go on, or `down`", config.stack.id())
+        }
     });
     if let Some(run) = &state.last_run {
         let end = run.outcome.as_deref().unwrap_or("did not end by itself: it was killed, or is still running");

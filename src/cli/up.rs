@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Chosen, Globals};
+use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::CliError;
 use super::report::Reporter;
@@ -26,8 +26,11 @@ pub struct UpArgs {
 pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let preview = plan::make(&config, &session::peek(globals, &config)?, &args.chosen)?;
+    plan::possible(&preview, globals, &args.chosen)?;
     if !args.yes {
-        plan::show(&preview);
+        if globals.output == OutputFormat::Text {
+            plan::show(&preview);
+        }
         confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
     }
     let reporter = Reporter::start(globals);
@@ -40,6 +43,11 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     reporter.finish();
     let state = session.context.journal.read(Clone::clone);
     let mutations = session.context.meter.mutations();
-    session.close().await?;
-    report::end_of_up(globals, &report?, &state, mutations, &args.chosen)
+    let closed = session.close().await;
+    let code = report::end_of_up(globals, &report?, &state, mutations, &args.chosen)?;
+    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
+    if let Err(error) = closed {
+        super::run::say(&format!("note: the state could not be compacted: {}", error.what));
+    }
+    Ok(code)
 }

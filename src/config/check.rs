@@ -19,6 +19,23 @@ pub(super) fn check(config: &Value, source: &Source) -> Vec<Problem> {
     checker.problems
 }
 
+/// Returns whether the key with this path holds text.
+pub(super) fn expects_text(path: &[String]) -> bool {
+    let root = schema();
+    let nothing = Source::without_file();
+    let checker = Checker { root: &root, source: &nothing, problems: Vec::new(), path: Vec::new() };
+    let mut at = &root;
+    for key in path {
+        let here = checker.resolve(at);
+        let property = here.get("properties").and_then(|properties| properties.get(key)).or_else(|| here.get("additionalProperties"));
+        match property.filter(|property| property.is_object()) {
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    types(checker.resolve(at)) == ["string"]
+}
+
 struct Checker<'a> {
     root: &'a Value,
     source: &'a Source,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::check::check;
+use super::check::{check, expects_text};
 use super::model::{Config, EnvironmentConfig, RawConfig};
 use super::problem::{ConfigError, Problem};
 use super::source::{Part, Source};
@@ -28,8 +28,8 @@ const PREFIX: &str = "MIGRATE_INFRA_";
 impl Overrides {
     /// Collects the variables of the process that name a configuration key: those with a double underscore.
     pub fn with_environment(mut self) -> Self {
-        let mut found: Vec<(String, String)> =
-            std::env::vars().filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))).collect();
+        let text = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let mut found: Vec<(String, String)> = text.filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__"))).collect();
         found.sort();
         self.variables = found;
         self
@@ -80,6 +80,8 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
         None => (Source::without_file(), serde_json::to_value(RawConfig::default()).unwrap_or_default()),
     };
     for (path, new, origin) in overrides.entries().map_err(one)? {
+        // `--set database.engine_version=17` means the text: the key wants one, and a shell takes quotes away.
+        let new = if expects_text(&path) && !new.is_string() { Value::String(shown(&new)) } else { new };
         put(&mut value, &path, new);
         source.override_by(path, origin);
     }
@@ -90,6 +92,10 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
     let (config, mut problems) = read(&value, &source).map_err(one)?;
     problems.extend(validate(&config, &source));
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(problems)) }
+}
+
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn put(at: &mut Value, path: &[String], new: Value) {

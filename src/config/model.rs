@@ -189,7 +189,7 @@ pub struct Database {
     /// Storage in GiB, 20 to 65536.
     #[schemars(range(min = 20, max = 65536))]
     pub allocated_storage_gb: i32,
-    /// Storage type: `gp2`, `gp3` or `io1`.
+    /// Storage type: `gp2` or `gp3`.
     pub storage_type: String,
     /// Name of the database inside the instance.
     pub name: String,

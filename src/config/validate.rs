@@ -184,8 +184,8 @@ impl Validator<'_> {
         if !database.instance_class.starts_with("db.") || database.instance_class.split('.').count() != 3 {
             report("instance_class", format!("`{}` is not an instance class", database.instance_class), "for example \"db.r5.large\"");
         }
-        if !["gp2", "gp3", "io1", "io2"].contains(&database.storage_type.as_str()) {
-            report("storage_type", format!("`{}` is not a storage type", database.storage_type), "one of gp2, gp3, io1, io2");
+        if !["gp2", "gp3"].contains(&database.storage_type.as_str()) {
+            report("storage_type", format!("`{}` is not a storage type", database.storage_type), "gp2 or gp3");
         }
         for (key, value) in [("name", &database.name), ("username", &database.username)] {
             let fits = value.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, look, unsettled, worth_settling};
+use super::step::{StepLog, cx, look, may_be_hidden, worth_settling};
 use crate::plan::{Plan, Step};
 use crate::resource::{Error, Observed, Result, kind};
 use crate::state::{Entry, JournalError, Op, Record};
@@ -41,9 +41,9 @@ impl DownSteps {
         let address = step.address.clone();
         let known = entry.attrs.as_ref();
         for attempt in 0.. {
-            let log = Arc::new(StepLog::new(&self.context.journal, Op::Delete, step, &entry.spec, entry.needs.clone(), &entry.token));
+            let log = Arc::new(StepLog::new(&self.context.journal, Op::Delete, step, &step.spec, entry.needs.clone(), &entry.token));
             let cx = cx(&self.context, step, &entry.token, log);
-            let result = match look(&cx, kind, &entry.spec, known, unsettled(Some(entry))).await {
+            let result = match look(&cx, kind, &step.spec, known, may_be_hidden(Some(entry))).await {
                 Err(error) => Err(error),
                 Ok(Observed::Absent) => {
                     self.context.journal.write(vec![Record::Deleted { address: address.clone() }]).await?;
@@ -57,7 +57,7 @@ impl DownSteps {
                         return Ok(StepEnd { id: String::new(), action: "none", changed: false });
                     }
                 },
-                Ok(Observed::Ours(attrs)) => kind.delete(&cx, &entry.spec, &attrs).await.map(|()| kind.id(&attrs)),
+                Ok(Observed::Ours(attrs)) => kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs)),
             };
             match result {
                 Ok(id) => {
@@ -66,7 +66,7 @@ impl DownSteps {
                 }
                 Err(error) if worth_settling(&error, attempt, &cx) => {
                     cx.notice(format!("{}; looking what became of it", crate::resource::describe(&error)));
-                    cx.clock.sleep(Duration::from_secs(2 << attempt)).await;
+                    cx.pause(Duration::from_secs(2 << attempt)).await?;
                 }
                 Err(error) => return Err(error),
             }

@@ -155,6 +155,10 @@ impl<S: Steps> Work for Runner<S> {
     }
 
     fn blocked(&self, index: usize, by: usize) {
+        // Of what a stop has kept from being tried, the summary tells.
+        if self.context.cancel.is_cancelled() {
+            return;
+        }
         let (address, by) = (self.plan.steps[index].address.clone(), self.plan.steps[by].address.clone());
         self.context.events.send(Event::StepBlocked { address, by });
     }
@@ -179,7 +183,15 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let plan = Arc::new(plan);
     let runner = Arc::new(Runner { context: context.clone(), plan: Arc::clone(&plan), steps, gathered: Mutex::default() });
     let verdicts = schedule(&jobs, context.parallelism, &context.cancel, runner.clone()).await;
-    let gathered = std::mem::take(&mut *runner.gathered());
+    let mut gathered = std::mem::take(&mut *runner.gathered());
+    // A step that ended without saying why: a fault of this program, and still one that the user must see.
+    for (step, verdict) in plan.steps.iter().zip(&verdicts) {
+        let told = gathered.failures.iter().any(|failure| failure.address == step.address);
+        if *verdict == Verdict::Failed && !told && !context.cancel.is_cancelled() {
+            let error = Error::Refused("the step ended unexpectedly; what it did is in the journal".to_owned());
+            gathered.failures.push(Failure { address: step.address.clone(), action: step.action.verb(), id: None, error });
+        }
+    }
     let undone = |(step, verdict): (&Step, &Verdict)| (*verdict != Verdict::Done).then(|| step.address.clone());
     let remaining: Vec<Address> = plan.steps.iter().zip(&verdicts).filter_map(undone).collect();
     let outcome = match (gathered.failures.is_empty(), remaining.is_empty()) {

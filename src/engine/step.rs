@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::aws::{AwsError, Fate};
 use crate::plan::Step;
 use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result};
-use crate::state::{Entry, Journal, JournalError, Op, Record};
+use crate::state::{Entry, Journal, JournalError, Op, Record, Status};
 
 /// How often a call with an unknown outcome is settled by looking and going on, before the step fails.
 pub(super) const SETTLE_ATTEMPTS: u32 = 4;
@@ -110,16 +110,25 @@ pub(super) async fn look(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Option<&
             if seen != Observed::Absent {
                 break;
             }
-            cx.clock.sleep(Duration::from_secs(pause)).await;
+            cx.pause(Duration::from_secs(pause)).await?;
             seen = kind.observe(cx, spec, known).await?;
         }
+    }
+    // The id may have been forgotten by AWS while the thing has been made again, or shows up under its name or tags only.
+    if seen == Observed::Absent && known.is_some() {
+        seen = kind.observe(cx, spec, None).await?;
     }
     Ok(seen)
 }
 
-/// Returns whether an earlier run sent a call for this resource and the outcome was never written down.
-pub(super) fn unsettled(entry: Option<&Entry>) -> bool {
-    entry.is_some_and(|entry| entry.attrs.is_none() && entry.open.as_ref().is_some_and(|open| !open.calls.is_empty()))
+/// Returns whether an absence may be only apparent: the resource should be there, or may be, because a call was sent and its
+/// outcome was never written down. Only what was being deleted is expected to be gone.
+pub(super) fn may_be_hidden(entry: Option<&Entry>) -> bool {
+    entry.is_some_and(|entry| match entry.status {
+        Status::Deleting => false,
+        Status::Creating => entry.open.as_ref().is_some_and(|open| !open.calls.is_empty()),
+        Status::Created | Status::Ready | Status::Updating => true,
+    })
 }
 
 /// Returns whether the step should look at the cloud again and go on from what it finds.

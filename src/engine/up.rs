@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::down::DownSteps;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, look, new_token, unsettled, worth_settling};
+use super::step::{StepLog, cx, look, may_be_hidden, new_token, worth_settling};
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Plan, Step};
@@ -57,7 +57,7 @@ impl UpSteps {
         let lookup = |output: &OutputRef| self.context.journal.read(|state| state.attrs(&output.of)?.get(&output.name).cloned());
         let spec = resolve(&step.spec, &lookup)?;
         let mut before = self.entry(step);
-        let mut hidden = unsettled(before.as_ref());
+        let mut hidden = may_be_hidden(before.as_ref());
         for attempt in 0.. {
             let token = before.as_ref().map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
             let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
@@ -83,9 +83,9 @@ impl UpSteps {
             match result {
                 Err(error) if worth_settling(&error, attempt, &cx) => {
                     cx.notice(format!("{}; looking what became of it", crate::resource::describe(&error)));
-                    cx.clock.sleep(Duration::from_secs(2 << attempt)).await;
+                    cx.pause(Duration::from_secs(2 << attempt)).await?;
                     before = self.entry(step);
-                    hidden = unsettled(before.as_ref());
+                    hidden = may_be_hidden(before.as_ref());
                 }
                 other => return other,
             }

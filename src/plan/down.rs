@@ -49,11 +49,13 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
     }
 }
 
-/// Puts deletions into order: what depends on something goes before it.
+/// Puts deletions into order: what depends on something goes before it, or lets go of it before, if it stays.
 pub fn order(steps: &mut [Step], state: &State, doomed: &[Address]) {
     let doomed: BTreeSet<&Address> = doomed.iter().collect();
     let mut users: BTreeMap<&Address, Vec<Need>> = BTreeMap::new();
-    for (user, entry) in state.resources.iter().filter(|(user, _)| doomed.contains(user)) {
+    let staying: BTreeSet<&Address> = steps.iter().map(|step| &step.address).collect();
+    let counts = |user: &Address| doomed.contains(user) || staying.contains(user);
+    for (user, entry) in state.resources.iter().filter(|(user, _)| counts(user)) {
         for need in &entry.needs {
             users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready });
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::diff::{Change, changes};
 use super::{Action, Plan, Step};
-use crate::address::Address;
+use crate::address::{Address, Region};
 use crate::graph::{Graph, Node, OutputRef, Timing, resolve};
 use crate::resource::{About, kind};
 use crate::state::{Entry, State, Status};
@@ -67,6 +67,10 @@ fn step(node: &Node, state: &State) -> Step {
 }
 
 fn decide(node: &Node, entry: &Entry, state: &State, about: Option<&About>) -> (Action, String) {
+    if entry.region != node.region {
+        let change = |old: &Region, new: &Region| Change { field: "region".to_owned(), old: old.as_str().into(), new: new.as_str().into() };
+        return (Action::Replace { changes: vec![change(&entry.region, &node.region)] }, "AWS can not move it to another region".to_owned());
+    }
     if entry.status != Status::Ready {
         let what = match entry.status {
             Status::Creating => "its creation was begun and its outcome is not known",

@@ -106,7 +106,10 @@ impl Cx {
     {
         let (service, _) = call.split_once(':').unwrap_or((call, ""));
         for attempt in 1.. {
-            self.budgets.acquire(service, Class::Mutate).await;
+            tokio::select! {
+                () = self.budgets.acquire(service, Class::Mutate) => {}
+                () = self.cancel.cancelled() => return Err(Error::Cancelled),
+            }
             if self.cancel.is_cancelled() {
                 return Err(Error::Cancelled);
             }
@@ -204,7 +207,7 @@ impl Cx {
         self.changed.load(Ordering::Relaxed)
     }
 
-    async fn pause(&self, duration: Duration) -> Result<()> {
+    pub(crate) async fn pause(&self, duration: Duration) -> Result<()> {
         tokio::select! {
             () = self.clock.sleep(duration) => Ok(()),
             () = self.cancel.cancelled() => Err(Error::Cancelled),

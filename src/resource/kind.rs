@@ -66,6 +66,9 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     const KIND: &'static str;
     /// What the kind declares about itself.
     const ABOUT: About;
+    /// The inputs that say how it is deleted. For them the configuration counts as it is when `down` runs, not as it was when the
+    /// resource was made.
+    const DELETION_INPUTS: &'static [&'static str] = &[];
     /// What is known of one that exists; its fields are the outputs that others refer to.
     type Attrs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + std::fmt::Debug + 'static;
 
@@ -103,6 +106,8 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     /// What the kind declares about itself.
     fn about(&self) -> &'static About;
+    /// See [`Resource::DELETION_INPUTS`].
+    fn deletion_inputs(&self) -> &'static [&'static str];
     /// See [`Resource::observe`].
     async fn observe(&self, cx: &Cx, spec: &Value, known: Option<&Value>) -> Result<Observed<Value>>;
     /// See [`Resource::ensure`].
@@ -147,6 +152,10 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn about(&self) -> &'static About {
         &R::ABOUT
+    }
+
+    fn deletion_inputs(&self) -> &'static [&'static str] {
+        R::DELETION_INPUTS
     }
 
     async fn observe(&self, cx: &Cx, spec: &Value, known: Option<&Value>) -> Result<Observed<Value>> {

@@ -9,7 +9,8 @@ use crate::aws::Clients;
 ///
 /// * A deleted NAT gateway is shown for about an hour ("Delete a NAT gateway", VPC user guide).
 /// * A secret in its recovery window, or whose deletion is under way, still has its tags.
-/// * A cluster, service or task definition of ECS stays visible as `INACTIVE`.
+/// * A final snapshot carries the tags of its database, and is kept.
+/// * A cluster or service of ECS stays visible as `INACTIVE`, a task definition as `DELETE_IN_PROGRESS`.
 ///
 /// What cannot be found out counts as there.
 pub async fn is_gone(clients: &Clients, arn: &Arn) -> bool {
@@ -26,6 +27,8 @@ pub async fn is_gone(clients: &Clients, arn: &Arn) -> bool {
                 .as_service_error()
                 .is_some_and(aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretError::is_resource_not_found_exception),
         },
+        // A final snapshot is kept on purpose; it carries the tags of its database.
+        Some("rds") => resource.starts_with("snapshot:"),
         Some("ecs") => ecs_is_gone(clients, arn, resource).await,
         _ => false,
     }

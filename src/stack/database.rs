@@ -60,9 +60,11 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
     let secret = builder.add(&part, "secret", &secret);
     let subnets = builder.add(&part, "subnet-group", &subnets);
     let parameters = builder.add(&part, "parameter-group", &parameters);
+    let identifier = builder.names.database(&role);
+    let log_groups = builder.config.database.log_exports.clone().iter().map(|log| log_group(builder, &part, &identifier, log)).collect();
     let config = &builder.config.database;
     let instance = DbInstance {
-        identifier: builder.names.database(&role),
+        identifier,
         engine: "postgres".to_owned(),
         engine_version: config.engine_version.clone(),
         instance_class: config.instance_class.clone(),
@@ -78,6 +80,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         multi_az: config.multi_az,
         backup_retention_days: config.backup_retention_days,
         log_exports: config.log_exports.clone(),
+        log_groups,
         performance_insights_days: (config.performance_insights_days > 0).then_some(config.performance_insights_days),
         deletion_protection: config.deletion_protection,
         final_snapshot: if config.final_snapshot { FinalSnapshot::Take } else { FinalSnapshot::Skip },
@@ -95,6 +98,16 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
     let database = Database { role, secret, content, instance };
     rotation(builder, &part, &database);
     database
+}
+
+/// The log group that RDS exports a log to ("Publishing database logs to Amazon CloudWatch Logs").
+fn log_group(builder: &mut Builder<'_>, part: &str, identifier: &str, log: &str) -> Input<String> {
+    let spec = LogGroup {
+        name: format!("/aws/rds/instance/{identifier}/{log}"),
+        retention_days: builder.config.service.log_retention_days,
+        kms_key: builder.config.encryption.key(),
+    };
+    builder.add(part, &format!("logs-{log}"), &spec).name()
 }
 
 /// The function that changes the password, what it may do, and when it runs. It runs only once the database is there and its

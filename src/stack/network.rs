@@ -21,8 +21,10 @@ pub(super) struct Network {
     pub(super) gateway: Handle<InternetGateway>,
     pub(super) public: Vec<Handle<Subnet>>,
     pub(super) private: Vec<Handle<Subnet>>,
-    /// The default routes of the private subnets: without them nothing inside reaches the outside.
-    pub(super) ways_out: Vec<Handle<Route>>,
+    /// The default routes of the public subnets and what puts them there: the way of the load balancer and the NAT gateways.
+    pub(super) public_ways: Vec<Input<String>>,
+    /// The same for the private subnets: without them nothing inside reaches the outside.
+    pub(super) private_ways: Vec<Input<String>>,
 }
 
 /// Adds the network.
@@ -32,14 +34,15 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Network {
     let vpc = builder.add("network", "vpc", &Vpc { cidr: range.to_string() });
     builder.add("network", "default-security-group", &DefaultSecurityGroup { vpc: vpc.id() });
     let gateway = builder.add("network", "internet-gateway", &InternetGateway { vpc: vpc.id() });
-    let mut network = Network { vpc, gateway, public: Vec::new(), private: Vec::new(), ways_out: Vec::new() };
+    let mut network = Network { vpc, gateway, public: Vec::new(), private: Vec::new(), public_ways: Vec::new(), private_ways: Vec::new() };
     let mut tables = Vec::new();
 
     for zone in 0..zones {
         let name = format!("public-{}", zone + 1);
         let subnet = subnet(builder, &network, &name, range, zone, true);
         let target = RouteTarget::InternetGateway(network.gateway.id());
-        let (table, _) = table(builder, &network, &name, &subnet, target);
+        let (table, ways) = table(builder, &network, &name, &subnet, target);
+        network.public_ways.extend(ways);
         network.public.push(subnet);
         tables.push(table);
     }
@@ -48,9 +51,9 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Network {
         let name = format!("private-{}", zone + 1);
         let subnet = subnet(builder, &network, &name, range, zone, false);
         let target = RouteTarget::NatGateway(gateways[zone % gateways.len()].clone());
-        let (table, route) = table(builder, &network, &name, &subnet, target);
+        let (table, ways) = table(builder, &network, &name, &subnet, target);
+        network.private_ways.extend(ways);
         network.private.push(subnet);
-        network.ways_out.push(route);
         tables.push(table);
     }
     let endpoint =
@@ -85,17 +88,17 @@ fn nat_gateways(builder: &mut Builder<'_>, network: &Network, zones: usize) -> V
         .collect()
 }
 
-/// A route table of a subnet, with its default route.
+/// A route table of a subnet, with its default route. Returns what to wait for before something in the subnet needs its way out.
 fn table(
     builder: &mut Builder<'_>,
     network: &Network,
     name: &str,
     subnet: &Handle<Subnet>,
     target: RouteTarget,
-) -> (Handle<RouteTable>, Handle<Route>) {
+) -> (Handle<RouteTable>, [Input<String>; 2]) {
     let table = builder.add("network", &format!("{name}-routes"), &RouteTable { vpc: network.vpc.id() });
-    builder.add("network", &format!("{name}-association"), &RouteTableAssociation { route_table: table.id(), subnet: subnet.id() });
+    let association = builder.add("network", &format!("{name}-association"), &RouteTableAssociation { route_table: table.id(), subnet: subnet.id() });
     let route = Route { route_table: table.id(), destination: "0.0.0.0/0".to_owned(), target };
     let route = builder.add("network", &format!("{name}-default-route"), &route);
-    (table, route)
+    (table, [association.done(), route.done()])
 }

@@ -9,7 +9,7 @@ use super::security::Groups;
 use crate::graph::Input;
 use crate::resource::Handle;
 use crate::resources::autoscaling::{ScalableTarget, ScalingPolicy};
-use crate::resources::ec2::{Route, Subnet};
+use crate::resources::ec2::Subnet;
 use crate::resources::ecs::{Cluster, Container, Service as EcsService, TaskDefinition};
 use crate::resources::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
 use crate::resources::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
@@ -30,7 +30,14 @@ pub(super) struct Service {
 
 /// Adds the service and everything that it stands on.
 pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups, databases: &[Database], buckets: &[Handle<Bucket>]) -> Service {
-    let cluster = builder.add("service", "cluster", &Cluster { name: builder.names.cluster(), container_insights: true });
+    let insights = LogGroup {
+        name: format!("/aws/ecs/containerinsights/{}/performance", builder.names.cluster()),
+        retention_days: builder.config.service.log_retention_days,
+        kms_key: builder.config.encryption.key(),
+    };
+    let insights = builder.add("service", "insights-logs", &insights);
+    let cluster = Cluster { name: builder.names.cluster(), container_insights: true, log_group: Some(insights.name()) };
+    let cluster = builder.add("service", "cluster", &cluster);
     let (load_balancer, target_group, listener) = balancing(builder, network, groups);
     let task_definition = tasks(builder, databases, buckets);
     let service = &builder.config.service;
@@ -46,7 +53,7 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups,
         container_port: service.port,
         health_check_grace_seconds: service.health_check_grace_seconds,
         listener,
-        egress: network.ways_out.iter().map(Handle::<Route>::done).chain(groups.ways_of_the_service.clone()).collect(),
+        egress: [&network.private_ways, &network.public_ways, &groups.ways_of_the_service].into_iter().flatten().cloned().collect(),
         // The service reads its database's secret when it starts: it must be complete by then.
         database_ready: databases.iter().map(|database| database.content.done()).collect(),
     };

@@ -99,6 +99,9 @@ pub fn load(store: &mut dyn Store) -> Result<(State, u64), StateError> {
     };
     let place = store.journal_place();
     let bytes = store.journal().map_err(|source| StateError::Io { place: place.clone(), verb: "read", source })?;
+    if let Some(found) = format_of(&bytes).filter(|found| *found > u64::from(FORMAT)) {
+        return Err(StateError::Newer { place, found });
+    }
     let intact = replay(&mut state, &bytes, &place)?;
     if u64::from(state.format) > u64::from(FORMAT) {
         return Err(StateError::Newer { place, found: state.format.into() });
@@ -128,6 +131,13 @@ fn parse_snapshot(bytes: &[u8], place: String) -> Result<State, StateError> {
     serde_json::from_value(value).map_err(|source| StateError::Snapshot { place, source })
 }
 
+/// The format that the first line of a journal names, if that is where the history begins.
+fn format_of(journal: &[u8]) -> Option<u64> {
+    let line = journal.split(|byte| *byte == b'\n').next()?;
+    let record: serde_json::Value = serde_json::from_slice(line.get(9..)?).ok()?;
+    record.get("format")?.as_u64()
+}
+
 /// Adds the journal to the state and returns how many of its bytes are intact. The last line may be torn.
 fn replay(state: &mut State, bytes: &[u8], place: &str) -> Result<u64, StateError> {
     let mut intact = 0;
@@ -138,8 +148,9 @@ fn replay(state: &mut State, bytes: &[u8], place: &str) -> Result<u64, StateErro
         let whole = raw.strip_suffix(b"\n");
         let line = match whole.map(|text| Line::decode(&String::from_utf8_lossy(text))) {
             Some(Ok(line)) => line,
-            // Torn by a crash in the middle of an append: it was never acknowledged, so nothing was built on it.
-            None | Some(Err(_)) if after == 0 => return Ok(intact),
+            // Torn by a crash in the middle of an append: it was never acknowledged, so nothing was built on it. A whole line
+            // with a record that is not known is not torn: it was written by another version.
+            None | Some(Err(LineError::Form | LineError::Checksum { .. })) if after == 0 => return Ok(intact),
             Some(Err(source)) => return Err(StateError::Line { place: place.to_owned(), number, after, source }),
             None => return Err(StateError::Line { place: place.to_owned(), number, after, source: LineError::Form }),
         };
@@ -214,6 +225,10 @@ impl Store for FileStore {
             Some(file) => file,
             empty => {
                 fs::create_dir_all(&self.directory)?;
+                // The directory itself may be new: without this, a power cut could lose it with the journal in it.
+                for directory in self.directory.ancestors().take(3).filter(|directory| !directory.as_os_str().is_empty()) {
+                    File::open(directory)?.sync_all()?;
+                }
                 let file = OpenOptions::new().create(true).append(true).open(&path)?;
                 file.sync_all()?;
                 sync_directory(&path)?;

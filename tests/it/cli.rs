@@ -156,8 +156,8 @@ fn overrides_count_more_than_the_file() {
         .unwrap();
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(shown["stack"]["suffix"], "s2");
-    assert_eq!(shown["environments"][0]["database"]["name"], "fromset");
-    assert_eq!(shown["environments"][0]["secrets"]["rotation_days"], 9);
+    assert_eq!(shown["environments"]["source"]["database"]["name"], "fromset");
+    assert_eq!(shown["environments"]["source"]["secrets"]["rotation_days"], 9);
 }
 
 #[test]
@@ -165,8 +165,8 @@ fn a_section_inside_an_environment_counts_for_that_one_alone() {
     let place = Place::new();
     let output = place.run("config show --output json --set environments.target.database.multi_az=true");
     let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(shown["environments"][0]["database"]["multi_az"], false);
-    assert_eq!(shown["environments"][1]["database"]["multi_az"], true);
+    assert_eq!(shown["environments"]["source"]["database"]["multi_az"], false);
+    assert_eq!(shown["environments"]["target"]["database"]["multi_az"], true);
 }
 
 #[test]
@@ -324,4 +324,80 @@ fn an_endpoint_in_the_environment_does_not_keep_the_sandbox_from_working() {
     let place = Place::new();
     let output = place.command("up --env source --sandbox -y").env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").output().unwrap();
     assert!(output.status.success(), "{}", place.tell(&output, "up --env source --sandbox -y"));
+}
+
+#[test]
+fn a_changed_region_orphaned_the_environment_and_is_refused() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y").status.success());
+    let before = fs::read(place.state().join("state.json")).unwrap();
+    let refused = place.run("up --env source --sandbox -y --set environments.source.region=eu-west-1");
+    assert_eq!(refused.status.code(), Some(3), "{}", place.tell(&refused, "up"));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("another region"));
+    assert_eq!(fs::read(place.state().join("state.json")).unwrap(), before);
+}
+
+#[test]
+fn deletion_protection_was_found_out_after_everything_else_was_deleted() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y --set database.deletion_protection=true").status.success());
+    let refused = place.run("down --sandbox -y --set database.deletion_protection=true");
+    assert_eq!(refused.status.code(), Some(3), "{}", place.tell(&refused, "down"));
+    assert!(place.told("status --sandbox").contains("all of them ready"));
+    let down = place.run("down --sandbox -y --set database.deletion_protection=false");
+    assert!(down.status.success(), "{}", place.tell(&down, "down"));
+}
+
+#[test]
+fn storage_that_should_shrink_was_recorded_as_shrunk() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y").status.success());
+    let shrunk = place.run("up --env source --sandbox -y --set database.allocated_storage_gb=50");
+    assert_eq!(shrunk.status.code(), Some(1), "{}", place.tell(&shrunk, "up"));
+    assert!(String::from_utf8_lossy(&shrunk.stderr).contains("can not shrink"));
+}
+
+#[test]
+fn a_reader_of_standard_error_that_goes_away_stopped_the_run() {
+    let place = Place::new();
+    let mut child =
+        place.command("up --env source --sandbox -y").stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn an_environment_variable_that_is_not_text_stopped_the_program() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    let output = place.command("plan --env source").env("ODD", std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", place.tell(&output, "plan"));
+}
+
+#[test]
+fn a_whole_last_line_of_a_later_version_was_cut_off() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y").status.success());
+    let text = r#"{"seq":99999,"record":"teleported"}"#;
+    let line = format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes()));
+    fs::write(place.state().join("journal.jsonl"), &line).unwrap();
+    assert_eq!(place.run("up --env source --sandbox -y").status.code(), Some(6));
+    assert_eq!(fs::read_to_string(place.state().join("journal.jsonl")).unwrap(), line);
+}
+
+#[test]
+fn a_number_is_taken_as_text_where_the_key_wants_text() {
+    let place = Place::new();
+    let output = place.run("config show --output json --set database.engine_version=17");
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["environments"]["source"]["database"]["engine_version"], "17");
+}
+
+#[test]
+fn what_config_show_prints_is_a_configuration() {
+    let place = Place::new();
+    let shown = place.run("config show --set database.name=other");
+    fs::write(place.path().join("shown.toml"), &shown.stdout).unwrap();
+    let check = place.run("config check --config shown.toml");
+    assert!(check.status.success(), "{}", place.tell(&check, "config check"));
 }

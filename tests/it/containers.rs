@@ -54,7 +54,7 @@ pub struct Parts {
 
 impl Parts {
     pub fn new() -> Self {
-        let cluster = Cluster { name: "payment-cluster".into(), container_insights: true };
+        let cluster = Cluster { name: "payment-cluster".into(), container_insights: true, log_group: None };
         Self { cluster, definition: definition(), count: 2, grace: 60, group: "sg-1", container_port: 8080 }
     }
 

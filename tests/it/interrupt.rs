@@ -32,7 +32,7 @@ fn goes_on(place: &Place) {
     assert!(String::from_utf8_lossy(&quiet.stdout).contains("nothing to do"), "{}", place.tell(&quiet, "up"));
     let down = place.run("down --sandbox -y");
     assert!(down.status.success(), "{}", place.tell(&down, "down"));
-    assert!(String::from_utf8_lossy(&down.stdout).contains("65 resources deleted"), "{}", place.tell(&down, "down"));
+    assert!(String::from_utf8_lossy(&down.stdout).contains("68 resources deleted"), "{}", place.tell(&down, "down"));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn ctrl_c_stops_in_order_and_the_same_command_goes_on() {
     signal(&child, "INT");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let status = place.told("status --sandbox");
-    assert!(status.contains("stopped") && status.contains("`migrate-infra up` to go on"), "{status}");
+    assert!(status.contains("stopped") && status.contains("`up` to go on"), "{status}");
     goes_on(&place);
 }
 

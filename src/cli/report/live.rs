@@ -48,7 +48,7 @@ impl Live {
     pub(super) fn new(calls: bool, colour: bool) -> Self {
         let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let foot = bars.add(ProgressBar::new(0));
-        foot.set_style(style("{bar:28} {msg}"));
+        foot.set_style(style("{bar:28} {wide_msg}"));
         Self { bars, foot, board: Arc::default(), calls, colour }
     }
 
@@ -97,7 +97,7 @@ impl Show for Live {
         match event {
             Event::StepStarted { address, action } => {
                 let bar = (board.running.len() < SHOWN)
-                    .then(|| self.bars.insert_before(&self.foot, ProgressBar::new_spinner().with_style(style("{spinner} {msg}"))));
+                    .then(|| self.bars.insert_before(&self.foot, ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}"))));
                 let running = Running { bar, since: board.clock.now(), doing: doing(action), status: String::new() };
                 board.running.insert(address.clone(), running);
             }
@@ -149,7 +149,7 @@ impl Board {
             // Its line goes to the one that has run longest without one.
             let waiting = self.running.values_mut().filter(|running| running.bar.is_none()).min_by_key(|running| running.since);
             if let Some(next) = waiting {
-                next.bar = Some(bars.insert_before(foot, ProgressBar::new_spinner().with_style(style("{spinner} {msg}"))));
+                next.bar = Some(bars.insert_before(foot, ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}"))));
             }
         }
     }

@@ -6,14 +6,13 @@ mod plain;
 mod summary;
 mod words;
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 
 pub(super) use summary::{end_of_down, end_of_up};
 pub use words::duration;
 
 use super::args::{Globals, OutputFormat};
-use super::run::colour;
+use super::run::{can_draw, colour};
 use crate::clock::Clock;
 use crate::events::{Event, Events};
 use crate::plan::Plan;
@@ -34,7 +33,7 @@ impl Reporter {
         let calls = globals.verbose > 0;
         Self(match globals.output {
             OutputFormat::Json => Arc::new(json::Json),
-            OutputFormat::Text if std::io::stderr().is_terminal() => Arc::new(live::Live::new(calls, colour(globals))),
+            OutputFormat::Text if can_draw() => Arc::new(live::Live::new(calls, colour(globals))),
             OutputFormat::Text => Arc::new(plain::Plain::new(calls)),
         })
     }

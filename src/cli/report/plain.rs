@@ -17,7 +17,7 @@ impl Plain {
 impl Show for Plain {
     fn event(&self, event: &Event) {
         if let Some(text) = line(event, self.calls) {
-            eprintln!("{text}");
+            crate::cli::run::say(&text);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::words::duration;
 use crate::aws::Tagged;
+use crate::cli::again::again;
 use crate::cli::args::{Chosen, Globals, OutputFormat};
 use crate::cli::down::say;
 use crate::cli::failure::{CliError, Exit};
@@ -14,7 +15,7 @@ use crate::state::State;
 /// Sums up an `up`.
 pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, mutations: u64, chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
-        return Err(unfinished(report, &command("up", chosen)));
+        return Err(unfinished(report, &again(globals, "up", chosen)));
     }
     let took = duration(report.elapsed.as_secs());
     if mutations == 0 {
@@ -32,18 +33,18 @@ pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &Stat
             }
         }
         line("\nnext:");
-        let sandbox = if globals.sandbox { " --sandbox" } else { "" };
-        line(&format!("  migrate-infra status{sandbox}     what exists"));
-        line(&format!("  migrate-infra outputs{sandbox}    ids, endpoints and URLs again"));
-        line(&format!("  migrate-infra down{sandbox}       delete all of it"));
+        let everything = Chosen::default();
+        line(&format!("  {}     what exists", again(globals, "status", &everything)));
+        line(&format!("  {}    ids, endpoints and URLs again", again(globals, "outputs", &everything)));
+        line(&format!("  {}       delete all of it", again(globals, "down", &everything)));
     }
     Ok(0)
 }
 
 /// Sums up a `down`.
-pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[Tagged], chosen: &Chosen) -> Result<u8, CliError> {
+pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[Tagged], remaining: usize, chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
-        return Err(unfinished(report, &command("down", chosen)));
+        return Err(unfinished(report, &again(globals, "down", chosen)));
     }
     if !listed.is_empty() {
         let mut error = CliError::new(Exit::Failed, format!("{} things carry this stack's tags and are not in its state", listed.len()));
@@ -55,17 +56,16 @@ pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[
     if report.durations.is_empty() {
         say(globals, "nothing to delete: nothing of this stack exists");
     } else {
-        say(globals, &format!("done: {} resources deleted in {took}, nothing is left", report.changed));
+        let left = match remaining {
+            0 => "nothing is left".to_owned(),
+            some => format!("nothing is left of {}; {some} resources of other environments remain", chosen.environments.join(" and ")),
+        };
+        say(globals, &format!("done: {} resources deleted in {took}, {left}", report.changed));
         if globals.output == OutputFormat::Text {
             slowest(report);
         }
     }
     Ok(0)
-}
-
-fn command(verb: &str, chosen: &Chosen) -> String {
-    let environments: String = chosen.environments.iter().map(|environment| format!(" --env {environment}")).collect();
-    format!("migrate-infra {verb}{environments}")
 }
 
 fn slowest(report: &Report) {

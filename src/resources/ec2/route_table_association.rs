@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::visible::once_visible;
 use crate::address::{RouteTableId, SubnetId};
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Observed, Resource, Result, settled};
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 
 /// The specification of an association.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +30,13 @@ pub struct RouteTableAssociationAttrs {
     pub route_table_id: RouteTableId,
     /// The subnet.
     pub subnet_id: SubnetId,
+}
+
+impl Handle<RouteTableAssociation> {
+    /// For resources that wait for the association without using its id.
+    pub fn done(&self) -> Input<String> {
+        self.created("association_id")
+    }
 }
 
 #[async_trait]

@@ -22,6 +22,9 @@ pub struct Cluster {
     pub name: String,
     /// Whether Container Insights collects metrics of it.
     pub container_insights: bool,
+    /// The log group that Container Insights writes to. It must be there first: one that ECS makes by itself outlives the cluster.
+    #[serde(default)]
+    pub log_group: Option<Input<String>>,
 }
 
 /// What is known of a cluster.

@@ -123,6 +123,7 @@ impl Resource for LoadBalancer {
         immutable: &["name"],
         blocked_by: "deletion protection; its network interfaces stay in the subnets for minutes after it is gone",
     };
+    const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection"];
     type Attrs = LoadBalancerAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&LoadBalancerAttrs>) -> Result<Observed<LoadBalancerAttrs>> {

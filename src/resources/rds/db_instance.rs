@@ -71,6 +71,10 @@ pub struct DbInstance {
     pub backup_retention_days: i32,
     /// Logs that go to CloudWatch.
     pub log_exports: Vec<String>,
+    /// The log groups that its logs go to. They must be there first: those that RDS makes by itself are kept for ever and outlive
+    /// the database.
+    #[serde(default)]
+    pub log_groups: Vec<Input<String>>,
     /// Days that Performance Insights keeps data; off without.
     pub performance_insights_days: Option<i32>,
     /// Whether AWS refuses to delete it.
@@ -176,6 +180,7 @@ impl Resource for DbInstance {
         immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "kms_key"],
         blocked_by: "its own deletion protection, and changes or backups that are under way",
     };
+    const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection", "final_snapshot"];
     type Attrs = DbInstanceAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&DbInstanceAttrs>) -> Result<Observed<DbInstanceAttrs>> {
@@ -194,6 +199,12 @@ impl Resource for DbInstance {
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
+        if let Some(shown) = seen.as_ref().filter(|shown| shown.allocated_storage_gb > self.allocated_storage_gb) {
+            let (has, wanted) = (shown.allocated_storage_gb, self.allocated_storage_gb);
+            return Err(Error::Refused(format!(
+                "the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more"
+            )));
+        }
         let Some(attrs) = seen else { return self.create(cx).await };
         let mut attrs = if self.is_in(&attrs)? { attrs } else { self.change(cx, &attrs.identifier).await? };
         attrs.tags = tagging::bring(cx, attrs.arn.as_str(), attrs.tags).await?;

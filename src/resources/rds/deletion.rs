@@ -12,7 +12,7 @@ const SNAPSHOT_NAMES: u32 = 9;
 pub(super) async fn delete(cx: &Cx, spec: &DbInstance, attrs: &DbInstanceAttrs) -> Result<()> {
     if attrs.deletion_protection && spec.deletion_protection {
         return Err(Error::Refused(format!(
-            "the database {} is protected from deletion; set `database.deletion_protection = false` in the configuration and run `up` first",
+            "the database {} is protected from deletion; set `database.deletion_protection = false` in the configuration",
             attrs.identifier
         )));
     }

@@ -111,6 +111,7 @@ impl Resource for Bucket {
         immutable: &["name"],
         blocked_by: "what is in it, unless the configuration allows to delete that",
     };
+    const DELETION_INPUTS: &'static [&'static str] = &["empty_on_delete"];
     type Attrs = BucketAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&BucketAttrs>) -> Result<Observed<BucketAttrs>> {

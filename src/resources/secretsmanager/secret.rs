@@ -89,6 +89,7 @@ impl Resource for Secret {
         immutable: &["name"],
         blocked_by: "replicas of it in other regions",
     };
+    const DELETION_INPUTS: &'static [&'static str] = &["recovery_window_days"];
     type Attrs = SecretAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&SecretAttrs>) -> Result<Observed<SecretAttrs>> {
