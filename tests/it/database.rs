@@ -67,6 +67,7 @@ impl Default for Wish {
                 multi_az: false,
                 backup_retention_days: 7,
                 log_exports: vec!["postgresql".into(), "upgrade".into()],
+                log_groups: Vec::new(),
                 performance_insights_days: Some(7),
                 deletion_protection: false,
                 final_snapshot: FinalSnapshot::Skip,
