@@ -107,6 +107,13 @@ impl UpSteps {
     ) -> Result<StepEnd> {
         let address = step.address.clone();
         let existed = seen.is_some();
+        if existed && let Some(entry) = before.filter(|entry| entry.attrs.is_some()) {
+            // What this one refers to may have been made anew in this very run, which no plan could know.
+            let fixed = kind.about().immutable.iter().find(|field| entry.spec.get(**field) != spec.get(**field));
+            if let Some(field) = fixed {
+                return Err(Error::Refused(format!("its `{field}` has changed, which AWS can not change in place; it would have to be replaced")));
+            }
+        }
         let attrs = kind.ensure(cx, spec, seen).await?;
         if existed && before.is_some_and(|entry| entry.tags != step.tags) {
             kind.retag(cx, spec, &attrs).await?;
