@@ -90,6 +90,10 @@ impl Cx {
         let began = Instant::now();
         let answer = Box::pin(send).await.map_err(|error| AwsError::of(call, &error));
         self.tell(call, began, answer.as_ref().err());
+        if answer.as_ref().is_err_and(|error| error.trouble == Trouble::Throttled) {
+            self.meter.count_throttled();
+            self.budgets.throttled(service, Class::Read);
+        }
         Ok(answer?)
     }
 

@@ -431,12 +431,23 @@ async fn what_keeps_a_vpc_is_named() {
         group_id: "sg-theirs".into(),
         group_name: "theirs".into(),
         description: "theirs".into(),
-        vpc_id,
+        vpc_id: vpc_id.clone(),
         tags: ec2::Tags::new(),
     };
     here(&mut lab).security_groups.insert("sg-theirs".into(), theirs);
+    let theirs = ec2::VpcEndpoint {
+        vpc_endpoint_id: "vpce-theirs".into(),
+        vpc_id,
+        service_name: "com.amazonaws.us-east-1.s3".into(),
+        route_table_ids: std::collections::BTreeSet::new(),
+        available_at: 0,
+        gone_at: None,
+        tags: ec2::Tags::new(),
+    };
+    here(&mut lab).vpc_endpoints.insert("vpce-theirs".into(), theirs);
     let text = failure(&lab.down().await).to_string();
-    assert_eq!(text, "it is still in use by sg-theirs (the security group `theirs`)");
+    let named = "sg-theirs (the security group `theirs`), vpce-theirs (an endpoint for com.amazonaws.us-east-1.s3)";
+    assert_eq!(text, format!("it is still in use by {named}"));
 }
 
 /// Kills at every point of the complete network take some time; this one goes through the points of the way down only.

@@ -169,6 +169,10 @@ async fn inside(cx: &Cx, id: &VpcId) -> Result<Vec<Blocker>> {
     for gateway in cx.read("ec2:DescribeInternetGateways", pages.collect::<Result<Vec<_>, _>>()).await? {
         found.push(blocker(gateway.internet_gateway_id(), "an internet gateway".to_owned()));
     }
+    let pages = ec2.describe_vpc_endpoints().filters(filter("vpc-id")).into_paginator().items().send();
+    for endpoint in cx.read("ec2:DescribeVpcEndpoints", pages.collect::<Result<Vec<_>, _>>()).await? {
+        found.push(blocker(endpoint.vpc_endpoint_id(), format!("an endpoint for {}", endpoint.service_name().unwrap_or_default())));
+    }
     Ok(found)
 }
 

@@ -55,6 +55,7 @@ impl Resource for Vpc {
             "ec2:DescribeSecurityGroups",
             "ec2:DescribeRouteTables",
             "ec2:DescribeInternetGateways",
+            "ec2:DescribeVpcEndpoints",
             "ec2:CreateTags",
         ],
         immutable: &["cidr"],
