@@ -66,7 +66,7 @@ impl Sandbox {
     /// A sandbox that goes on from `world`, keeping it on `disk` if there is one.
     pub fn new(world: World, clock: Clock, disk: Option<Disk>, fuse: Fuse) -> Arc<Self> {
         let began = world.now;
-        Arc::new(Self { world: Mutex::new(world), registry: registry::all(), clock, began, disk, fuse })
+        Arc::new(Self { world: Mutex::new(world), registry: Registry::complete(), clock, began, disk, fuse })
     }
 
     /// Returns what the cloud layer needs to talk to this sandbox.

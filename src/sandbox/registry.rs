@@ -146,25 +146,20 @@ impl Registry {
 impl Registry {
     /// The handlers of all services.
     pub fn complete() -> Self {
-        all()
+        let mut registry = Self::default();
+        super::sts::register(&mut registry);
+        super::ec2::register(&mut registry);
+        super::elbv2::register(&mut registry);
+        super::ecs::register(&mut registry);
+        super::autoscaling::register(&mut registry);
+        super::lambda::register(&mut registry);
+        super::rds::register(&mut registry);
+        super::secretsmanager::register(&mut registry);
+        super::iam::register(&mut registry);
+        super::s3::register(&mut registry);
+        super::logs::register(&mut registry);
+        super::cloudwatch::register(&mut registry);
+        super::tagging::register(&mut registry);
+        registry
     }
-}
-
-/// The handlers of all services.
-pub(super) fn all() -> Registry {
-    let mut registry = Registry::default();
-    super::sts::register(&mut registry);
-    super::ec2::register(&mut registry);
-    super::elbv2::register(&mut registry);
-    super::ecs::register(&mut registry);
-    super::autoscaling::register(&mut registry);
-    super::lambda::register(&mut registry);
-    super::rds::register(&mut registry);
-    super::secretsmanager::register(&mut registry);
-    super::iam::register(&mut registry);
-    super::s3::register(&mut registry);
-    super::logs::register(&mut registry);
-    super::cloudwatch::register(&mut registry);
-    super::tagging::register(&mut registry);
-    registry
 }
