@@ -138,6 +138,12 @@ text_ids! {
     VpcEndpointId,
     /// `sg-…`
     SecurityGroupId,
+    /// `pcx-…`
+    VpcPeeringConnectionId,
+    /// A Route 53 hosted zone, without `/hostedzone/` before it.
+    HostedZoneId,
+    /// A Route 53 health check.
+    HealthCheckId,
 }
 
 #[cfg(test)]

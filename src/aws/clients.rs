@@ -34,6 +34,8 @@ pub struct Clients {
     pub secrets: aws_sdk_secretsmanager::Client,
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
     pub tagging: aws_sdk_resourcegroupstagging::Client,
+    pub dms: aws_sdk_databasemigration::Client,
+    pub route53: aws_sdk_route53::Client,
 }
 
 /// Replaces AWS below the typed operations: an interceptor for each region and an HTTP client that sends nothing.
@@ -205,6 +207,8 @@ impl Cloud {
             secrets: client!(aws_sdk_secretsmanager),
             autoscaling: client!(aws_sdk_applicationautoscaling),
             tagging: client!(aws_sdk_resourcegroupstagging),
+            dms: client!(aws_sdk_databasemigration),
+            route53: client!(aws_sdk_route53),
         }
     }
 }
