@@ -19,6 +19,21 @@ pub struct Limited {
     pub what: &'static str,
 }
 
+/// What an environment has that gets names.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// Roles of its databases.
+    pub databases: &'a [String],
+    /// Roles of its buckets.
+    pub buckets: &'a [String],
+    /// Its region: bucket names are as long as its name.
+    pub region: &'a str,
+    /// Whether a database is replicated into it.
+    pub replicates_database: bool,
+    /// Whether a bucket is replicated into it.
+    pub replicates_bucket: bool,
+}
+
 impl Names {
     /// Names of `environment` in the stack with `suffix`.
     pub fn new(environment: &str, suffix: &str) -> Self {
@@ -109,8 +124,54 @@ impl Names {
         self.of(&format!("payment-{what}"))
     }
 
-    /// Every name that can become too long, with AWS's limit. `region` is as long as the region's name.
-    pub fn limited(&self, databases: &[String], buckets: &[String], region: &str) -> Vec<Limited> {
+    /// The replication instance.
+    pub fn replication_instance(&self) -> String {
+        self.of("payment-dms")
+    }
+
+    /// The log group that DMS writes to: its name is given ("Monitoring AWS DMS tasks", logs are in `dms-tasks-` and the
+    /// instance's identifier).
+    pub fn replication_logs(&self) -> String {
+        format!("dms-tasks-{}", self.replication_instance())
+    }
+
+    /// The subnet group of the replication instance.
+    pub fn replication_subnet_group(&self) -> String {
+        self.of("payment-dms-subnets")
+    }
+
+    /// An endpoint of the replication.
+    pub fn endpoint(&self, direction: &str) -> String {
+        self.of(&format!("payment-dms-{direction}"))
+    }
+
+    /// The role that DMS reads the secrets with.
+    pub fn replication_role(&self) -> String {
+        self.of("payment-dms-secrets")
+    }
+
+    /// The replication task.
+    pub fn replication_task(&self) -> String {
+        self.of("payment-replication")
+    }
+
+    /// The last segment of the task's ARN, which CloudWatch knows the task by.
+    pub fn replication_task_id(&self) -> String {
+        self.of("payment-task")
+    }
+
+    /// The role that S3 replicates with.
+    pub fn storage_role(&self) -> String {
+        self.of("payment-s3-replication")
+    }
+
+    /// A health check; the environment is the one that it watches.
+    pub fn health_check(&self) -> String {
+        self.of("payment-health")
+    }
+
+    /// Every name that can become too long, with AWS's limit.
+    pub fn limited(&self, parts: &Parts<'_>) -> Vec<Limited> {
         let limited = |name, limit, what| Limited { name, limit, what };
         let mut all = vec![
             // "This name must be unique per region per account, can have a maximum of 32 characters" (CreateLoadBalancer, CreateTargetGroup)
@@ -121,16 +182,26 @@ impl Names {
             // ECS "CreateService": 255 letters; the log group's limit of 512 is never reached before.
             limited(self.service(), 255, "the name of a service"),
         ];
-        for role in databases {
+        for role in parts.databases {
             // RDS "CreateDBInstance": 1 to 63 letters, numbers, or hyphens.
             all.push(limited(self.database(role), 63, "the identifier of a database"));
             // Lambda "CreateFunction": 64 characters; the function's role has the same name and the same limit.
             all.push(limited(self.rotation(role), 64, "the name of a function"));
         }
-        for role in buckets {
-            let name = self.bucket(role).replace("{account}", "000000000000").replace("{region}", region);
+        for role in parts.buckets {
+            let name = self.bucket(role).replace("{account}", "000000000000").replace("{region}", parts.region);
             // S3 "Bucket naming rules": between 3 and 63 characters.
             all.push(limited(name, 63, "the name of a bucket"));
+        }
+        if parts.replicates_database {
+            // DMS "CreateReplicationTask", ResourceIdentifier: at most 31 characters.
+            all.push(limited(self.replication_task_id(), 31, "the resource identifier of a replication task"));
+            // DMS "CreateReplicationInstance": 1 to 63 characters.
+            all.push(limited(self.replication_instance(), 63, "the identifier of a replication instance"));
+            all.push(limited(self.replication_role(), 64, "the name of a role"));
+        }
+        if parts.replicates_bucket {
+            all.push(limited(self.storage_role(), 64, "the name of a role"));
         }
         all
     }

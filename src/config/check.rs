@@ -62,6 +62,10 @@ impl<'a> Checker<'a> {
         }
         match value {
             Value::Object(entries) => {
+                let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+                for key in required.filter(|key| !entries.contains_key(*key)) {
+                    self.report(format!("{} has no key `{key}`", self.name()), Some("it has no default: write one".to_owned()), Part::Value);
+                }
                 for (key, inner) in entries {
                     self.path.push(key.clone());
                     self.entry(key, inner, schema);

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::check::{check, expects_text};
-use super::model::{Config, EnvironmentConfig, RawConfig};
+use super::model::{Config, EnvironmentConfig, Link, Links, Pair, RawConfig, RawEnvironment};
 use super::problem::{ConfigError, Problem};
 use super::source::{Part, Source};
 use super::validate::validate;
@@ -128,16 +128,32 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
             vpc_cidr,
             databases: environment.databases.clone(),
             buckets: environment.buckets.clone(),
+            replicates: links(name, environment),
             encryption: section(value, name, "encryption", source)?,
             network: section(value, name, "network", source)?,
             database: section(value, name, "database", source)?,
             secrets: section(value, name, "secrets", source)?,
             storage: section(value, name, "storage", source)?,
             service: section(value, name, "service", source)?,
+            replication: section(value, name, "replication", source)?,
             monitoring: section(value, name, "monitoring", source)?,
         });
     }
-    Ok((Config { stack: raw.stack, tags: raw.tags, environments }, problems))
+    // Without one of the environments there is nothing to route between; whoever wrote `[routing]` is told.
+    let both = ["source", "target"].iter().all(|name| raw.environments.contains_key(*name));
+    let written = source.has(&["routing".to_owned()]);
+    let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
+    Ok((Config { stack: raw.stack, tags: raw.tags, environments, routing, policy: raw.policy }, problems))
+}
+
+/// The replications of an environment, with the environment that each comes from written out.
+fn links(name: &str, environment: &RawEnvironment) -> Links {
+    let link = |pair: &Pair| {
+        let (from_environment, from) = pair.from.split_once('/').unwrap_or((name, &pair.from));
+        Link { from_environment: from_environment.to_owned(), from: from.to_owned(), to: pair.to.clone() }
+    };
+    let replicates = environment.replicates.clone().unwrap_or_default();
+    Links { database: replicates.database.as_ref().map(link), bucket: replicates.bucket.as_ref().map(link) }
 }
 
 /// A section as it counts for one environment: the global keys, then the environment's own over them.

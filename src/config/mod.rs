@@ -7,12 +7,17 @@ mod check;
 mod load;
 mod model;
 mod problem;
+mod replication;
+mod routing;
 mod source;
 mod template;
 mod validate;
 
 pub use check::{schema, suggest};
 pub use load::{Overrides, load};
-pub use model::{Config, Database, Encryption, EnvironmentConfig, Monitoring, NatGateways, Network, Secrets, Service, Stack, Storage};
+pub use model::{
+    Config, Database, Encryption, EnvironmentConfig, Exception, Link, Links, MigrationType, Monitoring, NatGateways, Network, Policy, Replication,
+    Routing, Rule, Secrets, Service, Stack, Storage, TablePreparation,
+};
 pub use problem::{ConfigError, Problem};
 pub use template::template;

@@ -31,8 +31,14 @@ pub struct RawConfig {
     pub storage: Storage,
     /// The payment service on Fargate, and its load balancer.
     pub service: Service,
+    /// Database replication with AWS DMS, where an environment replicates a database.
+    pub replication: Replication,
     /// Dashboard and alarms.
     pub monitoring: Monitoring,
+    /// DNS in front of both environments: one name, weighted between the two load balancers.
+    pub routing: Routing,
+    /// What every plan must fulfil; a plan that does not is refused before anything is called.
+    pub policy: Policy,
 }
 
 impl Default for RawConfig {
@@ -44,18 +50,23 @@ impl Default for RawConfig {
             buckets: vec![role.to_owned()],
             ..RawEnvironment::default()
         };
+        let mut target = environment("10.1.0.0/16", "target");
+        let pair = || Some(Pair { from: "source/source".to_owned(), to: "target".to_owned() });
+        target.replicates = Some(Replicates { database: pair(), bucket: pair() });
         Self {
             stack: Stack::default(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             encryption: Encryption::default(),
-            environments: [("source".to_owned(), environment("10.0.0.0/16", "source")), ("target".to_owned(), environment("10.1.0.0/16", "target"))]
-                .into(),
+            environments: [("source".to_owned(), environment("10.0.0.0/16", "source")), ("target".to_owned(), target)].into(),
             network: Network::default(),
             database: Database::default(),
             secrets: Secrets::default(),
             storage: Storage::default(),
             service: Service::default(),
+            replication: Replication::default(),
             monitoring: Monitoring::default(),
+            routing: Routing::default(),
+            policy: Policy::default(),
         }
     }
 }
@@ -104,12 +115,15 @@ impl Encryption {
 pub struct RawEnvironment {
     /// Region of everything in this environment.
     pub region: String,
-    /// Address range of the VPC, /16 to /20. The ranges of two environments must not overlap, so that they can be peered.
+    /// Address range of the VPC, /16 to /20. The ranges of two environments that replicate must not overlap: their VPCs are peered.
     pub vpc_cidr: String,
     /// Roles of the databases in this environment: `source`, `target`, both or none.
     pub databases: Vec<String>,
     /// Roles of the buckets in this environment: `source`, `target`, both or none.
     pub buckets: Vec<String>,
+    /// What is replicated into this environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicates: Option<Replicates>,
     /// Overrides `[encryption]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
@@ -128,6 +142,9 @@ pub struct RawEnvironment {
     /// Overrides `[service]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// Overrides `[replication]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
     /// Overrides `[monitoring]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
@@ -140,15 +157,39 @@ impl Default for RawEnvironment {
             vpc_cidr: "10.0.0.0/16".into(),
             databases: Vec::new(),
             buckets: Vec::new(),
+            replicates: None,
             encryption: None,
             network: None,
             database: None,
             secrets: None,
             storage: None,
             service: None,
+            replication: None,
             monitoring: None,
         }
     }
+}
+
+/// What is replicated into an environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Replicates {
+    /// The database that DMS keeps up to date from another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Pair>,
+    /// The bucket that S3 keeps up to date from another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Pair>,
+}
+
+/// What feeds what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pair {
+    /// Where it comes from: a role of this environment such as "source", or one of another environment, such as "source/source".
+    pub from: String,
+    /// Where it goes: a role of this environment.
+    pub to: String,
 }
 
 /// How many NAT gateways an environment has.
@@ -197,6 +238,10 @@ pub struct Database {
     pub username: String,
     /// Whether a standby runs in a second zone.
     pub multi_az: bool,
+    /// Whether the storage is encrypted. The policy `encryption` refuses false unless it has an exception.
+    pub storage_encrypted: bool,
+    /// Address ranges, besides the service and the replication, that may reach the database, for example that of a VPN.
+    pub allowed_cidrs: Vec<String>,
     /// Days that automated backups are kept; replication needs at least 1.
     #[schemars(range(min = 1, max = 35))]
     pub backup_retention_days: i32,
@@ -221,6 +266,8 @@ impl Default for Database {
             name: "paymentdb".into(),
             username: "dbadmin".into(),
             multi_az: false,
+            storage_encrypted: true,
+            allowed_cidrs: Vec::new(),
             backup_retention_days: 7,
             log_exports: vec!["postgresql".into(), "upgrade".into()],
             performance_insights_days: 7,
@@ -261,13 +308,15 @@ pub struct Storage {
     /// Days after which an incomplete upload is aborted.
     #[schemars(range(min = 1, max = 365))]
     pub abort_upload_days: i32,
+    /// Whether every way to make a bucket public is blocked. The policy `public-exposure` refuses false unless it has an exception.
+    pub block_public_access: bool,
     /// Whether `down` deletes what is in the buckets. When false, `down` refuses to delete a bucket that is not empty.
     pub empty_on_down: bool,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { noncurrent_to_glacier_days: 90, noncurrent_expire_days: 365, abort_upload_days: 7, empty_on_down: false }
+        Self { noncurrent_to_glacier_days: 90, noncurrent_expire_days: 365, abort_upload_days: 7, block_public_access: true, empty_on_down: false }
     }
 }
 
@@ -348,6 +397,117 @@ impl Default for Service {
     }
 }
 
+/// What a replication does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MigrationType {
+    /// Copy what is there, then stop.
+    FullLoad,
+    /// Carry over changes only.
+    Cdc,
+    /// Copy what is there, then carry over changes.
+    FullLoadAndCdc,
+}
+
+impl MigrationType {
+    /// The value that DMS takes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FullLoad => "full-load",
+            Self::Cdc => "cdc",
+            Self::FullLoadAndCdc => "full-load-and-cdc",
+        }
+    }
+}
+
+/// What happens to tables that exist in the target database when a full load begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TablePreparation {
+    /// They are dropped and made again.
+    DropAndCreate,
+    /// They are emptied.
+    Truncate,
+    /// They are left as they are.
+    DoNothing,
+}
+
+/// Database replication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Replication {
+    /// Version of the replication engine.
+    pub engine_version: String,
+    /// Class of the replication instance.
+    pub instance_class: String,
+    /// Storage of the replication instance in GiB, for logs and changes that wait: 5 to 6144.
+    #[schemars(range(min = 5, max = 6144))]
+    pub allocated_storage_gb: i32,
+    /// Whether a standby runs in a second zone.
+    pub multi_az: bool,
+    /// `full-load-and-cdc` (copy, then carry over changes), `full-load` or `cdc`.
+    pub migration_type: MigrationType,
+    /// Tables to replicate, as `schema.table`; `%` stands for any text.
+    pub tables: Vec<String>,
+    /// Tables of these to leave out, written alike.
+    pub excluded_tables: Vec<String>,
+    /// What happens to tables in the target when a full load begins: `drop-and-create`, `truncate` or `do-nothing`.
+    pub table_preparation: TablePreparation,
+    /// Tables that are loaded at the same time, 1 to 49.
+    #[schemars(range(min = 1, max = 49))]
+    pub full_load_subtasks: i32,
+    /// Least seconds between two batches of changes that are applied.
+    #[schemars(range(min = 1, max = 3600))]
+    pub batch_apply_least_seconds: i32,
+    /// Most seconds between two batches of changes that are applied.
+    #[schemars(range(min = 1, max = 3600))]
+    pub batch_apply_most_seconds: i32,
+    /// Least number of changes in a transaction on the target.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub least_transaction_size: i32,
+    /// Most seconds for which changes are collected before they are written.
+    #[schemars(range(min = 1, max = 3600))]
+    pub commit_timeout_seconds: i32,
+    /// Memory for transactions that are under way, in MiB, before they go to disk.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub memory_limit_mb: i32,
+    /// Seconds for which a transaction is kept in memory before it goes to disk.
+    #[schemars(range(min = 1, max = 86400))]
+    pub memory_keep_seconds: i32,
+    /// Schema in the target database where DMS keeps its own tables.
+    pub control_schema: String,
+    /// Minutes that one row of DMS's history covers.
+    #[schemars(range(min = 1, max = 60))]
+    pub history_minutes: i32,
+    /// Whether DMS compares the rows of both databases.
+    pub validation: bool,
+}
+
+impl Default for Replication {
+    fn default() -> Self {
+        Self {
+            engine_version: "3.6.1".into(),
+            instance_class: "dms.c5.large".into(),
+            allocated_storage_gb: 100,
+            multi_az: false,
+            migration_type: MigrationType::FullLoadAndCdc,
+            tables: vec!["public.%".into()],
+            excluded_tables: Vec::new(),
+            table_preparation: TablePreparation::DropAndCreate,
+            full_load_subtasks: 8,
+            batch_apply_least_seconds: 1,
+            batch_apply_most_seconds: 30,
+            least_transaction_size: 1000,
+            commit_timeout_seconds: 1,
+            memory_limit_mb: 1024,
+            memory_keep_seconds: 60,
+            control_schema: "dms_control".into(),
+            history_minutes: 5,
+            validation: true,
+        }
+    }
+}
+
 /// Dashboard and alarms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -368,6 +528,99 @@ impl Default for Monitoring {
     }
 }
 
+/// DNS in front of both environments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Routing {
+    /// Whether the routing is part of the stack. It needs both environments.
+    pub enabled: bool,
+    /// Name of the hosted zone.
+    pub zone_name: String,
+    /// Id of a hosted zone of that name that you have; empty means that one is created.
+    pub zone_id: String,
+    /// The name inside the zone that clients use.
+    pub record: String,
+    /// Seconds between two health checks of a load balancer: 10 or 30.
+    #[schemars(range(min = 10, max = 30))]
+    pub health_check_interval_seconds: i32,
+    /// Health checks in a row that must fail, or succeed, to change the verdict.
+    #[schemars(range(min = 1, max = 10))]
+    pub health_check_failures: i32,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            zone_name: "payment-migration.internal".into(),
+            zone_id: String::new(),
+            record: "api".into(),
+            health_check_interval_seconds: 30,
+            health_check_failures: 3,
+        }
+    }
+}
+
+impl Routing {
+    /// The name that clients use.
+    pub fn domain_name(&self) -> String {
+        format!("{}.{}", self.record, self.zone_name)
+    }
+}
+
+/// What every plan must fulfil.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Tags that everything which can have tags must have.
+    pub required_tags: Vec<String>,
+    /// Where a rule does not count, each with a reason:
+    /// `exceptions = [{ rule = "encryption", address = "source/database-source/instance", reason = "test data" }]`.
+    pub exceptions: Vec<Exception>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let required_tags = ["Environment", "MigrationPhase", "CostCenter"].map(str::to_owned).into();
+        Self { required_tags, exceptions: Vec::new() }
+    }
+}
+
+/// A rule that every plan must fulfil.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// Whatever stores data encrypts it.
+    Encryption,
+    /// Whatever can have tags has the required ones.
+    RequiredTags,
+    /// Nothing is open to the world but the ports of the load balancer.
+    PublicExposure,
+}
+
+impl Rule {
+    /// The name that the configuration uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Encryption => "encryption",
+            Self::RequiredTags => "required-tags",
+            Self::PublicExposure => "public-exposure",
+        }
+    }
+}
+
+/// Where a rule does not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exception {
+    /// `encryption`, `required-tags` or `public-exposure`.
+    pub rule: Rule,
+    /// The address of the resource, as `plan` shows it.
+    pub address: String,
+    /// Why it is allowed here.
+    pub reason: String,
+}
+
 /// The configuration, validated, with every override applied.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
@@ -377,6 +630,17 @@ pub struct Config {
     pub tags: BTreeMap<String, String>,
     /// The environments, by name.
     pub environments: Vec<EnvironmentConfig>,
+    /// The routing, unless it is off or an environment that it needs is not configured.
+    pub routing: Option<Routing>,
+    /// What every plan must fulfil.
+    pub policy: Policy,
+}
+
+impl Config {
+    /// Returns the environment of this name.
+    pub fn environment(&self, name: &str) -> Option<&EnvironmentConfig> {
+        self.environments.iter().find(|environment| environment.name == name)
+    }
 }
 
 /// One environment, validated.
@@ -388,11 +652,33 @@ pub struct EnvironmentConfig {
     pub vpc_cidr: Ipv4Net,
     pub databases: Vec<String>,
     pub buckets: Vec<String>,
+    pub replicates: Links,
     pub encryption: Encryption,
     pub network: Network,
     pub database: Database,
     pub secrets: Secrets,
     pub storage: Storage,
     pub service: Service,
+    pub replication: Replication,
     pub monitoring: Monitoring,
+}
+
+/// What is replicated into an environment, validated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Links {
+    /// The databases.
+    pub database: Option<Link>,
+    /// The buckets.
+    pub bucket: Option<Link>,
+}
+
+/// One replication: from a role of an environment to a role of the environment that has the link.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The environment that it comes from, which may be the same.
+    pub from_environment: String,
+    /// The role there.
+    pub from: String,
+    /// The role in the own environment.
+    pub to: String,
 }

@@ -50,6 +50,9 @@ fn property<'a>(of: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    // An optional table is "the table, or null".
+    let table = schema.get("anyOf").and_then(Value::as_array).and_then(|choices| choices.iter().find(|choice| choice.get("$ref").is_some()));
+    let schema = table.unwrap_or(schema);
     match schema.get("$ref").and_then(Value::as_str) {
         Some(pointer) => root.pointer(pointer.trim_start_matches('#')).unwrap_or(schema),
         None => schema,

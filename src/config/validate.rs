@@ -5,7 +5,7 @@ use super::model::{Config, EnvironmentConfig};
 use super::problem::Problem;
 use super::source::{Part, Source};
 use crate::aws::{OWNER_ADDRESS, OWNER_STACK};
-use crate::naming::Names;
+use crate::naming::{Names, Parts};
 
 /// Regions of the commercial, Chinese and US government partitions ("AWS Regions", as of 2026).
 const REGIONS: &[&str] = &[
@@ -73,27 +73,28 @@ pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
     for environment in &config.environments {
         validator.environment(environment, &config.stack.suffix);
     }
-    validator.overlaps(config);
+    for environment in &config.environments {
+        validator.links(config, environment);
+    }
+    validator.routing(config);
+    validator.policy(config);
     validator.problems
 }
 
-fn is_arn(text: &str, of: &str) -> bool {
-    text.starts_with("arn:") && text.contains(of)
-}
-
-struct Validator<'a> {
-    source: &'a Source,
+pub(super) struct Validator<'a> {
+    pub(super) source: &'a Source,
     problems: Vec<Problem>,
 }
 
 impl Validator<'_> {
-    fn report(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
+    /// Reports a mistake at one key.
+    pub(super) fn report(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
         let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
         self.problems.push(self.source.problem(&path, message, Some(help.into()), Part::Value));
     }
 
     /// Reports a mistake in a section, at the environment's own key when it has one, else at the global one.
-    fn section(&mut self, environment: &EnvironmentConfig, section: &str, key: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn section(&mut self, environment: &EnvironmentConfig, section: &str, key: &str, message: impl Into<String>, help: impl Into<String>) {
         let path = [section.to_owned(), key.to_owned()];
         let own = [&["environments".to_owned(), environment.name.clone()], &path[..]].concat();
         let message = message.into();
@@ -138,7 +139,11 @@ impl Validator<'_> {
     fn environment(&mut self, environment: &EnvironmentConfig, suffix: &str) {
         let name = environment.name.as_str();
         if !ENVIRONMENTS.contains(&name) {
-            self.report(&["environments", name], format!("an environment can not be called `{name}`"), "the environments are `source` and `target`");
+            self.report(
+                &["environments", name],
+                format!("an environment can not be called `{name}`"),
+                "the environments are `source` and `target`; `routing` has a section of its own",
+            );
         }
         let region = environment.region.as_str();
         if !REGIONS.contains(&region) {
@@ -162,7 +167,14 @@ impl Validator<'_> {
                 }
             }
         }
-        for limited in Names::new(name, suffix).limited(&environment.databases, &environment.buckets, region) {
+        let parts = Parts {
+            databases: &environment.databases,
+            buckets: &environment.buckets,
+            region,
+            replicates_database: environment.replicates.database.is_some(),
+            replicates_bucket: environment.replicates.bucket.is_some(),
+        };
+        for limited in Names::new(name, suffix).limited(&parts) {
             let length = limited.name.chars().count();
             if length > limited.limit {
                 let message = format!("{} would be `{}`, which has {length} characters; AWS allows {}", limited.what, limited.name, limited.limit);
@@ -171,6 +183,7 @@ impl Validator<'_> {
         }
         self.database(environment);
         self.service(environment);
+        self.replication(environment);
         self.rest(environment);
     }
 
@@ -210,6 +223,11 @@ impl Validator<'_> {
         }
         if let Some(log) = database.log_exports.iter().find(|log| !["postgresql", "upgrade", "iam-db-auth-error"].contains(&log.as_str())) {
             report("log_exports", format!("PostgreSQL has no log `{log}`"), "the logs are postgresql, upgrade and iam-db-auth-error");
+        }
+        for range in &database.allowed_cidrs {
+            if range.parse::<ipnet::Ipv4Net>().map_or(true, |net| net.trunc() != net) {
+                report("allowed_cidrs", format!("`{range}` is not an IPv4 address range"), "for example 10.8.0.0/24");
+            }
         }
         let window = environment.secrets.recovery_window_days;
         if (1..7).contains(&window) {
@@ -275,37 +293,18 @@ impl Validator<'_> {
             );
             self.section(environment, "storage", "noncurrent_to_glacier_days", message, "it must be less than noncurrent_expire_days");
         }
+        // An alarm tells topics of its own region only ("PutMetricAlarm", AlarmActions); keys are used in their region.
+        let region = environment.region.as_str();
+        let prefix = |service: &str| format!("arn:{}:{service}:{region}:", crate::aws::partition(&environment.region));
         let topic = &environment.monitoring.alarm_topic_arn;
-        if !topic.is_empty() && !is_arn(topic, ":sns:") {
-            self.section(
-                environment,
-                "monitoring",
-                "alarm_topic_arn",
-                format!("`{topic}` is not the ARN of an SNS topic"),
-                "for example arn:aws:sns:us-east-1:111122223333:alarms",
-            );
+        if !topic.is_empty() && !topic.starts_with(&prefix("sns")) {
+            let help = format!("for example {}111122223333:alarms", prefix("sns"));
+            self.section(environment, "monitoring", "alarm_topic_arn", format!("`{topic}` is not the ARN of an SNS topic in {region}"), help);
         }
         let key = &environment.encryption.kms_key_arn;
-        if !key.is_empty() && !is_arn(key, ":key/") {
-            self.section(
-                environment,
-                "encryption",
-                "kms_key_arn",
-                format!("`{key}` is not the ARN of a KMS key"),
-                "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…",
-            );
-        }
-    }
-
-    fn overlaps(&mut self, config: &Config) {
-        for (index, one) in config.environments.iter().enumerate() {
-            for other in &config.environments[..index] {
-                let (a, b) = (one.vpc_cidr, other.vpc_cidr);
-                if a.contains(&b) || b.contains(&a) {
-                    let message = format!("the range {a} of `{}` overlaps {b} of `{}`", one.name, other.name);
-                    self.report(&["environments", &one.name, "vpc_cidr"], message, "the two VPCs will be peered, so their ranges must be apart");
-                }
-            }
+        if !key.is_empty() && !(key.starts_with(&prefix("kms")) && key.contains(":key/")) {
+            let help = format!("for example {}111122223333:key/1234abcd-…", prefix("kms"));
+            self.section(environment, "encryption", "kms_key_arn", format!("`{key}` is not the ARN of a KMS key in {region}"), help);
         }
     }
 }

@@ -76,6 +76,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         subnet_group: subnets.name(),
         parameter_group: parameters.name(),
         security_groups: vec![groups.db.id()],
+        encrypted: config.storage_encrypted,
         kms_key: key,
         multi_az: config.multi_az,
         backup_retention_days: config.backup_retention_days,

@@ -23,6 +23,7 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
             comparison: "GreaterThanThreshold".to_owned(),
             treat_missing_data: "missing".to_owned(),
             actions: actions(builder),
+            insufficient_data_actions: Vec::new(),
         };
         builder.add("monitoring", &format!("db-cpu-{}", database.role), &spec);
     }
@@ -38,6 +39,7 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
         comparison: "GreaterThanOrEqualToThreshold".to_owned(),
         treat_missing_data: "missing".to_owned(),
         actions: actions(builder),
+        insufficient_data_actions: Vec::new(),
     };
     builder.add("monitoring", "unhealthy-hosts", &spec);
 }

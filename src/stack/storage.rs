@@ -15,7 +15,7 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Vec<Handle<Bucket>> {
             versioned: true,
             kms_key: builder.config.encryption.key(),
             tls_only: true,
-            block_public_access: true,
+            block_public_access: storage.block_public_access,
             lifecycle: Some(Lifecycle {
                 noncurrent_to_glacier_days: storage.noncurrent_to_glacier_days,
                 noncurrent_expire_days: storage.noncurrent_expire_days,

@@ -24,6 +24,7 @@ fn alarm() -> Alarm {
         comparison: "GreaterThanThreshold".into(),
         treat_missing_data: "breaching".into(),
         actions: vec!["arn:aws:sns:us-east-1:111122223333:alarms".into()],
+        insufficient_data_actions: vec!["arn:aws:sns:us-east-1:111122223333:alarms".into()],
     }
 }
 

@@ -63,6 +63,7 @@ impl Default for Wish {
                 subnet_group: "replaced below".into(),
                 parameter_group: "replaced below".into(),
                 security_groups: vec![SecurityGroupId::from("sg-1").into()],
+                encrypted: true,
                 kms_key: None,
                 multi_az: false,
                 backup_retention_days: 7,

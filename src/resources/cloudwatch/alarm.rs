@@ -41,6 +41,9 @@ pub struct Alarm {
     pub treat_missing_data: String,
     /// What is told when it goes off: ARNs of SNS topics.
     pub actions: Vec<String>,
+    /// What is told when there is no data any more to judge by: ARNs of SNS topics.
+    #[serde(default)]
+    pub insufficient_data_actions: Vec<String>,
 }
 
 /// A metric, as an alarm watches it.
@@ -84,6 +87,8 @@ pub struct AlarmSettings {
     pub comparison: String,
     pub treat_missing_data: String,
     pub actions: Vec<String>,
+    #[serde(default)]
+    pub insufficient_data_actions: Vec<String>,
 }
 
 impl Handle<Alarm> {
@@ -167,8 +172,6 @@ impl Resource for Alarm {
 impl Alarm {
     fn settings(&self) -> Result<AlarmSettings> {
         let dimension = |dimension: &Dimension| Ok((dimension.name.clone(), dimension.value.get()?.clone()));
-        let mut actions = self.actions.clone();
-        actions.sort();
         Ok(AlarmSettings {
             description: self.description.clone(),
             namespace: self.metric.namespace.clone(),
@@ -181,7 +184,8 @@ impl Alarm {
             threshold: self.threshold,
             comparison: self.comparison.clone(),
             treat_missing_data: self.treat_missing_data.clone(),
-            actions,
+            actions: sorted(self.actions.clone()),
+            insufficient_data_actions: sorted(self.insufficient_data_actions.clone()),
         })
     }
 
@@ -200,6 +204,7 @@ impl Alarm {
                 call.period(wanted.period_seconds).evaluation_periods(wanted.evaluation_periods).datapoints_to_alarm(wanted.datapoints_to_alarm);
             let call = call.threshold(wanted.threshold).comparison_operator(ComparisonOperator::from(wanted.comparison.as_str()));
             let call = call.treat_missing_data(&wanted.treat_missing_data).set_alarm_actions(Some(wanted.actions.clone()));
+            let call = call.set_insufficient_data_actions(Some(wanted.insufficient_data_actions.clone()));
             // Of an alarm that exists, CloudWatch ignores the tags.
             call.set_tags(Some(tags.clone())).send()
         };
@@ -210,8 +215,6 @@ impl Alarm {
 /// Reads the settings of an alarm. What CloudWatch leaves out has its default.
 fn shown(alarm: MetricAlarm) -> AlarmSettings {
     let evaluation_periods = alarm.evaluation_periods.unwrap_or_default();
-    let mut actions = alarm.alarm_actions.unwrap_or_default();
-    actions.sort();
     AlarmSettings {
         description: alarm.alarm_description.unwrap_or_default(),
         namespace: alarm.namespace.unwrap_or_default(),
@@ -224,6 +227,12 @@ fn shown(alarm: MetricAlarm) -> AlarmSettings {
         threshold: alarm.threshold.unwrap_or_default(),
         comparison: alarm.comparison_operator.map(|operator| operator.as_str().to_owned()).unwrap_or_default(),
         treat_missing_data: alarm.treat_missing_data.unwrap_or_else(|| "missing".to_owned()),
-        actions,
+        actions: sorted(alarm.alarm_actions.unwrap_or_default()),
+        insufficient_data_actions: sorted(alarm.insufficient_data_actions.unwrap_or_default()),
     }
+}
+
+fn sorted(mut arns: Vec<String>) -> Vec<String> {
+    arns.sort();
+    arns
 }

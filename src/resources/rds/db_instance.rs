@@ -63,6 +63,9 @@ pub struct DbInstance {
     pub parameter_group: Input<String>,
     /// Who may talk to it.
     pub security_groups: Vec<Input<SecurityGroupId>>,
+    /// Whether its storage, its backups and its logs of queries are encrypted.
+    #[serde(default)]
+    pub encrypted: bool,
     /// A key of the customer's own; the key `aws/rds` without.
     pub kms_key: Option<String>,
     /// Whether it has a standby in another availability zone.
@@ -160,7 +163,7 @@ impl Handle<DbInstance> {
 impl Resource for DbInstance {
     const KIND: &'static str = "rds.db_instance";
     const ABOUT: About = About {
-        summary: "a PostgreSQL database instance, encrypted and private",
+        summary: "a private PostgreSQL database instance",
         create_seconds: 3,
         ready_seconds: 450,
         delete_seconds: 290,
@@ -177,7 +180,7 @@ impl Resource for DbInstance {
             // The first database in an account makes the service-linked role of RDS.
             "iam:CreateServiceLinkedRole",
         ],
-        immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "kms_key"],
+        immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "encrypted", "kms_key"],
         blocked_by: "its own deletion protection, and changes or backups that are under way",
     };
     const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection", "final_snapshot"];
@@ -239,7 +242,7 @@ impl DbInstance {
         let call = || {
             let call = cx.aws.rds.create_db_instance().db_instance_identifier(&self.identifier);
             let call = call.engine(&self.engine).engine_version(&self.engine_version).db_instance_class(&self.instance_class);
-            let call = call.allocated_storage(self.allocated_storage_gb).storage_type(&self.storage_type).storage_encrypted(true);
+            let call = call.allocated_storage(self.allocated_storage_gb).storage_type(&self.storage_type).storage_encrypted(self.encrypted);
             let call = call.set_kms_key_id(self.kms_key.clone()).db_name(&self.db_name).master_username(&self.master_username);
             let call = call.master_user_password(password.expose()).db_subnet_group_name(subnet_group).db_parameter_group_name(parameter_group);
             let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(false).multi_az(self.multi_az);

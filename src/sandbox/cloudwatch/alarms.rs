@@ -14,6 +14,7 @@ pub(super) fn register(registry: &mut Registry) {
         "alarm_name",
         "alarm_description",
         "alarm_actions",
+        "insufficient_data_actions",
         "metric_name",
         "namespace",
         "statistic",
@@ -81,7 +82,7 @@ fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlar
     if input.treat_missing_data().is_some_and(|value| !["breaching", "notBreaching", "ignore", "missing"].contains(&value)) {
         return invalid("The value for parameter TreatMissingData is invalid");
     }
-    if let Some(action) = input.alarm_actions().iter().find(|action| !action.starts_with("arn:")) {
+    if let Some(action) = input.alarm_actions().iter().chain(input.insufficient_data_actions()).find(|action| !action.starts_with("arn:")) {
         return invalid(format!("Invalid arn syntax: {action}"));
     }
     // "Dimensions: Array Members: Maximum number of 30 items"; no value may be empty.
@@ -113,6 +114,7 @@ fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlar
         comparison_operator: operator.to_owned(),
         treat_missing_data: input.treat_missing_data().map(str::to_owned),
         alarm_actions: input.alarm_actions().to_vec(),
+        insufficient_data_actions: input.insufficient_data_actions().to_vec(),
         tags,
     };
     alarms.insert(name.to_owned(), alarm);
@@ -149,6 +151,7 @@ fn print(call: &Call<'_>, alarm: &Alarm) -> MetricAlarm {
         .set_alarm_description(alarm.description.clone())
         .actions_enabled(true)
         .set_alarm_actions(Some(alarm.alarm_actions.clone()))
+        .set_insufficient_data_actions(Some(alarm.insufficient_data_actions.clone()))
         .state_value(StateValue::InsufficientData)
         .namespace(&alarm.namespace)
         .metric_name(&alarm.metric_name)

@@ -34,6 +34,8 @@ pub struct Alarm {
     pub comparison_operator: String,
     pub treat_missing_data: Option<String>,
     pub alarm_actions: Vec<String>,
+    #[serde(default)]
+    pub insufficient_data_actions: Vec<String>,
     pub tags: Tags,
 }
 
