@@ -165,6 +165,11 @@ impl Names {
         self.of("payment-s3-replication")
     }
 
+    /// The rule that replicates a bucket; it carries the suffix alone.
+    pub fn replication_rule(&self) -> String {
+        format!("replicate-all-{}", self.suffix)
+    }
+
     /// A health check; the environment is the one that it watches.
     pub fn health_check(&self) -> String {
         self.of("payment-health")

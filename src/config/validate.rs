@@ -302,7 +302,8 @@ impl Validator<'_> {
             self.section(environment, "monitoring", "alarm_topic_arn", format!("`{topic}` is not the ARN of an SNS topic in {region}"), help);
         }
         let key = &environment.encryption.kms_key_arn;
-        if !key.is_empty() && !(key.starts_with(&prefix("kms")) && key.contains(":key/")) {
+        let fits = key.is_empty() || (key.starts_with(&prefix("kms")) && key.contains(":key/"));
+        if !fits {
             let help = format!("for example {}111122223333:key/1234abcd-…", prefix("kms"));
             self.section(environment, "encryption", "kms_key_arn", format!("`{key}` is not the ARN of a KMS key in {region}"), help);
         }

@@ -1,7 +1,7 @@
 //! Every resource kind, one line each.
 
 use super::kind::{Erased, Kind};
-use crate::resources::{autoscaling, cloudwatch, ec2, ecs, elbv2, iam, lambda, logs, rds, s3, secretsmanager};
+use crate::resources::{autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3, secretsmanager};
 
 const KINDS: &[&dyn Kind] = &[
     &Erased::<ec2::Vpc>::NEW,
@@ -24,6 +24,9 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<ec2::DefaultSecurityGroup>::NEW,
     &Erased::<ec2::SecurityGroup>::NEW,
     &Erased::<ec2::SecurityGroupRule>::NEW,
+    &Erased::<ec2::VpcPeeringConnection>::NEW,
+    &Erased::<ec2::VpcPeeringAcceptance>::NEW,
+    &Erased::<ec2::VpcPeeringDns>::NEW,
     &Erased::<lambda::Function>::NEW,
     &Erased::<lambda::Permission>::NEW,
     &Erased::<rds::DbInstance>::NEW,
@@ -32,10 +35,20 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<secretsmanager::Secret>::NEW,
     &Erased::<secretsmanager::SecretContent>::NEW,
     &Erased::<secretsmanager::SecretRotation>::NEW,
+    &Erased::<secretsmanager::SecretReplica>::NEW,
     &Erased::<iam::Role>::NEW,
     &Erased::<iam::RolePolicy>::NEW,
     &Erased::<iam::RolePolicyAttachment>::NEW,
     &Erased::<s3::Bucket>::NEW,
+    &Erased::<s3::BucketReplication>::NEW,
+    &Erased::<route53::HostedZone>::NEW,
+    &Erased::<route53::HealthCheck>::NEW,
+    &Erased::<route53::WeightedRecord>::NEW,
+    &Erased::<dms::AccountRole>::NEW,
+    &Erased::<dms::ReplicationSubnetGroup>::NEW,
+    &Erased::<dms::ReplicationInstance>::NEW,
+    &Erased::<dms::Endpoint>::NEW,
+    &Erased::<dms::ReplicationTask>::NEW,
     &Erased::<logs::LogGroup>::NEW,
     &Erased::<cloudwatch::Dashboard>::NEW,
     &Erased::<cloudwatch::Alarm>::NEW,

@@ -8,6 +8,7 @@ use crate::aws::Clients;
 /// Returns whether a thing that AWS lists is gone, or on its way out as it should be.
 ///
 /// * A deleted NAT gateway is shown for about an hour ("Delete a NAT gateway", VPC user guide).
+/// * A peering that was deleted is shown for two hours ("VPC peering connection lifecycle").
 /// * A secret in its recovery window, or whose deletion is under way, still has its tags.
 /// * A final snapshot carries the tags of its database, and is kept.
 /// * A cluster or service of ECS stays visible as `INACTIVE`, a task definition as `DELETE_IN_PROGRESS`.
@@ -17,9 +18,10 @@ pub async fn is_gone(clients: &Clients, arn: &Arn) -> bool {
     let arn = arn.as_str();
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     match arn.split(':').nth(2) {
-        Some("ec2") => match resource.strip_prefix("natgateway/") {
-            Some(id) => nat_gateway_is_gone(clients, id).await,
-            None => false,
+        Some("ec2") => match resource.split_once('/') {
+            Some(("natgateway", id)) => nat_gateway_is_gone(clients, id).await,
+            Some(("vpc-peering-connection", id)) => peering_is_gone(clients, id).await,
+            _ => false,
         },
         Some("secretsmanager") => match clients.secrets.describe_secret().secret_id(arn).send().await {
             Ok(secret) => secret.deleted_date().is_some(),
@@ -38,6 +40,17 @@ async fn nat_gateway_is_gone(clients: &Clients, id: &str) -> bool {
     match clients.ec2.describe_nat_gateways().nat_gateway_ids(id).send().await {
         Ok(found) => found.nat_gateways().iter().all(|gateway| gateway.state() == Some(&NatGatewayState::Deleted)),
         Err(error) => error.as_service_error().is_some_and(|error| error.meta().code() == Some("NatGatewayNotFound")),
+    }
+}
+
+async fn peering_is_gone(clients: &Clients, id: &str) -> bool {
+    let over = |status: &str| ["deleted", "failed", "expired", "rejected"].contains(&status);
+    match clients.ec2.describe_vpc_peering_connections().vpc_peering_connection_ids(id).send().await {
+        Ok(found) => {
+            let mut codes = found.vpc_peering_connections().iter().filter_map(|peering| peering.status()?.code());
+            codes.all(|code| over(code.as_str()))
+        }
+        Err(error) => error.as_service_error().is_some_and(|error| error.meta().code() == Some("InvalidVpcPeeringConnectionID.NotFound")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod autoscaling;
 pub mod cloudwatch;
+pub mod dms;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
@@ -13,5 +14,6 @@ pub mod logs;
 mod names;
 mod owned;
 pub mod rds;
+pub mod route53;
 pub mod s3;
 pub mod secretsmanager;

@@ -9,6 +9,7 @@
 mod autoscaling;
 mod cloudwatch;
 mod disk;
+mod dms;
 mod ec2;
 mod ecs;
 mod elbv2;
@@ -20,6 +21,7 @@ mod logs;
 mod members;
 mod rds;
 mod registry;
+mod route53;
 mod s3;
 mod secretsmanager;
 mod sts;

@@ -154,9 +154,11 @@ impl Registry {
         super::autoscaling::register(&mut registry);
         super::lambda::register(&mut registry);
         super::rds::register(&mut registry);
+        super::dms::register(&mut registry);
         super::secretsmanager::register(&mut registry);
         super::iam::register(&mut registry);
         super::s3::register(&mut registry);
+        super::route53::register(&mut registry);
         super::logs::register(&mut registry);
         super::cloudwatch::register(&mut registry);
         super::tagging::register(&mut registry);

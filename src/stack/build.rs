@@ -1,9 +1,10 @@
-//! Puts the parts of every environment together to one graph.
+//! Puts the parts of every environment, the links between them and the routing together to one graph.
 
 use std::collections::BTreeMap;
 
-use super::{database, monitoring, network, security, service, storage};
-use crate::address::Address;
+use super::environment::{self, Environment};
+use super::{link, monitoring, replication, routing, storage_replication};
+use crate::address::{Address, Region};
 use crate::config::{Config, EnvironmentConfig};
 use crate::graph::{Graph, GraphError};
 use crate::naming::Names;
@@ -17,12 +18,30 @@ pub(super) struct Builder<'a> {
     tags: BTreeMap<String, String>,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn new(graph: &'a mut Graph, config: &'a Config, environment: &'a EnvironmentConfig) -> Self {
+        let names = Names::new(&environment.name, &config.stack.suffix);
+        let tags = tags(config, &names);
+        Self { graph, config: environment, names, tags }
+    }
+
     /// Adds a resource of this environment.
     pub(super) fn add<R: Resource>(&mut self, part: &str, name: &str, spec: &R) -> Handle<R> {
-        let address = Address::of(&self.config.name, part, name);
-        self.graph.add(address, &self.config.region, &self.tags, spec)
+        self.add_in(&self.config.region.clone(), part, name, spec)
     }
+
+    /// Adds a resource of this environment that lives in another region: the other end of a link.
+    pub(super) fn add_in<R: Resource>(&mut self, region: &Region, part: &str, name: &str, spec: &R) -> Handle<R> {
+        let address = Address::of(&self.config.name, part, name);
+        self.graph.add(address, region, &self.tags, spec)
+    }
+}
+
+/// The tags of an environment.
+pub(super) fn tags(config: &Config, names: &Names) -> BTreeMap<String, String> {
+    let mut tags = config.tags.clone();
+    tags.insert("Environment".to_owned(), names.environment_tag());
+    tags
 }
 
 /// Builds the graph of everything that the configuration describes.
@@ -31,17 +50,27 @@ impl Builder<'_> {
 /// When the parts do not fit together, which is a fault of this program, not of the configuration.
 pub fn build(config: &Config) -> Result<Graph, GraphError> {
     let mut graph = Graph::default();
+    let mut built: BTreeMap<&str, Environment> = BTreeMap::new();
     for environment in &config.environments {
-        let names = Names::new(&environment.name, &config.stack.suffix);
-        let mut tags = config.tags.clone();
-        tags.insert("Environment".to_owned(), names.environment_tag());
-        let mut builder = Builder { graph: &mut graph, config: environment, names, tags };
-        let network = network::add(&mut builder);
-        let groups = security::add(&mut builder, &network);
-        let databases = database::add(&mut builder, &network, &groups);
-        let buckets = storage::add(&mut builder);
-        let service = service::add(&mut builder, &network, &groups, &databases, &buckets);
-        monitoring::add(&mut builder, &databases, &service);
+        let made = environment::add(&mut Builder::new(&mut graph, config, environment));
+        built.insert(&environment.name, made);
+    }
+    for environment in &config.environments {
+        let mut builder = Builder::new(&mut graph, config, environment);
+        let own = &built[environment.name.as_str()];
+        let mut replicating = None;
+        if let Some((link, from)) = environment.replicates.database.as_ref().and_then(|link| Some((link, built.get(link.from_environment.as_str())?)))
+        {
+            let ways = link::add(&mut builder, own, from);
+            replicating = replication::add(&mut builder, own, from, link, ways);
+        }
+        if let Some((link, from)) = environment.replicates.bucket.as_ref().and_then(|link| Some((link, built.get(link.from_environment.as_str())?))) {
+            storage_replication::add(&mut builder, own, from, link);
+        }
+        monitoring::add(&mut builder, &own.databases, &own.service, replicating.as_ref());
+    }
+    if let (Some(routing), Some(source), Some(target)) = (&config.routing, built.get("source"), built.get("target")) {
+        routing::add(&mut graph, config, routing, [source, target]);
     }
     graph.finish()
 }

@@ -163,14 +163,8 @@ fn rotation(builder: &mut Builder<'_>, part: &str, database: &Database) {
 }
 
 fn statements(builder: &Builder<'_>, database: &Database, logs: &Handle<LogGroup>) -> Vec<Statement> {
-    let allow = |sid: &str, actions: &[&str], resources: Vec<Input<String>>| Statement {
-        sid: sid.to_owned(),
-        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
-        resources,
-        conditions: None,
-    };
     let mut statements = vec![
-        allow(
+        Statement::allow(
             "Secret",
             &[
                 "secretsmanager:DescribeSecret",
@@ -180,12 +174,12 @@ fn statements(builder: &Builder<'_>, database: &Database, logs: &Handle<LogGroup
             ],
             vec![database.secret.arn().text()],
         ),
-        allow("Password", &["secretsmanager:GetRandomPassword"], vec!["*".into()]),
-        allow("Database", &["rds:DescribeDBInstances", "rds:ModifyDBInstance"], vec![database.instance.arn().text()]),
-        allow("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], vec![Input::concat([logs.arn().text(), ":*".into()])]),
+        Statement::allow("Password", &["secretsmanager:GetRandomPassword"], vec!["*".into()]),
+        Statement::allow("Database", &["rds:DescribeDBInstances", "rds:ModifyDBInstance"], vec![database.instance.arn().text()]),
+        Statement::allow("Logs", &["logs:CreateLogStream", "logs:PutLogEvents"], vec![Input::concat([logs.arn().text(), ":*".into()])]),
     ];
     if let Some(key) = builder.config.encryption.key() {
-        statements.push(allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], vec![key.into()]));
+        statements.push(Statement::allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], vec![key.into()]));
     }
     statements
 }

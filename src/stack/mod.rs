@@ -2,12 +2,18 @@
 
 mod build;
 mod database;
+mod environment;
+mod link;
 mod monitoring;
 mod network;
 mod outputs;
+mod replication;
+mod routing;
 mod security;
 mod service;
 mod storage;
+mod storage_replication;
+mod task_settings;
 
 pub use build::build;
 pub use outputs::{Output, outputs};

@@ -2,13 +2,14 @@
 
 use super::build::Builder;
 use super::database::Database;
+use super::replication::Replication;
 use super::service::Service;
 use crate::graph::Input;
 use crate::resources::cloudwatch::{Alarm, AlarmMetric, Dashboard, Dimension, Metric, Widget};
 
-/// Adds the dashboard and the alarms.
-pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &Service) {
-    let widgets = widgets(databases, service);
+/// Adds the dashboard and the alarms. Replication is watched in the environment that it belongs to.
+pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &Service, replication: Option<&Replication>) {
+    let widgets = widgets(databases, service, replication);
     builder.add("monitoring", "dashboard", &Dashboard { name: builder.names.dashboard(), widgets });
     for database in databases {
         let spec = Alarm {
@@ -42,6 +43,29 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
         insufficient_data_actions: Vec::new(),
     };
     builder.add("monitoring", "unhealthy-hosts", &spec);
+    if let Some(replication) = replication {
+        lag(builder, replication);
+    }
+}
+
+/// Lag that is too high, and lag that nobody measures any more: a task that has stopped sends no data, which must not look
+/// healthy, so whoever is told of the one is told of the other.
+fn lag(builder: &mut Builder<'_>, replication: &Replication) {
+    let spec = Alarm {
+        name: builder.names.alarm("replication-lag"),
+        description: "The target database lags behind the source".to_owned(),
+        metric: watched(of_task("CDCLatencyTarget", replication)),
+        statistic: "Maximum".to_owned(),
+        period_seconds: 60,
+        evaluation_periods: 2,
+        datapoints_to_alarm: 2,
+        threshold: builder.config.monitoring.replication_lag_seconds,
+        comparison: "GreaterThanThreshold".to_owned(),
+        treat_missing_data: "missing".to_owned(),
+        actions: actions(builder),
+        insufficient_data_actions: actions(builder),
+    };
+    builder.add("monitoring", "replication-lag", &spec);
 }
 
 fn actions(builder: &Builder<'_>) -> Vec<String> {
@@ -63,6 +87,16 @@ fn of_database(name: &str, database: &Database) -> Metric {
     metric("AWS/RDS", name, vec![("DBInstanceIdentifier", database.instance.identifier())])
 }
 
+/// A task's metrics have both dimensions; the task goes by the last segment of its ARN ("Monitoring replication tasks using Amazon
+/// CloudWatch").
+fn of_task(name: &str, replication: &Replication) -> Metric {
+    let dimensions = vec![
+        ("ReplicationInstanceIdentifier", replication.instance.identifier()),
+        ("ReplicationTaskIdentifier", replication.task.resource_identifier()),
+    ];
+    metric("AWS/DMS", name, dimensions)
+}
+
 fn of_service(name: &str, service: &Service) -> Metric {
     metric("AWS/ECS", name, vec![("ClusterName", service.cluster.name()), ("ServiceName", service.service.name())])
 }
@@ -75,7 +109,7 @@ fn of_balancer(name: &str, service: &Service, of_targets: bool) -> Metric {
     metric("AWS/ApplicationELB", name, dimensions)
 }
 
-fn widgets(databases: &[Database], service: &Service) -> Vec<Widget> {
+fn widgets(databases: &[Database], service: &Service, replication: Option<&Replication>) -> Vec<Widget> {
     let widget = |title: &str, stat: &str, y_label: &str, metrics: Vec<Metric>| Widget {
         title: title.to_owned(),
         metrics,
@@ -85,6 +119,10 @@ fn widgets(databases: &[Database], service: &Service) -> Vec<Widget> {
         y_label: Some(y_label.to_owned()),
     };
     let mut widgets = Vec::new();
+    if let Some(replication) = replication {
+        let lag = vec![of_task("CDCLatencySource", replication), of_task("CDCLatencyTarget", replication)];
+        widgets.push(widget("Replication lag", "Maximum", "seconds", lag));
+    }
     if !databases.is_empty() {
         widgets.push(widget(
             "Database CPU",

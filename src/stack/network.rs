@@ -21,6 +21,8 @@ pub(super) struct Network {
     pub(super) gateway: Handle<InternetGateway>,
     pub(super) public: Vec<Handle<Subnet>>,
     pub(super) private: Vec<Handle<Subnet>>,
+    /// The route tables of the private subnets.
+    pub(super) private_tables: Vec<Handle<RouteTable>>,
     /// The default routes of the public subnets and what puts them there: the way of the load balancer and the NAT gateways.
     pub(super) public_ways: Vec<Input<String>>,
     /// The same for the private subnets: without them nothing inside reaches the outside.
@@ -34,7 +36,15 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Network {
     let vpc = builder.add("network", "vpc", &Vpc { cidr: range.to_string() });
     builder.add("network", "default-security-group", &DefaultSecurityGroup { vpc: vpc.id() });
     let gateway = builder.add("network", "internet-gateway", &InternetGateway { vpc: vpc.id() });
-    let mut network = Network { vpc, gateway, public: Vec::new(), private: Vec::new(), public_ways: Vec::new(), private_ways: Vec::new() };
+    let mut network = Network {
+        vpc,
+        gateway,
+        public: Vec::new(),
+        private: Vec::new(),
+        private_tables: Vec::new(),
+        public_ways: Vec::new(),
+        private_ways: Vec::new(),
+    };
     let mut tables = Vec::new();
 
     for zone in 0..zones {
@@ -54,6 +64,7 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Network {
         let (table, ways) = table(builder, &network, &name, &subnet, target);
         network.private_ways.extend(ways);
         network.private.push(subnet);
+        network.private_tables.push(table.clone());
         tables.push(table);
     }
     let endpoint =

@@ -14,10 +14,13 @@ const EVERYWHERE: &str = "0.0.0.0/0";
 /// The security groups of an environment.
 pub(super) struct Groups {
     pub(super) db: Handle<SecurityGroup>,
+    pub(super) dms: Handle<SecurityGroup>,
     pub(super) ecs: Handle<SecurityGroup>,
     pub(super) alb: Handle<SecurityGroup>,
     /// The rules that let the service pull its image, reach its database, and be reached by the load balancer.
     pub(super) ways_of_the_service: Vec<Input<String>>,
+    /// The rules that let the replication reach the databases of this environment, and the outside.
+    pub(super) ways_of_the_replication: Vec<Input<String>>,
 }
 
 /// Name, group, direction, port, peer, description.
@@ -49,14 +52,44 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network) -> Groups {
         ("dms-to-db", dms.id(), Direction::Egress, POSTGRES, to(&db), "PostgreSQL"),
         ("dms-https", dms.id(), Direction::Egress, 443, world(), "secrets and logs"),
     ];
-    let mut ways_of_the_service = Vec::new();
+    let (mut ways_of_the_service, mut ways_of_the_replication) = (Vec::new(), Vec::new());
     for (name, group, direction, port, peer, description) in rules {
         let protocol = "tcp".to_owned();
-        let spec = SecurityGroupRule { group, direction, protocol, from_port: port, to_port: port, peer, description: description.to_owned() };
+        let spec = SecurityGroupRule {
+            group,
+            direction,
+            protocol,
+            from_port: port,
+            to_port: port,
+            peer,
+            description: description.to_owned(),
+            peering: None,
+        };
         let rule = builder.add("security", name, &spec);
         if name.contains("ecs") {
             ways_of_the_service.push(rule.done());
         }
+        if name.contains("dms") {
+            ways_of_the_replication.push(rule.done());
+        }
     }
-    Groups { db, ecs, alb, ways_of_the_service }
+    allowed(builder, &db);
+    Groups { db, dms, ecs, alb, ways_of_the_service, ways_of_the_replication }
+}
+
+/// Lets the address ranges that the configuration allows reach the databases.
+fn allowed(builder: &mut Builder<'_>, db: &Handle<SecurityGroup>) {
+    for (index, range) in builder.config.database.allowed_cidrs.iter().enumerate() {
+        let spec = SecurityGroupRule {
+            group: db.id(),
+            direction: Direction::Ingress,
+            protocol: "tcp".to_owned(),
+            from_port: POSTGRES,
+            to_port: POSTGRES,
+            peer: Peer::Cidr(range.clone()),
+            description: "PostgreSQL from an address range of the configuration".to_owned(),
+            peering: None,
+        };
+        builder.add("security", &format!("db-from-range-{}", index + 1), &spec);
+    }
 }

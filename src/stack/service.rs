@@ -6,6 +6,7 @@ use super::build::Builder;
 use super::database::Database;
 use super::network::Network;
 use super::security::Groups;
+use super::storage::Storage;
 use crate::graph::Input;
 use crate::resource::Handle;
 use crate::resources::autoscaling::{ScalableTarget, ScalingPolicy};
@@ -14,22 +15,23 @@ use crate::resources::ecs::{Cluster, Container, Service as EcsService, TaskDefin
 use crate::resources::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
 use crate::resources::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
 use crate::resources::logs::LogGroup;
-use crate::resources::s3::Bucket;
 
 const CONTAINER: &str = "payment-service";
 /// "Supports TLS 1.3 and 1.2 with forward secrecy" (Elastic Load Balancing, "Security policies").
 const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
-/// What monitoring needs of the service.
+/// What monitoring and routing need of the service.
 pub(super) struct Service {
     pub(super) cluster: Handle<Cluster>,
     pub(super) service: Handle<EcsService>,
     pub(super) load_balancer: Handle<LoadBalancer>,
     pub(super) target_group: Handle<TargetGroup>,
+    /// There once the load balancer forwards requests.
+    pub(super) listener: Input<String>,
 }
 
 /// Adds the service and everything that it stands on.
-pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups, databases: &[Database], buckets: &[Handle<Bucket>]) -> Service {
+pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups, databases: &[Database], buckets: &[Storage]) -> Service {
     let insights = LogGroup {
         name: format!("/aws/ecs/containerinsights/{}/performance", builder.names.cluster()),
         retention_days: builder.config.service.log_retention_days,
@@ -52,14 +54,14 @@ pub(super) fn add(builder: &mut Builder<'_>, network: &Network, groups: &Groups,
         container_name: CONTAINER.to_owned(),
         container_port: service.port,
         health_check_grace_seconds: service.health_check_grace_seconds,
-        listener,
+        listener: listener.clone(),
         egress: [&network.private_ways, &network.public_ways, &groups.ways_of_the_service].into_iter().flatten().cloned().collect(),
         // The service reads its database's secret when it starts: it must be complete by then.
         database_ready: databases.iter().map(|database| database.content.done()).collect(),
     };
     let service = builder.add("service", "service", &spec);
     scaling(builder, &cluster, &service);
-    Service { cluster, service, load_balancer, target_group }
+    Service { cluster, service, load_balancer, target_group, listener }
 }
 
 /// The load balancer with its target group and listeners. Returns what a service must wait for: the listener that forwards.
@@ -102,7 +104,7 @@ fn balancing(builder: &mut Builder<'_>, network: &Network, groups: &Groups) -> (
 }
 
 /// The task definition, its two roles and its log group.
-fn tasks(builder: &mut Builder<'_>, databases: &[Database], buckets: &[Handle<Bucket>]) -> Handle<TaskDefinition> {
+fn tasks(builder: &mut Builder<'_>, databases: &[Database], buckets: &[Storage]) -> Handle<TaskDefinition> {
     let service = builder.config.service.clone();
     let logs = LogGroup { name: builder.names.log_group(), retention_days: service.log_retention_days, kms_key: builder.config.encryption.key() };
     let logs = builder.add("service", "logs", &logs);
@@ -155,25 +157,19 @@ fn tasks(builder: &mut Builder<'_>, databases: &[Database], buckets: &[Handle<Bu
 }
 
 /// What tasks may do: read just their secrets, read and write just their buckets.
-fn statements(builder: &Builder<'_>, databases: &[Database], buckets: &[Handle<Bucket>]) -> Vec<Statement> {
-    let allow = |sid: &str, actions: &[&str], resources: Vec<Input<String>>| Statement {
-        sid: sid.to_owned(),
-        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
-        resources,
-        conditions: None,
-    };
+fn statements(builder: &Builder<'_>, databases: &[Database], buckets: &[Storage]) -> Vec<Statement> {
     let mut statements = Vec::new();
     if !databases.is_empty() {
         let secrets = databases.iter().map(|database| database.secret.arn().text()).collect();
-        statements.push(allow("Secrets", &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secrets));
+        statements.push(Statement::allow("Secrets", &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secrets));
     }
     if !buckets.is_empty() {
-        statements.push(allow("Buckets", &["s3:ListBucket"], buckets.iter().map(|bucket| bucket.arn().text()).collect()));
-        let objects = buckets.iter().map(|bucket| Input::concat([bucket.arn().text(), "/*".into()])).collect();
-        statements.push(allow("Objects", &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects));
+        statements.push(Statement::allow("Buckets", &["s3:ListBucket"], buckets.iter().map(|storage| storage.bucket.arn().text()).collect()));
+        let objects = buckets.iter().map(|storage| Input::concat([storage.bucket.arn().text(), "/*".into()])).collect();
+        statements.push(Statement::allow("Objects", &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects));
     }
     if let (Some(key), false) = (builder.config.encryption.key(), statements.is_empty()) {
-        statements.push(allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], vec![key.into()]));
+        statements.push(Statement::allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], vec![key.into()]));
     }
     statements
 }

@@ -4,8 +4,14 @@ use super::build::Builder;
 use crate::resource::Handle;
 use crate::resources::s3::{Bucket, Lifecycle};
 
+/// One bucket.
+pub(super) struct Storage {
+    pub(super) role: String,
+    pub(super) bucket: Handle<Bucket>,
+}
+
 /// Adds every bucket that the environment lists.
-pub(super) fn add(builder: &mut Builder<'_>) -> Vec<Handle<Bucket>> {
+pub(super) fn add(builder: &mut Builder<'_>) -> Vec<Storage> {
     let roles = builder.config.buckets.clone();
     let storage = builder.config.storage.clone();
     let bucket = |role: &String| {
@@ -23,7 +29,7 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Vec<Handle<Bucket>> {
             }),
             empty_on_delete: storage.empty_on_down,
         };
-        builder.add(&format!("storage-{role}"), "bucket", &spec)
+        Storage { role: role.clone(), bucket: builder.add(&format!("storage-{role}"), "bucket", &spec) }
     };
     roles.iter().map(bucket).collect()
 }

@@ -66,7 +66,16 @@ fn group(sketch: &mut Sketch, vpc: &Handle<Vpc>, name: &str) -> Handle<SecurityG
 
 fn rule(group: Input<SecurityGroupId>, direction: Direction, port: i32, peer: Peer, description: &str) -> SecurityGroupRule {
     let (protocol, port) = if port < 0 { ("-1", -1) } else { ("tcp", port) };
-    SecurityGroupRule { group, direction, protocol: protocol.into(), from_port: port, to_port: port, peer, description: description.into() }
+    SecurityGroupRule {
+        group,
+        direction,
+        protocol: protocol.into(),
+        from_port: port,
+        to_port: port,
+        peer,
+        description: description.into(),
+        peering: None,
+    }
 }
 
 /// The four groups and their rules: system.md, part 2.

@@ -16,6 +16,9 @@ mod subnet;
 mod tagging;
 mod visible;
 mod vpc;
+mod vpc_peering_acceptance;
+mod vpc_peering_connection;
+mod vpc_peering_dns;
 
 pub use default_security_group::DefaultSecurityGroup;
 pub use elastic_ip::ElasticIp;
@@ -30,3 +33,6 @@ pub use security_group::SecurityGroup;
 pub use security_group_rule::{Peer, SecurityGroupRule};
 pub use subnet::Subnet;
 pub use vpc::Vpc;
+pub use vpc_peering_acceptance::VpcPeeringAcceptance;
+pub use vpc_peering_connection::VpcPeeringConnection;
+pub use vpc_peering_dns::{PeeringSide, VpcPeeringDns};

@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::RouteOrigin;
 use serde::{Deserialize, Serialize};
 
 use super::visible::once_visible;
-use crate::address::{InternetGatewayId, NatGatewayId, RouteTableId};
+use crate::address::{InternetGatewayId, NatGatewayId, RouteTableId, VpcPeeringConnectionId};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
 
@@ -22,6 +22,16 @@ pub enum RouteTarget {
     InternetGateway(Input<InternetGatewayId>),
     /// To the internet, from inside only.
     NatGateway(Input<NatGatewayId>),
+    /// To the VPC on the other side of a peering, which must be active.
+    Peering(Input<VpcPeeringConnectionId>),
+}
+
+/// The target as the members of the call; one of them is set.
+#[derive(Clone, Default)]
+struct Members {
+    gateway: Option<String>,
+    nat: Option<String>,
+    peering: Option<String>,
 }
 
 impl RouteTarget {
@@ -29,15 +39,16 @@ impl RouteTarget {
         Ok(match self {
             Self::InternetGateway(id) => id.get()?.as_str(),
             Self::NatGateway(id) => id.get()?.as_str(),
+            Self::Peering(id) => id.get()?.as_str(),
         })
     }
 
-    /// The target as the members of the call: `gateway_id` and `nat_gateway_id`.
-    fn members(&self) -> Result<(Option<String>, Option<String>)> {
+    fn members(&self) -> Result<Members> {
         let id = Some(self.id()?.to_owned());
         Ok(match self {
-            Self::InternetGateway(_) => (id, None),
-            Self::NatGateway(_) => (None, id),
+            Self::InternetGateway(_) => Members { gateway: id, ..Members::default() },
+            Self::NatGateway(_) => Members { nat: id, ..Members::default() },
+            Self::Peering(_) => Members { peering: id, ..Members::default() },
         })
     }
 }
@@ -101,26 +112,28 @@ impl Resource for Route {
         if route.origin() != Some(&RouteOrigin::CreateRoute) {
             return Ok(Observed::Foreign { id: format!("{table}/{destination}"), owner: "AWS".to_owned() });
         }
-        let target_id = route.nat_gateway_id().or(route.gateway_id()).unwrap_or_default().to_owned();
+        let target_id = route.nat_gateway_id().or(route.gateway_id()).or(route.vpc_peering_connection_id()).unwrap_or_default().to_owned();
         Ok(Observed::Ours(RouteAttrs { route_table_id: table.clone(), destination: destination.clone(), target_id }))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<RouteAttrs>) -> Result<RouteAttrs> {
         let (table, target_id) = (self.route_table.get()?, self.target.id()?);
-        let (gateway, nat) = self.target.members()?;
+        let to = self.target.members()?;
         match seen {
             Some(attrs) if attrs.target_id == target_id => return Ok(attrs),
             Some(_) => {
                 let call = || {
                     let call = cx.aws.ec2.replace_route().route_table_id(table).destination_cidr_block(&self.destination);
-                    call.set_gateway_id(gateway.clone()).set_nat_gateway_id(nat.clone()).send()
+                    let call = call.set_gateway_id(to.gateway.clone()).set_nat_gateway_id(to.nat.clone());
+                    call.set_vpc_peering_connection_id(to.peering.clone()).send()
                 };
                 once_visible(cx, || cx.mutate("ec2:ReplaceRoute", call)).await?;
             }
             None => {
                 let call = || {
                     let call = cx.aws.ec2.create_route().route_table_id(table).destination_cidr_block(&self.destination);
-                    call.set_gateway_id(gateway.clone()).set_nat_gateway_id(nat.clone()).send()
+                    let call = call.set_gateway_id(to.gateway.clone()).set_nat_gateway_id(to.nat.clone());
+                    call.set_vpc_peering_connection_id(to.peering.clone()).send()
                 };
                 match once_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await {
                     // There is one after all, which did not show before.

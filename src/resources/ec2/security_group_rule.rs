@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::rules::{Direction, revoke, rules_of};
 use super::tagging;
 use super::visible::once_visible;
-use crate::address::SecurityGroupId;
+use crate::address::{SecurityGroupId, VpcPeeringConnectionId};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 use crate::resources::owned;
@@ -44,6 +44,9 @@ pub struct SecurityGroupRule {
     pub peer: Peer,
     /// What it is for.
     pub description: String,
+    /// The peering, which must be active, that a rule about a group of another VPC needs. Nothing of the rule follows from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peering: Option<Input<VpcPeeringConnectionId>>,
 }
 
 /// What is known of a rule.

@@ -24,6 +24,7 @@ where
         "InvalidRouteTableID.NotFound",
         "InvalidRouteTableId.NotFound",
         "InvalidGroup.NotFound",
+        "InvalidVpcPeeringConnectionID.NotFound",
     ];
     cx.retry("EC2 to know of what this refers to", NOT_YET, SECONDS, attempt).await
 }

@@ -36,6 +36,14 @@ pub struct Statement {
     pub conditions: Option<Value>,
 }
 
+impl Statement {
+    /// Allows actions on resources, without a condition.
+    pub fn allow(sid: &str, actions: &[&str], resources: Vec<Input<String>>) -> Self {
+        let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+        Self { sid: sid.to_owned(), actions, resources, conditions: None }
+    }
+}
+
 /// What is known of an inline policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RolePolicyAttrs {

@@ -86,7 +86,7 @@ impl RolePolicyAttachment {
 }
 
 /// Returns the ARNs of the policies attached to a role, or `None` when there is no such role.
-pub(super) async fn attached(cx: &Cx, role: &str) -> Result<Option<Vec<String>>> {
+pub(in crate::resources) async fn attached(cx: &Cx, role: &str) -> Result<Option<Vec<String>>> {
     let mut arns = Vec::new();
     let mut marker = None;
     loop {

@@ -1,11 +1,13 @@
 //! AWS Secrets Manager.
 
 mod content;
+mod replica;
 mod rotation;
 mod secret;
 mod value;
 
 pub use content::SecretContent;
+pub use replica::SecretReplica;
 pub use rotation::{HOLD_ROTATION, SecretRotation};
 pub use secret::Secret;
 pub(crate) use value::{Password, password_of};

@@ -131,10 +131,13 @@ fn read(call: &mut Call<'_>, group_id: &str, is_egress: bool, permission: &IpPer
     }
     for pair in permission.user_id_group_pairs() {
         let id = pair.group_id().unwrap_or_default();
+        let now = call.now();
         let ec2 = &call.here().ec2;
         let Some(peer) = ec2.security_groups.get(id) else { return groups::not_found(id) };
-        // A rule can refer to a group of the same VPC, or of a peered one, which the model does not have yet.
-        if ec2.security_groups.get(group_id).is_some_and(|group| group.vpc_id != peer.vpc_id) {
+        // "You can reference security groups of a peer VPC in the same Region"; the peering must be active ("Update your security
+        // groups to reference peer security groups").
+        let joined = |own: &str| own == peer.vpc_id || ec2.peerings.values().any(|peering| peering.joins(own, &peer.vpc_id, now));
+        if ec2.security_groups.get(group_id).is_some_and(|group| !joined(&group.vpc_id)) {
             return refuse(
                 "InvalidGroup.NotFound",
                 format!("You have specified two resources that belong to different networks: {group_id} and {id}."),

@@ -8,6 +8,7 @@ mod groups;
 mod interfaces;
 mod internet_gateways;
 mod nat_gateways;
+mod peerings;
 mod route_tables;
 mod routes;
 mod subnets;
@@ -26,6 +27,7 @@ pub(super) fn register(registry: &mut Registry) {
     route_tables::register(registry);
     routes::register(registry);
     endpoints::register(registry);
+    peerings::register(registry);
     groups::register(registry);
     group_rules::register(registry);
     interfaces::register(registry);

@@ -27,6 +27,7 @@ fn tags_of<'a>(ec2: &'a mut Ec2, id: &str) -> Option<&'a mut Tags> {
         "nat" => &mut ec2.nat_gateways.get_mut(id)?.tags,
         "rtb" => &mut ec2.route_tables.get_mut(id)?.tags,
         "vpce" => &mut ec2.vpc_endpoints.get_mut(id)?.tags,
+        "pcx" => &mut ec2.peerings.get_mut(id)?.tags,
         "sg" => &mut ec2.security_groups.get_mut(id)?.tags,
         "sgr" => &mut ec2.security_group_rules.get_mut(id)?.tags,
         _ => return None,

@@ -13,7 +13,7 @@ use ipnet::Ipv4Net;
 use super::filters::{pass, shown, tags_for};
 use super::groups;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::{Ec2, Peer, RouteTable, SecurityGroup, Tags, Vpc};
+use crate::sandbox::world::ec2::{Ec2, Peer, Peering, RouteTable, SecurityGroup, Tags, Vpc};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "CreateVpc", &["cidr_block", "tag_specifications"], CreateVpcError::generic, create);
@@ -144,12 +144,14 @@ fn modify_attribute(call: &mut Call<'_>, input: &ModifyVpcAttributeInput) -> Res
 
 /// Returns whether anything of somebody's is in the VPC.
 fn is_occupied(ec2: &Ec2, vpc_id: &str) -> bool {
+    let ends_here = |peering: &Peering| peering.requester.vpc_id == vpc_id || peering.accepter.vpc_id == vpc_id;
     ec2.subnets.values().any(|subnet| subnet.vpc_id == vpc_id)
         || ec2.interfaces.values().any(|interface| interface.vpc_id == vpc_id)
         || ec2.internet_gateways.values().any(|gateway| gateway.vpc_id.as_deref() == Some(vpc_id))
         || ec2.route_tables.values().any(|table| table.vpc_id == vpc_id && !table.main)
         || ec2.vpc_endpoints.values().any(|endpoint| endpoint.vpc_id == vpc_id)
         || ec2.security_groups.values().any(|group| group.vpc_id == vpc_id && !group.is_default())
+        || ec2.peerings.values().any(|peering| !peering.is_over() && ends_here(peering))
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteVpcInput) -> Result<DeleteVpcOutput, Rejection> {

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod objects;
+mod replication;
 mod settings;
 
 use super::registry::{Call, Registry, Rejection, refuse};
@@ -11,6 +12,7 @@ pub(super) fn register(registry: &mut Registry) {
     buckets::register(registry);
     settings::register(registry);
     objects::register(registry);
+    replication::register(registry);
 }
 
 /// Finds a bucket or refuses. `owner` is the account that the caller expects to own it.

@@ -74,7 +74,15 @@ fn put_versioning(call: &mut Call<'_>, input: &PutBucketVersioningInput) -> Resu
     let Some(status @ (BucketVersioningStatus::Enabled | BucketVersioningStatus::Suspended)) = status else {
         return refuse("IllegalVersioningConfigurationException", "The Versioning element must be specified");
     };
-    find(call, input.bucket(), input.expected_bucket_owner())?.versioning = Some(status.as_str().to_owned());
+    let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
+    // "InvalidBucketState: A replication configuration is present on this bucket, so the versioning state cannot be changed."
+    if bucket.replication.is_some() && *status == BucketVersioningStatus::Suspended {
+        return refuse(
+            "InvalidBucketState",
+            "A replication configuration is present on this bucket, so the versioning state cannot be changed. To change the versioning state, first delete the replication configuration.",
+        );
+    }
+    bucket.versioning = Some(status.as_str().to_owned());
     Ok(PutBucketVersioningOutput::builder().build())
 }
 

@@ -1,6 +1,6 @@
 //! Secrets: making, showing, changing and deleting them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_secretsmanager::operation::create_secret::{CreateSecretError, CreateSecretInput, CreateSecretOutput};
 use aws_sdk_secretsmanager::operation::delete_secret::{DeleteSecretError, DeleteSecretInput, DeleteSecretOutput};
@@ -11,6 +11,7 @@ use aws_sdk_secretsmanager::operation::update_secret::{UpdateSecretError, Update
 use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
 
+use super::replication::print;
 use super::values::check_token;
 use super::{find, find_living};
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
@@ -71,6 +72,8 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
         deleted_at: None,
         gone_at: None,
         forced: false,
+        replicas: BTreeMap::new(),
+        primary_region: None,
         tags: given(input.tags()),
     };
     call.here().secretsmanager.secrets.insert(name.clone(), secret);
@@ -78,6 +81,7 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeSecretInput) -> Result<DescribeSecretOutput, Rejection> {
+    let now = call.now();
     let secret = find(call, input.secret_id().unwrap_or_default())?;
     let stages: HashMap<String, Vec<String>> = secret
         .versions
@@ -99,6 +103,8 @@ fn describe(call: &mut Call<'_>, input: &DescribeSecretInput) -> Result<Describe
         .set_deleted_date(deleted)
         .set_version_ids_to_stages(Some(stages))
         .set_tags(Some(tags))
+        .set_primary_region(secret.primary_region.clone())
+        .set_replication_status((!secret.replicas.is_empty()).then(|| print(secret, now)))
         .build())
 }
 
@@ -134,6 +140,14 @@ fn delete(call: &mut Call<'_>, input: &DeleteSecretInput) -> Result<DeleteSecret
     let secret = find(call, input.secret_id().unwrap_or_default())?;
     if secret.deleted_at.is_some() && !forced {
         return refuse("InvalidRequestException", "You tried to perform the operation on a secret that's currently marked deleted.");
+    }
+    // "To delete a secret that has replicas, you must first delete its replicas", and a replica goes by way of its primary
+    // ("Delete an AWS Secrets Manager secret").
+    if secret.primary_region.is_some() {
+        return refuse("InvalidRequestException", "Operation not permitted on a replica secret. Call must be made in primary secret's region.");
+    }
+    if !secret.replicas.is_empty() {
+        return refuse("InvalidRequestException", "You can't delete a secret that still has replica regions.");
     }
     secret.deleted_at = Some(now);
     secret.forced |= forced;

@@ -4,7 +4,7 @@ use aws_sdk_secretsmanager::operation::get_random_password::{GetRandomPasswordEr
 use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueInput, GetSecretValueOutput};
 use aws_sdk_secretsmanager::operation::put_secret_value::{PutSecretValueError, PutSecretValueInput, PutSecretValueOutput};
 
-use super::find_living;
+use super::{find, find_living};
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::secretsmanager::Version;
 
@@ -24,7 +24,17 @@ pub(super) fn check_token(token: &str) -> Result<(), Rejection> {
 }
 
 fn get(call: &mut Call<'_>, input: &GetSecretValueInput) -> Result<GetSecretValueOutput, Rejection> {
-    let secret = find_living(call, input.secret_id().unwrap_or_default())?;
+    let id = input.secret_id().unwrap_or_default();
+    let replica = find(call, id).ok().and_then(|secret| Some((secret.primary_region.clone()?, secret.name.clone(), secret.arn.clone())));
+    if let Some((region, name, arn)) = replica {
+        // A replica has the value of its primary.
+        let primary = call.world.region(&region).secretsmanager.secrets.get(&name);
+        let Some((id, version)) = primary.and_then(|primary| primary.version("AWSCURRENT")) else {
+            return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        };
+        return Ok(GetSecretValueOutput::builder().arn(arn).name(name).version_id(id).secret_string(&version.value).build());
+    }
+    let secret = find_living(call, id)?;
     let Some((id, version)) = secret.version("AWSCURRENT") else {
         return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT");
     };

@@ -4,6 +4,7 @@
 
 pub mod autoscaling;
 pub mod cloudwatch;
+pub mod dms;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
@@ -12,6 +13,7 @@ pub mod lambda;
 pub mod logs;
 pub mod place;
 pub mod rds;
+pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
 
@@ -40,6 +42,9 @@ pub struct World {
     /// Dashboards, which are the same in every region.
     #[serde(default)]
     pub dashboards: cloudwatch::Dashboards,
+    /// DNS, which is the same in every region.
+    #[serde(default)]
+    pub route53: route53::Route53,
     /// What each region holds.
     pub regions: BTreeMap<String, RegionWorld>,
 }
@@ -50,6 +55,9 @@ pub struct RegionWorld {
     /// Networks.
     #[serde(default)]
     pub ec2: ec2::Ec2,
+    /// Database replication.
+    #[serde(default)]
+    pub dms: dms::Dms,
     /// Load balancers.
     #[serde(default)]
     pub elbv2: elbv2::Elbv2,
@@ -93,6 +101,7 @@ impl World {
             iam: iam::Iam::default(),
             s3: s3::S3::default(),
             dashboards: cloudwatch::Dashboards::default(),
+            route53: route53::Route53::default(),
             regions: BTreeMap::new(),
         }
     }
@@ -109,6 +118,7 @@ impl World {
             region.ecs.advance(self.now, &self.iam, &mut region.ec2);
             region.ec2.advance(self.now);
             region.rds.advance(self.now);
+            region.dms.advance(self.now);
             region.secretsmanager.advance(self.now);
         }
     }
@@ -150,6 +160,7 @@ impl World {
         let mut ids = self.iam.inventory();
         ids.extend(self.s3.inventory(&self.account));
         ids.extend(self.dashboards.inventory());
+        ids.extend(self.route53.inventory());
         for (name, region) in &self.regions {
             let of_region = [
                 region.ec2.inventory(),
@@ -158,6 +169,7 @@ impl World {
                 region.autoscaling.inventory(),
                 region.lambda.inventory(),
                 region.rds.inventory(),
+                region.dms.inventory(),
                 region.secretsmanager.inventory(),
                 region.logs.inventory(),
                 region.cloudwatch.inventory(),
@@ -173,6 +185,7 @@ impl World {
         let place = Place { region: region.into(), account: self.account.clone() };
         let mut found = self.s3.tagged(&place);
         found.extend(self.dashboards.tagged(&place));
+        found.extend(self.route53.tagged(&place));
         if let Some(here) = self.regions.get(region) {
             found.extend(here.ec2.tagged(&place));
             found.extend(here.logs.tagged(&place));
@@ -182,6 +195,7 @@ impl World {
             found.extend(here.autoscaling.tagged());
             found.extend(here.lambda.tagged());
             found.extend(here.rds.tagged());
+            found.extend(here.dms.tagged());
             found.extend(here.secretsmanager.tagged());
         }
         found

@@ -43,6 +43,9 @@ pub struct Bucket {
     pub policy: Option<Value>,
     /// Its lifecycle rules.
     pub lifecycle: Vec<LifecycleRule>,
+    /// Where it is replicated to.
+    #[serde(default)]
+    pub replication: Option<Replication>,
     /// What is in it: by key, the newest version of a key first.
     pub versions: Vec<ObjectVersion>,
 }
@@ -57,6 +60,29 @@ pub struct LifecycleRule {
     pub noncurrent_transitions: Vec<(i32, String)>,
     pub noncurrent_expire_days: Option<i32>,
     pub abort_multipart_days: Option<i32>,
+}
+
+/// The replication of a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the S3 API's `ReplicationConfiguration`")]
+pub struct Replication {
+    pub role: String,
+    pub rules: Vec<ReplicationRule>,
+}
+
+/// A rule of a replication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the S3 API's `ReplicationRule`")]
+pub struct ReplicationRule {
+    pub id: String,
+    pub priority: i32,
+    pub enabled: bool,
+    pub prefix: String,
+    pub delete_markers: bool,
+    pub destination: String,
+    pub time_control_minutes: Option<i32>,
+    pub metrics_minutes: Option<i32>,
+    pub replica_key: Option<String>,
 }
 
 /// One version of an object, or a mark that it was deleted.
@@ -87,6 +113,7 @@ impl Bucket {
             ownership: Some("BucketOwnerEnforced".to_owned()),
             policy: None,
             lifecycle: Vec::new(),
+            replication: None,
             versions: Vec::new(),
         }
     }
@@ -126,7 +153,12 @@ impl Bucket {
 impl S3 {
     /// Returns the name of every bucket of the account.
     pub fn inventory(&self, account: &str) -> Vec<String> {
-        self.buckets.values().filter(|bucket| bucket.owner == account).map(|bucket| format!("bucket {}", bucket.name)).collect()
+        let mut names = Vec::new();
+        for bucket in self.buckets.values().filter(|bucket| bucket.owner == account) {
+            names.push(format!("bucket {}", bucket.name));
+            names.extend(bucket.replication.as_ref().map(|_| format!("bucket {} replication", bucket.name)));
+        }
+        names
     }
 
     /// Returns the ARN and the tags of the account's buckets in a region.

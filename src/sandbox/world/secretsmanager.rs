@@ -33,6 +33,21 @@ pub struct Secret {
     /// Whether it was deleted without a way back.
     pub forced: bool,
     pub tags: Tags,
+    /// Its replicas by region.
+    #[serde(default)]
+    pub replicas: BTreeMap<String, Replica>,
+    /// The region of its primary, when it is a replica.
+    #[serde(default)]
+    pub primary_region: Option<String>,
+}
+
+/// A replica, as its primary knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the Secrets Manager API's `ReplicationStatusType`")]
+pub struct Replica {
+    pub kms_key_id: Option<String>,
+    pub in_sync_at: u64,
+    pub failure: Option<String>,
 }
 
 /// A version of a secret.

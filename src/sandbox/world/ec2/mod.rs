@@ -3,6 +3,7 @@
 mod gateways;
 mod groups;
 mod interfaces;
+mod peerings;
 mod routing;
 mod vpcs;
 
@@ -15,6 +16,7 @@ use super::Place;
 pub use gateways::{ElasticIp, InternetGateway, NatGateway, NatState};
 pub use groups::{Peer, SecurityGroup, SecurityGroupRule};
 pub use interfaces::NetworkInterface;
+pub use peerings::{Peering, PeeringState, Side};
 pub use routing::{EndpointState, RouteTable, VpcEndpoint};
 pub use vpcs::{Subnet, Vpc};
 
@@ -39,6 +41,8 @@ pub struct Ec2 {
     pub route_tables: BTreeMap<String, RouteTable>,
     /// VPC endpoints by id.
     pub vpc_endpoints: BTreeMap<String, VpcEndpoint>,
+    /// Peerings by id, in the region of the VPC that asked; also those that are over, as long as they are shown.
+    pub peerings: BTreeMap<String, Peering>,
     /// Security groups by id, also the default ones.
     pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Rules of security groups by id.
@@ -63,6 +67,7 @@ impl Ec2 {
     pub fn advance(&mut self, now: u64) {
         self.interfaces.retain(|_, interface| interface.gone_at.is_none_or(|at| at > now));
         self.nat_gateways.retain(|_, gateway| gateway.shown_until().is_none_or(|at| at > now));
+        self.peerings.retain(|_, peering| peering.shown_until().is_none_or(|at| at > now));
         self.vpc_endpoints.retain(|_, endpoint| endpoint.gone_at.is_none_or(|at| at > now));
         for address in self.addresses.values_mut() {
             let gone = |holder: &String| self.nat_gateways.get(holder).is_none_or(|gateway| gateway.state(now) == NatState::Deleted);
@@ -85,6 +90,7 @@ impl Ec2 {
             ids.extend(table.routes.keys().map(|destination| format!("{} {destination}", table.route_table_id)));
         }
         ids.extend(self.vpc_endpoints.keys().cloned());
+        ids.extend(self.peerings.values().filter(|peering| !peering.is_over()).map(|peering| peering.peering_id.clone()));
         ids.extend(self.security_groups.values().filter(|group| !group.is_default()).map(|group| group.group_id.clone()));
         let in_default = |group_id: &str| self.security_groups.get(group_id).is_some_and(SecurityGroup::is_default);
         ids.extend(self.security_group_rules.values().filter(|rule| !in_default(&rule.group_id)).map(|rule| rule.rule_id.clone()));
@@ -102,6 +108,7 @@ impl Ec2 {
         found.extend(self.nat_gateways.iter().map(|(id, one)| (arn("natgateway", id), one.tags.clone())));
         found.extend(self.route_tables.iter().map(|(id, one)| (arn("route-table", id), one.tags.clone())));
         found.extend(self.vpc_endpoints.iter().map(|(id, one)| (arn("vpc-endpoint", id), one.tags.clone())));
+        found.extend(self.peerings.iter().map(|(id, one)| (arn("vpc-peering-connection", id), one.tags.clone())));
         found.extend(self.security_groups.iter().map(|(id, one)| (arn("security-group", id), one.tags.clone())));
         found.extend(self.security_group_rules.iter().map(|(id, one)| (arn("security-group-rule", id), one.tags.clone())));
         found

@@ -1,0 +1,204 @@
+//! One of the two roles that DMS wants in every account, under fixed names: `dms-vpc-role` and `dms-cloudwatch-logs-role`.
+//!
+//! They belong to the account, not to a stack. One that was there before is used as it is and never changed or deleted. One that
+//! this tool made carries a mark, and a tag for each address of each stack that uses it; it goes with the last of them.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types::Tag;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resources::iam::{BUSY, PATIENCE, attached};
+use crate::resources::names::fill;
+
+/// The tag that says that this tool made the role.
+const MARK: &str = "migrate-infra:shared";
+/// The tags of the users begin like this.
+const USER: &str = "migrate-infra:user-";
+/// How often a role that comes and goes by the hands of other runs is tried.
+const ATTEMPTS: usize = 5;
+
+/// The specification of an account-wide role.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountRole {
+    /// Its fixed name.
+    pub name: String,
+    /// The ARN of AWS's policy for it; `{partition}` is filled in.
+    pub managed_policy: String,
+}
+
+/// What is known of an account-wide role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccountRoleAttrs {
+    /// Its name.
+    pub name: String,
+    /// Whether this tool made it. If not, it is left alone.
+    pub made_by_tool: bool,
+    /// Whether it is marked as used by this address.
+    pub in_use: bool,
+    /// Whether the policy is attached to it.
+    pub attached: bool,
+}
+
+impl Handle<AccountRole> {
+    /// For resources that wait for the role and its policy.
+    pub fn done(&self) -> Input<String> {
+        self.ready("name")
+    }
+}
+
+#[async_trait]
+impl Resource for AccountRole {
+    const KIND: &'static str = "dms.account_role";
+    const ABOUT: About = About {
+        summary: "a role that DMS wants once in every account",
+        create_seconds: 2,
+        ready_seconds: 0,
+        delete_seconds: 2,
+        operations: &[
+            "iam:GetRole",
+            "iam:CreateRole",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:AttachRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:DeleteRole",
+        ],
+        immutable: &["name"],
+        blocked_by: "other stacks that use it, which then keep it",
+    };
+    type Attrs = AccountRoleAttrs;
+
+    async fn observe(&self, cx: &Cx, _known: Option<&AccountRoleAttrs>) -> Result<Observed<AccountRoleAttrs>> {
+        let Some(tags) = self.tags(cx).await? else { return Ok(Observed::Absent) };
+        let Some(policies) = attached(cx, &self.name).await? else { return Ok(Observed::Absent) };
+        Ok(Observed::Ours(AccountRoleAttrs {
+            name: self.name.clone(),
+            made_by_tool: tags.contains_key(MARK),
+            in_use: tags.contains_key(&user(cx)),
+            attached: policies.contains(&fill(cx, &self.managed_policy)),
+        }))
+    }
+
+    async fn ensure(&self, cx: &Cx, mut seen: Option<AccountRoleAttrs>) -> Result<AccountRoleAttrs> {
+        for _ in 0..ATTEMPTS {
+            let done = match &seen {
+                Some(attrs) if !attrs.made_by_tool => return Ok(attrs.clone()),
+                Some(attrs) => self.join(cx, attrs).await?,
+                None => self.create(cx).await?,
+            };
+            if done {
+                return Ok(AccountRoleAttrs { name: self.name.clone(), made_by_tool: true, in_use: true, attached: true });
+            }
+            // Somebody else has made it, or deleted it, in this moment.
+            seen = match self.observe(cx, None).await? {
+                Observed::Ours(attrs) => Some(attrs),
+                _ => None,
+            };
+        }
+        Err(Error::Refused(format!("the role `{}` comes and goes all the time; find out what else makes and deletes it", self.name)))
+    }
+
+    async fn delete(&self, cx: &Cx, _attrs: &AccountRoleAttrs) -> Result<()> {
+        let Some(tags) = self.tags(cx).await? else { return Ok(()) };
+        if !tags.contains_key(MARK) {
+            return Ok(());
+        }
+        if tags.contains_key(&user(cx)) {
+            let call = || cx.aws.iam.untag_role().role_name(&self.name).tag_keys(user(cx)).send();
+            settled(cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:UntagRole", call)).await, &["NoSuchEntity"])?;
+        }
+        // Others may have come or gone since the first look.
+        let users = self.tags(cx).await?.map(|tags| tags.keys().filter(|key| key.starts_with(USER)).count());
+        if users != Some(0) {
+            return Ok(());
+        }
+        let policy = fill(cx, &self.managed_policy);
+        let call = || cx.aws.iam.detach_role_policy().role_name(&self.name).policy_arn(&policy).send();
+        settled(cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:DetachRolePolicy", call)).await, &["NoSuchEntity"])?;
+        let call = || cx.aws.iam.delete_role().role_name(&self.name).send();
+        let deleted = cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:DeleteRole", call)).await;
+        match settled(deleted, &["NoSuchEntity"]) {
+            // Somebody else has put a policy into it, or attached one again: they use it, so it stays.
+            Err(error) if error.is_code("DeleteConflict") => {
+                cx.notice(format!("the role `{}` has policies of somebody else's and is left to them", self.name));
+                Ok(())
+            }
+            other => other.map(drop),
+        }
+    }
+
+    fn id(attrs: &AccountRoleAttrs) -> String {
+        attrs.name.clone()
+    }
+}
+
+impl AccountRole {
+    async fn tags(&self, cx: &Cx) -> Result<Option<BTreeMap<String, String>>> {
+        let call = cx.aws.iam.get_role().role_name(&self.name).send();
+        let found = settled(cx.read("iam:GetRole", call).await, &["NoSuchEntity"])?;
+        let role = found.and_then(|found| found.role);
+        Ok(role.map(|role| role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()))
+    }
+
+    /// Makes the role. Returns false when somebody else was faster.
+    async fn create(&self, cx: &Cx) -> Result<bool> {
+        let trust = json!({
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": "Allow", "Principal": { "Service": "dms.amazonaws.com" }, "Action": "sts:AssumeRole" }],
+        });
+        let tags = [tag(MARK, "dms")?, user_tag(cx)?];
+        let call = || {
+            let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
+            call.description("Made by migrate-infra, used by AWS DMS for the whole account").set_tags(Some(tags.to_vec())).send()
+        };
+        let made = cx.retry("IAM to take the role", BUSY, PATIENCE, || cx.mutate("iam:CreateRole", call)).await;
+        if settled(made, &["EntityAlreadyExists"])?.is_none() {
+            return Ok(false);
+        }
+        self.attach(cx).await
+    }
+
+    /// Marks a role that this tool has made as used by this address. Returns false when it was deleted in this moment.
+    async fn join(&self, cx: &Cx, attrs: &AccountRoleAttrs) -> Result<bool> {
+        if !attrs.in_use {
+            let tag = user_tag(cx)?;
+            let call = || cx.aws.iam.tag_role().role_name(&self.name).tags(tag.clone()).send();
+            let tagged = cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:TagRole", call)).await;
+            if settled(tagged, &["NoSuchEntity"])?.is_none() {
+                return Ok(false);
+            }
+        }
+        if attrs.attached { Ok(true) } else { self.attach(cx).await }
+    }
+
+    async fn attach(&self, cx: &Cx) -> Result<bool> {
+        let policy = fill(cx, &self.managed_policy);
+        let call = || cx.aws.iam.attach_role_policy().role_name(&self.name).policy_arn(&policy).send();
+        // The role may be new and not known everywhere yet.
+        let passing = [BUSY, &["NoSuchEntity"]].concat();
+        let attached = cx.retry("IAM to take the attachment", &passing, PATIENCE / 4, || cx.mutate("iam:AttachRolePolicy", call)).await;
+        Ok(settled(attached, &["NoSuchEntity"])?.is_some())
+    }
+}
+
+/// The key of the tag that marks this address as a user. Two stacks in one account have different ones.
+fn user(cx: &Cx) -> String {
+    let digest = Sha256::digest(format!("{} {}", cx.identity.stack, cx.identity.address));
+    let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{USER}{digits}")
+}
+
+fn user_tag(cx: &Cx) -> Result<Tag> {
+    tag(&user(cx), &format!("{} {}", cx.identity.stack, cx.identity.address))
+}
+
+fn tag(key: &str, value: &str) -> Result<Tag> {
+    Tag::builder().key(key).value(value).build().map_err(|error| Error::Refused(error.to_string()))
+}

@@ -1,0 +1,264 @@
+//! A replication task. It is made here, and started and stopped by the migration: whether it runs is no part of the
+//! specification, and a task that runs is not touched unless it has to be changed, which is then refused.
+
+use async_trait::async_trait;
+use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask as Shown};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{BUSY, BUSY_SECONDS, NOT_FOUND, filter, tagging};
+use crate::address::Arn;
+use crate::aws::{Progress, Wait};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resources::owned::judge;
+
+/// How long one status may last, in seconds.
+const PATIENCE: u64 = 30 * 60;
+/// Statuses in which a task can be changed ("ModifyReplicationTask": the task must not be running).
+const AT_REST: &[&str] = &["ready", "stopped", "failed"];
+
+/// The specification of a replication task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReplicationTask {
+    /// Its name, in lower case.
+    pub identifier: String,
+    /// The last segment of its ARN, which CloudWatch knows it by.
+    pub resource_identifier: String,
+    /// Where data comes from.
+    pub source_endpoint: Input<Arn>,
+    /// Where data goes.
+    pub target_endpoint: Input<Arn>,
+    /// What it runs on.
+    pub instance: Input<Arn>,
+    /// `full-load`, `cdc` or `full-load-and-cdc`.
+    pub migration_type: String,
+    /// Which tables.
+    pub table_mappings: Value,
+    /// How. Settings that are not named here keep what DMS sets.
+    pub settings: Value,
+    /// Makes it wait for the log group, which DMS would make by itself and keep for ever.
+    pub log_group: Input<String>,
+    /// Makes it wait for its way to the databases, and for these.
+    pub ways: Vec<Input<String>>,
+}
+
+/// What is known of a replication task. Its status is not part of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplicationTaskAttrs {
+    pub identifier: String,
+    pub arn: Arn,
+    pub resource_identifier: String,
+    pub migration_type: String,
+    pub table_mappings: Value,
+    /// Whether DMS shows the settings as they are specified.
+    pub settings_fit: bool,
+}
+
+impl Handle<ReplicationTask> {
+    /// The task's ARN.
+    pub fn arn(&self) -> Input<Arn> {
+        self.created("arn")
+    }
+
+    /// The last segment of the task's ARN.
+    pub fn resource_identifier(&self) -> Input<String> {
+        self.created("resource_identifier")
+    }
+}
+
+#[async_trait]
+impl Resource for ReplicationTask {
+    const KIND: &'static str = "dms.replication_task";
+    const ABOUT: About = About {
+        summary: "a replication task, not started",
+        create_seconds: 2,
+        ready_seconds: 45,
+        delete_seconds: 40,
+        operations: &[
+            "dms:CreateReplicationTask",
+            "dms:DescribeReplicationTasks",
+            "dms:ModifyReplicationTask",
+            "dms:StopReplicationTask",
+            "dms:ListTagsForResource",
+            "dms:AddTagsToResource",
+            "dms:DeleteReplicationTask",
+        ],
+        immutable: &["identifier", "resource_identifier", "source_endpoint", "target_endpoint", "instance"],
+        blocked_by: "nothing; it is stopped first when it runs",
+    };
+    type Attrs = ReplicationTaskAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&ReplicationTaskAttrs>) -> Result<Observed<ReplicationTaskAttrs>> {
+        let identifier = known.map_or(&self.identifier, |attrs| &attrs.identifier);
+        let Some(shown) = look(cx, identifier).await? else { return Ok(Observed::Absent) };
+        let attrs = self.attrs_of(&shown);
+        let Some(tags) = tagging::of(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
+        let judged = judge(cx, &tags, identifier, || attrs);
+        if matches!(judged, Observed::Ours(_)) && status(&shown) == "deleting" {
+            wait_gone(cx, identifier).await?;
+            return Ok(Observed::Absent);
+        }
+        Ok(judged)
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<ReplicationTaskAttrs>) -> Result<ReplicationTaskAttrs> {
+        let Some(attrs) = seen else { return self.create(cx).await };
+        if attrs.migration_type == self.migration_type && attrs.table_mappings == self.table_mappings && attrs.settings_fit {
+            return Ok(attrs);
+        }
+        let at_rest = cx
+            .wait(Wait::new(format!("replication task {} to settle", attrs.identifier), 5, PATIENCE), || async {
+                let shown = look(cx, &attrs.identifier).await?;
+                Ok(match shown.as_ref().map_or("unknown", status) {
+                    status if AT_REST.contains(&status) => Progress::Reached(true),
+                    "running" | "starting" => Progress::Reached(false),
+                    status => Progress::Pending(status.to_owned()),
+                })
+            })
+            .await?;
+        if !at_rest {
+            return Err(Error::Refused(format!(
+                "the replication task {} is running, and DMS changes a task only when it is stopped: stop it, and run the same command again",
+                attrs.identifier
+            )));
+        }
+        let migration_type = MigrationTypeValue::from(self.migration_type.as_str());
+        let call = || {
+            let call = cx.aws.dms.modify_replication_task().replication_task_arn(attrs.arn.as_str()).migration_type(migration_type.clone());
+            call.table_mappings(self.table_mappings.to_string()).replication_task_settings(self.settings.to_string()).send()
+        };
+        cx.retry("the replication task to take the change", BUSY, BUSY_SECONDS, || cx.mutate("dms:ModifyReplicationTask", call)).await?;
+        let (migration_type, table_mappings) = (self.migration_type.clone(), self.table_mappings.clone());
+        Ok(ReplicationTaskAttrs { migration_type, table_mappings, settings_fit: true, ..attrs })
+    }
+
+    async fn ready(&self, cx: &Cx, attrs: ReplicationTaskAttrs) -> Result<ReplicationTaskAttrs> {
+        cx.wait(Wait::new(format!("replication task {} to be ready", attrs.identifier), 5, PATIENCE), || async {
+            let Some(shown) = look(cx, &attrs.identifier).await? else { return Ok(Progress::Pending("not visible yet".to_owned())) };
+            let reason = || shown.last_failure_message().map(str::to_owned);
+            Ok(match status(&shown) {
+                // One that has failed while it ran is there; what became of its data is a matter of the replication.
+                "failed" if shown.replication_task_start_date().is_none() => Progress::Failed { status: "failed".to_owned(), reason: reason() },
+                "deleting" => Progress::Failed { status: "deleting".to_owned(), reason: None },
+                "ready" | "stopped" | "failed" | "starting" | "running" | "stopping" => Progress::Reached(()),
+                status => Progress::Pending(status.to_owned()),
+            })
+        })
+        .await?;
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<()> {
+        let identifier = &attrs.identifier;
+        let arn = attrs.arn.as_str();
+        let stop = || cx.aws.dms.stop_replication_task().replication_task_arn(arn).send();
+        let delete = || cx.aws.dms.delete_replication_task().replication_task_arn(arn).send();
+        cx.wait(Wait::new(format!("replication task {identifier} to be deletable"), 5, PATIENCE), || async {
+            let Some(shown) = look(cx, identifier).await? else { return Ok(Progress::Reached(())) };
+            let status = status(&shown).to_owned();
+            match status.as_str() {
+                "deleting" => return Ok(Progress::Reached(())),
+                // A task that runs can not be deleted ("DeleteReplicationTask"). The status may have moved on in the meantime.
+                "running" => settled(cx.mutate("dms:StopReplicationTask", stop).await, &[BUSY, NOT_FOUND].concat()).map(drop)?,
+                status if AT_REST.contains(&status) && settled(cx.mutate("dms:DeleteReplicationTask", delete).await, BUSY)?.is_some() => {
+                    return Ok(Progress::Reached(()));
+                }
+                _ => {}
+            }
+            Ok(Progress::Pending(status))
+        })
+        .await?;
+        wait_gone(cx, identifier).await
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<()> {
+        tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
+    fn id(attrs: &ReplicationTaskAttrs) -> String {
+        attrs.identifier.clone()
+    }
+}
+
+impl ReplicationTask {
+    async fn create(&self, cx: &Cx) -> Result<ReplicationTaskAttrs> {
+        let (source, target, instance) = (self.source_endpoint.get()?, self.target_endpoint.get()?, self.instance.get()?);
+        let tags = tagging::sent(cx.identity.all_tags());
+        let migration_type = MigrationTypeValue::from(self.migration_type.as_str());
+        let call = || {
+            let call = cx.aws.dms.create_replication_task().replication_task_identifier(&self.identifier);
+            let call = call.resource_identifier(&self.resource_identifier).migration_type(migration_type.clone());
+            let call = call.source_endpoint_arn(source.as_str()).target_endpoint_arn(target.as_str()).replication_instance_arn(instance.as_str());
+            let call = call.table_mappings(self.table_mappings.to_string()).replication_task_settings(self.settings.to_string());
+            call.set_tags(Some(tags.clone())).send()
+        };
+        let made = cx.retry("instance and endpoints to be usable", BUSY, BUSY_SECONDS, || cx.mutate("dms:CreateReplicationTask", call)).await?;
+        let shown = made.replication_task.ok_or(Error::Incomplete { call: "dms:CreateReplicationTask", what: "the task" })?;
+        Ok(ReplicationTaskAttrs { settings_fit: true, ..self.attrs_of(&shown) })
+    }
+
+    fn attrs_of(&self, shown: &Shown) -> ReplicationTaskAttrs {
+        let document = |text: Option<&str>| text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let arn = shown.replication_task_arn().unwrap_or_default();
+        ReplicationTaskAttrs {
+            identifier: shown.replication_task_identifier().unwrap_or_default().to_owned(),
+            resource_identifier: arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            arn: arn.into(),
+            migration_type: shown.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            table_mappings: document(shown.table_mappings()),
+            settings_fit: is_within(&self.settings, &document(shown.replication_task_settings())),
+        }
+    }
+}
+
+/// Returns whether all that is wanted is there: DMS adds the settings that were left out. Logging components are a list in which
+/// each has its id; others are added there, too.
+fn is_within(wanted: &Value, shown: &Value) -> bool {
+    match (wanted, shown) {
+        (Value::Object(wanted), Value::Object(shown)) => {
+            wanted.iter().all(|(key, value)| shown.get(key).is_some_and(|shown| is_within(value, shown)))
+        }
+        (Value::Array(wanted), Value::Array(shown)) => wanted.iter().all(|one| shown.iter().any(|other| is_within(one, other))),
+        (wanted, shown) => wanted == shown,
+    }
+}
+
+fn status(shown: &Shown) -> &str {
+    shown.status().unwrap_or("unknown")
+}
+
+async fn look(cx: &Cx, identifier: &str) -> Result<Option<Shown>> {
+    let call = cx.aws.dms.describe_replication_tasks().filters(filter("replication-task-id", identifier)?).send();
+    let found = settled(cx.read("dms:DescribeReplicationTasks", call).await, NOT_FOUND)?;
+    let shown = found.and_then(|found| found.replication_tasks).unwrap_or_default();
+    Ok(shown.into_iter().find(|one| one.replication_task_identifier() == Some(identifier)))
+}
+
+async fn wait_gone(cx: &Cx, identifier: &str) -> Result<()> {
+    cx.wait(Wait::new(format!("replication task {identifier} to be gone"), 5, PATIENCE), || async {
+        Ok(match look(cx, identifier).await? {
+            None => Progress::Reached(()),
+            Some(shown) => Progress::Pending(status(&shown).to_owned()),
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_that_dms_adds_are_no_difference() {
+        let wanted = json!({ "Logging": { "EnableLogging": true, "LogComponents": [{ "Id": "SOURCE_CAPTURE" }] } });
+        let shown = json!({
+            "Logging": { "EnableLogging": true, "LogComponents": [{ "Id": "SORTER", "Severity": "X" }, { "Id": "SOURCE_CAPTURE", "Severity": "X" }] },
+            "StreamBufferSettings": {},
+        });
+        assert!(is_within(&wanted, &shown));
+        assert!(!is_within(&json!({ "Logging": { "EnableLogging": false } }), &shown));
+        assert!(!is_within(&wanted, &json!({})));
+    }
+}

@@ -1,0 +1,142 @@
+//! Endpoints. Only those that read their credentials from Secrets Manager are modelled.
+
+use aws_sdk_databasemigration::operation::create_endpoint::{CreateEndpointError, CreateEndpointInput, CreateEndpointOutput};
+use aws_sdk_databasemigration::operation::delete_endpoint::{DeleteEndpointError, DeleteEndpointInput, DeleteEndpointOutput};
+use aws_sdk_databasemigration::operation::describe_endpoints::{DescribeEndpointsError, DescribeEndpointsInput, DescribeEndpointsOutput};
+use aws_sdk_databasemigration::operation::modify_endpoint::{ModifyEndpointError, ModifyEndpointInput, ModifyEndpointOutput};
+use aws_sdk_databasemigration::types::{DmsSslModeValue, PostgreSqlSettings, ReplicationEndpointTypeValue};
+
+use super::{given, identifier, pass, some};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::dms::Endpoint;
+
+pub(super) fn register(registry: &mut Registry) {
+    let made_of = &["endpoint_identifier", "endpoint_type", "engine_name", "ssl_mode", "postgre_sql_settings", "kms_key_id", "tags"];
+    registry.on("dms", "CreateEndpoint", made_of, CreateEndpointError::generic, create);
+    registry.on("dms", "DescribeEndpoints", &["filters"], DescribeEndpointsError::generic, describe);
+    let takes = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings"];
+    registry.on("dms", "ModifyEndpoint", takes, ModifyEndpointError::generic, modify);
+    registry.on("dms", "DeleteEndpoint", &["endpoint_arn"], DeleteEndpointError::generic, delete);
+}
+
+/// Checks the settings, and that DMS can read the secret: it is in this region, and the role trusts the principal of the region
+/// and may read it ("Using secrets to access AWS Database Migration Service endpoints").
+fn check(call: &mut Call<'_>, settings: &PostgreSqlSettings) -> Result<(String, String, String), Rejection> {
+    let both = settings.server_name().is_some() || settings.password().is_some() || settings.username().is_some();
+    let (Some(secret), Some(role), false) = (settings.secrets_manager_secret_id(), settings.secrets_manager_access_role_arn(), both) else {
+        return refuse("InvalidParameterCombinationException", "Credentials must be given as clear text or as a secret, not both");
+    };
+    let there = call.here().secretsmanager.secrets.values().any(|one| (one.arn == secret || one.name == secret) && one.deleted_at.is_none());
+    if !there {
+        return refuse("ResourceNotFoundFault", format!("The secret {secret} does not exist in {}", call.region));
+    }
+    let principal = format!("dms.{}.amazonaws.com", call.region);
+    let may_read = call.world.iam.roles.values().find(|one| one.arn == role).is_some_and(|role| {
+        let policies: Vec<String> = role.inline_policies.values().map(ToString::to_string).collect();
+        policies.iter().any(|policy| policy.contains("secretsmanager:GetSecretValue") && policy.contains(secret))
+    });
+    if !may_read || !call.world.iam.can_assume(role, &principal, call.now()) {
+        return refuse("AccessDeniedFault", format!("The IAM Role {role} is not configured properly."));
+    }
+    Ok((secret.to_owned(), role.to_owned(), settings.database_name().unwrap_or_default().to_owned()))
+}
+
+fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndpointOutput, Rejection> {
+    let name = identifier(input.endpoint_identifier(), 63)?;
+    if input.engine_name() != Some("postgres") {
+        return refuse("SandboxUnknownMember", "the sandbox models PostgreSQL endpoints only");
+    }
+    if call.here().dms.endpoints.contains_key(&name) {
+        return refuse("ResourceAlreadyExistsFault", format!("Endpoint {name} already exists"));
+    }
+    let Some(settings) = input.postgre_sql_settings() else { return refuse("InvalidParameterCombinationException", "Settings are needed") };
+    let (secret_id, access_role_arn, database_name) = check(call, settings)?;
+    let arn_id = call.world.draw()[..26].to_uppercase();
+    let endpoint = Endpoint {
+        arn: call.arn("dms", &format!("endpoint:{arn_id}")),
+        identifier: name.clone(),
+        direction: input.endpoint_type().map(|one| one.as_str().to_owned()).unwrap_or_default(),
+        engine: "postgres".to_owned(),
+        database_name,
+        secret_id,
+        access_role_arn,
+        ssl_mode: input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned(),
+        kms_key_id: input.kms_key_id().map(str::to_owned),
+        active_at: call.after(2.0, 5.0, 10.0),
+        gone_at: None,
+        tags: given(input.tags()),
+    };
+    let answer = print(&endpoint, call.now());
+    call.here().dms.endpoints.insert(name, endpoint);
+    Ok(CreateEndpointOutput::builder().endpoint(answer).build())
+}
+
+fn print(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::Endpoint {
+    let settings = PostgreSqlSettings::builder().database_name(&endpoint.database_name).secrets_manager_secret_id(&endpoint.secret_id);
+    aws_sdk_databasemigration::types::Endpoint::builder()
+        .endpoint_identifier(&endpoint.identifier)
+        .endpoint_arn(&endpoint.arn)
+        .endpoint_type(ReplicationEndpointTypeValue::from(endpoint.direction.as_str()))
+        .engine_name(&endpoint.engine)
+        .ssl_mode(DmsSslModeValue::from(endpoint.ssl_mode.as_str()))
+        .set_kms_key_id(endpoint.kms_key_id.clone())
+        .status(endpoint.status(now))
+        .postgre_sql_settings(settings.secrets_manager_access_role_arn(&endpoint.access_role_arn).build())
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeEndpointsInput) -> Result<DescribeEndpointsOutput, Rejection> {
+    let now = call.now();
+    let mut found = Vec::new();
+    for endpoint in call.here().dms.endpoints.values() {
+        let field = |name: &str| match name {
+            "endpoint-id" => Some(endpoint.identifier.clone()),
+            "endpoint-arn" => Some(endpoint.arn.clone()),
+            "endpoint-type" => Some(endpoint.direction.clone()),
+            "engine-name" => Some(endpoint.engine.clone()),
+            _ => None,
+        };
+        if pass(input.filters(), field)? {
+            found.push(print(endpoint, now));
+        }
+    }
+    let found = some(found, input.filters(), "endpoints")?;
+    Ok(DescribeEndpointsOutput::builder().set_endpoints(Some(found)).build())
+}
+
+pub(super) fn find(call: &mut Call<'_>, arn: Option<&str>) -> Result<Endpoint, Rejection> {
+    let arn = arn.unwrap_or_default();
+    match call.here().dms.endpoints.values().find(|endpoint| endpoint.arn == arn) {
+        Some(endpoint) => Ok(endpoint.clone()),
+        None => refuse("ResourceNotFoundFault", format!("Endpoint {arn} not found")),
+    }
+}
+
+fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndpointOutput, Rejection> {
+    let mut endpoint = find(call, input.endpoint_arn())?;
+    if endpoint.status(call.now()) != "active" {
+        return refuse("InvalidResourceStateFault", format!("Endpoint {} is not active", endpoint.identifier));
+    }
+    if let Some(settings) = input.postgre_sql_settings() {
+        (endpoint.secret_id, endpoint.access_role_arn, endpoint.database_name) = check(call, settings)?;
+    }
+    if let Some(mode) = input.ssl_mode() {
+        mode.as_str().clone_into(&mut endpoint.ssl_mode);
+    }
+    let answer = print(&endpoint, call.now());
+    call.here().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
+    Ok(ModifyEndpointOutput::builder().endpoint(answer).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteEndpointInput) -> Result<DeleteEndpointOutput, Rejection> {
+    let mut endpoint = find(call, input.endpoint_arn())?;
+    // "All tasks associated with the endpoint must be deleted before you can delete the endpoint" (DeleteEndpoint).
+    let uses = |arn: &String| *arn == endpoint.arn;
+    if call.here().dms.tasks.values().any(|task| uses(&task.source_endpoint_arn) || uses(&task.target_endpoint_arn)) {
+        return refuse("InvalidResourceStateFault", format!("Endpoint {} is part of one or more replication tasks", endpoint.identifier));
+    }
+    endpoint.gone_at = Some(call.after(1.0, 4.0, 10.0));
+    let answer = print(&endpoint, call.now());
+    call.here().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
+    Ok(DeleteEndpointOutput::builder().endpoint(answer).build())
+}

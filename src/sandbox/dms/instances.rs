@@ -1,0 +1,207 @@
+//! Replication instances.
+
+use aws_sdk_databasemigration::operation::create_replication_instance::{
+    CreateReplicationInstanceError, CreateReplicationInstanceInput, CreateReplicationInstanceOutput,
+};
+use aws_sdk_databasemigration::operation::delete_replication_instance::{
+    DeleteReplicationInstanceError, DeleteReplicationInstanceInput, DeleteReplicationInstanceOutput,
+};
+use aws_sdk_databasemigration::operation::describe_replication_instances::{
+    DescribeReplicationInstancesError, DescribeReplicationInstancesInput, DescribeReplicationInstancesOutput,
+};
+use aws_sdk_databasemigration::operation::modify_replication_instance::{
+    ModifyReplicationInstanceError, ModifyReplicationInstanceInput, ModifyReplicationInstanceOutput,
+};
+use aws_sdk_databasemigration::types::{ReplicationInstance, ReplicationPendingModifiedValues, VpcSecurityGroupMembership};
+
+use super::{check_account_role, given, identifier, pass, some, subnet_groups};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::dms::Instance;
+
+pub(super) fn register(registry: &mut Registry) {
+    let made_of = &[
+        "replication_instance_identifier",
+        "replication_instance_class",
+        "allocated_storage",
+        "engine_version",
+        "replication_subnet_group_identifier",
+        "vpc_security_group_ids",
+        "kms_key_id",
+        "multi_az",
+        "publicly_accessible",
+        "auto_minor_version_upgrade",
+        "tags",
+    ];
+    registry.on("dms", "CreateReplicationInstance", made_of, CreateReplicationInstanceError::generic, create);
+    registry.on("dms", "DescribeReplicationInstances", &["filters"], DescribeReplicationInstancesError::generic, describe);
+    let takes = &[
+        "replication_instance_arn",
+        "apply_immediately",
+        "replication_instance_class",
+        "allocated_storage",
+        "engine_version",
+        "allow_major_version_upgrade",
+        "multi_az",
+        "vpc_security_group_ids",
+    ];
+    registry.on("dms", "ModifyReplicationInstance", takes, ModifyReplicationInstanceError::generic, modify);
+    registry.on("dms", "DeleteReplicationInstance", &["replication_instance_arn"], DeleteReplicationInstanceError::generic, delete);
+}
+
+fn check(call: &mut Call<'_>, storage: i32, class: &str, groups: &[String]) -> Result<(), Rejection> {
+    // "AllocatedStorage: 5 to 6144 GiB"; classes begin with `dms.`.
+    if !(5..=6144).contains(&storage) {
+        return refuse("InvalidParameterValueException", format!("Invalid storage size {storage}"));
+    }
+    if !class.starts_with("dms.") {
+        return refuse("InvalidParameterValueException", format!("Instance class {class} is invalid"));
+    }
+    match groups.iter().find(|id| !call.here().ec2.security_groups.contains_key(*id)) {
+        Some(id) => refuse("InvalidParameterValueException", format!("The security group {id} does not exist")),
+        None => Ok(()),
+    }
+}
+
+fn create(call: &mut Call<'_>, input: &CreateReplicationInstanceInput) -> Result<CreateReplicationInstanceOutput, Rejection> {
+    let name = identifier(input.replication_instance_identifier(), 63)?;
+    check_account_role(call, "dms-vpc-role", "AmazonDMSVPCManagementRole")?;
+    if call.here().dms.instances.contains_key(&name) {
+        return refuse("ResourceAlreadyExistsFault", format!("Replication instance {name} already exists"));
+    }
+    let (storage, class) = (input.allocated_storage().unwrap_or(50), input.replication_instance_class().unwrap_or_default().to_owned());
+    check(call, storage, &class, input.vpc_security_group_ids())?;
+    let group = input.replication_subnet_group_identifier().unwrap_or_default().to_owned();
+    let Some(subnet_group) = call.here().dms.subnet_groups.get(&group).cloned() else {
+        return refuse("ResourceNotFoundFault", format!("Replication subnet group {group} not found"));
+    };
+    let wrong = |id: &&String, call: &mut Call<'_>| call.here().ec2.security_groups.get(*id).is_some_and(|one| one.vpc_id != subnet_group.vpc_id);
+    if input.vpc_security_group_ids().iter().any(|id| wrong(&id, call)) {
+        return refuse("InvalidParameterValueException", "The security groups and the subnet group are in different VPCs");
+    }
+    let multi_az = input.multi_az().unwrap_or_default();
+    let available_at = if multi_az { call.after(900.0, 1200.0, 1900.0) } else { call.after(250.0, 500.0, 1200.0) };
+    let arn_id = call.world.draw()[..26].to_uppercase();
+    let instance = Instance {
+        arn: call.arn("dms", &format!("rep:{arn_id}")),
+        identifier: name.clone(),
+        class,
+        allocated_storage: storage,
+        engine_version: input.engine_version().unwrap_or("3.6.1").to_owned(),
+        multi_az,
+        security_group_ids: input.vpc_security_group_ids().to_vec(),
+        subnet_group: group,
+        kms_key_id: input.kms_key_id().map(str::to_owned),
+        publicly_accessible: input.publicly_accessible().unwrap_or(true),
+        available_at,
+        modified_at: None,
+        gone_at: None,
+        tags: given(input.tags()),
+    };
+    let subnet = subnet_group.subnet_ids.first().cloned().unwrap_or_default();
+    let interface_id = call.new_id("eni");
+    let (groups, description) = (instance.security_group_ids.clone(), instance.interface_description());
+    call.here().ec2.attach_interface(interface_id, &subnet, &groups, description, "amazon-dms", false);
+    call.here().dms.instances.insert(name, instance.clone());
+    let answer = print(call, &instance);
+    Ok(CreateReplicationInstanceOutput::builder().replication_instance(answer).build())
+}
+
+fn print(call: &mut Call<'_>, instance: &Instance) -> ReplicationInstance {
+    let now = call.now();
+    let group = call.here().dms.subnet_groups.get(&instance.subnet_group).cloned();
+    let group = group.map(|group| subnet_groups::print(call, &group));
+    let member = |id: &String| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).status("active").build();
+    ReplicationInstance::builder()
+        .replication_instance_identifier(&instance.identifier)
+        .replication_instance_arn(&instance.arn)
+        .replication_instance_class(&instance.class)
+        .replication_instance_status(instance.status(now))
+        .allocated_storage(instance.allocated_storage)
+        .engine_version(&instance.engine_version)
+        .multi_az(instance.multi_az)
+        .publicly_accessible(instance.publicly_accessible)
+        .set_kms_key_id(instance.kms_key_id.clone())
+        .set_vpc_security_groups(Some(instance.security_group_ids.iter().map(member).collect()))
+        .set_replication_subnet_group(group)
+        .pending_modified_values(ReplicationPendingModifiedValues::builder().build())
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeReplicationInstancesInput) -> Result<DescribeReplicationInstancesOutput, Rejection> {
+    let instances: Vec<Instance> = call.here().dms.instances.values().cloned().collect();
+    let mut found = Vec::new();
+    for instance in &instances {
+        let field = |name: &str| match name {
+            "replication-instance-id" => Some(instance.identifier.clone()),
+            "replication-instance-arn" => Some(instance.arn.clone()),
+            "replication-instance-class" => Some(instance.class.clone()),
+            "engine-version" => Some(instance.engine_version.clone()),
+            _ => None,
+        };
+        if pass(input.filters(), field)? {
+            found.push(print(call, instance));
+        }
+    }
+    let found = some(found, input.filters(), "replication instance")?;
+    Ok(DescribeReplicationInstancesOutput::builder().set_replication_instances(Some(found)).build())
+}
+
+pub(super) fn find(call: &mut Call<'_>, arn: Option<&str>) -> Result<Instance, Rejection> {
+    let arn = arn.unwrap_or_default();
+    match call.here().dms.instances.values().find(|instance| instance.arn == arn) {
+        Some(instance) => Ok(instance.clone()),
+        None => refuse("ResourceNotFoundFault", format!("Replication instance {arn} not found")),
+    }
+}
+
+fn modify(call: &mut Call<'_>, input: &ModifyReplicationInstanceInput) -> Result<ModifyReplicationInstanceOutput, Rejection> {
+    let mut instance = find(call, input.replication_instance_arn())?;
+    if instance.status(call.now()) != "available" {
+        return refuse("InvalidResourceStateFault", format!("Replication instance {} is not available", instance.identifier));
+    }
+    if input.apply_immediately() != Some(true) {
+        return refuse("SandboxUnknownMember", "the sandbox models changes that are applied immediately only");
+    }
+    let storage = input.allocated_storage().unwrap_or(instance.allocated_storage);
+    if storage < instance.allocated_storage {
+        return refuse("InvalidParameterCombinationException", "The storage of a replication instance can not be reduced");
+    }
+    let class = input.replication_instance_class().unwrap_or(&instance.class).to_owned();
+    check(call, storage, &class, input.vpc_security_group_ids())?;
+    let slow = storage != instance.allocated_storage || class != instance.class || input.multi_az().is_some_and(|on| on != instance.multi_az);
+    let modified_at = if slow { call.after(120.0, 400.0, 900.0) } else { call.after(5.0, 20.0, 60.0) };
+    instance.allocated_storage = storage;
+    instance.class = class;
+    instance.engine_version = input.engine_version().unwrap_or(&instance.engine_version).to_owned();
+    instance.multi_az = input.multi_az().unwrap_or(instance.multi_az);
+    if !input.vpc_security_group_ids().is_empty() {
+        instance.security_group_ids = input.vpc_security_group_ids().to_vec();
+        let description = instance.interface_description();
+        for interface in call.here().ec2.interfaces.values_mut().filter(|interface| interface.description == description) {
+            interface.group_ids.clone_from(&instance.security_group_ids);
+        }
+    }
+    instance.modified_at = Some(modified_at);
+    call.here().dms.instances.insert(instance.identifier.clone(), instance.clone());
+    let answer = print(call, &instance);
+    Ok(ModifyReplicationInstanceOutput::builder().replication_instance(answer).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteReplicationInstanceInput) -> Result<DeleteReplicationInstanceOutput, Rejection> {
+    let mut instance = find(call, input.replication_instance_arn())?;
+    // "You must delete any migration tasks that are associated with the replication instance before you can delete it."
+    let has_tasks = call.here().dms.tasks.values().any(|task| task.instance_arn == instance.arn);
+    if has_tasks || instance.status(call.now()) != "available" {
+        let why = if has_tasks { "has tasks" } else { "is not available" };
+        return refuse("InvalidResourceStateFault", format!("Replication instance {} {why}", instance.identifier));
+    }
+    let gone_at = call.after(100.0, 180.0, 400.0);
+    instance.gone_at = Some(gone_at);
+    // The interface goes a little later than the instance.
+    let released = call.after(405.0, 415.0, 440.0).max(gone_at);
+    let description = instance.interface_description();
+    call.here().ec2.release_interfaces(&description, released);
+    call.here().dms.instances.insert(instance.identifier.clone(), instance.clone());
+    let answer = print(call, &instance);
+    Ok(DeleteReplicationInstanceOutput::builder().replication_instance(answer).build())
+}

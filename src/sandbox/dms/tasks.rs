@@ -1,0 +1,228 @@
+//! Replication tasks.
+
+use aws_sdk_databasemigration::operation::create_replication_task::{
+    CreateReplicationTaskError, CreateReplicationTaskInput, CreateReplicationTaskOutput,
+};
+use aws_sdk_databasemigration::operation::delete_replication_task::{
+    DeleteReplicationTaskError, DeleteReplicationTaskInput, DeleteReplicationTaskOutput,
+};
+use aws_sdk_databasemigration::operation::describe_replication_tasks::{
+    DescribeReplicationTasksError, DescribeReplicationTasksInput, DescribeReplicationTasksOutput,
+};
+use aws_sdk_databasemigration::operation::modify_replication_task::{
+    ModifyReplicationTaskError, ModifyReplicationTaskInput, ModifyReplicationTaskOutput,
+};
+use aws_sdk_databasemigration::operation::stop_replication_task::{StopReplicationTaskError, StopReplicationTaskInput, StopReplicationTaskOutput};
+use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask};
+use aws_smithy_types::DateTime;
+use serde_json::{Value, json};
+
+use super::{document, endpoints, given, identifier, instances, pass, some};
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::dms::{Doing, Task};
+
+pub(super) fn register(registry: &mut Registry) {
+    let made_of = &[
+        "replication_task_identifier",
+        "resource_identifier",
+        "source_endpoint_arn",
+        "target_endpoint_arn",
+        "replication_instance_arn",
+        "migration_type",
+        "table_mappings",
+        "replication_task_settings",
+        "tags",
+    ];
+    registry.on("dms", "CreateReplicationTask", made_of, CreateReplicationTaskError::generic, create);
+    registry.on("dms", "DescribeReplicationTasks", &["filters"], DescribeReplicationTasksError::generic, describe);
+    let takes = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
+    registry.on("dms", "ModifyReplicationTask", takes, ModifyReplicationTaskError::generic, modify);
+    registry.on("dms", "StopReplicationTask", &["replication_task_arn"], StopReplicationTaskError::generic, stop);
+    registry.on("dms", "DeleteReplicationTask", &["replication_task_arn"], DeleteReplicationTaskError::generic, delete);
+}
+
+/// "Selection rules and actions": rules with unique ids and names, and an object locator.
+fn mappings(text: Option<&str>) -> Result<Value, Rejection> {
+    let value = document(text, "table mappings")?;
+    let rules = value.get("rules").and_then(Value::as_array).filter(|rules| !rules.is_empty());
+    let complete = |rule: &Value| {
+        let text = |key: &str| rule.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        let locator = |key: &str| rule.pointer(&format!("/object-locator/{key}")).is_some_and(Value::is_string);
+        let numbered = rule.get("rule-id").and_then(Value::as_str).is_some_and(|id| id.parse::<u64>().is_ok());
+        text("rule-type") && numbered && text("rule-name") && text("rule-action") && locator("schema-name") && locator("table-name")
+    };
+    let unique = |rules: &[Value], key: &str| {
+        let mut ids: Vec<&Value> = rules.iter().filter_map(|rule| rule.get(key)).collect();
+        ids.sort_by_key(ToString::to_string);
+        ids.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    match rules {
+        Some(rules) if rules.iter().all(complete) && unique(rules, "rule-id") && unique(rules, "rule-name") => Ok(value),
+        _ => refuse("InvalidParameterValueException", "Invalid table mappings document: rules are missing, incomplete or not unique"),
+    }
+}
+
+/// The sections that task settings have ("Specifying task settings for AWS DMS tasks"); DMS adds what was left out.
+fn settings(text: Option<&str>) -> Result<Value, Rejection> {
+    const SECTIONS: &[&str] = &[
+        "TargetMetadata",
+        "FullLoadSettings",
+        "Logging",
+        "ControlTablesSettings",
+        "StreamBufferSettings",
+        "ChangeProcessingDdlHandlingPolicy",
+        "ErrorBehavior",
+        "ChangeProcessingTuning",
+        "ValidationSettings",
+        "PostProcessingRules",
+        "CharacterSetSettings",
+        "LoopbackPreventionSettings",
+        "BeforeImageSettings",
+        "FailTaskWhenCleanTaskResourceFailed",
+        "TTSettings",
+        "ResyncSettings",
+    ];
+    let mut value = document(text.or(Some("{}")), "task settings")?;
+    let Some(object) = value.as_object_mut() else { return refuse("InvalidParameterValueException", "Invalid task settings document") };
+    if let Some(unknown) = object.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+        return refuse("InvalidParameterValueException", format!("Invalid task settings: there is no section {unknown}"));
+    }
+    // "You can't set CloudWatchLogGroup and CloudWatchLogStream" ("Logging task settings").
+    let logging = object.get("Logging");
+    if logging.is_some_and(|logging| logging.get("CloudWatchLogGroup").is_some() || logging.get("CloudWatchLogStream").is_some()) {
+        return refuse("InvalidParameterValueException", "Feature is not accessible: CloudWatchLogGroup can not be set");
+    }
+    object
+        .entry("StreamBufferSettings")
+        .or_insert_with(|| json!({ "StreamBufferCount": 3, "StreamBufferSizeInMB": 8, "CtrlStreamBufferSizeInMB": 5 }));
+    object.entry("ErrorBehavior").or_insert_with(|| json!({ "DataErrorPolicy": "LOG_ERROR", "TableErrorPolicy": "SUSPEND_TABLE" }));
+    if let Some(components) = object.get_mut("Logging").and_then(|logging| logging.get_mut("LogComponents")).and_then(Value::as_array_mut) {
+        components.push(json!({ "Id": "SORTER", "Severity": "LOGGER_SEVERITY_DEFAULT" }));
+    }
+    Ok(value)
+}
+
+fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<CreateReplicationTaskOutput, Rejection> {
+    let name = identifier(input.replication_task_identifier(), 255)?;
+    if call.here().dms.tasks.contains_key(&name) {
+        return refuse("ResourceAlreadyExistsFault", format!("Replication task {name} already exists"));
+    }
+    // "ResourceIdentifier: up to 31 characters, first character a letter, no hyphen at the end, no two consecutive hyphens."
+    let tail = match input.resource_identifier() {
+        Some(text) => identifier(Some(text), 31)?,
+        None => call.world.draw()[..26].to_uppercase(),
+    };
+    let (table_mappings, settings) = (mappings(input.table_mappings())?, settings(input.replication_task_settings())?);
+    let (now, instance) = (call.now(), instances::find(call, input.replication_instance_arn())?);
+    let ends = [input.source_endpoint_arn(), input.target_endpoint_arn()].map(|arn| endpoints::find(call, arn));
+    let [source, target] = ends;
+    let (source, target) = (source?, target?);
+    if instance.status(now) != "available" || [&source, &target].iter().any(|endpoint| endpoint.status(now) != "active") {
+        return refuse("InvalidResourceStateFault", "The replication instance or an endpoint is not in a state in which it can be used");
+    }
+    if (source.direction.as_str(), target.direction.as_str()) != ("source", "target") {
+        return refuse("InvalidParameterCombinationException", "The endpoints are not a source and a target");
+    }
+    let task = Task {
+        arn: call.arn("dms", &format!("task:{tail}")),
+        identifier: name.clone(),
+        source_endpoint_arn: source.arn,
+        target_endpoint_arn: target.arn,
+        instance_arn: instance.arn,
+        migration_type: input.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+        table_mappings,
+        settings,
+        doing: Doing::Creating,
+        until: Some(call.after(20.0, 40.0, 90.0)),
+        started_at: None,
+        tags: given(input.tags()),
+    };
+    if call.here().dms.tasks.values().any(|other| other.arn == task.arn) {
+        return refuse("ResourceAlreadyExistsFault", format!("A resource with the identifier {tail} already exists"));
+    }
+    let answer = print(&task);
+    call.here().dms.tasks.insert(name, task);
+    Ok(CreateReplicationTaskOutput::builder().replication_task(answer).build())
+}
+
+fn print(task: &Task) -> ReplicationTask {
+    let date = |at: u64| DateTime::from_millis(i64::try_from(at).unwrap_or(i64::MAX));
+    ReplicationTask::builder()
+        .replication_task_identifier(&task.identifier)
+        .replication_task_arn(&task.arn)
+        .source_endpoint_arn(&task.source_endpoint_arn)
+        .target_endpoint_arn(&task.target_endpoint_arn)
+        .replication_instance_arn(&task.instance_arn)
+        .migration_type(MigrationTypeValue::from(task.migration_type.as_str()))
+        .table_mappings(task.table_mappings.to_string())
+        .replication_task_settings(task.settings.to_string())
+        .status(task.status())
+        .set_replication_task_start_date(task.started_at.map(date))
+        .build()
+}
+
+fn describe(call: &mut Call<'_>, input: &DescribeReplicationTasksInput) -> Result<DescribeReplicationTasksOutput, Rejection> {
+    let mut found = Vec::new();
+    for task in call.here().dms.tasks.values() {
+        let field = |name: &str| match name {
+            "replication-task-id" => Some(task.identifier.clone()),
+            "replication-task-arn" => Some(task.arn.clone()),
+            "replication-instance-arn" => Some(task.instance_arn.clone()),
+            "migration-type" => Some(task.migration_type.clone()),
+            _ => None,
+        };
+        if pass(input.filters(), field)? {
+            found.push(print(task));
+        }
+    }
+    let found = some(found, input.filters(), "replication task")?;
+    Ok(DescribeReplicationTasksOutput::builder().set_replication_tasks(Some(found)).build())
+}
+
+fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Task, Rejection> {
+    let arn = arn.unwrap_or_default();
+    match call.here().dms.tasks.values_mut().find(|task| task.arn == arn) {
+        Some(task) => Ok(task),
+        None => refuse("ResourceNotFoundFault", format!("Replication task {arn} not found")),
+    }
+}
+
+fn at_rest(task: &Task) -> Result<(), Rejection> {
+    match task.doing {
+        Doing::Ready | Doing::Stopped => Ok(()),
+        _ => refuse("InvalidResourceStateFault", format!("Replication task {} is currently {}", task.identifier, task.status())),
+    }
+}
+
+fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<ModifyReplicationTaskOutput, Rejection> {
+    let until = call.after(5.0, 15.0, 40.0);
+    let task = find(call, input.replication_task_arn())?;
+    at_rest(task)?;
+    let table_mappings = input.table_mappings().map(|text| mappings(Some(text))).transpose()?;
+    let wanted = input.replication_task_settings().map(|text| settings(Some(text))).transpose()?;
+    task.table_mappings = table_mappings.unwrap_or(task.table_mappings.take());
+    task.settings = wanted.unwrap_or(task.settings.take());
+    if let Some(kind) = input.migration_type() {
+        kind.as_str().clone_into(&mut task.migration_type);
+    }
+    (task.doing, task.until) = (Doing::Modifying, Some(until));
+    Ok(ModifyReplicationTaskOutput::builder().replication_task(print(task)).build())
+}
+
+fn stop(call: &mut Call<'_>, input: &StopReplicationTaskInput) -> Result<StopReplicationTaskOutput, Rejection> {
+    let until = call.after(10.0, 30.0, 90.0);
+    let task = find(call, input.replication_task_arn())?;
+    if task.doing != Doing::Running {
+        return refuse("InvalidResourceStateFault", format!("Replication task {} is not running", task.identifier));
+    }
+    (task.doing, task.until) = (Doing::Stopping, Some(until));
+    Ok(StopReplicationTaskOutput::builder().replication_task(print(task)).build())
+}
+
+fn delete(call: &mut Call<'_>, input: &DeleteReplicationTaskInput) -> Result<DeleteReplicationTaskOutput, Rejection> {
+    let until = call.after(10.0, 30.0, 90.0);
+    let task = find(call, input.replication_task_arn())?;
+    at_rest(task)?;
+    (task.doing, task.until) = (Doing::Deleting, Some(until));
+    Ok(DeleteReplicationTaskOutput::builder().replication_task(print(task)).build())
+}

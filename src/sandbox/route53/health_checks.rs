@@ -1,0 +1,124 @@
+//! Health checks. Nothing is checked: there is nobody to ask.
+
+use aws_sdk_route53::operation::create_health_check::{CreateHealthCheckError, CreateHealthCheckInput, CreateHealthCheckOutput};
+use aws_sdk_route53::operation::delete_health_check::{DeleteHealthCheckError, DeleteHealthCheckInput, DeleteHealthCheckOutput};
+use aws_sdk_route53::operation::get_health_check::{GetHealthCheckError, GetHealthCheckInput, GetHealthCheckOutput};
+use aws_sdk_route53::operation::list_health_checks::{ListHealthChecksError, ListHealthChecksInput, ListHealthChecksOutput};
+use aws_sdk_route53::operation::update_health_check::{UpdateHealthCheckError, UpdateHealthCheckInput, UpdateHealthCheckOutput};
+use aws_sdk_route53::types::HealthCheckType;
+
+use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
+use crate::sandbox::world::ec2::Tags;
+use crate::sandbox::world::route53::{HealthCheck, HealthCheckConfig};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.on("route53", "CreateHealthCheck", &["caller_reference", "health_check_config"], CreateHealthCheckError::generic, create);
+    registry.on("route53", "GetHealthCheck", &["health_check_id"], GetHealthCheckError::generic, get);
+    registry.on("route53", "ListHealthChecks", &["marker"], ListHealthChecksError::generic, list);
+    let members = &["health_check_id", "fully_qualified_domain_name", "port", "resource_path", "failure_threshold"];
+    registry.on("route53", "UpdateHealthCheck", members, UpdateHealthCheckError::generic, update);
+    registry.on("route53", "DeleteHealthCheck", &["health_check_id"], DeleteHealthCheckError::generic, delete);
+}
+
+fn no_check<T>(id: &str) -> Result<T, Rejection> {
+    refuse("NoSuchHealthCheck", format!("A health check with id {id} does not exist."))
+}
+
+fn print(check: &HealthCheck) -> Result<aws_sdk_route53::types::HealthCheck, Rejection> {
+    let config = aws_sdk_route53::types::HealthCheckConfig::builder().r#type(HealthCheckType::from(check.config.kind.as_str()));
+    let config = config.fully_qualified_domain_name(&check.config.fqdn).port(check.config.port).resource_path(&check.config.path);
+    let config = config.request_interval(check.config.interval).failure_threshold(check.config.failure_threshold);
+    let config = built(config.measure_latency(false).inverted(false).disabled(false).enable_sni(check.config.kind == "HTTPS").build())?;
+    let shown = aws_sdk_route53::types::HealthCheck::builder().id(&check.id).caller_reference(&check.caller_reference);
+    built(shown.health_check_config(config).health_check_version(check.version).build())
+}
+
+/// The ranges of "HealthCheckConfig".
+fn check(config: &HealthCheckConfig) -> Result<(), Rejection> {
+    let fits = (1..=65535).contains(&config.port)
+        && [10, 30].contains(&config.interval)
+        && (1..=10).contains(&config.failure_threshold)
+        && config.path.starts_with('/')
+        && config.path.len() <= 255
+        && (1..=255).contains(&config.fqdn.len());
+    if fits { Ok(()) } else { refuse("InvalidInput", "Invalid parameter in HealthCheckConfig") }
+}
+
+fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateHealthCheckOutput, Rejection> {
+    let reference = input.caller_reference().unwrap_or_default();
+    let Some(wanted) = input.health_check_config() else { return refuse("InvalidInput", "A configuration is needed") };
+    if !["HTTP", "HTTPS"].contains(&wanted.r#type().as_str()) {
+        return refuse("SandboxUnknownMember", "the sandbox models HTTP and HTTPS checks only");
+    }
+    let config = HealthCheckConfig {
+        kind: wanted.r#type().as_str().to_owned(),
+        fqdn: wanted.fully_qualified_domain_name().unwrap_or_default().to_owned(),
+        port: wanted.port().unwrap_or_default(),
+        path: wanted.resource_path().unwrap_or_default().to_owned(),
+        interval: wanted.request_interval().unwrap_or(30),
+        failure_threshold: wanted.failure_threshold().unwrap_or(3),
+    };
+    check(&config)?;
+    if !(1..=64).contains(&reference.len()) {
+        return refuse("InvalidInput", "CallerReference must have 1 to 64 characters");
+    }
+    // "If you send a CreateHealthCheck request with the same CallerReference and settings as a previous request, and if the health
+    // check doesn't exist, Amazon Route 53 creates the health check. If the health check exists, Route 53 returns the settings for
+    // the existing health check. If you send [it] with the same CallerReference as a deleted health check, regardless of the
+    // settings, Route 53 returns a HealthCheckAlreadyExists error."
+    if let Some(there) = call.world.route53.health_checks.values().find(|check| check.caller_reference == reference)
+        && there.config == config
+    {
+        let location = format!("https://route53.amazonaws.com/2013-04-01/healthcheck/{}", there.id);
+        return built(CreateHealthCheckOutput::builder().health_check(print(there)?).location(location).build());
+    }
+    if call.world.route53.used_references.contains(reference) {
+        return refuse("HealthCheckAlreadyExists", format!("A health check with caller reference {reference} was created before"));
+    }
+    let id = call.world.new_request_id();
+    let made = HealthCheck { id: id.clone(), caller_reference: reference.to_owned(), config, version: 1, tags: Tags::new() };
+    let answer = CreateHealthCheckOutput::builder().health_check(print(&made)?);
+    call.world.route53.used_references.insert(reference.to_owned());
+    call.world.route53.health_checks.insert(id.clone(), made);
+    built(answer.location(format!("https://route53.amazonaws.com/2013-04-01/healthcheck/{id}")).build())
+}
+
+fn get(call: &mut Call<'_>, input: &GetHealthCheckInput) -> Result<GetHealthCheckOutput, Rejection> {
+    let id = input.health_check_id().unwrap_or_default();
+    let Some(check) = call.world.route53.health_checks.get(id) else { return no_check(id) };
+    Ok(GetHealthCheckOutput::builder().health_check(print(check)?).build())
+}
+
+fn list(call: &mut Call<'_>, input: &ListHealthChecksInput) -> Result<ListHealthChecksOutput, Rejection> {
+    const PAGE: usize = 100;
+    let from = input.marker().unwrap_or_default();
+    let mut rest = call.world.route53.health_checks.values().filter(|check| check.id.as_str() >= from);
+    let shown = rest.by_ref().take(PAGE).map(print).collect::<Result<Vec<_>, _>>()?;
+    let next = rest.next().map(|check| check.id.clone());
+    let answer = ListHealthChecksOutput::builder().set_health_checks(Some(shown)).marker(from).max_items(100);
+    built(answer.is_truncated(next.is_some()).set_next_marker(next).build())
+}
+
+fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateHealthCheckOutput, Rejection> {
+    let id = input.health_check_id().unwrap_or_default();
+    let Some(there) = call.world.route53.health_checks.get_mut(id) else { return no_check(id) };
+    let mut config = there.config.clone();
+    config.fqdn = input.fully_qualified_domain_name().map_or(config.fqdn, str::to_owned);
+    config.port = input.port().unwrap_or(config.port);
+    config.path = input.resource_path().map_or(config.path, str::to_owned);
+    config.failure_threshold = input.failure_threshold().unwrap_or(config.failure_threshold);
+    check(&config)?;
+    there.config = config;
+    there.version += 1;
+    Ok(UpdateHealthCheckOutput::builder().health_check(print(there)?).build())
+}
+
+/// "You can delete a health check that records still refer to; how Route 53 then answers is not defined" (DeleteHealthCheck warns
+/// of it and allows it).
+fn delete(call: &mut Call<'_>, input: &DeleteHealthCheckInput) -> Result<DeleteHealthCheckOutput, Rejection> {
+    let id = input.health_check_id().unwrap_or_default();
+    match call.world.route53.health_checks.remove(id) {
+        Some(_) => Ok(DeleteHealthCheckOutput::builder().build()),
+        None => no_check(id),
+    }
+}
