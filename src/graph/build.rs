@@ -61,10 +61,15 @@ impl Graph {
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
         let needs = needs_of(&spec);
         let node = Node { address: address.clone(), kind: R::KIND, region: region.clone(), spec, needs, tags: tags.clone() };
-        if self.nodes.insert(address.clone(), node).is_some() {
-            self.duplicate.get_or_insert(address.clone());
-        }
+        self.insert(node);
         Handle::new(address)
+    }
+
+    pub(super) fn insert(&mut self, node: Node) {
+        let address = node.address.clone();
+        if self.nodes.insert(address.clone(), node).is_some() {
+            self.duplicate.get_or_insert(address);
+        }
     }
 
     /// Checks the graph as a whole.

@@ -6,6 +6,7 @@
 mod build;
 mod input;
 mod paths;
+mod select;
 
 pub use build::{Graph, GraphError, Node};
 pub use input::{Input, Moment, Need, OutputRef, Unresolved, needs_of, resolve};

@@ -1,0 +1,68 @@
+//! A part of a graph.
+
+use serde_json::Value;
+
+use super::build::Graph;
+use super::input::{OutputRef, Unresolved, needs_of, resolve};
+use crate::address::Address;
+
+impl Graph {
+    /// Returns the resources that `keep` chooses. What they need of the others is filled in by `known`, so that the part stands
+    /// by itself.
+    ///
+    /// # Errors
+    /// When an output of a resource that is left out is not known.
+    pub fn part(&self, keep: impl Fn(&Address) -> bool, known: impl Fn(&OutputRef) -> Option<Value>) -> Result<Self, Unresolved> {
+        let lookup = |output: &OutputRef| match keep(&output.of) {
+            true => Some(serde_json::json!({ "$output": output })),
+            false => known(output),
+        };
+        let mut part = Self::default();
+        for node in self.nodes().values().filter(|node| keep(&node.address)) {
+            let mut node = node.clone();
+            node.spec = fill(&node.spec, &lookup)?;
+            node.needs = needs_of(&node.spec);
+            part.insert(node);
+        }
+        Ok(part)
+    }
+}
+
+/// Replaces the references to what is left out, and leaves the others as they are, also inside texts.
+fn fill(spec: &Value, lookup: &dyn Fn(&OutputRef) -> Option<Value>) -> Result<Value, Unresolved> {
+    match spec {
+        Value::Object(object) if object.contains_key("$output") => resolve(spec, lookup),
+        Value::Object(object) => object.iter().map(|(key, inner)| Ok((key.clone(), fill(inner, lookup)?))).collect(),
+        Value::Array(items) => items.iter().map(|inner| fill(inner, lookup)).collect(),
+        other => Ok(other.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::{Input, Moment};
+    use crate::resources::ec2::{InternetGateway, Vpc};
+
+    #[test]
+    fn what_is_left_out_is_filled_in() {
+        let (region, tags) = ("us-east-1".into(), BTreeMap::new());
+        let mut graph = Graph::default();
+        let vpc = graph.add(Address::new("source/network/vpc"), &region, &tags, &Vpc { cidr: "10.0.0.0/16".into() });
+        graph.add(Address::new("source/network/igw"), &region, &tags, &InternetGateway { vpc: vpc.id() });
+        let graph = graph.finish().unwrap();
+        let gateway = |address: &Address| address.as_str().ends_with("igw");
+        let part = graph.part(gateway, |output| (output.name == "vpc_id").then(|| json!("vpc-1"))).unwrap();
+        let node = part.get(&Address::new("source/network/igw")).unwrap();
+        assert_eq!((part.nodes().len(), &node.spec), (1, &json!({ "vpc": "vpc-1" })));
+        assert!(node.needs.is_empty());
+        assert!(graph.part(gateway, |_| None).is_err());
+        let whole = graph.part(|_| true, |_| None).unwrap();
+        let expected: Input<crate::address::VpcId> = Input::output(vpc.address(), "vpc_id", Moment::Created);
+        assert_eq!(whole.get(&Address::new("source/network/igw")).unwrap().spec, json!({ "vpc": expected }));
+    }
+}
