@@ -7,6 +7,7 @@ use aws_sdk_lambda::operation::create_function::{CreateFunctionError, CreateFunc
 use aws_sdk_lambda::operation::delete_function::{DeleteFunctionError, DeleteFunctionInput, DeleteFunctionOutput};
 use aws_sdk_lambda::operation::get_function::{GetFunctionError, GetFunctionInput, GetFunctionOutput};
 use aws_sdk_lambda::operation::get_policy::{GetPolicyError, GetPolicyInput, GetPolicyOutput};
+use aws_sdk_lambda::operation::list_functions::{ListFunctionsError, ListFunctionsInput, ListFunctionsOutput};
 use aws_sdk_lambda::operation::remove_permission::{RemovePermissionError, RemovePermissionInput, RemovePermissionOutput};
 use aws_sdk_lambda::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_lambda::operation::update_function_code::{UpdateFunctionCodeError, UpdateFunctionCodeInput, UpdateFunctionCodeOutput};
@@ -26,6 +27,7 @@ pub(super) fn register(registry: &mut Registry) {
         &["function_name", "description", "role", "runtime", "handler", "architectures", "code", "timeout", "memory_size", "environment", "tags"];
     registry.on("lambda", "CreateFunction", made_of, CreateFunctionError::generic, create);
     registry.on("lambda", "GetFunction", &["function_name"], GetFunctionError::generic, get);
+    registry.on("lambda", "ListFunctions", &[], ListFunctionsError::generic, list);
     registry.on("lambda", "UpdateFunctionCode", &["function_name", "zip_file"], UpdateFunctionCodeError::generic, update_code);
     let takes = &["function_name", "description", "role", "runtime", "handler", "timeout", "memory_size", "environment"];
     registry.on("lambda", "UpdateFunctionConfiguration", takes, UpdateFunctionConfigurationError::generic, update_configuration);
@@ -173,6 +175,12 @@ fn find_idle<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut Function,
         return refuse("ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource");
     }
     Ok(function)
+}
+
+fn list(call: &mut Call<'_>, _input: &ListFunctionsInput) -> Result<ListFunctionsOutput, Rejection> {
+    let now = call.now();
+    let shown = call.here().lambda.functions.values().map(|function| print(function, now)).collect();
+    Ok(ListFunctionsOutput::builder().set_functions(Some(shown)).build())
 }
 
 fn get(call: &mut Call<'_>, input: &GetFunctionInput) -> Result<GetFunctionOutput, Rejection> {

@@ -2,7 +2,9 @@
 
 use aws_sdk_cloudwatch::operation::delete_dashboards::{DeleteDashboardsError, DeleteDashboardsInput, DeleteDashboardsOutput};
 use aws_sdk_cloudwatch::operation::get_dashboard::{GetDashboardError, GetDashboardInput, GetDashboardOutput};
+use aws_sdk_cloudwatch::operation::list_dashboards::{ListDashboardsError, ListDashboardsInput, ListDashboardsOutput};
 use aws_sdk_cloudwatch::operation::put_dashboard::{PutDashboardError, PutDashboardInput, PutDashboardOutput};
+use aws_sdk_cloudwatch::types::DashboardEntry;
 use serde_json::Value;
 
 use super::tags;
@@ -12,6 +14,7 @@ use crate::sandbox::world::cloudwatch::Dashboard;
 pub(super) fn register(registry: &mut Registry) {
     registry.on("cloudwatch", "PutDashboard", &["dashboard_name", "dashboard_body", "tags"], PutDashboardError::generic, put);
     registry.on("cloudwatch", "GetDashboard", &["dashboard_name"], GetDashboardError::generic, get);
+    registry.on("cloudwatch", "ListDashboards", &[], ListDashboardsError::generic, list);
     registry.on("cloudwatch", "DeleteDashboards", &["dashboard_names"], DeleteDashboardsError::generic, delete);
 }
 
@@ -36,6 +39,11 @@ fn put(call: &mut Call<'_>, input: &PutDashboardInput) -> Result<PutDashboardOut
     let tags = dashboards.get(name).map_or(tags, |before| before.tags.clone());
     dashboards.insert(name.to_owned(), Dashboard { name: name.to_owned(), body, tags });
     Ok(PutDashboardOutput::builder().build())
+}
+
+fn list(call: &mut Call<'_>, _input: &ListDashboardsInput) -> Result<ListDashboardsOutput, Rejection> {
+    let entries = call.world.dashboards.0.keys().map(|name| DashboardEntry::builder().dashboard_name(name).build()).collect();
+    Ok(ListDashboardsOutput::builder().set_dashboard_entries(Some(entries)).build())
 }
 
 /// "Dashboard body structure and syntax": the parts that are required, and the values that are allowed.

@@ -3,6 +3,7 @@
 use aws_sdk_ecs::operation::create_cluster::{CreateClusterError, CreateClusterInput, CreateClusterOutput};
 use aws_sdk_ecs::operation::delete_cluster::{DeleteClusterError, DeleteClusterInput, DeleteClusterOutput};
 use aws_sdk_ecs::operation::describe_clusters::{DescribeClustersError, DescribeClustersInput, DescribeClustersOutput};
+use aws_sdk_ecs::operation::list_clusters::{ListClustersError, ListClustersInput, ListClustersOutput};
 use aws_sdk_ecs::operation::update_cluster::{UpdateClusterError, UpdateClusterInput, UpdateClusterOutput};
 use aws_sdk_ecs::types::{ClusterField, ClusterSetting, ClusterSettingName, Failure};
 
@@ -13,6 +14,7 @@ use crate::sandbox::world::ecs::{Cluster, Ecs};
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ecs", "CreateCluster", &["cluster_name", "settings", "tags"], CreateClusterError::generic, create);
     registry.on("ecs", "DescribeClusters", &["clusters", "include"], DescribeClustersError::generic, describe);
+    registry.on("ecs", "ListClusters", &[], ListClustersError::generic, list);
     registry.on("ecs", "UpdateCluster", &["cluster", "settings"], UpdateClusterError::generic, update);
     registry.on("ecs", "DeleteCluster", &["cluster"], DeleteClusterError::generic, delete);
 }
@@ -44,6 +46,12 @@ fn create(call: &mut Call<'_>, input: &CreateClusterInput) -> Result<CreateClust
     let answer = print(&call.here().ecs, &cluster);
     call.here().ecs.clusters.insert(name.to_owned(), cluster);
     Ok(CreateClusterOutput::builder().cluster(answer).build())
+}
+
+/// Deleted clusters are not listed.
+fn list(call: &mut Call<'_>, _input: &ListClustersInput) -> Result<ListClustersOutput, Rejection> {
+    let arns = call.here().ecs.clusters.values().filter(|cluster| cluster.active).map(|cluster| cluster.arn.clone()).collect();
+    Ok(ListClustersOutput::builder().set_cluster_arns(Some(arns)).build())
 }
 
 fn print(ecs: &Ecs, cluster: &Cluster) -> aws_sdk_ecs::types::Cluster {

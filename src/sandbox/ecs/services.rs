@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceInput, CreateServiceOutput};
 use aws_sdk_ecs::operation::delete_service::{DeleteServiceError, DeleteServiceInput, DeleteServiceOutput};
 use aws_sdk_ecs::operation::describe_services::{DescribeServicesError, DescribeServicesInput, DescribeServicesOutput};
+use aws_sdk_ecs::operation::list_services::{ListServicesError, ListServicesInput, ListServicesOutput};
 use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceInput, UpdateServiceOutput};
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
@@ -33,6 +34,7 @@ pub(super) fn register(registry: &mut Registry) {
     ];
     registry.on("ecs", "CreateService", create_members, CreateServiceError::generic, create);
     registry.on("ecs", "DescribeServices", &["cluster", "services", "include"], DescribeServicesError::generic, describe);
+    registry.on("ecs", "ListServices", &["cluster"], ListServicesError::generic, list);
     let update_members = &[
         "cluster",
         "service",
@@ -225,6 +227,13 @@ fn deploy(call: &mut Call<'_>, service: &mut Service) {
         Deployment { id: format!("ecs-svc/{number}"), task_definition, created_at: now, takes, not_before, steady_at: None, failed: false };
     service.deployments.insert(0, deployment);
     tasks::start(call, service, usize::try_from(service.desired_count).unwrap_or_default());
+}
+
+/// Services that were deleted are not listed, even while they drain.
+fn list(call: &mut Call<'_>, input: &ListServicesInput) -> Result<ListServicesOutput, Rejection> {
+    let cluster = short(input.cluster().unwrap_or("default")).to_owned();
+    let living = call.here().ecs.services.values().filter(|service| service.cluster == cluster && service.status() == "ACTIVE");
+    Ok(ListServicesOutput::builder().set_service_arns(Some(living.map(|service| service.arn.clone()).collect())).build())
 }
 
 fn print(call: &mut Call<'_>, service: &Service) -> aws_sdk_ecs::types::Service {

@@ -8,6 +8,7 @@ use aws_sdk_iam::operation::get_role::{GetRoleError, GetRoleInput, GetRoleOutput
 use aws_sdk_iam::operation::list_role_tags::{ListRoleTagsError, ListRoleTagsInput, ListRoleTagsOutput};
 use aws_sdk_iam::operation::list_roles::{ListRolesError, ListRolesInput, ListRolesOutput};
 use aws_sdk_iam::operation::tag_role::{TagRoleError, TagRoleInput, TagRoleOutput};
+use aws_sdk_iam::operation::untag_role::{UntagRoleError, UntagRoleInput, UntagRoleOutput};
 use aws_sdk_iam::operation::update_assume_role_policy::{UpdateAssumeRolePolicyError, UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput};
 use aws_sdk_iam::operation::update_role::{UpdateRoleError, UpdateRoleInput, UpdateRoleOutput};
 use aws_sdk_iam::types::Tag;
@@ -25,6 +26,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("iam", "UpdateAssumeRolePolicy", &["role_name", "policy_document"], UpdateAssumeRolePolicyError::generic, update_trust);
     registry.on("iam", "UpdateRole", &["role_name", "description"], UpdateRoleError::generic, update);
     registry.on("iam", "TagRole", &["role_name", "tags"], TagRoleError::generic, tag);
+    registry.on("iam", "UntagRole", &["role_name", "tag_keys"], UntagRoleError::generic, untag);
     registry.on("iam", "ListRoleTags", &["role_name"], ListRoleTagsError::generic, list_tags);
     registry.on("iam", "DeleteRole", &["role_name"], DeleteRoleError::generic, delete);
 }
@@ -148,6 +150,13 @@ fn tag(call: &mut Call<'_>, input: &TagRoleInput) -> Result<TagRoleOutput, Rejec
     add_tags(&mut tags, input.tags())?;
     role.tags = tags;
     Ok(TagRoleOutput::builder().build())
+}
+
+/// Keys that the role does not have are no error.
+fn untag(call: &mut Call<'_>, input: &UntagRoleInput) -> Result<UntagRoleOutput, Rejection> {
+    let role = find(call, input.role_name())?;
+    role.tags.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(UntagRoleOutput::builder().build())
 }
 
 fn list_tags(call: &mut Call<'_>, input: &ListRoleTagsInput) -> Result<ListRoleTagsOutput, Rejection> {

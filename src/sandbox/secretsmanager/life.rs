@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_secretsmanager::operation::create_secret::{CreateSecretError, CreateSecretInput, CreateSecretOutput};
 use aws_sdk_secretsmanager::operation::delete_secret::{DeleteSecretError, DeleteSecretInput, DeleteSecretOutput};
 use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretInput, DescribeSecretOutput};
+use aws_sdk_secretsmanager::operation::list_secrets::{ListSecretsError, ListSecretsInput, ListSecretsOutput};
 use aws_sdk_secretsmanager::operation::restore_secret::{RestoreSecretError, RestoreSecretInput, RestoreSecretOutput};
 use aws_sdk_secretsmanager::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_secretsmanager::operation::update_secret::{UpdateSecretError, UpdateSecretInput, UpdateSecretOutput};
 use aws_sdk_secretsmanager::primitives::DateTime;
-use aws_sdk_secretsmanager::types::{RotationRulesType, Tag};
+use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
 
 use super::replication::print;
 use super::values::check_token;
@@ -22,6 +23,7 @@ pub(super) fn register(registry: &mut Registry) {
     let made_of = &["name", "description", "client_request_token", "kms_key_id", "secret_string", "tags"];
     registry.on("secretsmanager", "CreateSecret", made_of, CreateSecretError::generic, create);
     registry.on("secretsmanager", "DescribeSecret", &["secret_id"], DescribeSecretError::generic, describe);
+    registry.on("secretsmanager", "ListSecrets", &[], ListSecretsError::generic, list);
     let takes = &["secret_id", "description", "kms_key_id", "client_request_token"];
     registry.on("secretsmanager", "UpdateSecret", takes, UpdateSecretError::generic, update);
     registry.on("secretsmanager", "TagResource", &["secret_id", "tags"], TagResourceError::generic, tag);
@@ -78,6 +80,13 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
     };
     call.here().secretsmanager.secrets.insert(name.clone(), secret);
     Ok(CreateSecretOutput::builder().arn(arn).name(name).version_id(token).build())
+}
+
+/// "Lists the secrets […] not including secrets that are marked for deletion" (ListSecrets).
+fn list(call: &mut Call<'_>, _input: &ListSecretsInput) -> Result<ListSecretsOutput, Rejection> {
+    let living = call.here().secretsmanager.secrets.values().filter(|secret| secret.deleted_at.is_none());
+    let shown = living.map(|secret| SecretListEntry::builder().arn(&secret.arn).name(&secret.name).build()).collect();
+    Ok(ListSecretsOutput::builder().set_secret_list(Some(shown)).build())
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeSecretInput) -> Result<DescribeSecretOutput, Rejection> {
