@@ -10,11 +10,11 @@ check:
 test *args:
     cargo test {{ args }}
 
-# Brings the source environment up in the embedded sandbox, without an AWS account.
+# Brings both environments, the link between them and the routing up in the embedded sandbox, without an AWS account.
 up-sandbox:
-    cargo run --release -- up --env source --sandbox --sandbox-timing fast -y
+    cargo run --release -- up --sandbox --sandbox-timing fast -y
 
-# Takes it down again.
+# Takes all of it down again.
 down-sandbox:
     cargo run --release -- down --sandbox --sandbox-timing fast -y
 
@@ -33,4 +33,5 @@ deny:
 # Writes what is made from the code: the commented configuration and its schema.
 generate:
     cargo run -- init --stdout > config/migration.toml
+    cargo run -- init --stdout --layout self-contained > config/self-contained.toml
     cargo run -- config schema > config/schema.json

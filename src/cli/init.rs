@@ -8,7 +8,7 @@ use clap::Args;
 use super::args::Globals;
 use super::failure::{CliError, Exit};
 use super::run::line;
-use crate::config::template;
+use crate::config::{Layout, template};
 
 /// Writes a commented configuration with every default visible. `config schema` prints its JSON schema.
 ///
@@ -19,11 +19,14 @@ pub struct InitArgs {
     /// Write to standard output instead.
     #[arg(long)]
     pub stdout: bool,
+    /// How databases and buckets are spread over the environments.
+    #[arg(long, value_enum, default_value_t = Layout::Paired)]
+    pub layout: Layout,
 }
 
 pub(super) fn run(globals: &Globals, args: &InitArgs) -> Result<u8, CliError> {
     if args.stdout {
-        line(template().trim_end());
+        line(template(args.layout).trim_end());
         return Ok(0);
     }
     let path = &globals.config;
@@ -39,7 +42,7 @@ pub(super) fn run(globals: &Globals, args: &InitArgs) -> Result<u8, CliError> {
         }
         other => other.map_err(failed)?,
     };
-    file.write_all(template().as_bytes()).map_err(failed)?;
+    file.write_all(template(args.layout).as_bytes()).map_err(failed)?;
     line(&format!("wrote {}", path.display()));
     line("next: `migrate-infra config check`, then `migrate-infra plan --env source`");
     Ok(0)

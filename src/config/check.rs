@@ -198,11 +198,16 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// Returns the known word that is most like this one, if any is.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|one| (strsim::jaro_winkler(word, one), *one)).filter(|(score, _)| *score > 0.8);
+    near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, one)| one)
+}
+
 /// "Did you mean", or the list when nothing is near.
 pub fn suggest(key: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|one| (strsim::jaro_winkler(key, one), one)).filter(|(score, _)| *score > 0.8);
-    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((_, one)) => format!("did you mean `{one}`?"),
+    match nearest(key, known) {
+        Some(one) => format!("did you mean `{one}`?"),
         None => format!("the keys here are {}", known.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
     }
 }

@@ -13,11 +13,11 @@ mod source;
 mod template;
 mod validate;
 
-pub use check::{schema, suggest};
+pub use check::{nearest, schema, suggest};
 pub use load::{Overrides, load};
 pub use model::{
-    Config, Database, Encryption, EnvironmentConfig, Exception, Link, Links, MigrationType, Monitoring, NatGateways, Network, Policy, Replication,
-    Routing, Rule, Secrets, Service, Stack, Storage, TablePreparation,
+    Config, Database, Encryption, EnvironmentConfig, Exception, Layout, Link, Links, MigrationType, Monitoring, NatGateways, Network, Policy,
+    Replication, Routing, Rule, Secrets, Service, Stack, Storage, TablePreparation,
 };
 pub use problem::{ConfigError, Problem};
 pub use template::template;

@@ -41,23 +41,49 @@ pub struct RawConfig {
     pub policy: Policy,
 }
 
-impl Default for RawConfig {
-    fn default() -> Self {
-        let tags = [("MigrationPhase", "setup"), ("CostCenter", "payment-processing")];
-        let environment = |cidr: &str, role: &str| RawEnvironment {
-            vpc_cidr: cidr.to_owned(),
-            databases: vec![role.to_owned()],
-            buckets: vec![role.to_owned()],
-            ..RawEnvironment::default()
+/// How databases and buckets are spread over the environments. Both layouts are configurations of the same mechanism.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Layout {
+    /// The source environment holds the source database and bucket, the target environment those of the target.
+    #[default]
+    Paired,
+    /// Each environment holds both databases, both buckets and the replication between them.
+    SelfContained,
+}
+
+impl Layout {
+    fn environments(self) -> BTreeMap<String, RawEnvironment> {
+        let environment = |cidr: &str, roles: &[&str], from: Option<&str>| {
+            let pair = || from.map(|from| Pair { from: from.to_owned(), to: "target".to_owned() });
+            let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+            RawEnvironment {
+                vpc_cidr: cidr.to_owned(),
+                databases: roles.clone(),
+                buckets: roles,
+                replicates: from.map(|_| Replicates { database: pair(), bucket: pair() }),
+                ..RawEnvironment::default()
+            }
         };
-        let mut target = environment("10.1.0.0/16", "target");
-        let pair = || Some(Pair { from: "source/source".to_owned(), to: "target".to_owned() });
-        target.replicates = Some(Replicates { database: pair(), bucket: pair() });
+        let (source, target) = match self {
+            Self::Paired => (environment("10.0.0.0/16", &["source"], None), environment("10.1.0.0/16", &["target"], Some("source/source"))),
+            Self::SelfContained => {
+                let both = |cidr| environment(cidr, &["source", "target"], Some("source"));
+                (both("10.0.0.0/16"), both("10.1.0.0/16"))
+            }
+        };
+        [("source".to_owned(), source), ("target".to_owned(), target)].into()
+    }
+}
+
+impl RawConfig {
+    /// The defaults of a layout.
+    pub fn of(layout: Layout) -> Self {
+        let tags = [("MigrationPhase", "setup"), ("CostCenter", "payment-processing")];
         Self {
             stack: Stack::default(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             encryption: Encryption::default(),
-            environments: [("source".to_owned(), environment("10.0.0.0/16", "source")), ("target".to_owned(), target)].into(),
+            environments: layout.environments(),
             network: Network::default(),
             database: Database::default(),
             secrets: Secrets::default(),
@@ -68,6 +94,12 @@ impl Default for RawConfig {
             routing: Routing::default(),
             policy: Policy::default(),
         }
+    }
+}
+
+impl Default for RawConfig {
+    fn default() -> Self {
+        Self::of(Layout::default())
     }
 }
 

@@ -4,15 +4,15 @@
 use serde_json::Value;
 
 use super::check::schema;
-use super::model::RawConfig;
+use super::model::{Layout, RawConfig};
 
 const HEAD: &str = "# Configuration of migrate-infra. Every key is shown with its default; a key that is left out keeps it.\n\
 # `migrate-infra config check` checks this file, `--set section.key=value` overrides one value for one command.\n";
 
-/// Returns the text of a configuration with every default visible.
-pub fn template() -> String {
+/// Returns the text of a configuration with every default of a layout visible.
+pub fn template(layout: Layout) -> String {
     let schema = schema();
-    let defaults = serde_json::to_value(RawConfig::default()).unwrap_or_default();
+    let defaults = serde_json::to_value(RawConfig::of(layout)).unwrap_or_default();
     let mut text = HEAD.to_owned();
     table(&mut text, &[], &defaults, &schema, &schema);
     text
