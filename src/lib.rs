@@ -12,6 +12,7 @@ pub mod fuse;
 pub mod graph;
 pub mod naming;
 pub mod plan;
+pub mod policy;
 pub mod resource;
 pub mod resources;
 pub mod sandbox;

@@ -9,6 +9,7 @@ mod failure;
 mod init;
 mod outputs;
 mod plan;
+mod policies;
 mod report;
 mod run;
 mod session;

@@ -27,6 +27,8 @@ pub struct About {
     pub operations: &'static [&'static str],
     /// Inputs that AWS cannot change in place; a change of one of them needs a replacement.
     pub immutable: &'static [&'static str],
+    /// Whether it carries tags in AWS. What does not is told by its parent or its name.
+    pub tagged: bool,
     /// What can stand in the way of deleting it, and whose it is.
     pub blocked_by: &'static str,
 }

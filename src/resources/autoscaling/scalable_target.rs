@@ -63,6 +63,7 @@ impl Resource for ScalableTarget {
             "iam:CreateServiceLinkedRole",
         ],
         immutable: &["cluster_name", "service_name"],
+        tagged: true,
         blocked_by: "nothing; its policies go with it",
     };
     type Attrs = ScalableTargetAttrs;

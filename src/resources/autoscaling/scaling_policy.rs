@@ -79,6 +79,7 @@ impl Resource for ScalingPolicy {
             "application-autoscaling:DeleteScalingPolicy",
         ],
         immutable: &["name", "resource_id"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = ScalingPolicyAttrs;

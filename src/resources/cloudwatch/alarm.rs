@@ -119,6 +119,7 @@ impl Resource for Alarm {
             "cloudwatch:DeleteAlarms",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "composite alarms that somebody else has built on it",
     };
     type Attrs = AlarmAttrs;

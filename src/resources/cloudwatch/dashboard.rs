@@ -67,6 +67,7 @@ impl Resource for Dashboard {
             "cloudwatch:DeleteDashboards",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = DashboardAttrs;

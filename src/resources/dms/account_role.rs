@@ -71,6 +71,7 @@ impl Resource for AccountRole {
             "iam:DeleteRole",
         ],
         immutable: &["name"],
+        tagged: false,
         blocked_by: "other stacks that use it, which then keep it",
     };
     type Attrs = AccountRoleAttrs;

@@ -94,6 +94,7 @@ impl Resource for Endpoint {
             "iam:PassRole",
         ],
         immutable: &["identifier", "direction", "engine", "kms_key"],
+        tagged: true,
         blocked_by: "replication tasks that use it",
     };
     type Attrs = EndpointAttrs;

@@ -39,8 +39,6 @@ pub struct ReplicationInstance {
     pub multi_az: bool,
     /// Makes it wait for the role that it writes its logs with.
     pub logs_role: Input<String>,
-    /// Makes it wait for its way out: it reads secrets and writes logs over the internet or an endpoint.
-    pub egress: Vec<Input<String>>,
 }
 
 /// What is known of a replication instance.
@@ -89,6 +87,7 @@ impl Resource for ReplicationInstance {
             "dms:DeleteReplicationInstance",
         ],
         immutable: &["identifier", "subnet_group", "kms_key"],
+        tagged: true,
         blocked_by: "replication tasks on it",
     };
     type Attrs = ReplicationInstanceAttrs;

@@ -60,6 +60,7 @@ impl Resource for ReplicationSubnetGroup {
             "dms:DeleteReplicationSubnetGroup",
         ],
         immutable: &["identifier"],
+        tagged: true,
         blocked_by: "replication instances in it",
     };
     type Attrs = ReplicationSubnetGroupAttrs;

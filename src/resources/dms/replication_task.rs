@@ -85,6 +85,7 @@ impl Resource for ReplicationTask {
             "dms:DeleteReplicationTask",
         ],
         immutable: &["identifier", "resource_identifier", "source_endpoint", "target_endpoint", "instance"],
+        tagged: true,
         blocked_by: "nothing; it is stopped first when it runs",
     };
     type Attrs = ReplicationTaskAttrs;

@@ -45,6 +45,7 @@ impl Resource for DefaultSecurityGroup {
             "ec2:RevokeSecurityGroupEgress",
         ],
         immutable: &["vpc"],
+        tagged: false,
         blocked_by: "nothing: it goes with its VPC",
     };
     type Attrs = DefaultSecurityGroupAttrs;

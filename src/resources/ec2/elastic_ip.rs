@@ -51,6 +51,7 @@ impl Resource for ElasticIp {
         delete_seconds: 1,
         operations: &["ec2:AllocateAddress", "ec2:DescribeAddresses", "ec2:ReleaseAddress", "ec2:CreateTags"],
         immutable: &[],
+        tagged: true,
         blocked_by: "the NAT gateway that it is associated with",
     };
     type Attrs = ElasticIpAttrs;

@@ -55,6 +55,7 @@ impl Resource for GatewayEndpoint {
         delete_seconds: 5,
         operations: &["ec2:CreateVpcEndpoint", "ec2:DescribeVpcEndpoints", "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:CreateTags"],
         immutable: &["vpc", "service"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = GatewayEndpointAttrs;

@@ -54,6 +54,7 @@ impl Resource for InternetGateway {
             "ec2:CreateTags",
         ],
         immutable: &["vpc"],
+        tagged: true,
         blocked_by: "public addresses that are still mapped in its VPC: those of NAT gateways and of load balancers",
     };
     type Attrs = InternetGatewayAttrs;

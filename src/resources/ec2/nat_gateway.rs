@@ -57,6 +57,7 @@ impl Resource for NatGateway {
         delete_seconds: 60,
         operations: &["ec2:CreateNatGateway", "ec2:DescribeNatGateways", "ec2:DeleteNatGateway", "ec2:CreateTags"],
         immutable: &["subnet", "allocation"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = NatGatewayAttrs;

@@ -43,6 +43,7 @@ impl Resource for RouteTable {
         delete_seconds: 1,
         operations: &["ec2:CreateRouteTable", "ec2:DescribeRouteTables", "ec2:DeleteRouteTable", "ec2:CreateTags"],
         immutable: &["vpc"],
+        tagged: true,
         blocked_by: "its associations with subnets",
     };
     type Attrs = RouteTableAttrs;

@@ -65,6 +65,7 @@ impl Resource for SecurityGroup {
             "ec2:CreateTags",
         ],
         immutable: &["vpc", "name", "description"],
+        tagged: true,
         blocked_by: "network interfaces that are in it, and rules of other groups that refer to it",
     };
     type Attrs = SecurityGroupAttrs;

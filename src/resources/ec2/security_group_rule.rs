@@ -86,6 +86,7 @@ impl Resource for SecurityGroupRule {
             "ec2:CreateTags",
         ],
         immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = SecurityGroupRuleAttrs;

@@ -64,6 +64,7 @@ impl Resource for Subnet {
             "ec2:CreateTags",
         ],
         immutable: &["vpc", "cidr", "zone"],
+        tagged: true,
         blocked_by: "network interfaces of databases, load balancers, tasks and gateways that are still in it",
     };
     type Attrs = SubnetAttrs;

@@ -59,6 +59,7 @@ impl Resource for Vpc {
             "ec2:CreateTags",
         ],
         immutable: &["cidr"],
+        tagged: true,
         blocked_by: "anything that is still in it: subnets, gateways, network interfaces, security groups other than the default one",
     };
     type Attrs = VpcAttrs;

@@ -45,6 +45,7 @@ impl Resource for VpcPeeringAcceptance {
         delete_seconds: 0,
         operations: &["ec2:DescribeVpcPeeringConnections", "ec2:AcceptVpcPeeringConnection"],
         immutable: &["peering"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = VpcPeeringAcceptanceAttrs;

@@ -53,6 +53,7 @@ impl Resource for VpcPeeringConnection {
         delete_seconds: 5,
         operations: &["ec2:CreateVpcPeeringConnection", "ec2:DescribeVpcPeeringConnections", "ec2:DeleteVpcPeeringConnection", "ec2:CreateTags"],
         immutable: &["vpc", "peer_vpc", "peer_region"],
+        tagged: true,
         blocked_by: "nothing; routes through it lead nowhere afterwards",
     };
     type Attrs = VpcPeeringConnectionAttrs;

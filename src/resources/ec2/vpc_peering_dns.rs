@@ -55,6 +55,7 @@ impl Resource for VpcPeeringDns {
         delete_seconds: 0,
         operations: &["ec2:DescribeVpcPeeringConnections", "ec2:ModifyVpcPeeringConnectionOptions"],
         immutable: &["peering", "side"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = VpcPeeringDnsAttrs;

@@ -67,6 +67,7 @@ impl Resource for Cluster {
             "iam:CreateServiceLinkedRole",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "services and tasks that still run in it",
     };
     type Attrs = ClusterAttrs;

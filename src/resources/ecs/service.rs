@@ -129,6 +129,7 @@ impl Resource for Service {
             "ecs:TagResource",
         ],
         immutable: &["name", "cluster"],
+        tagged: true,
         blocked_by: "its tasks, which finish their requests before they stop",
     };
     type Attrs = ServiceAttrs;

@@ -122,6 +122,7 @@ impl Resource for TaskDefinition {
             "iam:PassRole",
         ],
         immutable: &["family"],
+        tagged: true,
         blocked_by: "nothing; tasks that run a deleted revision go on",
     };
     type Attrs = TaskDefinitionAttrs;

@@ -105,6 +105,7 @@ impl Resource for Listener {
             "elasticloadbalancing:AddTags",
         ],
         immutable: &["load_balancer"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = ListenerAttrs;

@@ -121,6 +121,7 @@ impl Resource for LoadBalancer {
             "iam:CreateServiceLinkedRole",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "deletion protection; its network interfaces stay in the subnets for minutes after it is gone",
     };
     const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection"];

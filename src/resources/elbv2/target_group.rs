@@ -97,6 +97,7 @@ impl Resource for TargetGroup {
             "elasticloadbalancing:AddTags",
         ],
         immutable: &["name", "vpc", "port"],
+        tagged: true,
         blocked_by: "a listener or rule that forwards to it",
     };
     type Attrs = TargetGroupAttrs;

@@ -79,6 +79,7 @@ impl Resource for Role {
             "iam:ListAttachedRolePolicies",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "policies that somebody else has put into it or attached to it",
     };
     type Attrs = RoleAttrs;

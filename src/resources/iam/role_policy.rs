@@ -72,6 +72,7 @@ impl Resource for RolePolicy {
         delete_seconds: 1,
         operations: &["iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy"],
         immutable: &["role", "name"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = RolePolicyAttrs;

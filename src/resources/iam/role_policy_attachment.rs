@@ -46,6 +46,7 @@ impl Resource for RolePolicyAttachment {
         delete_seconds: 1,
         operations: &["iam:ListAttachedRolePolicies", "iam:AttachRolePolicy", "iam:DetachRolePolicy"],
         immutable: &["role", "policy_arn"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = RolePolicyAttachmentAttrs;

@@ -104,6 +104,7 @@ impl Resource for Function {
             "iam:PassRole",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "a change of it that is under way",
     };
     type Attrs = FunctionAttrs;

@@ -60,6 +60,7 @@ impl Resource for Permission {
         delete_seconds: 1,
         operations: &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
         immutable: &["function", "statement_id"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = PermissionAttrs;

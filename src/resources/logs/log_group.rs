@@ -74,6 +74,7 @@ impl Resource for LogGroup {
             "logs:DeleteLogGroup",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "nothing; what still writes to it may make it again, without retention",
     };
     type Attrs = LogGroupAttrs;

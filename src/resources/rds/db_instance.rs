@@ -181,6 +181,7 @@ impl Resource for DbInstance {
             "iam:CreateServiceLinkedRole",
         ],
         immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "encrypted", "kms_key"],
+        tagged: true,
         blocked_by: "its own deletion protection, and changes or backups that are under way",
     };
     const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection", "final_snapshot"];

@@ -74,6 +74,7 @@ impl Resource for DbParameterGroup {
             "rds:DescribeDBInstances",
         ],
         immutable: &["name", "family", "description"],
+        tagged: true,
         blocked_by: "database instances that use it",
     };
     type Attrs = DbParameterGroupAttrs;

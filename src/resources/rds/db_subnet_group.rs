@@ -64,6 +64,7 @@ impl Resource for DbSubnetGroup {
             "rds:DescribeDBInstances",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "database instances that are placed in it",
     };
     type Attrs = DbSubnetGroupAttrs;

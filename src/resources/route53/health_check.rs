@@ -88,6 +88,7 @@ impl Resource for HealthCheck {
             "route53:DeleteHealthCheck",
         ],
         immutable: &["protocol", "interval_seconds"],
+        tagged: true,
         blocked_by: "nothing",
     };
     type Attrs = HealthCheckAttrs;

@@ -77,6 +77,7 @@ impl Resource for HostedZone {
             "route53:DeleteHostedZone",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "records in it that this tool did not make",
     };
     type Attrs = HostedZoneAttrs;

@@ -65,6 +65,7 @@ impl Resource for WeightedRecord {
         delete_seconds: 2,
         operations: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets", "route53:GetChange"],
         immutable: &["zone", "name", "set_identifier"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = WeightedRecordAttrs;

@@ -109,6 +109,7 @@ impl Resource for Bucket {
             "s3:DeleteBucket",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "what is in it, unless the configuration allows to delete that",
     };
     const DELETION_INPUTS: &'static [&'static str] = &["empty_on_delete"];

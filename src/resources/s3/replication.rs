@@ -101,6 +101,7 @@ impl Resource for BucketReplication {
             "iam:PassRole",
         ],
         immutable: &["bucket"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = BucketReplicationAttrs;

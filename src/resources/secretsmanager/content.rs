@@ -66,6 +66,7 @@ impl Resource for SecretContent {
         delete_seconds: 0,
         operations: &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
         immutable: &["secret"],
+        tagged: false,
         blocked_by: "nothing: it goes with its secret",
     };
     type Attrs = SecretContentAttrs;

@@ -61,6 +61,7 @@ impl Resource for SecretReplica {
             "secretsmanager:DeleteSecret",
         ],
         immutable: &["secret", "region", "kms_key"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = SecretReplicaAttrs;

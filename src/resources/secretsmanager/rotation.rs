@@ -58,6 +58,7 @@ impl Resource for SecretRotation {
             "lambda:InvokeFunction",
         ],
         immutable: &["secret"],
+        tagged: false,
         blocked_by: "nothing",
     };
     type Attrs = SecretRotationAttrs;

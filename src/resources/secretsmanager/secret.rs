@@ -87,6 +87,7 @@ impl Resource for Secret {
             "secretsmanager:DeleteSecret",
         ],
         immutable: &["name"],
+        tagged: true,
         blocked_by: "replicas of it in other regions",
     };
     const DELETION_INPUTS: &'static [&'static str] = &["recovery_window_days"];
