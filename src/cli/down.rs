@@ -36,7 +36,7 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let config = session::config(globals)?;
     let state = session::peek(globals, &config)?;
     session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
-    let preview = make(&config, &state, args)?;
+    let preview = make(globals, &config, &state, args)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
             plan::show(&preview);
@@ -47,7 +47,7 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(&config, state, args))?;
+    let plan = session.context.journal.read(|state| make(globals, &config, state, args))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
     let report = crate::engine::down(&session.context, plan).await;
@@ -86,13 +86,11 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &Dow
     }
 }
 
-fn make(config: &Config, state: &State, args: &DownArgs) -> Result<Plan, CliError> {
+fn make(globals: &Globals, config: &Config, state: &State, args: &DownArgs) -> Result<Plan, CliError> {
     let mut plan = plan_down(state, &|environment| args.chosen.includes(environment)).map_err(|needed| {
-        let mut users: Vec<&str> = needed.0.iter().map(|(_, user)| user.environment()).collect();
-        users.dedup();
-        CliError::new(Exit::Refused, needed.to_string())
-            .remains("nothing was changed")
-            .hint(format!("run `down --env {}` first, or `down` without --env for everything", users.join(" --env ")))
+        let mut error = CliError::new(Exit::Refused, needed.to_string());
+        error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
+        error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), &args.chosen))
     })?;
     as_configured_now(&mut plan, &crate::stack::build(config)?);
     let protected: Vec<String> = plan.steps.iter().filter(|step| is_protected(step)).map(|step| step.address.to_string()).collect();

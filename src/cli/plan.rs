@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::session;
+use super::{policies, session};
 use crate::config::Config;
 use crate::plan::{Action, Plan, plan_up};
 use crate::state::State;
@@ -28,23 +28,52 @@ pub struct PlanArgs {
 pub(super) fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config)?;
-    let plan = make(&config, &state, &args.chosen)?;
+    let plan = make(globals, &config, &state, &args.chosen)?;
     match globals.output {
         OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
-        OutputFormat::Text => show(&plan),
+        OutputFormat::Text => {
+            show(&plan);
+            for (violation, reason) in policies::check(&config, &crate::stack::build(&config)?)?.excused {
+                line(&format!("allowed by `policy.exceptions`: {} {} ({reason})", violation.address, violation.message));
+            }
+        }
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
 /// Plans `up` for the chosen environments.
-pub(super) fn make(config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
     let graph = crate::stack::build(config)?;
+    policies::check(config, &graph)?;
     session::check_chosen(chosen, &graph.environments())?;
     plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
-        CliError::new(Exit::Refused, missing.to_string())
-            .remains("nothing was changed")
-            .hint(format!("run `up --env {}` first, or `up` without --env for everything", missing.missing.environment()))
+        let mut error = CliError::new(Exit::Refused, missing.to_string());
+        error.causes = some(&missing.needs.iter().map(|(missing, user)| format!("{user} needs {missing}")).collect::<Vec<_>>());
+        error.remains("nothing was changed").hint(first(globals, "up", &missing.environments(), chosen))
     })
+}
+
+/// How many of the reasons for a refusal are shown.
+const SHOWN: usize = 12;
+
+/// The first reasons, and how many more there are.
+pub(super) fn some(reasons: &[String]) -> Vec<String> {
+    let more = reasons.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("and {more} more like these"));
+    reasons.iter().take(SHOWN).cloned().chain(rest).collect()
+}
+
+/// What to run instead: the other environments before, or all of them together with those that were asked for.
+pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Chosen) -> String {
+    let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
+    let together = Chosen { environments: [&others[..], &chosen.environments].concat() };
+    let command = |chosen: &Chosen| super::again::again(globals, verb, chosen);
+    format!(
+        "run `{}` first, `{}` for these together, or `{}` for everything",
+        command(&Chosen { environments: others }),
+        command(&together),
+        command(&Chosen::default())
+    )
 }
 
 /// Refuses a plan that cannot be carried out, before anything is changed.

@@ -25,7 +25,7 @@ pub struct UpArgs {
 
 pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let preview = plan::make(&config, &session::peek(globals, &config)?, &args.chosen)?;
+    let preview = plan::make(globals, &config, &session::peek(globals, &config)?, &args.chosen)?;
     plan::possible(&preview, globals, &args.chosen)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
@@ -37,7 +37,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let session = Session::open(globals, &config, "up", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
     // The state may have moved on while the question was asked.
-    let plan = session.context.journal.read(|state| plan::make(&config, state, &args.chosen))?;
+    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, &args.chosen))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
     reporter.finish();

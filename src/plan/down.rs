@@ -3,16 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Action, Plan, Step};
+use super::{Action, Plan, Step, names};
 use crate::address::Address;
 use crate::graph::{Moment, Need, Timing};
 use crate::resource::kind;
 use crate::state::{Entry, State};
 
-/// Something that was not asked to be deleted needs something that was.
+/// Things that were not asked to be deleted need things that were.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} still in use: {}", if .0.len() == 1 { "one resource is" } else { "some resources are" }, .0.iter().map(|(doomed, user)| format!("{doomed} by {user}")).collect::<Vec<_>>().join(", "))]
-pub struct StillNeeded(pub Vec<(Address, Address)>);
+#[error("what is to be deleted is still in use by {}", names(&self.environments()))]
+pub struct StillNeeded {
+    /// What is in use, and what uses it.
+    pub uses: Vec<(Address, Address)>,
+}
+
+impl StillNeeded {
+    /// Returns the environments that would have to go first, in alphabetical order.
+    pub fn environments(&self) -> Vec<&str> {
+        self.uses.iter().map(|(_, user)| user.environment()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
 
 /// Plans to delete everything of the chosen environments.
 ///
@@ -25,7 +35,7 @@ pub fn plan_down(state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, S
         in_use.extend(entry.needs.iter().filter(|need| chosen(need.on.environment())).map(|need| (need.on.clone(), user.clone())));
     }
     if !in_use.is_empty() {
-        return Err(StillNeeded(in_use));
+        return Err(StillNeeded { uses: in_use });
     }
     let mut steps: Vec<Step> =
         doomed.iter().filter_map(|address| Some(step(address, state.get(address)?, "everything of this stack is to go"))).collect();

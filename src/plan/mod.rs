@@ -17,6 +17,11 @@ pub use diff::Change;
 pub use down::{StillNeeded, plan_down};
 pub use up::{Missing, plan_up};
 
+/// Names of environments in a sentence: "`source`", "`routing` and `target`".
+fn names(environments: &[&str]) -> String {
+    environments.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
+}
+
 /// What is done to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]

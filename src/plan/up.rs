@@ -1,22 +1,29 @@
 //! The plan of `up`: desired graph and state to steps.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::diff::{Change, changes};
-use super::{Action, Plan, Step};
+use super::{Action, Plan, Step, names};
 use crate::address::{Address, Region};
-use crate::graph::{Graph, Node, OutputRef, Timing, resolve};
+use crate::graph::{Graph, Moment, Need, Node, OutputRef, Timing, resolve};
 use crate::resource::{About, kind};
 use crate::state::{Entry, State, Status};
 
-/// Something needed from an environment that was not asked for, and that does not exist.
+/// Things that are needed of environments that were not asked for, and that do not exist.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{needed_by} needs {missing}, which does not exist yet")]
+#[error("what is needed of {} does not exist yet", names(&self.environments()))]
 pub struct Missing {
-    /// What is missing.
-    pub missing: Address,
-    /// What needs it.
-    pub needed_by: Address,
+    /// What is missing, and what needs it.
+    pub needs: Vec<(Address, Address)>,
+}
+
+impl Missing {
+    /// Returns the environments that have to be there first, in alphabetical order.
+    pub fn environments(&self) -> Vec<&str> {
+        self.needs.iter().map(|(missing, _)| missing.environment()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// Plans to bring the chosen environments to what the graph says.
@@ -24,13 +31,14 @@ pub struct Missing {
 /// # Errors
 /// [`Missing`], when something outside the chosen environments is needed and is not there.
 pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, Missing> {
-    let mut steps = Vec::new();
+    let (mut steps, mut missing) = (Vec::new(), Vec::new());
     for node in graph.nodes().values().filter(|node| chosen(node.address.environment())) {
-        let outside = node.needs.iter().find(|need| !chosen(need.on.environment()) && state.attrs(&need.on).is_none());
-        if let Some(need) = outside {
-            return Err(Missing { missing: need.on.clone(), needed_by: node.address.clone() });
-        }
+        let outside = node.needs.iter().filter(|need| !chosen(need.on.environment()) && !is_there(state, need));
+        missing.extend(outside.map(|need| (need.on.clone(), node.address.clone())));
         steps.push(step(node, state));
+    }
+    if !missing.is_empty() {
+        return Err(Missing { needs: missing });
     }
     for (address, entry) in &state.resources {
         if chosen(address.environment()) && graph.get(address).is_none() {
@@ -41,6 +49,15 @@ pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> R
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     Ok(Plan::new(steps))
+}
+
+/// Returns whether something outside the chosen environments is as far as it has to be.
+fn is_there(state: &State, need: &Need) -> bool {
+    let far_enough = |status| match need.at {
+        Moment::Created => status != Status::Deleting,
+        Moment::Ready => matches!(status, Status::Ready | Status::Updating),
+    };
+    state.get(&need.on).is_some_and(|entry| entry.attrs.is_some() && far_enough(entry.status))
 }
 
 fn step(node: &Node, state: &State) -> Step {
