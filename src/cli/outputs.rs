@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::CliError;
 use super::run::line;
-use super::session;
+use super::{report, session};
 use crate::stack::{Output, outputs};
 
 /// Shows ids, endpoints and URLs of what exists; it makes no call.
@@ -23,6 +23,10 @@ pub(super) fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError>
     let found: Vec<Output> = outputs(&state).into_iter().filter(|output| args.chosen.includes(&output.environment)).collect();
     if globals.output == OutputFormat::Json {
         let mut environments = serde_json::Map::new();
+        if !found.is_empty() {
+            let commands = report::next(globals).into_iter().map(|(command, _)| command.into()).collect();
+            environments.insert("next".to_owned(), serde_json::Value::Array(commands));
+        }
         for output in found {
             let environment = environments.entry(output.environment).or_insert_with(|| serde_json::json!({}));
             environment[output.name] = output.value.into();
@@ -35,6 +39,8 @@ pub(super) fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError>
     }
     if found.is_empty() {
         line(&format!("nothing of `{}` exists", config.stack.id()));
+    } else {
+        report::go_on(report::next(globals));
     }
     Ok(0)
 }

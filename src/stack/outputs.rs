@@ -1,5 +1,7 @@
 //! What a user wants to know of a stack that exists.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,8 +21,7 @@ pub struct Output {
     pub address: Address,
 }
 
-/// Kind, attribute, and the name of the output. Where an environment can hold several of a kind, the last segment of the
-/// address tells them apart.
+/// Kind, attribute, and the name of the output.
 const OUTPUTS: &[(&str, &str, &str)] = &[
     ("ec2.vpc", "vpc_id", "vpc_id"),
     ("elbv2.load_balancer", "dns_name", "load_balancer_dns_name"),
@@ -29,21 +30,50 @@ const OUTPUTS: &[(&str, &str, &str)] = &[
     ("secretsmanager.secret", "arn", "database_secret_arn"),
     ("s3.bucket", "name", "bucket_name"),
     ("cloudwatch.dashboard", "url", "dashboard_url"),
+    ("dms.replication_task", "arn", "replication_task_arn"),
+    ("route53.weighted_record", "name", "domain_name"),
+    ("route53.weighted_record", "zone_id", "hosted_zone_id"),
+    ("route53.hosted_zone", "name_servers", "name_servers"),
+    ("route53.health_check", "health_check_id", "health_check_id"),
 ];
 
 /// Returns the outputs of everything that exists, by environment.
 pub fn outputs(state: &State) -> Vec<Output> {
-    let mut found = Vec::new();
+    let mut facts: BTreeMap<(&str, &str), Vec<(&Address, String)>> = BTreeMap::new();
     for (address, entry) in &state.resources {
         for (_, attribute, name) in OUTPUTS.iter().filter(|(kind, ..)| *kind == entry.kind) {
-            let value = entry.attrs.as_ref().and_then(|attrs| attrs.get(*attribute));
-            let Some(value) = value.and_then(Value::as_str) else { continue };
-            let several =
-                state.resources.iter().filter(|(other, one)| one.kind == entry.kind && other.environment() == address.environment()).count() > 1;
-            let name = if several { format!("{name}.{}", address.part()) } else { (*name).to_owned() };
-            found.push(Output { environment: address.environment().to_owned(), name, value: value.to_owned(), address: address.clone() });
+            let value = entry.attrs.as_ref().and_then(|attrs| text(attrs.get(*attribute)?));
+            facts.entry((address.environment(), name)).or_default().extend(value.map(|value| (address, value)));
         }
     }
-    found.sort_by(|one, other| (&one.environment, &one.name).cmp(&(&other.environment, &other.name)));
-    found
+    let named = |((environment, name), found): (&(&str, &str), &Vec<(&Address, String)>)| {
+        // What all of them say is said once.
+        let same = found.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        let shown = if same { &found[..found.len().min(1)] } else { &found[..] };
+        let output = |(address, value): &(&Address, String)| Output {
+            environment: (*environment).to_owned(),
+            name: if same { (*name).to_owned() } else { format!("{name}.{}", distinction(address, found)) },
+            value: value.clone(),
+            address: (*address).clone(),
+        };
+        shown.iter().map(output).collect::<Vec<_>>()
+    };
+    facts.iter().flat_map(named).collect()
+}
+
+/// A value as text; the items of a list are separated by spaces.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+        _ => None,
+    }
+}
+
+/// What tells an address from the others of its kind: its part, or, where that is the same, its name.
+fn distinction<'a>(address: &'a Address, all: &[(&Address, String)]) -> &'a str {
+    match all.iter().filter(|(other, _)| other.part() == address.part()).count() {
+        1 => address.part(),
+        _ => address.as_str().rsplit('/').next().unwrap_or_default(),
+    }
 }

@@ -67,7 +67,9 @@ pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environme
         table_mappings: table_mappings(&config),
         settings: settings(&config),
         log_group: logs,
-        ways: ways.into_iter().chain(own.groups.ways_of_the_replication.iter().cloned()).chain(ready).collect(),
+        // The instance can be made without a way out, which takes minutes to build; the task is what uses it, for the secrets and the logs.
+        ways: [ways, own.groups.ways_of_the_replication.clone(), own.network.private_ways.clone(), own.network.public_ways.clone(), ready.into()]
+            .concat(),
     };
     let task = builder.add(PART, "task", &task);
     Some(Replication { instance, task })
@@ -116,7 +118,6 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
         kms_key: builder.config.encryption.key(),
         multi_az: config.multi_az,
         logs_role,
-        egress: [&own.network.private_ways, &own.network.public_ways].into_iter().flatten().cloned().collect(),
     };
     builder.add(PART, "instance", &spec)
 }

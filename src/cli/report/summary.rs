@@ -32,13 +32,30 @@ pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &Stat
                 line(&format!("  {text}"));
             }
         }
-        line("\nnext:");
         let everything = Chosen::default();
-        line(&format!("  {}     what exists", again(globals, "status", &everything)));
-        line(&format!("  {}    ids, endpoints and URLs again", again(globals, "outputs", &everything)));
-        line(&format!("  {}       delete all of it", again(globals, "down", &everything)));
+        let rows = [("outputs", "ids, endpoints and URLs again")].into_iter().chain(NEXT);
+        go_on(rows.map(|(verb, what)| (again(globals, verb, &everything), what)));
     }
     Ok(0)
+}
+
+/// The commands that one goes on with when something exists.
+const NEXT: [(&str, &str); 3] =
+    [("status", "what exists, and what is unfinished"), ("plan", "what has changed in the configuration"), ("down", "delete all of it")];
+
+/// The same as a list for programs and people.
+pub(in crate::cli) fn next(globals: &Globals) -> Vec<(String, &'static str)> {
+    NEXT.into_iter().map(|(verb, what)| (again(globals, verb, &Chosen::default()), what)).collect()
+}
+
+/// Writes commands and what they do, aligned.
+pub(in crate::cli) fn go_on(commands: impl IntoIterator<Item = (String, &'static str)>) {
+    let commands: Vec<_> = commands.into_iter().collect();
+    let width = commands.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    line("\nnext:");
+    for (command, what) in commands {
+        line(&format!("  {command:width$}  {what}"));
+    }
 }
 
 /// Sums up a `down`.
