@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use migrate_infra::config::Layout;
 use migrate_infra::state::Lock;
 use tempfile::TempDir;
 
@@ -14,9 +15,14 @@ pub struct Place {
 
 impl Place {
     pub fn new() -> Self {
+        Self::with("config/migration.toml")
+    }
+
+    /// A directory with another configuration in the place of the default one.
+    pub fn with(file: &str) -> Self {
         let place = Self { directory: tempfile::tempdir().expect("a temporary directory") };
         fs::create_dir(place.path().join("config")).expect("config/");
-        fs::copy("config/migration.toml", place.path().join("config/migration.toml")).expect("the default configuration");
+        fs::copy(file, place.path().join("config/migration.toml")).expect("the configuration");
         place
     }
 
@@ -248,9 +254,10 @@ fn init_leaves_an_existing_file_alone() {
 }
 
 #[test]
-fn the_default_configuration_is_what_init_writes() {
-    let written = fs::read_to_string("config/migration.toml").unwrap();
-    assert_eq!(written, migrate_infra::config::template(), "run `just generate`");
+fn the_configurations_are_what_init_writes() {
+    for (file, layout) in [("config/migration.toml", Layout::Paired), ("config/self-contained.toml", Layout::SelfContained)] {
+        assert_eq!(fs::read_to_string(file).unwrap(), migrate_infra::config::template(layout), "run `just generate`");
+    }
     let schema: serde_json::Value = serde_json::from_str(&fs::read_to_string("config/schema.json").unwrap()).unwrap();
     assert_eq!(schema, migrate_infra::config::schema(), "run `just generate`");
 }

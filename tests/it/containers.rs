@@ -120,7 +120,7 @@ async fn a_service_is_ready_when_its_tasks_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cluster_is_changed_in_place() {
+pub async fn a_cluster_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&Parts::new().graph()).await.must_succeed();
     let mut parts = Parts::new();
@@ -172,7 +172,7 @@ async fn an_update_killed_anywhere_leaves_one_active_revision() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_is_changed_in_place() {
+pub async fn a_service_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&Parts::new().graph()).await.must_succeed();
     settle(&mut lab, &Parts { grace: 90, group: "sg-2", count: 3, ..Parts::new() }.graph()).await;
@@ -202,7 +202,7 @@ async fn what_auto_scaling_did_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_that_is_given_up_is_told_with_the_events_and_tried_again_later() {
+pub async fn a_deployment_that_is_given_up_is_told_with_the_events_and_tried_again_later() {
     let mut lab = ground();
     let role = lab.world.iam.roles.remove("task").unwrap();
     let graph = Parts::new().graph();

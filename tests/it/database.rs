@@ -371,7 +371,7 @@ async fn a_rotated_password_and_a_hold_are_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_is_changed_in_place() {
+pub async fn a_database_is_changed_in_place() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
     let created = database(&mut lab).resource_id;
@@ -415,7 +415,7 @@ async fn a_change_of_a_database_survives_kills() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_outside_changes_are_put_right() {
+pub async fn other_outside_changes_are_put_right() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
     edit_database(&mut lab, |instance| instance.settings.backup_retention = 1);
@@ -433,7 +433,7 @@ async fn other_outside_changes_are_put_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_are_changed_and_reset_in_place() {
+pub async fn parameters_are_changed_and_reset_in_place() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
     let mut wish = Wish::default();
@@ -446,7 +446,7 @@ async fn parameters_are_changed_and_reset_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn groups_secrets_and_functions_are_changed_in_place() {
+pub async fn groups_secrets_and_functions_are_changed_in_place() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
     let wish = Wish { subnets: 3, secret_description: "new words", every_days: 60, memory_mb: 256, only_this_account: None, ..Wish::default() };
@@ -470,7 +470,7 @@ async fn groups_secrets_and_functions_are_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_user_name_keeps_the_password() {
+pub async fn another_user_name_keeps_the_password() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;
     let before = value(&mut lab);
@@ -480,7 +480,7 @@ async fn another_user_name_keeps_the_password() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_database_that_failed_says_why() {
+pub async fn a_database_that_failed_says_why() {
     let mut lab = furnished();
     let wish = Wish::default();
     settle(&mut lab, &wish).await;
@@ -539,7 +539,7 @@ async fn a_protected_database_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_final_snapshot_is_taken_once_whatever_happens() {
+pub async fn a_final_snapshot_is_taken_once_whatever_happens() {
     let mut lab = furnished();
     let mut wish = Wish::default();
     wish.database.final_snapshot = FinalSnapshot::Take;

@@ -2,180 +2,113 @@
 //!
 //! `MIGRATE_INFRA_TEST_ENDPOINT` names a running one instead. When none can be started the test fails and says why.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
-
-use aws_config::Region;
-use aws_credential_types::Credentials;
 
 /// How long the virtual environment may take to install and the server to start.
 const PATIENCE: Duration = Duration::from_mins(15);
-/// The account that LocalStack derives from this access key.
-pub const ACCOUNT: &str = "111122223333";
+/// The URL of the emulator that this process has started or was told of.
+static URL: OnceLock<String> = OnceLock::new();
+/// Each test takes an account of its own; LocalStack derives the account from the access key.
+static ACCOUNTS: AtomicU64 = AtomicU64::new(111_122_223_333);
 
-/// A running emulator; dropping it stops the one that was started here.
+/// An account of a running emulator.
 pub struct Emulator {
+    /// Where it listens.
     pub url: String,
-    server: Option<(Child, tempfile::TempDir)>,
+    /// The account.
+    pub account: String,
 }
 
 impl Emulator {
-    /// Returns the emulator that the environment names, or starts one on a free port.
-    pub fn start() -> Self {
-        if let Ok(url) = std::env::var("MIGRATE_INFRA_TEST_ENDPOINT") {
-            return Self { url, server: None };
-        }
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let state = tempfile::tempdir().expect("a temporary directory");
-        let ready = state.path().join("ready");
-        let output = fs::File::create(state.path().join("output.log")).expect("a log");
-        let mut server = Command::new("python3")
-            .arg("tests/localstack/start.py")
-            .arg("--venv")
-            .arg(venv())
-            .args(["--port", &port.to_string(), "--die-with-parent", "--state"])
-            .arg(state.path().join("state"))
-            .arg("--ready-file")
-            .arg(&ready)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a log"))
-            .stderr(output)
-            .spawn()
-            .expect("python3 is needed to run the emulator: install Python 3.11 or later");
-        let began = Instant::now();
-        while !ready.exists() {
-            let ended = server.try_wait().expect("the server's status");
-            assert!(ended.is_none(), "the emulator did not start ({ended:?}):\n{}", log(state.path()));
-            assert!(began.elapsed() < PATIENCE, "the emulator is not ready after {} s:\n{}", PATIENCE.as_secs(), log(state.path()));
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Self { url: format!("http://127.0.0.1:{port}"), server: Some((server, state)) }
+    /// Returns an account of the emulator that the environment names, or of one that is started on a free port, once for all tests.
+    pub fn account() -> Self {
+        let url = URL.get_or_init(|| std::env::var("MIGRATE_INFRA_TEST_ENDPOINT").unwrap_or_else(|_| start())).clone();
+        Self { url, account: ACCOUNTS.fetch_add(1, Ordering::Relaxed).to_string() }
     }
 
     /// The program, pointed at the emulator.
     pub fn point(&self, command: &mut Command) {
-        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_ACCESS_KEY_ID", ACCOUNT).env("AWS_SECRET_ACCESS_KEY", "test");
-    }
-
-    /// Everything that exists there, asked with clients of our own, apart from the tool's code.
-    pub async fn inventory(&self, region: &str) -> BTreeSet<String> {
-        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .region(Region::new(region.to_owned()))
-            .endpoint_url(&self.url)
-            .credentials_provider(Credentials::new(ACCOUNT, "test", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .load()
-            .await;
-        let mut found = BTreeSet::new();
-        let mut add = |kind: &str, ids: Vec<String>| found.extend(ids.into_iter().map(|id| format!("{kind} {id}")));
-        let text = |id: Option<&str>| id.unwrap_or_default().to_owned();
-
-        let ec2 = aws_sdk_ec2::Client::new(&config);
-        add("vpc", ec2.describe_vpcs().send().await.unwrap().vpcs().iter().map(|vpc| text(vpc.vpc_id())).collect());
-        add("subnet", ec2.describe_subnets().send().await.unwrap().subnets().iter().map(|subnet| text(subnet.subnet_id())).collect());
-        add(
-            "igw",
-            ec2.describe_internet_gateways()
-                .send()
-                .await
-                .unwrap()
-                .internet_gateways()
-                .iter()
-                .map(|gateway| text(gateway.internet_gateway_id()))
-                .collect(),
-        );
-        let gone = |state: Option<&aws_sdk_ec2::types::NatGatewayState>| state == Some(&aws_sdk_ec2::types::NatGatewayState::Deleted);
-        let nats = ec2.describe_nat_gateways().send().await.unwrap();
-        add("nat", nats.nat_gateways().iter().filter(|nat| !gone(nat.state())).map(|nat| text(nat.nat_gateway_id())).collect());
-        add("eip", ec2.describe_addresses().send().await.unwrap().addresses().iter().map(|address| text(address.allocation_id())).collect());
-        add("rtb", ec2.describe_route_tables().send().await.unwrap().route_tables().iter().map(|table| text(table.route_table_id())).collect());
-        add("sg", ec2.describe_security_groups().send().await.unwrap().security_groups().iter().map(|group| text(group.group_id())).collect());
-        add(
-            "vpce",
-            ec2.describe_vpc_endpoints().send().await.unwrap().vpc_endpoints().iter().map(|endpoint| text(endpoint.vpc_endpoint_id())).collect(),
-        );
-        add(
-            "eni",
-            ec2.describe_network_interfaces()
-                .send()
-                .await
-                .unwrap()
-                .network_interfaces()
-                .iter()
-                .map(|interface| text(interface.network_interface_id()))
-                .collect(),
-        );
-
-        let rds = aws_sdk_rds::Client::new(&config);
-        add("db", rds.describe_db_instances().send().await.unwrap().db_instances().iter().map(|one| text(one.db_instance_identifier())).collect());
-        add(
-            "db subnet group",
-            rds.describe_db_subnet_groups().send().await.unwrap().db_subnet_groups().iter().map(|one| text(one.db_subnet_group_name())).collect(),
-        );
-        let ours = |name: &str| name.contains("payment");
-        let groups = rds.describe_db_parameter_groups().send().await.unwrap();
-        add(
-            "db parameter group",
-            groups.db_parameter_groups().iter().map(|one| text(one.db_parameter_group_name())).filter(|name| ours(name)).collect(),
-        );
-
-        let secrets = aws_sdk_secretsmanager::Client::new(&config).list_secrets().send().await.unwrap();
-        add("secret", secrets.secret_list().iter().map(|one| text(one.name())).collect());
-        let functions = aws_sdk_lambda::Client::new(&config).list_functions().send().await.unwrap();
-        add("function", functions.functions().iter().map(|one| text(one.function_name())).collect());
-        let roles = aws_sdk_iam::Client::new(&config).list_roles().send().await.unwrap();
-        add("role", roles.roles().iter().map(|one| one.role_name().to_owned()).collect());
-        let s3 = aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build());
-        add("bucket", s3.list_buckets().send().await.unwrap().buckets().iter().map(|one| text(one.name())).collect());
-        let logs = aws_sdk_cloudwatchlogs::Client::new(&config).describe_log_groups().send().await.unwrap();
-        add("log group", logs.log_groups().iter().map(|one| text(one.log_group_name())).collect());
-
-        let ecs = aws_sdk_ecs::Client::new(&config);
-        let clusters = ecs.list_clusters().send().await.unwrap().cluster_arns().to_vec();
-        for cluster in &clusters {
-            add("service", ecs.list_services().cluster(cluster).send().await.unwrap().service_arns().to_vec());
-        }
-        // Deleted ones stay visible as inactive.
-        let described = ecs.describe_clusters().set_clusters(Some(clusters)).send().await.unwrap();
-        let active = described.clusters().iter().filter(|cluster| cluster.status() == Some("ACTIVE"));
-        add("cluster", active.map(|cluster| text(cluster.cluster_arn())).collect());
-        add("task definition", ecs.list_task_definitions().send().await.unwrap().task_definition_arns().to_vec());
-        let elb = aws_sdk_elasticloadbalancingv2::Client::new(&config);
-        add(
-            "load balancer",
-            elb.describe_load_balancers().send().await.unwrap().load_balancers().iter().map(|one| text(one.load_balancer_arn())).collect(),
-        );
-        add(
-            "target group",
-            elb.describe_target_groups().send().await.unwrap().target_groups().iter().map(|one| text(one.target_group_arn())).collect(),
-        );
-        let namespace = aws_sdk_applicationautoscaling::types::ServiceNamespace::Ecs;
-        let targets =
-            aws_sdk_applicationautoscaling::Client::new(&config).describe_scalable_targets().service_namespace(namespace).send().await.unwrap();
-        add("scalable target", targets.scalable_targets().iter().map(|one| one.resource_id().to_owned()).collect());
-
-        let cloudwatch = aws_sdk_cloudwatch::Client::new(&config);
-        add("alarm", cloudwatch.describe_alarms().send().await.unwrap().metric_alarms().iter().map(|one| text(one.alarm_name())).collect());
-        add(
-            "dashboard",
-            cloudwatch.list_dashboards().send().await.unwrap().dashboard_entries().iter().map(|one| text(one.dashboard_name())).collect(),
-        );
-        found
+        command.env("AWS_ENDPOINT_URL", &self.url).env("AWS_ACCESS_KEY_ID", &self.account).env("AWS_SECRET_ACCESS_KEY", "test");
     }
 }
 
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        if let Some((server, _)) = &mut self.server {
-            // It has no state worth keeping.
-            let _ = server.kill();
-            let _ = server.wait();
+/// Starts a server that ends with this process, however it ends, and waits until it answers.
+///
+/// The kernel ends it when the *thread* that started it does, so that thread must outlive the test that needs the server first.
+fn start() -> String {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        // The test that waits has gone if nobody listens.
+        let _ = tell.send(std::panic::catch_unwind(launch));
+        loop {
+            std::thread::park();
+        }
+    });
+    match told.recv().expect("the thread that starts the emulator answers") {
+        Ok(url) => url,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+#[expect(clippy::zombie_processes, reason = "the kernel ends it with this process")]
+fn launch() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    let state = state_directory();
+    let ready = state.join("ready");
+    let output = fs::File::create(state.join("output.log")).expect("a log");
+    let mut server = starter()
+        .args(["--port", &port.to_string(), "--die-with-parent", "--state"])
+        .arg(state.join("state"))
+        .arg("--ready-file")
+        .arg(&ready)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a log"))
+        .stderr(output)
+        .spawn()
+        .expect("python3 is needed to run the emulator: install Python 3.11 or later");
+    let began = Instant::now();
+    while !ready.exists() {
+        let ended = server.try_wait().expect("the server's status");
+        assert!(ended.is_none(), "the emulator did not start ({ended:?}):\n{}", log(&state));
+        assert!(began.elapsed() < PATIENCE, "the emulator is not ready after {} s:\n{}", PATIENCE.as_secs(), log(&state));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    format!("http://127.0.0.1:{port}")
+}
+
+/// A directory that is kept as long as the server, which is as long as this process: those of earlier ones are removed.
+fn state_directory() -> PathBuf {
+    const PREFIX: &str = "localstack-state-";
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for entry in fs::read_dir(place).expect("the directory for temporary files").flatten() {
+        let process = entry.file_name().to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
+        if process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
+            // Another test process may have removed it in this moment.
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
+    let state = place.join(format!("{PREFIX}{}", std::process::id()));
+    fs::create_dir_all(&state).expect("a directory for the server");
+    state
+}
+
+fn starter() -> Command {
+    let mut command = Command::new("python3");
+    command.arg("tests/localstack/start.py").arg("--venv").arg(venv());
+    command
+}
+
+/// Returns the Python of the virtual environment, which is made when it is missing.
+pub fn python() -> PathBuf {
+    let made = starter().arg("--install-only").output().expect("python3 is needed: install Python 3.11 or later");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    venv().join("bin/python")
 }
 
 /// The virtual environment is kept with other things that are built, so that it is installed once.

@@ -62,7 +62,7 @@ async fn documents_are_written_as_specified() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trust_description_and_policy_are_changed_in_place() {
+pub async fn trust_description_and_policy_are_changed_in_place() {
     let mut lab = Lab::default();
     lab.up(&graph()).await.must_succeed();
     let id = lab.world.iam.roles[ROLE].role_id.clone();
@@ -107,7 +107,7 @@ async fn a_role_of_another_stack_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn policies_that_somebody_added_are_named_when_they_keep_a_role() {
+pub async fn policies_that_somebody_added_are_named_when_they_keep_a_role() {
     let mut lab = Lab::default();
     lab.up(&graph()).await.must_succeed();
     let made = lab.world.iam.roles.get_mut(ROLE).unwrap();

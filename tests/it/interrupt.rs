@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use crate::cli::Place;
 
 /// Starts an `up` on the fast sandbox and returns once something has been created.
-fn under_way(place: &Place) -> Child {
+pub fn under_way(place: &Place) -> Child {
     let mut child = place
         .command("up --env source --sandbox --sandbox-timing fast -y")
         .stdout(Stdio::piped())

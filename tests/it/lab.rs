@@ -15,6 +15,8 @@ use migrate_infra::resource::{Handle, Resource};
 use migrate_infra::sandbox::{Sandbox, World};
 use migrate_infra::state::{Journal, MemoryStore, Record, State, open};
 
+use crate::recorder::Recorder;
+
 /// The stack that all tests use.
 pub const STACK: &str = "payment-migration/test-001";
 
@@ -72,7 +74,7 @@ impl Ran {
 }
 
 /// One embedded AWS and one state, which outlive the runs made on them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Lab {
     /// The world, as it is between runs.
     pub world: World,
@@ -80,6 +82,15 @@ pub struct Lab {
     pub store: MemoryStore,
     /// Who listens to the runs, if anybody.
     pub listener: Option<Events>,
+    /// Who records the requests of the runs, if anybody.
+    pub recorder: Option<Recorder>,
+}
+
+impl Default for Lab {
+    /// An empty AWS; whoever records what this thread's tests send records this one, too.
+    fn default() -> Self {
+        Self { world: World::default(), store: MemoryStore::default(), listener: None, recorder: Recorder::of_this_thread() }
+    }
 }
 
 /// Which way a run goes.
@@ -94,7 +105,7 @@ pub enum Way {
 impl Lab {
     /// A new one with copies of world and state.
     pub fn fork(&self) -> Self {
-        Self { world: self.world.clone(), store: self.store.copy(), listener: self.listener.clone() }
+        Self { store: self.store.copy(), ..self.clone() }
     }
 
     /// Brings everything up.
@@ -124,7 +135,8 @@ impl Lab {
 
     async fn go(&self, graph: &Graph, way: Way, clock: Clock, sandbox: &Arc<Sandbox>, fuse: Fuse, meter: Arc<Meter>) -> Option<Report> {
         let mut store = self.store.with_fuse(fuse);
-        let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.ok()?;
+        let plug = self.recorder.as_ref().map_or_else(|| sandbox.plug(), |recorder| recorder.tap(sandbox.plug()));
+        let cloud = Cloud::connect(Endpoint::Plugged(plug), &"us-east-1".into(), clock).await.ok()?;
         let state = open(&mut store).expect("the state can always be read");
         let (journal, writer) = Journal::start(state, Box::new(store));
         if !journal.read(State::has_begun) {
@@ -158,6 +170,12 @@ impl Lab {
         report.ok()
     }
 
+    /// Lets a day pass: what goes by itself, such as the interfaces of what was deleted, is gone.
+    pub fn rest(&mut self) {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        self.world.advance(self.world.now + DAY);
+    }
+
     /// Returns the state as the next run would read it.
     pub fn state(&self) -> State {
         open(&mut self.store.copy()).expect("the state can always be read")
@@ -187,6 +205,7 @@ pub async fn holds_its_promises_on(ground: &Lab, graph: &Graph) {
     assert_eq!(again.meter.mutations(), 0, "a second up changed something: {:?}", again.meter.by_call());
     let up = lab.fork();
     lab.down().await.must_succeed();
+    lab.rest();
     assert_eq!(lab.world.inventory(), bare, "down left something");
     assert!(lab.state().resources.is_empty());
     let again = lab.down().await;
@@ -209,6 +228,7 @@ pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize
             return point - 1;
         }
         lab.run(graph, way, Fuse::default()).await.must_succeed();
+        lab.rest();
         let inventory = lab.world.inventory();
         assert_eq!(inventory.len(), things, "killed at point {point} of {way:?}: {inventory:#?}");
         if way == Way::Up {
@@ -216,6 +236,7 @@ pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize
             quiet.must_succeed();
             assert_eq!(quiet.meter.mutations(), 0, "killed at point {point}: {:?}", quiet.meter.by_call());
             lab.down().await.must_succeed();
+            lab.rest();
             assert_eq!(lab.world.inventory(), bare, "killed at point {point} of up, then down");
         }
     }

@@ -158,7 +158,7 @@ async fn outputs_are_the_names_that_cloudwatch_and_route_53_need() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_balancer_is_changed_in_place() {
+pub async fn a_load_balancer_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
     let arn = lab.attrs("source/service/alb")["arn"].clone();
@@ -173,7 +173,7 @@ async fn a_load_balancer_is_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_load_balancer_moves_to_other_subnets() {
+pub async fn a_load_balancer_moves_to_other_subnets() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
     let moved = LoadBalancer { subnets: ["subnet-c", "subnet-a"].map(|id| Input::Value(id.into())).into(), ..balancer() };
@@ -185,7 +185,7 @@ async fn a_load_balancer_moves_to_other_subnets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_target_group_is_changed_in_place() {
+pub async fn a_target_group_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
     let changed =
@@ -197,7 +197,7 @@ async fn a_target_group_is_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_listener_is_changed_in_place() {
+pub async fn a_listener_is_changed_in_place() {
     let mut lab = ground();
     lab.up(&graph(balancer(), targets())).await.must_succeed();
     let arn = lab.attrs("source/service/http")["arn"].clone();

@@ -25,7 +25,7 @@ async fn a_log_group_holds_its_promises() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retention_and_key_are_changed_in_place() {
+pub async fn retention_and_key_are_changed_in_place() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0001";
     let mut lab = Lab::default();
     lab.up(&graph(group())).await.must_succeed();

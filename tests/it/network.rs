@@ -188,7 +188,7 @@ async fn the_network_of_an_environment_comes_and_goes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_description_of_a_rule_changes_in_place() {
+pub async fn the_description_of_a_rule_changes_in_place() {
     let mut lab = made(&security(USUAL)).await;
     let changed = security(Options { rule_says: "DMS copies", ..USUAL });
     changes_in_place(&mut lab, &changed, &[("ec2:UpdateSecurityGroupRuleDescriptionsIngress", 1)]).await;
@@ -196,7 +196,7 @@ async fn the_description_of_a_rule_changes_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place() {
+pub async fn the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place() {
     let mut lab = made(&network(USUAL)).await;
     let changed = network(Options { public_s3: false, shared_table: true, ..USUAL });
     changes_in_place(&mut lab, &changed, &[("ec2:ModifyVpcEndpoint", 1), ("ec2:ReplaceRouteTableAssociation", 1)]).await;
@@ -207,7 +207,7 @@ async fn the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_changed_by_hand_is_put_right() {
+pub async fn what_was_changed_by_hand_is_put_right() {
     let graph = everything(USUAL);
     let mut lab = made(&graph).await;
     let ec2 = here(&mut lab);
@@ -243,7 +243,7 @@ async fn what_was_changed_by_hand_is_put_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_refused() {
+pub async fn a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_refused() {
     let mut sketch = Sketch::new();
     let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
     sketch.add("source/network/igw", InternetGateway { vpc: vpc.id() });

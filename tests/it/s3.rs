@@ -73,7 +73,7 @@ async fn a_bucket_is_set_up_as_specified() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_elsewhere_names_its_region() {
+pub async fn a_bucket_elsewhere_names_its_region() {
     let mut lab = Lab::default();
     let region = "eu-central-1".into();
     let mut graph = Graph::default();
@@ -86,7 +86,7 @@ async fn a_bucket_elsewhere_names_its_region() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_setting_is_changed_in_place() {
+pub async fn each_setting_is_changed_in_place() {
     let key = "arn:aws:kms:us-east-1:111122223333:key/0001";
     let mut lab = Lab::default();
     lab.up(&graph(bucket())).await.must_succeed();
@@ -106,7 +106,7 @@ async fn each_setting_is_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_others_have_added_stays() {
+pub async fn what_others_have_added_stays() {
     let mut lab = Lab::default();
     lab.up(&graph(bucket())).await.must_succeed();
     let made = stored(&mut lab);
@@ -138,7 +138,7 @@ async fn a_bucket_with_something_in_it_is_not_deleted_unasked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_is_emptied_by_the_thousand_when_that_is_allowed() {
+pub async fn a_bucket_is_emptied_by_the_thousand_when_that_is_allowed() {
     let mut lab = Lab::default();
     lab.up(&emptied()).await.must_succeed();
     fill(stored(&mut lab), 6000);

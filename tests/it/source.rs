@@ -133,7 +133,8 @@ kills! {
 }
 
 /// Operations that kinds list because they need the permission, but that they do not call themselves.
-const PERMISSIONS_ONLY: &[&str] = &["iam:CreateServiceLinkedRole", "iam:PassRole", "lambda:InvokeFunction", "rds:CreateDBSnapshot", "s3:TagResource"];
+pub const PERMISSIONS_ONLY: &[&str] =
+    &["iam:CreateServiceLinkedRole", "iam:PassRole", "lambda:InvokeFunction", "rds:CreateDBSnapshot", "s3:TagResource"];
 
 #[tokio::test(start_paused = true)]
 async fn kinds_list_what_they_call_and_the_sandbox_answers_it() {

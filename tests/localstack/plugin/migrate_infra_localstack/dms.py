@@ -34,8 +34,8 @@ def _wrong_state(message: str) -> Exception:
 
 
 def _described(call: Call, key: str) -> Dict:
-    """A Describe with a filter that matches nothing is ResourceNotFoundFault; moto returns an empty list."""
-    answer = call.forward()
+    """A Describe with a filter that matches nothing is ResourceNotFoundFault; moto returns an empty list, and fails without any."""
+    answer = call.forward() if call.request.get("Filters") else call.forward(Filters=[])
     if call.request.get("Filters") and not answer.get(key):
         raise _missing(key)
     return answer
