@@ -21,8 +21,9 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
 use super::Sandbox;
-use super::fault::{Fault, Moment};
-use super::registry::{Answer, Call};
+use super::attempt::Asked;
+use super::fault::Fault;
+use super::registry::Answer;
 use crate::address::Region;
 use crate::aws::{is_mutating, service_name};
 
@@ -47,9 +48,9 @@ impl Storable for PendingCall {
     type Storer = StoreReplace<Self>;
 }
 
-/// Marks a request whose connection breaks, and tells why.
+/// Marks a request that gets no answer from a handler, and tells what it gets.
 #[derive(Clone)]
-struct Broken(String);
+struct Broken(Fault);
 
 /// Answers the operations of one region.
 pub(super) struct Answering {
@@ -82,30 +83,10 @@ impl Intercept for Answering {
     ) -> Result<(), BoxError> {
         let Some(metadata) = cfg.load::<Metadata>() else { return Err("the call has no name".into()) };
         let (service, operation) = (service_name(metadata.service()), metadata.name().to_owned());
-        let carry_out = self.sandbox.registry.prepare(service, &operation, context.input())?;
+        let prepared = self.sandbox.registry.prepare(service, &operation, context.input())?;
         let (sandbox, region) = (Arc::clone(&self.sandbox), self.region.clone());
-        let attempt = Box::new(move || {
-            let mutating = is_mutating(&operation);
-            let pass = |point| if mutating { sandbox.fuse.pass(point).map_err(|_| ()) } else { Ok(()) };
-            if sandbox.fuse.is_dead() || pass("before a call").is_err() {
-                return Err(Fault::ConnectionLost(Moment::Before));
-            }
-            let mut world = sandbox.world();
-            world.advance(sandbox.now());
-            let answer = {
-                let world = &mut *world;
-                let mut call = Call::new(world, &region);
-                carry_out(&mut call)
-            };
-            // The effect is on disk before the answer is given, as AWS's is.
-            if mutating && let Some(disk) = &sandbox.disk {
-                let saved = disk.save(&world);
-                saved.map_err(|error| Fault::OutOfOrder(format!("the sandbox can not keep its world: {error}")))?;
-            }
-            drop(world);
-            pass("after a call").map_err(|()| Fault::ConnectionLost(Moment::After))?;
-            Ok(answer)
-        });
+        let mutating = is_mutating(&operation);
+        let attempt = Box::new(move || sandbox.attempt(&Asked { service, mutating, region: &region }, &prepared));
         cfg.interceptor_state().store_put(PendingCall(Arc::new(Pending { attempt, answer: Mutex::new(None) })));
         Ok(())
     }
@@ -118,12 +99,12 @@ impl Intercept for Answering {
     ) -> Result<(), BoxError> {
         let Some(PendingCall(pending)) = cfg.load::<PendingCall>() else { return Ok(()) };
         match (pending.attempt)() {
-            Ok(answer) => *pending.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer.map_err(OrchestratorError::operation)),
-            Err(Fault::ConnectionLost(_)) => {
-                context.request_mut().add_extension(Broken("the connection was lost".to_owned()));
+            Ok(answer) => {
+                *pending.answer.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(answer.map_err(|refusal| OrchestratorError::operation(refusal.error)));
             }
-            Err(Fault::OutOfOrder(why)) => {
-                context.request_mut().add_extension(Broken(why));
+            Err(fault) => {
+                context.request_mut().add_extension(Broken(fault));
             }
         }
         Ok(())
@@ -152,12 +133,19 @@ impl HttpConnector for Nobody {
         let request = request.try_into_http1x().ok();
         let broken = request.as_ref().and_then(|request| request.extensions().get::<Broken>());
         HttpConnectorFuture::ready(match broken {
-            Some(Broken(why)) => Err(ConnectorError::io(why.clone().into())),
-            None => StatusCode::try_from(200)
-                .map(|status| HttpResponse::new(status, SdkBody::empty()))
-                .map_err(|error| ConnectorError::user(Box::new(error))),
+            Some(Broken(Fault::ConnectionLost(_))) => Err(ConnectorError::io("the connection was lost".into())),
+            Some(Broken(Fault::TimedOut(_))) => Err(ConnectorError::timeout("no answer came in time".into())),
+            Some(Broken(Fault::OutOfOrder(why))) => Err(ConnectorError::io(why.clone().into())),
+            Some(Broken(Fault::Status(status, _))) => response(*status, "<html>the service can not answer</html>"),
+            Some(Broken(Fault::Malformed)) => response(200, "{ this is no answer <"),
+            Some(Broken(Fault::Refused(_))) | None => response(200, ""),
         })
     }
+}
+
+fn response(status: u16, body: &'static str) -> Result<HttpResponse, ConnectorError> {
+    let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(Box::new(error)))?;
+    Ok(HttpResponse::new(status, SdkBody::from(body)))
 }
 
 /// An HTTP client that hands every request an empty answer, which the interceptor replaces.

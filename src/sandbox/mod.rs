@@ -6,6 +6,7 @@
 //!
 //! `world/` holds the data, one file a service; the files beside this one hold the handlers, one function an operation.
 
+mod attempt;
 mod autoscaling;
 mod cloudwatch;
 mod disk;
@@ -19,6 +20,7 @@ mod interceptor;
 mod lambda;
 mod logs;
 mod members;
+mod past;
 mod rds;
 mod registry;
 mod route53;
@@ -33,7 +35,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 
 pub use disk::{Disk, DiskError};
-pub use fault::{Fault, Moment};
+pub use fault::{Fault, Faults, Moment, Odds};
 pub use registry::{Call, Registry, Rejection};
 pub use world::World;
 
@@ -62,13 +64,21 @@ pub struct Sandbox {
     began: u64,
     disk: Option<Disk>,
     fuse: Fuse,
+    faults: Faults,
+    past: Mutex<past::Past>,
 }
 
 impl Sandbox {
     /// A sandbox that goes on from `world`, keeping it on `disk` if there is one.
     pub fn new(world: World, clock: Clock, disk: Option<Disk>, fuse: Fuse) -> Arc<Self> {
+        Self::with_faults(world, clock, disk, fuse, Faults::default())
+    }
+
+    /// A sandbox whose calls are struck by faults.
+    pub fn with_faults(world: World, clock: Clock, disk: Option<Disk>, fuse: Fuse, faults: Faults) -> Arc<Self> {
         let began = world.now;
-        Arc::new(Self { world: Mutex::new(world), registry: Registry::complete(), clock, began, disk, fuse })
+        let past = Mutex::default();
+        Arc::new(Self { world: Mutex::new(world), registry: Registry::complete(), clock, began, disk, fuse, faults, past })
     }
 
     /// Returns what the cloud layer needs to talk to this sandbox.
@@ -94,6 +104,10 @@ impl Sandbox {
         let mut world = self.world();
         world.advance(self.now());
         change(&mut world)
+    }
+
+    fn past(&self) -> MutexGuard<'_, past::Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn world(&self) -> MutexGuard<'_, World> {

@@ -77,9 +77,28 @@ impl<'a> Call<'a> {
     }
 }
 
-pub(super) type Answer = Result<Output, Error>;
+/// What an operation answers: its output, or a refusal as the operation's own error.
+pub(super) type Answer = Result<Output, Refusal>;
 type CarryOut = Box<dyn Fn(&mut Call<'_>) -> Answer + Send + Sync>;
-type Prepare = Box<dyn Fn(&Input) -> Result<CarryOut, BoxError> + Send + Sync>;
+type Reject = Box<dyn Fn(&mut Call<'_>, Rejection) -> Answer + Send + Sync>;
+type Prepare = Box<dyn Fn(&Input) -> Result<Prepared, BoxError> + Send + Sync>;
+
+/// A refusal as the operation's own error.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// The code on the wire.
+    pub(super) code: &'static str,
+    /// The error.
+    pub(super) error: Error,
+}
+
+/// A call, ready to be carried out.
+pub(super) struct Prepared {
+    /// Hands the call to its handler.
+    pub(super) carry_out: CarryOut,
+    /// Refuses the call without asking the handler.
+    pub(super) reject: Reject,
+}
 
 /// All handlers, by service and operation.
 #[derive(Default)]
@@ -104,24 +123,23 @@ impl Registry {
         O: Debug + Send + Sync + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let prepare = move |input: &Input| -> Result<CarryOut, BoxError> {
+        let refused = move |call: &mut Call<'_>, Rejection { code, message }: Rejection| -> Answer {
+            let request_id = call.world.new_request_id();
+            let metadata = ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", request_id).build();
+            Err(Refusal { code, error: Error::erase(error(metadata)) })
+        };
+        let prepare = move |input: &Input| -> Result<Prepared, BoxError> {
             let input: &I = input.downcast_ref().ok_or("the handler is registered for another operation")?;
             let unknown = members::unknown(&format!("{input:?}"), members);
             let input = Arc::new(input.clone());
-            Ok(Box::new(move |call: &mut Call<'_>| {
+            let carry_out = move |call: &mut Call<'_>| {
                 let result = match unknown.as_slice() {
                     [] => handler(call, &input),
                     unknown => refuse("SandboxUnknownMember", format!("the sandbox does not model {} of {operation}", unknown.join(", "))),
                 };
-                let request_id = call.world.new_request_id();
-                match result {
-                    Ok(output) => Ok(Output::erase(output)),
-                    Err(Rejection { code, message }) => {
-                        let metadata = ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", request_id).build();
-                        Err(Error::erase(error(metadata)))
-                    }
-                }
-            }))
+                result.map(Output::erase).or_else(|rejection| refused(call, rejection))
+            };
+            Ok(Prepared { carry_out: Box::new(carry_out), reject: Box::new(refused) })
         };
         self.handlers.insert((service, operation), Box::new(prepare));
     }
@@ -130,7 +148,7 @@ impl Registry {
     ///
     /// # Errors
     /// When no handler answers the operation.
-    pub(super) fn prepare(&self, service: &'static str, operation: &str, input: &Input) -> Result<CarryOut, BoxError> {
+    pub(super) fn prepare(&self, service: &'static str, operation: &str, input: &Input) -> Result<Prepared, BoxError> {
         match self.handlers.iter().find(|((of, name), _)| *of == service && *name == operation) {
             Some((_, prepare)) => prepare(input),
             None => Err(format!("the sandbox does not answer {service}:{operation}").into()),
