@@ -108,6 +108,9 @@ impl AwsError {
                     (Fate::NotDone, Trouble::Throttled)
                 } else if CREDENTIALS.contains(&named) {
                     (Fate::NotDone, Trouble::Credentials)
+                } else if code.is_none() && status.is_some_and(|status| status < 400) {
+                    // AWS said that it did it, in words that the SDK could not read. Its own refusals always have a code.
+                    (Fate::Unknown, Trouble::Server)
                 } else if status.is_some_and(|status| status >= 500) || matches!(named, "InternalError" | "InternalFailure" | "ServiceUnavailable") {
                     (Fate::Unknown, Trouble::Server)
                 } else {

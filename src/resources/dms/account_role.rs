@@ -4,6 +4,7 @@
 //! this tool made carries a mark, and a tag for each address of each stack that uses it; it goes with the last of them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::Tag;
@@ -20,6 +21,8 @@ use crate::resources::names::fill;
 const MARK: &str = "migrate-infra:shared";
 /// The tags of the users begin like this.
 const USER: &str = "migrate-infra:user-";
+/// Seconds between two looks for other users.
+const LOOK_AGAIN: [u64; 5] = [1, 2, 4, 8, 0];
 /// How often a role that comes and goes by the hands of other runs is tried.
 const ATTEMPTS: usize = 5;
 
@@ -115,9 +118,7 @@ impl Resource for AccountRole {
             let call = || cx.aws.iam.untag_role().role_name(&self.name).tag_keys(user(cx)).send();
             settled(cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:UntagRole", call)).await, &["NoSuchEntity"])?;
         }
-        // Others may have come or gone since the first look.
-        let users = self.tags(cx).await?.map(|tags| tags.keys().filter(|key| key.starts_with(USER)).count());
-        if users != Some(0) {
+        if self.has_other_users(cx).await? {
             return Ok(());
         }
         let policy = fill(cx, &self.managed_policy);
@@ -146,6 +147,20 @@ impl AccountRole {
         let found = settled(cx.read("iam:GetRole", call).await, &["NoSuchEntity"])?;
         let role = found.and_then(|found| found.role);
         Ok(role.map(|role| role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()))
+    }
+
+    /// Returns whether somebody else uses the role. IAM shows a tag for some seconds after it is gone, and two that let go of the role
+    /// at the same time must not leave it to each other: so others are believed only after several looks.
+    async fn has_other_users(&self, cx: &Cx) -> Result<bool> {
+        let own = user(cx);
+        for pause in LOOK_AGAIN {
+            let tags = self.tags(cx).await?.unwrap_or_default();
+            if !tags.keys().any(|key| key.starts_with(USER) && *key != own) {
+                return Ok(false);
+            }
+            cx.pause(Duration::from_secs(pause)).await?;
+        }
+        Ok(true)
     }
 
     /// Makes the role. Returns false when somebody else was faster.

@@ -38,6 +38,9 @@ pub struct SecurityGroupAttrs {
     pub group_id: SecurityGroupId,
     /// AWS's own rule that lets everything out, while it is there.
     pub open_egress_rule: Option<String>,
+    /// Whether that rule may be there without being visible: the group was found after its creation was not answered.
+    #[serde(default)]
+    pub may_be_open: bool,
 }
 
 impl Handle<SecurityGroup> {
@@ -86,7 +89,10 @@ impl Resource for SecurityGroup {
         let id = |group: &aws_sdk_ec2::types::SecurityGroup| group.group_id().unwrap_or_default().to_owned();
         let group_id = |group: aws_sdk_ec2::types::SecurityGroup| SecurityGroupId(group.group_id.unwrap_or_default());
         Ok(match tagging::judge(cx, found, |group| group.tags(), id, group_id)? {
-            Observed::Ours(group_id) => Observed::Ours(SecurityGroupAttrs { open_egress_rule: open_egress_rule(cx, &group_id).await?, group_id }),
+            Observed::Ours(group_id) => {
+                let open_egress_rule = open_egress_rule(cx, &group_id).await?;
+                Observed::Ours(SecurityGroupAttrs { may_be_open: known.is_none() && open_egress_rule.is_none(), open_egress_rule, group_id })
+            }
             Observed::Absent => Observed::Absent,
             Observed::Foreign { id, owner } => Observed::Foreign { id, owner },
         })
@@ -96,6 +102,9 @@ impl Resource for SecurityGroup {
         let group_id = match seen {
             Some(attrs) => {
                 revoke(cx, &attrs.group_id, Direction::Egress, attrs.open_egress_rule.as_slice()).await?;
+                if attrs.may_be_open {
+                    close(cx, &attrs.group_id).await?;
+                }
                 attrs.group_id
             }
             None => {
@@ -112,7 +121,7 @@ impl Resource for SecurityGroup {
                 group_id
             }
         };
-        Ok(SecurityGroupAttrs { group_id, open_egress_rule: None })
+        Ok(SecurityGroupAttrs { group_id, open_egress_rule: None, may_be_open: false })
     }
 
     async fn delete(&self, cx: &Cx, attrs: &SecurityGroupAttrs) -> Result<()> {
@@ -146,7 +155,7 @@ impl SecurityGroup {
     }
 }
 
-/// Takes away AWS's rule from a group that was made just now, by what it says: its id may not be visible yet.
+/// Takes away AWS's rule from a group that is new, by what it says: its id may not be visible yet.
 async fn close(cx: &Cx, group_id: &SecurityGroupId) -> Result<()> {
     let everything = IpPermission::builder().ip_protocol(ALL_PROTOCOLS).ip_ranges(IpRange::builder().cidr_ip(EVERYWHERE).build()).build();
     let call = || cx.aws.ec2.revoke_security_group_egress().group_id(group_id).ip_permissions(everything.clone()).send();

@@ -170,7 +170,10 @@ impl Resource for TaskDefinition {
         for revision in &active {
             deregister(cx, &revision.arn).await?;
         }
-        let (inactive, _) = self.revisions(cx, TaskDefinitionStatus::Inactive).await?;
+        // What was taken out of use just now may not be listed as such yet.
+        let (mut inactive, _) = self.revisions(cx, TaskDefinitionStatus::Inactive).await?;
+        let unlisted: Vec<_> = active.into_iter().filter(|one| inactive.iter().all(|other| other.arn != one.arn)).collect();
+        inactive.extend(unlisted);
         // "You can delete a maximum of 10 task definition revisions" in a call (DeleteTaskDefinitions).
         for some in inactive.chunks(10) {
             let arns: Vec<String> = some.iter().map(|revision| revision.arn.0.clone()).collect();
