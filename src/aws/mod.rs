@@ -14,6 +14,6 @@ pub use clients::{Clients, Cloud, CloudError, Endpoint, Plug, partition};
 pub use error::{AwsError, Fate, Trouble};
 pub use guard::{CallGuard, is_mutating, permitted, service_name};
 pub use run::{Cancel, Meter};
-pub use tagged::{Tagged, tagged};
+pub use tagged::{Tagged, tagged, tagged_roles};
 pub use tags::{OWNER_ADDRESS, OWNER_STACK, owner_of};
 pub use wait::{Progress, Wait};

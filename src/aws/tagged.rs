@@ -20,6 +20,43 @@ pub struct Tagged {
     pub region: Region,
 }
 
+/// Returns the roles that carry the tags of `stack`, which the listing by tag leaves out. Only roles whose names end as those of the
+/// stack do are asked for their tags: an account may have thousands.
+///
+/// # Errors
+/// What AWS answered.
+pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: &str, suffix: &str) -> Result<Vec<Tagged>, AwsError> {
+    let (clients, budgets) = cloud.clients(region);
+    let mut found = Vec::new();
+    let mut marker: Option<String> = None;
+    loop {
+        budgets.acquire("iam", Class::Read).await;
+        meter.count("iam:ListRoles", false);
+        let page = clients.iam.list_roles().set_marker(marker).send().await.map_err(|error| AwsError::of("iam:ListRoles", &error))?;
+        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix)) {
+            budgets.acquire("iam", Class::Read).await;
+            meter.count("iam:ListRoleTags", false);
+            let tags = clients.iam.list_role_tags().role_name(role.role_name()).send().await;
+            let tags = match tags.map_err(|error| AwsError::of("iam:ListRoleTags", &error)) {
+                Ok(tags) => tags.tags,
+                // It has gone in the meantime.
+                Err(error) if error.is("NoSuchEntity") => continue,
+                Err(error) => return Err(error),
+            };
+            let value = |key: &str| tags.iter().find(|tag| tag.key() == key).map(aws_sdk_iam::types::Tag::value);
+            if let (Some(owner), Some(address)) = (value(OWNER_STACK), value(OWNER_ADDRESS))
+                && owner == stack
+            {
+                found.push(Tagged { arn: role.arn().into(), address: Address::new(address), region: region.clone() });
+            }
+        }
+        marker = page.marker.filter(|_| page.is_truncated);
+        if marker.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
 /// Returns everything in a region that carries the tags of `stack`.
 ///
 /// The listing lags behind, shows some deleted things for an hour, and leaves out roles ("Resource Groups Tagging API",

@@ -13,6 +13,7 @@ const EXIT_CODES: &str = "Exit codes:
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
   4    `plan --exit-code`: there are changes
+  5    `rollback`: something can not be undone; the rest was
   6    the state can not be used; nothing was changed
   7    AWS can not be used: no credentials, or nothing answers; nothing was changed
   130  stopped by Ctrl-C; run the same command again to go on
@@ -108,13 +109,17 @@ pub enum Command {
     Plan(super::plan::PlanArgs),
     /// Create or change until the cloud matches the configuration; goes on where a killed run stopped.
     Up(super::up::UpArgs),
+    /// Undo what the last failed or interrupted `up` did.
+    Rollback(super::rollback::RollbackArgs),
     /// Show what exists, and what is unfinished.
     Status(super::status::StatusArgs),
     /// Show ids, endpoints and URLs of what exists.
     Outputs(super::outputs::OutputsArgs),
     /// Delete all that this stack created, and nothing else.
     Down(super::down::DownArgs),
-    /// Look into the state.
+    /// Show, adopt or delete what carries this stack's tags and is not in its state.
+    Orphans(super::orphans::OrphansArgs),
+    /// Look into the state, or make it anew.
     #[command(subcommand)]
     State(StateCommand),
 }

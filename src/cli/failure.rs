@@ -23,6 +23,8 @@ pub enum Exit {
     Refused = 3,
     /// There are changes, and the caller asked to be told by exit code.
     Changes = 4,
+    /// A rollback has steps that cannot be undone.
+    Stuck = 5,
     /// The state cannot be used.
     State = 6,
     /// AWS cannot be used.
@@ -150,8 +152,11 @@ impl From<StateError> for CliError {
                     many => format!("the {many} lines before it are intact"),
                 };
                 base.hint(format!("{before}; put back a copy of {place}, or see \"Repairing\" in docs/state-format.md"))
+                    .hint("or `migrate-infra state rebuild`: the damaged files are kept beside, and what exists is found again by its tags")
             }
-            StateError::Snapshot { place, .. } => base.hint(format!("put back a copy of {place}, or see \"Repairing\" in docs/state-format.md")),
+            StateError::Snapshot { place, .. } => base
+                .hint(format!("put back a copy of {place}, or see \"Repairing\" in docs/state-format.md"))
+                .hint("or `migrate-infra state rebuild`: the damaged files are kept beside, and what exists is found again by its tags"),
             StateError::Io { .. } => base.hint("check that the directory exists and may be read and written, or name another with --state-dir"),
         }
     }
@@ -199,7 +204,8 @@ impl From<JournalError> for CliError {
 }
 
 impl CliError {
-    fn because_text(mut self, text: &str) -> Self {
+    /// Adds a cause in words.
+    pub fn because_text(mut self, text: &str) -> Self {
         self.causes.push(text.to_owned());
         self
     }

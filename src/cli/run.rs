@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command, Globals, OutputFormat, Timing};
 use super::failure::{CliError, Exit};
-use super::{config, down, init, outputs, plan, state, status, up};
+use super::{config, down, init, orphans, outputs, plan, rollback, state, status, up};
 
 /// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
 pub fn needs_paused_time(globals: &Globals) -> bool {
@@ -77,10 +77,12 @@ async fn command(cli: Cli) -> Result<u8, CliError> {
         Command::Config(command) => config::run(&globals, &command),
         Command::Plan(args) => plan::run(&globals, &args),
         Command::Up(args) => up::run(&globals, &args).await,
+        Command::Rollback(args) => rollback::run(&globals, &args).await,
         Command::Status(args) => status::run(&globals, &args),
         Command::Outputs(args) => outputs::run(&globals, &args),
         Command::Down(args) => down::run(&globals, &args).await,
-        Command::State(command) => state::run(&globals, &command),
+        Command::Orphans(args) => orphans::run(&globals, &args).await,
+        Command::State(command) => state::run(&globals, &command).await,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::engine::Context;
 use crate::events::Events;
 use crate::fuse::Fuse;
 use crate::sandbox::{Disk, Sandbox};
-use crate::state::{FileStore, Journal, Lock, Record, State, Writer, open};
+use crate::state::{FileStore, Journal, Lock, Record, State, StateError, Writer, open};
 
 /// Reads the configuration that the options name.
 pub(super) fn config(globals: &Globals) -> Result<Config, CliError> {
@@ -53,7 +53,20 @@ pub(super) fn directory(globals: &Globals, config: &Config) -> PathBuf {
 
 /// Reads the state without taking the lock.
 pub(super) fn peek(globals: &Globals, config: &Config) -> Result<State, CliError> {
+    Ok(peek_state(globals, config)?)
+}
+
+/// The same, with what is wrong with it.
+pub(super) fn peek_state(globals: &Globals, config: &Config) -> Result<State, StateError> {
     Ok(crate::state::load(&mut FileStore::new(directory(globals, config)))?.0)
+}
+
+/// Takes a damaged state out of the way, under the lock. Returns where its files are kept.
+pub(super) fn set_aside(globals: &Globals, config: &Config) -> Result<Vec<PathBuf>, CliError> {
+    let directory = directory(globals, config);
+    let _lock = Lock::take(&directory, "state rebuild")?;
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    Ok(FileStore::new(directory).set_aside(&stamp)?)
 }
 
 /// A command that may change something: the lock is held, the state is open, the cloud answers.

@@ -2,12 +2,19 @@
 
 use clap::Subcommand;
 
-use super::args::Globals;
+use super::again::again;
+use super::args::{Chosen, Globals};
+use super::confirm::confirm;
+use super::down;
 use super::failure::{CliError, Exit};
-use super::run::line;
-use super::session;
+use super::report::{self, Reporter};
+use super::run::{line, say};
+use super::session::{self, Session};
 use super::status::{id, word};
 use crate::address::Address;
+use crate::config::Config;
+use crate::engine::Outcome;
+use crate::plan::plan_find;
 
 /// How to look into the state.
 #[derive(Debug, Subcommand)]
@@ -21,12 +28,25 @@ pub enum StateCommand {
         /// Address of the resource; all of the state when left out.
         address: Option<String>,
     },
+    /// Make the state anew from what exists, found by names and ownership tags; nothing in AWS is changed.
+    ///
+    /// For a state that was lost, or that is damaged: damaged files are kept beside. What the state knows already stays.
+    #[command(after_help = "Example:\n  migrate-infra state rebuild --sandbox -y")]
+    Rebuild {
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
+    },
 }
 
-pub(super) fn run(globals: &Globals, command: &StateCommand) -> Result<u8, CliError> {
+pub(super) async fn run(globals: &Globals, command: &StateCommand) -> Result<u8, CliError> {
     let config = session::config(globals)?;
+    if let StateCommand::Rebuild { yes } = command {
+        return rebuild(globals, &config, *yes).await;
+    }
     let state = session::peek(globals, &config)?;
     match command {
+        StateCommand::Rebuild { .. } => {}
         StateCommand::List => {
             for (address, entry) in &state.resources {
                 line(format!("{address}\t{}\t{}", word(entry.status), id(entry)).trim_end());
@@ -45,5 +65,33 @@ pub(super) fn run(globals: &Globals, command: &StateCommand) -> Result<u8, CliEr
             }
         },
     }
+    Ok(0)
+}
+
+async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, CliError> {
+    let graph = crate::stack::build(config)?;
+    if let Err(error) = session::peek_state(globals, config) {
+        if !error.is_damage() {
+            return Err(error.into());
+        }
+        confirm(&format!("{error}\n\nKeep the damaged files beside, and make the state anew from what exists?"), yes)?;
+        let kept = session::set_aside(globals, config)?;
+        say(&format!("note: what was damaged is kept as {}", kept.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")));
+    }
+    let reporter = Reporter::start(globals);
+    let session = Session::open(globals, config, "state rebuild", reporter.events()).await?;
+    session::stop_on_ctrl_c(session.context.cancel.clone());
+    let plan = session.context.journal.read(|state| plan_find(&graph, state));
+    reporter.plan(&plan, session.context.cloud.clock());
+    let report = crate::engine::find(&session.context, "state rebuild", plan).await;
+    reporter.finish();
+    let known = session.context.journal.read(|state| state.resources.len());
+    session.close().await?;
+    let report = report?;
+    if report.outcome != Outcome::Done {
+        return Err(report::unfinished(&report, "migrate-infra state rebuild"));
+    }
+    let up = again(globals, "up", &Chosen::default());
+    down::say(globals, &format!("{} resources were found, {known} are known now; `{up}` makes what is missing", report.changed));
     Ok(0)
 }

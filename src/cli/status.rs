@@ -42,7 +42,10 @@ pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> 
         (0, _) => format!("nothing of `{}` exists", config.stack.id()),
         (all, 0) => format!("{all} resources of `{}` exist, all of them ready", config.stack.id()),
         (all, some) => {
-            format!("{all} resources of `{}` exist or may exist, {some} of them unfinished: run `up` to go on, or `down`", config.stack.id())
+            format!(
+                "{all} resources of `{}` exist or may exist, {some} of them unfinished: run `up` to go on, `rollback` to undo what it did, or `down`",
+                config.stack.id()
+            )
         }
     });
     if let Some(run) = &state.last_run {

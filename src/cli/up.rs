@@ -7,7 +7,8 @@ use super::confirm::confirm;
 use super::failure::CliError;
 use super::report::Reporter;
 use super::session::{self, Session};
-use super::{plan, report};
+use super::{plan, report, rollback};
+use crate::engine::Outcome;
 
 /// Creates or changes until the cloud matches the configuration.
 ///
@@ -18,6 +19,9 @@ use super::{plan, report};
 pub struct UpArgs {
     #[command(flatten)]
     chosen: Chosen,
+    /// When something fails, undo at once what was done, as `rollback` does.
+    #[arg(long)]
+    rollback_on_failure: bool,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -40,10 +44,21 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let plan = session.context.journal.read(|state| plan::make(globals, &config, state, &args.chosen))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
+    let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
+    let undone = match failed && args.rollback_on_failure {
+        true => Some(rollback::at_once(globals, &session.context).await),
+        false => None,
+    };
     reporter.finish();
     let state = session.context.journal.read(Clone::clone);
     let mutations = session.context.meter.mutations();
     let closed = session.close().await;
+    if let Some(undone) = undone {
+        // What can not be undone counts more than why it was to be.
+        undone?;
+        let error = report::unfinished(&report?, &super::again::again(globals, "up", &args.chosen));
+        return Err(CliError { remains: Some("nothing of this `up`: all that it did was undone".to_owned()), ..error });
+    }
     let code = report::end_of_up(globals, &report?, &state, mutations, &args.chosen)?;
     // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
     if let Err(error) = closed {

@@ -1,6 +1,7 @@
 //! Runs a plan. The engine makes no choices of its own: what is done to which resource is in the plan.
 
 mod down;
+mod find;
 mod run;
 mod scheduler;
 mod step;
@@ -8,7 +9,8 @@ mod sweep;
 mod up;
 
 pub use down::down;
+pub use find::find;
 pub use run::{Context, Failure, Outcome, Report};
 pub use scheduler::{Job, Released, Verdict, Work, schedule};
 pub use sweep::leftovers;
-pub use up::up;
+pub use up::{rollback, up};

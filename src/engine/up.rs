@@ -14,14 +14,22 @@ use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Plan, Step};
 use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
-use crate::state::{Entry, JournalError, Op, Record, Status};
+use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 
 /// Carries out a plan of `up`.
 ///
 /// # Errors
 /// Only when the journal cannot be written at all; failed steps are in the report.
 pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, "up", plan, UpSteps { context: context.clone(), down: DownSteps { context: context.clone() } }).await
+    run(context, UP, plan, UpSteps::new(context)).await
+}
+
+/// Carries out a plan of `rollback`: deletions, and changes back to what was before.
+///
+/// # Errors
+/// Only when the journal cannot be written at all; failed steps are in the report.
+pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalError> {
+    run(context, ROLLBACK, plan, UpSteps::new(context)).await
 }
 
 struct UpSteps {
@@ -44,6 +52,10 @@ impl Steps for UpSteps {
 }
 
 impl UpSteps {
+    fn new(context: &Context) -> Self {
+        Self { context: context.clone(), down: DownSteps { context: context.clone() } }
+    }
+
     fn entry(&self, step: &Step) -> Option<Entry> {
         self.context.journal.read(|state| state.get(&step.address).cloned())
     }

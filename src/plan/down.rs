@@ -29,18 +29,8 @@ impl StillNeeded {
 /// # Errors
 /// [`StillNeeded`], when something outside the chosen environments depends on something inside.
 pub fn plan_down(state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, StillNeeded> {
-    let doomed: Vec<Address> = state.resources.keys().filter(|address| chosen(address.environment())).cloned().collect();
-    let mut in_use = Vec::new();
-    for (user, entry) in state.resources.iter().filter(|(user, _)| !chosen(user.environment())) {
-        in_use.extend(entry.needs.iter().filter(|need| chosen(need.on.environment())).map(|need| (need.on.clone(), user.clone())));
-    }
-    if !in_use.is_empty() {
-        return Err(StillNeeded { uses: in_use });
-    }
-    let mut steps: Vec<Step> =
-        doomed.iter().filter_map(|address| Some(step(address, state.get(address)?, "everything of this stack is to go"))).collect();
-    order(&mut steps, state, &doomed);
-    Ok(Plan::new(steps))
+    let doomed = state.resources.keys().filter(|address| chosen(address.environment())).cloned().collect();
+    super::plan_delete(state, &doomed, "everything of this stack is to go")
 }
 
 /// A deletion, without its place in the order.

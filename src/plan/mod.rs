@@ -2,6 +2,8 @@
 
 mod diff;
 mod down;
+mod find;
+mod rollback;
 mod up;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,8 @@ use crate::graph::{Need, Timing};
 
 pub use diff::Change;
 pub use down::{StillNeeded, plan_down};
+pub use find::{plan_delete, plan_find};
+pub use rollback::{Rollback, plan_rollback};
 pub use up::{Missing, plan_up};
 
 /// Names of environments in a sentence: "`source`", "`routing` and `target`".

@@ -6,11 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::{Line, Op, Record};
+use super::undo::Undo;
 use crate::address::{AccountId, Address, Lineage, Region, RunId};
 use crate::graph::Need;
 
 /// The format that this version writes. Every format ever released can be read.
 pub const FORMAT: u32 = 1;
+
+/// The command that brings everything to the configuration, as runs are recorded.
+pub const UP: &str = "up";
+/// The command that undoes what the last unfinished `up` did.
+pub const ROLLBACK: &str = "rollback";
+/// How a run ends well.
+const DONE: &str = "done";
 
 /// How far a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +102,9 @@ pub struct State {
     pub last_run: Option<Run>,
     /// The resources by address.
     pub resources: BTreeMap<Address, Entry>,
+    /// What a rollback would undo.
+    #[serde(default, skip_serializing_if = "Undo::is_empty")]
+    pub undo: Undo,
 }
 
 /// A record that cannot follow what came before it.
@@ -117,6 +128,7 @@ impl State {
             seq: 0,
             last_run: None,
             resources: BTreeMap::new(),
+            undo: Undo::default(),
         }
     }
 
@@ -164,11 +176,20 @@ impl State {
                 self.last_run = Some(Run { id: run.clone(), command: command.clone(), at: at.clone(), outcome: None });
             }
             Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
-                Some(last) if last.id == *run => last.outcome = Some(outcome.clone()),
+                Some(last) if last.id == *run => {
+                    last.outcome = Some(outcome.clone());
+                    // What ended well stays, and what was rolled back to its end is as it was.
+                    if outcome == DONE && [UP, ROLLBACK].contains(&last.command.as_str()) {
+                        self.undo = Undo::default();
+                    }
+                }
                 _ => return Err(format!("run {run} ends but did not begin")),
             },
             Record::Intent { address, op, kind, region, spec, needs, tags, token } => {
                 let before = self.resources.get(address);
+                if self.last_run.as_ref().is_some_and(|run| run.command == UP) {
+                    self.undo.intend(address, *op, before);
+                }
                 let attrs = before.and_then(|entry| entry.attrs.clone());
                 let status = match op {
                     Op::Create if attrs.is_none() => Status::Creating,
@@ -212,6 +233,7 @@ impl State {
                 entry.open = None;
                 if entry.attrs.is_none() {
                     self.resources.remove(address);
+                    self.undo.gone(address);
                 } else {
                     entry.status = Status::Created;
                 }
@@ -219,6 +241,7 @@ impl State {
             Record::Deleted { address } => {
                 self.known(address)?;
                 self.resources.remove(address);
+                self.undo.gone(address);
             }
         }
         Ok(())

@@ -86,6 +86,13 @@ pub enum StateError {
     },
 }
 
+impl StateError {
+    /// Returns whether the content is damaged: it can be read from the disk, and makes no sense.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Snapshot { .. } | Self::Line { .. } | Self::Record { .. })
+    }
+}
+
 /// Reads what a store holds, without changing it. Returns the state and the length of the intact journal.
 ///
 /// # Errors
@@ -173,6 +180,24 @@ impl FileStore {
     /// A store in `directory`, which is made with the first append.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), file: None }
+    }
+
+    /// Renames journal and snapshot, so that a new history can begin in their place. Returns their new names.
+    ///
+    /// # Errors
+    /// When they cannot be renamed; what was not is still in its place.
+    pub fn set_aside(&mut self, stamp: &str) -> Result<Vec<PathBuf>, StateError> {
+        self.file = None;
+        let mut kept = Vec::new();
+        for path in [self.journal_path(), self.snapshot_path()] {
+            let aside = path.with_extension(format!("damaged-{stamp}"));
+            match fs::rename(&path, &aside).and_then(|()| sync_directory(&aside)) {
+                Ok(()) => kept.push(aside),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(StateError::Io { place: path.display().to_string(), verb: "renamed", source }),
+            }
+        }
+        Ok(kept)
     }
 
     fn journal_path(&self) -> PathBuf {

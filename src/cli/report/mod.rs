@@ -8,7 +8,7 @@ mod words;
 
 use std::sync::Arc;
 
-pub(super) use summary::{end_of_down, end_of_up, go_on, next};
+pub(super) use summary::{end_of_down, end_of_up, go_on, next, unfinished};
 pub use words::duration;
 
 use super::args::{Globals, OutputFormat};

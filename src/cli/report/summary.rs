@@ -15,7 +15,8 @@ use crate::state::State;
 /// Sums up an `up`.
 pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, mutations: u64, chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
-        return Err(unfinished(report, &again(globals, "up", chosen)));
+        let undo = format!("`{}` undoes what was done since the last `up` that ended well", again(globals, "rollback", &Chosen::default()));
+        return Err(unfinished(report, &again(globals, "up", chosen)).hint(undo));
     }
     let took = duration(report.elapsed.as_secs());
     if mutations == 0 {
@@ -98,7 +99,8 @@ fn slowest(report: &Report) {
     }
 }
 
-fn unfinished(report: &Report, again: &str) -> CliError {
+/// Sums up a run that did not get to its end: what failed and why, what remains, what to run.
+pub(in crate::cli) fn unfinished(report: &Report, again: &str) -> CliError {
     let count = report.remaining.len();
     let remains = match report.remaining.as_slice() {
         [] => "nothing".to_owned(),

@@ -24,6 +24,7 @@ pub(super) fn done(action: &str) -> &str {
         "create" => "created",
         "update" => "changed",
         "delete" => "deleted",
+        "find" => "found",
         "none" => "unchanged",
         other => other,
     }

@@ -1,0 +1,120 @@
+//! `rollback`: undo what the last unfinished `up` did.
+
+use clap::Args;
+
+use super::again::again;
+use super::args::{Chosen, Globals, OutputFormat};
+use super::confirm::confirm;
+use super::failure::{CliError, Exit};
+use super::report::{self, Reporter};
+use super::run::{line, say};
+use super::session::{self, Session};
+use super::{down, plan};
+use crate::address::Address;
+use crate::engine::{Context, Outcome, Report};
+use crate::events::{Event, Events};
+use crate::plan::{Rollback, plan_rollback};
+use crate::state::State;
+
+/// Undoes what the last failed or interrupted `up` did: what it made is deleted, what it changed becomes what it was.
+///
+/// It goes back to where `up` last ended well, over several failed runs if need be. It can be interrupted and run again. A step that can
+/// not be undone is reported, and the others go on; `--skip` leaves such a one as it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra rollback --sandbox -y\n  migrate-infra rollback --skip source/database-source/instance")]
+pub struct RollbackArgs {
+    /// Leaves this resource, and what it needs, as it is; can be repeated.
+    #[arg(long = "skip", value_name = "ADDRESS")]
+    skipped: Vec<String>,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
+    let state = session::peek(globals, &config)?;
+    let preview = make(&state, &skipped)?;
+    if state.undo.is_empty() {
+        down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
+        return Ok(0);
+    }
+    if !args.yes {
+        if globals.output == OutputFormat::Text {
+            plan::show(&preview.plan);
+            show_rest(&preview);
+        }
+        confirm(&format!("\nUndo this in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+    }
+    let reporter = Reporter::start(globals);
+    let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
+    session::stop_on_ctrl_c(session.context.cancel.clone());
+    let rollback = session.context.journal.read(|state| make(state, &skipped))?;
+    reporter.plan(&rollback.plan, session.context.cloud.clock());
+    tell_rest(&session.context.events, &rollback);
+    let report = crate::engine::rollback(&session.context, rollback.plan).await;
+    reporter.finish();
+    let closed = session.close().await;
+    let code = end(globals, &report?)?;
+    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
+    if let Err(error) = closed {
+        say(&format!("note: the state could not be compacted: {}", error.what));
+    }
+    Ok(code)
+}
+
+/// Undoes at once what an `up` that has just failed did, under the same lock.
+pub(super) async fn at_once(globals: &Globals, context: &Context) -> Result<u8, CliError> {
+    let rollback = context.journal.read(|state| plan_rollback(state, &[]));
+    tell_rest(&context.events, &rollback);
+    let report = crate::engine::rollback(context, rollback.plan).await?;
+    end(globals, &report)
+}
+
+fn make(state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
+    let known = |address: &&Address| state.undo.created.contains(*address) || state.undo.changed.contains_key(*address);
+    if let Some(unknown) = skipped.iter().find(|address| !known(address)) {
+        return Err(CliError::new(Exit::Usage, format!("`{unknown}` is not among what would be undone"))
+            .remains("nothing was changed")
+            .hint("`rollback` without -y shows what would be undone"));
+    }
+    Ok(plan_rollback(state, skipped))
+}
+
+fn rest(rollback: &Rollback) -> Vec<String> {
+    let lost = rollback.lost.iter().map(|address| format!("{address} was deleted by the `up` and can not be brought back"));
+    let kept = rollback.kept.iter().map(|(address, why)| format!("{address} stays as it is: {why}"));
+    lost.chain(kept).collect()
+}
+
+fn show_rest(rollback: &Rollback) {
+    for text in rest(rollback) {
+        line(&text);
+    }
+}
+
+fn tell_rest(events: &Events, rollback: &Rollback) {
+    for text in rest(rollback) {
+        events.send(Event::Notice { address: None, text });
+    }
+}
+
+/// Sums up.
+fn end(globals: &Globals, report: &Report) -> Result<u8, CliError> {
+    let command = again(globals, "rollback", &Chosen::default());
+    match report.outcome {
+        Outcome::Done => {
+            let took = report::duration(report.elapsed.as_secs());
+            down::say(globals, &format!("done: {} resources are as they were before the last `up` ({took})", report.changed));
+            Ok(0)
+        }
+        Outcome::Stopped => Err(report::unfinished(report, &command)),
+        Outcome::Failed => {
+            let mut error = report::unfinished(report, &command);
+            error.exit = Exit::Stuck;
+            let stuck = report.failures.first().map(|failure| failure.address.to_string()).unwrap_or_default();
+            Err(error.hint(format!("what can not be undone is left as it is with `{command} --skip {stuck}`")))
+        }
+    }
+}
