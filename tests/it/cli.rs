@@ -65,7 +65,7 @@ impl Place {
         text.replace(&self.path().display().to_string(), "[DIR]")
     }
 
-    fn state(&self) -> std::path::PathBuf {
+    pub fn state(&self) -> std::path::PathBuf {
         self.path().join(".migrate-infra/sandbox/payment-migration-dev-001")
     }
 }
@@ -275,6 +275,9 @@ fn help_of_every_command() {
         "config schema",
         "plan",
         "up",
+        "rollback",
+        "orphans",
+        "state rebuild",
         "status",
         "outputs",
         "down",

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use migrate_infra::address::{Address, Region};
 use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter};
 use migrate_infra::clock::Clock;
-use migrate_infra::engine::{Context, Outcome, Report, down, up};
+use migrate_infra::engine::{Context, Outcome, Report, down, rollback, up};
 use migrate_infra::events::Events;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
-use migrate_infra::plan::{plan_down, plan_up};
+use migrate_infra::plan::{plan_down, plan_rollback, plan_up};
 use migrate_infra::resource::{Handle, Resource};
-use migrate_infra::sandbox::{Sandbox, World};
+use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
 use migrate_infra::state::{Journal, MemoryStore, Record, State, open};
 
 use crate::recorder::Recorder;
@@ -84,12 +84,14 @@ pub struct Lab {
     pub listener: Option<Events>,
     /// Who records the requests of the runs, if anybody.
     pub recorder: Option<Recorder>,
+    /// What a rollback leaves as it is.
+    pub skipped: Vec<Address>,
 }
 
 impl Default for Lab {
     /// An empty AWS; whoever records what this thread's tests send records this one, too.
     fn default() -> Self {
-        Self { world: World::default(), store: MemoryStore::default(), listener: None, recorder: Recorder::of_this_thread() }
+        Self { world: World::default(), store: MemoryStore::default(), listener: None, recorder: Recorder::of_this_thread(), skipped: Vec::new() }
     }
 }
 
@@ -100,6 +102,8 @@ pub enum Way {
     Up,
     /// Delete.
     Down,
+    /// Undo what the last unfinished `up` did.
+    Rollback,
 }
 
 impl Lab {
@@ -120,8 +124,18 @@ impl Lab {
 
     /// Makes one run that dies when the fuse blows.
     pub async fn run(&mut self, graph: &Graph, way: Way, fuse: Fuse) -> Ran {
+        self.run_in_weather(graph, way, fuse, Faults::default()).await
+    }
+
+    /// Makes one run whose calls are struck by faults.
+    pub async fn run_struck(&mut self, graph: &Graph, way: Way, faults: Faults) -> Ran {
+        self.run_in_weather(graph, way, Fuse::default(), faults).await
+    }
+
+    /// Makes one run that dies when the fuse blows, and whose calls are struck by faults.
+    pub async fn run_in_weather(&mut self, graph: &Graph, way: Way, fuse: Fuse, faults: Faults) -> Ran {
         let clock = Clock::real();
-        let sandbox = Sandbox::new(self.world.clone(), clock, None, fuse.clone());
+        let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, fuse.clone(), faults);
         let meter = Arc::new(Meter::default());
         let go = self.go(graph, way, clock, &sandbox, fuse.clone(), Arc::clone(&meter));
         let report = tokio::select! {
@@ -146,6 +160,7 @@ impl Lab {
         let plan = match way {
             Way::Up => journal.read(|state| plan_up(graph, state, &|_| true)).expect("everything is chosen"),
             Way::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
+            Way::Rollback => journal.read(|state| plan_rollback(state, &self.skipped).plan),
         };
         let events = if std::env::var_os("LAB_EVENTS").is_some() {
             Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))
@@ -164,6 +179,7 @@ impl Lab {
         let report = match way {
             Way::Up => up(&context, plan).await,
             Way::Down => down(&context, plan).await,
+            Way::Rollback => rollback(&context, plan).await,
         };
         drop(context);
         writer.finish(journal).await.ok()?;
@@ -212,7 +228,38 @@ pub async fn holds_its_promises_on(ground: &Lab, graph: &Graph) {
     again.must_succeed();
     assert_eq!(again.meter.mutations(), 0);
     let points = survives_kills(graph, ground, Way::Up, made.len(), &bare).await + survives_kills(graph, &up, Way::Down, bare.len(), &bare).await;
-    println!("{points} points killed and recovered");
+    let calls = survives_faults(graph, ground, Way::Up, made.len()).await + survives_faults(graph, &up, Way::Down, bare.len()).await;
+    println!("{points} points killed and recovered, {calls} calls struck before and after their effect");
+}
+
+/// How a call fails before its effect, and how it fails after it: what the tool learns is much the same, what AWS did is not.
+const BEFORE: [Fault; 3] = [Fault::ConnectionLost(Moment::Before), Fault::Status(503, Moment::Before), Fault::TimedOut(Moment::Before)];
+const AFTER: [Fault; 4] = [Fault::ConnectionLost(Moment::After), Fault::Malformed, Fault::Status(500, Moment::After), Fault::TimedOut(Moment::After)];
+
+/// Lets each mutating call of a run fail once before its effect and once after it. The same run must find out what became of it,
+/// go on, and end as if nothing had happened. Returns the number of calls.
+pub async fn survives_faults(graph: &Graph, before: &Lab, way: Way, things: usize) -> u64 {
+    for at in 1.. {
+        let turn = usize::try_from(at).expect("a small number");
+        for fault in [&BEFORE[turn % BEFORE.len()], &AFTER[turn % AFTER.len()]] {
+            let mut lab = before.fork();
+            let faults = Faults::aimed(at, fault.clone());
+            let ran = lab.run_struck(graph, way, faults.clone()).await;
+            ran.must_succeed();
+            if !faults.has_struck() {
+                return at - 1;
+            }
+            lab.rest();
+            let inventory = lab.world.inventory();
+            assert_eq!(inventory.len(), things, "call {at} of {way:?} struck by {fault:?}: {inventory:#?}");
+            if way == Way::Up {
+                let quiet = lab.up(graph).await;
+                quiet.must_succeed();
+                assert_eq!(quiet.meter.mutations(), 0, "call {at} struck by {fault:?}: {:?}", quiet.meter.by_call());
+            }
+        }
+    }
+    unreachable!("the loop ends with the first run that is not struck")
 }
 
 /// Kills a run at each of its points, runs the same command again, and checks that the end is as if nothing had happened:

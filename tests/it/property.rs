@@ -1,0 +1,148 @@
+//! Whatever happens: random parts of a stack, runs that die anywhere in bad weather, and somebody who deletes and changes things by
+//! hand in between. The state can always be read, and the same command gets everything to its end.
+
+use std::collections::BTreeSet;
+
+use migrate_infra::address::Address;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::Graph;
+use migrate_infra::sandbox::{Faults, Odds, World};
+use migrate_infra::state::Status;
+use proptest::prelude::*;
+
+use crate::lab::{Lab, Way};
+use crate::stacks::{PAIRED, TWO_REGIONS, graph};
+
+/// What somebody does by hand between two runs.
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    DeleteAlarm,
+    DeleteLogGroup,
+    DeleteRecord,
+    DeleteRule,
+    DeleteRoute,
+    DetachPolicy,
+    ChangeTags,
+    ChangeBucket,
+    RenameZoneComment,
+}
+
+const EDITS: [Edit; 9] = [
+    Edit::DeleteAlarm,
+    Edit::DeleteLogGroup,
+    Edit::DeleteRecord,
+    Edit::DeleteRule,
+    Edit::DeleteRoute,
+    Edit::DetachPolicy,
+    Edit::ChangeTags,
+    Edit::ChangeBucket,
+    Edit::RenameZoneComment,
+];
+
+impl Edit {
+    fn by_hand(self, world: &mut World) {
+        for region in world.regions.values_mut() {
+            match self {
+                Self::DeleteAlarm => drop(region.cloudwatch.alarms.pop_first()),
+                Self::DeleteLogGroup => drop(region.logs.groups.pop_last()),
+                Self::DeleteRule => {
+                    let rules = &mut region.ec2.security_group_rules;
+                    let ours = rules.iter().find(|(_, rule)| !rule.tags.is_empty()).map(|(id, _)| id.clone());
+                    drop(ours.and_then(|id| rules.remove(&id)));
+                }
+                Self::DeleteRoute => region.ec2.route_tables.values_mut().for_each(|table| drop(table.routes.pop_first())),
+                Self::ChangeTags => region.ec2.vpcs.values_mut().for_each(|vpc| drop(vpc.tags.insert("CostCenter".into(), "nobody".into()))),
+                Self::DeleteRecord | Self::DetachPolicy | Self::ChangeBucket | Self::RenameZoneComment => {}
+            }
+        }
+        match self {
+            Self::DeleteRecord => world.route53.zones.values_mut().for_each(|zone| drop(zone.records.pop())),
+            Self::RenameZoneComment => world.route53.zones.values_mut().for_each(|zone| zone.comment = Some("somebody's".into())),
+            Self::DetachPolicy => world.iam.roles.values_mut().for_each(|role| drop(role.attached_policies.pop_first())),
+            Self::ChangeBucket => world.s3.buckets.values_mut().for_each(|bucket| bucket.lifecycle.clear()),
+            _ => {}
+        }
+    }
+}
+
+/// One thing that happens after another.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A run in bad weather that dies at this point, if it gets there.
+    Dies {
+        at: u64,
+        seed: u64,
+    },
+    Edit(Edit),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        3 => (1..400_u64, any::<u64>()).prop_map(|(at, seed)| Event::Dies { at, seed }),
+        2 => prop::sample::select(&EDITS[..]).prop_map(Event::Edit),
+    ]
+}
+
+/// A part of the whole system: some resources, and all that they need.
+fn part(whole: &Graph, chosen: &[prop::sample::Index]) -> Graph {
+    let all: Vec<&Address> = whole.nodes().keys().collect();
+    let mut wanted: BTreeSet<Address> = BTreeSet::new();
+    let mut open: Vec<Address> = chosen.iter().map(|index| (*index.get(&all)).clone()).collect();
+    while let Some(address) = open.pop() {
+        if wanted.insert(address.clone()) {
+            open.extend(whole.get(&address).expect("it is part of the graph").needs.iter().map(|need| need.on.clone()));
+        }
+    }
+    whole.part(|address| wanted.contains(address), |_| None).expect("all that it needs is there")
+}
+
+async fn converges(graph: &Graph, events: &[Event]) -> Result<(), TestCaseError> {
+    let mut calm = Lab::default();
+    calm.up(graph).await.must_succeed();
+    let things = calm.world.inventory().len();
+    let mut lab = Lab::default();
+    for event in events {
+        match event {
+            Event::Dies { at, seed } => {
+                lab.run_in_weather(graph, Way::Up, Fuse::blowing_at(*at), Faults::drawn(*seed, Odds::STORMY)).await;
+                // It can always be read, or this panics.
+                lab.state();
+            }
+            Event::Edit(edit) => edit.by_hand(&mut lab.world),
+        }
+    }
+    lab.up(graph).await.must_succeed();
+    lab.rest();
+    let inventory = lab.world.inventory();
+    prop_assert_eq!(inventory.len(), things, "{:#?}", inventory);
+    prop_assert!(lab.state().resources.values().all(|entry| entry.status == Status::Ready && entry.open.is_none()));
+    let quiet = lab.up(graph).await;
+    quiet.must_succeed();
+    prop_assert_eq!(quiet.meter.mutations(), 0, "{:?}", quiet.meter.by_call());
+    lab.run_in_weather(graph, Way::Down, Fuse::blowing_at(60), Faults::drawn(events.len() as u64, Odds::STORMY)).await;
+    lab.down().await.must_succeed();
+    lab.rest();
+    prop_assert_eq!(lab.world.inventory(), Vec::<String>::new());
+    Ok(())
+}
+
+/// `PROPTEST_CASES` runs more of them.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, max_shrink_iters: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_part_of_the_system_converges_whatever_happens(
+        chosen in prop::collection::vec(any::<prop::sample::Index>(), 1..6),
+        events in prop::collection::vec(event(), 0..6),
+        seed in any::<u64>(),
+    ) {
+        fastrand::seed(seed);
+        let graph = part(&graph(PAIRED, &[TWO_REGIONS]), &chosen);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        runtime.block_on(converges(&graph, &events))?;
+    }
+}
