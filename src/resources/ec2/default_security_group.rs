@@ -2,6 +2,8 @@
 //!
 //! AWS makes it with the VPC and deletes it with the VPC. It cannot be tagged when it is made; it belongs to our VPC, so it is ours.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,9 @@ use crate::address::{SecurityGroupId, VpcId};
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Observed, Resource, Result};
+
+/// Seconds between two looks for rules that are not visible yet.
+const LOOK_AGAIN: [u64; 3] = [1, 2, 4];
 
 /// The specification of a stripped default security group.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,6 +33,9 @@ pub struct DefaultSecurityGroupAttrs {
     pub ingress_rules: Vec<String>,
     /// The ids of the outbound rules that it has.
     pub egress_rules: Vec<String>,
+    /// Whether it is seen for the first time, so that rules of it may not be visible yet.
+    #[serde(default)]
+    pub is_new: bool,
 }
 
 #[async_trait]
@@ -50,16 +58,16 @@ impl Resource for DefaultSecurityGroup {
     };
     type Attrs = DefaultSecurityGroupAttrs;
 
-    async fn observe(&self, cx: &Cx, _known: Option<&DefaultSecurityGroupAttrs>) -> Result<Observed<DefaultSecurityGroupAttrs>> {
+    async fn observe(&self, cx: &Cx, known: Option<&DefaultSecurityGroupAttrs>) -> Result<Observed<DefaultSecurityGroupAttrs>> {
         Ok(match look(cx, self.vpc.get()?).await? {
-            Some(attrs) => Observed::Ours(attrs),
+            Some(attrs) => Observed::Ours(DefaultSecurityGroupAttrs { is_new: known.is_none(), ..attrs }),
             None => Observed::Absent,
         })
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DefaultSecurityGroupAttrs>) -> Result<DefaultSecurityGroupAttrs> {
         let vpc = self.vpc.get()?;
-        let attrs = match seen {
+        let mut attrs = match seen {
             Some(attrs) => attrs,
             // It exists, since the VPC does; it may not be visible yet.
             None => {
@@ -69,9 +77,17 @@ impl Resource for DefaultSecurityGroup {
                 .await?
             }
         };
+        // AWS gives a new one a rule each way. Unless a run before this one has taken them away, they show sooner or later.
+        for pause in LOOK_AGAIN {
+            if !attrs.is_new || !(attrs.ingress_rules.is_empty() || attrs.egress_rules.is_empty()) {
+                break;
+            }
+            cx.pause(Duration::from_secs(pause)).await?;
+            attrs = look(cx, vpc).await?.unwrap_or(attrs);
+        }
         revoke(cx, &attrs.group_id, Direction::Ingress, &attrs.ingress_rules).await?;
         revoke(cx, &attrs.group_id, Direction::Egress, &attrs.egress_rules).await?;
-        Ok(DefaultSecurityGroupAttrs { group_id: attrs.group_id, ingress_rules: Vec::new(), egress_rules: Vec::new() })
+        Ok(DefaultSecurityGroupAttrs { group_id: attrs.group_id, ingress_rules: Vec::new(), egress_rules: Vec::new(), is_new: false })
     }
 
     /// Nothing is to be done: AWS deletes the group with its VPC, and refuses to delete it alone.
@@ -98,5 +114,5 @@ async fn look(cx: &Cx, vpc: &VpcId) -> Result<Option<DefaultSecurityGroupAttrs>>
         ids
     };
     let (ingress_rules, egress_rules) = (ids(Direction::Ingress), ids(Direction::Egress));
-    Ok(Some(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules }))
+    Ok(Some(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true }))
 }

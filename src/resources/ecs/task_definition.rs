@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tagging;
 use crate::address::Arn;
+use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 
@@ -165,7 +166,7 @@ impl Resource for TaskDefinition {
         Ok(TaskDefinitionAttrs { arn, active: true, content: Some(wanted), superseded: Vec::new() })
     }
 
-    async fn delete(&self, cx: &Cx, _attrs: &TaskDefinitionAttrs) -> Result<()> {
+    async fn delete(&self, cx: &Cx, attrs: &TaskDefinitionAttrs) -> Result<()> {
         let (active, _) = self.revisions(cx, TaskDefinitionStatus::Active).await?;
         for revision in &active {
             deregister(cx, &revision.arn).await?;
@@ -188,7 +189,8 @@ impl Resource for TaskDefinition {
                 });
             }
         }
-        Ok(())
+        // The lists above may be some seconds old and leave out the very revision that is to go.
+        cx.wait(Wait::new(format!("task definition {} to be deleted", attrs.arn), 2, 60), || push_out(cx, &attrs.arn)).await
     }
 
     async fn retag(&self, cx: &Cx, attrs: &TaskDefinitionAttrs) -> Result<()> {
@@ -266,6 +268,25 @@ impl TaskDefinition {
 async fn deregister(cx: &Cx, arn: &Arn) -> Result<()> {
     let call = || cx.aws.ecs.deregister_task_definition().task_definition(arn).send();
     cx.mutate("ecs:DeregisterTaskDefinition", call).await.map(drop)
+}
+
+/// Brings one revision a step further out, and tells whether it is on its way.
+async fn push_out(cx: &Cx, arn: &Arn) -> Result<Progress<()>> {
+    let call = cx.aws.ecs.describe_task_definition().task_definition(arn.as_str()).send();
+    let found = settled(cx.read("ecs:DescribeTaskDefinition", call).await, &["ClientException"])?;
+    let status = found.and_then(|found| found.task_definition?.status);
+    match &status {
+        None | Some(TaskDefinitionStatus::DeleteInProgress) => return Ok(Progress::Reached(())),
+        Some(TaskDefinitionStatus::Active) => {
+            let call = || cx.aws.ecs.deregister_task_definition().task_definition(arn.as_str()).send();
+            settled(cx.mutate("ecs:DeregisterTaskDefinition", call).await, &["ClientException"])?;
+        }
+        Some(_) => {
+            let call = || cx.aws.ecs.delete_task_definitions().task_definitions(arn.as_str()).send();
+            cx.mutate("ecs:DeleteTaskDefinitions", call).await?;
+        }
+    }
+    Ok(Progress::Pending(status.map_or_else(|| "unknown".to_owned(), |status| status.as_str().to_owned())))
 }
 
 fn definition(cx: &Cx, content: &Content) -> ContainerDefinition {
