@@ -69,8 +69,13 @@ fn journal(criterion: &mut Criterion) {
                         let journal = journal.clone();
                         async move {
                             for _ in 0..8 {
-                                let run =
-                                    Record::RunStarted { run: number.to_string().into(), command: "up".into(), version: "0".into(), at: "t".into() };
+                                let run = Record::RunStarted {
+                                    run: number.to_string().into(),
+                                    command: "up".into(),
+                                    environments: [].into(),
+                                    version: "0".into(),
+                                    at: "t".into(),
+                                };
                                 journal.write(vec![run]).await.expect("written");
                             }
                         }

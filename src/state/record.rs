@@ -2,7 +2,7 @@
 //!
 //! A line is the CRC-32 of the rest in eight hexadecimal digits, a space, and one JSON object with `seq` and the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +44,9 @@ pub enum Record {
         run: RunId,
         /// The command.
         command: String,
+        /// The environments that it works on.
+        #[serde(default)]
+        environments: BTreeSet<String>,
         /// The version of the tool.
         version: String,
         /// When, RFC 3339.

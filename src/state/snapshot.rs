@@ -1,6 +1,6 @@
 //! The state: what the journal's records add up to. One total function, [`State::apply`], used live and in replay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,6 +77,9 @@ pub struct Run {
     pub id: RunId,
     /// The command.
     pub command: String,
+    /// The environments that it works on, or worked on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub environments: BTreeSet<String>,
     /// When it began, RFC 3339.
     pub at: String,
     /// How it ended; absent when it was killed or is still going on.
@@ -172,15 +175,18 @@ impl State {
                 self.account = account.clone();
             }
             _ if !self.has_begun() => return Err("the history has not begun".into()),
-            Record::RunStarted { run, command, at, .. } => {
-                self.last_run = Some(Run { id: run.clone(), command: command.clone(), at: at.clone(), outcome: None });
+            Record::RunStarted { run, command, environments, at, .. } => {
+                let environments = environments.clone();
+                self.last_run = Some(Run { id: run.clone(), command: command.clone(), environments, at: at.clone(), outcome: None });
             }
             Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
                 Some(last) if last.id == *run => {
                     last.outcome = Some(outcome.clone());
                     // What ended well stays, and what was rolled back to its end is as it was.
-                    if outcome == DONE && [UP, ROLLBACK].contains(&last.command.as_str()) {
-                        self.undo = Undo::default();
+                    match last.command.as_str() {
+                        UP if outcome == DONE => self.undo.settle(&last.environments),
+                        ROLLBACK if outcome == DONE => self.undo = Undo::default(),
+                        _ => {}
                     }
                 }
                 _ => return Err(format!("run {run} ends but did not begin")),

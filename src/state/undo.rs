@@ -67,6 +67,14 @@ impl Undo {
         }
     }
 
+    /// An `up` of these environments ended well: what it did, and what earlier ones did there, stays.
+    pub(super) fn settle(&mut self, environments: &BTreeSet<String>) {
+        let elsewhere = |address: &Address| !environments.contains(address.environment());
+        self.created.retain(elsewhere);
+        self.changed.retain(|address, _| elsewhere(address));
+        self.deleted.retain(elsewhere);
+    }
+
     /// A resource is gone, or never came to be.
     pub(super) fn gone(&mut self, address: &Address) {
         self.created.remove(address);

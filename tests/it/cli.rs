@@ -195,7 +195,13 @@ fn damaged_journal_line_in_the_middle() {
     let state: serde_json::Value = serde_json::from_str(&fs::read_to_string(place.state().join("state.json")).unwrap()).unwrap();
     let seq = state["seq"].as_u64().unwrap();
     let line = |offset: u64, command: &str| {
-        let record = migrate_infra::state::Record::RunStarted { run: "r".into(), command: command.into(), version: "0".into(), at: "t".into() };
+        let record = migrate_infra::state::Record::RunStarted {
+            run: "r".into(),
+            command: command.into(),
+            environments: [].into(),
+            version: "0".into(),
+            at: "t".into(),
+        };
         migrate_infra::state::Line { seq: seq + offset, record }.encode()
     };
     let damaged = line(2, "down").replace("down", "dawn");

@@ -47,7 +47,8 @@ async fn a_first_up_that_was_killed_anywhere_leaves_nothing() {
         let mut lab = Lab::default();
         let fuse = Fuse::blowing_at(point);
         lab.run(&graph, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
+        // Killed after it had ended well, it has nothing to be undone.
+        if !fuse.is_dead() || lab.state().undo.is_empty() && lab.state().last_run.is_some_and(|run| run.outcome.is_some()) {
             break;
         }
         points += 1;
@@ -70,7 +71,8 @@ async fn changes_that_were_killed_anywhere_become_what_was_before() {
         let mut lab = ground.fork();
         let fuse = Fuse::blowing_at(point);
         lab.run(&after, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
+        // Killed after it had ended well, it has nothing to be undone.
+        if !fuse.is_dead() || lab.state().undo.is_empty() && lab.state().last_run.is_some_and(|run| run.outcome.is_some()) {
             break;
         }
         points += 1;
@@ -126,6 +128,25 @@ async fn it_goes_back_to_where_up_last_ended_well() {
     assert!(lab.state().undo.created.len() > 3);
     roll_back(&mut lab).await;
     assert_eq!(lab.world.inventory(), Vec::<String>::new());
+}
+
+/// The source failed, then the target went well: the source can still be rolled back.
+#[test]
+fn an_up_of_another_environment_does_not_end_what_can_be_undone() {
+    let place = Place::new();
+    // Self-contained environments need nothing of each other.
+    let up = |environment: &str| format!("up --env {environment} --sandbox -y --config self-contained.toml");
+    std::fs::copy("config/self-contained.toml", place.path().join("self-contained.toml")).expect("the configuration");
+    let mut child = place.command(&format!("{} --sandbox-timing fast", up("source"))).stderr(std::process::Stdio::null()).spawn().expect("it runs");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    let output = place.run(&up("target"));
+    assert!(output.status.success(), "{}", place.tell(&output, "up"));
+    let told = place.told("rollback --sandbox -y --config self-contained.toml");
+    assert!(told.contains("[exit 0]") && told.contains("as they were before"), "{told}");
+    let status = place.told("status --sandbox --config self-contained.toml");
+    assert!(!status.contains("source/network/vpc") && status.contains("target/network/vpc"), "{status}");
 }
 
 #[tokio::test(start_paused = true)]
