@@ -18,6 +18,10 @@ up-sandbox:
 down-sandbox:
     cargo run --release -- down --sandbox --sandbox-timing fast -y
 
+# Two hundred runs of the real program, killed at random moments, against an emulator over HTTP; prints the table.
+torture runs="200" seed="1":
+    MIGRATE_INFRA_TORTURE={{ runs }} MIGRATE_INFRA_TORTURE_SEED={{ seed }} cargo test --test it torture:: -- --nocapture
+
 # Benchmarks of the engine and the journal.
 bench *args:
     cargo bench {{ args }}

@@ -13,8 +13,9 @@ use migrate_infra::graph::Graph;
 use migrate_infra::plan::{plan_down, plan_rollback, plan_up};
 use migrate_infra::resource::{Handle, Resource};
 use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
-use migrate_infra::state::{Journal, MemoryStore, Record, State, open};
+use migrate_infra::state::{Journal, MemoryStore, Record, State, Store, open};
 
+use crate::full_disk::Filling;
 use crate::recorder::Recorder;
 
 /// The stack that all tests use.
@@ -86,12 +87,21 @@ pub struct Lab {
     pub recorder: Option<Recorder>,
     /// What a rollback leaves as it is.
     pub skipped: Vec<Address>,
+    /// How many bytes the disk has room for, if it is a small one.
+    pub room: Option<usize>,
 }
 
 impl Default for Lab {
     /// An empty AWS; whoever records what this thread's tests send records this one, too.
     fn default() -> Self {
-        Self { world: World::default(), store: MemoryStore::default(), listener: None, recorder: Recorder::of_this_thread(), skipped: Vec::new() }
+        Self {
+            world: World::default(),
+            store: MemoryStore::default(),
+            listener: None,
+            recorder: Recorder::of_this_thread(),
+            skipped: Vec::new(),
+            room: None,
+        }
     }
 }
 
@@ -152,7 +162,11 @@ impl Lab {
         let plug = self.recorder.as_ref().map_or_else(|| sandbox.plug(), |recorder| recorder.tap(sandbox.plug()));
         let cloud = Cloud::connect(Endpoint::Plugged(plug), &"us-east-1".into(), clock).await.ok()?;
         let state = open(&mut store).expect("the state can always be read");
-        let (journal, writer) = Journal::start(state, Box::new(store));
+        let store: Box<dyn Store> = match self.room {
+            Some(room) => Box::new(Filling::new(store, room)),
+            None => Box::new(store),
+        };
+        let (journal, writer) = Journal::start(state, store);
         if !journal.read(State::has_begun) {
             let genesis = Record::Genesis { format: 1, lineage: "test".into(), stack: STACK.into(), account: cloud.account().clone() };
             journal.write(vec![genesis]).await.ok()?;

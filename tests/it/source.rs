@@ -92,6 +92,11 @@ async fn survives(way: Way, first: u64, of: u64) {
             break;
         }
         points += 1;
+        // The recovery is killed as well now and then, somewhere near its beginning and somewhere far from it.
+        if points % 5 == 0 {
+            lab.run(&graph, way, Fuse::blowing_at(1 + point % 7)).await;
+            lab.run(&graph, way, Fuse::blowing_at(1 + point % 89)).await;
+        }
         lab.run(&graph, way, Fuse::default()).await.must_succeed();
         let (inventory, state) = (lab.world.inventory(), lab.state());
         if way == Way::Down {

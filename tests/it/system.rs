@@ -191,6 +191,8 @@ async fn survives(file: &str, way: Way, first: u64, step: usize) {
             break;
         }
         points += 1;
+        // The recovery is killed as well.
+        lab.run(&graph, way, Fuse::blowing_at(1 + point / 2)).await;
         lab.run(&graph, way, Fuse::default()).await.must_succeed();
         let (inventory, state) = (lab.world.inventory(), lab.state());
         if way == Way::Up {

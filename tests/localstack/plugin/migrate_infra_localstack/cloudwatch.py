@@ -5,6 +5,8 @@ LocalStack's own provider fails to answer DescribeAlarms over CBOR and does not 
 
 from __future__ import annotations
 
+import cbor2
+
 from .serving import Call, Dict, Repairs, refuse, tag_dict, tag_list
 
 repair = Repairs()
@@ -63,6 +65,19 @@ def untag(call: Call) -> Dict:
 def list_tags(call: Call) -> Dict:
     tags = _dashboard_tags(call)
     return call.forward() if tags is None else {"Tags": tag_list(tags)}
+
+
+@repair("PutDashboard")
+def put_dashboard(call: Call) -> Dict:
+    """The call that makes a dashboard can give it tags. The pinned service model does not know that yet, so LocalStack's parser leaves
+    them out of the request: they are read from its body."""
+    name = call.request["DashboardName"]
+    is_new = name not in {dashboard.name for dashboard in call.backend().dashboards.values()}
+    answer = call.forward()
+    if is_new and "cbor" in call.context.request.headers.get("Smithy-Protocol", ""):
+        sent = cbor2.loads(call.context.request.get_data())
+        call.memory["dashboard_tags"].setdefault(name, {}).update(tag_dict(sent.get("Tags")))
+    return answer
 
 
 @repair("DeleteDashboards")
