@@ -65,11 +65,14 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
 }
 
 /// Undoes at once what an `up` that has just failed did, under the same lock.
-pub(super) async fn at_once(globals: &Globals, context: &Context) -> Result<u8, CliError> {
-    let rollback = context.journal.read(|state| plan_rollback(state, &[]));
+///
+/// Only the environments of that `up` are rolled back. Returns what stays all the same.
+pub(super) async fn at_once(globals: &Globals, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
+    let rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
     tell_rest(&context.events, &rollback);
+    let rest = rest(&rollback);
     let report = crate::engine::rollback(context, rollback.plan).await?;
-    end(globals, &report)
+    end(globals, &report).map(|_| rest)
 }
 
 fn make(state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
@@ -79,7 +82,7 @@ fn make(state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
             .remains("nothing was changed")
             .hint("`rollback` without -y shows what would be undone"));
     }
-    Ok(plan_rollback(state, skipped))
+    Ok(plan_rollback(state, skipped, &|_| true))
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {
@@ -113,7 +116,8 @@ fn end(globals: &Globals, report: &Report) -> Result<u8, CliError> {
         Outcome::Failed => {
             let mut error = report::unfinished(report, &command);
             error.exit = Exit::Stuck;
-            let stuck = report.failures.first().map(|failure| failure.address.to_string()).unwrap_or_default();
+            let failed = report.failures.first().map(|failure| &failure.address).or(report.remaining.first());
+            let stuck = failed.map(ToString::to_string).unwrap_or_default();
             Err(error.hint(format!("what can not be undone is left as it is with `{command} --skip {stuck}`")))
         }
     }

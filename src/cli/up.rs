@@ -46,7 +46,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let report = crate::engine::up(&session.context, plan).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
     let undone = match failed && args.rollback_on_failure {
-        true => Some(rollback::at_once(globals, &session.context).await),
+        true => Some(rollback::at_once(globals, &session.context, &args.chosen).await),
         false => None,
     };
     reporter.finish();
@@ -55,9 +55,13 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let closed = session.close().await;
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
-        undone?;
+        let rest = undone?;
         let error = report::unfinished(&report?, &super::again::again(globals, "up", &args.chosen));
-        return Err(CliError { remains: Some("nothing of this `up`: all that it did was undone".to_owned()), ..error });
+        let remains = match rest.as_slice() {
+            [] => "nothing of this `up`: all that it did was undone".to_owned(),
+            some => format!("all that could be undone was; {}", some.join("; ")),
+        };
+        return Err(CliError { remains: Some(remains), ..error });
     }
     let code = report::end_of_up(globals, &report?, &state, mutations, &args.chosen)?;
     // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.

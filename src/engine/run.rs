@@ -170,7 +170,7 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let began = clock.now();
     let run = RunId(uuid::Uuid::new_v4().simple().to_string());
     let at = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let environments = plan.steps.iter().map(|step| step.address.environment().to_owned()).collect();
+    let environments = plan.environments.clone();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let started = Record::RunStarted { run: run.clone(), command: command.to_owned(), environments, version, at: at() };
     context.journal.write(vec![started]).await?;

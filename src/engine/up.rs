@@ -90,6 +90,12 @@ impl UpSteps {
                     continue;
                 }
                 Ok(Observed::Absent) => self.finish(step, kind, &cx, &log, &spec, None, before.as_ref(), &mut released).await,
+                Ok(Observed::Ours(seen)) if before.is_none() => {
+                    // The state did not know it, and it is there: it is found, not made, and a rollback must not delete it.
+                    let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.needs.clone(), &token));
+                    let cx = super::step::cx(&self.context, step, &token, Arc::clone(&log));
+                    self.finish(step, kind, &cx, &log, &spec, Some(seen), None, &mut released).await
+                }
                 Ok(Observed::Ours(seen)) => self.finish(step, kind, &cx, &log, &spec, Some(seen), before.as_ref(), &mut released).await,
             };
             match result {

@@ -6,7 +6,7 @@ mod find;
 mod rollback;
 mod up;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -100,13 +100,17 @@ pub struct Plan {
     pub critical_path: Vec<Address>,
     /// How long it will take, in AWS seconds.
     pub expected_seconds: u64,
+    /// The environments that it is about, also those in which there is nothing to do.
+    #[serde(skip)]
+    pub environments: BTreeSet<String>,
 }
 
 impl Plan {
     fn new(steps: Vec<Step>) -> Self {
         let at_work: BTreeMap<&Address, (Timing, &[Need])> = steps.iter().map(|step| (&step.address, (step.timing, step.needs.as_slice()))).collect();
         let (critical_path, expected) = crate::graph::critical_path(&at_work);
-        Self { critical_path: if expected.is_zero() { Vec::new() } else { critical_path }, expected_seconds: expected.as_secs(), steps }
+        let environments = steps.iter().map(|step| step.address.environment().to_owned()).collect();
+        Self { environments, critical_path: if expected.is_zero() { Vec::new() } else { critical_path }, expected_seconds: expected.as_secs(), steps }
     }
 
     /// Returns for every step the expected time from its start to the end of the run.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::diff::{Change, changes};
 use super::{Action, Plan, Step};
 use crate::address::Address;
-use crate::graph::{Moment, OutputRef};
+use crate::graph::{Moment, Need, OutputRef};
 use crate::resource::{Kind, kind};
 use crate::state::{Previous, State};
 
@@ -22,28 +22,43 @@ pub struct Rollback {
     pub lost: Vec<Address>,
 }
 
-/// Plans to undo what the last unfinished `up` did: what it made goes, what it changed becomes what it was. What is in `skipped` stays as
-/// it is, and so does what that needs.
-pub fn plan_rollback(state: &State, skipped: &[Address]) -> Rollback {
+/// Plans to undo what the last unfinished `up` did in the chosen environments: what it made goes, what it changed becomes what it was.
+/// What is in `skipped` stays as it is, and so does what something that stays needs.
+pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -> bool) -> Rollback {
+    let undo = &state.undo;
+    let is_made = |address: &Address| undo.created.contains(address) && chosen(address.environment());
+    let is_changed = |address: &Address| undo.changed.contains_key(address) && chosen(address.environment());
     let mut kept: Vec<(Address, String)> = skipped.iter().map(|address| (address.clone(), "it was to be skipped".to_owned())).collect();
     let mut seen: BTreeSet<Address> = skipped.iter().cloned().collect();
-    let mut at = 0;
-    while let Some((user, _)) = kept.get(at).cloned() {
-        at += 1;
-        for need in state.get(&user).iter().flat_map(|entry| &entry.needs) {
-            if state.undo.created.contains(&need.on) && seen.insert(need.on.clone()) {
+    let keep = |user: &Address, needs: &[Need], kept: &mut Vec<(Address, String)>, seen: &mut BTreeSet<Address>| {
+        for need in needs.iter().filter(|need| is_made(&need.on)) {
+            if seen.insert(need.on.clone()) {
                 kept.push((need.on.clone(), format!("{user} needs it")));
             }
         }
+    };
+    // What is not undone keeps what it needs: resources of other environments, and those that were there before.
+    for (user, entry) in state.resources.iter().filter(|(user, _)| !is_made(user)) {
+        let restored = undo.changed.get(user).filter(|_| is_changed(user) && !skipped.contains(user));
+        keep(user, restored.map_or(entry.needs.as_slice(), |previous| previous.needs.as_slice()), &mut kept, &mut seen);
     }
-    let doomed: Vec<Address> = state.undo.created.iter().filter(|address| !seen.contains(address)).cloned().collect();
+    let mut at = 0;
+    while let Some((user, _)) = kept.get(at).cloned() {
+        at += 1;
+        let needs = state.get(&user).map(|entry| entry.needs.clone()).unwrap_or_default();
+        keep(&user, &needs, &mut kept, &mut seen);
+    }
+    let doomed: Vec<Address> = undo.created.iter().filter(|address| is_made(address) && !seen.contains(*address)).cloned().collect();
     let gone = doomed.iter().filter_map(|address| Some(super::down::step(address, state.get(address)?, "the last `up` made it")));
     let mut steps: Vec<Step> = gone.collect();
-    let changed = state.undo.changed.iter().filter(|(address, _)| !seen.contains(address));
+    let changed = undo.changed.iter().filter(|(address, _)| is_changed(address) && !seen.contains(*address));
     steps.extend(changed.filter_map(|(address, previous)| restore(address, state, previous)));
     steps.sort_by(|one, other| one.address.cmp(&other.address));
     super::down::order(&mut steps, state, &doomed);
-    Rollback { plan: Plan::new(steps), kept, lost: state.undo.deleted.iter().cloned().collect() }
+    let mut plan = Plan::new(steps);
+    plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
+    let lost = undo.deleted.iter().filter(|address| chosen(address.environment())).cloned().collect();
+    Rollback { plan, kept, lost }
 }
 
 fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step> {
@@ -53,7 +68,9 @@ fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step
         let print = |tags| serde_json::to_value(tags).unwrap_or(Value::Null);
         differences.push(Change { field: "tags".to_owned(), old: print(&entry.tags), new: print(&previous.tags) });
     }
-    let restored = previous.needs.iter().filter_map(|need| Some((&need.on, &state.undo.changed.get(&need.on)?.attrs)));
+    let undo = &state.undo;
+    let known = |of: &Address| undo.changed.get(of).map(|previous| &previous.attrs).or_else(|| undo.remade.get(of));
+    let restored = previous.needs.iter().filter_map(|need| Some((&need.on, known(&need.on)?)));
     Some(Step {
         address: address.clone(),
         kind: entry.kind.clone(),
@@ -67,8 +84,8 @@ fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step
     })
 }
 
-/// Puts references in the place of values that came from a resource which is restored, too: it may get a new id, as a task definition
-/// gets a new revision.
+/// Puts references in the place of values that came from a resource which is restored, too, or was made again: it may have a new id, as a
+/// task definition gets a new revision.
 fn refer(spec: &Value, of: &Address, attrs: &Value) -> Value {
     match spec {
         Value::String(text) => {
@@ -87,7 +104,55 @@ fn refer(spec: &Value, of: &Address, attrs: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{Entry, Status};
     use serde_json::json;
+
+    fn entry(needs: &[&str]) -> Entry {
+        let needs = needs.iter().map(|on| Need { on: Address::new(on), at: Moment::Created }).collect();
+        Entry {
+            kind: "ec2.vpc".into(),
+            region: "us-east-1".into(),
+            status: Status::Ready,
+            spec: json!({}),
+            attrs: Some(json!({ "vpc_id": "vpc-1" })),
+            needs,
+            tags: [].into(),
+            token: "t".into(),
+            open: None,
+        }
+    }
+
+    fn state(entries: &[(&str, &[&str])], created: &[&str]) -> State {
+        let mut state = State::empty();
+        state.resources = entries.iter().map(|(address, needs)| (Address::new(address), entry(needs))).collect();
+        state.undo.created = created.iter().map(Address::new).collect();
+        state
+    }
+
+    fn addresses(rollback: &Rollback) -> Vec<&str> {
+        rollback.plan.steps.iter().map(|step| step.address.as_str()).collect()
+    }
+
+    #[test]
+    fn what_another_environment_stands_on_stays() {
+        let entries: &[(&str, &[&str])] = &[
+            ("source/network/vpc", &[]),
+            ("source/network/subnet", &["source/network/vpc"]),
+            ("source/service/logs", &[]),
+            ("target/link/route", &["source/network/subnet"]),
+        ];
+        let state = state(entries, &["source/network/vpc", "source/network/subnet", "source/service/logs"]);
+        let rollback = plan_rollback(&state, &[], &|_| true);
+        assert_eq!(addresses(&rollback), ["source/service/logs"]);
+        let kept: Vec<String> = rollback.kept.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+        assert_eq!(kept, ["source/network/subnet: target/link/route needs it", "source/network/vpc: source/network/subnet needs it"]);
+    }
+
+    #[test]
+    fn only_the_chosen_environments_are_rolled_back() {
+        let state = state(&[("source/a/b", &[]), ("target/a/b", &[])], &["source/a/b", "target/a/b"]);
+        assert_eq!(addresses(&plan_rollback(&state, &[], &|environment| environment == "target")), ["target/a/b"]);
+    }
 
     #[test]
     fn values_of_what_is_restored_become_references() {

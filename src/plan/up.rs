@@ -48,7 +48,10 @@ pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> R
     steps.sort_by(|one, other| one.address.cmp(&other.address));
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
-    Ok(Plan::new(steps))
+    let mut plan = Plan::new(steps);
+    // One that the configuration no longer has has no steps, and is done all the same.
+    plan.environments.extend(state.undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
+    Ok(plan)
 }
 
 /// Returns whether something outside the chosen environments is as far as it has to be.

@@ -184,8 +184,7 @@ impl State {
                     last.outcome = Some(outcome.clone());
                     // What ended well stays, and what was rolled back to its end is as it was.
                     match last.command.as_str() {
-                        UP if outcome == DONE => self.undo.settle(&last.environments),
-                        ROLLBACK if outcome == DONE => self.undo = Undo::default(),
+                        UP | ROLLBACK if outcome == DONE => self.undo.settle(&last.environments),
                         _ => {}
                     }
                 }
@@ -194,7 +193,7 @@ impl State {
             Record::Intent { address, op, kind, region, spec, needs, tags, token } => {
                 let before = self.resources.get(address);
                 if self.last_run.as_ref().is_some_and(|run| run.command == UP) {
-                    self.undo.intend(address, *op, before);
+                    self.undo.intend(address, *op, needs, before);
                 }
                 let attrs = before.and_then(|entry| entry.attrs.clone());
                 let status = match op {
@@ -246,8 +245,11 @@ impl State {
             }
             Record::Deleted { address } => {
                 self.known(address)?;
-                self.resources.remove(address);
-                self.undo.gone(address);
+                let entry = self.resources.remove(address);
+                match entry {
+                    Some(entry) if self.last_run.as_ref().is_some_and(|run| run.command == UP) => self.undo.gone_during_up(address, &entry),
+                    _ => self.undo.gone(address),
+                }
             }
         }
         Ok(())

@@ -35,6 +35,8 @@ pub struct Undo {
     pub changed: BTreeMap<Address, Previous>,
     /// What was deleted, because the configuration no longer had it. It can not be brought back.
     pub deleted: BTreeSet<Address>,
+    /// What was gone from AWS and was made again, with what was known of it before. It stays: it was there before the `up`.
+    pub remade: BTreeMap<Address, Value>,
 }
 
 impl Undo {
@@ -43,36 +45,56 @@ impl Undo {
         self.created.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
     }
 
+    /// Returns the environments in which there is something to undo.
+    pub fn environments(&self) -> impl Iterator<Item = &str> {
+        let all = self.created.iter().chain(self.changed.keys()).chain(&self.deleted);
+        all.map(Address::environment)
+    }
+
     /// An `up` is about to do something to a resource, which was `before`.
-    pub(super) fn intend(&mut self, address: &Address, op: Op, before: Option<&Entry>) {
-        if self.created.contains(address) {
+    ///
+    /// Only what the state did not know and what is then *created* counts as made: what `up` merely finds, by its name or its tags, was
+    /// there before. Unless it stands on something that was made: then it came with that, as a default group comes with its VPC.
+    pub(super) fn intend(&mut self, address: &Address, op: Op, needs: &[Need], before: Option<&Entry>) {
+        if self.created.contains(address) || self.remade.contains_key(address) {
             return;
         }
-        match (op, before.filter(|entry| entry.attrs.is_some())) {
-            (Op::Delete, _) => {
-                self.deleted.insert(address.clone());
-            }
-            (Op::Create | Op::Update, None) => {
+        match (op, before) {
+            (Op::Create, None) => {
                 self.created.insert(address.clone());
             }
             (Op::Create | Op::Update, Some(entry)) => {
-                let previous = || Previous {
-                    spec: entry.spec.clone(),
-                    needs: entry.needs.clone(),
-                    tags: entry.tags.clone(),
-                    attrs: entry.attrs.clone().unwrap_or_default(),
-                };
-                self.changed.entry(address.clone()).or_insert_with(previous);
+                if let Some(attrs) = &entry.attrs {
+                    let (spec, needs, tags) = (entry.spec.clone(), entry.needs.clone(), entry.tags.clone());
+                    self.changed.entry(address.clone()).or_insert(Previous { spec, needs, tags, attrs: attrs.clone() });
+                }
             }
+            (Op::Update, None) if needs.iter().any(|need| self.created.contains(&need.on)) => {
+                self.created.insert(address.clone());
+            }
+            (Op::Update, None) | (Op::Delete, _) => {}
         }
     }
 
-    /// An `up` of these environments ended well: what it did, and what earlier ones did there, stays.
+    /// During an `up`, a resource was found to be gone, or was deleted.
+    pub(super) fn gone_during_up(&mut self, address: &Address, entry: &Entry) {
+        let made = self.created.contains(address);
+        self.gone(address);
+        match (&entry.attrs, &entry.open) {
+            (Some(_), Some(open)) if open.op == Op::Delete && !made => drop(self.deleted.insert(address.clone())),
+            (Some(attrs), None) if !made => drop(self.remade.insert(address.clone(), attrs.clone())),
+            _ => {}
+        }
+    }
+
+    /// An `up` of these environments ended well, so what was done there stays; or a `rollback` did, so nothing is left to undo.
     pub(super) fn settle(&mut self, environments: &BTreeSet<String>) {
-        let elsewhere = |address: &Address| !environments.contains(address.environment());
+        // Records of before environments were taken down were of all of them.
+        let elsewhere = |address: &Address| !environments.is_empty() && !environments.contains(address.environment());
         self.created.retain(elsewhere);
         self.changed.retain(|address, _| elsewhere(address));
         self.deleted.retain(elsewhere);
+        self.remade.retain(|address, _| elsewhere(address));
     }
 
     /// A resource is gone, or never came to be.

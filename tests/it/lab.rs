@@ -174,7 +174,7 @@ impl Lab {
         let plan = match way {
             Way::Up => journal.read(|state| plan_up(graph, state, &|_| true)).expect("everything is chosen"),
             Way::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
-            Way::Rollback => journal.read(|state| plan_rollback(state, &self.skipped).plan),
+            Way::Rollback => journal.read(|state| plan_rollback(state, &self.skipped, &|_| true).plan),
         };
         let events = if std::env::var_os("LAB_EVENTS").is_some() {
             Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))

@@ -130,6 +130,43 @@ async fn it_goes_back_to_where_up_last_ended_well() {
     assert_eq!(lab.world.inventory(), Vec::<String>::new());
 }
 
+/// The state was lost, `up` finds everything by its tags and dies: what it found was there before, and stays.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_deleted_what_an_up_had_only_found() {
+    let graph = source(&[]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    let before_it = things(&ground);
+    for point in [40, 160, 280] {
+        let mut lab = Lab { world: ground.world.clone(), ..Lab::default() };
+        lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
+        // The run after that finds the rest, and dies, too.
+        lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
+        roll_back(&mut lab).await;
+        assert_eq!(things(&lab), before_it, "killed at point {point}");
+    }
+}
+
+/// Something was deleted by hand, and the `up` that made it again failed: it was there before, so it stays.
+#[tokio::test(start_paused = true)]
+async fn what_was_gone_and_was_made_again_stays() {
+    let graph = source(&[]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    let count = things(&ground).len();
+    let ec2 = &mut ground.world.region("us-east-1").ec2;
+    ec2.nat_gateways.clear();
+    ec2.interfaces.retain(|_, interface| !interface.description.contains("NAT"));
+    ec2.addresses.values_mut().for_each(|address| address.held_by = None);
+    for point in [30, 36, 42, 48] {
+        let mut lab = ground.fork();
+        lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
+        roll_back(&mut lab).await;
+        lab.up(&graph).await.must_succeed();
+        assert_eq!(things(&lab).len(), count, "killed at point {point}");
+    }
+}
+
 /// The source failed, then the target went well: the source can still be rolled back.
 #[test]
 fn an_up_of_another_environment_does_not_end_what_can_be_undone() {
