@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::engine::{Context, Outcome, Report, leftovers};
 use crate::events::Events;
 use crate::graph::Graph;
-use crate::plan::{plan_delete, plan_find, plan_up};
+use crate::plan::{plan_delete, plan_find};
 use crate::state::State;
 
 /// Shows what carries this stack's ownership tags and is not in its state: what a lost or old state has left behind.
@@ -69,7 +69,7 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
         }
         return Ok(if args.exit_code && !found.is_empty() { Exit::Changes as u8 } else { 0 });
     }
-    let what = if args.adopt { "Take them into the state" } else { "Delete them" };
+    let what = if args.adopt { "Take them, and what belongs to them, into the state" } else { "Delete them, and what belongs to them" };
     confirm(&format!("\n{what}?"), args.yes)?;
     let before: BTreeSet<Address> = context.journal.read(|state| state.resources.keys().cloned().collect());
     let plan = context.journal.read(|state| plan_find(graph, state));
@@ -91,7 +91,14 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
         let plan =
             plan.map_err(|needed| CliError::new(Exit::Refused, needed.to_string()).remains("they are in the state now; nothing was deleted"))?;
         let report = crate::engine::down(context, plan).await?;
-        succeeded(globals, &report)?;
+        if report.outcome != Outcome::Done {
+            let error = report::unfinished(&report, &again(globals, "down", &Chosen::default()));
+            return Err(CliError { hints: Vec::new(), ..error }.hint(format!(
+                "what remains is in the state now, like everything else: `{}` deletes all of the stack, `{}` keeps and completes it",
+                again(globals, "down", &Chosen::default()),
+                again(globals, "up", &Chosen::default())
+            )));
+        }
         down::say(globals, &format!("{} resources deleted", report.changed));
     }
     let rest = orphans(context, config, graph).await.unwrap_or_default();
@@ -116,8 +123,7 @@ async fn orphans(context: &Context, config: &Config, graph: &Graph) -> Result<Ve
     let regions: BTreeSet<Region> = graph.nodes().values().map(|node| node.region.clone()).chain(of_state).collect();
     // What is asked now is not part of the events of a run.
     let quiet = Context { events: Events::nowhere(), ..context.clone() };
-    let Ok(all) = plan_up(graph, &State::empty(), &|_| true) else { return Ok(Vec::new()) };
-    let mut found = leftovers(&quiet, &regions, &all).await?;
+    let mut found = leftovers(&quiet, &regions, &plan_find(&Graph::default(), &State::empty())).await?;
     if let Some(home) = regions.first() {
         let roles = tagged_roles(&context.cloud, &context.meter, home, &context.stack, &config.stack.suffix).await?;
         found.extend(roles.into_iter().filter(|role| context.journal.read(|state| state.get(&role.address).is_none())));

@@ -138,7 +138,8 @@ fn is_url(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace))
 }
 
-async fn connect(globals: &Globals, config: &Config) -> Result<Cloud, CliError> {
+/// Connects to the cloud that the options name.
+pub(super) async fn connect(globals: &Globals, config: &Config) -> Result<Cloud, CliError> {
     let home = config.environments.first().map_or_else(|| Region("us-east-1".to_owned()), |environment| environment.region.clone());
     if let Some(url) = globals.endpoint_url.as_ref().filter(|url| !is_url(url)) {
         return Err(CliError::new(Exit::Usage, format!("`--endpoint-url {url}` is not a URL"))

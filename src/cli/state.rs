@@ -74,6 +74,8 @@ async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
         if !error.is_damage() {
             return Err(error.into());
         }
+        // Nothing is put away before it is known that AWS can be asked.
+        drop(session::connect(globals, config).await?);
         confirm(&format!("{error}\n\nKeep the damaged files beside, and make the state anew from what exists?"), yes)?;
         let kept = session::set_aside(globals, config)?;
         say(&format!("note: what was damaged is kept as {}", kept.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")));

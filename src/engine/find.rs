@@ -48,8 +48,8 @@ impl FindSteps {
             }
             Observed::Ours(attrs) => {
                 let address = step.address.clone();
-                let found = vec![Record::Created { address: address.clone(), attrs: attrs.clone() }, Record::Ready { address, attrs: attrs.clone() }];
-                log.write(found).await?;
+                // Whether it is ready, and as specified, is for the next `up` to see.
+                log.write(vec![Record::Created { address, attrs: attrs.clone() }]).await?;
                 Ok(StepEnd { id: kind.id(&attrs), action: "find", changed: true })
             }
         }

@@ -189,7 +189,8 @@ impl FileStore {
     pub fn set_aside(&mut self, stamp: &str) -> Result<Vec<PathBuf>, StateError> {
         self.file = None;
         let mut kept = Vec::new();
-        for path in [self.journal_path(), self.snapshot_path()] {
+        // The snapshot first: a journal without it is noticed, a snapshot without its journal would pass for an old state.
+        for path in [self.snapshot_path(), self.journal_path()] {
             let aside = path.with_extension(format!("damaged-{stamp}"));
             match fs::rename(&path, &aside).and_then(|()| sync_directory(&aside)) {
                 Ok(()) => kept.push(aside),
