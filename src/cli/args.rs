@@ -119,7 +119,9 @@ pub enum Command {
     Down(super::down::DownArgs),
     /// Show, adopt or delete what carries this stack's tags and is not in its state.
     Orphans(super::orphans::OrphansArgs),
-    /// Look into the state, or make it anew.
+    /// Show who holds the lock of the state, and take it away from a run that is stuck.
+    Unlock(super::unlock::UnlockArgs),
+    /// Look into the state, move it, or make it anew.
     #[command(subcommand)]
     State(StateCommand),
 }

@@ -55,5 +55,5 @@ fn as_file(config: &Config) -> serde_json::Value {
         }
         environments.insert(environment.name.clone(), own);
     }
-    serde_json::json!({ "stack": config.stack, "tags": config.tags, "environments": environments })
+    serde_json::json!({ "stack": config.stack, "tags": config.tags, "environments": environments, "state": config.state, "resources": config.resources })
 }

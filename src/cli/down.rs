@@ -8,7 +8,7 @@ use super::failure::{CliError, Exit};
 use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
-use super::{plan, report};
+use super::{plan, protection, report};
 use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
@@ -34,7 +34,7 @@ pub struct DownArgs {
 
 pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config)?;
+    let state = session::peek(globals, &config).await?;
     session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
     let preview = make(globals, &config, &state, args)?;
     if !args.yes {
@@ -57,12 +57,8 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     };
     reporter.finish();
     let remaining = session.context.journal.read(|state| state.resources.len());
-    let closed = session.close().await;
+    session.close().await;
     let code = report::end_of_down(globals, &report?, &listed, remaining, &args.chosen)?;
-    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
-    if let Err(error) = closed {
-        super::run::say(&format!("note: the state could not be compacted: {}", error.what));
-    }
     Ok(code)
 }
 
@@ -92,7 +88,10 @@ fn make(globals: &Globals, config: &Config, state: &State, args: &DownArgs) -> R
         error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
         error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), &args.chosen))
     })?;
-    as_configured_now(&mut plan, &crate::stack::build(config)?);
+    let graph = crate::stack::build(config)?;
+    protection::check(config, &graph, state)?;
+    protection::refuse(&plan, config, Exit::Refused)?;
+    as_configured_now(&mut plan, &graph);
     let protected: Vec<String> = plan.steps.iter().filter(|step| is_protected(step)).map(|step| step.address.to_string()).collect();
     if protected.is_empty() {
         return Ok(plan);

@@ -9,7 +9,7 @@ use crate::aws::CloudError;
 use crate::config::{ConfigError, Problem};
 use crate::graph::GraphError;
 use crate::sandbox::DiskError;
-use crate::state::{JournalError, LockError, StateError};
+use crate::state::{JournalError, LockError, MoveError, StateError};
 
 /// Exit codes, by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,21 +157,57 @@ impl From<StateError> for CliError {
             StateError::Snapshot { place, .. } => base
                 .hint(format!("put back a copy of {place}, or see \"Repairing\" in docs/state-format.md"))
                 .hint("or `migrate-infra state rebuild`: the damaged files are kept beside, and what exists is found again by its tags"),
+            StateError::Io { place, .. } if is_shared(&place) => base.hint(SHARED),
             StateError::Io { .. } => base.hint("check that the directory exists and may be read and written, or name another with --state-dir"),
         }
     }
+}
+
+/// What to check when a shared state cannot be used.
+const SHARED: &str = "check that the bucket of `[state]` exists, in the region that is named there, and that these credentials may read and write it; \
+    see docs/shared-state.md";
+
+fn is_shared(place: &str) -> bool {
+    place.starts_with("s3://")
 }
 
 impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         let base = Self::of(Exit::Refused, &error).remains("nothing was changed");
         match error {
+            LockError::Held { place, .. } if is_shared(&place) => base.hint(
+                "wait until it has ended; the lock of a run that died ends with its lease. `migrate-infra unlock` shows more",
+            ),
             LockError::Held { .. } => base.hint("wait until it has ended; the lock ends with its process, however that ends"),
+            LockError::Lost { .. } => Self { remains: None, ..base }.hint("look who else works on this stack, then run the same command again"),
+            LockError::Unencrypted { .. } => {
+                Self { exit: Exit::State, ..base }.hint("turn default encryption on for the bucket, or name a key with `state.kms_key_arn`")
+            }
+            LockError::Io { place, .. } if is_shared(&place) => Self { exit: Exit::State, ..base }.hint(SHARED),
             LockError::Io { .. } => {
                 Self { exit: Exit::State, ..base }.hint("check that the directory may be written, or name another with --state-dir")
             }
         }
     }
+}
+
+impl From<MoveError> for CliError {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::State(error) => error.into(),
+            MoveError::Journal(error) => error.into(),
+            other => Self::of(Exit::State, &other).remains("the old place still has the state; nothing in AWS was changed").hint(match other {
+                MoveError::Taken { .. } => "look which of the two is right with `state show`, and put the other one away by hand",
+                _ => "run the same command again",
+            }),
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let error = CliError::of(Exit::Failed, error);
+    [vec![error.what], error.causes].concat().join(": ")
 }
 
 impl From<CloudError> for CliError {

@@ -11,12 +11,14 @@ mod orphans;
 mod outputs;
 mod plan;
 mod policies;
+mod protection;
 mod report;
 mod rollback;
 mod run;
 mod session;
 mod state;
 mod status;
+mod unlock;
 mod up;
 
 pub use args::{Cli, Command, Globals, Timing};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
-use super::down;
+use super::{down, protection};
 use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
 use super::run::line;
@@ -51,10 +51,8 @@ pub(super) async fn run(globals: &Globals, args: &OrphansArgs) -> Result<u8, Cli
     session::stop_on_ctrl_c(session.context.cancel.clone());
     let settled = settle(globals, args, &config, &graph, &session.context).await;
     reporter.finish();
-    let closed = session.close().await;
-    let code = settled?;
-    closed?;
-    Ok(code)
+    session.close().await;
+    settled
 }
 
 async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &Graph, context: &Context) -> Result<u8, CliError> {
@@ -90,6 +88,7 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
         let plan = context.journal.read(|state| plan_delete(state, &taken, "it is an orphan"));
         let plan =
             plan.map_err(|needed| CliError::new(Exit::Refused, needed.to_string()).remains("they are in the state now; nothing was deleted"))?;
+        protection::refuse(&plan, config, Exit::Refused).map_err(|error| error.remains("they are in the state now; nothing was deleted"))?;
         let report = crate::engine::down(context, plan).await?;
         if report.outcome != Outcome::Done {
             let error = report::unfinished(&report, &again(globals, "down", &Chosen::default()));

@@ -16,9 +16,9 @@ pub struct OutputsArgs {
     chosen: Chosen,
 }
 
-pub(super) fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError> {
+pub(super) async fn run(globals: &Globals, args: &OutputsArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config)?;
+    let state = session::peek(globals, &config).await?;
     session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
     let found: Vec<Output> = outputs(&state).into_iter().filter(|output| args.chosen.includes(&output.environment)).collect();
     if globals.output == OutputFormat::Json {

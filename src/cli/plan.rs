@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::{policies, session};
+use super::{policies, protection, session};
 use crate::config::Config;
 use crate::plan::{Action, Plan, plan_up};
 use crate::state::State;
@@ -25,9 +25,9 @@ pub struct PlanArgs {
     exit_code: bool,
 }
 
-pub(super) fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
+pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config)?;
+    let state = session::peek(globals, &config).await?;
     let plan = make(globals, &config, &state, &args.chosen)?;
     match globals.output {
         OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
@@ -45,6 +45,7 @@ pub(super) fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
 pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
     let graph = crate::stack::build(config)?;
     policies::check(config, &graph)?;
+    protection::check(config, &graph, state)?;
     session::check_chosen(chosen, &graph.environments())?;
     plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
         let mut error = CliError::new(Exit::Refused, missing.to_string());
@@ -77,7 +78,8 @@ pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Cho
 }
 
 /// Refuses a plan that cannot be carried out, before anything is changed.
-pub(super) fn possible(plan: &Plan, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
+pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
+    protection::refuse(plan, config, Exit::Refused)?;
     let blocked: Vec<_> = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. })).collect();
     if blocked.is_empty() {
         return Ok(());

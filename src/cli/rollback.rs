@@ -7,10 +7,11 @@ use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
-use super::run::{line, say};
+use super::run::line;
 use super::session::{self, Session};
-use super::{down, plan};
+use super::{down, plan, protection};
 use crate::address::Address;
+use crate::config::Config;
 use crate::engine::{Context, Outcome, Report};
 use crate::events::{Event, Events};
 use crate::plan::{Rollback, plan_rollback};
@@ -34,8 +35,8 @@ pub struct RollbackArgs {
 pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
-    let state = session::peek(globals, &config)?;
-    let preview = make(&state, &skipped)?;
+    let state = session::peek(globals, &config).await?;
+    let preview = make(&config, &state, &skipped)?;
     if state.undo.is_empty() {
         down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
         return Ok(0);
@@ -50,39 +51,38 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = session.context.journal.read(|state| make(state, &skipped))?;
+    let rollback = session.context.journal.read(|state| make(&config, state, &skipped))?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
     let report = crate::engine::rollback(&session.context, rollback.plan).await;
     reporter.finish();
-    let closed = session.close().await;
+    session.close().await;
     let code = end(globals, &report?)?;
-    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
-    if let Err(error) = closed {
-        say(&format!("note: the state could not be compacted: {}", error.what));
-    }
     Ok(code)
 }
 
 /// Undoes at once what an `up` that has just failed did, under the same lock.
 ///
 /// Only the environments of that `up` are rolled back. Returns what stays all the same.
-pub(super) async fn at_once(globals: &Globals, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
+pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
     let rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
     let rest = rest(&rollback);
     let report = crate::engine::rollback(context, rollback.plan).await?;
     end(globals, &report).map(|_| rest)
 }
 
-fn make(state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
+fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
     let known = |address: &&Address| state.undo.created.contains(*address) || state.undo.changed.contains_key(*address);
     if let Some(unknown) = skipped.iter().find(|address| !known(address)) {
         return Err(CliError::new(Exit::Usage, format!("`{unknown}` is not among what would be undone"))
             .remains("nothing was changed")
             .hint("`rollback` without -y shows what would be undone"));
     }
-    Ok(plan_rollback(state, skipped, &|_| true))
+    let rollback = plan_rollback(state, skipped, &|_| true);
+    protection::refuse(&rollback.plan, config, Exit::Stuck).map_err(|error| error.hint("or leave a resource as it is with `--skip ADDRESS`"))?;
+    Ok(rollback)
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {

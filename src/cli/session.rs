@@ -2,19 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::args::{Chosen, Globals, Timing};
-use super::failure::{CliError, Exit};
+use super::failure::{CliError, Exit, with_causes};
 use super::run::{say, timing};
 use crate::address::{Lineage, Region};
-use crate::aws::{Cancel, Cloud, Endpoint, Meter};
+use crate::aws::{Cancel, Cloud, Endpoint, Meter, Objects};
 use crate::clock::Clock;
-use crate::config::{Config, Overrides, load};
+use crate::config::{Backend, Config, Keeping, Overrides, load};
 use crate::engine::Context;
-use crate::events::Events;
+use crate::events::{Event, Events};
 use crate::fuse::Fuse;
 use crate::sandbox::{Disk, Sandbox};
-use crate::state::{FileStore, Journal, Lock, Record, State, StateError, Writer, open};
+use crate::state::{Fenced, Heartbeat, Journal, Place, Record, State, StateError, Store, Writer};
 
 /// Reads the configuration that the options name.
 pub(super) fn config(globals: &Globals) -> Result<Config, CliError> {
@@ -51,86 +52,210 @@ pub(super) fn directory(globals: &Globals, config: &Config) -> PathBuf {
     root(globals).join(format!("{}-{}", config.stack.name, config.stack.suffix))
 }
 
+/// Where this stack's state is. That in a bucket is reached through `cloud`; without one, it is connected to first.
+pub(super) async fn place(globals: &Globals, config: &Config, cloud: Option<&Cloud>) -> Result<Place, CliError> {
+    if globals.sandbox || config.state.backend == Backend::Local {
+        return Ok(Place::Local(directory(globals, config)));
+    }
+    match cloud {
+        Some(cloud) => Ok(shared(config, cloud)),
+        None => Ok(shared(config, &connect(globals, config).await?)),
+    }
+}
+
+/// The place in the bucket that the configuration names.
+fn shared(config: &Config, cloud: &Cloud) -> Place {
+    let Keeping { bucket, prefix, kms_key_arn, lease_seconds, .. } = &config.state;
+    let stack = format!("{}-{}/", config.stack.name, config.stack.suffix);
+    let prefix = if prefix.is_empty() { stack } else { format!("{prefix}/{stack}") };
+    let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
+    let objects = Objects::new(cloud.clients(&config.state_region()).0, bucket, &prefix, key);
+    Place::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
+}
+
+/// The places that a state is moved between: where it was, and where the configuration wants it.
+pub(super) async fn both_places(globals: &Globals, config: &Config) -> Result<(Place, Place), CliError> {
+    if globals.sandbox {
+        return Err(CliError::new(Exit::Usage, "the sandbox always keeps its state on this machine").remains("nothing was changed"));
+    }
+    if config.state.bucket.is_empty() {
+        return Err(CliError::new(Exit::Usage, "no bucket is named")
+            .remains("nothing was changed")
+            .hint("write `[state]`, `bucket = \"…\"`; with `backend = \"s3\"` the state is moved there, with `backend = \"local\"` back to this machine"));
+    }
+    let there = shared(config, &connect(globals, config).await?);
+    let here = Place::Local(directory(globals, config));
+    Ok(match config.state.backend {
+        Backend::S3 => (here, there),
+        Backend::Local => (there, here),
+    })
+}
+
 /// Reads the state without taking the lock.
-pub(super) fn peek(globals: &Globals, config: &Config) -> Result<State, CliError> {
-    Ok(peek_state(globals, config)?)
+pub(super) async fn peek(globals: &Globals, config: &Config) -> Result<State, CliError> {
+    let place = place(globals, config, None).await?;
+    Ok(crate::state::load(place.store().as_mut()).await?)
 }
 
-/// The same, with what is wrong with it.
-pub(super) fn peek_state(globals: &Globals, config: &Config) -> Result<State, StateError> {
-    Ok(crate::state::load(&mut FileStore::new(directory(globals, config)))?.0)
+/// A time as it is part of a file's name.
+pub(super) fn stamp() -> String {
+    jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Takes a damaged state out of the way, under the lock. Returns where its files are kept.
-pub(super) fn set_aside(globals: &Globals, config: &Config) -> Result<Vec<PathBuf>, CliError> {
-    let directory = directory(globals, config);
-    let _lock = Lock::take(&directory, "state rebuild")?;
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-    Ok(FileStore::new(directory).set_aside(&stamp)?)
+/// What to do with a damaged state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damaged {
+    /// Stop.
+    Refuse,
+    /// Put it aside and go on from what is intact.
+    SetAside,
 }
 
 /// A command that may change something: the lock is held, the state is open, the cloud answers.
 pub(super) struct Session {
     pub(super) context: Context,
     writer: Writer,
-    lock: Lock,
+    heartbeat: Heartbeat,
 }
 
 impl Session {
     /// Takes the lock, opens the state, and connects.
     pub(super) async fn open(globals: &Globals, config: &Config, command: &'static str, events: Events) -> Result<Self, CliError> {
-        let directory = directory(globals, config);
-        let lock = Lock::take(&directory, command)?;
+        Self::open_even(globals, config, command, events, Damaged::Refuse).await
+    }
+
+    /// The same, and tells what to do when the state is damaged.
+    pub(super) async fn open_even(
+        globals: &Globals,
+        config: &Config,
+        command: &'static str,
+        events: Events,
+        damaged: Damaged,
+    ) -> Result<Self, CliError> {
+        let shared = !globals.sandbox && config.state.backend == Backend::S3;
+        let connected = if shared { Some(connect(globals, config).await?) } else { None };
+        let place = place(globals, config, connected.as_ref()).await?;
+        let lock = place.lock(command).await?;
+        let notice = |text: String| events.send(Event::Notice { address: None, text });
         if let Some(holder) = &lock.taken_over_from {
-            let text = format!(
-                "`{}` by {} on {} (process {}) ended without releasing the lock; it is taken over",
-                holder.command, holder.user, holder.host, holder.pid
-            );
-            events.send(crate::events::Event::Notice { address: None, text });
+            notice(format!("{} ended without releasing the lock; it is taken over", holder.describe()));
         }
-        let mut store = FileStore::new(directory);
-        let state = open(&mut store)?;
-        let cloud = connect(globals, config).await?;
+        let mut store: Box<dyn Store> = Box::new(Fenced::new(place.store(), lock.lease()));
+        let opened = Self::prepare(globals, config, &place, store.as_mut(), connected, damaged, &notice).await;
+        let (state, cloud) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // Why it could not be opened counts more than that the lock ends with its lease.
+                let _ = lock.release().await;
+                return Err(error);
+            }
+        };
         let stack = config.stack.id();
-        if state.has_begun() && (state.account != *cloud.account() || state.stack != stack) {
-            let what = format!(
-                "this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}",
-                state.stack,
-                state.account,
-                cloud.account()
-            );
-            return Err(CliError::new(Exit::Refused, what)
-                .remains("nothing was changed")
-                .hint("use the credentials of that account, or another --state-dir"));
-        }
-        let (journal, writer) = Journal::start(state, Box::new(store));
+        let (journal, writer) = Journal::start(state, store);
         if !journal.read(State::has_begun) {
             let lineage = Lineage(uuid::Uuid::new_v4().to_string());
             journal
                 .write(vec![Record::Genesis { format: crate::state::FORMAT, lineage, stack: stack.clone(), account: cloud.account().clone() }])
                 .await?;
         }
+        let cancel = Cancel::default();
+        let (stop, to) = (cancel.clone(), events.clone());
+        let heartbeat = Heartbeat::start(lock, move |why| {
+            to.send(Event::Notice { address: None, text: format!("{why}; nothing more is started") });
+            stop.cancel();
+        });
         let context = Context {
             cloud: Arc::new(cloud),
             journal,
             events,
-            cancel: Cancel::default(),
+            cancel,
             meter: Arc::new(Meter::default()),
             stack,
             parallelism: usize::from(globals.parallelism),
         };
-        Ok(Self { context, writer, lock })
+        Ok(Self { context, writer, heartbeat })
     }
 
-    /// Compacts the state and releases the lock.
-    pub(super) async fn close(self) -> Result<(), CliError> {
-        let Self { context, writer, lock } = self;
+    /// Reads the state under the lock, and refuses one that is not this stack's.
+    async fn prepare(
+        globals: &Globals,
+        config: &Config,
+        place: &Place,
+        store: &mut dyn Store,
+        connected: Option<Cloud>,
+        damaged: Damaged,
+        notice: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(State, Cloud), CliError> {
+        let salvage = crate::state::salvage(store).await?;
+        if let Some(damage) = salvage.damage.filter(|_| damaged == Damaged::Refuse) {
+            return Err(damage.into());
+        }
+        if let Place::Shared { objects, .. } = place {
+            elsewhere(globals, config, &salvage.state).await?;
+            if objects.is_versioned().await.is_ok_and(|versioned| !versioned) {
+                notice(format!("the bucket of {} keeps no old versions; with versioning, what is deleted by mistake can be brought back", place.name()));
+            }
+        }
+        let cloud = match connected {
+            Some(cloud) => cloud,
+            None => connect(globals, config).await?,
+        };
+        belongs(&salvage.state, config, &cloud)?;
+        if damaged == Damaged::Refuse {
+            return Ok((crate::state::open(store).await?, cloud));
+        }
+        // Nothing is put away before it is known that AWS can be asked.
+        let kept = store.set_aside(&format!("damaged-{}", stamp())).await;
+        let kept = kept.map_err(|source| StateError::Io { place: store.snapshot_place(), verb: "renamed", source })?;
+        notice(format!("what was damaged is kept as {}", kept.join(" and ")));
+        if salvage.state.has_begun() {
+            notice(format!("{} resources are known from its intact part", salvage.state.resources.len()));
+            crate::state::compact(store, &salvage.state).await?;
+        }
+        Ok((salvage.state, cloud))
+    }
+
+    /// Compacts the state and releases the lock. What was done is in the journal already, so a failure here is only worth a note.
+    pub(super) async fn close(self) {
+        let Self { context, writer, heartbeat } = self;
         let journal = context.journal.clone();
         drop(context);
-        writer.finish(journal).await?;
-        drop(lock);
-        Ok(())
+        if let Err(error) = writer.finish(journal).await {
+            say(&format!("note: the state could not be compacted, which the next command repeats: {error}"));
+        }
+        if let Some(lock) = heartbeat.stop().await
+            && let Err(error) = lock.release().await
+        {
+            say(&format!("note: the lock was not released, and ends by itself: {}", with_causes(&error)));
+        }
     }
+}
+
+/// Refuses a state of another stack or account.
+fn belongs(state: &State, config: &Config, cloud: &Cloud) -> Result<(), CliError> {
+    let stack = config.stack.id();
+    if !state.has_begun() || (state.account == *cloud.account() && state.stack == stack) {
+        return Ok(());
+    }
+    let what = format!(
+        "this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}",
+        state.stack,
+        state.account,
+        cloud.account()
+    );
+    Err(CliError::new(Exit::Refused, what).remains("nothing was changed").hint("use the credentials of that account, or another --state-dir"))
+}
+
+/// Refuses to begin a history in a bucket while there is one on this machine.
+async fn elsewhere(globals: &Globals, config: &Config, state: &State) -> Result<(), CliError> {
+    let here = directory(globals, config);
+    let local = Place::Local(here.clone());
+    if state.has_begun() || !crate::state::load(local.store().as_mut()).await?.has_begun() {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Refused, format!("the state of this stack is on this machine, in {}, and not yet in the bucket", here.display()))
+        .remains("nothing was changed")
+        .hint(format!("`{}` moves it", super::again::again(globals, "state migrate", &Chosen::default()))))
 }
 
 fn is_url(text: &str) -> bool {

@@ -6,15 +6,16 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::confirm::confirm;
 use super::down;
-use super::failure::{CliError, Exit};
+use super::failure::{CliError, Exit, with_causes};
 use super::report::{self, Reporter};
 use super::run::{line, say};
-use super::session::{self, Session};
+use super::session::{self, Damaged, Session};
 use super::status::{id, word};
 use crate::address::Address;
 use crate::config::Config;
 use crate::engine::Outcome;
 use crate::plan::plan_find;
+use crate::state::{Heartbeat, Moved};
 
 /// How to look into the state.
 #[derive(Debug, Subcommand)]
@@ -27,6 +28,15 @@ pub enum StateCommand {
     Show {
         /// Address of the resource; all of the state when left out.
         address: Option<String>,
+    },
+    /// Move the state to where `[state]` in the configuration wants it: from this machine to a bucket, or back.
+    ///
+    /// Both places are locked. The old one is kept under another name. When it is interrupted, the same command finishes it.
+    #[command(after_help = "Example:\n  migrate-infra state migrate -y")]
+    Migrate {
+        /// Do not ask.
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Make the state anew from what exists, found by names and ownership tags; nothing in AWS is changed.
     ///
@@ -41,12 +51,14 @@ pub enum StateCommand {
 
 pub(super) async fn run(globals: &Globals, command: &StateCommand) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    if let StateCommand::Rebuild { yes } = command {
-        return rebuild(globals, &config, *yes).await;
-    }
-    let state = session::peek(globals, &config)?;
     match command {
-        StateCommand::Rebuild { .. } => {}
+        StateCommand::Rebuild { yes } => return rebuild(globals, &config, *yes).await,
+        StateCommand::Migrate { yes } => return migrate(globals, &config, *yes).await,
+        StateCommand::List | StateCommand::Show { .. } => {}
+    }
+    let state = session::peek(globals, &config).await?;
+    match command {
+        StateCommand::Rebuild { .. } | StateCommand::Migrate { .. } => {}
         StateCommand::List => {
             for (address, entry) in &state.resources {
                 line(format!("{address}\t{}\t{}", word(entry.status), id(entry)).trim_end());
@@ -70,30 +82,60 @@ pub(super) async fn run(globals: &Globals, command: &StateCommand) -> Result<u8,
 
 async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, CliError> {
     let graph = crate::stack::build(config)?;
-    if let Err(error) = session::peek_state(globals, config) {
-        if !error.is_damage() {
-            return Err(error.into());
+    let place = session::place(globals, config, None).await?;
+    let damaged = match crate::state::salvage(place.store().as_mut()).await?.damage {
+        None => Damaged::Refuse,
+        Some(damage) => {
+            let question = format!("{damage}\n\nKeep the damaged files beside, and go on from what is intact and what exists?");
+            confirm(&question, yes)?;
+            Damaged::SetAside
         }
-        // Nothing is put away before it is known that AWS can be asked.
-        drop(session::connect(globals, config).await?);
-        confirm(&format!("{error}\n\nKeep the damaged files beside, and make the state anew from what exists?"), yes)?;
-        let kept = session::set_aside(globals, config)?;
-        say(&format!("note: what was damaged is kept as {}", kept.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")));
-    }
+    };
     let reporter = Reporter::start(globals);
-    let session = Session::open(globals, config, "state rebuild", reporter.events()).await?;
+    let session = Session::open_even(globals, config, "state rebuild", reporter.events(), damaged).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
     let plan = session.context.journal.read(|state| plan_find(&graph, state));
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::find(&session.context, "state rebuild", plan).await;
     reporter.finish();
     let known = session.context.journal.read(|state| state.resources.len());
-    session.close().await?;
+    session.close().await;
     let report = report?;
     if report.outcome != Outcome::Done {
         return Err(report::unfinished(&report, "migrate-infra state rebuild"));
     }
     let up = again(globals, "up", &Chosen::default());
     down::say(globals, &format!("{} resources were found, {known} are known now; `{up}` makes what is missing", report.changed));
+    Ok(0)
+}
+
+async fn migrate(globals: &Globals, config: &Config, yes: bool) -> Result<u8, CliError> {
+    let (from, to) = session::both_places(globals, config).await?;
+    confirm(&format!("Move the state of `{}` from {} to {}?", config.stack.id(), from.name(), to.name()), yes)?;
+    // Always in the same order, so that two who move it in opposite directions do not wait for each other.
+    let (old, new) = (from.lock("state migrate").await?, to.lock("state migrate").await);
+    let new = match new {
+        Ok(new) => new,
+        Err(error) => {
+            let _ = old.release().await;
+            return Err(error.into());
+        }
+    };
+    let (old, new) = (Heartbeat::start(old, drop), Heartbeat::start(new, drop));
+    let moved = crate::state::migrate(from.store().as_mut(), to.store().as_mut(), &format!("moved-{}", session::stamp())).await;
+    for heartbeat in [new, old] {
+        if let Some(lock) = heartbeat.stop().await
+            && let Err(error) = lock.release().await
+        {
+            say(&format!("note: the lock was not released, and ends by itself: {}", with_causes(&error)));
+        }
+    }
+    match moved? {
+        Moved::Nothing => down::say(globals, "there is no state to move"),
+        Moved::There => down::say(globals, &format!("the state is at {} already", to.name())),
+        Moved::Done { resources, kept } => {
+            down::say(globals, &format!("the state with {resources} resources is at {} now; the old one is kept as {}", to.name(), kept.join(" and ")));
+        }
+    }
     Ok(0)
 }

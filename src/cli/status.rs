@@ -18,9 +18,9 @@ pub struct StatusArgs {
     chosen: Chosen,
 }
 
-pub(super) fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> {
+pub(super) async fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config)?;
+    let state = session::peek(globals, &config).await?;
     session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
     let entries: Vec<_> = state.resources.iter().filter(|(address, _)| args.chosen.includes(address.environment())).collect();
     if globals.output == OutputFormat::Json {

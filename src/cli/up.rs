@@ -29,8 +29,8 @@ pub struct UpArgs {
 
 pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let preview = plan::make(globals, &config, &session::peek(globals, &config)?, &args.chosen)?;
-    plan::possible(&preview, globals, &args.chosen)?;
+    let preview = plan::make(globals, &config, &session::peek(globals, &config).await?, &args.chosen)?;
+    plan::possible(&preview, &config, globals, &args.chosen)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
             plan::show(&preview);
@@ -46,13 +46,13 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let report = crate::engine::up(&session.context, plan).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
     let undone = match failed && args.rollback_on_failure {
-        true => Some(rollback::at_once(globals, &session.context, &args.chosen).await),
+        true => Some(rollback::at_once(globals, &config, &session.context, &args.chosen).await),
         false => None,
     };
     reporter.finish();
     let state = session.context.journal.read(Clone::clone);
     let mutations = session.context.meter.mutations();
-    let closed = session.close().await;
+    session.close().await;
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
         let rest = undone?;
@@ -64,9 +64,5 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
         return Err(CliError { remains: Some(remains), ..error });
     }
     let code = report::end_of_up(globals, &report?, &state, mutations, &args.chosen)?;
-    // Everything was done and is in the journal; only its compaction may have failed, and the next command repeats it.
-    if let Err(error) = closed {
-        super::run::say(&format!("note: the state could not be compacted: {}", error.what));
-    }
     Ok(code)
 }

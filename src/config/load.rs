@@ -126,6 +126,7 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
             name: name.clone(),
             region: environment.region.as_str().into(),
             vpc_cidr,
+            protect: environment.protect,
             databases: environment.databases.clone(),
             buckets: environment.buckets.clone(),
             replicates: links(name, environment),
@@ -143,7 +144,8 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
     let both = ["source", "target"].iter().all(|name| raw.environments.contains_key(*name));
     let written = source.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
-    Ok((Config { stack: raw.stack, tags: raw.tags, environments, routing, policy: raw.policy }, problems))
+    let RawConfig { stack, tags, policy, state, resources, .. } = raw;
+    Ok((Config { stack, tags, environments, routing, policy, state, resources }, problems))
 }
 
 /// The replications of an environment, with the environment that each comes from written out.

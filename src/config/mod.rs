@@ -4,6 +4,7 @@
 //! that all mistakes are reported at once with their place; `migrate-infra init` and `config/schema.json` are made from it.
 
 mod check;
+mod keeping;
 mod load;
 mod model;
 mod problem;
@@ -14,6 +15,7 @@ mod template;
 mod validate;
 
 pub use check::{nearest, schema, suggest};
+pub use keeping::{Backend, Keeping, PerResource, Resources};
 pub use load::{Overrides, load};
 pub use model::{
     Config, Database, Encryption, EnvironmentConfig, Exception, Layout, Link, Links, MigrationType, Monitoring, NatGateways, Network, Policy,

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keeping::{Keeping, Resources};
 use crate::address::Region;
 
 /// The file as it is written.
@@ -39,6 +40,11 @@ pub struct RawConfig {
     pub routing: Routing,
     /// What every plan must fulfil; a plan that does not is refused before anything is called.
     pub policy: Policy,
+    /// Where the state is kept.
+    pub state: Keeping,
+    /// What counts for single resources, by address; `*` stands for any text. What is protected is never deleted or replaced:
+    /// `[resources."source/database-source/*"]`, `protect = true`.
+    pub resources: Resources,
 }
 
 /// How databases and buckets are spread over the environments. Both layouts are configurations of the same mechanism.
@@ -93,6 +99,8 @@ impl RawConfig {
             monitoring: Monitoring::default(),
             routing: Routing::default(),
             policy: Policy::default(),
+            state: Keeping::default(),
+            resources: Resources::new(),
         }
     }
 }
@@ -149,6 +157,8 @@ pub struct RawEnvironment {
     pub region: String,
     /// Address range of the VPC, /16 to /20. The ranges of two environments that replicate must not overlap: their VPCs are peered.
     pub vpc_cidr: String,
+    /// Never delete or replace anything of this environment. `down` then refuses, before it changes anything.
+    pub protect: bool,
     /// Roles of the databases in this environment: `source`, `target`, both or none.
     pub databases: Vec<String>,
     /// Roles of the buckets in this environment: `source`, `target`, both or none.
@@ -187,6 +197,7 @@ impl Default for RawEnvironment {
         Self {
             region: "us-east-1".into(),
             vpc_cidr: "10.0.0.0/16".into(),
+            protect: false,
             databases: Vec::new(),
             buckets: Vec::new(),
             replicates: None,
@@ -666,6 +677,10 @@ pub struct Config {
     pub routing: Option<Routing>,
     /// What every plan must fulfil.
     pub policy: Policy,
+    /// Where the state is kept.
+    pub state: Keeping,
+    /// What counts for single resources.
+    pub resources: Resources,
 }
 
 impl Config {
@@ -682,6 +697,7 @@ pub struct EnvironmentConfig {
     pub name: String,
     pub region: Region,
     pub vpc_cidr: Ipv4Net,
+    pub protect: bool,
     pub databases: Vec<String>,
     pub buckets: Vec<String>,
     pub replicates: Links,

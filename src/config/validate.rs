@@ -78,6 +78,7 @@ pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
     }
     validator.routing(config);
     validator.policy(config);
+    validator.keeping(config);
     validator.problems
 }
 
@@ -91,6 +92,12 @@ impl Validator<'_> {
     pub(super) fn report(&mut self, path: &[&str], message: impl Into<String>, help: impl Into<String>) {
         let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
         self.problems.push(self.source.problem(&path, message, Some(help.into()), Part::Value));
+    }
+
+    pub(super) fn region(&mut self, path: &[&str], region: &str) {
+        if !REGIONS.contains(&region) {
+            self.report(path, format!("there is no region `{region}`"), suggest(region, REGIONS));
+        }
     }
 
     /// Reports a mistake in a section, at the environment's own key when it has one, else at the global one.
@@ -146,9 +153,7 @@ impl Validator<'_> {
             );
         }
         let region = environment.region.as_str();
-        if !REGIONS.contains(&region) {
-            self.report(&["environments", name, "region"], format!("there is no region `{region}`"), suggest(region, REGIONS));
-        }
+        self.region(&["environments", name, "region"], region);
         let cidr = environment.vpc_cidr;
         if !(16..=20).contains(&cidr.prefix_len()) || cidr.trunc() != cidr {
             let help = format!(

@@ -91,6 +91,7 @@ pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>)
         account: context.cloud.account().clone(),
         region: step.region.clone(),
         identity: Identity { stack: context.stack.clone(), address: step.address.clone(), token: token.to_owned(), tags: step.tags.clone() },
+        brought_to: context.journal.read(|state| state.get(&step.address).map(|entry| entry.spec.clone())),
         clock: context.cloud.clock(),
         budgets,
         meter: Arc::clone(&context.meter),

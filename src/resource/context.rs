@@ -64,6 +64,8 @@ pub struct Cx {
     pub region: Region,
     /// Who the resource is.
     pub identity: Identity,
+    /// The specification that it was last brought to, when the state knows one.
+    pub brought_to: Option<serde_json::Value>,
     /// The clock that all waiting goes by.
     pub clock: Clock,
     pub(crate) budgets: Arc<Budgets>,

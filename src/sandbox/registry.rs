@@ -123,6 +123,24 @@ impl Registry {
         O: Debug + Send + Sync + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
+        self.on_part(service, operation, members, error, I::clone, handler);
+    }
+
+    /// Adds a handler that is handed only a part of the input, which cannot be cloned as a whole.
+    pub(super) fn on_part<I, P, O, E>(
+        &mut self,
+        service: &'static str,
+        operation: &'static str,
+        members: &'static [&'static str],
+        error: fn(ErrorMetadata) -> E,
+        part: fn(&I) -> P,
+        handler: fn(&mut Call<'_>, &P) -> Result<O, Rejection>,
+    ) where
+        I: Debug + Send + Sync + 'static,
+        P: Send + Sync + 'static,
+        O: Debug + Send + Sync + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let refused = move |call: &mut Call<'_>, Rejection { code, message }: Rejection| -> Answer {
             let request_id = call.world.new_request_id();
             let metadata = ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", request_id).build();
@@ -131,7 +149,7 @@ impl Registry {
         let prepare = move |input: &Input| -> Result<Prepared, BoxError> {
             let input: &I = input.downcast_ref().ok_or("the handler is registered for another operation")?;
             let unknown = members::unknown(&format!("{input:?}"), members);
-            let input = Arc::new(input.clone());
+            let input = Arc::new(part(input));
             let carry_out = move |call: &mut Call<'_>| {
                 let result = match unknown.as_slice() {
                     [] => handler(call, &input),

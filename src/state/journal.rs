@@ -48,9 +48,8 @@ impl Journal {
     pub fn start(state: State, store: Box<dyn Store>) -> (Self, Writer) {
         let (requests, inbox) = mpsc::unbounded_channel();
         let state = Arc::new(Mutex::new(state));
-        let store: SharedStore = Arc::new(Mutex::new(store));
-        let task = tokio::spawn(write(inbox, Arc::clone(&state), Arc::clone(&store)));
-        (Self { requests, state }, Writer { task, store })
+        let task = tokio::spawn(write(inbox, Arc::clone(&state), store));
+        (Self { requests, state }, Writer { task })
     }
 
     /// Writes records and returns when they are durable.
@@ -75,12 +74,9 @@ impl Journal {
     }
 }
 
-type SharedStore = Arc<Mutex<Box<dyn Store>>>;
-
-/// The writer's task. It ends when every [`Journal`] handle is gone.
+/// The writer's task. It ends when every [`Journal`] handle is gone, and gives the store back.
 pub struct Writer {
-    task: JoinHandle<Result<(), JournalError>>,
-    store: SharedStore,
+    task: JoinHandle<Result<Box<dyn Store>, JournalError>>,
 }
 
 impl Writer {
@@ -91,10 +87,9 @@ impl Writer {
     pub async fn finish(self, journal: Journal) -> Result<State, JournalError> {
         let state = Arc::clone(&journal.state);
         drop(journal);
-        self.task.await.map_err(|_| JournalError::Closed)??;
+        let mut store = self.task.await.map_err(|_| JournalError::Closed)??;
         let state = lock(&state).clone();
-        let bytes = serde_json::to_vec_pretty(&state).map_err(|error| JournalError::Record(error.to_string()))?;
-        on_store(&self.store, move |store| store.compact(&bytes).map_err(|error| (store.snapshot_place(), error))).await?;
+        compact(store.as_mut(), &state).await?;
         Ok(state)
     }
 
@@ -108,21 +103,26 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs a file operation off the runtime's threads. Paused time does not advance while one is under way.
-async fn on_store(
-    store: &SharedStore,
-    work: impl FnOnce(&mut dyn Store) -> Result<(), (String, std::io::Error)> + Send + 'static,
-) -> Result<(), JournalError> {
-    let store = Arc::clone(store);
-    let done = tokio::task::spawn_blocking(move || work(lock(&store).as_mut())).await.map_err(|_| JournalError::Closed)?;
-    done.map_err(|(place, error)| JournalError::Store { place, error: error.to_string() })
+/// Replaces the snapshot by a state, and empties the journal.
+///
+/// # Errors
+/// When the store refuses; what it held before is then still complete.
+pub async fn compact(store: &mut dyn Store, state: &State) -> Result<(), JournalError> {
+    let bytes = serde_json::to_vec_pretty(state).map_err(|error| JournalError::Record(error.to_string()))?;
+    let done = store.compact(&bytes).await;
+    done.map_err(|error| JournalError::Store { place: store.snapshot_place(), error: error.to_string() })
 }
 
-async fn write(mut inbox: mpsc::UnboundedReceiver<Request>, state: Arc<Mutex<State>>, store: SharedStore) -> Result<(), JournalError> {
+async fn write(
+    mut inbox: mpsc::UnboundedReceiver<Request>,
+    state: Arc<Mutex<State>>,
+    mut store: Box<dyn Store>,
+) -> Result<Box<dyn Store>, JournalError> {
     let mut batch: Vec<Request> = Vec::new();
     while inbox.recv_many(&mut batch, 1024).await > 0 {
         let mut bytes = String::new();
         let mut accepted = Vec::new();
+        let first = lock(&state).seq + 1;
         for request in batch.drain(..) {
             match add(&mut lock(&state), &request.records, &mut bytes) {
                 Ok(()) => accepted.push(request.durable),
@@ -132,13 +132,14 @@ async fn write(mut inbox: mpsc::UnboundedReceiver<Request>, state: Arc<Mutex<Sta
         if bytes.is_empty() {
             continue;
         }
-        let result = on_store(&store, move |store| store.append(bytes.as_bytes()).map_err(|error| (store.journal_place(), error))).await;
+        let written = store.append(first, bytes.as_bytes()).await;
+        let result = written.map_err(|error| JournalError::Store { place: store.journal_place(), error: error.to_string() });
         for durable in accepted {
             answer(durable, result.clone());
         }
         result?;
     }
-    Ok(())
+    Ok(store)
 }
 
 /// Adds the records of a request to the state and to the bytes to be written, up to the first that does not fit.

@@ -1,102 +1,184 @@
-//! One run at a time.
-//!
-//! The lock is an advisory lock of the operating system on the file `lock`, so it ends with the process that holds it, however
-//! that process ends. The file's content is only for people: it tells who, where, what and since when.
+//! One run at a time: taking the lock, showing that one is alive, giving it back.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
-/// Who holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// The command that runs.
-    pub command: String,
-    /// Its process id.
-    pub pid: u32,
-    /// The host it runs on.
-    pub host: String,
-    /// The user.
-    pub user: String,
-    /// Since when, RFC 3339.
-    pub since: String,
-}
+use super::file_lock::FileLock;
+use super::holder::Holder;
+use super::lease::Lease;
+use super::shared_lock::SharedLock;
+use crate::fuse::Fuse;
 
-/// Why the lock could not be taken.
+/// Why the lock could not be taken, kept or given back.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another run is going on.
-    #[error("another run is going on: {}", .holder.as_ref().map_or_else(|| "its holder is not written down".to_owned(), |holder| format!("`{}` by {} on {}, process {}, since {}", holder.command, holder.user, holder.host, holder.pid, holder.since)))]
+    #[error("another run is going on: {}", .holder.as_ref().map_or_else(|| "its holder is not written down".to_owned(), Holder::describe))]
     Held {
-        /// The lock file.
-        path: PathBuf,
-        /// Who, when the file tells.
+        /// The lock's place.
+        place: String,
+        /// Who, when it is written down.
         holder: Option<Holder>,
     },
-    /// The lock file cannot be used.
-    #[error("{} can not be locked", .path.display())]
+    /// It was ours and is not any more.
+    #[error("the lock at {place} is not ours any more{}", .holder.as_ref().map(|holder| format!(": it is held by {}", holder.describe())).unwrap_or_default())]
+    Lost {
+        /// The lock's place.
+        place: String,
+        /// Who has it now, when that is written down.
+        holder: Option<Holder>,
+    },
+    /// What is stored there would not be encrypted.
+    #[error("the bucket of {place} does not encrypt what is put into it")]
+    Unencrypted {
+        /// The lock's place.
+        place: String,
+    },
+    /// The lock cannot be read or written.
+    #[error("{place} can not be locked")]
     Io {
-        /// The lock file.
-        path: PathBuf,
+        /// The lock's place.
+        place: String,
         /// Why.
         #[source]
         source: io::Error,
     },
 }
 
-/// A held lock. Dropping it releases it.
+/// What is known of a lock that somebody else may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nobody holds it.
+    Free,
+    /// Its holder is provably dead; the next run takes it over.
+    Dead(Holder),
+    /// Its holder is alive, or cannot be known to be dead.
+    Held(Option<Holder>),
+}
+
+/// A held lock. On disk, dropping it releases it; in S3, [`Lock::release`] has to be called.
 #[derive(Debug)]
 pub struct Lock {
-    file: File,
+    kind: Kind,
     /// Who held it before and died without releasing it.
     pub taken_over_from: Option<Holder>,
 }
 
+#[derive(Debug)]
+enum Kind {
+    File(FileLock),
+    Shared(SharedLock),
+}
+
+/// How often a lock on disk shows that its holder is alive. Nobody depends on it; it is for those who look.
+const ON_DISK: Duration = Duration::from_secs(15);
+
 impl Lock {
-    /// Takes the lock in `directory`, which is made when it is missing.
+    /// Takes the lock of the state in `directory`, which is made when it is missing.
     ///
     /// # Errors
     /// [`LockError::Held`] when a living process holds it.
     pub fn take(directory: &Path, command: &str) -> Result<Self, LockError> {
-        let path = directory.join("lock");
-        let io = |source| LockError::Io { path: path.clone(), source };
-        fs::create_dir_all(directory).map_err(io)?;
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { path: path.clone(), holder: holder(&mut file) }),
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+        Self::take_with_fuse(directory, command, Fuse::default())
+    }
+
+    /// The same, for a run that dies when `fuse` blows.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn take_with_fuse(directory: &Path, command: &str, fuse: Fuse) -> Result<Self, LockError> {
+        let (lock, taken_over_from) = FileLock::take(directory, command, fuse)?;
+        Ok(Self { kind: Kind::File(lock), taken_over_from })
+    }
+
+    pub(super) fn shared(lock: SharedLock, taken_over_from: Option<Holder>) -> Self {
+        Self { kind: Kind::Shared(lock), taken_over_from }
+    }
+
+    /// Returns the right to write that the lock gives.
+    pub fn lease(&self) -> Lease {
+        match &self.kind {
+            Kind::File(lock) => lock.lease.clone(),
+            Kind::Shared(lock) => lock.lease.clone(),
         }
-        let taken_over_from = holder(&mut file);
-        let text = serde_json::to_string_pretty(&myself(command)).unwrap_or_default();
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(io)?;
-        Ok(Self { file, taken_over_from })
+    }
+
+    /// Shows that the holder is alive.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] when somebody else has it; another error may pass.
+    pub async fn renew(&mut self) -> Result<(), LockError> {
+        match &mut self.kind {
+            Kind::File(lock) => lock.renew().map_err(|_| LockError::Lost { place: "this directory".to_owned(), holder: None }),
+            Kind::Shared(lock) => lock.renew().await,
+        }
+    }
+
+    /// Gives the lock back, which proves that it was still ours.
+    ///
+    /// # Errors
+    /// [`LockError::Lost`] when it was not; another error when it could not be given back, and then it ends with its lease.
+    pub async fn release(self) -> Result<(), LockError> {
+        match self.kind {
+            Kind::File(lock) => {
+                drop(lock);
+                Ok(())
+            }
+            Kind::Shared(lock) => lock.release().await,
+        }
+    }
+
+    fn period(&self) -> Duration {
+        match &self.kind {
+            Kind::File(_) => ON_DISK,
+            Kind::Shared(lock) => lock.period(),
+        }
     }
 }
 
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // When this fails, the next run merely reports that it took over.
-        let _ = self.file.set_len(0);
+/// Renews a lock until it is stopped.
+#[derive(Debug)]
+pub struct Heartbeat {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Lock>,
+}
+
+impl Heartbeat {
+    /// Renews `lock` from now on. When it is lost, nothing can be written any more, and `lost` is told why.
+    pub fn start(mut lock: Lock, lost: impl FnOnce(String) + Send + 'static) -> Self {
+        let (stop, mut stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut lost = Some(lost);
+            loop {
+                tokio::select! {
+                    _ = &mut stopped => return lock,
+                    () = tokio::time::sleep(lock.period()) => {}
+                }
+                match lock.renew().await {
+                    Err(error @ LockError::Lost { .. }) => {
+                        lock.lease().lose(error.to_string());
+                        if let Some(lost) = lost.take() {
+                            lost(error.to_string());
+                        }
+                    }
+                    // A network that fails for a moment is no reason to stop: nothing is written once the lease is over.
+                    Err(error) => tracing::warn!("the lock could not be renewed: {error}"),
+                    Ok(()) => {}
+                }
+            }
+        });
+        Self { stop, task }
     }
-}
 
-fn holder(file: &mut File) -> Option<Holder> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
-}
-
-fn myself(command: &str) -> Holder {
-    Holder {
-        command: command.to_owned(),
-        pid: std::process::id(),
-        host: gethostname::gethostname().to_string_lossy().into_owned(),
-        user: std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned()),
-        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    /// Stops and returns the lock.
+    pub async fn stop(self) -> Option<Lock> {
+        // When the task is gone, so is the lock.
+        let _ = self.stop.send(());
+        self.task.await.ok()
     }
 }
 
@@ -120,8 +202,21 @@ mod tests {
     #[test]
     fn a_lock_whose_holder_died_is_taken_over_and_it_is_said_from_whom() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("lock"), serde_json::to_string(&myself("up")).unwrap()).unwrap();
+        let dead = Holder::myself("up", None);
+        std::fs::write(directory.path().join("lock"), serde_json::to_string(&dead).unwrap()).unwrap();
         let lock = Lock::take(directory.path(), "up").unwrap();
-        assert_eq!(lock.taken_over_from.as_ref().map(|holder| holder.pid), Some(std::process::id()));
+        assert_eq!(lock.taken_over_from, Some(dead));
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_was_taken_away_by_force_does_not_let_its_holder_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut lock = Lock::take(directory.path(), "up").unwrap();
+        assert!(lock.lease().check().is_ok());
+        FileLock::remove(directory.path()).unwrap();
+        assert!(lock.lease().check().is_err());
+        assert!(matches!(lock.renew().await, Err(LockError::Lost { .. })));
+        let next = Lock::take(directory.path(), "up").unwrap();
+        assert!(next.lease().check().is_ok() && lock.lease().check().is_err());
     }
 }

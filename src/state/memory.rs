@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
+
 use super::store::Store;
 use crate::fuse::Fuse;
 
@@ -46,16 +48,17 @@ impl MemoryStore {
     }
 }
 
+#[async_trait]
 impl Store for MemoryStore {
-    fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
+    async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
         Ok(self.lock().snapshot.clone())
     }
 
-    fn journal(&mut self) -> io::Result<Vec<u8>> {
+    async fn journal(&mut self) -> io::Result<Vec<u8>> {
         Ok(self.lock().journal.clone())
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn append(&mut self, _first: u64, bytes: &[u8]) -> io::Result<()> {
         self.pass("before a journal write")?;
         // What is written before a crash may end after any record, or in the middle of one.
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -68,18 +71,26 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
+    async fn truncate(&mut self, length: u64) -> io::Result<()> {
         let length = usize::try_from(length).map_err(io::Error::other)?;
         self.lock().journal.truncate(length);
         Ok(())
     }
 
-    fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
+    async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
         self.pass("before the snapshot is replaced")?;
         self.lock().snapshot = Some(snapshot.to_vec());
         self.pass("between snapshot and journal")?;
         self.lock().journal.clear();
         self.pass("after the journal is emptied")
+    }
+
+    async fn set_aside(&mut self, label: &str) -> io::Result<Vec<String>> {
+        self.pass("before it is set aside")?;
+        let mut bytes = self.lock();
+        let kept = [bytes.snapshot.take().map(|_| "snapshot"), (!bytes.journal.is_empty()).then_some("journal")];
+        bytes.journal.clear();
+        Ok(kept.into_iter().flatten().map(|what| format!("the {what} called {label} in memory")).collect())
     }
 
     fn journal_place(&self) -> String {

@@ -206,7 +206,8 @@ impl State {
                     kind: kind.clone(),
                     region: region.clone(),
                     status,
-                    spec: spec.clone(),
+                    // How something is to be deleted is no news of how it is.
+                    spec: before.filter(|_| *op == Op::Delete).map_or_else(|| spec.clone(), |entry| entry.spec.clone()),
                     attrs,
                     needs: needs.clone(),
                     tags: tags.clone(),

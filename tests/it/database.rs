@@ -317,7 +317,7 @@ async fn the_password_is_nowhere_but_in_aws() {
         let mut lab = before.fork();
         let fuse = Fuse::blowing_at(point);
         lab.run(&Wish::default().graph(), Way::Up, fuse.clone()).await;
-        let (text, snapshot) = (lab.store.text(), lab.store.snapshot().unwrap().unwrap_or_default());
+        let (text, snapshot) = (lab.store.text(), lab.store.snapshot().await.unwrap().unwrap_or_default());
         journal = journal.max(text.len());
         for secret in lab.world.region("us-east-1").secretsmanager.secrets.values() {
             for version in secret.versions.values() {
@@ -532,8 +532,12 @@ async fn a_protected_database_is_not_deleted() {
     assert!(database(&mut lab).deletion_protection);
     wish.database.deletion_protection = false;
     lab.up(&wish.graph()).await.must_succeed();
-    // Somebody turned it on by hand; the configuration does not ask for it.
+    // Somebody turned it on by hand: who did so wants to keep it.
     edit_database(&mut lab, |instance| instance.deletion_protection = true);
+    let ran = lab.down().await;
+    assert!(matches!(failure(&ran), Error::Refused(text) if text.contains("somebody has turned deletion protection on")), "{:?}", failure(&ran));
+    assert!(database(&mut lab).deletion_protection);
+    edit_database(&mut lab, |instance| instance.deletion_protection = false);
     lab.down().await.must_succeed();
     assert_eq!(lab.world.inventory(), furnished().world.inventory());
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use async_trait::async_trait;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::resource::Error;
 use migrate_infra::state::{MemoryStore, Status, Store};
@@ -21,28 +22,33 @@ impl Filling {
     }
 }
 
+#[async_trait]
 impl Store for Filling {
-    fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
-        self.inner.snapshot()
+    async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.inner.snapshot().await
     }
 
-    fn journal(&mut self) -> io::Result<Vec<u8>> {
-        self.inner.journal()
+    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+        self.inner.journal().await
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
         let fits = bytes.len().min(self.room);
         self.room -= fits;
-        self.inner.append(&bytes[..fits])?;
+        self.inner.append(first, &bytes[..fits]).await?;
         if fits < bytes.len() { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
     }
 
-    fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.inner.truncate(length)
+    async fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.inner.truncate(length).await
     }
 
-    fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
-        if snapshot.len() > self.room { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { self.inner.compact(snapshot) }
+    async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
+        if snapshot.len() > self.room { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { self.inner.compact(snapshot).await }
+    }
+
+    async fn set_aside(&mut self, label: &str) -> io::Result<Vec<String>> {
+        self.inner.set_aside(label).await
     }
 
     fn journal_place(&self) -> String {

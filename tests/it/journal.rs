@@ -6,6 +6,8 @@ use migrate_infra::address::Address;
 use migrate_infra::state::{FileStore, Journal, Line, MemoryStore, Op, Record, State, StateError, Store, load, open};
 use serde_json::json;
 
+use crate::full_disk::Filling;
+
 fn genesis() -> Record {
     Record::Genesis { format: 1, lineage: "l".into(), stack: "s/1".into(), account: "111122223333".into() }
 }
@@ -25,7 +27,7 @@ fn intent(address: &str) -> Record {
 
 async fn write(directory: &std::path::Path, records: Vec<Record>, finish: bool) {
     let mut store = FileStore::new(directory);
-    let state = open(&mut store).unwrap();
+    let state = open(&mut store).await.unwrap();
     let (journal, writer) = Journal::start(state, Box::new(store));
     journal.write(records).await.unwrap();
     if finish {
@@ -43,11 +45,11 @@ async fn a_torn_last_line_is_cut_off_and_everything_before_it_counts() {
     let whole = fs::read(&path).unwrap();
     for cut in whole.iter().position(|byte| *byte == b'\n').unwrap() + 1..whole.len() {
         fs::write(&path, &whole[..cut]).unwrap();
-        let state = open(&mut FileStore::new(directory.path())).unwrap();
+        let state = open(&mut FileStore::new(directory.path())).await.unwrap();
         assert_eq!((state.seq, state.resources.len()), (1, 0), "cut at byte {cut}");
         // What comes next stands on a line of its own.
         write(directory.path(), vec![intent("b")], false).await;
-        let state = load(&mut FileStore::new(directory.path())).unwrap().0;
+        let state = load(&mut FileStore::new(directory.path())).await.unwrap();
         assert!(state.get(&Address::new("b")).is_some());
     }
 }
@@ -59,7 +61,7 @@ async fn reading_does_not_change_a_torn_journal() {
     let path = directory.path().join("journal.jsonl");
     let torn = &fs::read(&path).unwrap()[..40];
     fs::write(&path, torn).unwrap();
-    load(&mut FileStore::new(directory.path())).unwrap();
+    load(&mut FileStore::new(directory.path())).await.unwrap();
     assert_eq!(fs::read(&path).unwrap(), torn);
 }
 
@@ -71,12 +73,12 @@ async fn records_that_the_snapshot_contains_are_skipped() {
     write(directory.path(), vec![intent("b")], true).await;
     // A crash between the new snapshot and the empty journal leaves the old journal.
     fs::write(directory.path().join("journal.jsonl"), journal).unwrap();
-    let state = open(&mut FileStore::new(directory.path())).unwrap();
+    let state = open(&mut FileStore::new(directory.path())).await.unwrap();
     assert_eq!((state.seq, state.resources.len()), (3, 2));
 }
 
-#[test]
-fn a_record_of_a_later_version_is_not_taken_for_a_torn_line_when_lines_follow() {
+#[tokio::test]
+async fn a_record_of_a_later_version_is_not_taken_for_a_torn_line_when_lines_follow() {
     let mut store = MemoryStore::default();
     let text = r#"{"seq":2,"record":"teleported","address":"a"}"#;
     let lines = format!(
@@ -85,8 +87,8 @@ fn a_record_of_a_later_version_is_not_taken_for_a_torn_line_when_lines_follow() 
         crc32fast::hash(text.as_bytes()),
         Line { seq: 3, record: intent("a") }.encode()
     );
-    store.append(lines.as_bytes()).unwrap();
-    assert!(matches!(open(&mut store), Err(StateError::Line { number: 2, after: 1, .. })));
+    store.append(1, lines.as_bytes()).await.unwrap();
+    assert!(matches!(open(&mut store).await, Err(StateError::Line { number: 2, after: 1, .. })));
 }
 
 #[tokio::test]
@@ -108,42 +110,15 @@ async fn writers_go_on_only_when_their_records_are_on_disk() {
 
 #[tokio::test]
 async fn a_full_disk_stops_the_writer_and_keeps_what_was_written() {
-    struct Full(MemoryStore, usize);
-    impl Store for Full {
-        fn snapshot(&mut self) -> std::io::Result<Option<Vec<u8>>> {
-            self.0.snapshot()
-        }
-        fn journal(&mut self) -> std::io::Result<Vec<u8>> {
-            self.0.journal()
-        }
-        fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-            if self.1 == 0 {
-                self.0.append(&bytes[..bytes.len() / 3])?;
-                return Err(std::io::ErrorKind::StorageFull.into());
-            }
-            self.1 -= 1;
-            self.0.append(bytes)
-        }
-        fn truncate(&mut self, length: u64) -> std::io::Result<()> {
-            self.0.truncate(length)
-        }
-        fn compact(&mut self, snapshot: &[u8]) -> std::io::Result<()> {
-            self.0.compact(snapshot)
-        }
-        fn journal_place(&self) -> String {
-            self.0.journal_place()
-        }
-        fn snapshot_place(&self) -> String {
-            self.0.snapshot_place()
-        }
-    }
     let bytes = MemoryStore::default();
-    let (journal, writer) = Journal::start(State::empty(), Box::new(Full(bytes.clone(), 2)));
+    let lines = |records: Vec<Record>| records.into_iter().zip(1..).map(|(record, seq)| Line { seq, record }.encode()).collect::<String>().len();
+    let room = lines(vec![genesis(), intent("a")]) + 20;
+    let (journal, writer) = Journal::start(State::empty(), Box::new(Filling::new(bytes.clone(), room)));
     journal.write(vec![genesis()]).await.unwrap();
     journal.write(vec![intent("a")]).await.unwrap();
     assert!(journal.write(vec![intent("b")]).await.is_err());
     assert!(journal.write(vec![intent("c")]).await.is_err(), "nothing may be written after a hole");
     assert!(writer.finish(journal).await.is_err());
-    let state = open(&mut bytes.copy()).unwrap();
+    let state = open(&mut bytes.copy()).await.unwrap();
     assert_eq!((state.seq, state.resources.len()), (2, 1));
 }

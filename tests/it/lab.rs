@@ -1,10 +1,13 @@
 //! A laboratory: an embedded AWS, a state in memory, and runs of the engine that can be killed at any point.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::FutureExt;
 use migrate_infra::address::{Address, Region};
-use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter};
+use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter, Objects};
 use migrate_infra::clock::Clock;
 use migrate_infra::engine::{Context, Outcome, Report, down, rollback, up};
 use migrate_infra::events::Events;
@@ -12,8 +15,9 @@ use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{plan_down, plan_rollback, plan_up};
 use migrate_infra::resource::{Handle, Resource};
+use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
-use migrate_infra::state::{Journal, MemoryStore, Record, State, Store, open};
+use migrate_infra::state::{Fenced, FileStore, Journal, Lock, MemoryStore, Place as StatePlace, Record, State, StateError, Store, open};
 
 use crate::full_disk::Filling;
 use crate::recorder::Recorder;
@@ -89,6 +93,29 @@ pub struct Lab {
     pub skipped: Vec<Address>,
     /// How many bytes the disk has room for, if it is a small one.
     pub room: Option<usize>,
+    /// Where the state is, when it is not in memory.
+    pub keep: Option<Keep>,
+}
+
+/// Where a state is that is locked as in the real program.
+#[derive(Clone)]
+pub enum Keep {
+    /// In this directory.
+    Directory(PathBuf),
+    /// In a bucket of the same AWS, which is made when it is missing.
+    Bucket,
+}
+
+/// The bucket that shared states are in.
+pub const BUCKET: &str = "state-of-everybody";
+
+/// The place of a state in the bucket, which is made when it is missing.
+pub fn in_bucket(world: &mut World) -> impl Fn(&Cloud) -> StatePlace + use<> {
+    world.s3.buckets.entry(BUCKET.to_owned()).or_insert_with(|| Bucket::new(BUCKET, "us-east-1", "111122223333"));
+    |cloud| StatePlace::Shared {
+        objects: Objects::new(cloud.clients(&"us-east-1".into()).0, BUCKET, "team/stack/", None),
+        lease: Duration::from_secs(60),
+    }
 }
 
 impl Default for Lab {
@@ -101,6 +128,7 @@ impl Default for Lab {
             recorder: Recorder::of_this_thread(),
             skipped: Vec::new(),
             room: None,
+            keep: None,
         }
     }
 }
@@ -145,6 +173,9 @@ impl Lab {
     /// Makes one run that dies when the fuse blows, and whose calls are struck by faults.
     pub async fn run_in_weather(&mut self, graph: &Graph, way: Way, fuse: Fuse, faults: Faults) -> Ran {
         let clock = Clock::real();
+        if matches!(self.keep, Some(Keep::Bucket)) {
+            let _ = in_bucket(&mut self.world);
+        }
         let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, fuse.clone(), faults);
         let meter = Arc::new(Meter::default());
         let go = self.go(graph, way, clock, &sandbox, fuse.clone(), Arc::clone(&meter));
@@ -158,13 +189,27 @@ impl Lab {
     }
 
     async fn go(&self, graph: &Graph, way: Way, clock: Clock, sandbox: &Arc<Sandbox>, fuse: Fuse, meter: Arc<Meter>) -> Option<Report> {
-        let mut store = self.store.with_fuse(fuse);
         let plug = self.recorder.as_ref().map_or_else(|| sandbox.plug(), |recorder| recorder.tap(sandbox.plug()));
         let cloud = Cloud::connect(Endpoint::Plugged(plug), &"us-east-1".into(), clock).await.ok()?;
-        let state = open(&mut store).expect("the state can always be read");
-        let store: Box<dyn Store> = match self.room {
-            Some(room) => Box::new(Filling::new(store, room)),
-            None => Box::new(store),
+        let (mut store, lock): (Box<dyn Store>, Option<Lock>) = match (&self.keep, self.room) {
+            (None, None) => (Box::new(self.store.with_fuse(fuse)), None),
+            (None, Some(room)) => (Box::new(Filling::new(self.store.with_fuse(fuse), room)), None),
+            (Some(Keep::Directory(directory)), _) => {
+                let lock = Lock::take_with_fuse(directory, "test", fuse.clone()).ok()?;
+                (Box::new(FileStore::with_fuse(directory, fuse)), Some(lock))
+            }
+            (Some(Keep::Bucket), _) => {
+                let place = in_bucket(&mut World::default())(&cloud);
+                let lock = place.lock("test").await.ok()?;
+                (place.store(), Some(lock))
+            }
+        };
+        if let Some(lock) = &lock {
+            store = Box::new(Fenced::new(store, lock.lease()));
+        }
+        let state = match open(store.as_mut()).await {
+            Err(StateError::Io { .. }) if self.keep.is_some() => return None,
+            other => other.expect("the state can always be read"),
         };
         let (journal, writer) = Journal::start(state, store);
         if !journal.read(State::has_begun) {
@@ -197,6 +242,9 @@ impl Lab {
         };
         drop(context);
         writer.finish(journal).await.ok()?;
+        if let Some(lock) = lock {
+            lock.release().await.ok()?;
+        }
         report.ok()
     }
 
@@ -208,7 +256,7 @@ impl Lab {
 
     /// Returns the state as the next run would read it.
     pub fn state(&self) -> State {
-        open(&mut self.store.copy()).expect("the state can always be read")
+        open(&mut self.store.copy()).now_or_never().expect("memory answers at once").expect("the state can always be read")
     }
 
     /// Returns the JSON attributes of a resource.
@@ -247,8 +295,8 @@ pub async fn holds_its_promises_on(ground: &Lab, graph: &Graph) {
 }
 
 /// How a call fails before its effect, and how it fails after it: what the tool learns is much the same, what AWS did is not.
-const BEFORE: [Fault; 3] = [Fault::ConnectionLost(Moment::Before), Fault::Status(503, Moment::Before), Fault::TimedOut(Moment::Before)];
-const AFTER: [Fault; 4] = [Fault::ConnectionLost(Moment::After), Fault::Malformed, Fault::Status(500, Moment::After), Fault::TimedOut(Moment::After)];
+pub const BEFORE: [Fault; 3] = [Fault::ConnectionLost(Moment::Before), Fault::Status(503, Moment::Before), Fault::TimedOut(Moment::Before)];
+pub const AFTER: [Fault; 4] = [Fault::ConnectionLost(Moment::After), Fault::Malformed, Fault::Status(500, Moment::After), Fault::TimedOut(Moment::After)];
 
 /// Lets each mutating call of a run fail once before its effect and once after it. The same run must find out what became of it,
 /// go on, and end as if nothing had happened. Returns the number of calls.
@@ -286,6 +334,7 @@ pub async fn survives_kills(graph: &Graph, before: &Lab, way: Way, things: usize
         let killed = lab.run(graph, way, fuse.clone()).await;
         if !fuse.is_dead() {
             killed.must_succeed();
+            crate::points::killed_at(point - 1);
             return point - 1;
         }
         lab.run(graph, way, Fuse::default()).await.must_succeed();

@@ -67,7 +67,7 @@ impl Lane {
         })
     }
 
-    async fn clients(&self, place: &Place, region: &str) -> Arc<Clients> {
+    pub async fn clients(&self, place: &Place, region: &str) -> Arc<Clients> {
         match self {
             Self::Sandbox => {
                 let (disk, world) = Disk::open(&place.path().join(".migrate-infra/sandbox")).expect("the sandbox's world");

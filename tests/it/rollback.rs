@@ -57,6 +57,7 @@ async fn a_first_up_that_was_killed_anywhere_leaves_nothing() {
         assert!(lab.state().resources.is_empty() && lab.state().undo.is_empty());
     }
     assert!(points > 15, "only {points} points");
+    crate::points::killed_at(points);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,6 +82,7 @@ async fn changes_that_were_killed_anywhere_become_what_was_before() {
         settles(&mut lab, &before, point).await;
     }
     assert!(points > 8, "only {points} points");
+    crate::points::killed_at(points);
 }
 
 /// An `up` with the configuration from before finds everything as it should be. Only a task definition has a new revision, which says

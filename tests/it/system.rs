@@ -204,7 +204,7 @@ async fn survives(file: &str, way: Way, first: u64, step: usize) {
         }
     }
     assert!(points > 10, "only {points} points");
-    println!("{points} points of {way:?} killed and recovered");
+    crate::points::killed_at(points);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,11 +27,23 @@ pub(super) async fn delete(cx: &Cx, spec: &DbInstance, attrs: &DbInstanceAttrs) 
     }
     if standing != Standing::Leaving {
         if shown.attrs.deletion_protection {
+            if !was_set_by_us(cx) {
+                return Err(Error::Refused(format!(
+                    "somebody has turned deletion protection on for the database {}; this tool did not, so it does not turn it off: do so in RDS when it may go",
+                    attrs.identifier
+                )));
+            }
             spec.send(cx, DbInstance::modification(cx, &attrs.identifier).deletion_protection(false)).await?;
         }
         order(cx, spec.final_snapshot, &attrs.identifier).await?;
     }
     wait_gone(cx, &attrs.identifier, &attrs.resource_id).await
+}
+
+/// Whether the database was last brought to a specification with protection.
+fn was_set_by_us(cx: &Cx) -> bool {
+    let spec = cx.brought_to.as_ref().and_then(|spec| spec.get("deletion_protection"));
+    spec.and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 async fn order(cx: &Cx, data: FinalSnapshot, identifier: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Amazon S3: buckets, their settings, and what is in them.
 
 mod buckets;
+mod contents;
 mod objects;
 mod replication;
 mod settings;
@@ -12,6 +13,7 @@ pub(super) fn register(registry: &mut Registry) {
     buckets::register(registry);
     settings::register(registry);
     objects::register(registry);
+    contents::register(registry);
     replication::register(registry);
 }
 

@@ -48,6 +48,20 @@ pub struct Bucket {
     pub replication: Option<Replication>,
     /// What is in it: by key, the newest version of a key first.
     pub versions: Vec<ObjectVersion>,
+    /// What is in the newest versions of objects that were written through the API.
+    #[serde(default)]
+    pub contents: BTreeMap<String, Content>,
+}
+
+/// What is in an object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Its bytes, which are text in all that the tool writes.
+    pub text: String,
+    /// Its ETag, without quotes.
+    pub etag: String,
+    /// When it was written, in milliseconds since the epoch.
+    pub modified: u64,
 }
 
 /// A lifecycle rule, as far as it is modelled: what becomes of old versions and of unfinished uploads.
@@ -115,6 +129,7 @@ impl Bucket {
             lifecycle: Vec::new(),
             replication: None,
             versions: Vec::new(),
+            contents: BTreeMap::new(),
         }
     }
 
@@ -123,8 +138,15 @@ impl Bucket {
         self.add(key, false);
     }
 
+    /// Writes an object with what is in it.
+    pub fn write(&mut self, key: &str, content: Content) {
+        self.put(key);
+        self.contents.insert(key.to_owned(), content);
+    }
+
     /// Deletes an object without naming a version, which in a bucket with versions only marks it as deleted.
     pub fn delete(&mut self, key: &str) {
+        self.contents.remove(key);
         if self.versioning.is_some() {
             self.add(key, true);
         } else {

@@ -1,0 +1,218 @@
+//! Small objects in a bucket, each written only if it is as expected.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{BucketVersioningStatus, Delete, ObjectIdentifier, ServerSideEncryption};
+
+use super::clients::Clients;
+use super::error::{AwsError, Fate, Trouble};
+use super::guard::permitted;
+
+/// How often a request is sent before it counts as failed.
+const ATTEMPTS: u32 = 6;
+/// The pause after the first attempt; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
+/// "The request can contain a list of up to 1,000 keys" (DeleteObjects).
+const BATCH: usize = 1000;
+
+/// The objects of a bucket whose keys begin with a prefix. Keys are given without it.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    clients: Arc<Clients>,
+    bucket: String,
+    prefix: String,
+    kms_key: Option<String>,
+}
+
+/// An object that was read.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// What is in it.
+    pub bytes: Vec<u8>,
+    /// Its ETag, which changes with every write.
+    pub etag: String,
+    /// When S3 took it.
+    pub modified: SystemTime,
+}
+
+/// What has to be true for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect<'a> {
+    /// There is no such object (`If-None-Match: *`).
+    Absent,
+    /// It has this ETag (`If-Match`).
+    Tag(&'a str),
+}
+
+/// A write that S3 has taken.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The ETag of what was written.
+    pub etag: String,
+    /// Whether it is encrypted at rest.
+    pub encrypted: bool,
+}
+
+/// Why something was not written.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// It is not as expected: somebody else has written.
+    #[error("somebody else has written it in the meantime")]
+    Conflict,
+    /// S3 did not take it, or nobody knows whether it did.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl Objects {
+    /// The objects of `bucket` below `prefix`, by the clients of the bucket's region. With a KMS key, they are encrypted with it instead of the bucket's.
+    pub fn new(clients: Arc<Clients>, bucket: &str, prefix: &str, kms_key: Option<String>) -> Self {
+        Self { clients, bucket: bucket.to_owned(), prefix: prefix.to_owned(), kms_key }
+    }
+
+    /// Returns the URL of an object, for messages.
+    pub fn place(&self, key: &str) -> String {
+        format!("s3://{}/{}{key}", self.bucket, self.prefix)
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// What S3 answered, other than that there is none.
+    pub async fn get(&self, key: &str) -> Result<Option<Object>, AwsError> {
+        const CALL: &str = "s3:GetObject";
+        for attempt in 1.. {
+            let sent = self.clients.s3.get_object().bucket(&self.bucket).key(self.key(key)).send().await;
+            let output = match sent.map_err(|error| AwsError::of(CALL, &error)) {
+                Ok(output) => output,
+                Err(error) if error.is("NoSuchKey") => return Ok(None),
+                Err(error) if may_pass(&error) && attempt < ATTEMPTS => {
+                    pause(attempt).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let etag = output.e_tag.unwrap_or_default();
+            let modified = output.last_modified.and_then(|time| SystemTime::try_from(time).ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+            match output.body.collect().await {
+                Ok(body) => return Ok(Some(Object { bytes: body.to_vec(), etag, modified })),
+                Err(_) if attempt < ATTEMPTS => pause(attempt).await,
+                Err(error) => return Err(broken(CALL, error.to_string())),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes an object if it is as expected.
+    ///
+    /// A write whose answer was lost is sent again: the condition keeps it from happening twice, and whether it has happened is told by what
+    /// is there then. So `bytes` must be such that nobody else would write the same.
+    ///
+    /// # Errors
+    /// [`WriteError::Conflict`] when it is not as expected.
+    pub async fn put(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<Written, WriteError> {
+        const CALL: &str = "s3:PutObject";
+        let mut uncertain = false;
+        for attempt in 1.. {
+            let call = self.clients.s3.put_object().bucket(&self.bucket).key(self.key(key)).content_type("application/json");
+            let call = call.body(ByteStream::from(bytes.to_vec()));
+            let call = match expect {
+                Expect::Absent => call.if_none_match("*"),
+                Expect::Tag(etag) => call.if_match(etag),
+            };
+            let call = match &self.kms_key {
+                Some(key) => call.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key),
+                None => call,
+            };
+            let error = match permitted(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
+                Ok(output) => return Ok(Written { etag: output.e_tag.unwrap_or_default(), encrypted: output.server_side_encryption.is_some() }),
+                Err(error) => error,
+            };
+            // "NoSuchKey" answers an `If-Match` on an object that is not there ("Conditional writes", Amazon S3 user guide).
+            if error.is("PreconditionFailed") || error.is("NoSuchKey") {
+                return match self.get(key).await? {
+                    Some(object) if uncertain && object.bytes == bytes => Ok(Written { etag: object.etag, encrypted: true }),
+                    _ => Err(WriteError::Conflict),
+                };
+            }
+            if !may_pass(&error) || attempt == ATTEMPTS {
+                return Err(error.into());
+            }
+            uncertain |= error.fate == Fate::Unknown;
+            pause(attempt).await;
+        }
+        Err(WriteError::Conflict)
+    }
+
+    /// Returns the keys that begin with `prefix`, in order.
+    ///
+    /// # Errors
+    /// What S3 answered.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        let mut pages = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix)).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::of("s3:ListObjectsV2", &error))?;
+            let found = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(self.prefix.as_str()));
+            keys.extend(found.map(str::to_owned));
+        }
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Deletes objects; those that are not there count as deleted.
+    ///
+    /// # Errors
+    /// What S3 answered; some may be deleted.
+    pub async fn delete(&self, keys: &[String]) -> Result<(), AwsError> {
+        const CALL: &str = "s3:DeleteObjects";
+        for batch in keys.chunks(BATCH) {
+            let named = batch.iter().filter_map(|key| ObjectIdentifier::builder().key(self.key(key)).build().ok());
+            let doomed = Delete::builder().set_objects(Some(named.collect())).quiet(true).build();
+            let doomed = doomed.map_err(|error| broken(CALL, error.to_string()))?;
+            for attempt in 1..=ATTEMPTS {
+                let call = self.clients.s3.delete_objects().bucket(&self.bucket).delete(doomed.clone()).send();
+                match permitted(CALL, call).await.map_err(|error| AwsError::of(CALL, &error)) {
+                    Ok(output) => match output.errors().first() {
+                        None => break,
+                        Some(error) => return Err(broken(CALL, error.message().or(error.code()).unwrap_or("refused").to_owned())),
+                    },
+                    Err(error) if may_pass(&error) && attempt < ATTEMPTS => pause(attempt).await,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the bucket keeps old versions.
+    ///
+    /// # Errors
+    /// What S3 answered.
+    pub async fn is_versioned(&self) -> Result<bool, AwsError> {
+        let answer = self.clients.s3.get_bucket_versioning().bucket(&self.bucket).send().await;
+        let answer = answer.map_err(|error| AwsError::of("s3:GetBucketVersioning", &error))?;
+        Ok(answer.status == Some(BucketVersioningStatus::Enabled))
+    }
+
+    fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+}
+
+/// Whether the same request may succeed later. "409 Conflict … you may need to retry the upload" (`ConditionalRequestConflict`, "Conditional writes").
+fn may_pass(error: &AwsError) -> bool {
+    matches!(error.trouble, Trouble::Throttled | Trouble::Unreachable | Trouble::Server)
+        || error.is("ConditionalRequestConflict")
+        || error.is("OperationAborted")
+}
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(PAUSE * 2_u32.pow(attempt - 1)).await;
+}
+
+fn broken(call: &str, message: String) -> AwsError {
+    AwsError { call: call.to_owned(), code: None, message, request_id: None, fate: Fate::Unknown, trouble: Trouble::Server }
+}

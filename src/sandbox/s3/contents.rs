@@ -1,0 +1,90 @@
+//! What is in objects: reading them, writing them under a condition, listing them.
+
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectInput, GetObjectOutput};
+use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Input, ListObjectsV2Output};
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{Object, ServerSideEncryption};
+
+use super::find;
+use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
+use crate::sandbox::world::s3::Content;
+
+/// "By default, the action returns up to 1,000 key names" (ListObjectsV2).
+const PAGE: usize = 1000;
+
+pub(super) fn register(registry: &mut Registry) {
+    let members = &["bucket", "key", "body", "if_match", "if_none_match", "server_side_encryption", "ssekms_key_id", "content_type"];
+    registry.on_part("s3", "PutObject", members, PutObjectError::generic, Write::of, put);
+    registry.on("s3", "GetObject", &["bucket", "key", "checksum_mode"], GetObjectError::generic, get);
+    registry.on("s3", "ListObjectsV2", &["bucket", "prefix", "continuation_token"], ListObjectsV2Error::generic, list);
+}
+
+/// What a `PutObject` asks for.
+struct Write {
+    bucket: Option<String>,
+    key: String,
+    text: Option<String>,
+    if_match: Option<String>,
+    if_none_match: bool,
+    encryption: Option<ServerSideEncryption>,
+}
+
+impl Write {
+    fn of(input: &PutObjectInput) -> Self {
+        Self {
+            bucket: input.bucket.clone(),
+            key: input.key.clone().unwrap_or_default(),
+            text: input.body.bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()),
+            if_match: input.if_match.as_deref().map(unquoted),
+            if_none_match: input.if_none_match.is_some(),
+            encryption: input.server_side_encryption.clone(),
+        }
+    }
+}
+
+/// ETags are given with quotes and taken with or without.
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+fn put(call: &mut Call<'_>, write: &Write) -> Result<PutObjectOutput, Rejection> {
+    let (now, etag) = (call.now(), call.new_id("").trim_start_matches('-').to_owned());
+    let bucket = find(call, write.bucket.as_deref(), None)?;
+    let Some(text) = &write.text else { return refuse("SandboxUnknownMember", "the sandbox keeps only objects of text") };
+    // "Conditional writes" (Amazon S3 user guide).
+    let there = bucket.contents.get(&write.key);
+    let unlike = |wanted: &str| there.is_some_and(|content| content.etag != wanted);
+    if write.if_match.is_some() && there.is_none() {
+        return refuse("NoSuchKey", "The specified key does not exist.");
+    }
+    if (write.if_none_match && there.is_some()) || write.if_match.as_deref().is_some_and(unlike) {
+        return refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    let encryption = write.encryption.clone().unwrap_or_else(|| bucket.sse_algorithm.as_str().into());
+    let answer = PutObjectOutput::builder().e_tag(format!("\"{etag}\"")).server_side_encryption(encryption);
+    bucket.write(&write.key, Content { text: text.clone(), etag, modified: now });
+    Ok(answer.build())
+}
+
+fn get(call: &mut Call<'_>, input: &GetObjectInput) -> Result<GetObjectOutput, Rejection> {
+    let bucket = find(call, input.bucket(), None)?;
+    let Some(content) = bucket.contents.get(input.key().unwrap_or_default()) else {
+        return refuse("NoSuchKey", "The specified key does not exist.");
+    };
+    let modified = DateTime::from_millis(i64::try_from(content.modified).unwrap_or(i64::MAX));
+    let answer = GetObjectOutput::builder().e_tag(format!("\"{}\"", content.etag)).last_modified(modified);
+    Ok(answer.body(ByteStream::from(content.text.clone().into_bytes())).build())
+}
+
+fn list(call: &mut Call<'_>, input: &ListObjectsV2Input) -> Result<ListObjectsV2Output, Rejection> {
+    let bucket = find(call, input.bucket(), None)?;
+    let prefix = input.prefix().unwrap_or_default();
+    let after = input.continuation_token().unwrap_or_default();
+    let keys: Vec<&String> = bucket.contents.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after).collect();
+    let is_truncated = keys.len() > PAGE;
+    let page = &keys[..keys.len().min(PAGE)];
+    let objects = page.iter().map(|key| Object::builder().key(*key).build()).collect();
+    let next = page.last().filter(|_| is_truncated).map(|key| (*key).clone());
+    Ok(ListObjectsV2Output::builder().set_contents(Some(objects)).is_truncated(is_truncated).set_next_continuation_token(next).build())
+}
