@@ -127,7 +127,11 @@ impl Objects {
                 None => call,
             };
             let error = match permitted(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
-                Ok(output) => return Ok(Written { etag: output.e_tag.unwrap_or_default(), encrypted: output.server_side_encryption.is_some() }),
+                Ok(output) => match output.e_tag {
+                    Some(etag) => return Ok(Written { etag, encrypted: output.server_side_encryption.is_some() }),
+                    // S3 always tells it, so this is not what S3 said.
+                    None => broken(CALL, "the answer has no ETag".to_owned()),
+                },
                 Err(error) => error,
             };
             // "NoSuchKey" answers an `If-Match` on an object that is not there ("Conditional writes", Amazon S3 user guide).

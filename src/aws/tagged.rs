@@ -6,7 +6,7 @@ use super::budget::Class;
 use super::clients::Cloud;
 use super::error::AwsError;
 use super::run::Meter;
-use super::tags::{OWNER_ADDRESS, OWNER_STACK};
+use super::tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_USER};
 use crate::address::{Address, Arn, Region};
 
 /// Something that carries the ownership tags.
@@ -20,7 +20,10 @@ pub struct Tagged {
     pub region: Region,
 }
 
-/// Returns the roles that carry the tags of `stack`, which the listing by tag leaves out. Only roles whose names end as those of the
+/// The roles that DMS wants in every account ("Creating the IAM roles to use with AWS DMS"); stacks share them.
+const ACCOUNT_ROLES: [&str; 2] = ["dms-vpc-role", "dms-cloudwatch-logs-role"];
+
+/// Returns the roles that carry the tags of `stack`, and those of the whole account that it uses, which the listing by tag leaves out. Only roles whose names end as those of the
 /// stack do are asked for their tags: an account may have thousands.
 ///
 /// # Errors
@@ -33,7 +36,7 @@ pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: 
         budgets.acquire("iam", Class::Read).await;
         meter.count("iam:ListRoles", false);
         let page = clients.iam.list_roles().set_marker(marker).send().await.map_err(|error| AwsError::of("iam:ListRoles", &error))?;
-        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix)) {
+        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix) || ACCOUNT_ROLES.contains(&role.role_name())) {
             budgets.acquire("iam", Class::Read).await;
             meter.count("iam:ListRoleTags", false);
             let tags = clients.iam.list_role_tags().role_name(role.role_name()).send().await;
@@ -49,6 +52,9 @@ pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: 
             {
                 found.push(Tagged { arn: role.arn().into(), address: Address::new(address), region: region.clone() });
             }
+            let users = tags.iter().filter(|tag| tag.key().starts_with(SHARED_USER)).filter_map(|tag| tag.value().split_once(' '));
+            let own = users.filter(|(owner, _)| *owner == stack).map(|(_, address)| Address::new(address));
+            found.extend(own.map(|address| Tagged { arn: role.arn().into(), address, region: region.clone() }));
         }
         marker = page.marker.filter(|_| page.is_truncated);
         if marker.is_none() {

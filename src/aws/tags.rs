@@ -4,6 +4,10 @@
 pub const OWNER_STACK: &str = "migrate-infra:stack";
 /// The address inside that stack.
 pub const OWNER_ADDRESS: &str = "migrate-infra:address";
+/// The tag that says that this tool made a thing which belongs to the whole account.
+pub const SHARED_MARK: &str = "migrate-infra:shared";
+/// The tags that tell who uses such a thing begin like this; their value is the stack, a space, and the address.
+pub const SHARED_USER: &str = "migrate-infra:user-";
 
 /// Says in words whose a thing is, judged by its tags.
 pub fn owner_of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {

@@ -229,6 +229,86 @@ fn lock_held_by_a_live_process() {
 }
 
 #[test]
+fn unlock_shows_the_holder_and_takes_the_lock_away_by_force() {
+    let place = Place::new();
+    assert!(place.told("unlock --sandbox").contains("nobody holds the lock"));
+    let lock = Lock::take(&place.state(), "up").unwrap();
+    assert_told!(place.told("unlock --sandbox"));
+    let forced = place.told("unlock --sandbox --force -y");
+    assert!(forced.contains("[exit 0]") && forced.contains("the lock is free"), "{forced}");
+    assert!(lock.lease().check().is_err(), "the old holder may still write");
+    assert!(place.run("up --env source --sandbox -y").status.success());
+}
+
+#[test]
+fn a_protected_environment_is_not_taken_down() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y").status.success());
+    place.edit("protect = false", "protect = true");
+    assert_told!(place.told("down --sandbox -y"));
+    let all = place.run("up --env source --sandbox -y");
+    assert!(String::from_utf8_lossy(&all.stdout).contains("nothing to do"), "something was deleted");
+}
+
+#[test]
+fn a_protected_address_is_not_taken_down() {
+    let place = Place::new();
+    assert!(place.run("up --env source --sandbox -y").status.success());
+    place.edit("[state]", "[resources.\"source/database-source/*\"]\nprotect = true\n\n[state]");
+    assert_told!(place.told("down --sandbox -y"));
+    assert!(place.run("down --sandbox -y --set resources.'source/database-source/*'.protect=false").status.code() != Some(0));
+}
+
+#[test]
+fn a_protection_that_matches_nothing_is_a_mistake() {
+    let place = Place::new();
+    place.edit("[state]", "[resources.\"source/databse-source/instance\"]\nprotect = true\n\n[state]");
+    assert_told!(place.told("up --sandbox -y"));
+}
+
+#[test]
+fn a_rollback_leaves_what_is_protected() {
+    let place = Place::new();
+    let mut child = crate::interrupt::under_way(&place);
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    place.edit("protect = false", "protect = true");
+    let told = place.told("rollback --sandbox -y");
+    assert!(told.contains("[exit 5]") && told.contains("environments.source.protect"), "{told}");
+}
+
+#[test]
+fn bad_config_of_a_shared_state() {
+    let place = Place::new();
+    place.edit("backend = \"local\"", "backend = \"s3\"");
+    assert_told!(place.told("up -y"));
+    place.edit("bucket = \"\"", "bucket = \"Payments_State\"");
+    assert_told!(place.told("up -y"));
+}
+
+/// As root, nothing is read-only; so the program runs as nobody then.
+#[test]
+fn a_state_directory_that_may_not_be_written() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let place = Place::new();
+    let program = place.path().join("migrate-infra");
+    fs::copy(env!("CARGO_BIN_EXE_migrate-infra"), &program).unwrap();
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let locked = place.path().join("locked");
+    fs::create_dir(&locked).unwrap();
+    open(&locked, 0o555);
+    open(place.path(), 0o755);
+    let mut command = Command::new(&program);
+    command.args(["up", "--env", "source", "--sandbox", "-y", "--state-dir", "locked"]).current_dir(place.path()).env_clear();
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    assert_told!(place.tell(&output, "up --env source --sandbox -y --state-dir locked"));
+}
+
+#[test]
 fn no_credentials() {
     let place = Place::new();
     assert_told!(place.told("up --env source -y"));

@@ -12,15 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use crate::aws::{SHARED_MARK, SHARED_USER};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 use crate::resources::iam::{BUSY, PATIENCE, attached};
 use crate::resources::names::fill;
 
-/// The tag that says that this tool made the role.
-const MARK: &str = "migrate-infra:shared";
-/// The tags of the users begin like this.
-const USER: &str = "migrate-infra:user-";
 /// Seconds between two looks for other users.
 const LOOK_AGAIN: [u64; 5] = [1, 2, 4, 8, 0];
 /// How often a role that comes and goes by the hands of other runs is tried.
@@ -84,7 +81,7 @@ impl Resource for AccountRole {
         let Some(policies) = attached(cx, &self.name).await? else { return Ok(Observed::Absent) };
         Ok(Observed::Ours(AccountRoleAttrs {
             name: self.name.clone(),
-            made_by_tool: tags.contains_key(MARK),
+            made_by_tool: tags.contains_key(SHARED_MARK),
             in_use: tags.contains_key(&user(cx)),
             attached: policies.contains(&fill(cx, &self.managed_policy)),
         }))
@@ -111,7 +108,7 @@ impl Resource for AccountRole {
 
     async fn delete(&self, cx: &Cx, _attrs: &AccountRoleAttrs) -> Result<()> {
         let Some(tags) = self.tags(cx).await? else { return Ok(()) };
-        if !tags.contains_key(MARK) {
+        if !tags.contains_key(SHARED_MARK) {
             return Ok(());
         }
         if tags.contains_key(&user(cx)) {
@@ -155,7 +152,7 @@ impl AccountRole {
         let own = user(cx);
         for pause in LOOK_AGAIN {
             let tags = self.tags(cx).await?.unwrap_or_default();
-            if !tags.keys().any(|key| key.starts_with(USER) && *key != own) {
+            if !tags.keys().any(|key| key.starts_with(SHARED_USER) && *key != own) {
                 return Ok(false);
             }
             cx.pause(Duration::from_secs(pause)).await?;
@@ -169,7 +166,7 @@ impl AccountRole {
             "Version": "2012-10-17",
             "Statement": [{ "Effect": "Allow", "Principal": { "Service": "dms.amazonaws.com" }, "Action": "sts:AssumeRole" }],
         });
-        let tags = [tag(MARK, "dms")?, user_tag(cx)?];
+        let tags = [tag(SHARED_MARK, "dms")?, user_tag(cx)?];
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
             call.description("Made by migrate-infra, used by AWS DMS for the whole account").set_tags(Some(tags.to_vec())).send()
@@ -208,7 +205,7 @@ impl AccountRole {
 fn user(cx: &Cx) -> String {
     let digest = Sha256::digest(format!("{} {}", cx.identity.stack, cx.identity.address));
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{USER}{digits}")
+    format!("{SHARED_USER}{digits}")
 }
 
 fn user_tag(cx: &Cx) -> Result<Tag> {
