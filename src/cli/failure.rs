@@ -175,9 +175,9 @@ impl From<LockError> for CliError {
     fn from(error: LockError) -> Self {
         let base = Self::of(Exit::Refused, &error).remains("nothing was changed");
         match error {
-            LockError::Held { place, .. } if is_shared(&place) => base.hint(
-                "wait until it has ended; the lock of a run that died ends with its lease. `migrate-infra unlock` shows more",
-            ),
+            LockError::Held { place, .. } if is_shared(&place) => {
+                base.hint("wait until it has ended; the lock of a run that died ends with its lease. `migrate-infra unlock` shows more")
+            }
             LockError::Held { .. } => base.hint("wait until it has ended; the lock ends with its process, however that ends"),
             LockError::Lost { .. } => Self { remains: None, ..base }.hint("look who else works on this stack, then run the same command again"),
             LockError::Unencrypted { .. } => {

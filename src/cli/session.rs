@@ -79,9 +79,9 @@ pub(super) async fn both_places(globals: &Globals, config: &Config) -> Result<(P
         return Err(CliError::new(Exit::Usage, "the sandbox always keeps its state on this machine").remains("nothing was changed"));
     }
     if config.state.bucket.is_empty() {
-        return Err(CliError::new(Exit::Usage, "no bucket is named")
-            .remains("nothing was changed")
-            .hint("write `[state]`, `bucket = \"…\"`; with `backend = \"s3\"` the state is moved there, with `backend = \"local\"` back to this machine"));
+        return Err(CliError::new(Exit::Usage, "no bucket is named").remains("nothing was changed").hint(
+            "write `[state]`, `bucket = \"…\"`; with `backend = \"s3\"` the state is moved there, with `backend = \"local\"` back to this machine",
+        ));
     }
     let there = shared(config, &connect(globals, config).await?);
     let here = Place::Local(directory(globals, config));
@@ -193,7 +193,10 @@ impl Session {
         if let Place::Shared { objects, .. } = place {
             elsewhere(globals, config, &salvage.state).await?;
             if objects.is_versioned().await.is_ok_and(|versioned| !versioned) {
-                notice(format!("the bucket of {} keeps no old versions; with versioning, what is deleted by mistake can be brought back", place.name()));
+                notice(format!(
+                    "the bucket of {} keeps no old versions; with versioning, what is deleted by mistake can be brought back",
+                    place.name()
+                ));
             }
         }
         let cloud = match connected {
@@ -237,12 +240,8 @@ fn belongs(state: &State, config: &Config, cloud: &Cloud) -> Result<(), CliError
     if !state.has_begun() || (state.account == *cloud.account() && state.stack == stack) {
         return Ok(());
     }
-    let what = format!(
-        "this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}",
-        state.stack,
-        state.account,
-        cloud.account()
-    );
+    let what =
+        format!("this state belongs to the stack `{}` in account {}, not to `{stack}` in account {}", state.stack, state.account, cloud.account());
     Err(CliError::new(Exit::Refused, what).remains("nothing was changed").hint("use the credentials of that account, or another --state-dir"))
 }
 

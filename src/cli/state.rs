@@ -134,7 +134,10 @@ async fn migrate(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
         Moved::Nothing => down::say(globals, "there is no state to move"),
         Moved::There => down::say(globals, &format!("the state is at {} already", to.name())),
         Moved::Done { resources, kept } => {
-            down::say(globals, &format!("the state with {resources} resources is at {} now; the old one is kept as {}", to.name(), kept.join(" and ")));
+            down::say(
+                globals,
+                &format!("the state with {resources} resources is at {} now; the old one is kept as {}", to.name(), kept.join(" and ")),
+            );
         }
     }
     Ok(0)

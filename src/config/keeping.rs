@@ -124,10 +124,15 @@ impl Validator<'_> {
         }
         let prefix = &state.prefix;
         if prefix.starts_with('/') || prefix.ends_with('/') || prefix.contains("//") {
-            self.report(&["state", "prefix"], format!("`{prefix}` can not be what keys begin with"), "words joined by `/`, for example team/migrate-infra");
+            self.report(
+                &["state", "prefix"],
+                format!("`{prefix}` can not be what keys begin with"),
+                "words joined by `/`, for example team/migrate-infra",
+            );
         }
         let key = &state.kms_key_arn;
-        if !key.is_empty() && !(key.starts_with("arn:") && key.contains(":kms:") && key.contains(":key/")) {
+        let is_key = key.starts_with("arn:") && key.contains(":kms:") && key.contains(":key/");
+        if !key.is_empty() && !is_key {
             let help = "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…";
             self.report(&["state", "kms_key_arn"], format!("`{key}` is not the ARN of a KMS key"), help);
         }

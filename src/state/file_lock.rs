@@ -27,7 +27,7 @@ fn place(directory: &Path) -> PathBuf {
 
 impl FileLock {
     /// Takes the lock in `directory`, which is made when it is missing. Returns who held it before and died without releasing it.
-    pub(super) fn take(directory: &Path, command: &str, fuse: Fuse) -> Result<(Self, Option<Holder>), LockError> {
+    pub(super) fn take(directory: &Path, command: &str, fuse: &Fuse) -> Result<(Self, Option<Holder>), LockError> {
         let path = place(directory);
         let io = |source| LockError::Io { place: path.display().to_string(), source };
         let die = |point| fuse.pass(point).map_err(io::Error::other);

@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_lease_that_was_not_renewed_in_time_does_not_let_anybody_write() {
-        let lease = Lease::for_time(Duration::from_secs(60), now());
+        let lease = Lease::for_time(Duration::from_mins(1), now());
         assert!(lease.check().is_ok());
         // The machine slept: only one of the clocks went on.
         lease.renew((Instant::now(), SystemTime::now() - Duration::from_secs(61)));
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_stays_lost() {
-        let lease = Lease::for_time(Duration::from_secs(60), now());
+        let lease = Lease::for_time(Duration::from_mins(1), now());
         lease.lose("somebody took it".to_owned());
         lease.renew(now());
         assert!(lease.check().is_err());

@@ -83,14 +83,14 @@ impl Lock {
     /// # Errors
     /// [`LockError::Held`] when a living process holds it.
     pub fn take(directory: &Path, command: &str) -> Result<Self, LockError> {
-        Self::take_with_fuse(directory, command, Fuse::default())
+        Self::take_with_fuse(directory, command, &Fuse::default())
     }
 
     /// The same, for a run that dies when `fuse` blows.
     ///
     /// # Errors
     /// As [`Lock::take`].
-    pub fn take_with_fuse(directory: &Path, command: &str, fuse: Fuse) -> Result<Self, LockError> {
+    pub fn take_with_fuse(directory: &Path, command: &str, fuse: &Fuse) -> Result<Self, LockError> {
         let (lock, taken_over_from) = FileLock::take(directory, command, fuse)?;
         Ok(Self { kind: Kind::File(lock), taken_over_from })
     }

@@ -72,7 +72,10 @@ pub async fn migrate(from: &mut dyn Store, to: &mut dyn Store, label: &str) -> R
     } else if new.lineage != old.lineage {
         return Err(MoveError::Taken { place: to.snapshot_place(), why: format!("it has the lineage {}, this one {}", new.lineage, old.lineage) });
     } else if new.seq < old.seq {
-        return Err(MoveError::Taken { place: to.snapshot_place(), why: format!("it is older: it ends with record {}, this one with {}", new.seq, old.seq) });
+        return Err(MoveError::Taken {
+            place: to.snapshot_place(),
+            why: format!("it is older: it ends with record {}, this one with {}", new.seq, old.seq),
+        });
     }
     let found = load(to).await?;
     if found.lineage != old.lineage || (found.seq == old.seq && found != old) || found.seq < old.seq {

@@ -93,7 +93,8 @@ impl SharedStore {
 impl Store for SharedStore {
     async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
         let object = self.objects.get(SNAPSHOT).await.map_err(io::Error::other)?;
-        self.known = Some(object.as_ref().map_or_else(Known::default, |object| Known { etag: Some(object.etag.clone()), seq: seq_of(&object.bytes) }));
+        self.known =
+            Some(object.as_ref().map_or_else(Known::default, |object| Known { etag: Some(object.etag.clone()), seq: seq_of(&object.bytes) }));
         Ok(object.map(|object| object.bytes))
     }
 

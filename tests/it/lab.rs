@@ -114,7 +114,7 @@ pub fn in_bucket(world: &mut World) -> impl Fn(&Cloud) -> StatePlace + use<> {
     world.s3.buckets.entry(BUCKET.to_owned()).or_insert_with(|| Bucket::new(BUCKET, "us-east-1", "111122223333"));
     |cloud| StatePlace::Shared {
         objects: Objects::new(cloud.clients(&"us-east-1".into()).0, BUCKET, "team/stack/", None),
-        lease: Duration::from_secs(60),
+        lease: Duration::from_mins(1),
     }
 }
 
@@ -195,7 +195,7 @@ impl Lab {
             (None, None) => (Box::new(self.store.with_fuse(fuse)), None),
             (None, Some(room)) => (Box::new(Filling::new(self.store.with_fuse(fuse), room)), None),
             (Some(Keep::Directory(directory)), _) => {
-                let lock = Lock::take_with_fuse(directory, "test", fuse.clone()).ok()?;
+                let lock = Lock::take_with_fuse(directory, "test", &fuse).ok()?;
                 (Box::new(FileStore::with_fuse(directory, fuse)), Some(lock))
             }
             (Some(Keep::Bucket), _) => {
@@ -296,7 +296,8 @@ pub async fn holds_its_promises_on(ground: &Lab, graph: &Graph) {
 
 /// How a call fails before its effect, and how it fails after it: what the tool learns is much the same, what AWS did is not.
 pub const BEFORE: [Fault; 3] = [Fault::ConnectionLost(Moment::Before), Fault::Status(503, Moment::Before), Fault::TimedOut(Moment::Before)];
-pub const AFTER: [Fault; 4] = [Fault::ConnectionLost(Moment::After), Fault::Malformed, Fault::Status(500, Moment::After), Fault::TimedOut(Moment::After)];
+pub const AFTER: [Fault; 4] =
+    [Fault::ConnectionLost(Moment::After), Fault::Malformed, Fault::Status(500, Moment::After), Fault::TimedOut(Moment::After)];
 
 /// Lets each mutating call of a run fail once before its effect and once after it. The same run must find out what became of it,
 /// go on, and end as if nothing had happened. Returns the number of calls.

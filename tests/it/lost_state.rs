@@ -55,7 +55,13 @@ fn a_state_that_is_damaged_in_the_middle_is_kept_beside_and_made_anew() {
 fn orphans_are_shown_and_adopted() {
     let place = lost();
     let told = succeed(&place, "orphans");
-    assert!(told.contains("source/network/vpc") && told.contains("role/payment-task-source-dev-001") && told.contains("role/dms-vpc-role") && told.contains("--adopt"), "{told}");
+    assert!(
+        told.contains("source/network/vpc")
+            && told.contains("role/payment-task-source-dev-001")
+            && told.contains("role/dms-vpc-role")
+            && told.contains("--adopt"),
+        "{told}"
+    );
     assert_eq!(Lane::Sandbox.run(&place, "orphans --exit-code").status.code(), Some(4));
     let told = succeed(&place, "orphans --adopt -y");
     assert!(told.contains("165 resources were taken into the state"), "{told}");

@@ -166,10 +166,7 @@ async fn an_unlocked_holder_stops() {
 fn small() -> Graph {
     let mut sketch = Sketch::new();
     let vpc = sketch.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
-    sketch.add(
-        "source/network/subnet-a",
-        Subnet { vpc: vpc.id(), cidr: "10.0.0.0/24".into(), zone: 0, public_addresses: false },
-    );
+    sketch.add("source/network/subnet-a", Subnet { vpc: vpc.id(), cidr: "10.0.0.0/24".into(), zone: 0, public_addresses: false });
     sketch.finish()
 }
 
@@ -211,10 +208,7 @@ async fn survives_death_at_every_point(keep: &dyn Fn() -> Keep) {
 async fn death_at_every_point_of_the_files() {
     let root = tempfile::tempdir().unwrap();
     let count = std::sync::atomic::AtomicU32::new(0);
-    survives_death_at_every_point(&|| {
-        Keep::Directory(root.path().join(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string()))
-    })
-    .await;
+    survives_death_at_every_point(&|| Keep::Directory(root.path().join(count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string()))).await;
 }
 
 /// Taking and releasing the lock, each object that is written, each call.
@@ -224,7 +218,7 @@ async fn death_at_every_point_of_the_bucket() {
 }
 
 async fn local(directory: &Path, fuse: Fuse) -> Option<(Box<dyn Store>, Lock)> {
-    Some((Box::new(FileStore::with_fuse(directory, fuse.clone())), Lock::take_with_fuse(directory, "state migrate", fuse).ok()?))
+    Some((Box::new(FileStore::with_fuse(directory, fuse.clone())), Lock::take_with_fuse(directory, "state migrate", &fuse).ok()?))
 }
 
 /// Moves the state there or back, as a run that dies when the fuse blows. Returns the world after it.
