@@ -217,15 +217,15 @@ async fn death_at_every_point_of_the_bucket() {
     survives_death_at_every_point(&|| Keep::Bucket).await;
 }
 
-async fn local(directory: &Path, fuse: Fuse) -> Option<(Box<dyn Store>, Lock)> {
-    Some((Box::new(FileStore::with_fuse(directory, fuse.clone())), Lock::take_with_fuse(directory, "state migrate", &fuse).ok()?))
+fn local(directory: &Path, fuse: &Fuse) -> Option<(Box<dyn Store>, Lock)> {
+    Some((Box::new(FileStore::with_fuse(directory, fuse.clone())), Lock::take_with_fuse(directory, "state migrate", fuse).ok()?))
 }
 
 /// Moves the state there or back, as a run that dies when the fuse blows. Returns the world after it.
 async fn move_it(world: &World, directory: &Path, there: bool, fuse: Fuse) -> (World, Option<Moved>) {
     let (sandbox, place) = bucket(world, fuse.clone(), Faults::default()).await;
     let go = async {
-        let (mut here, lock) = local(directory, fuse.clone()).await?;
+        let (mut here, lock) = local(directory, &fuse)?;
         let shared = place.lock("state migrate").await.ok()?;
         let mut away = place.store();
         let (from, to) = if there { (&mut here, &mut away) } else { (&mut away, &mut here) };
