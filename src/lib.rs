@@ -6,6 +6,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod draw;
 pub mod engine;
 pub mod events;
 pub mod fuse;

@@ -115,10 +115,14 @@ pub enum Command {
     Status(super::status::StatusArgs),
     /// Show ids, endpoints and URLs of what exists.
     Outputs(super::outputs::OutputsArgs),
+    /// Draw the resources and what waits for what: DOT, Mermaid, SVG or JSON.
+    Graph(super::graph::GraphArgs),
     /// Delete all that this stack created, and nothing else.
     Down(super::down::DownArgs),
     /// Show, adopt or delete what carries this stack's tags and is not in its state.
     Orphans(super::orphans::OrphansArgs),
+    /// Drop resources from the state without deleting them.
+    Forget(super::forget::ForgetArgs),
     /// Show who holds the lock of the state, and take it away from a run that is stuck.
     Unlock(super::unlock::UnlockArgs),
     /// Look into the state, move it, or make it anew.
@@ -132,9 +136,32 @@ pub struct Chosen {
     /// Only this environment; can be repeated [default: all of them, in one graph].
     #[arg(long = "env", value_name = "ENV")]
     pub environments: Vec<String>,
+    /// Only resources with these addresses, and what has to be done with them.
+    #[arg(skip)]
+    pub targets: Vec<String>,
+}
+
+/// Single resources that a command works on.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Targets {
+    /// Only this resource, and what it depends on; `down`: and what depends on it. `*` stands for any text; can be repeated.
+    #[arg(long = "target", value_name = "ADDRESS")]
+    addresses: Vec<String>,
+}
+
+impl Targets {
+    /// The choice of environments, narrowed to these resources.
+    pub fn of(&self, chosen: &Chosen) -> Chosen {
+        Chosen { targets: self.addresses.clone(), ..chosen.clone() }
+    }
 }
 
 impl Chosen {
+    /// Returns whether an address is among the targets.
+    pub fn targets(&self, address: &crate::address::Address) -> bool {
+        self.targets.iter().any(|pattern| wildmatch::WildMatch::new(pattern).matches(address.as_str()))
+    }
+
     /// Returns whether an environment was chosen.
     pub fn includes(&self, environment: &str) -> bool {
         self.environments.is_empty() || self.environments.iter().any(|one| one == environment)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat};
+use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
 use super::report::Reporter;
@@ -27,6 +27,8 @@ use crate::state::State;
 pub struct DownArgs {
     #[command(flatten)]
     chosen: Chosen,
+    #[command(flatten)]
+    targets: Targets,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -35,8 +37,9 @@ pub struct DownArgs {
 pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
-    session::check_chosen(&args.chosen, &session::environments(&config, &state))?;
-    let preview = make(globals, &config, &state, args)?;
+    let chosen = &args.targets.of(&args.chosen);
+    session::check_chosen(chosen, &session::environments(&config, &state))?;
+    let preview = make(globals, &config, &state, chosen)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
             plan::show(&preview);
@@ -47,23 +50,23 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(globals, &config, state, args))?;
+    let plan = session.context.journal.read(|state| make(globals, &config, state, chosen))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
     let report = crate::engine::down(&session.context, plan).await;
     let listed = match &report {
-        Ok(report) if report.outcome == Outcome::Done => left_behind(&session.context, &config, &done, args).await,
+        Ok(report) if report.outcome == Outcome::Done && chosen.targets.is_empty() => left_behind(&session.context, &config, &done, chosen).await,
         _ => Vec::new(),
     };
     reporter.finish();
     let remaining = session.context.journal.read(|state| state.resources.len());
     session.close().await;
-    let code = report::end_of_down(globals, &report?, &listed, remaining, &args.chosen)?;
+    let code = report::end_of_down(globals, &report?, &listed, remaining, chosen)?;
     Ok(code)
 }
 
 /// Asks AWS what still carries this stack's tags.
-async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &DownArgs) -> Vec<Tagged> {
+async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &Chosen) -> Vec<Tagged> {
     let regions =
         config.environments.iter().map(|environment| environment.region.clone()).chain(done.steps.iter().map(|step| step.region.clone())).collect();
     // The run has ended; what is asked now is not part of its events.
@@ -73,7 +76,7 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &Dow
     let all = crate::stack::build(config).ok().and_then(|graph| plan_up(&graph, &State::empty(), &|_| true).ok());
     looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| done.steps.iter().all(|known| known.address != step.address)));
     match leftovers(&quiet, &regions, &looked).await {
-        Ok(found) => found.into_iter().filter(|thing| args.chosen.includes(thing.address.environment())).collect(),
+        Ok(found) => found.into_iter().filter(|thing| chosen.includes(thing.address.environment())).collect(),
         Err(error) => {
             let text = format!("AWS did not list what carries this stack's tags, so only the state was checked: {error}");
             context.events.send(Event::Notice { address: None, text });
@@ -82,12 +85,13 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, args: &Dow
     }
 }
 
-fn make(globals: &Globals, config: &Config, state: &State, args: &DownArgs) -> Result<Plan, CliError> {
-    let mut plan = plan_down(state, &|environment| args.chosen.includes(environment)).map_err(|needed| {
+fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+    let plan = plan_down(state, &|environment| chosen.includes(environment)).map_err(|needed| {
         let mut error = CliError::new(Exit::Refused, needed.to_string());
         error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
-        error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), &args.chosen))
+        error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), chosen))
     })?;
+    let mut plan = plan::narrow(plan, chosen)?;
     let graph = crate::stack::build(config)?;
     protection::check(config, &graph, state)?;
     protection::refuse(&plan, config, Exit::Refused)?;

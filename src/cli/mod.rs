@@ -6,6 +6,8 @@ mod config;
 mod confirm;
 mod down;
 mod failure;
+mod forget;
+mod graph;
 mod init;
 mod orphans;
 mod outputs;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat};
+use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::failure::{CliError, Exit};
 use super::run::line;
 use super::{policies, protection, session};
@@ -20,6 +20,8 @@ use crate::state::State;
 pub struct PlanArgs {
     #[command(flatten)]
     chosen: Chosen,
+    #[command(flatten)]
+    targets: Targets,
     /// Exit with 4 when there is something to do.
     #[arg(long)]
     exit_code: bool,
@@ -28,7 +30,7 @@ pub struct PlanArgs {
 pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
-    let plan = make(globals, &config, &state, &args.chosen)?;
+    let plan = make(globals, &config, &state, &args.targets.of(&args.chosen))?;
     match globals.output {
         OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
         OutputFormat::Text => {
@@ -47,11 +49,32 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
     session::check_chosen(chosen, &graph.environments())?;
-    plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
+    let plan = plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
         let mut error = CliError::new(Exit::Refused, missing.to_string());
         error.causes = some(&missing.needs.iter().map(|(missing, user)| format!("{user} needs {missing}")).collect::<Vec<_>>());
         error.remains("nothing was changed").hint(first(globals, "up", &missing.environments(), chosen))
-    })
+    })?;
+    narrow(plan, chosen)
+}
+
+/// Keeps what is among the targets, if there are any. A target that matches nothing is a mistake.
+pub(super) fn narrow(mut plan: Plan, chosen: &Chosen) -> Result<Plan, CliError> {
+    if chosen.targets.is_empty() {
+        return Ok(plan);
+    }
+    for target in &chosen.targets {
+        let one = Chosen { targets: vec![target.clone()], ..Chosen::default() };
+        if !plan.steps.iter().any(|step| one.targets(&step.address)) {
+            let known: Vec<&str> = plan.steps.iter().map(|step| step.address.as_str()).collect();
+            let hint = match crate::config::nearest(target, &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`plan` shows all addresses, `state list` those that exist; `*` stands for any text".to_owned(),
+            };
+            return Err(CliError::new(Exit::Usage, format!("`--target {target}` matches nothing")).remains("nothing was changed").hint(hint));
+        }
+    }
+    plan.only(|address| chosen.targets(address));
+    Ok(plan)
 }
 
 /// How many of the reasons for a refusal are shown.
@@ -67,11 +90,11 @@ pub(super) fn some(reasons: &[String]) -> Vec<String> {
 /// What to run instead: the other environments before, or all of them together with those that were asked for.
 pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Chosen) -> String {
     let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
-    let together = Chosen { environments: [&others[..], &chosen.environments].concat() };
+    let together = Chosen { environments: [&others[..], &chosen.environments].concat(), targets: Vec::new() };
     let command = |chosen: &Chosen| super::again::again(globals, verb, chosen);
     format!(
         "run `{}` first, `{}` for these together, or `{}` for everything",
-        command(&Chosen { environments: others }),
+        command(&Chosen { environments: others, targets: Vec::new() }),
         command(&together),
         command(&Chosen::default())
     )
@@ -111,6 +134,12 @@ pub(super) fn show(plan: &Plan) {
         }
     }
     line(&summary(plan));
+    if let Some(first) = plan.left_out.first() {
+        line(&match plan.left_out.len() {
+            1 => format!("left out, because it is not among the targets: {first}"),
+            many => format!("left out, because they are not among the targets: {many} resources, among them {first}"),
+        });
+    }
     if !plan.critical_path.is_empty() {
         line(&format!("expected to take {}; the longest chain is", super::report::duration(plan.expected_seconds)));
         for address in &plan.critical_path {

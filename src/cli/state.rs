@@ -112,7 +112,7 @@ async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
 async fn migrate(globals: &Globals, config: &Config, yes: bool) -> Result<u8, CliError> {
     let (from, to) = session::both_places(globals, config).await?;
     confirm(&format!("Move the state of `{}` from {} to {}?", config.stack.id(), from.name(), to.name()), yes)?;
-    // Always in the same order, so that two who move it in opposite directions do not wait for each other.
+    // Nobody waits for a lock here, so two who move it in opposite directions refuse each other.
     let (old, new) = (from.lock("state migrate").await?, to.lock("state migrate").await);
     let new = match new {
         Ok(new) => new,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat};
+use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::confirm::confirm;
 use super::failure::CliError;
 use super::report::Reporter;
@@ -19,6 +19,8 @@ use crate::engine::Outcome;
 pub struct UpArgs {
     #[command(flatten)]
     chosen: Chosen,
+    #[command(flatten)]
+    targets: Targets,
     /// When something fails, undo at once what was done, as `rollback` does.
     #[arg(long)]
     rollback_on_failure: bool,
@@ -29,8 +31,9 @@ pub struct UpArgs {
 
 pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let preview = plan::make(globals, &config, &session::peek(globals, &config).await?, &args.chosen)?;
-    plan::possible(&preview, &config, globals, &args.chosen)?;
+    let chosen = &args.targets.of(&args.chosen);
+    let preview = plan::make(globals, &config, &session::peek(globals, &config).await?, chosen)?;
+    plan::possible(&preview, &config, globals, chosen)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
             plan::show(&preview);
@@ -41,12 +44,12 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let session = Session::open(globals, &config, "up", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
     // The state may have moved on while the question was asked.
-    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, &args.chosen))?;
+    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, chosen))?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
     let undone = match failed && args.rollback_on_failure {
-        true => Some(rollback::at_once(globals, &config, &session.context, &args.chosen).await),
+        true => Some(rollback::at_once(globals, &config, &session.context, chosen).await),
         false => None,
     };
     reporter.finish();
@@ -56,13 +59,13 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
         let rest = undone?;
-        let error = report::unfinished(&report?, &super::again::again(globals, "up", &args.chosen));
+        let error = report::unfinished(&report?, &super::again::again(globals, "up", chosen));
         let remains = match rest.as_slice() {
             [] => "nothing of this `up`: all that it did was undone".to_owned(),
             some => format!("all that could be undone was; {}", some.join("; ")),
         };
         return Err(CliError { remains: Some(remains), ..error });
     }
-    let code = report::end_of_up(globals, &report?, &state, mutations, &args.chosen)?;
+    let code = report::end_of_up(globals, &report?, &state, mutations, chosen)?;
     Ok(code)
 }

@@ -46,6 +46,9 @@ pub struct Failure {
     pub error: Error,
 }
 
+/// How a run is recorded that ended well and was only about targets.
+const DONE_IN_PART: &str = "done in part";
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -205,7 +208,8 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     durations.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     let elapsed = clock.now().saturating_sub(began);
     let report = Report { outcome, changed: gathered.changed, failures: gathered.failures, remaining, durations, elapsed };
-    let finished = Record::RunFinished { run, outcome: outcome.as_str().to_owned(), at: at() };
+    let word = if plan.is_part && outcome == Outcome::Done { DONE_IN_PART } else { outcome.as_str() };
+    let finished = Record::RunFinished { run, outcome: word.to_owned(), at: at() };
     // When the journal is the very thing that failed, the report with its failures says so; it must not be lost here.
     let noted = context.journal.write(vec![finished]).await;
     if report.failures.is_empty() {

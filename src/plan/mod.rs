@@ -103,6 +103,12 @@ pub struct Plan {
     /// The environments that it is about, also those in which there is nothing to do.
     #[serde(skip)]
     pub environments: BTreeSet<String>,
+    /// Whether it is only about targets: when it ends well, what an earlier `up` left unfinished beside them stays to be undone.
+    #[serde(skip)]
+    pub is_part: bool,
+    /// What would be done and is left out, because it is not among the targets.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Address>,
 }
 
 impl Plan {
@@ -110,7 +116,31 @@ impl Plan {
         let at_work: BTreeMap<&Address, (Timing, &[Need])> = steps.iter().map(|step| (&step.address, (step.timing, step.needs.as_slice()))).collect();
         let (critical_path, expected) = crate::graph::critical_path(&at_work);
         let environments = steps.iter().map(|step| step.address.environment().to_owned()).collect();
-        Self { environments, critical_path: if expected.is_zero() { Vec::new() } else { critical_path }, expected_seconds: expected.as_secs(), steps }
+        let critical_path = if expected.is_zero() { Vec::new() } else { critical_path };
+        Self { environments, critical_path, expected_seconds: expected.as_secs(), steps, is_part: false, left_out: Vec::new() }
+    }
+
+    /// Keeps only the steps of the wanted resources and those that have to come before them.
+    pub fn only(&mut self, wanted: impl Fn(&Address) -> bool) {
+        let index: BTreeMap<&Address, &Step> = self.steps.iter().map(|step| (&step.address, step)).collect();
+        let mut kept: BTreeSet<Address> = BTreeSet::new();
+        let mut next: Vec<&Step> = self.steps.iter().filter(|step| wanted(&step.address)).collect();
+        while let Some(step) = next.pop() {
+            if kept.insert(step.address.clone()) {
+                next.extend(step.needs.iter().filter_map(|need| index.get(&need.on).copied()));
+            }
+        }
+        let left_out = |step: &&Step| step.action != Action::Nothing && !kept.contains(&step.address);
+        let left_out = self.steps.iter().filter(left_out).map(|step| step.address.clone()).collect();
+        self.keep(|step| kept.contains(&step.address));
+        self.is_part = true;
+        self.left_out = left_out;
+    }
+
+    /// Leaves out the steps that are not to be kept.
+    pub fn keep(&mut self, keep: impl Fn(&Step) -> bool) {
+        let steps = std::mem::take(&mut self.steps);
+        *self = Self::new(steps.into_iter().filter(keep).collect());
     }
 
     /// Returns for every step the expected time from its start to the end of the run.

@@ -76,6 +76,7 @@ pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[
     } else {
         let left = match remaining {
             0 => "nothing is left".to_owned(),
+            some if !chosen.targets.is_empty() => format!("{some} resources remain"),
             some => format!("nothing is left of {}; {some} resources of other environments remain", chosen.environments.join(" and ")),
         };
         say(globals, &format!("done: {} resources deleted in {took}, {left}", report.changed));

@@ -1,0 +1,101 @@
+//! `forget`: drop resources from the state without deleting them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+
+use super::args::Globals;
+use super::confirm::confirm;
+use super::down;
+use super::failure::{CliError, Exit};
+use super::report::Reporter;
+use super::run::line;
+use super::session::{self, Session};
+use crate::address::{Address, RunId};
+use crate::config::{Config, nearest};
+use crate::state::{Record, State};
+
+/// Drops resources from the state. Nothing in AWS is changed: they go on, and this stack no longer looks after them.
+///
+/// Their ownership tags stay. So `up` takes one back that the configuration still has, and `orphans` lists one that it has no more.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra forget source/storage/bucket-source\n  migrate-infra forget 'target/monitoring/*' -y")]
+pub struct ForgetArgs {
+    /// Addresses; `*` stands for any text.
+    #[arg(required = true, value_name = "ADDRESS")]
+    addresses: Vec<String>,
+    /// Do not ask.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let state = session::peek(globals, &config).await?;
+    let chosen = choose(&config, &state, &args.addresses)?;
+    if chosen.is_empty() {
+        down::say(globals, "nothing to forget: the state does not know them");
+        return Ok(0);
+    }
+    if !args.yes {
+        for address in &chosen {
+            line(&format!("  {address}"));
+        }
+        for (user, used) in still_used(&state, &chosen) {
+            line(&format!("note: {user} needs {used} and stays in the state"));
+        }
+        confirm("\nForget these? Nothing in AWS is changed.", false)?;
+    }
+    let reporter = Reporter::start(globals);
+    let session = Session::open(globals, &config, "forget", reporter.events()).await?;
+    // The state may have moved on while the question was asked.
+    let chosen = session.context.journal.read(|state| choose(&config, state, &args.addresses))?;
+    let written = session.context.journal.write(records(&chosen)).await;
+    reporter.finish();
+    session.close().await;
+    written?;
+    down::say(globals, &format!("{} resources are forgotten; they exist as before", chosen.len()));
+    Ok(0)
+}
+
+/// What the patterns name. Something that the configuration has and the state does not was forgotten by an earlier try.
+fn choose(config: &Config, state: &State, patterns: &[String]) -> Result<BTreeSet<Address>, CliError> {
+    let mut chosen = BTreeSet::new();
+    for pattern in patterns {
+        let wild = wildmatch::WildMatch::new(pattern);
+        let mut found = state.resources.keys().filter(|address| wild.matches(address.as_str())).peekable();
+        if found.peek().is_none() {
+            let graph = crate::stack::build(config)?;
+            if graph.nodes().keys().any(|address| wild.matches(address.as_str())) {
+                continue;
+            }
+            let known: Vec<&str> = state.resources.keys().map(Address::as_str).collect();
+            return Err(CliError::new(Exit::Usage, format!("the state knows no `{pattern}`")).remains("nothing was changed").hint(
+                match nearest(pattern, &known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`state list` shows all that it knows; `*` stands for any text".to_owned(),
+                },
+            ));
+        }
+        chosen.extend(found.cloned());
+    }
+    Ok(chosen)
+}
+
+/// What stays in the state although it needs something that is forgotten.
+fn still_used<'a>(state: &'a State, chosen: &BTreeSet<Address>) -> BTreeMap<&'a Address, &'a Address> {
+    let staying = state.resources.iter().filter(|(address, _)| !chosen.contains(*address));
+    staying.filter_map(|(user, entry)| Some((user, &entry.needs.iter().find(|need| chosen.contains(&need.on))?.on))).collect()
+}
+
+/// One batch: a run that says that these are no longer known.
+fn records(chosen: &BTreeSet<Address>) -> Vec<Record> {
+    let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let run = RunId(uuid::Uuid::new_v4().simple().to_string());
+    let environments = chosen.iter().map(|address| address.environment().to_owned()).collect();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let begin = Record::RunStarted { run: run.clone(), command: "forget".to_owned(), environments, version, at: at.clone() };
+    let gone = chosen.iter().map(|address| Record::Deleted { address: address.clone() });
+    let end = Record::RunFinished { run, outcome: "done".to_owned(), at };
+    [begin].into_iter().chain(gone).chain([end]).collect()
+}

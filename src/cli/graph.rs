@@ -1,0 +1,80 @@
+//! `graph`: draw the resources and what waits for what.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::args::{Chosen, Globals, Targets};
+use super::failure::{CliError, Exit};
+use super::run::say;
+use super::{plan, session};
+use crate::draw::{Picture, dot, mermaid, svg};
+use crate::plan::plan_up;
+use crate::state::State;
+
+/// Draws the resources and the order between them; the chain that decides how long a run takes is marked.
+///
+/// It is computed from the configuration; `--plan` colours what `up` would create, change or delete.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  migrate-infra graph --format svg --out stack.svg\n  migrate-infra graph --env source --plan | dot -Tpdf > source.pdf"
+)]
+pub struct GraphArgs {
+    #[command(flatten)]
+    chosen: Chosen,
+    #[command(flatten)]
+    targets: Targets,
+    /// The language of the picture.
+    #[arg(long, value_enum, default_value_t = Format::Dot)]
+    format: Format,
+    /// Colours what `up` would do: green is made, yellow is changed, orange is replaced, red is deleted.
+    #[arg(long)]
+    plan: bool,
+    /// Write to this file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// The language of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Graphviz.
+    Dot,
+    /// Mermaid, for Markdown.
+    Mermaid,
+    /// A picture that a browser shows.
+    Svg,
+    /// Nodes and edges, for programs.
+    Json,
+}
+
+pub(super) async fn run(globals: &Globals, args: &GraphArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let chosen = &args.targets.of(&args.chosen);
+    let plan = if args.plan {
+        plan::make(globals, &config, &session::peek(globals, &config).await?, chosen)?
+    } else {
+        let graph = crate::stack::build(&config)?;
+        session::check_chosen(chosen, &graph.environments())?;
+        // With everything chosen nothing can be missing; what other environments give is left out of the picture.
+        let mut plan = plan_up(&graph, &State::empty(), &|_| true).map_err(|missing| CliError::new(Exit::Refused, missing.to_string()))?;
+        plan.keep(|step| chosen.includes(step.address.environment()));
+        plan::narrow(plan, chosen)?
+    };
+    let picture = Picture::of(&plan, args.plan);
+    let text = match args.format {
+        Format::Dot => dot(&picture),
+        Format::Mermaid => mermaid(&picture),
+        Format::Svg => svg(&picture),
+        Format::Json => serde_json::to_string_pretty(&picture).unwrap_or_default() + "\n",
+    };
+    match &args.out {
+        None => super::run::line(text.trim_end()),
+        Some(path) => {
+            std::fs::write(path, text)
+                .map_err(|error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error))?;
+            say(&format!("{} resources are drawn in {}", picture.nodes.len(), path.display()));
+        }
+    }
+    Ok(0)
+}

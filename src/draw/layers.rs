@@ -1,0 +1,76 @@
+//! Where the nodes go: in layers, each to the right of all that it waits for, ordered so that few lines cross (the barycentre method of
+//! Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures", 1981).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Picture;
+use crate::address::Address;
+
+/// How often the layers are ordered by their neighbours.
+const SWEEPS: usize = 8;
+
+/// Returns the indices of the nodes, layer by layer, each layer from top to bottom.
+pub(super) fn layers(picture: &Picture) -> Vec<Vec<usize>> {
+    let index: BTreeMap<&Address, usize> = picture.nodes.iter().enumerate().map(|(at, node)| (&node.address, at)).collect();
+    let count = picture.nodes.len();
+    let (mut before, mut after) = (vec![Vec::new(); count], vec![Vec::new(); count]);
+    for edge in &picture.edges {
+        let (from, to) = (index[&edge.from], index[&edge.to]);
+        before[to].push(from);
+        after[from].push(to);
+    }
+    let depth = depths(&before, &after);
+    let mut layers: Vec<Vec<usize>> = vec![Vec::new(); depth.iter().max().map_or(0, |deepest| deepest + 1)];
+    for (node, depth) in depth.iter().enumerate() {
+        layers[*depth].push(node);
+    }
+    let mut place = vec![0.0; count];
+    let settle = |layer: &[usize], place: &mut Vec<f64>| {
+        for (at, node) in layer.iter().enumerate() {
+            // Layers of different length are centred on each other.
+            place[*node] = precise(at) - precise(layer.len()) / 2.0;
+        }
+    };
+    for layer in &layers {
+        settle(layer, &mut place);
+    }
+    for sweep in 0..SWEEPS {
+        let forth = sweep % 2 == 0;
+        let neighbours = if forth { &before } else { &after };
+        let order: Vec<usize> = if forth { (0..layers.len()).collect() } else { (0..layers.len()).rev().collect() };
+        for at in order {
+            let wish = |node: &usize| {
+                let of = &neighbours[*node];
+                if of.is_empty() { place[*node] } else { of.iter().map(|other| place[*other]).sum::<f64>() / precise(of.len()) }
+            };
+            let mut wishes: Vec<(f64, usize)> = layers[at].iter().map(|node| (wish(node), *node)).collect();
+            wishes.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+            layers[at] = wishes.into_iter().map(|(_, node)| node).collect();
+            settle(&layers[at], &mut place);
+        }
+    }
+    layers
+}
+
+/// The length of the longest chain before each node.
+fn depths(before: &[Vec<usize>], after: &[Vec<usize>]) -> Vec<usize> {
+    let mut waiting: Vec<usize> = before.iter().map(Vec::len).collect();
+    let mut depth = vec![0; before.len()];
+    let mut free: VecDeque<usize> = (0..before.len()).filter(|node| waiting[*node] == 0).collect();
+    while let Some(node) = free.pop_front() {
+        for next in &after[node] {
+            depth[*next] = depth[*next].max(depth[node] + 1);
+            waiting[*next] -= 1;
+            if waiting[*next] == 0 {
+                free.push_back(*next);
+            }
+        }
+    }
+    depth
+}
+
+/// A count as a coordinate.
+#[expect(clippy::cast_precision_loss, reason = "a graph has far fewer nodes than a float has digits")]
+pub(super) fn precise(count: usize) -> f64 {
+    count as f64
+}

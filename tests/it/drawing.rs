@@ -1,0 +1,63 @@
+//! `graph`: the same picture every time, with everything in it.
+
+use crate::cli::Place;
+
+fn drawn(place: &Place, arguments: &str) -> String {
+    let output = place.run(&format!("graph --sandbox {arguments}"));
+    assert!(output.status.success(), "{}", place.tell(&output, arguments));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+const PART: &str = "--env source --target source/network/public-?";
+
+#[test]
+fn a_part_in_dot() {
+    insta::assert_snapshot!(drawn(&Place::new(), &format!("{PART} --format dot")));
+}
+
+#[test]
+fn a_part_in_mermaid() {
+    insta::assert_snapshot!(drawn(&Place::new(), &format!("{PART} --format mermaid")));
+}
+
+#[test]
+fn a_part_in_svg() {
+    insta::assert_snapshot!(drawn(&Place::new(), &format!("{PART} --format svg")));
+}
+
+#[test]
+fn the_whole_stack_is_drawn_the_same_every_time() {
+    let place = Place::new();
+    for format in ["dot", "mermaid", "svg", "json"] {
+        let arguments = format!("--format {format}");
+        assert_eq!(drawn(&place, &arguments), drawn(&place, &arguments), "{format}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&drawn(&place, "--format json")).expect("JSON");
+    let nodes = json["nodes"].as_array().expect("nodes");
+    assert_eq!(nodes.len(), 165);
+    let path: Vec<&str> = nodes.iter().filter(|node| node["critical"] == true).filter_map(|node| node["address"].as_str()).collect();
+    assert!(path.len() > 3 && path.contains(&"target/replication/task"), "{path:?}");
+    // Every box of the SVG is inside the picture, and no two lie over each other.
+    let svg = drawn(&place, "--format svg");
+    let number = |text: &str, key: &str| -> f64 {
+        let rest = &text[text.find(key).expect(key) + key.len()..];
+        rest[..rest.find('"').expect("a quote")].parse().expect("a number")
+    };
+    let (width, height) = (number(&svg, "width=\""), number(&svg, "height=\""));
+    let boxes: Vec<(f64, f64)> = svg.split("</title><rect ").skip(1).map(|part| (number(part, "x=\""), number(part, "y=\""))).collect();
+    assert_eq!(boxes.len(), 165);
+    for (at, one) in boxes.iter().enumerate() {
+        assert!(one.0 >= 0.0 && one.0 + 250.0 <= width && one.1 >= 0.0 && one.1 + 34.0 <= height, "{one:?}");
+        assert!(boxes[at + 1..].iter().all(|other| (one.0 - other.0).abs() >= 250.0 || (one.1 - other.1).abs() >= 34.0), "{one:?}");
+    }
+}
+
+#[test]
+fn what_an_up_would_do_is_coloured() {
+    let place = Place::new();
+    assert!(place.run("up --target source/network/vpc --sandbox -y").status.success());
+    let json: serde_json::Value = serde_json::from_str(&drawn(&place, &format!("{PART} --plan --format json"))).expect("JSON");
+    let action =
+        |address: &str| json["nodes"].as_array().expect("nodes").iter().find(|node| node["address"] == address).expect(address)["action"].clone();
+    assert_eq!((action("source/network/vpc"), action("source/network/public-1")), ("none".into(), "create".into()));
+}
