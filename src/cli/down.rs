@@ -50,7 +50,8 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(globals, &config, state, chosen))?;
+    let plan = session.context.journal.read(|state| make(globals, &config, state, chosen));
+    let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
     let report = crate::engine::down(&session.context, plan).await;

@@ -235,7 +235,7 @@ impl From<JournalError> for CliError {
         Self::new(Exit::State, "the journal can not be written")
             .because_text(&error.to_string())
             .remains("calls that AWS had accepted before are in the journal or are found again by their tags")
-            .hint("make room or repair the directory, then run the same command again")
+            .hint("make room or repair the directory, or see who else works on this stack, as the reason says; then run the same command again")
     }
 }
 

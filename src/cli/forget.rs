@@ -49,7 +49,8 @@ pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliE
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "forget", reporter.events()).await?;
     // The state may have moved on while the question was asked.
-    let chosen = session.context.journal.read(|state| choose(&config, state, &args.addresses))?;
+    let chosen = session.context.journal.read(|state| choose(&config, state, &args.addresses));
+    let (session, chosen) = session.or_close(chosen).await?;
     let written = session.context.journal.write(records(&chosen)).await;
     reporter.finish();
     session.close().await;

@@ -51,7 +51,8 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = session.context.journal.read(|state| make(&config, state, &skipped))?;
+    let rollback = session.context.journal.read(|state| make(&config, state, &skipped));
+    let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
     let report = crate::engine::rollback(&session.context, rollback.plan).await;

@@ -190,19 +190,22 @@ impl Session {
         if let Some(damage) = salvage.damage.filter(|_| damaged == Damaged::Refuse) {
             return Err(damage.into());
         }
-        if let Place::Shared { objects, .. } = place {
-            elsewhere(globals, config, &salvage.state).await?;
-            if objects.is_versioned().await.is_ok_and(|versioned| !versioned) {
-                notice(format!(
-                    "the bucket of {} keeps no old versions; with versioning, what is deleted by mistake can be brought back",
-                    place.name()
-                ));
-            }
+        if let Place::Shared { objects, .. } = place
+            && objects.is_versioned().await.is_ok_and(|versioned| !versioned)
+        {
+            notice(format!("the bucket of {} keeps no old versions; with versioning, what is deleted by mistake can be brought back", place.name()));
         }
         let cloud = match connected {
             Some(cloud) => cloud,
             None => connect(globals, config).await?,
         };
+        if !salvage.state.has_begun() && !globals.sandbox && !config.state.bucket.is_empty() {
+            let other = match place {
+                Place::Shared { .. } => Place::Local(directory(globals, config)),
+                Place::Local(_) => shared(config, &cloud),
+            };
+            elsewhere(globals, &other).await?;
+        }
         belongs(&salvage.state, config, &cloud)?;
         if damaged == Damaged::Refuse {
             return Ok((crate::state::open(store).await?, cloud));
@@ -216,6 +219,17 @@ impl Session {
             crate::state::compact(store, &salvage.state).await?;
         }
         Ok((salvage.state, cloud))
+    }
+
+    /// Goes on with what a result holds, or ends here in order.
+    pub(super) async fn or_close<T>(self, result: Result<T, CliError>) -> Result<(Self, T), CliError> {
+        match result {
+            Ok(value) => Ok((self, value)),
+            Err(error) => {
+                self.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Compacts the state and releases the lock. What was done is in the journal already, so a failure here is only worth a note.
@@ -245,14 +259,12 @@ fn belongs(state: &State, config: &Config, cloud: &Cloud) -> Result<(), CliError
     Err(CliError::new(Exit::Refused, what).remains("nothing was changed").hint("use the credentials of that account, or another --state-dir"))
 }
 
-/// Refuses to begin a history in a bucket while there is one on this machine.
-async fn elsewhere(globals: &Globals, config: &Config, state: &State) -> Result<(), CliError> {
-    let here = directory(globals, config);
-    let local = Place::Local(here.clone());
-    if state.has_begun() || !crate::state::load(local.store().as_mut()).await?.has_begun() {
+/// Refuses to begin a history in one place while there is one in the other.
+async fn elsewhere(globals: &Globals, other: &Place) -> Result<(), CliError> {
+    if !crate::state::load(other.store().as_mut()).await?.has_begun() {
         return Ok(());
     }
-    Err(CliError::new(Exit::Refused, format!("the state of this stack is on this machine, in {}, and not yet in the bucket", here.display()))
+    Err(CliError::new(Exit::Refused, format!("the state of this stack is still at {}, and not where the configuration wants it", other.name()))
         .remains("nothing was changed")
         .hint(format!("`{}` moves it", super::again::again(globals, "state migrate", &Chosen::default()))))
 }

@@ -44,7 +44,9 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let session = Session::open(globals, &config, "up", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
     // The state may have moved on while the question was asked.
-    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, chosen))?;
+    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, chosen));
+    let plan = plan.and_then(|plan| plan::possible(&plan, &config, globals, chosen).map(|()| plan));
+    let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);

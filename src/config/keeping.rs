@@ -116,7 +116,8 @@ impl Validator<'_> {
             let names = Names::new(&environment.name, &config.stack.suffix);
             environment.buckets.iter().map(move |role| names.bucket(role))
         });
-        if own.any(|bucket| bucket == state.bucket) {
+        // Account and region are filled in later; what comes before them is the stack's own already.
+        if own.any(|bucket| bucket.split_once('{').is_some_and(|(begin, _)| state.bucket.starts_with(begin))) {
             self.report(&["state", "bucket"], format!("`{}` is a bucket of this stack, which `down` deletes", state.bucket), "name another bucket");
         }
         if !state.region.is_empty() {

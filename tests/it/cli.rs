@@ -284,6 +284,8 @@ fn bad_config_of_a_shared_state() {
     assert_told!(place.told("up -y"));
     place.edit("bucket = \"\"", "bucket = \"Payments_State\"");
     assert_told!(place.told("up -y"));
+    place.edit("Payments_State", "payment-logs-source-source-dev-001-111122223333-us-east-1");
+    assert_told!(place.told("up -y"));
 }
 
 /// As root, nothing is read-only; so the program runs as nobody then.

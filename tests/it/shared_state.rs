@@ -104,6 +104,10 @@ fn a_state_moves_to_the_bucket_and_back() {
     assert!(moved.contains("68 resources") || moved.contains("resources is at s3://"), "{moved}");
     assert!(team.succeed(&place, "up --env source -y").contains("nothing to do"));
     assert!(team.succeed(&place, "state migrate -y").contains("already"));
+    // The configuration wants it here again, where there is none yet.
+    let mut too_soon = team.command(&place, "up --env source -y");
+    let too_soon = too_soon.env("MIGRATE_INFRA_STATE__BACKEND", "local").output().expect("the program runs");
+    assert_eq!(too_soon.status.code(), Some(3), "{}", place.tell(&too_soon, "up"));
     let mut back = team.command(&place, "state migrate -y");
     let back = back.env("MIGRATE_INFRA_STATE__BACKEND", "local").output().expect("the program runs");
     assert!(back.status.success(), "{}", place.tell(&back, "state migrate"));
