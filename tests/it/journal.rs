@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::full_disk::Filling;
 
-fn genesis() -> Record {
+pub fn genesis() -> Record {
     Record::Genesis { format: 1, lineage: "l".into(), stack: "s/1".into(), account: "111122223333".into() }
 }
 
-fn intent(address: &str) -> Record {
+pub fn intent(address: &str) -> Record {
     Record::Intent {
         address: Address::new(address),
         op: Op::Create,

@@ -11,28 +11,11 @@ use migrate_infra::graph::Graph;
 use migrate_infra::resources::ec2::{Subnet, Vpc};
 use migrate_infra::sandbox::{Faults, Sandbox, World};
 use migrate_infra::state::{
-    FileStore, Found, Heartbeat, Journal, Lock, LockError, MemoryStore, Moved, Op, Place, Record, State, StateError, Store, load, migrate, open,
+    FileStore, Found, Heartbeat, Journal, Lock, LockError, MemoryStore, Moved, Place, Record, State, StateError, Store, load, migrate, open,
 };
-use serde_json::json;
 
+use crate::journal::{genesis, intent};
 use crate::lab::{AFTER, BEFORE, Keep, Lab, Sketch, Way, in_bucket};
-
-fn genesis() -> Record {
-    Record::Genesis { format: 1, lineage: "l".into(), stack: "s/1".into(), account: "111122223333".into() }
-}
-
-fn intent(address: &str) -> Record {
-    Record::Intent {
-        address: Address::new(address),
-        op: Op::Create,
-        kind: "ec2.vpc".into(),
-        region: "us-east-1".into(),
-        spec: json!({}),
-        needs: vec![],
-        tags: [].into(),
-        token: "t".into(),
-    }
-}
 
 /// Opens a state, writes records, and compacts it or dies.
 async fn write(mut store: Box<dyn Store>, records: Vec<Record>, compact: bool) {
