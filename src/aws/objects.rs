@@ -35,6 +35,8 @@ pub struct Object {
     pub etag: String,
     /// When S3 took it.
     pub modified: SystemTime,
+    /// Whether it is encrypted at rest.
+    pub encrypted: bool,
 }
 
 /// What has to be true for a write to happen.
@@ -96,8 +98,9 @@ impl Objects {
             };
             let etag = output.e_tag.unwrap_or_default();
             let modified = output.last_modified.and_then(|time| SystemTime::try_from(time).ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+            let encrypted = output.server_side_encryption.is_some();
             match output.body.collect().await {
-                Ok(body) => return Ok(Some(Object { bytes: body.to_vec(), etag, modified })),
+                Ok(body) => return Ok(Some(Object { bytes: body.to_vec(), etag, modified, encrypted })),
                 Err(_) if attempt < ATTEMPTS => pause(attempt).await,
                 Err(error) => return Err(broken(CALL, error.to_string())),
             }
@@ -137,7 +140,7 @@ impl Objects {
             // "NoSuchKey" answers an `If-Match` on an object that is not there ("Conditional writes", Amazon S3 user guide).
             if error.is("PreconditionFailed") || error.is("NoSuchKey") {
                 return match self.get(key).await? {
-                    Some(object) if uncertain && object.bytes == bytes => Ok(Written { etag: object.etag, encrypted: true }),
+                    Some(object) if uncertain && object.bytes == bytes => Ok(Written { etag: object.etag, encrypted: object.encrypted }),
                     _ => Err(WriteError::Conflict),
                 };
             }

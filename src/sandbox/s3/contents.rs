@@ -74,6 +74,7 @@ fn get(call: &mut Call<'_>, input: &GetObjectInput) -> Result<GetObjectOutput, R
     };
     let modified = DateTime::from_millis(i64::try_from(content.modified).unwrap_or(i64::MAX));
     let answer = GetObjectOutput::builder().e_tag(format!("\"{}\"", content.etag)).last_modified(modified);
+    let answer = answer.server_side_encryption(bucket.sse_algorithm.as_str().into());
     Ok(answer.body(ByteStream::from(content.text.clone().into_bytes())).build())
 }
 
