@@ -1,7 +1,10 @@
 //! Where the nodes go: in layers, each to the right of all that it waits for, ordered so that few lines cross (the barycentre method of
 //! Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures", 1981).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::Picture;
 use crate::address::Address;
@@ -19,7 +22,7 @@ pub(super) fn layers(picture: &Picture) -> Vec<Vec<usize>> {
         before[to].push(from);
         after[from].push(to);
     }
-    let depth = depths(&before, &after);
+    let depth = depths(&before);
     let mut layers: Vec<Vec<usize>> = vec![Vec::new(); depth.iter().max().map_or(0, |deepest| deepest + 1)];
     for (node, depth) in depth.iter().enumerate() {
         layers[*depth].push(node);
@@ -53,18 +56,16 @@ pub(super) fn layers(picture: &Picture) -> Vec<Vec<usize>> {
 }
 
 /// The length of the longest chain before each node.
-fn depths(before: &[Vec<usize>], after: &[Vec<usize>]) -> Vec<usize> {
-    let mut waiting: Vec<usize> = before.iter().map(Vec::len).collect();
+fn depths(before: &[Vec<usize>]) -> Vec<usize> {
+    let mut graph = DiGraph::<(), ()>::new();
+    for _ in before {
+        graph.add_node(());
+    }
+    graph.extend_with_edges(before.iter().enumerate().flat_map(|(to, of)| of.iter().map(move |from| (NodeIndex::new(*from), NodeIndex::new(to)))));
     let mut depth = vec![0; before.len()];
-    let mut free: VecDeque<usize> = (0..before.len()).filter(|node| waiting[*node] == 0).collect();
-    while let Some(node) = free.pop_front() {
-        for next in &after[node] {
-            depth[*next] = depth[*next].max(depth[node] + 1);
-            waiting[*next] -= 1;
-            if waiting[*next] == 0 {
-                free.push_back(*next);
-            }
-        }
+    // A plan has no cycle.
+    for node in toposort(&graph, None).unwrap_or_default() {
+        depth[node.index()] = before[node.index()].iter().map(|from| depth[*from] + 1).max().unwrap_or(0);
     }
     depth
 }
