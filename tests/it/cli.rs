@@ -269,9 +269,7 @@ fn a_protection_that_matches_nothing_is_a_mistake() {
 #[test]
 fn a_rollback_leaves_what_is_protected() {
     let place = Place::new();
-    let mut child = crate::interrupt::under_way(&place);
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    crate::interrupt::killed_under_way(&place);
     place.edit("protect = false", "protect = true");
     let told = place.told("rollback --sandbox -y");
     assert!(told.contains("[exit 5]") && told.contains("environments.source.protect"), "{told}");

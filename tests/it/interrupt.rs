@@ -20,6 +20,13 @@ pub fn under_way(place: &Place) -> Child {
     child
 }
 
+/// Leaves behind what an `up` leaves that is killed while it is under way.
+pub fn killed_under_way(place: &Place) {
+    let mut child = under_way(place);
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+}
+
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill runs");
     assert!(sent.success());

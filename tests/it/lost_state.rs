@@ -30,9 +30,7 @@ fn a_lost_state_is_made_anew() {
 #[test]
 fn a_state_that_is_damaged_in_the_middle_is_kept_beside_and_made_anew() {
     let place = Place::new();
-    let mut child = crate::interrupt::under_way(&place);
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    crate::interrupt::killed_under_way(&place);
     let journal = place.state().join("journal.jsonl");
     let mut lines: Vec<String> = fs::read_to_string(&journal).expect("the journal").lines().map(str::to_owned).collect();
     let middle = lines.len() / 2;

@@ -48,9 +48,7 @@ fn one_environment_after_the_other() {
 #[test]
 fn an_environment_that_is_half_made_is_not_built_upon() {
     let place = Place::new();
-    let mut child = crate::interrupt::under_way(&place);
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    crate::interrupt::killed_under_way(&place);
     let told = place.told("up --env target --sandbox -y");
     assert!(told.contains("[exit 3]") && told.contains("what is needed of `source` does not exist yet"), "{told}");
 }

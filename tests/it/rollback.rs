@@ -236,9 +236,7 @@ fn up_with_rollback_on_failure_leaves_the_world_as_it_was() {
 #[test]
 fn rollback_of_a_killed_program() {
     let place = Place::new();
-    let mut child = crate::interrupt::under_way(&place);
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    crate::interrupt::killed_under_way(&place);
     assert!(place.told("status --sandbox").contains("`rollback` to undo"));
     let told = place.told("rollback --sandbox -y");
     assert!(told.contains("[exit 0]") && told.contains("as they were before"), "{told}");

@@ -39,9 +39,7 @@ fn down_takes_what_depends_on_a_target() {
 #[test]
 fn an_up_of_a_part_leaves_what_a_failed_up_did_to_be_undone() {
     let place = Place::new();
-    let mut child = crate::interrupt::under_way(&place);
-    child.kill().expect("it is killed");
-    child.wait().expect("it ends");
+    crate::interrupt::killed_under_way(&place);
     succeed(&place, "up --target source/network/vpc -y");
     let told = succeed(&place, "rollback -y");
     assert!(!told.contains("nothing to undo"), "{told}");
