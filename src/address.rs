@@ -24,6 +24,11 @@ impl Address {
         Self::new(format!("{environment}/{part}/{name}"))
     }
 
+    /// Returns whether a pattern covers it. In a pattern, `*` stands for any text and `?` for any character.
+    pub fn matches(&self, pattern: &str) -> bool {
+        wildmatch::WildMatch::new(pattern).matches(self.as_str())
+    }
+
     /// Returns the address as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -156,5 +161,14 @@ mod tests {
         assert_eq!(address.as_str(), "source/network/vpc");
         assert_eq!(address.environment(), "source");
         assert_eq!(address.part(), "network");
+    }
+
+    #[test]
+    fn a_pattern_covers_what_is_below_it() {
+        let address = Address::new("source/database-source/instance");
+        assert!(address.matches("source/database-source/instance"));
+        assert!(address.matches("source/database-*"));
+        assert!(address.matches("*/instance"));
+        assert!(!address.matches("source/database"));
     }
 }

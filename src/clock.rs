@@ -8,6 +8,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Returns the wall-clock time as RFC 3339 in UTC, to the second.
+pub fn timestamp() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Measures and spends time in AWS seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

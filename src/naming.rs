@@ -1,6 +1,10 @@
 //! The AWS names of everything that has one. They all carry environment and suffix, and every limit of AWS on their length is
 //! listed here and checked before anything is sent: an overlong name is an error of the configuration, never cut silently.
 
+/// The role with which DMS works in a VPC, and the one with which it writes logs. Their names are fixed and every stack in an account
+/// shares them ("Creating the IAM roles to use with AWS DMS").
+pub const DMS_ACCOUNT_ROLES: [&str; 2] = ["dms-vpc-role", "dms-cloudwatch-logs-role"];
+
 /// Makes the names of one environment.
 #[derive(Clone, Debug)]
 pub struct Names {

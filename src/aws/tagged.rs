@@ -8,6 +8,7 @@ use super::error::AwsError;
 use super::run::Meter;
 use super::tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_USER};
 use crate::address::{Address, Arn, Region};
+use crate::naming::DMS_ACCOUNT_ROLES;
 
 /// Something that carries the ownership tags.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -20,11 +21,8 @@ pub struct Tagged {
     pub region: Region,
 }
 
-/// The roles that DMS wants in every account ("Creating the IAM roles to use with AWS DMS"); stacks share them.
-const ACCOUNT_ROLES: [&str; 2] = ["dms-vpc-role", "dms-cloudwatch-logs-role"];
-
-/// Returns the roles that carry the tags of `stack`, and those of the whole account that it uses, which the listing by tag leaves out. Only roles whose names end as those of the
-/// stack do are asked for their tags: an account may have thousands.
+/// Returns the roles that carry the tags of `stack`, and those of the whole account that it uses, which the listing by tag leaves
+/// out. Only roles whose names end as those of the stack do are asked for their tags, and those two: an account may have thousands.
 ///
 /// # Errors
 /// What AWS answered.
@@ -36,7 +34,7 @@ pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: 
         budgets.acquire("iam", Class::Read).await;
         meter.count("iam:ListRoles", false);
         let page = clients.iam.list_roles().set_marker(marker).send().await.map_err(|error| AwsError::of("iam:ListRoles", &error))?;
-        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix) || ACCOUNT_ROLES.contains(&role.role_name())) {
+        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix) || DMS_ACCOUNT_ROLES.contains(&role.role_name())) {
             budgets.acquire("iam", Class::Read).await;
             meter.count("iam:ListRoleTags", false);
             let tags = clients.iam.list_role_tags().role_name(role.role_name()).send().await;

@@ -159,7 +159,7 @@ impl Targets {
 impl Chosen {
     /// Returns whether an address is among the targets.
     pub fn targets(&self, address: &crate::address::Address) -> bool {
-        self.targets.iter().any(|pattern| wildmatch::WildMatch::new(pattern).matches(address.as_str()))
+        self.targets.iter().any(|pattern| address.matches(pattern))
     }
 
     /// Returns whether an environment was chosen.

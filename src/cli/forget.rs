@@ -12,7 +12,8 @@ use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
 use crate::address::{Address, RunId};
-use crate::config::{Config, nearest};
+use crate::clock::timestamp;
+use crate::config::{Config, did_you_mean};
 use crate::state::{Record, State};
 
 /// Drops resources from the state. Nothing in AWS is changed: they go on, and this stack no longer looks after them.
@@ -63,20 +64,18 @@ pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliE
 fn choose(config: &Config, state: &State, patterns: &[String]) -> Result<BTreeSet<Address>, CliError> {
     let mut chosen = BTreeSet::new();
     for pattern in patterns {
-        let wild = wildmatch::WildMatch::new(pattern);
-        let mut found = state.resources.keys().filter(|address| wild.matches(address.as_str())).peekable();
+        let mut found = state.resources.keys().filter(|address| address.matches(pattern)).peekable();
         if found.peek().is_none() {
             let graph = crate::stack::build(config)?;
-            if graph.nodes().keys().any(|address| wild.matches(address.as_str())) {
+            if graph.nodes().keys().any(|address| address.matches(pattern)) {
                 continue;
             }
             let known: Vec<&str> = state.resources.keys().map(Address::as_str).collect();
-            return Err(CliError::new(Exit::Usage, format!("the state knows no `{pattern}`")).remains("nothing was changed").hint(
-                match nearest(pattern, &known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "`state list` shows all that it knows; `*` stands for any text".to_owned(),
-                },
-            ));
+            return Err(CliError::new(Exit::Usage, format!("the state knows no `{pattern}`")).remains("nothing was changed").hint(did_you_mean(
+                pattern,
+                &known,
+                "`state list` shows all that it knows; `*` stands for any text",
+            )));
         }
         chosen.extend(found.cloned());
     }
@@ -91,7 +90,7 @@ fn still_used<'a>(state: &'a State, chosen: &BTreeSet<Address>) -> BTreeMap<&'a 
 
 /// One batch: a run that says that these are no longer known.
 fn records(chosen: &BTreeSet<Address>) -> Vec<Record> {
-    let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let at = timestamp();
     let run = RunId(uuid::Uuid::new_v4().simple().to_string());
     let environments = chosen.iter().map(|address| address.environment().to_owned()).collect();
     let version = env!("CARGO_PKG_VERSION").to_owned();

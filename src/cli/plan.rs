@@ -6,7 +6,7 @@ use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::failure::{CliError, Exit};
 use super::run::line;
 use super::{policies, protection, session};
-use crate::config::Config;
+use crate::config::{Config, did_you_mean};
 use crate::plan::{Action, Plan, plan_up};
 use crate::state::State;
 
@@ -63,13 +63,10 @@ pub(super) fn narrow(mut plan: Plan, chosen: &Chosen) -> Result<Plan, CliError> 
         return Ok(plan);
     }
     for target in &chosen.targets {
-        let one = Chosen { targets: vec![target.clone()], ..Chosen::default() };
-        if !plan.steps.iter().any(|step| one.targets(&step.address)) {
+        if !plan.steps.iter().any(|step| step.address.matches(target)) {
             let known: Vec<&str> = plan.steps.iter().map(|step| step.address.as_str()).collect();
-            let hint = match crate::config::nearest(target, &known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`plan` shows all addresses, `state list` those that exist; `*` stands for any text".to_owned(),
-            };
+            let otherwise = "`plan` shows all addresses, `state list` those that exist; `*` stands for any text";
+            let hint = did_you_mean(target, &known, otherwise);
             return Err(CliError::new(Exit::Usage, format!("`--target {target}` matches nothing")).remains("nothing was changed").hint(hint));
         }
     }

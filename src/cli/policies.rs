@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::failure::{CliError, Exit};
-use crate::config::{Config, nearest};
+use crate::config::{Config, did_you_mean};
 use crate::graph::Graph;
 use crate::policy::{Review, Violation, review};
 
@@ -17,10 +17,7 @@ pub(super) fn check(config: &Config, graph: &Graph) -> Result<Review, CliError> 
         let addresses: Vec<&str> = graph.nodes().keys().map(crate::address::Address::as_str).collect();
         return Err(CliError::new(Exit::Usage, format!("`policy.exceptions[{at}]` is for `{}`, which no resource is called", exception.address))
             .remains("nothing was changed")
-            .hint(match nearest(&exception.address, &addresses) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "`plan` shows all addresses".to_owned(),
-            }));
+            .hint(did_you_mean(&exception.address, &addresses, "`plan` shows all addresses")));
     }
     if review.violations.is_empty() {
         return Ok(review);

@@ -3,7 +3,7 @@
 use super::failure::{CliError, Exit};
 use super::plan::some;
 use crate::address::Address;
-use crate::config::{Config, nearest};
+use crate::config::{Config, did_you_mean};
 use crate::graph::Graph;
 use crate::plan::{Action, Plan};
 use crate::state::State;
@@ -15,10 +15,7 @@ pub(super) fn check(config: &Config, graph: &Graph, state: &State) -> Result<(),
     let known: Vec<&str> = addresses.iter().map(|address| address.as_str()).collect();
     Err(CliError::new(Exit::Usage, format!("no resource is called `{pattern}`, which has a section in `[resources]`"))
         .remains("nothing was changed")
-        .hint(match nearest(pattern, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`plan` shows all addresses; `*` stands for any text".to_owned(),
-        }))
+        .hint(did_you_mean(pattern, &known, "`plan` shows all addresses; `*` stands for any text")))
 }
 
 /// Refuses a plan that would delete or replace what is protected, before anything is called.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::args::{Chosen, Globals, Timing};
 use super::failure::{CliError, Exit, with_causes};
 use super::run::{say, timing};
-use crate::address::{Lineage, Region};
+use crate::address::Lineage;
 use crate::aws::{Cancel, Cloud, Endpoint, Meter, Objects};
 use crate::clock::Clock;
 use crate::config::{Backend, Config, Keeping, Overrides, load};
@@ -47,14 +47,19 @@ fn root(globals: &Globals) -> PathBuf {
     if globals.sandbox { globals.state_dir.join("sandbox") } else { globals.state_dir.clone() }
 }
 
+/// What the state of one stack is called, in a directory or a bucket.
+fn folder(config: &Config) -> String {
+    format!("{}-{}", config.stack.name, config.stack.suffix)
+}
+
 /// The directory of one stack's state. The sandbox's is apart: it never mixes with that of real things.
 pub(super) fn directory(globals: &Globals, config: &Config) -> PathBuf {
-    root(globals).join(format!("{}-{}", config.stack.name, config.stack.suffix))
+    root(globals).join(folder(config))
 }
 
 /// Where this stack's state is. That in a bucket is reached through `cloud`; without one, it is connected to first.
 pub(super) async fn place(globals: &Globals, config: &Config, cloud: Option<&Cloud>) -> Result<Place, CliError> {
-    if globals.sandbox || config.state.backend == Backend::Local {
+    if !is_shared(globals, config) {
         return Ok(Place::Local(directory(globals, config)));
     }
     match cloud {
@@ -63,11 +68,16 @@ pub(super) async fn place(globals: &Globals, config: &Config, cloud: Option<&Clo
     }
 }
 
+/// Whether the state is in a bucket. The sandbox's never is.
+fn is_shared(globals: &Globals, config: &Config) -> bool {
+    !globals.sandbox && config.state.backend == Backend::S3
+}
+
 /// The place in the bucket that the configuration names.
 fn shared(config: &Config, cloud: &Cloud) -> Place {
     let Keeping { bucket, prefix, kms_key_arn, lease_seconds, .. } = &config.state;
-    let stack = format!("{}-{}/", config.stack.name, config.stack.suffix);
-    let prefix = if prefix.is_empty() { stack } else { format!("{prefix}/{stack}") };
+    let above = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let prefix = format!("{above}{}/", folder(config));
     let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
     let objects = Objects::new(cloud.clients(&config.state_region()).0, bucket, &prefix, key);
     Place::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
@@ -132,8 +142,7 @@ impl Session {
         events: Events,
         damaged: Damaged,
     ) -> Result<Self, CliError> {
-        let shared = !globals.sandbox && config.state.backend == Backend::S3;
-        let connected = if shared { Some(connect(globals, config).await?) } else { None };
+        let connected = if is_shared(globals, config) { Some(connect(globals, config).await?) } else { None };
         let place = place(globals, config, connected.as_ref()).await?;
         let lock = place.lock(command).await?;
         let notice = |text: String| events.send(Event::Notice { address: None, text });
@@ -186,8 +195,10 @@ impl Session {
         damaged: Damaged,
         notice: &(dyn Fn(String) + Send + Sync),
     ) -> Result<(State, Cloud), CliError> {
-        let salvage = crate::state::salvage(store).await?;
-        if let Some(damage) = salvage.damage.filter(|_| damaged == Damaged::Refuse) {
+        let mut salvage = crate::state::salvage(store).await?;
+        if damaged == Damaged::Refuse
+            && let Some(damage) = salvage.damage.take()
+        {
             return Err(damage.into());
         }
         if let Place::Shared { objects, .. } = place
@@ -208,7 +219,7 @@ impl Session {
         }
         belongs(&salvage.state, config, &cloud)?;
         if damaged == Damaged::Refuse {
-            return Ok((crate::state::open(store).await?, cloud));
+            return Ok((salvage.open(store).await?, cloud));
         }
         // Nothing is put away before it is known that AWS can be asked.
         let kept = store.set_aside(&format!("damaged-{}", stamp())).await;
@@ -240,11 +251,16 @@ impl Session {
         if let Err(error) = writer.finish(journal).await {
             say(&format!("note: the state could not be compacted, which the next command repeats: {error}"));
         }
-        if let Some(lock) = heartbeat.stop().await
-            && let Err(error) = lock.release().await
-        {
-            say(&format!("note: the lock was not released, and ends by itself: {}", with_causes(&error)));
-        }
+        give_back(heartbeat).await;
+    }
+}
+
+/// Releases a lock. When that does not work it ends by itself, so it is only worth a note.
+pub(super) async fn give_back(heartbeat: Heartbeat) {
+    if let Some(lock) = heartbeat.stop().await
+        && let Err(error) = lock.release().await
+    {
+        say(&format!("note: the lock was not released, and ends by itself: {}", with_causes(&error)));
     }
 }
 
@@ -276,7 +292,7 @@ fn is_url(text: &str) -> bool {
 
 /// Connects to the cloud that the options name.
 pub(super) async fn connect(globals: &Globals, config: &Config) -> Result<Cloud, CliError> {
-    let home = config.environments.first().map_or_else(|| Region("us-east-1".to_owned()), |environment| environment.region.clone());
+    let home = config.home_region();
     if let Some(url) = globals.endpoint_url.as_ref().filter(|url| !is_url(url)) {
         return Err(CliError::new(Exit::Usage, format!("`--endpoint-url {url}` is not a URL"))
             .remains("nothing was changed")

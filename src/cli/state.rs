@@ -6,9 +6,9 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::confirm::confirm;
 use super::down;
-use super::failure::{CliError, Exit, with_causes};
+use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
-use super::run::{line, say};
+use super::run::line;
 use super::session::{self, Damaged, Session};
 use super::status::{id, word};
 use crate::address::Address;
@@ -124,11 +124,7 @@ async fn migrate(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
     let (old, new) = (Heartbeat::start(old, drop), Heartbeat::start(new, drop));
     let moved = crate::state::migrate(from.store().as_mut(), to.store().as_mut(), &format!("moved-{}", session::stamp())).await;
     for heartbeat in [new, old] {
-        if let Some(lock) = heartbeat.stop().await
-            && let Err(error) = lock.release().await
-        {
-            say(&format!("note: the lock was not released, and ends by itself: {}", with_causes(&error)));
-        }
+        session::give_back(heartbeat).await;
     }
     match moved? {
         Moved::Nothing => down::say(globals, "there is no state to move"),

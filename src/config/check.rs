@@ -199,15 +199,18 @@ fn shown(value: &Value) -> String {
 }
 
 /// Returns the known word that is most like this one, if any is.
-pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = known.iter().map(|one| (strsim::jaro_winkler(word, one), *one)).filter(|(score, _)| *score > 0.8);
     near.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, one)| one)
 }
 
+/// "Did you mean", or what else helps when nothing is near.
+pub fn did_you_mean(word: &str, known: &[&str], otherwise: &str) -> String {
+    nearest(word, known).map_or_else(|| otherwise.to_owned(), |one| format!("did you mean `{one}`?"))
+}
+
 /// "Did you mean", or the list when nothing is near.
 pub fn suggest(key: &str, known: &[&str]) -> String {
-    match nearest(key, known) {
-        Some(one) => format!("did you mean `{one}`?"),
-        None => format!("the keys here are {}", known.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")),
-    }
+    let list = format!("the keys here are {}", known.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "));
+    did_you_mean(key, known, &list)
 }

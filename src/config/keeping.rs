@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use wildmatch::WildMatch;
 
 use super::model::Config;
 use super::validate::Validator;
@@ -65,11 +64,15 @@ pub struct PerResource {
 impl Config {
     /// Returns the region of the bucket that the state is kept in.
     pub fn state_region(&self) -> Region {
-        match (self.state.region.as_str(), self.environments.first()) {
-            ("", Some(first)) => first.region.clone(),
-            ("", None) => Region("us-east-1".to_owned()),
-            (named, _) => named.into(),
+        match self.state.region.as_str() {
+            "" => self.home_region(),
+            named => named.into(),
         }
+    }
+
+    /// Returns the region of the first environment, for calls that belong to no environment.
+    pub fn home_region(&self) -> Region {
+        self.environments.first().map_or_else(|| "us-east-1".into(), |environment| environment.region.clone())
     }
 
     /// Returns the key that protects a resource from deletion, if there is one.
@@ -78,19 +81,14 @@ impl Config {
         let by_environment = of.map(|environment| format!("environments.{}.protect", environment.name));
         by_environment.or_else(|| {
             let mut protecting = self.resources.iter().filter(|(_, settings)| settings.protect);
-            protecting.find(|(pattern, _)| covers(pattern, address)).map(|(pattern, _)| format!("resources.\"{pattern}\".protect"))
+            protecting.find(|(pattern, _)| address.matches(pattern)).map(|(pattern, _)| format!("resources.\"{pattern}\".protect"))
         })
     }
 
     /// Returns the patterns of `[resources]` that none of these addresses matches.
     pub fn unmatched(&self, addresses: &[&Address]) -> Vec<&str> {
-        self.resources.keys().filter(|pattern| !addresses.iter().any(|address| covers(pattern, address))).map(String::as_str).collect()
+        self.resources.keys().filter(|pattern| !addresses.iter().any(|address| address.matches(pattern))).map(String::as_str).collect()
     }
-}
-
-/// In a pattern, `*` stands for any text and `?` for any character.
-fn covers(pattern: &str, address: &Address) -> bool {
-    WildMatch::new(pattern).matches(address.as_str())
 }
 
 /// Sections for single resources, by address or pattern.
@@ -137,19 +135,5 @@ impl Validator<'_> {
             let help = "for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-…";
             self.report(&["state", "kms_key_arn"], format!("`{key}` is not the ARN of a KMS key"), help);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_covers_what_is_below_it() {
-        let address = Address::new("source/database-source/instance");
-        assert!(covers("source/database-source/instance", &address));
-        assert!(covers("source/database-*", &address));
-        assert!(covers("*/instance", &address));
-        assert!(!covers("source/database", &address));
     }
 }

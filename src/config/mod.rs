@@ -14,7 +14,7 @@ mod source;
 mod template;
 mod validate;
 
-pub use check::{nearest, schema, suggest};
+pub use check::{did_you_mean, schema, suggest};
 pub use keeping::{Backend, Keeping, PerResource, Resources};
 pub use load::{Overrides, load};
 pub use model::{

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::scheduler::{Job, Verdict, Work, schedule};
 use crate::address::{Address, RunId};
 use crate::aws::{AwsError, Cancel, Cloud, Meter};
+use crate::clock::timestamp;
 use crate::events::{Event, Events};
 use crate::graph::Moment;
 use crate::plan::{Plan, Step};
@@ -172,10 +173,9 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let clock = context.cloud.clock();
     let began = clock.now();
     let run = RunId(uuid::Uuid::new_v4().simple().to_string());
-    let at = || jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let environments = plan.environments.clone();
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = Record::RunStarted { run: run.clone(), command: command.to_owned(), environments, version, at: at() };
+    let started = Record::RunStarted { run: run.clone(), command: command.to_owned(), environments, version, at: timestamp() };
     context.journal.write(vec![started]).await?;
     context.events.send(Event::RunStarted {
         command,
@@ -209,7 +209,7 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let elapsed = clock.now().saturating_sub(began);
     let report = Report { outcome, changed: gathered.changed, failures: gathered.failures, remaining, durations, elapsed };
     let word = if plan.is_part && outcome == Outcome::Done { DONE_IN_PART } else { outcome.as_str() };
-    let finished = Record::RunFinished { run, outcome: word.to_owned(), at: at() };
+    let finished = Record::RunFinished { run, outcome: word.to_owned(), at: timestamp() };
     // When the journal is the very thing that failed, the report with its failures says so; it must not be lost here.
     let noted = context.journal.write(vec![finished]).await;
     if report.failures.is_empty() {

@@ -7,6 +7,7 @@ use super::task_settings::{settings, table_mappings};
 use crate::address::Arn;
 use crate::config::Link;
 use crate::graph::Input;
+use crate::naming::DMS_ACCOUNT_ROLES;
 use crate::resource::Handle;
 use crate::resources::dms::{AccountRole, Endpoint, EndpointDirection, ReplicationInstance, ReplicationSubnetGroup, ReplicationTask};
 use crate::resources::ec2::Subnet;
@@ -98,8 +99,9 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
         let spec = AccountRole { name: name.to_owned(), managed_policy: format!("arn:{{partition}}:iam::aws:policy/service-role/{managed}") };
         builder.add(PART, name, &spec).done()
     };
-    let vpc_role = account("dms-vpc-role", "AmazonDMSVPCManagementRole");
-    let logs_role = account("dms-cloudwatch-logs-role", "AmazonDMSCloudWatchLogsRole");
+    let [for_vpc, for_logs] = DMS_ACCOUNT_ROLES;
+    let vpc_role = account(for_vpc, "AmazonDMSVPCManagementRole");
+    let logs_role = account(for_logs, "AmazonDMSCloudWatchLogsRole");
     let subnets = ReplicationSubnetGroup {
         identifier: builder.names.replication_subnet_group(),
         description: "Private subnets of the replication instance".to_owned(),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::timestamp;
+
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -62,10 +64,6 @@ impl Holder {
         let alive = if heartbeat.is_empty() || heartbeat == since { String::new() } else { format!(", last heartbeat {heartbeat}") };
         format!("`{command}` by {user} on {host}, process {pid}, since {since}{alive}")
     }
-}
-
-fn timestamp() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A process id means something only within one boot of one machine, and there only within one name space ("pid_namespaces(7)").

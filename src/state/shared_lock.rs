@@ -13,6 +13,7 @@ use super::holder::{Holder, machine};
 use super::lease::Lease;
 use super::lock::{Found, LockError};
 use crate::aws::{Expect, Object, Objects, WriteError};
+use crate::clock::timestamp;
 
 const KEY: &str = "lock";
 /// How often somebody else may be quicker before we say that it is held.
@@ -128,7 +129,7 @@ impl SharedLock {
     }
 
     pub(super) async fn release(mut self) -> Result<(), LockError> {
-        self.write(&Content::Free { free_since: Holder::myself("", None).since }).await
+        self.write(&Content::Free { free_since: timestamp() }).await
     }
 
     async fn write(&mut self, content: &Content) -> Result<(), LockError> {
@@ -161,7 +162,7 @@ impl SharedLock {
     /// Takes the lock from whoever has it. The holder's next heartbeat or write is refused.
     pub(super) async fn remove(objects: &Objects) -> io::Result<()> {
         let Some(object) = objects.get(KEY).await.map_err(io::Error::other)? else { return Ok(()) };
-        let free = text(&Content::Free { free_since: Holder::myself("", None).since });
+        let free = text(&Content::Free { free_since: timestamp() });
         objects.put(KEY, &free, Expect::Tag(&object.etag)).await.map(drop).map_err(io::Error::other)
     }
 }

@@ -150,15 +150,24 @@ pub async fn load(store: &mut dyn Store) -> Result<State, StateError> {
 /// # Errors
 /// As [`load`], or the store cannot be written.
 pub async fn open(store: &mut dyn Store) -> Result<State, StateError> {
-    let Salvage { state, intact, length, damage } = salvage(store).await?;
-    if let Some(damage) = damage {
-        return Err(damage);
+    salvage(store).await?.open(store).await
+}
+
+impl Salvage {
+    /// Cuts off a torn last line of the store that this was read from, so that the next append starts a line of its own.
+    ///
+    /// # Errors
+    /// It is damaged, or the store cannot be written.
+    pub async fn open(self, store: &mut dyn Store) -> Result<State, StateError> {
+        if let Some(damage) = self.damage {
+            return Err(damage);
+        }
+        if self.intact < self.length {
+            let place = store.journal_place();
+            store.truncate(self.intact).await.map_err(|source| StateError::Io { place, verb: "written", source })?;
+        }
+        Ok(self.state)
     }
-    if intact < length {
-        let place = store.journal_place();
-        store.truncate(intact).await.map_err(|source| StateError::Io { place, verb: "written", source })?;
-    }
-    Ok(state)
 }
 
 fn parse_snapshot(bytes: &[u8], place: String) -> Result<State, StateError> {
