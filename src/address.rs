@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Address(Arc<str>);
 
+/// Marks the address of what makes way for a new one. No part of an address that a stack chooses has it.
+const SET_ASIDE: &str = "~old";
+
 impl Address {
     /// Makes an address from its text.
     pub fn new(text: impl AsRef<str>) -> Self {
@@ -27,6 +30,20 @@ impl Address {
     /// Returns whether a pattern covers it. In a pattern, `*` stands for any text and `?` for any character.
     pub fn matches(&self, pattern: &str) -> bool {
         wildmatch::WildMatch::new(pattern).matches(self.as_str())
+    }
+
+    /// Returns the address under which a thing is kept that makes way for a new one; `number` tells several apart.
+    #[must_use]
+    pub fn set_aside(&self, number: usize) -> Self {
+        Self::new(match number {
+            0 => format!("{}{SET_ASIDE}", self.0),
+            number => format!("{}{SET_ASIDE}{}", self.0, number + 1),
+        })
+    }
+
+    /// Returns whose place this thing had, if it makes way for a new one.
+    pub fn made_way(&self) -> Option<Self> {
+        self.0.split_once(SET_ASIDE).map(|(base, _)| Self::new(base))
     }
 
     /// Returns the address as text.
@@ -161,6 +178,15 @@ mod tests {
         assert_eq!(address.as_str(), "source/network/vpc");
         assert_eq!(address.environment(), "source");
         assert_eq!(address.part(), "network");
+    }
+
+    #[test]
+    fn what_makes_way_remembers_its_place() {
+        let address = Address::new("source/network/vpc");
+        assert_eq!(address.set_aside(0).as_str(), "source/network/vpc~old");
+        assert_eq!(address.set_aside(1).as_str(), "source/network/vpc~old2");
+        assert_eq!(address.set_aside(1).made_way(), Some(address.clone()));
+        assert_eq!(address.made_way(), None);
     }
 
     #[test]

@@ -120,11 +120,12 @@ pub(super) fn show(plan: &Plan) {
             Action::Replace { .. } => "±",
             Action::Resume => ">",
             Action::Delete => "-",
+            Action::Restore => "<",
             Action::Nothing => " ",
         };
         let why = if step.action == Action::Create { String::new() } else { format!("  {}", step.reason) };
         line(format!("  {mark} {:width$}  {}{why}", step.address, step.kind).trim_end());
-        if let Action::Update { changes } | Action::Replace { changes } = &step.action {
+        if let Action::Update { changes } | Action::Replace { changes, .. } = &step.action {
             for change in changes {
                 line(&format!("      {}: {} -> {}", change.field, short(&change.old), short(&change.new)));
             }

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, look, may_be_hidden, worth_settling};
-use crate::plan::{Plan, Step};
+use super::step::{StepLog, cx, look, may_be_hidden, moved, worth_settling};
+use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, Observed, Result, kind};
 use crate::state::{Entry, JournalError, Op, Record};
 
@@ -27,6 +27,7 @@ pub(super) struct DownSteps {
 #[async_trait]
 impl Steps for DownSteps {
     async fn run(&self, step: &Step, _released: Released) -> Result<StepEnd, (Option<String>, Error)> {
+        moved(&self.context, step).await.map_err(|error| (None, error.into()))?;
         let Some(entry) = self.context.journal.read(|state| state.get(&step.address).cloned()) else {
             return Ok(StepEnd { id: String::new(), action: "none", changed: false });
         };
@@ -36,9 +37,15 @@ impl Steps for DownSteps {
 }
 
 impl DownSteps {
-    async fn remove(&self, step: &Step, entry: &Entry) -> Result<StepEnd> {
+    /// Takes down that it is gone, and that what it had the place of has it again.
+    async fn gone(&self, step: &Step) -> Result<(), JournalError> {
+        let deleted = Record::Deleted { address: step.address.clone() };
+        let moved = step.gives_back.as_ref().map(|Move { from, to }| Record::Moved { from: from.clone(), to: to.clone() });
+        self.context.journal.write(std::iter::once(deleted).chain(moved).collect()).await
+    }
+
+    pub(super) async fn remove(&self, step: &Step, entry: &Entry) -> Result<StepEnd> {
         let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`; this version can not delete it", step.kind)))?;
-        let address = step.address.clone();
         let known = entry.attrs.as_ref();
         for attempt in 0.. {
             let log = Arc::new(StepLog::new(&self.context.journal, Op::Delete, step, &step.spec, entry.needs.clone(), &entry.token));
@@ -46,14 +53,14 @@ impl DownSteps {
             let result = match look(&cx, kind, &step.spec, known, may_be_hidden(Some(entry))).await {
                 Err(error) => Err(error),
                 Ok(Observed::Absent) => {
-                    self.context.journal.write(vec![Record::Deleted { address: address.clone() }]).await?;
+                    self.gone(step).await?;
                     return Ok(StepEnd { id: known.map(|attrs| kind.id(attrs)).unwrap_or_default(), action: "none", changed: false });
                 }
                 Ok(Observed::Foreign { id, owner }) => match known {
                     Some(_) => return Err(Error::Foreign { id, owner }),
                     // Ours was never made, because somebody else has its name: there is nothing of ours to delete.
                     None => {
-                        self.context.journal.write(vec![Record::Settled { address: address.clone() }]).await?;
+                        self.context.journal.write(vec![Record::Settled { address: step.address.clone() }]).await?;
                         return Ok(StepEnd { id: String::new(), action: "none", changed: false });
                     }
                 },
@@ -61,7 +68,7 @@ impl DownSteps {
             };
             match result {
                 Ok(id) => {
-                    self.context.journal.write(vec![Record::Deleted { address }]).await?;
+                    self.gone(step).await?;
                     return Ok(StepEnd { id, action: "delete", changed: true });
                 }
                 Err(error) if worth_settling(&error, attempt, &cx) => {

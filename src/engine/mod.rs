@@ -5,6 +5,7 @@ mod find;
 mod run;
 mod scheduler;
 mod step;
+mod survey;
 mod sweep;
 mod up;
 
@@ -12,5 +13,6 @@ pub use down::down;
 pub use find::find;
 pub use run::{Context, Failure, Outcome, Report};
 pub use scheduler::{Job, Released, Verdict, Work, schedule};
+pub use survey::{Looker, Survey, survey};
 pub use sweep::leftovers;
 pub use up::{rollback, up};

@@ -1,5 +1,6 @@
 //! What the steps of both directions do alike: the context of one step, its intent, and looking again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -10,11 +11,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::run::Context;
-use crate::address::Address;
-use crate::aws::{AwsError, Fate};
-use crate::plan::Step;
+use crate::address::{Address, Region};
+use crate::aws::{AwsError, Cancel, Cloud, Fate, Meter};
+use crate::events::Events;
+use crate::plan::{Move, Step};
 use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result};
-use crate::state::{Entry, Journal, JournalError, Op, Record, Status};
+use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
 
 /// How often a call with an unknown outcome is settled by looking and going on, before the step fails.
 pub(super) const SETTLE_ATTEMPTS: u32 = 4;
@@ -85,21 +87,78 @@ impl Announce for StepLog {
 
 /// Makes the context of a step.
 pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>) -> Cx {
-    let (aws, budgets) = context.cloud.clients(&step.region);
-    Cx {
-        aws,
-        account: context.cloud.account().clone(),
-        region: step.region.clone(),
-        identity: Identity { stack: context.stack.clone(), address: step.address.clone(), token: token.to_owned(), tags: step.tags.clone() },
-        brought_to: context.journal.read(|state| state.get(&step.address).map(|entry| entry.spec.clone())),
-        clock: context.cloud.clock(),
-        budgets,
-        meter: Arc::clone(&context.meter),
-        cancel: context.cancel.clone(),
-        events: context.events.clone(),
-        announce: log,
-        changed: AtomicBool::new(false),
+    let subject = Subject { address: &step.address, region: &step.region, tags: &step.tags, token };
+    let surroundings =
+        Surroundings { cloud: &context.cloud, meter: &context.meter, cancel: &context.cancel, events: &context.events, stack: &context.stack };
+    context.journal.read(|state| surroundings.cx(state, &subject, log))
+}
+
+/// What a step is about.
+pub(super) struct Subject<'a> {
+    pub(super) address: &'a Address,
+    pub(super) region: &'a Region,
+    pub(super) tags: &'a BTreeMap<String, String>,
+    pub(super) token: &'a str,
+}
+
+/// What every step of a run is given.
+pub(super) struct Surroundings<'a> {
+    pub(super) cloud: &'a Cloud,
+    pub(super) meter: &'a Arc<Meter>,
+    pub(super) cancel: &'a Cancel,
+    pub(super) events: &'a Events,
+    pub(super) stack: &'a str,
+}
+
+impl Surroundings<'_> {
+    /// Makes the context of a step.
+    pub(super) fn cx(&self, state: &State, subject: &Subject<'_>, announce: Arc<dyn Announce>) -> Cx {
+        let (aws, budgets) = self.cloud.clients(subject.region);
+        let (brought_to, tagged_as, namesakes) = remembered(state, subject.address);
+        Cx {
+            aws,
+            account: self.cloud.account().clone(),
+            region: subject.region.clone(),
+            identity: Identity {
+                stack: self.stack.to_owned(),
+                address: subject.address.clone(),
+                tagged_as,
+                token: subject.token.to_owned(),
+                tags: subject.tags.clone(),
+            },
+            brought_to,
+            namesakes,
+            clock: self.cloud.clock(),
+            budgets,
+            meter: Arc::clone(self.meter),
+            cancel: self.cancel.clone(),
+            events: self.events.clone(),
+            announce,
+            changed: AtomicBool::new(false),
+            looks_only: false,
+            stray_tags: std::sync::Mutex::default(),
+        }
     }
+}
+
+/// Gives a resource the address that the step wants it to have.
+pub(super) async fn moved(context: &Context, step: &Step) -> Result<(), JournalError> {
+    let Some(Move { from, to }) = &step.moves else { return Ok(()) };
+    let due = context.journal.read(|state| state.get(from).is_some() && state.get(to).is_none());
+    match due {
+        true => context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await,
+        false => Ok(()),
+    }
+}
+
+/// What the state knows that a step goes by: the specification that the resource was last brought to, the address that its tags say, and
+/// the ids of others with the same tags.
+fn remembered(state: &State, address: &Address) -> (Option<Value>, Option<Address>, BTreeSet<String>) {
+    let entry = state.get(address);
+    let tagged_as = entry.and_then(|entry| entry.tagged_as.clone());
+    let namesakes = state.namesakes(address, tagged_as.as_ref().unwrap_or(address));
+    let ids = namesakes.filter_map(|other| Some(crate::resource::kind(&other.kind)?.id(other.attrs.as_ref()?))).collect();
+    (entry.map(|entry| entry.spec.clone()), tagged_as, ids)
 }
 
 /// Looks for the resource. When it may have been created by a call whose answer is not known, an absence is believed only

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::down::DownSteps;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, look, may_be_hidden, new_token, worth_settling};
+use super::step::{StepLog, cx, look, may_be_hidden, moved, new_token, worth_settling};
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Plan, Step};
@@ -32,6 +32,11 @@ pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalEr
     run(context, ROLLBACK, plan, UpSteps::new(context)).await
 }
 
+/// Whether inputs that can not be changed are others than those that it was made with.
+fn is_another(kind: &dyn Kind, entry: &Entry, spec: &Value) -> bool {
+    entry.attrs.is_some() && kind.about().immutable.iter().any(|field| entry.spec.get(*field) != spec.get(*field))
+}
+
 struct UpSteps {
     context: Context,
     down: DownSteps,
@@ -41,11 +46,12 @@ struct UpSteps {
 impl Steps for UpSteps {
     async fn run(&self, step: &Step, released: Released) -> Result<StepEnd, (Option<String>, Error)> {
         match step.action {
+            Action::Nothing if step.seen && step.moves.is_none() => Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "none", changed: false }),
             Action::Delete => self.down.run(step, released).await,
-            Action::Replace { .. } => Err((
-                self.id(step),
-                Error::Refused(format!("{}; replacing is not supported yet: run `down` for this environment first", step.reason)),
-            )),
+            Action::Restore => {
+                moved(&self.context, step).await.map_err(|error| (None, error.into()))?;
+                Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "restore", changed: true })
+            }
             _ => Box::pin(self.bring(step, released)).await.map_err(|error| (self.id(step), error)),
         }
     }
@@ -68,6 +74,7 @@ impl UpSteps {
         let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
         let lookup = |output: &OutputRef| self.context.journal.read(|state| state.attrs(&output.of)?.get(&output.name).cloned());
         let spec = resolve(&step.spec, &lookup)?;
+        moved(&self.context, step).await?;
         let mut before = self.entry(step);
         let mut hidden = may_be_hidden(before.as_ref());
         for attempt in 0.. {
@@ -95,6 +102,16 @@ impl UpSteps {
                     let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.needs.clone(), &token));
                     let cx = super::step::cx(&self.context, step, &token, Arc::clone(&log));
                     self.finish(step, kind, &cx, &log, &spec, Some(seen), None, &mut released).await
+                }
+                Ok(Observed::Ours(_)) if before.as_ref().is_some_and(|entry| is_another(kind, entry, &spec)) => {
+                    // What it refers to was made anew in this very run, which no plan could know.
+                    let Some(entry) = before.take() else { continue };
+                    if kind.about().holds_data {
+                        return Err(Error::Refused("what it refers to was made anew, so it would have to be replaced, and it holds data".to_owned()));
+                    }
+                    self.down.remove(&Step { spec: entry.spec.clone(), ..step.clone() }, &entry).await?;
+                    hidden = false;
+                    continue;
                 }
                 Ok(Observed::Ours(seen)) => self.finish(step, kind, &cx, &log, &spec, Some(seen), before.as_ref(), &mut released).await,
             };
@@ -125,15 +142,8 @@ impl UpSteps {
     ) -> Result<StepEnd> {
         let address = step.address.clone();
         let existed = seen.is_some();
-        if existed && let Some(entry) = before.filter(|entry| entry.attrs.is_some()) {
-            // What this one refers to may have been made anew in this very run, which no plan could know.
-            let fixed = kind.about().immutable.iter().find(|field| entry.spec.get(**field) != spec.get(**field));
-            if let Some(field) = fixed {
-                return Err(Error::Refused(format!("its `{field}` has changed, which AWS can not change in place; it would have to be replaced")));
-            }
-        }
         let attrs = kind.ensure(cx, spec, seen).await?;
-        if existed && before.is_some_and(|entry| entry.tags != step.tags) {
+        if existed && (before.is_some_and(|entry| entry.tags != step.tags) || !cx.stray_tags().is_empty()) {
             kind.retag(cx, spec, &attrs).await?;
         }
         let same = |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.needs;

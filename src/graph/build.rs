@@ -101,6 +101,31 @@ impl Graph {
         self.nodes.get(address)
     }
 
+    /// Returns the resources, each after all that it needs. The order is always the same.
+    pub fn in_order(&self) -> Vec<&Node> {
+        let mut open: BTreeMap<&Address, usize> = self.nodes.iter().map(|(address, node)| (address, node.needs.len())).collect();
+        let mut users: BTreeMap<&Address, Vec<&Node>> = BTreeMap::new();
+        for node in self.nodes.values() {
+            for need in &node.needs {
+                users.entry(&need.on).or_default().push(node);
+            }
+        }
+        let mut order: Vec<&Node> = self.nodes.values().filter(|node| node.needs.is_empty()).collect();
+        let mut at = 0;
+        while let Some(node) = order.get(at).copied() {
+            at += 1;
+            for user in users.get(&node.address).into_iter().flatten() {
+                if let Some(left) = open.get_mut(&user.address) {
+                    *left -= 1;
+                    if *left == 0 {
+                        order.push(user);
+                    }
+                }
+            }
+        }
+        order
+    }
+
     /// Returns the environments that occur, in alphabetical order.
     pub fn environments(&self) -> Vec<String> {
         let mut names: Vec<String> = self.nodes.keys().map(|address| address.environment().to_owned()).collect();

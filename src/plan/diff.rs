@@ -1,10 +1,10 @@
 //! The difference between two specifications, input by input.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One input that differs.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The input.
     pub field: String,
@@ -12,23 +12,33 @@ pub struct Change {
     pub old: Value,
     /// What it is to be. A reference when its value is not known yet.
     pub new: Value,
+    /// What the change interrupts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Change {
+    /// A change of one input.
+    pub fn new(field: impl Into<String>, old: Value, new: Value) -> Self {
+        Self { field: field.into(), old, new, note: None }
+    }
 }
 
 /// Returns the inputs that differ, in the order of the new specification, then those that are gone.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let (Some(before), Some(after)) = (old.as_object(), new.as_object()) else {
-        return if old == new { Vec::new() } else { vec![Change { field: String::new(), old: old.clone(), new: new.clone() }] };
+        return if old == new { Vec::new() } else { vec![Change::new("", old.clone(), new.clone())] };
     };
     let mut changes = Vec::new();
     for (field, value) in after {
         let was = before.get(field).unwrap_or(&Value::Null);
         if was != value {
-            changes.push(Change { field: field.clone(), old: was.clone(), new: value.clone() });
+            changes.push(Change::new(field, was.clone(), value.clone()));
         }
     }
     for (field, was) in before {
         if !after.contains_key(field) && !was.is_null() {
-            changes.push(Change { field: field.clone(), old: was.clone(), new: Value::Null });
+            changes.push(Change::new(field, was.clone(), Value::Null));
         }
     }
     changes

@@ -1,25 +1,29 @@
 //! What will be done and why: pure data, computed from the desired graph and the state, without a single call.
 
+mod decide;
 mod diff;
 mod down;
 mod find;
+mod finding;
+mod replace;
 mod rollback;
 mod up;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::address::{Address, Region};
 use crate::graph::{Need, Timing};
 
-pub use diff::Change;
+pub use diff::{Change, changes};
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};
+pub use finding::{Finding, Findings};
 pub use rollback::{Rollback, plan_rollback};
-pub use up::{Missing, plan_up};
+pub use up::{Missing, Wish, plan_up, plan_wish};
 
 /// Names of environments in a sentence: "`source`", "`routing` and `target`".
 fn names(environments: &[&str]) -> String {
@@ -27,7 +31,7 @@ fn names(environments: &[&str]) -> String {
 }
 
 /// What is done to one resource.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
@@ -41,13 +45,36 @@ pub enum Action {
     },
     /// It has to be made anew because AWS cannot change these inputs.
     Replace {
-        /// What forces it.
+        /// What changes.
         changes: Vec<Change>,
+        /// Whether the new one is made before the old one goes.
+        order: Order,
     },
     /// It is as specified; it is looked at all the same, and put right when the cloud says otherwise.
     Nothing,
     /// It is deleted.
     Delete,
+    /// It was to make way, and gets its place back.
+    Restore,
+}
+
+/// Which comes first when something is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The new one: then what uses the old one is changed to use the new one, and then the old one goes.
+    NewFirst,
+    /// The old one, because AWS does not take both, and before it all that holds on to it.
+    OldFirst,
+}
+
+/// A resource gets another address in the state before its step begins. Nothing is changed in AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The address that it has.
+    pub from: Address,
+    /// The address that it gets.
+    pub to: Address,
 }
 
 impl Action {
@@ -60,6 +87,7 @@ impl Action {
             Self::Replace { .. } => "replace",
             Self::Nothing => "none",
             Self::Delete => "delete",
+            Self::Restore => "restore",
         }
     }
 }
@@ -80,6 +108,15 @@ pub struct Step {
     pub reason: String,
     /// Which steps come first, and how far they must be.
     pub needs: Vec<Need>,
+    /// What is moved before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Move>,
+    /// What is moved once it is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gives_back: Option<Move>,
+    /// Whether it has been looked at and was as it should be: then there is no need to look again.
+    #[serde(skip)]
+    pub seen: bool,
     /// Its inputs; references may still be references.
     #[serde(skip)]
     pub spec: Value,
@@ -106,6 +143,9 @@ pub struct Plan {
     /// Whether it is only about targets: when it ends well, what an earlier `up` left unfinished beside them stays to be undone.
     #[serde(skip)]
     pub is_part: bool,
+    /// What is to be replaced, and what uses it although it is not part of this plan.
+    #[serde(skip)]
+    pub strangers: Vec<(Address, Address)>,
     /// What would be done and is left out, because it is not among the targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Address>,
@@ -117,7 +157,7 @@ impl Plan {
         let (critical_path, expected) = crate::graph::critical_path(&at_work);
         let environments = steps.iter().map(|step| step.address.environment().to_owned()).collect();
         let critical_path = if expected.is_zero() { Vec::new() } else { critical_path };
-        Self { environments, critical_path, expected_seconds: expected.as_secs(), steps, is_part: false, left_out: Vec::new() }
+        Self { environments, critical_path, expected_seconds: expected.as_secs(), steps, is_part: false, strangers: Vec::new(), left_out: Vec::new() }
     }
 
     /// Keeps only the steps of the wanted resources and those that have to come before them.
@@ -139,8 +179,8 @@ impl Plan {
 
     /// Leaves out the steps that are not to be kept.
     pub fn keep(&mut self, keep: impl Fn(&Step) -> bool) {
-        let steps = std::mem::take(&mut self.steps);
-        *self = Self::new(steps.into_iter().filter(keep).collect());
+        let (steps, strangers) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.strangers));
+        *self = Self { strangers, ..Self::new(steps.into_iter().filter(keep).collect()) };
     }
 
     /// Returns for every step the expected time from its start to the end of the run.

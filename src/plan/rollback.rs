@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::diff::{Change, changes};
-use super::{Action, Plan, Step};
+use super::{Action, Move, Plan, Step};
 use crate::address::Address;
-use crate::graph::{Moment, Need, OutputRef};
+use crate::graph::{Moment, Need, OutputRef, Timing};
 use crate::resource::{Kind, kind};
 use crate::state::{Previous, State};
 
@@ -53,6 +53,15 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let mut steps: Vec<Step> = gone.collect();
     let changed = undo.changed.iter().filter(|(address, _)| is_changed(address) && !seen.contains(*address));
     steps.extend(changed.filter_map(|(address, previous)| restore(address, state, previous)));
+    let set_aside = undo.set_aside.iter().filter(|(old, base)| chosen(old.environment()) && !seen.contains(*base));
+    for (old, base) in set_aside {
+        let moves = Move { from: old.clone(), to: base.clone() };
+        match (steps.iter_mut().find(|step| step.address == *base), state.get(base)) {
+            (Some(step), _) if step.action == Action::Delete => step.gives_back = Some(moves),
+            (None, None) => steps.extend(give_back(old, moves, state)),
+            _ => {}
+        }
+    }
     steps.sort_by(|one, other| one.address.cmp(&other.address));
     super::down::order(&mut steps, state, &doomed);
     let mut plan = Plan::new(steps);
@@ -61,12 +70,18 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     Rollback { plan, kept, lost }
 }
 
+/// What was to make way gets its place again: there is nothing new in it yet.
+fn give_back(old: &Address, moves: Move, state: &State) -> Option<Step> {
+    let step = super::down::step(old, state.get(old)?, "the last `up` was to replace it");
+    Some(Step { action: Action::Restore, timing: Timing::default(), moves: Some(moves), ..step })
+}
+
 fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step> {
     let entry = state.get(address)?;
     let mut differences = changes(&entry.spec, &previous.spec);
     if entry.tags != previous.tags {
         let print = |tags| serde_json::to_value(tags).unwrap_or(Value::Null);
-        differences.push(Change { field: "tags".to_owned(), old: print(&entry.tags), new: print(&previous.tags) });
+        differences.push(Change::new("tags", print(&entry.tags), print(&previous.tags)));
     }
     let undo = &state.undo;
     let known = |of: &Address| undo.changed.get(of).map(|previous| &previous.attrs).or_else(|| undo.remade.get(of));
@@ -78,6 +93,9 @@ fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step
         action: Action::Update { changes: differences },
         reason: "the last `up` changed it".to_owned(),
         needs: previous.needs.clone(),
+        moves: None,
+        gives_back: None,
+        seen: false,
         spec: restored.fold(previous.spec.clone(), |spec, (of, attrs)| refer(&spec, of, attrs)),
         tags: previous.tags.clone(),
         timing: kind(&entry.kind).map(<dyn Kind>::timing).unwrap_or_default(),
@@ -117,6 +135,7 @@ mod tests {
             attrs: Some(json!({ "vpc_id": "vpc-1" })),
             needs,
             tags: [].into(),
+            tagged_as: None,
             token: "t".into(),
             open: None,
         }

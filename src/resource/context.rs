@@ -1,7 +1,7 @@
 //! What a kind gets to do its work: clients, identity, and the only two ways to make a call.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub struct Identity {
     pub stack: String,
     /// Its address in the stack.
     pub address: Address,
+    /// The address that its tags say, when that is another one: it was moved, or makes way for a new one.
+    pub tagged_as: Option<Address>,
     /// The token for calls that take one. It stays the same until the outcome of the creation is known, also over several
     /// runs, and is never used for a second creation.
     pub token: String,
@@ -36,11 +38,16 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Returns the address by which its tags tell it apart.
+    pub fn tag_address(&self) -> &Address {
+        self.tagged_as.as_ref().unwrap_or(&self.address)
+    }
+
     /// Returns all tags that the resource carries: its own, a name, and the two that mark it as ours.
     pub fn all_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.tags.clone();
         tags.insert(OWNER_STACK.to_owned(), self.stack.clone());
-        tags.insert(OWNER_ADDRESS.to_owned(), self.address.to_string());
+        tags.insert(OWNER_ADDRESS.to_owned(), self.tag_address().to_string());
         tags
     }
 }
@@ -66,6 +73,8 @@ pub struct Cx {
     pub identity: Identity,
     /// The specification that it was last brought to, when the state knows one.
     pub brought_to: Option<serde_json::Value>,
+    /// The ids of other things of this stack that carry the same marks: what makes way for this one, or what this one makes way for.
+    pub namesakes: BTreeSet<String>,
     /// The clock that all waiting goes by.
     pub clock: Clock,
     pub(crate) budgets: Arc<Budgets>,
@@ -74,6 +83,9 @@ pub struct Cx {
     pub(crate) events: Events,
     pub(crate) announce: Arc<dyn Announce>,
     pub(crate) changed: AtomicBool,
+    /// Whether nothing may be changed and nothing waited for.
+    pub(crate) looks_only: bool,
+    pub(crate) stray_tags: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl Cx {
@@ -104,12 +116,15 @@ impl Cx {
     ///
     /// # Errors
     /// What AWS answered; [`Error::Cancelled`] when the run is to stop; [`Error::Journal`] when the intent could not be
-    /// written, in which case nothing was sent.
+    /// written, in which case nothing was sent; [`Error::WouldCall`] when the resource is only looked at.
     pub async fn mutate<T, E, Fut>(&self, call: &'static str, send: impl Fn() -> Fut + Send) -> Result<T>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
+        if self.looks_only {
+            return Err(Error::WouldCall(call));
+        }
         let (service, _) = call.split_once(':').unwrap_or((call, ""));
         for attempt in 1.. {
             tokio::select! {
@@ -187,6 +202,7 @@ impl Cx {
             match look().await? {
                 Progress::Reached(value) => return Ok(value),
                 Progress::Failed { status, reason } => return Err(Error::Failed { what: wait.what, status, reason }),
+                Progress::Pending(status) if self.looks_only => return Err(Error::OnItsWay { what: wait.what, status }),
                 Progress::Pending(status) => {
                     if last.as_ref() != Some(&status) {
                         self.waiting(&wait.what, &status);
@@ -206,6 +222,18 @@ impl Cx {
     /// Tells the user something about this resource.
     pub fn notice(&self, text: impl Into<String>) {
         self.events.send(Event::Notice { address: Some(self.identity.address.clone()), text: text.into() });
+    }
+
+    /// Takes down the tags that AWS shows of this resource: those that are not as they should be have to be set again.
+    pub(crate) fn shown_tags(&self, shown: &BTreeMap<String, String>) {
+        let mut stray = self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner);
+        let wrong = self.identity.tags.iter().filter(|(key, value)| shown.get(*key) != Some(value));
+        *stray = wrong.map(|(key, _)| (key.clone(), shown.get(key).cloned())).collect();
+    }
+
+    /// Returns the tags that are not as they should be, each with the value that it has.
+    pub(crate) fn stray_tags(&self) -> BTreeMap<String, Option<String>> {
+        self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns whether a mutating call has succeeded in this step.

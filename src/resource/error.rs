@@ -72,6 +72,17 @@ pub enum Error {
     /// The run was asked to stop before this was done.
     #[error("the run was stopped before this was finished")]
     Cancelled,
+    /// It was only looked at, and this call would be made next.
+    #[error("{0} would be called")]
+    WouldCall(&'static str),
+    /// It was only looked at, and is on its way.
+    #[error("{what}: it is `{status}`")]
+    OnItsWay {
+        /// What would be waited for.
+        what: String,
+        /// The status.
+        status: String,
+    },
     /// The journal cannot be written, so nothing more may be changed.
     #[error("the journal can not be written")]
     Journal(#[from] crate::state::JournalError),

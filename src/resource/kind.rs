@@ -31,6 +31,51 @@ pub struct About {
     pub tagged: bool,
     /// What can stand in the way of deleting it, and whose it is.
     pub blocked_by: &'static str,
+    /// Inputs of which AWS takes no two alike: the name, mostly. When none of them changes, the old one has to go before the new one can be
+    /// made. Without any, both can exist side by side.
+    pub unique: &'static [&'static str],
+    /// Inputs that name something without holding on to it: that can be deleted, and made anew, while this one stays.
+    pub mentions: &'static [&'static str],
+    /// Inputs that only say what it waits for. Nothing in AWS follows from their values.
+    pub waits_for: &'static [&'static str],
+    /// Inputs that can be changed, but only to things of the same VPC.
+    pub within_vpc: &'static [&'static str],
+    /// Inputs that count when it is made and never again.
+    pub at_creation: &'static [&'static str],
+    /// Inputs whose change interrupts something, and what.
+    pub interrupts: &'static [(&'static str, &'static str)],
+    /// Outputs that are others after a change in place.
+    pub renews: &'static [&'static str],
+    /// Attributes that AWS makes up; they are no drift.
+    pub computed: &'static [&'static str],
+    /// Whether it belongs to no region.
+    pub global: bool,
+    /// Whether it holds what can not be made again: a replacement has to be asked for by address.
+    pub holds_data: bool,
+}
+
+impl About {
+    /// A kind of which nothing in particular is to be said.
+    pub const PLAIN: Self = Self {
+        summary: "",
+        create_seconds: 0,
+        ready_seconds: 0,
+        delete_seconds: 0,
+        operations: &[],
+        immutable: &[],
+        tagged: false,
+        blocked_by: "nothing",
+        unique: &[],
+        mentions: &[],
+        waits_for: &[],
+        within_vpc: &[],
+        at_creation: &[],
+        interrupts: &[],
+        renews: &[],
+        computed: &[],
+        global: false,
+        holds_data: false,
+    };
 }
 
 /// The answer to the question "is it there, and is it ours?".

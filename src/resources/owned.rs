@@ -19,7 +19,10 @@ pub(super) fn judge<A>(cx: &Cx, tags: &Tags, id: &str, attrs: impl FnOnce() -> A
 /// Returns whose a thing is if its tags are not those of this address.
 pub(super) fn other_owner(cx: &Cx, tags: &Tags) -> Option<String> {
     let has = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
-    let ours = has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.address.as_str());
+    let ours = has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.tag_address().as_str());
+    if ours {
+        cx.shown_tags(tags);
+    }
     (!ours).then(|| owner_of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
 }
 

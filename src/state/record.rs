@@ -52,6 +52,13 @@ pub enum Record {
         /// When, RFC 3339.
         at: String,
     },
+    /// A resource is known under another address from here on. Nothing is changed in AWS: its tags keep the old one.
+    Moved {
+        /// The address that it had.
+        from: Address,
+        /// The address that it has.
+        to: Address,
+    },
     /// A step is about to make its first mutating call. Everything needed to find the object again is here.
     Intent {
         /// Of which resource.

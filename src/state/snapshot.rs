@@ -63,6 +63,9 @@ pub struct Entry {
     pub needs: Vec<Need>,
     /// Tags besides the ownership tags.
     pub tags: BTreeMap<String, String>,
+    /// The address that its tags in AWS say, when that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagged_as: Option<Address>,
     /// The idempotency token of its creation.
     pub token: String,
     /// What is not settled.
@@ -105,6 +108,9 @@ pub struct State {
     pub last_run: Option<Run>,
     /// The resources by address.
     pub resources: BTreeMap<Address, Entry>,
+    /// What is known under another address than its tags say: what they say, and where it is.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub marks: BTreeSet<(Address, Address)>,
     /// What a rollback would undo.
     #[serde(default, skip_serializing_if = "Undo::is_empty")]
     pub undo: Undo,
@@ -131,6 +137,7 @@ impl State {
             seq: 0,
             last_run: None,
             resources: BTreeMap::new(),
+            marks: BTreeSet::new(),
             undo: Undo::default(),
         }
     }
@@ -211,11 +218,13 @@ impl State {
                     attrs,
                     needs: needs.clone(),
                     tags: tags.clone(),
+                    tagged_as: before.and_then(|entry| entry.tagged_as.clone()),
                     token: token.clone(),
                     open: Some(OpenIntent { op: *op, calls: Vec::new() }),
                 };
                 self.resources.insert(address.clone(), entry);
             }
+            Record::Moved { from, to } => self.rename(from, to)?,
             Record::Call { address, call } => {
                 let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
                 open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
@@ -238,7 +247,7 @@ impl State {
                 let entry = self.known(address)?;
                 entry.open = None;
                 if entry.attrs.is_none() {
-                    self.resources.remove(address);
+                    self.drop(address);
                     self.undo.gone(address);
                 } else {
                     entry.status = Status::Created;
@@ -246,7 +255,7 @@ impl State {
             }
             Record::Deleted { address } => {
                 self.known(address)?;
-                let entry = self.resources.remove(address);
+                let entry = self.drop(address);
                 match entry {
                     Some(entry) if self.last_run.as_ref().is_some_and(|run| run.command == UP) => self.undo.gone_during_up(address, &entry),
                     _ => self.undo.gone(address),
@@ -254,6 +263,58 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// Gives a resource another address, also where others refer to it.
+    fn rename(&mut self, from: &Address, to: &Address) -> Result<(), String> {
+        if self.resources.contains_key(to) {
+            return Err(format!("{from} is to be known as {to}, which is known already"));
+        }
+        let mut entry = self.drop(from).ok_or_else(|| format!("{from} is not known"))?;
+        let tagged_as = entry.tagged_as.take().unwrap_or_else(|| from.clone());
+        if tagged_as != *to {
+            self.marks.insert((tagged_as.clone(), to.clone()));
+            entry.tagged_as = Some(tagged_as);
+        }
+        self.resources.insert(to.clone(), entry);
+        let all = self.resources.values_mut().map(|entry| &mut entry.needs);
+        for need in all.flatten().filter(|need| need.on == *from) {
+            need.on = to.clone();
+        }
+        self.undo.rename(from, to, self.last_run.as_ref().is_some_and(|run| run.command == UP));
+        Ok(())
+    }
+
+    /// Returns the state as it is once these resources have other addresses, as far as that can be.
+    #[must_use]
+    pub fn renamed<'a>(&self, moves: impl IntoIterator<Item = (&'a Address, &'a Address)>) -> Self {
+        let mut state = self.clone();
+        for (from, to) in moves {
+            // One that is not there, or whose new address is taken, stays as it is.
+            let _ = state.rename(from, to);
+        }
+        state
+    }
+
+    /// Returns what makes way for a new one at this address, or did not get to it.
+    pub fn set_aside<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = (&'a Address, &'a Entry)> {
+        let after = self.resources.range(address.set_aside(0)..);
+        after.take_while(|(other, _)| other.made_way().is_some_and(|base| base == *address))
+    }
+
+    /// Returns other resources whose tags say this address.
+    pub fn namesakes<'a>(&'a self, address: &'a Address, tagged_as: &'a Address) -> impl Iterator<Item = &'a Entry> {
+        let marked = self.marks.range((tagged_as.clone(), Address::new(""))..).take_while(move |(says, _)| says == tagged_as).map(|(_, at)| at);
+        let itself = Some(tagged_as).filter(|at| self.get(at).is_some_and(|entry| entry.tagged_as.is_none()));
+        marked.chain(itself).filter(move |other| *other != address).filter_map(|other| self.get(other))
+    }
+
+    fn drop(&mut self, address: &Address) -> Option<Entry> {
+        let entry = self.resources.remove(address)?;
+        if let Some(says) = &entry.tagged_as {
+            self.marks.remove(&(says.clone(), address.clone()));
+        }
+        Some(entry)
     }
 
     fn known(&mut self, address: &Address) -> Result<&mut Entry, String> {
@@ -312,6 +373,27 @@ mod tests {
         let mut state = begun();
         run(&mut state, vec![intent(Op::Create), Record::Settled { address: Address::new("a") }]);
         assert!(state.resources.is_empty());
+    }
+
+    #[test]
+    fn what_was_moved_keeps_the_tags_that_it_has() {
+        let mut state = begun();
+        let (a, b) = (Address::new("a"), Address::new("b"));
+        run(&mut state, vec![intent(Op::Create), Record::Moved { from: a.clone(), to: b.clone() }]);
+        assert!(state.get(&a).is_none());
+        assert_eq!(state.get(&b).unwrap().tagged_as, Some(a.clone()));
+        run(&mut state, vec![Record::Moved { from: b, to: a.clone() }]);
+        assert_eq!(state.get(&a).unwrap().tagged_as, None);
+    }
+
+    #[test]
+    fn what_makes_way_is_found_by_its_place() {
+        let mut state = begun();
+        let a = Address::new("a");
+        run(&mut state, vec![intent(Op::Create), Record::Moved { from: a.clone(), to: a.set_aside(0) }, intent(Op::Create)]);
+        assert_eq!(state.set_aside(&a).map(|(address, _)| address.as_str()).collect::<Vec<_>>(), ["a~old"]);
+        assert_eq!(state.namesakes(&a, &a).count(), 1);
+        assert_eq!(state.namesakes(&a.set_aside(0), &a).count(), 1);
     }
 
     #[test]

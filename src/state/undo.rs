@@ -37,17 +37,19 @@ pub struct Undo {
     pub deleted: BTreeSet<Address>,
     /// What was gone from AWS and was made again, with what was known of it before. It stays: it was there before the `up`.
     pub remade: BTreeMap<Address, Value>,
+    /// What makes way for a new one, with the address that it had. As long as it is there it can have its place again.
+    pub set_aside: BTreeMap<Address, Address>,
 }
 
 impl Undo {
     /// Returns whether there is nothing to undo.
     pub fn is_empty(&self) -> bool {
-        self.created.is_empty() && self.changed.is_empty() && self.deleted.is_empty()
+        self.created.is_empty() && self.changed.is_empty() && self.deleted.is_empty() && self.set_aside.is_empty()
     }
 
     /// Returns the environments in which there is something to undo.
     pub fn environments(&self) -> impl Iterator<Item = &str> {
-        let all = self.created.iter().chain(self.changed.keys()).chain(&self.deleted);
+        let all = self.created.iter().chain(self.changed.keys()).chain(&self.deleted).chain(self.set_aside.keys());
         all.map(Address::environment)
     }
 
@@ -76,8 +78,43 @@ impl Undo {
         }
     }
 
+    /// A resource has another address from here on.
+    pub(super) fn rename(&mut self, from: &Address, to: &Address, during_up: bool) {
+        let made = self.created.remove(from);
+        if made {
+            self.created.insert(to.clone());
+        }
+        if let Some(previous) = self.changed.remove(from) {
+            self.changed.insert(to.clone(), previous);
+        }
+        if let Some(attrs) = self.remade.remove(from) {
+            self.remade.insert(to.clone(), attrs);
+        }
+        self.refer(from, to);
+        self.set_aside.remove(from);
+        if during_up && !made && to.made_way().as_ref() == Some(from) {
+            self.set_aside.insert(to.clone(), from.clone());
+        }
+    }
+
+    fn refer(&mut self, from: &Address, to: &Address) {
+        for need in self.changed.values_mut().flat_map(|previous| &mut previous.needs).filter(|need| need.on == *from) {
+            need.on = to.clone();
+        }
+    }
+
     /// During an `up`, a resource was found to be gone, or was deleted.
     pub(super) fn gone_during_up(&mut self, address: &Address, entry: &Entry) {
+        if let Some(base) = self.set_aside.remove(address) {
+            // It can not be brought back, so the new one stays in its place.
+            self.created.remove(&base);
+            self.changed.remove(address);
+            self.refer(address, &base);
+            if let Some(attrs) = &entry.attrs {
+                self.remade.insert(base, attrs.clone());
+            }
+            return;
+        }
         let made = self.created.contains(address);
         self.gone(address);
         match (&entry.attrs, &entry.open) {
@@ -95,11 +132,13 @@ impl Undo {
         self.changed.retain(|address, _| elsewhere(address));
         self.deleted.retain(elsewhere);
         self.remade.retain(|address, _| elsewhere(address));
+        self.set_aside.retain(|address, _| elsewhere(address));
     }
 
     /// A resource is gone, or never came to be.
     pub(super) fn gone(&mut self, address: &Address) {
         self.created.remove(address);
         self.changed.remove(address);
+        self.set_aside.remove(address);
     }
 }

@@ -13,7 +13,7 @@ use migrate_infra::engine::{Context, Outcome, Report, down, rollback, up};
 use migrate_infra::events::Events;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
-use migrate_infra::plan::{plan_down, plan_rollback, plan_up};
+use migrate_infra::plan::{Plan, Wish, plan_down, plan_rollback, plan_wish};
 use migrate_infra::resource::{Handle, Resource};
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
@@ -91,6 +91,8 @@ pub struct Lab {
     pub recorder: Option<Recorder>,
     /// What a rollback leaves as it is.
     pub skipped: Vec<Address>,
+    /// What is replaced although nothing forces it: a pattern.
+    pub replaced: String,
     /// How many bytes the disk has room for, if it is a small one.
     pub room: Option<usize>,
     /// Where the state is, when it is not in memory.
@@ -127,6 +129,7 @@ impl Default for Lab {
             listener: None,
             recorder: Recorder::of_this_thread(),
             skipped: Vec::new(),
+            replaced: String::new(),
             room: None,
             keep: None,
         }
@@ -217,7 +220,7 @@ impl Lab {
             journal.write(vec![genesis]).await.ok()?;
         }
         let plan = match way {
-            Way::Up => journal.read(|state| plan_up(graph, state, &|_| true)).expect("everything is chosen"),
+            Way::Up => journal.read(|state| self.plan(graph, state)),
             Way::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
             Way::Rollback => journal.read(|state| plan_rollback(state, &self.skipped, &|_| true).plan),
         };
@@ -246,6 +249,14 @@ impl Lab {
             lock.release().await.ok()?;
         }
         report.ok()
+    }
+
+    /// What the next `up` would do.
+    pub fn plan(&self, graph: &Graph, state: &State) -> Plan {
+        // Once an old one is there it is being replaced; the same command goes on with that.
+        let replaced = |address: &Address| address.matches(&self.replaced) && state.set_aside(address).next().is_none();
+        let wish = Wish { replace: &replaced, ..Wish::of(&|_| true) };
+        plan_wish(graph, state, &wish).expect("everything is chosen")
     }
 
     /// Lets a day pass: what goes by itself, such as the interfaces of what was deleted, is gone.

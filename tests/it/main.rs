@@ -27,6 +27,7 @@ mod policy;
 mod property;
 mod recorder;
 mod relations;
+mod replacing;
 mod requests;
 mod rollback;
 mod s3;

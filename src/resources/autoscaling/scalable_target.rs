@@ -65,6 +65,8 @@ impl Resource for ScalableTarget {
         immutable: &["cluster_name", "service_name"],
         tagged: true,
         blocked_by: "nothing; its policies go with it",
+        unique: &["cluster_name", "service_name"],
+        ..About::PLAIN
     };
     type Attrs = ScalableTargetAttrs;
 

@@ -81,6 +81,8 @@ impl Resource for ScalingPolicy {
         immutable: &["name", "resource_id"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["name", "resource_id"],
+        ..About::PLAIN
     };
     type Attrs = ScalingPolicyAttrs;
 

@@ -121,6 +121,9 @@ impl Resource for Alarm {
         immutable: &["name"],
         tagged: true,
         blocked_by: "composite alarms that somebody else has built on it",
+        unique: &["name"],
+        mentions: &["metric"],
+        ..About::PLAIN
     };
     type Attrs = AlarmAttrs;
 

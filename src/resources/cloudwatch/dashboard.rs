@@ -69,6 +69,10 @@ impl Resource for Dashboard {
         immutable: &["name"],
         tagged: true,
         blocked_by: "nothing",
+        unique: &["name"],
+        mentions: &["widgets"],
+        computed: &["url"],
+        ..About::PLAIN
     };
     type Attrs = DashboardAttrs;
 

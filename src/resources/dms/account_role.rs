@@ -73,6 +73,10 @@ impl Resource for AccountRole {
         immutable: &["name"],
         tagged: false,
         blocked_by: "other stacks that use it, which then keep it",
+        unique: &["name"],
+        computed: &["in_use", "made_by_tool"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = AccountRoleAttrs;
 
@@ -203,13 +207,13 @@ impl AccountRole {
 
 /// The key of the tag that marks this address as a user. Two stacks in one account have different ones.
 fn user(cx: &Cx) -> String {
-    let digest = Sha256::digest(format!("{} {}", cx.identity.stack, cx.identity.address));
+    let digest = Sha256::digest(format!("{} {}", cx.identity.stack, cx.identity.tag_address()));
     let digits: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{SHARED_USER}{digits}")
 }
 
 fn user_tag(cx: &Cx) -> Result<Tag> {
-    tag(&user(cx), &format!("{} {}", cx.identity.stack, cx.identity.address))
+    tag(&user(cx), &format!("{} {}", cx.identity.stack, cx.identity.tag_address()))
 }
 
 fn tag(key: &str, value: &str) -> Result<Tag> {

@@ -96,6 +96,10 @@ impl Resource for Endpoint {
         immutable: &["identifier", "direction", "engine", "kms_key"],
         tagged: true,
         blocked_by: "replication tasks that use it",
+        unique: &["identifier"],
+        mentions: &["secret", "access_role"],
+        waits_for: &["permission", "content"],
+        ..About::PLAIN
     };
     type Attrs = EndpointAttrs;
 

@@ -89,6 +89,10 @@ impl Resource for ReplicationInstance {
         immutable: &["identifier", "subnet_group", "kms_key"],
         tagged: true,
         blocked_by: "replication tasks on it",
+        unique: &["identifier"],
+        waits_for: &["logs_role"],
+        interrupts: &[("engine_version", "the replication instance restarts, and its tasks resume"), ("instance_class", "the replication instance restarts, and its tasks resume")],
+        ..About::PLAIN
     };
     type Attrs = ReplicationInstanceAttrs;
 

@@ -62,6 +62,10 @@ impl Resource for ReplicationSubnetGroup {
         immutable: &["identifier"],
         tagged: true,
         blocked_by: "replication instances in it",
+        unique: &["identifier"],
+        waits_for: &["vpc_role"],
+        within_vpc: &["subnets"],
+        ..About::PLAIN
     };
     type Attrs = ReplicationSubnetGroupAttrs;
 

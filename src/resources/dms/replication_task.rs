@@ -87,6 +87,10 @@ impl Resource for ReplicationTask {
         immutable: &["identifier", "resource_identifier", "source_endpoint", "target_endpoint", "instance"],
         tagged: true,
         blocked_by: "nothing; it is stopped first when it runs",
+        unique: &["identifier"],
+        waits_for: &["log_group", "ways"],
+        interrupts: &[("settings", "a running task is stopped for it and resumed"), ("table_mappings", "a running task is stopped for it and resumed"), ("migration_type", "a running task is stopped for it and resumed")],
+        ..About::PLAIN
     };
     type Attrs = ReplicationTaskAttrs;
 

@@ -55,6 +55,9 @@ impl Resource for DefaultSecurityGroup {
         immutable: &["vpc"],
         tagged: false,
         blocked_by: "nothing: it goes with its VPC",
+        unique: &["vpc"],
+        computed: &["is_new"],
+        ..About::PLAIN
     };
     type Attrs = DefaultSecurityGroupAttrs;
 

@@ -53,6 +53,7 @@ impl Resource for ElasticIp {
         immutable: &[],
         tagged: true,
         blocked_by: "the NAT gateway that it is associated with",
+        ..About::PLAIN
     };
     type Attrs = ElasticIpAttrs;
 

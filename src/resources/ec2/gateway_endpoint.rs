@@ -57,6 +57,9 @@ impl Resource for GatewayEndpoint {
         immutable: &["vpc", "service"],
         tagged: true,
         blocked_by: "nothing",
+        unique: &["vpc", "service"],
+        mentions: &["route_tables"],
+        ..About::PLAIN
     };
     type Attrs = GatewayEndpointAttrs;
 

@@ -56,6 +56,8 @@ impl Resource for InternetGateway {
         immutable: &["vpc"],
         tagged: true,
         blocked_by: "public addresses that are still mapped in its VPC: those of NAT gateways and of load balancers",
+        unique: &["vpc"],
+        ..About::PLAIN
     };
     type Attrs = InternetGatewayAttrs;
 

@@ -59,6 +59,8 @@ impl Resource for NatGateway {
         immutable: &["subnet", "allocation"],
         tagged: true,
         blocked_by: "nothing",
+        unique: &["allocation"],
+        ..About::PLAIN
     };
     type Attrs = NatGatewayAttrs;
 

@@ -94,6 +94,9 @@ impl Resource for Route {
         immutable: &["route_table", "destination"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["route_table", "destination"],
+        mentions: &["target"],
+        ..About::PLAIN
     };
     type Attrs = RouteAttrs;
 

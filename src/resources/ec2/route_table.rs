@@ -45,6 +45,7 @@ impl Resource for RouteTable {
         immutable: &["vpc"],
         tagged: true,
         blocked_by: "its associations with subnets",
+        ..About::PLAIN
     };
     type Attrs = RouteTableAttrs;
 

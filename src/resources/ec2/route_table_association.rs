@@ -51,6 +51,8 @@ impl Resource for RouteTableAssociation {
         immutable: &["subnet"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["subnet"],
+        ..About::PLAIN
     };
     type Attrs = RouteTableAssociationAttrs;
 

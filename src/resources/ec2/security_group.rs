@@ -70,6 +70,9 @@ impl Resource for SecurityGroup {
         immutable: &["vpc", "name", "description"],
         tagged: true,
         blocked_by: "network interfaces that are in it, and rules of other groups that refer to it",
+        unique: &["vpc", "name"],
+        computed: &["may_be_open"],
+        ..About::PLAIN
     };
     type Attrs = SecurityGroupAttrs;
 

@@ -88,6 +88,9 @@ impl Resource for SecurityGroupRule {
         immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
         tagged: true,
         blocked_by: "nothing",
+        unique: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
+        waits_for: &["peering"],
+        ..About::PLAIN
     };
     type Attrs = SecurityGroupRuleAttrs;
 

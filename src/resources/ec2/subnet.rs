@@ -66,6 +66,8 @@ impl Resource for Subnet {
         immutable: &["vpc", "cidr", "zone"],
         tagged: true,
         blocked_by: "network interfaces of databases, load balancers, tasks and gateways that are still in it",
+        unique: &["vpc", "cidr"],
+        ..About::PLAIN
     };
     type Attrs = SubnetAttrs;
 

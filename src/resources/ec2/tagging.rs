@@ -18,7 +18,7 @@ pub(super) fn specification(cx: &Cx, what: ResourceType) -> TagSpecification {
 /// Filters that let only this address's thing through.
 pub(super) fn filters(cx: &Cx) -> Vec<Filter> {
     let filter = |key: &str, value: &str| Filter::builder().name(format!("tag:{key}")).values(value).build();
-    vec![filter(OWNER_STACK, &cx.identity.stack), filter(OWNER_ADDRESS, cx.identity.address.as_str())]
+    vec![filter(OWNER_STACK, &cx.identity.stack), filter(OWNER_ADDRESS, cx.identity.tag_address().as_str())]
 }
 
 /// Sets the tags of a thing that exists.
@@ -38,11 +38,12 @@ pub(super) fn map(tags: &[Tag]) -> Tags {
 /// More than one thing with the marks of this address.
 pub(super) fn judge<T, A>(
     cx: &Cx,
-    found: Vec<T>,
+    mut found: Vec<T>,
     tags: impl Fn(&T) -> &[Tag],
     id: impl Fn(&T) -> String,
     attrs: impl FnOnce(T) -> A,
 ) -> Result<Observed<A>> {
+    found.retain(|one| !cx.namesakes.contains(&id(one)));
     match <[T; 1]>::try_from(found) {
         Ok([one]) => {
             let (its, id) = (map(tags(&one)), id(&one));

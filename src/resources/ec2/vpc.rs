@@ -61,6 +61,7 @@ impl Resource for Vpc {
         immutable: &["cidr"],
         tagged: true,
         blocked_by: "anything that is still in it: subnets, gateways, network interfaces, security groups other than the default one",
+        ..About::PLAIN
     };
     type Attrs = VpcAttrs;
 

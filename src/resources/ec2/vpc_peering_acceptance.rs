@@ -47,6 +47,8 @@ impl Resource for VpcPeeringAcceptance {
         immutable: &["peering"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["peering"],
+        ..About::PLAIN
     };
     type Attrs = VpcPeeringAcceptanceAttrs;
 

@@ -55,6 +55,8 @@ impl Resource for VpcPeeringConnection {
         immutable: &["vpc", "peer_vpc", "peer_region"],
         tagged: true,
         blocked_by: "nothing; routes through it lead nowhere afterwards",
+        unique: &["vpc", "peer_vpc"],
+        ..About::PLAIN
     };
     type Attrs = VpcPeeringConnectionAttrs;
 

@@ -57,6 +57,8 @@ impl Resource for VpcPeeringDns {
         immutable: &["peering", "side"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["peering", "side"],
+        ..About::PLAIN
     };
     type Attrs = VpcPeeringDnsAttrs;
 

@@ -69,6 +69,9 @@ impl Resource for Cluster {
         immutable: &["name"],
         tagged: true,
         blocked_by: "services and tasks that still run in it",
+        unique: &["name"],
+        waits_for: &["log_group"],
+        ..About::PLAIN
     };
     type Attrs = ClusterAttrs;
 

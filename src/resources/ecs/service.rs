@@ -131,6 +131,13 @@ impl Resource for Service {
         immutable: &["name", "cluster"],
         tagged: true,
         blocked_by: "its tasks, which finish their requests before they stop",
+        unique: &["cluster", "name"],
+        mentions: &["task_definition"],
+        waits_for: &["listener", "egress", "database_ready"],
+        within_vpc: &["subnets"],
+        computed: &["asked_count"],
+        interrupts: &[("task_definition", "tasks are replaced one after another"), ("security_groups", "tasks are replaced one after another")],
+        ..About::PLAIN
     };
     type Attrs = ServiceAttrs;
 

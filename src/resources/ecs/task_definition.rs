@@ -125,6 +125,11 @@ impl Resource for TaskDefinition {
         immutable: &["family"],
         tagged: true,
         blocked_by: "nothing; tasks that run a deleted revision go on",
+        unique: &["family"],
+        mentions: &["execution_role", "task_role", "container"],
+        waits_for: &["policies"],
+        renews: &["arn"],
+        ..About::PLAIN
     };
     type Attrs = TaskDefinitionAttrs;
 

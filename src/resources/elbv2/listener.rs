@@ -107,6 +107,8 @@ impl Resource for Listener {
         immutable: &["load_balancer"],
         tagged: true,
         blocked_by: "nothing",
+        unique: &["load_balancer", "port"],
+        ..About::PLAIN
     };
     type Attrs = ListenerAttrs;
 

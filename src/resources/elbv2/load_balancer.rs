@@ -123,6 +123,10 @@ impl Resource for LoadBalancer {
         immutable: &["name"],
         tagged: true,
         blocked_by: "deletion protection; its network interfaces stay in the subnets for minutes after it is gone",
+        unique: &["name"],
+        within_vpc: &["subnets"],
+        computed: &["full_name", "dns_name", "hosted_zone_id"],
+        ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection"];
     type Attrs = LoadBalancerAttrs;

@@ -99,6 +99,9 @@ impl Resource for TargetGroup {
         immutable: &["name", "vpc", "port"],
         tagged: true,
         blocked_by: "a listener or rule that forwards to it",
+        unique: &["name"],
+        computed: &["full_name"],
+        ..About::PLAIN
     };
     type Attrs = TargetGroupAttrs;
 

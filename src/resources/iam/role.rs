@@ -81,6 +81,9 @@ impl Resource for Role {
         immutable: &["name"],
         tagged: true,
         blocked_by: "policies that somebody else has put into it or attached to it",
+        unique: &["name"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = RoleAttrs;
 

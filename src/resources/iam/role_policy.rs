@@ -74,6 +74,10 @@ impl Resource for RolePolicy {
         immutable: &["role", "name"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["role", "name"],
+        mentions: &["statements"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = RolePolicyAttrs;
 

@@ -48,6 +48,9 @@ impl Resource for RolePolicyAttachment {
         immutable: &["role", "policy_arn"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["role", "policy_arn"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = RolePolicyAttachmentAttrs;
 

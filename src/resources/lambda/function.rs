@@ -106,6 +106,9 @@ impl Resource for Function {
         immutable: &["name"],
         tagged: true,
         blocked_by: "a change of it that is under way",
+        unique: &["name"],
+        mentions: &["role"],
+        ..About::PLAIN
     };
     type Attrs = FunctionAttrs;
 

@@ -62,6 +62,9 @@ impl Resource for Permission {
         immutable: &["function", "statement_id"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["function", "statement_id"],
+        mentions: &["source_arn"],
+        ..About::PLAIN
     };
     type Attrs = PermissionAttrs;
 

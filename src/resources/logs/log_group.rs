@@ -76,6 +76,9 @@ impl Resource for LogGroup {
         immutable: &["name"],
         tagged: true,
         blocked_by: "nothing; what still writes to it may make it again, without retention",
+        unique: &["name"],
+        holds_data: true,
+        ..About::PLAIN
     };
     type Attrs = LogGroupAttrs;
 

@@ -183,6 +183,13 @@ impl Resource for DbInstance {
         immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "encrypted", "kms_key"],
         tagged: true,
         blocked_by: "its own deletion protection, and changes or backups that are under way",
+        unique: &["identifier"],
+        mentions: &["master_secret"],
+        waits_for: &["log_groups"],
+        computed: &["arn", "resource_id", "endpoint_address", "endpoint_port"],
+        interrupts: &[("engine_version", "the database restarts"), ("instance_class", "the database restarts"), ("parameter_group", "it takes effect with the next restart")],
+        holds_data: true,
+        ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["deletion_protection", "final_snapshot"];
     type Attrs = DbInstanceAttrs;

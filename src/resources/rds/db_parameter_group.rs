@@ -76,6 +76,9 @@ impl Resource for DbParameterGroup {
         immutable: &["name", "family", "description"],
         tagged: true,
         blocked_by: "database instances that use it",
+        unique: &["name"],
+        interrupts: &[("parameters", "static ones take effect with the next restart of the database")],
+        ..About::PLAIN
     };
     type Attrs = DbParameterGroupAttrs;
 

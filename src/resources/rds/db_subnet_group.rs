@@ -66,6 +66,9 @@ impl Resource for DbSubnetGroup {
         immutable: &["name"],
         tagged: true,
         blocked_by: "database instances that are placed in it",
+        unique: &["name"],
+        within_vpc: &["subnets"],
+        ..About::PLAIN
     };
     type Attrs = DbSubnetGroupAttrs;
 

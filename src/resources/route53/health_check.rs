@@ -90,6 +90,10 @@ impl Resource for HealthCheck {
         immutable: &["protocol", "interval_seconds"],
         tagged: true,
         blocked_by: "nothing",
+        mentions: &["fqdn"],
+        waits_for: &["listener"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = HealthCheckAttrs;
 
@@ -152,7 +156,7 @@ impl HealthCheck {
         let on_it = |check: &&Shown| check.health_check_config().and_then(HealthCheckConfig::fully_qualified_domain_name) == Some(fqdn);
         let ids: Vec<String> = all.iter().filter(on_it).map(|check| check.id().to_owned()).collect();
         let tags = tagging::of(cx, &TagResourceType::Healthcheck, &ids).await?;
-        let ours: Vec<String> = tags.into_iter().filter(|(_, tags)| other_owner(cx, tags).is_none()).map(|(id, _)| id).collect();
+        let ours: Vec<String> = tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
         match ours.as_slice() {
             [] => Ok(None),
             [id] => Ok(all.into_iter().find(|check| check.id() == id)),

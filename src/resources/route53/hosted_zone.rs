@@ -79,6 +79,10 @@ impl Resource for HostedZone {
         immutable: &["name"],
         tagged: true,
         blocked_by: "records in it that this tool did not make",
+        computed: &["name_servers", "pending_change"],
+        global: true,
+        holds_data: true,
+        ..About::PLAIN
     };
     type Attrs = HostedZoneAttrs;
 
@@ -171,7 +175,7 @@ impl HostedZone {
         }
         let ids: Vec<String> = zones.iter().map(|zone| bare(zone.id()).to_owned()).collect();
         let tags = tagging::of(cx, &TagResourceType::Hostedzone, &ids).await?;
-        let ours: Vec<String> = tags.into_iter().filter(|(_, tags)| other_owner(cx, tags).is_none()).map(|(id, _)| id).collect();
+        let ours: Vec<String> = tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
         match ours.as_slice() {
             [] => Ok(None),
             [id] => Ok(Some(id.clone())),

@@ -67,6 +67,12 @@ impl Resource for WeightedRecord {
         immutable: &["zone", "name", "set_identifier"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["zone", "name", "set_identifier"],
+        mentions: &["alias_dns_name", "alias_zone_id", "health_check"],
+        at_creation: &["initial_weight"],
+        computed: &["pending_change"],
+        global: true,
+        ..About::PLAIN
     };
     type Attrs = WeightedRecordAttrs;
 

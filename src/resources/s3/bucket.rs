@@ -111,6 +111,9 @@ impl Resource for Bucket {
         immutable: &["name"],
         tagged: true,
         blocked_by: "what is in it, unless the configuration allows to delete that",
+        unique: &["name"],
+        holds_data: true,
+        ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["empty_on_delete"];
     type Attrs = BucketAttrs;

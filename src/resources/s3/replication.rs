@@ -103,6 +103,9 @@ impl Resource for BucketReplication {
         immutable: &["bucket"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["bucket"],
+        mentions: &["role", "destination"],
+        ..About::PLAIN
     };
     type Attrs = BucketReplicationAttrs;
 

@@ -68,6 +68,9 @@ impl Resource for SecretContent {
         immutable: &["secret"],
         tagged: false,
         blocked_by: "nothing: it goes with its secret",
+        unique: &["secret"],
+        mentions: &["host", "port"],
+        ..About::PLAIN
     };
     type Attrs = SecretContentAttrs;
 

@@ -63,6 +63,9 @@ impl Resource for SecretReplica {
         immutable: &["secret", "region", "kms_key"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["secret", "region"],
+        waits_for: &["content"],
+        ..About::PLAIN
     };
     type Attrs = SecretReplicaAttrs;
 

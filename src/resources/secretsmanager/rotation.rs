@@ -60,6 +60,10 @@ impl Resource for SecretRotation {
         immutable: &["secret"],
         tagged: false,
         blocked_by: "nothing",
+        unique: &["secret"],
+        mentions: &["function"],
+        waits_for: &["content", "permission"],
+        ..About::PLAIN
     };
     type Attrs = SecretRotationAttrs;
 

@@ -89,6 +89,9 @@ impl Resource for Secret {
         immutable: &["name"],
         tagged: true,
         blocked_by: "replicas of it in other regions",
+        unique: &["name"],
+        at_creation: &["password_length"],
+        ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["recovery_window_days"];
     type Attrs = SecretAttrs;

@@ -1,0 +1,157 @@
+//! Looking at what exists without changing anything: is it as the state says?
+//!
+//! A resource is as it was left when its kind, told to bring it to the specification that it was last brought to, has nothing to call.
+//! So what AWS makes up is never a difference, and whatever `up` would put right is one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use serde_json::Value;
+
+use super::step::{Subject, Surroundings, look};
+use crate::address::Address;
+use crate::aws::{AwsError, Cancel, Cloud, Fate, Meter};
+use crate::events::Events;
+use crate::plan::{Change, Finding, Findings, changes};
+use crate::resource::{Announce, Cx, Error, Kind, Observed, Result, kind};
+use crate::state::{Entry, JournalError, State, Status};
+
+/// What is needed to look.
+#[derive(Clone)]
+pub struct Looker {
+    /// The cloud.
+    pub cloud: Arc<Cloud>,
+    /// Where events go.
+    pub events: Events,
+    /// The wish to stop.
+    pub cancel: Cancel,
+    /// The count of calls.
+    pub meter: Arc<Meter>,
+    /// The stack, `{name}/{suffix}`.
+    pub stack: String,
+    /// How many resources are looked at at the same time.
+    pub parallelism: usize,
+}
+
+/// What a survey came to.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// How many resources were looked at.
+    pub looked_at: usize,
+    /// What is not as the state says.
+    pub findings: Findings,
+    /// What could not be looked at, and why.
+    pub failures: Vec<(Address, Error)>,
+}
+
+/// Looks at the resources that the state knows and `wanted` chooses. What is unfinished is left out: the next run looks at it anyway.
+pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) -> bool) -> Survey {
+    let chosen = state.resources.iter().filter(|(address, entry)| entry.status == Status::Ready && address.made_way().is_none() && wanted(address));
+    let looks = chosen.map(|(address, entry)| async move { (address.clone(), Box::pin(looker.look(state, address, entry)).await) });
+    let mut survey = Survey::default();
+    let mut answers = futures::stream::iter(looks).buffer_unordered(looker.parallelism.max(1));
+    while let Some((address, answer)) = answers.next().await {
+        survey.looked_at += 1;
+        match answer {
+            Ok(None) => {}
+            Ok(Some(finding)) => drop(survey.findings.insert(address, finding)),
+            Err(error) => survey.failures.push((address, error)),
+        }
+    }
+    survey.failures.sort_by(|one, other| one.0.cmp(&other.0));
+    survey
+}
+
+impl Looker {
+    /// Makes the context of a look.
+    pub(super) fn cx(&self, state: &State, address: &Address, entry: &Entry) -> Cx {
+        let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+        let surroundings =
+            Surroundings { cloud: &self.cloud, meter: &self.meter, cancel: &self.cancel, events: &self.events, stack: &self.stack };
+        Cx { looks_only: true, ..surroundings.cx(state, &subject, Arc::new(Silent)) }
+    }
+
+    async fn look(&self, state: &State, address: &Address, entry: &Entry) -> Result<Option<Finding>> {
+        let Some(kind) = kind(&entry.kind) else { return Ok(None) };
+        let cx = self.cx(state, address, entry);
+        // What does not show may only be hidden for a moment.
+        let seen = match look(&cx, kind, &entry.spec, entry.attrs.as_ref(), true).await {
+            Ok(Observed::Absent) => return Ok(Some(Finding::Gone)),
+            Ok(Observed::Foreign { id, owner }) => return Ok(Some(Finding::Foreign { id, owner })),
+            Ok(Observed::Ours(seen)) => seen,
+            Err(error) => return unsettled(error).map(Some),
+        };
+        compare(&cx, kind, &entry.spec, entry.attrs.as_ref(), seen).await
+    }
+}
+
+/// Compares what was seen with a specification: what would be called, and which fields are others than they were.
+pub(super) async fn compare(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Option<&Value>, seen: Value) -> Result<Option<Finding>> {
+    let call = match would_call(cx, kind, spec, &seen).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(call)) => call,
+        Err(error) => return unsettled(error).map(Some),
+    };
+    let mut differing = known.map(|known| fields(kind, known, &seen)).unwrap_or_default();
+    let tags = &cx.identity.tags;
+    let stray = cx.stray_tags().into_iter().map(|(key, shown)| Change::new(format!("tags.{key}"), tags.get(&key).cloned().into(), shown.into()));
+    differing.extend(stray);
+    if differing.is_empty() {
+        // The kind compares more than it remembers; what it would call says what differs.
+        differing.push(Change::new(call.split_once(':').map_or(call, |(_, operation)| operation), "as specified".into(), "different".into()));
+    }
+    Ok(Some(Finding::Differs { changes: differing, call: call.to_owned() }))
+}
+
+async fn would_call(cx: &Cx, kind: &dyn Kind, spec: &Value, seen: &Value) -> Result<Option<&'static str>> {
+    match kind.ensure(cx, spec, Some(seen.clone())).await {
+        Err(Error::WouldCall(call)) => return Ok(Some(call)),
+        Err(error) => return Err(error),
+        Ok(_) if cx.stray_tags().is_empty() => return Ok(None),
+        Ok(_) => {}
+    }
+    match kind.retag(cx, spec, seen).await {
+        Err(Error::WouldCall(call)) => Ok(Some(call)),
+        // It has no tags of its own.
+        other => other.map(|()| None),
+    }
+}
+
+/// The fields that differ, those of groups each for itself. What AWS makes up, and tags, which are compared elsewhere, are left out.
+fn fields(kind: &dyn Kind, known: &Value, seen: &Value) -> Vec<Change> {
+    let about = kind.about();
+    let counts = |change: &Change| !about.computed.contains(&change.field.as_str()) && !["missing_tags", "tags"].contains(&change.field.as_str());
+    let mut all = Vec::new();
+    for change in changes(known, seen).into_iter().filter(counts) {
+        if change.old.is_object() && change.new.is_object() {
+            let inner = changes(&change.old, &change.new).into_iter();
+            all.extend(inner.map(|inner| Change { field: format!("{}.{}", change.field, inner.field), ..inner }));
+        } else {
+            all.push(change);
+        }
+    }
+    all
+}
+
+/// What is on its way or does not work is a finding; what can not be asked is a failure.
+fn unsettled(error: Error) -> Result<Finding> {
+    match error {
+        Error::OnItsWay { .. } | Error::Failed { .. } | Error::Timeout { .. } | Error::Refused(_) | Error::Ambiguous(_) => {
+            Ok(Finding::Unsettled { what: crate::resource::describe(&error) })
+        }
+        error => Err(error),
+    }
+}
+
+/// A look changes nothing, so it has nothing to announce.
+struct Silent;
+
+#[async_trait]
+impl Announce for Silent {
+    async fn announce(&self, _call: &'static str) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    fn told(&self, _call: &'static str, _fate: Fate, _error: Option<&AwsError>) {}
+}

@@ -1,0 +1,238 @@
+//! What is to be done to one resource: the difference between how it is specified and how it was left, and whether AWS can change that in
+//! place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::diff::{Change, changes};
+use super::{Action, Finding, Order, Wish};
+use crate::address::Address;
+use crate::graph::{Node, OutputRef, needs_of, resolve};
+use crate::resource::{About, kind};
+use crate::state::{Entry, State, Status};
+
+/// Goes through the resources, each after all that it refers to, and remembers what is going to be another one.
+pub(super) struct Decider<'a> {
+    state: &'a State,
+    wish: &'a Wish<'a>,
+    /// Whose outputs will be others: all of them, or only some.
+    fresh: BTreeMap<&'a Address, Fresh>,
+    /// What will be in another VPC.
+    elsewhere: BTreeSet<&'a Address>,
+    /// What is in another VPC already, while its old one is still there.
+    went_elsewhere: BTreeSet<&'a Address>,
+    /// What an earlier run had set aside and has its place again.
+    back: BTreeMap<&'a Address, &'a Entry>,
+    /// What is gone for a while, between the old one and the new one.
+    away: BTreeSet<&'a Address>,
+}
+
+enum Fresh {
+    All,
+    Some(&'static [&'static str]),
+}
+
+/// What is done, why, and which entry of the state it is done to when that is not the one at its address.
+pub(super) struct Decision {
+    pub(super) action: Action,
+    pub(super) reason: String,
+    pub(super) takes_back: Option<Address>,
+    pub(super) seen: bool,
+}
+
+impl Decision {
+    fn new(action: Action, reason: impl Into<String>) -> Self {
+        Self { action, reason: reason.into(), takes_back: None, seen: false }
+    }
+}
+
+impl<'a> Decider<'a> {
+    pub(super) fn new(state: &'a State, wish: &'a Wish<'a>) -> Self {
+        Self { state, wish, fresh: BTreeMap::new(), elsewhere: BTreeSet::new(), went_elsewhere: BTreeSet::new(), back: BTreeMap::new(), away: BTreeSet::new() }
+    }
+
+    /// Decides what is done to a resource. All that it refers to must have been decided before.
+    pub(super) fn decide(&mut self, node: &'a Node) -> Decision {
+        let about = kind(node.kind).map_or(&About::PLAIN, |kind| kind.about());
+        let decision = match self.state.get(&node.address) {
+            Some(entry) => self.compare(node, entry, about, self.wish.finding(&node.address)),
+            None => self.without_entry(node, about),
+        };
+        if let Some(entry) = decision.takes_back.as_ref().and_then(|from| self.state.get(from)) {
+            self.back.insert(&node.address, entry);
+        }
+        let vpc = self.wanted(node).get("vpc").cloned();
+        if self.state.set_aside(&node.address).any(|(_, old)| old.spec.get("vpc") != vpc.as_ref()) {
+            self.went_elsewhere.insert(&node.address);
+        }
+        match &decision.action {
+            Action::Create => self.is_new(node, about),
+            Action::Replace { order, changes } => {
+                self.is_new(node, about);
+                if *order == Order::OldFirst {
+                    self.away.insert(&node.address);
+                }
+                if node.kind == "ec2.vpc" || changes.iter().any(|change| change.field == "vpc") {
+                    self.elsewhere.insert(&node.address);
+                }
+            }
+            Action::Update { .. } if !about.renews.is_empty() => drop(self.fresh.insert(&node.address, Fresh::Some(about.renews))),
+            _ => {}
+        }
+        decision
+    }
+
+    /// Which of the two comes first, if an old one makes way for this one.
+    pub(super) fn order(&self, node: &Node, old: &Entry) -> Order {
+        self.order_of(kind(node.kind).map_or(&About::PLAIN, |kind| kind.about()), old, node, &self.wanted(node))
+    }
+
+    fn is_new(&mut self, node: &'a Node, about: &About) {
+        self.fresh.insert(&node.address, Fresh::All);
+        // An old one is still in the way: it is as if it were being replaced in this plan.
+        if self.state.set_aside(&node.address).any(|(_, old)| self.order_of(about, old, node, &self.wanted(node)) == Order::OldFirst) {
+            self.away.insert(&node.address);
+        }
+    }
+
+    /// A resource that the state does not know: unless an earlier run had set aside one that fits, it is made.
+    fn without_entry(&self, node: &Node, about: &About) -> Decision {
+        for (address, old) in self.state.set_aside(&node.address) {
+            let mut decision = self.compare(node, old, about, self.wish.finding(address));
+            if old.status == Status::Ready && matches!(decision.action, Action::Nothing | Action::Update { .. }) {
+                decision.reason = format!("it was to be replaced, and fits again: {}", decision.reason);
+                decision.takes_back = Some(address.clone());
+                decision.seen = false;
+                return decision;
+            }
+        }
+        Decision::new(Action::Create, "it does not exist")
+    }
+
+    fn compare(&self, node: &Node, entry: &Entry, about: &About, finding: Option<&Finding>) -> Decision {
+        if let Some(Finding::Gone) = finding {
+            return Decision::new(Action::Create, "it is gone from AWS");
+        }
+        let wanted = self.wanted(node);
+        let order = self.order_of(about, entry, node, &wanted);
+        let replace = |changes: Vec<Change>, reason: String| Decision::new(Action::Replace { changes, order }, reason);
+        if entry.region != node.region && !about.global {
+            let changes = vec![Change::new("region", entry.region.as_str().into(), node.region.as_str().into())];
+            return replace(changes, "AWS can not move it to another region".to_owned());
+        }
+        let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
+        let mut differences: Vec<Change> = changes(&entry.spec, &wanted).into_iter().filter(counts).collect();
+        for change in &mut differences {
+            change.note = note(about, change);
+        }
+        if let Some(of) = self.holds_on_to(node, about) {
+            return Decision::new(
+                Action::Replace { changes: differences, order: Order::OldFirst },
+                format!("it holds on to {of}, which is gone while that is replaced"),
+            );
+        }
+        let forcing: Vec<&str> = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field)).collect();
+        if !forcing.is_empty() {
+            let reason = format!("AWS can not change {} in place", names(&forcing));
+            return replace(differences, reason);
+        }
+        if let Some((field, _)) = refers(node, |field| about.within_vpc.contains(&field), |of| self.elsewhere.contains(of)) {
+            return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
+        }
+        let left = |on: &Address| on.made_way().is_some_and(|base| self.went_elsewhere.contains(&base));
+        if let Some(field) = about.within_vpc.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
+            return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
+        }
+        if self.wish.replaces(&node.address) {
+            return replace(differences, "it was asked for".to_owned());
+        }
+        if entry.status != Status::Ready {
+            return Decision::new(Action::Resume, unfinished(entry.status));
+        }
+        if entry.tags != node.tags {
+            let print = |tags| serde_json::to_value(tags).unwrap_or(Value::Null);
+            differences.push(Change::new("tags", print(&entry.tags), print(&node.tags)));
+        }
+        let fields: Vec<&str> = differences.iter().map(|change| change.field.as_str()).collect();
+        let changed = (!fields.is_empty()).then(|| format!("{} changed", names(&fields)));
+        match finding {
+            Some(Finding::Differs { changes: outside, .. }) => {
+                let drifted: Vec<&str> = outside.iter().map(|change| change.field.as_str()).collect();
+                let drift = format!("{} changed outside of this tool", names(&drifted));
+                let outside = outside.iter().filter(|change| !fields.contains(&change.field.as_str())).cloned();
+                let changes = outside.chain(differences.iter().cloned()).collect();
+                Decision::new(Action::Update { changes }, changed.into_iter().chain([drift]).collect::<Vec<_>>().join("; "))
+            }
+            Some(Finding::Foreign { id, owner }) => Decision::new(Action::Resume, format!("`{id}` belongs to {owner}")),
+            Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
+            Some(Finding::Gone) | None => match changed {
+                Some(reason) => Decision::new(Action::Update { changes: differences }, reason),
+                None => Decision { seen: self.wish.findings.is_some(), ..Decision::new(Action::Nothing, "it is as specified") },
+            },
+        }
+    }
+
+    /// What is gone for a while, and can not go as long as this one is there.
+    fn holds_on_to(&self, node: &Node, about: &About) -> Option<Address> {
+        let holds = |field: &str| !about.mentions.contains(&field) && !about.waits_for.contains(&field);
+        refers(node, holds, |of| self.away.contains(of)).map(|(_, of)| of)
+    }
+
+    /// Which of the two comes first. When all that AWS wants to be unique stays the same, the old one is in the way of the new one.
+    fn order_of(&self, about: &About, old: &Entry, node: &Node, wanted: &Value) -> Order {
+        let elsewhere = old.region != node.region && !about.global;
+        let differs = |field: &str| old.spec.get(field) != wanted.get(field);
+        let fits = elsewhere || about.unique.is_empty() || about.unique.iter().any(|field| differs(field));
+        if fits && self.holds_on_to(node, about).is_none() { Order::NewFirst } else { Order::OldFirst }
+    }
+
+    /// The specification with all that is known filled in. What is not known yet will be a new value: the reference itself stands for it.
+    fn wanted(&self, node: &Node) -> Value {
+        let lookup = |output: &OutputRef| {
+            let renewed = match self.fresh.get(&output.of) {
+                None => false,
+                Some(Fresh::All) => true,
+                Some(Fresh::Some(outputs)) => outputs.contains(&output.name.as_str()),
+            };
+            let attrs = self.back.get(&output.of).copied().or_else(|| self.state.get(&output.of))?.attrs.as_ref()?;
+            if renewed { None } else { attrs.get(&output.name).cloned() }
+        };
+        match &node.spec {
+            Value::Object(fields) => {
+                fields.iter().map(|(field, value)| (field.clone(), resolve(value, &lookup).unwrap_or_else(|_| value.clone()))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// The first reference in these inputs to one of these resources.
+fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> bool) -> Option<(String, Address)> {
+    // Most have nothing to do with it: their needs tell at once.
+    if !node.needs.iter().any(|need| to(&need.on)) {
+        return None;
+    }
+    let fields = node.spec.as_object()?.iter().filter(|(field, _)| inputs(field));
+    fields.flat_map(|(field, value)| needs_of(value).into_iter().map(move |need| (field.clone(), need.on))).find(|(_, of)| to(of))
+}
+
+/// What a change interrupts.
+fn note(about: &About, change: &Change) -> Option<String> {
+    let (_, note) = about.interrupts.iter().find(|(field, _)| *field == change.field)?;
+    Some((*note).to_owned())
+}
+
+fn names(fields: &[&str]) -> String {
+    fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn unfinished(status: Status) -> &'static str {
+    match status {
+        Status::Creating => "its creation was begun and its outcome is not known",
+        Status::Created => "it was created but was not ready yet",
+        Status::Updating => "its change was begun and not finished",
+        Status::Deleting => "its deletion was begun and not finished",
+        Status::Ready => "",
+    }
+}

@@ -1,0 +1,116 @@
+//! What makes way for something new: its deletion, and its place in the order.
+//!
+//! The new one first, when AWS takes both: then whatever uses the old one is changed to use the new one, and then the old one goes. Else the
+//! old one first, and before it all that holds on to it.
+
+use std::collections::BTreeMap;
+
+use super::{Action, Move, Order, Step};
+use crate::address::Address;
+use crate::graph::{Moment, Need, Node};
+use crate::state::{Entry, State};
+
+/// All that makes way in one plan.
+pub(super) struct Replaced<'a> {
+    state: &'a State,
+    /// Who uses what, as the state knows it.
+    users: BTreeMap<&'a Address, Vec<&'a Address>>,
+    /// The old ones.
+    old: Vec<Old>,
+}
+
+struct Old {
+    /// Where it is when its deletion begins.
+    address: Address,
+    /// Where the state has it now.
+    now: Address,
+    /// Whose place it has, or had.
+    base: Address,
+    order: Order,
+    step: Step,
+}
+
+impl<'a> Replaced<'a> {
+    pub(super) fn new(state: &'a State) -> Self {
+        let mut users: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+        for (user, entry) in &state.resources {
+            for need in &entry.needs {
+                users.entry(&need.on).or_default().push(user);
+            }
+        }
+        Self { state, users, old: Vec::new() }
+    }
+
+    /// Something is replaced in this plan. Returns what has to be moved before the new one is made.
+    pub(super) fn replaces(&mut self, node: &Node, entry: &Entry, order: Order) -> Option<Move> {
+        let free = (0..).map(|number| node.address.set_aside(number)).find(|address| self.state.get(address).is_none())?;
+        let moves = Move { from: node.address.clone(), to: free.clone() };
+        let mut step = super::down::step(&free, entry, "a new one takes its place");
+        // Whichever of the two is first moves it.
+        let (first, second) = match order {
+            Order::NewFirst => (Some(moves), None),
+            Order::OldFirst => (None, Some(moves)),
+        };
+        step.moves = second;
+        self.old.push(Old { address: free, now: node.address.clone(), base: node.address.clone(), order, step });
+        first
+    }
+
+    /// An earlier run has left something behind that was to make way.
+    pub(super) fn left_behind(&mut self, node: &Node, address: &Address, entry: &Entry, order: Order) {
+        let step = super::down::step(address, entry, "a new one has taken its place");
+        let address = address.clone();
+        self.old.push(Old { now: address.clone(), address, base: node.address.clone(), order, step });
+    }
+
+    /// Puts everything in its order. Returns what makes way, and whoever uses it without being part of the plan.
+    pub(super) fn finish(self, steps: &mut Vec<Step>) -> Vec<(Address, Address)> {
+        if self.old.is_empty() {
+            return Vec::new();
+        }
+        let index: BTreeMap<Address, usize> = steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
+        let replaced: BTreeMap<&Address, &Address> =
+            self.old.iter().filter(|old| old.address != old.now).map(|old| (&old.base, &old.address)).collect();
+        let ready = |on: &Address| Need { on: on.clone(), at: Moment::Ready };
+        let mut strangers = Vec::new();
+        let mut deletions = Vec::new();
+        for old in &self.old {
+            let mut needs = Vec::new();
+            for user in self.users.get(&old.now).into_iter().flatten().copied() {
+                let step = index.get(user).map(|at| &steps[*at]);
+                match step.map(|step| &step.action) {
+                    Some(Action::Replace { order, .. }) => {
+                        // What holds on to an old one that goes first goes first itself; what only mentions it does not.
+                        let before = old.order == Order::NewFirst || *order == Order::OldFirst;
+                        needs.extend(replaced.get(user).filter(|_| before).map(|old_user| ready(old_user)));
+                        needs.extend((old.order == Order::NewFirst).then(|| ready(user)));
+                    }
+                    Some(Action::Delete) => needs.push(ready(user)),
+                    Some(_) => needs.extend((old.order == Order::NewFirst).then(|| ready(user))),
+                    // An old one that an earlier run left behind has a deletion of its own.
+                    None if user.made_way().is_some() => needs.push(ready(user)),
+                    None => strangers.push((old.base.clone(), user.clone())),
+                }
+            }
+            if old.order == Order::NewFirst {
+                needs.push(ready(&old.base));
+            }
+            deletions.push(Step { needs, ..old.step.clone() });
+        }
+        for step in steps.iter_mut() {
+            // What the old one stands on goes after it.
+            let others: Vec<Need> = match step.action {
+                Action::Delete => step.needs.iter().filter_map(|need| replaced.get(&need.on).map(|old| ready(old))).collect(),
+                _ => Vec::new(),
+            };
+            step.needs.extend(others);
+        }
+        for old in self.old.iter().filter(|old| old.order == Order::OldFirst) {
+            if let Some(at) = index.get(&old.base) {
+                steps[*at].needs.push(ready(&old.address));
+            }
+        }
+        steps.extend(deletions);
+        strangers
+    }
+}

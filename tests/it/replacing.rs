@@ -1,0 +1,185 @@
+//! What AWS can not change in place is made anew: the new one first where AWS takes both, and whatever dies in between is made good.
+
+use migrate_infra::address::Address;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::Graph;
+use migrate_infra::plan::{Action, Order, Plan};
+
+use crate::lab::{Lab, Way};
+use crate::stacks::{PAIRED, graph};
+
+fn source(sets: &[&str]) -> Graph {
+    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
+}
+
+fn planned(lab: &Lab, graph: &Graph) -> Plan {
+    lab.plan(graph, &lab.state())
+}
+
+fn replaced(plan: &Plan, wanted: Order) -> Vec<&str> {
+    let of = |action: &Action| matches!(action, Action::Replace { order, .. } if *order == wanted);
+    plan.steps.iter().filter(|step| of(&step.action)).map(|step| step.address.as_str()).collect()
+}
+
+/// Everything there is, without the revisions of task definitions: a new one says what an old one said, which stays.
+fn things(lab: &Lab) -> Vec<String> {
+    lab.world.inventory().into_iter().filter(|id| !id.contains(":task-definition/") && !id.contains(" eni-")).collect()
+}
+
+/// Each thing without the part of it that AWS makes up.
+fn kinds(lab: &Lab) -> Vec<String> {
+    let mut kinds: Vec<String> = things(lab).iter().map(|id| id.chars().take(12).collect()).collect();
+    kinds.sort();
+    kinds
+}
+
+async fn settled(lab: &mut Lab, graph: &Graph, what: &str) {
+    lab.rest();
+    assert!(!planned(lab, graph).changes_something(), "{what}: a second plan is not empty");
+    let quiet = lab.up(graph).await;
+    quiet.must_succeed();
+    assert_eq!(quiet.meter.mutations(), 0, "{what}: {:?}", quiet.meter.by_call());
+    assert!(lab.state().resources.keys().all(|address| address.made_way().is_none()), "{what}: something old is left");
+}
+
+/// Brings up `before`, then `after`; the whole, killed at many points, and taken back at many points.
+async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> Plan {
+    let mut ground = Lab::default();
+    ground.up(before).await.must_succeed();
+    ground.rest();
+    ground.replaced = pattern.to_owned();
+    let count = things(&ground).len();
+    let plan = planned(&ground, after);
+    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing && step.address.as_str().contains("/service/")) {
+        println!("{} {} {:?} <- {:?}", step.address, step.action.verb(), step.reason, step.needs.iter().map(|need| need.on.as_str()).filter(|on| on.contains("/service/")).collect::<Vec<_>>());
+    }
+    let mut lab = ground.fork();
+    lab.up(after).await.must_succeed();
+    lab.replaced.clear();
+    settled(&mut lab, after, "unharmed").await;
+    assert_eq!(things(&lab).len(), count, "{:#?}", lab.world.inventory());
+    let mut points = 0;
+    for point in (1..).step_by(step) {
+        let mut lab = ground.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(after, Way::Up, fuse.clone()).await;
+        if !fuse.is_dead() {
+            break;
+        }
+        points += 1;
+        // The same command goes on. What it was to replace it may have replaced already.
+        lab.run(after, Way::Up, Fuse::default()).await.must_succeed();
+        lab.replaced.clear();
+        settled(&mut lab, after, &format!("killed at {point}")).await;
+        assert_eq!(things(&lab).len(), count, "killed at {point}: {:#?}", lab.world.inventory());
+        lab.down().await.must_succeed();
+        lab.rest();
+        assert_eq!(lab.world.inventory(), Vec::<String>::new(), "killed at {point}, then down");
+    }
+    crate::points::killed_at(points);
+    plan
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_health_check_gets_another_interval() {
+    let both = |sets: &[&str]| graph(PAIRED, sets);
+    let (before, after) = (both(&[]), both(&["routing.health_check_interval_seconds=10"]));
+    let plan = replaces(&before, &after, "", 97).await;
+    assert_eq!(replaced(&plan, Order::NewFirst), ["routing/dns/source-health-check", "routing/dns/target-health-check"]);
+    assert_eq!(replaced(&plan, Order::OldFirst), Vec::<&str>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_of_a_target_group_takes_the_service_with_it() {
+    let plan = replaces(&source(&[]), &source(&["service.port=9090"]), "", 11).await;
+    println!("{:?} {:?}", replaced(&plan, Order::NewFirst), replaced(&plan, Order::OldFirst));
+    assert!(replaced(&plan, Order::OldFirst).contains(&"source/service/target-group"));
+    assert!(replaced(&plan, Order::OldFirst).contains(&"source/service/service"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_address_range_makes_the_environment_anew() {
+    let plan = replaces(&source(&[]), &source(&["environments.source.vpc_cidr=10.7.0.0/16"]), "", 61).await;
+    println!("{:?} {:?}", replaced(&plan, Order::NewFirst), replaced(&plan, Order::OldFirst));
+    assert!(replaced(&plan, Order::NewFirst).contains(&"source/network/vpc"));
+    assert!(replaced(&plan, Order::OldFirst).contains(&"source/database-source/instance"));
+}
+
+/// Every single resource of an environment is replaced, because somebody asked for it.
+#[tokio::test(start_paused = true)]
+async fn everything_can_be_replaced_one_by_one() {
+    let graph = source(&[]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    ground.rest();
+    let before = kinds(&ground);
+    for address in graph.nodes().keys() {
+        let mut lab = Lab { replaced: address.as_str().to_owned(), ..ground.fork() };
+        let plan = planned(&lab, &graph);
+        let asked = plan.steps.iter().find(|step| step.address == *address).expect("it has a step");
+        assert!(matches!(asked.action, Action::Replace { .. }), "{address}");
+        let ran = lab.up(&graph).await;
+        assert!(ran.report().failures.is_empty(), "{address}: {:?}", ran.report().failures);
+        lab.replaced.clear();
+        settled(&mut lab, &graph, address.as_str()).await;
+        assert_eq!(kinds(&lab), before, "{address}");
+    }
+}
+
+/// It was to be replaced, the new one could not be made, and the configuration was taken back: the old one has its place again.
+#[tokio::test(start_paused = true)]
+async fn what_was_to_be_replaced_gets_its_place_back() {
+    let (before, after) = (source(&[]), source(&["environments.source.vpc_cidr=10.7.0.0/16"]));
+    let mut lab = Lab::default();
+    lab.up(&before).await.must_succeed();
+    lab.rest();
+    let all = lab.world.inventory();
+    let vpc = Address::new("source/network/vpc");
+    let id = lab.attrs(vpc.as_str());
+    let ground = lab.fork();
+    for point in 1.. {
+        lab = ground.fork();
+        lab.run(&after, Way::Up, Fuse::blowing_at(point)).await;
+        let state = lab.state();
+        if state.get(&vpc.set_aside(0)).is_some() && state.get(&vpc).is_none() {
+            break;
+        }
+    }
+    lab.up(&before).await.must_succeed();
+    assert_eq!((lab.attrs(vpc.as_str()), lab.world.inventory()), (id, all));
+    settled(&mut lab, &before, "taken back").await;
+}
+
+/// A replacement that was killed anywhere is undone: what was there before is there again, unless it is gone already.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_gives_back_what_was_to_make_way() {
+    let both = |sets: &[&str]| graph(PAIRED, sets);
+    let (before, after) = (both(&[]), both(&["routing.health_check_interval_seconds=10"]));
+    let mut ground = Lab::default();
+    ground.up(&before).await.must_succeed();
+    ground.rest();
+    let count = things(&ground).len();
+    let (mut given_back, mut points) = (0, 0);
+    for point in (1..).step_by(7) {
+        let mut lab = ground.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&after, Way::Up, fuse.clone()).await;
+        let state = lab.state();
+        if !fuse.is_dead() {
+            break;
+        }
+        if state.undo.is_empty() {
+            continue;
+        }
+        points += 1;
+        lab.run(&Graph::default(), Way::Rollback, Fuse::default()).await.must_succeed();
+        lab.rest();
+        assert_eq!(things(&lab).len(), count, "killed at {point}");
+        given_back += usize::from(!planned(&lab, &before).changes_something());
+        lab.up(&before).await.must_succeed();
+        settled(&mut lab, &before, &format!("killed at {point}")).await;
+        assert_eq!(things(&lab).len(), count, "killed at {point}");
+    }
+    assert!(points > 3 && given_back > 1, "{points} {given_back}");
+    crate::points::killed_at(points);
+}
