@@ -1,6 +1,6 @@
 //! The plan of `rollback`: what the last unfinished `up` did, backwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{Action, Move, Plan, Step};
 use crate::address::Address;
 use crate::graph::{Moment, Need, OutputRef, Timing};
 use crate::resource::{Kind, kind};
-use crate::state::{Previous, State};
+use crate::state::{Op, Previous, State};
 
 /// A plan, and what it leaves out.
 #[derive(Clone, Debug)]
@@ -26,7 +26,9 @@ pub struct Rollback {
 /// What is in `skipped` stays as it is, and so does what something that stays needs.
 pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -> bool) -> Rollback {
     let undo = &state.undo;
-    let is_made = |address: &Address| undo.created.contains(address) && chosen(address.environment());
+    let leaving: BTreeMap<&Address, &Address> = undo.set_aside.iter().filter(|(old, _)| is_leaving(state, old)).map(|(old, base)| (base, old)).collect();
+    let is_made =
+        |address: &Address| undo.created.contains(address) && chosen(address.environment()) && !leaving.contains_key(address);
     let is_changed = |address: &Address| undo.changed.contains_key(address) && chosen(address.environment());
     let mut kept: Vec<(Address, String)> = skipped.iter().map(|address| (address.clone(), "it was to be skipped".to_owned())).collect();
     let mut seen: BTreeSet<Address> = skipped.iter().cloned().collect();
@@ -51,9 +53,13 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let doomed: Vec<Address> = undo.created.iter().filter(|address| is_made(address) && !seen.contains(*address)).cloned().collect();
     let gone = doomed.iter().filter_map(|address| Some(super::down::step(address, state.get(address)?, "the last `up` made it")));
     let mut steps: Vec<Step> = gone.collect();
+    let on_their_way = leaving.values().filter(|old| chosen(old.environment()));
+    steps.extend(on_their_way.filter_map(|old| Some(super::down::step(old, state.get(old)?, "its deletion was begun"))));
     let changed = undo.changed.iter().filter(|(address, _)| is_changed(address) && !seen.contains(*address));
-    steps.extend(changed.filter_map(|(address, previous)| restore(address, state, previous)));
-    let set_aside = undo.set_aside.iter().filter(|(old, base)| chosen(old.environment()) && !seen.contains(*base));
+    let changed = changed.filter(|(address, _)| !leaving.values().any(|old| old == address));
+    steps.extend(changed.filter_map(|(address, previous)| restore(address, state, previous, &leaving)));
+    let may_come_back = |old: &Address, base: &Address| chosen(old.environment()) && !seen.contains(base) && !leaving.contains_key(base);
+    let set_aside = undo.set_aside.iter().filter(|(old, base)| may_come_back(old, base));
     for (old, base) in set_aside {
         let moves = Move { from: old.clone(), to: base.clone() };
         match (steps.iter_mut().find(|step| step.address == *base), state.get(base)) {
@@ -63,11 +69,18 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
         }
     }
     steps.sort_by(|one, other| one.address.cmp(&other.address));
+    let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let mut plan = Plan::new(steps);
     plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
     let lost = undo.deleted.iter().filter(|address| chosen(address.environment())).cloned().collect();
     Rollback { plan, kept, lost }
+}
+
+/// Whether AWS has been told to delete it: it can not come back, so the new one stays.
+fn is_leaving(state: &State, old: &Address) -> bool {
+    let open = state.get(old).and_then(|entry| entry.open.as_ref());
+    open.is_some_and(|open| open.op == Op::Delete && !open.calls.is_empty())
 }
 
 /// What was to make way gets its place again: there is nothing new in it yet.
@@ -76,7 +89,7 @@ fn give_back(old: &Address, moves: Move, state: &State) -> Option<Step> {
     Some(Step { action: Action::Restore, timing: Timing::default(), moves: Some(moves), ..step })
 }
 
-fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step> {
+fn restore(address: &Address, state: &State, previous: &Previous, leaving: &BTreeMap<&Address, &Address>) -> Option<Step> {
     let entry = state.get(address)?;
     let mut differences = changes(&entry.spec, &previous.spec);
     if entry.tags != previous.tags {
@@ -86,13 +99,18 @@ fn restore(address: &Address, state: &State, previous: &Previous) -> Option<Step
     let undo = &state.undo;
     let known = |of: &Address| undo.changed.get(of).map(|previous| &previous.attrs).or_else(|| undo.remade.get(of));
     let restored = previous.needs.iter().filter_map(|need| Some((&need.on, known(&need.on)?)));
+    // What it used is on its way out; it goes on with the one that has its place.
+    let instead = leaving.iter().filter(|(_, old)| previous.needs.iter().any(|need| need.on == ***old));
+    let restored = restored.chain(instead.filter_map(|(base, old)| Some((*base, state.attrs(old)?))));
+    let stays = |need: &Need| Need { on: leaving.iter().find(|(_, old)| ***old == need.on).map_or(&need.on, |(base, _)| *base).clone(), at: need.at };
+    let needs = previous.needs.iter().map(stays).collect();
     Some(Step {
         address: address.clone(),
         kind: entry.kind.clone(),
         region: entry.region.clone(),
         action: Action::Update { changes: differences },
         reason: "the last `up` changed it".to_owned(),
-        needs: previous.needs.clone(),
+        needs,
         moves: None,
         gives_back: None,
         seen: false,

@@ -257,6 +257,7 @@ impl State {
                 self.known(address)?;
                 let entry = self.drop(address);
                 match entry {
+                    Some(entry) if self.undo.made_way(address, &entry) => {}
                     Some(entry) if self.last_run.as_ref().is_some_and(|run| run.command == UP) => self.undo.gone_during_up(address, &entry),
                     _ => self.undo.gone(address),
                 }

@@ -103,18 +103,20 @@ impl Undo {
         }
     }
 
+    /// What was to make way is gone and can not be brought back: the new one stays in its place. Returns whether it was such a one.
+    pub(super) fn made_way(&mut self, address: &Address, entry: &Entry) -> bool {
+        let Some(base) = self.set_aside.remove(address) else { return false };
+        self.created.remove(&base);
+        self.changed.remove(address);
+        self.refer(address, &base);
+        if let Some(attrs) = &entry.attrs {
+            self.remade.insert(base, attrs.clone());
+        }
+        true
+    }
+
     /// During an `up`, a resource was found to be gone, or was deleted.
     pub(super) fn gone_during_up(&mut self, address: &Address, entry: &Entry) {
-        if let Some(base) = self.set_aside.remove(address) {
-            // It can not be brought back, so the new one stays in its place.
-            self.created.remove(&base);
-            self.changed.remove(address);
-            self.refer(address, &base);
-            if let Some(attrs) = &entry.attrs {
-                self.remade.insert(base, attrs.clone());
-            }
-            return;
-        }
         let made = self.created.contains(address);
         self.gone(address);
         match (&entry.attrs, &entry.open) {

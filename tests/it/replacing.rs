@@ -84,7 +84,7 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
 async fn a_health_check_gets_another_interval() {
     let both = |sets: &[&str]| graph(PAIRED, sets);
     let (before, after) = (both(&[]), both(&["routing.health_check_interval_seconds=10"]));
-    let plan = replaces(&before, &after, "", 97).await;
+    let plan = replaces(&before, &after, "", 13).await;
     assert_eq!(replaced(&plan, Order::NewFirst), ["routing/dns/source-health-check", "routing/dns/target-health-check"]);
     assert_eq!(replaced(&plan, Order::OldFirst), Vec::<&str>::new());
 }
