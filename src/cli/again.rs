@@ -8,6 +8,7 @@ pub(super) fn again(globals: &Globals, verb: &str, chosen: &Chosen) -> String {
     let mut words = vec!["migrate-infra".to_owned(), verb.to_owned()];
     words.extend(chosen.environments.iter().map(|environment| format!("--env {environment}")));
     words.extend(chosen.targets.iter().map(|target| format!("--target '{target}'")));
+    words.extend(chosen.replace.iter().map(|address| format!("--replace '{address}'")));
     if globals.sandbox {
         words.push("--sandbox".to_owned());
     }

@@ -12,7 +12,7 @@ const EXIT_CODES: &str = "Exit codes:
   1    something failed; run the same command again to go on
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
-  4    `plan --exit-code`: there are changes
+  4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
   5    `rollback`: something can not be undone; the rest was
   6    the state can not be used; nothing was changed
   7    AWS can not be used: no credentials, or nothing answers; nothing was changed
@@ -105,10 +105,12 @@ pub enum Command {
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Show what `up` would do, without a single call.
+    /// Show what `up` would do: every change with its reason, and how long it will take.
     Plan(super::plan::PlanArgs),
     /// Create or change until the cloud matches the configuration; goes on where a killed run stopped.
     Up(super::up::UpArgs),
+    /// Compare what exists with what was left, without changing anything.
+    Drift(super::drift::DriftArgs),
     /// Undo what the last failed or interrupted `up` did.
     Rollback(super::rollback::RollbackArgs),
     /// Show what exists, and what is unfinished.
@@ -139,6 +141,9 @@ pub struct Chosen {
     /// Only resources with these addresses, and what has to be done with them.
     #[arg(skip)]
     pub targets: Vec<String>,
+    /// What is made anew, also when nothing forces it.
+    #[arg(skip)]
+    pub replace: Vec<String>,
 }
 
 /// Single resources that a command works on.
@@ -147,6 +152,21 @@ pub struct Targets {
     /// Only this resource, and what it depends on; `down`: and what depends on it. `*` stands for any text; can be repeated.
     #[arg(long = "target", value_name = "ADDRESS")]
     addresses: Vec<String>,
+}
+
+/// Resources that may be replaced although they hold data, or that are to be replaced although nothing forces it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Replacements {
+    /// Replace this resource: make it anew although nothing forces it, or although it holds data. `*` stands for any text; can be repeated.
+    #[arg(long = "replace", value_name = "ADDRESS")]
+    replaced: Vec<String>,
+}
+
+impl Replacements {
+    /// The choice of environments and resources, with these replacements.
+    pub fn of(&self, chosen: Chosen) -> Chosen {
+        Chosen { replace: self.replaced.clone(), ..chosen }
+    }
 }
 
 impl Targets {
@@ -160,6 +180,11 @@ impl Chosen {
     /// Returns whether an address is among the targets.
     pub fn targets(&self, address: &crate::address::Address) -> bool {
         self.targets.iter().any(|pattern| address.matches(pattern))
+    }
+
+    /// Returns whether an address is to be replaced.
+    pub fn replaces(&self, address: &crate::address::Address) -> bool {
+        self.replace.iter().any(|pattern| address.matches(pattern))
     }
 
     /// Returns whether an environment was chosen.

@@ -42,7 +42,7 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let preview = make(globals, &config, &state, chosen)?;
     if !args.yes {
         if globals.output == OutputFormat::Text {
-            plan::show(&preview);
+            report::show_plan(globals, &preview, false);
         }
         let count = preview.steps.len();
         confirm(&format!("\nDelete these {count} resources from {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;

@@ -52,7 +52,7 @@ pub(super) async fn run(globals: &Globals, args: &GraphArgs) -> Result<u8, CliEr
     let config = session::config(globals)?;
     let chosen = &args.targets.of(&args.chosen);
     let plan = if args.plan {
-        plan::make(globals, &config, &session::peek(globals, &config).await?, chosen)?
+        plan::make(globals, &config, &session::peek(globals, &config).await?, chosen, None)?
     } else {
         let graph = crate::stack::build(&config)?;
         session::check_chosen(chosen, &graph.environments())?;

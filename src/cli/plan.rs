@@ -1,60 +1,161 @@
 //! `plan`: what would be done.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat, Targets};
+use super::args::{Chosen, Globals, OutputFormat, Replacements, Targets};
 use super::failure::{CliError, Exit};
-use super::run::line;
-use super::{policies, protection, session};
+use super::look::{Looked, Unseen, look, looker};
+use super::run::{line, say};
+use super::saved::Saved;
+use super::{policies, protection, report, session};
+use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::plan::{Action, Plan, plan_up};
+use crate::graph::Graph;
+use crate::plan::{Action, Findings, Plan, Wish, plan_wish};
+use crate::resource::kind;
 use crate::state::State;
 
 /// Shows what `up` would do: every resource, why, how many, and how long it will take.
 ///
-/// It is computed from the configuration and the state alone.
+/// It looks at everything that exists, so that what was changed or deleted outside is in the plan, too. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'"
+    after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --out plan.json && migrate-infra up plan.json\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'"
 )]
 pub struct PlanArgs {
     #[command(flatten)]
     chosen: Chosen,
     #[command(flatten)]
     targets: Targets,
+    #[command(flatten)]
+    replacements: Replacements,
     /// Exit with 4 when there is something to do.
     #[arg(long)]
     exit_code: bool,
+    /// Plan from the configuration and the state alone, without a single call.
+    #[arg(long)]
+    offline: bool,
+    /// Show which API operations each step calls.
+    #[arg(long)]
+    calls: bool,
+    /// Show it as Markdown, for a pull request.
+    #[arg(long)]
+    markdown: bool,
+    /// Write the plan to this file, for `up FILE`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
-    let plan = make(globals, &config, &state, &args.targets.of(&args.chosen))?;
+    let chosen = args.replacements.of(args.targets.of(&args.chosen));
+    let looked = match args.offline {
+        true => None,
+        false => looked(globals, &config, &state, &chosen).await?,
+    };
+    let findings = looked.as_ref().map(|looked| &looked.findings);
+    let plan = make(globals, &config, &state, &chosen, findings)?;
     match globals.output {
         OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
+        OutputFormat::Text if args.markdown => line(report::markdown(&plan, &config.stack.id(), args.calls).trim_end()),
         OutputFormat::Text => {
-            show(&plan);
+            report::show_plan(globals, &plan, args.calls);
             for (violation, reason) in policies::check(&config, &crate::stack::build(&config)?)?.excused {
                 line(&format!("allowed by `policy.exceptions`: {} {} ({reason})", violation.address, violation.message));
             }
+            if let Some(Looked { resources, reads, .. }) = &looked {
+                line(&format!("looked at {resources} resources with {reads} calls"));
+            }
         }
+    }
+    if let Some(path) = &args.out {
+        Saved::of(&plan, &state, config.stack.id(), &chosen, findings).write(path)?;
+        say(&format!("the plan is in {0}; `migrate-infra up {0}` carries out exactly that", path.display()));
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
+/// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called.
+pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Option<Looked>, CliError> {
+    let about = about(globals, config, state, chosen)?;
+    if !state.resources.keys().any(&about) {
+        return Ok(None);
+    }
+    let looker = looker(globals, config, session::connect(globals, config).await?);
+    look(config, &looker, &renamed(config, state), about, Unseen::Refuse).await.map(Some)
+}
+
+/// The same with a cloud that is connected already.
+pub(super) async fn looked_with(
+    globals: &Globals,
+    config: &Config,
+    state: &State,
+    chosen: &Chosen,
+    context: &crate::engine::Context,
+) -> Result<Looked, CliError> {
+    let about = about(globals, config, state, chosen)?;
+    look(config, &context.looker(), &renamed(config, state), about, Unseen::GoOn).await
+}
+
+/// What a plan from the state alone is about.
+fn about(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<impl Fn(&Address) -> bool + use<>, CliError> {
+    let plan = make(globals, config, state, chosen, None)?;
+    let steps: std::collections::BTreeSet<Address> = plan.steps.into_iter().map(|step| step.address).collect();
+    Ok(move |address: &Address| steps.contains(address))
+}
+
+/// The state with the addresses that the configuration has for what was renamed.
+pub(super) fn renamed(config: &Config, state: &State) -> State {
+    let moves = config.renamed();
+    state.renamed(moves.iter().map(|(from, to)| (from, to)))
+}
+
 /// Plans `up` for the chosen environments.
-pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen, findings: Option<&Findings>) -> Result<Plan, CliError> {
     let graph = crate::stack::build(config)?;
+    let state = &renamed(config, state);
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
+    check_moves(config, &graph)?;
     session::check_chosen(chosen, &graph.environments())?;
-    let plan = plan_up(&graph, state, &|environment| chosen.includes(environment)).map_err(|missing| {
+    let includes = |environment: &str| chosen.includes(environment);
+    let replaces = |address: &Address| chosen.replaces(address);
+    let wish = Wish { chosen: &includes, replace: &replaces, findings };
+    let plan = plan_wish(&graph, state, &wish).map_err(|missing| {
         let mut error = CliError::new(Exit::Refused, missing.to_string());
         error.causes = some(&missing.needs.iter().map(|(missing, user)| format!("{user} needs {missing}")).collect::<Vec<_>>());
         error.remains("nothing was changed").hint(first(globals, "up", &missing.environments(), chosen))
     })?;
+    check_patterns("--replace", &chosen.replace, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
     narrow(plan, chosen)
+}
+
+/// Refuses a move from an address that the configuration still has, or to one that it does not have.
+fn check_moves(config: &Config, graph: &Graph) -> Result<(), CliError> {
+    let known: Vec<&str> = graph.nodes().keys().map(Address::as_str).collect();
+    for (from, to) in config.renamed() {
+        let usage = |what: String| CliError::new(Exit::Usage, what).remains("nothing was changed");
+        if graph.get(&from).is_some() {
+            return Err(usage(format!("`moved` takes {from} away, which the configuration still has")).hint("take the entry out of `moved`"));
+        }
+        if graph.get(&to).is_none() {
+            let hint = did_you_mean(to.as_str(), &known, "`plan` shows all addresses");
+            return Err(usage(format!("`moved` moves {from} to {to}, which no resource is called")).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses patterns that match nothing.
+pub(super) fn check_patterns(option: &str, patterns: &[String], known: &[&Address]) -> Result<(), CliError> {
+    let Some(pattern) = patterns.iter().find(|pattern| !known.iter().any(|address| address.matches(pattern))) else { return Ok(()) };
+    let known: Vec<&str> = known.iter().map(|address| address.as_str()).collect();
+    let otherwise = "`plan` shows all addresses, `state list` those that exist; `*` stands for any text";
+    let hint = did_you_mean(pattern, &known, otherwise);
+    Err(CliError::new(Exit::Usage, format!("`{option} {pattern}` matches nothing")).remains("nothing was changed").hint(hint))
 }
 
 /// Keeps what is among the targets, if there are any. A target that matches nothing is a mistake.
@@ -62,15 +163,8 @@ pub(super) fn narrow(mut plan: Plan, chosen: &Chosen) -> Result<Plan, CliError> 
     if chosen.targets.is_empty() {
         return Ok(plan);
     }
-    for target in &chosen.targets {
-        if !plan.steps.iter().any(|step| step.address.matches(target)) {
-            let known: Vec<&str> = plan.steps.iter().map(|step| step.address.as_str()).collect();
-            let otherwise = "`plan` shows all addresses, `state list` those that exist; `*` stands for any text";
-            let hint = did_you_mean(target, &known, otherwise);
-            return Err(CliError::new(Exit::Usage, format!("`--target {target}` matches nothing")).remains("nothing was changed").hint(hint));
-        }
-    }
-    plan.only(|address| chosen.targets(address));
+    check_patterns("--target", &chosen.targets, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
+    plan.only(|address| chosen.targets(address) || address.made_way().is_some_and(|base| chosen.targets(&base)));
     Ok(plan)
 }
 
@@ -87,95 +181,40 @@ pub(super) fn some(reasons: &[String]) -> Vec<String> {
 /// What to run instead: the other environments before, or all of them together with those that were asked for.
 pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Chosen) -> String {
     let others: Vec<String> = others.iter().map(|name| (*name).to_owned()).collect();
-    let together = Chosen { environments: [&others[..], &chosen.environments].concat(), targets: Vec::new() };
+    let together = Chosen { environments: [&others[..], &chosen.environments].concat(), ..Chosen::default() };
     let command = |chosen: &Chosen| super::again::again(globals, verb, chosen);
     format!(
         "run `{}` first, `{}` for these together, or `{}` for everything",
-        command(&Chosen { environments: others, targets: Vec::new() }),
+        command(&Chosen { environments: others, ..Chosen::default() }),
         command(&together),
         command(&Chosen::default())
     )
 }
 
-/// Refuses a plan that cannot be carried out, before anything is changed.
+/// Refuses a plan that must not be carried out, before anything is changed.
 pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
     protection::refuse(plan, config, Exit::Refused)?;
-    let blocked: Vec<_> = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. })).collect();
-    if blocked.is_empty() {
-        return Ok(());
-    }
-    let mut error = CliError::new(Exit::Refused, "what is to be changed would have to be replaced, which is not supported yet");
-    error.causes = blocked.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect();
-    let down = super::again::again(globals, "down", chosen);
-    Err(error.remains("nothing was changed").hint(format!("take the change back, or run `{down}` with the old configuration first")))
-}
-
-/// Writes a plan for people to standard output.
-pub(super) fn show(plan: &Plan) {
-    let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
-    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing) {
-        let mark = match step.action {
-            Action::Create => "+",
-            Action::Update { .. } => "~",
-            Action::Replace { .. } => "±",
-            Action::Resume => ">",
-            Action::Delete => "-",
-            Action::Restore => "<",
-            Action::Nothing => " ",
+    let replaced = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. }));
+    let holds_data = |step: &&crate::plan::Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data) && !chosen.replaces(&step.address);
+    let data: Vec<_> = replaced.filter(holds_data).collect();
+    if let Some(first) = data.first() {
+        let what = match data.len() {
+            1 => format!("{} holds data, and would be deleted and made anew without it", first.address),
+            many => format!("{many} resources hold data, and would be deleted and made anew without it"),
         };
-        let why = if step.action == Action::Create { String::new() } else { format!("  {}", step.reason) };
-        line(format!("  {mark} {:width$}  {}{why}", step.address, step.kind).trim_end());
-        if let Action::Update { changes } | Action::Replace { changes, .. } = &step.action {
-            for change in changes {
-                line(&format!("      {}: {} -> {}", change.field, short(&change.old), short(&change.new)));
-            }
-        }
+        let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed");
+        error.causes = some(&data.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect::<Vec<_>>());
+        let told = Chosen { replace: data.iter().map(|step| step.address.to_string()).collect(), ..chosen.clone() };
+        return Err(error.hint("take the change back").hint(format!("or, if the data may go: `{}`", super::again::again(globals, "up", &told))));
     }
-    line(&summary(plan));
-    if let Some(first) = plan.left_out.first() {
-        line(&match plan.left_out.len() {
-            1 => format!("left out, because it is not among the targets: {first}"),
-            many => format!("left out, because they are not among the targets: {many} resources, among them {first}"),
-        });
+    if !plan.strangers.is_empty() {
+        let mut others: Vec<&str> = plan.strangers.iter().map(|(_, user)| user.environment()).collect();
+        others.sort_unstable();
+        others.dedup();
+        let mut error = CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
+        error.causes = some(&plan.strangers.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
+        let together = Chosen { environments: [&others.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], &chosen.environments].concat(), ..chosen.clone() };
+        return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
-    if !plan.critical_path.is_empty() {
-        line(&format!("expected to take {}; the longest chain is", super::report::duration(plan.expected_seconds)));
-        for address in &plan.critical_path {
-            line(&format!("  {address}"));
-        }
-    }
-}
-
-fn short(value: &serde_json::Value) -> String {
-    let text = value.to_string();
-    match value {
-        _ if text.contains("\"$output\"") || text.contains("\"$concat\"") => "known once what it refers to is made".to_owned(),
-        _ if text.chars().count() > LONGEST_VALUE => format!("{}…", text.chars().take(LONGEST_VALUE).collect::<String>()),
-        _ => text,
-    }
-}
-
-/// Longer values are cut in the text; the JSON form has all of them.
-const LONGEST_VALUE: usize = 160;
-
-/// Returns the totals of a plan in one sentence.
-pub(super) fn summary(plan: &Plan) -> String {
-    let totals = plan.totals();
-    let words: Vec<String> = [
-        ("create", "to create"),
-        ("resume", "to go on with"),
-        ("update", "to change"),
-        ("replace", "to replace (not supported yet: `up` will refuse)"),
-        ("delete", "to delete"),
-    ]
-    .iter()
-    .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb)?)))
-    .collect();
-    let same = totals.get("none").copied().unwrap_or(0);
-    match (words.is_empty(), same) {
-        (true, 0) => "there is nothing to do".to_owned(),
-        (true, same) => format!("there is nothing to do: all {same} resources are as specified"),
-        (false, 0) => format!("plan: {}", words.join(", ")),
-        (false, same) => format!("plan: {}, {same} as they are", words.join(", ")),
-    }
+    Ok(())
 }

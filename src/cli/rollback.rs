@@ -9,7 +9,7 @@ use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
 use super::run::line;
 use super::session::{self, Session};
-use super::{down, plan, protection};
+use super::{down, protection};
 use crate::address::Address;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, Report};
@@ -43,7 +43,7 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     }
     if !args.yes {
         if globals.output == OutputFormat::Text {
-            plan::show(&preview.plan);
+            report::show_plan(globals, &preview.plan, false);
             show_rest(&preview);
         }
         confirm(&format!("\nUndo this in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;

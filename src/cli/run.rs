@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command, Globals, OutputFormat, Timing};
 use super::failure::{CliError, Exit};
-use super::{config, down, forget, graph, init, orphans, outputs, plan, rollback, state, status, unlock, up};
+use super::{config, down, drift, forget, graph, init, orphans, outputs, plan, rollback, state, status, unlock, up};
 
 /// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
 pub fn needs_paused_time(globals: &Globals) -> bool {
@@ -77,6 +77,7 @@ async fn command(cli: Cli) -> Result<u8, CliError> {
         Command::Config(command) => config::run(&globals, &command),
         Command::Plan(args) => plan::run(&globals, &args).await,
         Command::Up(args) => up::run(&globals, &args).await,
+        Command::Drift(args) => drift::run(&globals, &args).await,
         Command::Rollback(args) => rollback::run(&globals, &args).await,
         Command::Status(args) => status::run(&globals, &args).await,
         Command::Outputs(args) => outputs::run(&globals, &args).await,

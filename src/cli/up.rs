@@ -1,26 +1,39 @@
 //! `up`: create or change until the cloud matches.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat, Targets};
+use super::args::{Chosen, Globals, OutputFormat, Replacements, Targets};
 use super::confirm::confirm;
 use super::failure::CliError;
 use super::report::Reporter;
+use super::saved::Saved;
 use super::session::{self, Session};
 use super::{plan, report, rollback};
-use crate::engine::Outcome;
+use crate::config::Config;
+use crate::engine::{Context, Outcome};
+use crate::plan::{Findings, Plan};
+use crate::state::{Record, State};
 
 /// Creates or changes until the cloud matches the configuration.
 ///
 /// It looks at every resource, creates what is missing and changes what differs. It is safe to run at any time: when
 /// nothing differs it changes nothing, and after a failure or a kill it goes on where the last run stopped.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  migrate-infra up --env source --sandbox -y\n  migrate-infra up -y --output json > events.jsonl")]
+#[command(
+    after_help = "Example:\n  migrate-infra up --env source --sandbox -y\n  migrate-infra plan --out plan.json && migrate-infra up plan.json\n  migrate-infra up -y --output json > events.jsonl"
+)]
 pub struct UpArgs {
+    /// Carry out exactly this plan, which `plan --out FILE` wrote. It is refused when the state or the configuration has moved on.
+    #[arg(value_name = "FILE", conflicts_with_all = ["environments", "addresses", "replaced"])]
+    plan: Option<PathBuf>,
     #[command(flatten)]
     chosen: Chosen,
     #[command(flatten)]
     targets: Targets,
+    #[command(flatten)]
+    replacements: Replacements,
     /// When something fails, undo at once what was done, as `rollback` does.
     #[arg(long)]
     rollback_on_failure: bool,
@@ -31,21 +44,17 @@ pub struct UpArgs {
 
 pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let chosen = &args.targets.of(&args.chosen);
-    let preview = plan::make(globals, &config, &session::peek(globals, &config).await?, chosen)?;
-    plan::possible(&preview, &config, globals, chosen)?;
-    if !args.yes {
-        if globals.output == OutputFormat::Text {
-            plan::show(&preview);
-        }
-        confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
-    }
+    let saved = args.plan.as_deref().map(Saved::read).transpose()?;
+    let chosen = &match &saved {
+        Some(saved) => saved.chosen(),
+        None => args.replacements.of(args.targets.of(&args.chosen)),
+    };
+    let request = Request { globals, config: &config, chosen, saved: saved.as_ref() };
+    let found = request.preview(args.yes).await?;
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "up", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    // The state may have moved on while the question was asked.
-    let plan = session.context.journal.read(|state| plan::make(globals, &config, state, chosen));
-    let plan = plan.and_then(|plan| plan::possible(&plan, &config, globals, chosen).map(|()| plan));
+    let plan = request.plan(&session.context, found).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
@@ -56,7 +65,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     };
     reporter.finish();
     let state = session.context.journal.read(Clone::clone);
-    let mutations = session.context.meter.mutations();
+    let calls = (session.context.meter.reads(), session.context.meter.mutations());
     session.close().await;
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
@@ -68,6 +77,70 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
         };
         return Err(CliError { remains: Some(remains), ..error });
     }
-    let code = report::end_of_up(globals, &report?, &state, mutations, chosen)?;
+    let code = report::end_of_up(globals, &report?, &state, calls, chosen)?;
     Ok(code)
+}
+
+/// What was asked for.
+struct Request<'a> {
+    globals: &'a Globals,
+    config: &'a Config,
+    chosen: &'a Chosen,
+    saved: Option<&'a Saved>,
+}
+
+/// What a look has found, and where the state was then.
+struct Found {
+    findings: Findings,
+    seq: u64,
+}
+
+impl Request<'_> {
+    /// Plans without the lock, and asks. Whatever can be refused is refused here.
+    async fn preview(&self, yes: bool) -> Result<Option<Found>, CliError> {
+        let Self { globals, config, chosen, saved } = self;
+        let state = session::peek(globals, config).await?;
+        let stack = config.stack.id();
+        saved.map_or(Ok(()), |saved| saved.fits(globals, &state, &stack))?;
+        let findings = match saved {
+            Some(saved) => saved.findings().cloned(),
+            None if yes => None,
+            None => plan::looked(globals, config, &state, chosen).await?.map(|looked| looked.findings),
+        };
+        let preview = plan::make(globals, config, &state, chosen, findings.as_ref())?;
+        saved.map_or(Ok(()), |saved| saved.is_same(globals, &preview))?;
+        plan::possible(&preview, config, globals, chosen)?;
+        if !yes {
+            if globals.output == OutputFormat::Text {
+                report::show_plan(globals, &preview, false);
+            }
+            confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+        }
+        Ok(findings.map(|findings| Found { findings, seq: state.seq }))
+    }
+
+    /// Plans under the lock. What was found before counts only if the state has not moved on while the question was asked.
+    async fn plan(&self, context: &Context, found: Option<Found>) -> Result<Plan, CliError> {
+        let Self { globals, config, chosen, saved } = self;
+        let state = context.journal.read(Clone::clone);
+        saved.map_or(Ok(()), |saved| saved.fits(globals, &state, &config.stack.id()))?;
+        let is_current = |found: &Found| found.seq == state.seq;
+        let findings = match (saved, found.filter(is_current)) {
+            (Some(saved), _) => saved.findings().cloned(),
+            (None, Some(found)) => Some(found.findings),
+            (None, None) => Some(plan::looked_with(globals, config, &state, chosen, context).await?.findings),
+        };
+        let plan = plan::make(globals, config, &state, chosen, findings.as_ref())?;
+        saved.map_or(Ok(()), |saved| saved.is_same(globals, &plan))?;
+        plan::possible(&plan, config, globals, chosen)?;
+        rename(context, config, &state).await?;
+        Ok(plan)
+    }
+}
+
+/// Gives what was renamed in the configuration its new address. Nothing is changed in AWS.
+async fn rename(context: &Context, config: &Config, state: &State) -> Result<(), CliError> {
+    let due = config.renamed().into_iter().filter(|(from, to)| state.get(from).is_some() && state.get(to).is_none());
+    let records: Vec<Record> = due.map(|(from, to)| Record::Moved { from, to }).collect();
+    if records.is_empty() { Ok(()) } else { Ok(context.journal.write(records).await?) }
 }

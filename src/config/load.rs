@@ -144,8 +144,8 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
     let both = ["source", "target"].iter().all(|name| raw.environments.contains_key(*name));
     let written = source.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
-    let RawConfig { stack, tags, policy, state, resources, .. } = raw;
-    Ok((Config { stack, tags, environments, routing, policy, state, resources }, problems))
+    let RawConfig { stack, tags, policy, state, drift, moved, resources, .. } = raw;
+    Ok((Config { stack, tags, environments, routing, policy, state, drift, moved, resources }, problems))
 }
 
 /// The replications of an environment, with the environment that each comes from written out.

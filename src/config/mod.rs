@@ -3,6 +3,7 @@
 //! The Rust types in `model` are the one description of the format. Their JSON schema checks a file before it is read, so
 //! that all mistakes are reported at once with their place; `migrate-infra init` and `config/schema.json` are made from it.
 
+mod change;
 mod check;
 mod keeping;
 mod load;
@@ -14,6 +15,7 @@ mod source;
 mod template;
 mod validate;
 
+pub use change::{Drift, Ignored, Renamed};
 pub use check::{did_you_mean, schema, suggest};
 pub use keeping::{Backend, Keeping, PerResource, Resources};
 pub use load::{Overrides, load};

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::change::{Drift, Renamed};
 use super::keeping::{Keeping, Resources};
 use crate::address::Region;
 
@@ -13,6 +14,9 @@ use crate::address::Region;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawConfig {
+    /// Addresses that were renamed, so that what exists is kept: `moved = [{ from = "source/old/name", to = "source/new/name" }]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Renamed>,
     /// What this stack is called. Name and suffix are part of every AWS name, and of the tags that mark what is ours.
     pub stack: Stack,
     /// Tags on everything, besides `Environment` and the two ownership tags.
@@ -42,6 +46,8 @@ pub struct RawConfig {
     pub policy: Policy,
     /// Where the state is kept.
     pub state: Keeping,
+    /// What may be changed outside of this tool.
+    pub drift: Drift,
     /// What counts for single resources, by address; `*` stands for any text. What is protected is never deleted or replaced:
     /// `[resources."source/database-source/*"]`, `protect = true`.
     pub resources: Resources,
@@ -86,6 +92,7 @@ impl RawConfig {
     pub fn of(layout: Layout) -> Self {
         let tags = [("MigrationPhase", "setup"), ("CostCenter", "payment-processing")];
         Self {
+            moved: Vec::new(),
             stack: Stack::default(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             encryption: Encryption::default(),
@@ -100,6 +107,7 @@ impl RawConfig {
             routing: Routing::default(),
             policy: Policy::default(),
             state: Keeping::default(),
+            drift: Drift::default(),
             resources: Resources::new(),
         }
     }
@@ -297,6 +305,11 @@ pub struct Database {
     pub deletion_protection: bool,
     /// Whether `down` takes a final snapshot.
     pub final_snapshot: bool,
+    /// Whether changes of class, storage and version are made at once. When false, RDS makes them in the next maintenance window.
+    pub apply_immediately: bool,
+    /// Parameters of the engine besides those that replication needs, for example `{ log_min_duration_statement = "500" }`. Static ones take
+    /// effect when the database restarts.
+    pub parameters: BTreeMap<String, String>,
 }
 
 impl Default for Database {
@@ -316,6 +329,8 @@ impl Default for Database {
             performance_insights_days: 7,
             deletion_protection: false,
             final_snapshot: false,
+            apply_immediately: true,
+            parameters: BTreeMap::new(),
         }
     }
 }
@@ -679,6 +694,10 @@ pub struct Config {
     pub policy: Policy,
     /// Where the state is kept.
     pub state: Keeping,
+    /// What may be changed outside of this tool.
+    pub drift: Drift,
+    /// Addresses that were renamed.
+    pub moved: Vec<Renamed>,
     /// What counts for single resources.
     pub resources: Resources,
 }

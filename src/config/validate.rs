@@ -79,6 +79,7 @@ pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
     validator.routing(config);
     validator.policy(config);
     validator.keeping(config);
+    validator.changes(config);
     validator.problems
 }
 

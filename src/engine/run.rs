@@ -34,6 +34,20 @@ pub struct Context {
     pub parallelism: usize,
 }
 
+impl Context {
+    /// Returns what is needed to look at what exists, with the same count of calls.
+    pub fn looker(&self) -> super::survey::Looker {
+        super::survey::Looker {
+            cloud: Arc::clone(&self.cloud),
+            events: self.events.clone(),
+            cancel: self.cancel.clone(),
+            meter: Arc::clone(&self.meter),
+            stack: self.stack.clone(),
+            parallelism: self.parallelism,
+        }
+    }
+}
+
 /// A step that failed.
 #[derive(Debug)]
 pub struct Failure {

@@ -144,7 +144,8 @@ impl<'a> Decider<'a> {
         if let Some(field) = about.within_vpc.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
             return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
         }
-        if self.wish.replaces(&node.address) {
+        // When an old one is there already, that is what was asked for.
+        if self.wish.replaces(&node.address) && self.state.set_aside(&node.address).next().is_none() {
             return replace(differences, "it was asked for".to_owned());
         }
         if entry.status != Status::Ready {

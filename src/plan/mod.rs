@@ -1,5 +1,6 @@
 //! What will be done and why: pure data, computed from the desired graph and the state, without a single call.
 
+mod calls;
 mod decide;
 mod diff;
 mod down;
@@ -14,10 +15,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Region};
 use crate::graph::{Need, Timing};
 
+pub use calls::calls;
 pub use diff::{Change, changes};
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};
@@ -188,6 +191,15 @@ impl Plan {
         let at_work = self.steps.iter().map(|step| (&step.address, (step.timing, step.needs.as_slice()))).collect();
         let left = crate::graph::remaining(&at_work);
         self.steps.iter().map(|step| left.get(&step.address).copied().unwrap_or_default()).collect()
+    }
+
+    /// Returns what tells it apart from other plans, as hexadecimal digits: all that its steps are to do.
+    pub fn digest(&self) -> String {
+        let mut all = Sha256::new();
+        for step in &self.steps {
+            all.update(serde_json::to_vec(&(step, &step.spec, &step.tags, step.seen)).unwrap_or_default());
+        }
+        all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Returns how many steps there are of each verb.

@@ -25,6 +25,12 @@ pub struct About {
     /// The API operations that it calls, as `service:Operation`; the same text is the IAM action unless AWS names it
     /// otherwise (see `aws::iam_action`).
     pub operations: &'static [&'static str],
+    /// Those of them that make it.
+    pub creates: &'static [&'static str],
+    /// Those that change it in place; which ones depends on what differs.
+    pub changes: &'static [&'static str],
+    /// Those that delete it.
+    pub deletes: &'static [&'static str],
     /// Inputs that AWS cannot change in place; a change of one of them needs a replacement.
     pub immutable: &'static [&'static str],
     /// Whether it carries tags in AWS. What does not is told by its parent or its name.
@@ -62,6 +68,9 @@ impl About {
         ready_seconds: 0,
         delete_seconds: 0,
         operations: &[],
+        creates: &[],
+        changes: &[],
+        deletes: &[],
         immutable: &[],
         tagged: false,
         blocked_by: "nothing",

@@ -253,8 +253,7 @@ impl Lab {
 
     /// What the next `up` would do.
     pub fn plan(&self, graph: &Graph, state: &State) -> Plan {
-        // Once an old one is there it is being replaced; the same command goes on with that.
-        let replaced = |address: &Address| address.matches(&self.replaced) && state.set_aside(address).next().is_none();
+        let replaced = |address: &Address| address.matches(&self.replaced);
         let wish = Wish { replace: &replaced, ..Wish::of(&|_| true) };
         plan_wish(graph, state, &wish).expect("everything is chosen")
     }

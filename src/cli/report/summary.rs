@@ -13,16 +13,16 @@ use crate::stack::{Output, outputs};
 use crate::state::State;
 
 /// Sums up an `up`.
-pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, mutations: u64, chosen: &Chosen) -> Result<u8, CliError> {
+pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, (reads, mutations): (u64, u64), chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
         let undo = format!("`{}` undoes what was done since the last `up` that ended well", again(globals, "rollback", &Chosen::default()));
         return Err(unfinished(report, &again(globals, "up", chosen)).hint(undo));
     }
     let took = duration(report.elapsed.as_secs());
     if mutations == 0 {
-        say(globals, &format!("nothing to do: everything is as specified ({took})"));
+        say(globals, &format!("nothing to do: everything is as specified ({reads} calls that only read, {took})"));
     } else {
-        say(globals, &format!("done: {} resources created or changed in {took}", report.changed));
+        say(globals, &format!("done: {} resources created or changed in {took}, with {mutations} calls and {reads} that only read", report.changed));
     }
     if globals.output == OutputFormat::Text {
         slowest(report);

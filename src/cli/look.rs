@@ -1,0 +1,89 @@
+//! Looking at what exists, for `plan`, `up` and `drift`: what is not as it was left, without what may be so.
+
+use std::sync::Arc;
+
+use super::args::Globals;
+use super::failure::{CliError, Exit};
+use super::plan::some;
+use crate::address::Address;
+use crate::aws::{Cancel, Cloud, Meter};
+use crate::config::Config;
+use crate::engine::{Looker, survey};
+use crate::events::Events;
+use crate::plan::{Change, Finding, Findings};
+use crate::resource::describe;
+use crate::state::State;
+
+/// What a look came to.
+pub(super) struct Looked {
+    /// How many resources were looked at.
+    pub(super) resources: usize,
+    /// With how many calls.
+    pub(super) reads: u64,
+    /// What is not as it was left.
+    pub(super) findings: Findings,
+    /// What may be so, by address, with the reasons that the configuration gives.
+    pub(super) ignored: Vec<(Address, String, String)>,
+}
+
+/// Makes what is needed to look, for a command that does nothing else.
+pub(super) fn looker(globals: &Globals, config: &Config, cloud: Cloud) -> Looker {
+    Looker {
+        cloud: Arc::new(cloud),
+        events: Events::nowhere(),
+        cancel: Cancel::default(),
+        meter: Arc::new(Meter::default()),
+        stack: config.stack.id(),
+        parallelism: usize::from(globals.parallelism),
+    }
+}
+
+/// What to make of what can not be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unseen {
+    /// Nothing can be said then.
+    Refuse,
+    /// Its step will see for itself.
+    GoOn,
+}
+
+/// Looks at resources that the state knows.
+pub(super) async fn look(
+    config: &Config,
+    looker: &Looker,
+    state: &State,
+    wanted: impl Fn(&Address) -> bool,
+    unseen: Unseen,
+) -> Result<Looked, CliError> {
+    let before = looker.meter.reads();
+    let mut survey = survey(looker, state, wanted).await;
+    if unseen == Unseen::GoOn {
+        let failures = std::mem::take(&mut survey.failures).into_iter();
+        survey.findings.extend(failures.map(|(address, error)| (address, Finding::Unsettled { what: describe(&error) })));
+    }
+    if !survey.failures.is_empty() {
+        let mut error = CliError::new(Exit::Failed, format!("{} resources can not be looked at", survey.failures.len()));
+        error.causes = some(&survey.failures.iter().map(|(address, error)| format!("{address}: {}", describe(error))).collect::<Vec<_>>());
+        return Err(error.remains("nothing was changed").hint("`plan --offline` plans from the state alone"));
+    }
+    let mut looked = Looked { resources: survey.looked_at, reads: looker.meter.reads() - before, findings: Findings::new(), ignored: Vec::new() };
+    for (address, finding) in survey.findings {
+        if let Some(finding) = allowed(config, &address, finding, &mut looked.ignored) {
+            looked.findings.insert(address, finding);
+        }
+    }
+    Ok(looked)
+}
+
+/// Takes out of a finding what may be so. Nothing is left when all of it may.
+fn allowed(config: &Config, address: &Address, finding: Finding, ignored: &mut Vec<(Address, String, String)>) -> Option<Finding> {
+    let Finding::Differs { changes, call } = finding else { return Some(finding) };
+    let mut left: Vec<Change> = Vec::new();
+    for change in changes {
+        match config.may_drift(address, &change.field) {
+            Some(reason) => ignored.push((address.clone(), change.field, reason.to_owned())),
+            None => left.push(change),
+        }
+    }
+    (!left.is_empty()).then_some(Finding::Differs { changes: left, call })
+}

@@ -1,0 +1,53 @@
+//! A plan as Markdown, for the description of a pull request.
+
+use super::plan_text::{details, summary};
+use super::words::duration;
+use crate::plan::{Action, Plan, calls};
+
+/// Returns the Markdown text of a plan.
+pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> String {
+    let mut text = format!("### `migrate-infra plan` of `{stack}`\n\n{}", upper(&summary(plan)));
+    if plan.expected_seconds > 0 {
+        text.push_str(&format!("; expected to take {}", duration(plan.expected_seconds)));
+    }
+    text.push_str(".\n");
+    for (verb, title) in TITLES {
+        let steps: Vec<_> = plan.steps.iter().filter(|step| step.action.verb() == verb).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n<details{}><summary>{title}: {}</summary>\n\n", if verb == "create" { "" } else { " open" }, steps.len()));
+        for step in steps {
+            let why = if step.action == Action::Create { String::new() } else { format!(": {}", cell(&step.reason)) };
+            text.push_str(&format!("- `{}` ({}){why}\n", step.address, step.kind));
+            text.extend(details(step).into_iter().map(|detail| format!("  - {}\n", cell(&detail))));
+            if with_calls {
+                text.extend(calls(step).iter().map(|call| format!("  - calls `{call}`\n")));
+            }
+        }
+        text.push_str("\n</details>\n");
+    }
+    if !plan.left_out.is_empty() {
+        text.push_str(&format!("\n{} resources are left out, because they are not among the targets.\n", plan.left_out.len()));
+    }
+    text
+}
+
+const TITLES: [(&str, &str); 6] = [
+    ("replace", "Replaced"),
+    ("delete", "Deleted"),
+    ("update", "Changed in place"),
+    ("create", "Created"),
+    ("resume", "Gone on with"),
+    ("restore", "Given back"),
+];
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Keeps what a value says from being taken for Markdown.
+fn cell(text: &str) -> String {
+    text.replace('<', "&lt;").replace('*', "\\*").replace('\n', " ")
+}

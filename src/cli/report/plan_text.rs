@@ -1,0 +1,111 @@
+//! A plan for people, in the style of a diff.
+
+use std::io::IsTerminal;
+
+use owo_colors::{OwoColorize, Style};
+
+use super::values::shown;
+use super::words::duration;
+use crate::cli::args::Globals;
+use crate::cli::run::line;
+use crate::plan::{Action, Order, Plan, Step, calls};
+
+/// Writes a plan to standard output. With `with_calls`, each step tells what it calls.
+pub(in crate::cli) fn show(globals: &Globals, plan: &Plan, with_calls: bool) {
+    let unwanted = globals.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colour = !unwanted && std::io::stdout().is_terminal();
+    for text in text(plan, with_calls, colour) {
+        line(&text);
+    }
+}
+
+/// The lines of a plan.
+fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
+    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing) {
+        let (mark, style) = mark(step);
+        let head = format!("{mark} {:width$}", step.address);
+        let head = if colour { head.style(style).to_string() } else { head };
+        let why = if step.action == Action::Create && step.reason == DOES_NOT_EXIST { String::new() } else { format!("  {}", step.reason) };
+        lines.push(format!("  {head}  {}{why}", step.kind).trim_end().to_owned());
+        lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
+        if with_calls {
+            lines.extend(calls(step).iter().map(|call| format!("      calls {call}")));
+        }
+    }
+    lines.push(summary(plan));
+    if let Some(first) = plan.left_out.first() {
+        lines.push(match plan.left_out.len() {
+            1 => format!("left out, because it is not among the targets: {first}"),
+            many => format!("left out, because they are not among the targets: {many} resources, among them {first}"),
+        });
+    }
+    if !plan.critical_path.is_empty() {
+        lines.push(format!("expected to take {}; the longest chain is", duration(plan.expected_seconds)));
+        lines.extend(plan.critical_path.iter().map(|address| format!("  {address}")));
+    }
+    lines
+}
+
+/// The reason of most creations; it says nothing that the mark does not.
+const DOES_NOT_EXIST: &str = "it does not exist";
+
+fn mark(step: &Step) -> (&'static str, Style) {
+    match step.action {
+        Action::Create => ("+", Style::new().green()),
+        Action::Update { .. } => ("~", Style::new().yellow()),
+        Action::Replace { .. } => ("±", Style::new().magenta()),
+        Action::Resume => (">", Style::new().cyan()),
+        Action::Delete => ("-", Style::new().red()),
+        Action::Restore => ("<", Style::new().cyan()),
+        Action::Nothing => (" ", Style::new()),
+    }
+}
+
+/// What changes, and what comes first.
+pub(super) fn details(step: &Step) -> Vec<String> {
+    let (changes, order) = match &step.action {
+        Action::Update { changes } => (changes, None),
+        Action::Replace { changes, order } => (changes, Some(order)),
+        _ => return Vec::new(),
+    };
+    let change = |change: &crate::plan::Change| {
+        let note = change.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
+        format!("{}: {} -> {}{note}", change.field, shown(&change.old), shown(&change.new))
+    };
+    let first = order.map(|order| match order {
+        Order::NewFirst => "the new one is made before the old one goes",
+        Order::OldFirst => "the old one goes before the new one is made",
+    });
+    changes.iter().map(change).chain(first.map(str::to_owned)).collect()
+}
+
+/// Returns the totals of a plan in one sentence.
+pub(in crate::cli) fn summary(plan: &Plan) -> String {
+    let mut totals = plan.totals();
+    // The deletion of an old one is part of its replacement.
+    let replaced = totals.get("replace").copied().unwrap_or(0);
+    if let Some(deleted) = totals.get_mut("delete") {
+        let old = plan.steps.iter().filter(|step| step.action == Action::Delete && step.address.made_way().is_some()).count();
+        *deleted -= old.min(replaced);
+    }
+    let words: Vec<String> = [
+        ("create", "to create"),
+        ("resume", "to go on with"),
+        ("update", "to change"),
+        ("replace", "to replace"),
+        ("delete", "to delete"),
+        ("restore", "to give back"),
+    ]
+    .iter()
+    .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb).filter(|count| **count > 0)?)))
+    .collect();
+    let same = totals.get("none").copied().unwrap_or(0);
+    match (words.is_empty(), same) {
+        (true, 0) => "there is nothing to do".to_owned(),
+        (true, same) => format!("there is nothing to do: all {same} resources are as specified"),
+        (false, 0) => format!("plan: {}", words.join(", ")),
+        (false, same) => format!("plan: {}, {same} as they are", words.join(", ")),
+    }
+}

@@ -1,0 +1,120 @@
+//! A plan in a file: `plan --out FILE` writes it, `up FILE` carries out exactly that.
+//!
+//! A plan follows from the configuration, the state, what was chosen and what a look at AWS found. The file holds the last two, and
+//! enough of the others to tell whether they are still the same; then the plan is the same.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::args::{Chosen, Globals};
+use super::failure::{CliError, Exit};
+use crate::address::Lineage;
+use crate::plan::{Findings, Plan};
+use crate::state::State;
+
+/// The form of the file.
+const FORMAT: u32 = 1;
+
+/// A saved plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Saved {
+    /// The form of the file.
+    format: u32,
+    /// The version of the tool that planned.
+    version: String,
+    /// The stack.
+    stack: String,
+    /// The history that it was planned for, and where that was.
+    lineage: Lineage,
+    seq: u64,
+    /// What was chosen.
+    environments: Vec<String>,
+    targets: Vec<String>,
+    replace: Vec<String>,
+    /// What a look at AWS found; nothing when there was none.
+    findings: Option<Findings>,
+    /// What tells two plans apart.
+    digest: String,
+    /// The plan as `plan --output json` shows it.
+    plan: serde_json::Value,
+}
+
+impl Saved {
+    /// Takes down a plan.
+    pub(super) fn of(plan: &Plan, state: &State, stack: String, chosen: &Chosen, findings: Option<&Findings>) -> Self {
+        Self {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            stack,
+            lineage: state.lineage.clone(),
+            seq: state.seq,
+            environments: chosen.environments.clone(),
+            targets: chosen.targets.clone(),
+            replace: chosen.replace.clone(),
+            findings: findings.cloned(),
+            digest: plan.digest(),
+            plan: serde_json::to_value(plan).unwrap_or_default(),
+        }
+    }
+
+    /// Writes the file: all of it, or nothing.
+    pub(super) fn write(&self, path: &Path) -> Result<(), CliError> {
+        let failed = |error: std::io::Error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error);
+        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
+        let beside = path.with_extension("partial");
+        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+    }
+
+    /// Reads the file.
+    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+        let usage = |what: String| CliError::new(Exit::Usage, what).remains("nothing was changed");
+        let text = std::fs::read_to_string(path).map_err(|error| usage(format!("{} can not be read", path.display())).because_io(&error))?;
+        let saved: Self = serde_json::from_str(&text).map_err(|error| {
+            let hint = "`migrate-infra plan --out FILE` writes one";
+            usage(format!("{} is not a saved plan", path.display())).because_text(&error.to_string()).hint(hint)
+        })?;
+        if saved.format != FORMAT {
+            return Err(usage(format!("{} has the form {}, which this version does not know", path.display(), saved.format))
+                .hint("plan again with this version"));
+        }
+        Ok(saved)
+    }
+
+    /// What was chosen.
+    pub(super) fn chosen(&self) -> Chosen {
+        Chosen { environments: self.environments.clone(), targets: self.targets.clone(), replace: self.replace.clone() }
+    }
+
+    /// What a look at AWS found.
+    pub(super) fn findings(&self) -> Option<&Findings> {
+        self.findings.as_ref()
+    }
+
+    /// Refuses when the state has moved on since.
+    pub(super) fn fits(&self, globals: &Globals, state: &State, stack: &str) -> Result<(), CliError> {
+        let moved = match () {
+            () if self.stack != stack => format!("the plan is of the stack `{}`, and this is `{stack}`", self.stack),
+            () if self.lineage != state.lineage => "the plan is of another state".to_owned(),
+            () if self.seq != state.seq => format!("the state has moved on since: it was at record {}, and is at {}", self.seq, state.seq),
+            () => return Ok(()),
+        };
+        Err(self.outdated(globals, &moved))
+    }
+
+    /// Refuses when the plan would be another one by now.
+    pub(super) fn is_same(&self, globals: &Globals, plan: &Plan) -> Result<(), CliError> {
+        match self.digest == plan.digest() {
+            true => Ok(()),
+            false => Err(self.outdated(globals, "the configuration has changed since, and the plan would be another one")),
+        }
+    }
+
+    fn outdated(&self, globals: &Globals, why: &str) -> CliError {
+        let again = super::again::again(globals, "plan", &self.chosen());
+        CliError::new(Exit::Refused, "the saved plan is out of date")
+            .because_text(why)
+            .remains("nothing was changed")
+            .hint(format!("plan again: `{again} --out FILE`"))
+    }
+}
