@@ -36,9 +36,7 @@ pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<u8, CliEr
         return Ok(0);
     }
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
-    let wanted = |address: &crate::address::Address| {
-        chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address))
-    };
+    let wanted = |address: &crate::address::Address| chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address));
     let looked = look(&config, &looker, &state, wanted, Unseen::Refuse).await?;
     match globals.output {
         OutputFormat::Json => line(&print(&looked)),

@@ -211,9 +211,13 @@ pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: 
         let mut others: Vec<&str> = plan.strangers.iter().map(|(_, user)| user.environment()).collect();
         others.sort_unstable();
         others.dedup();
-        let mut error = CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
+        let mut error =
+            CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
         error.causes = some(&plan.strangers.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
-        let together = Chosen { environments: [&others.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], &chosen.environments].concat(), ..chosen.clone() };
+        let together = Chosen {
+            environments: [&others.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], &chosen.environments].concat(),
+            ..chosen.clone()
+        };
         return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
     Ok(())

@@ -67,8 +67,7 @@ impl Looker {
     /// Makes the context of a look.
     pub(super) fn cx(&self, state: &State, address: &Address, entry: &Entry) -> Cx {
         let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
-        let surroundings =
-            Surroundings { cloud: &self.cloud, meter: &self.meter, cancel: &self.cancel, events: &self.events, stack: &self.stack };
+        let surroundings = Surroundings { cloud: &self.cloud, meter: &self.meter, cancel: &self.cancel, events: &self.events, stack: &self.stack };
         Cx { looks_only: true, ..surroundings.cx(state, &subject, Arc::new(Silent)) }
     }
 

@@ -46,7 +46,9 @@ struct UpSteps {
 impl Steps for UpSteps {
     async fn run(&self, step: &Step, released: Released) -> Result<StepEnd, (Option<String>, Error)> {
         match step.action {
-            Action::Nothing if step.seen && step.moves.is_none() => Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "none", changed: false }),
+            Action::Nothing if step.seen && step.moves.is_none() => {
+                Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "none", changed: false })
+            }
             Action::Delete => self.down.run(step, released).await,
             Action::Restore => {
                 moved(&self.context, step).await.map_err(|error| (None, error.into()))?;

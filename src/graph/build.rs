@@ -72,6 +72,12 @@ impl Graph {
         }
     }
 
+    pub(super) fn alter(&mut self, address: &Address, change: impl FnOnce(&mut Node)) {
+        if let Some(node) = self.nodes.get_mut(address) {
+            change(node);
+        }
+    }
+
     /// Checks the graph as a whole.
     ///
     /// # Errors

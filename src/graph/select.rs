@@ -26,6 +26,17 @@ impl Graph {
         }
         Ok(part)
     }
+
+    /// Returns the graph with one specification changed.
+    #[must_use]
+    pub fn altered(&self, address: &Address, change: impl FnOnce(&mut Value)) -> Self {
+        let mut graph = self.clone();
+        graph.alter(address, |node| {
+            change(&mut node.spec);
+            node.needs = needs_of(&node.spec);
+        });
+        graph
+    }
 }
 
 /// Replaces the references to what is left out, and leaves the others as they are, also inside texts.

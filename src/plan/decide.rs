@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::diff::{Change, changes};
 use super::{Action, Finding, Order, Wish};
 use crate::address::Address;
-use crate::graph::{Node, OutputRef, needs_of, resolve};
+use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
 use crate::resource::{About, kind};
 use crate::state::{Entry, State, Status};
 
 /// Goes through the resources, each after all that it refers to, and remembers what is going to be another one.
 pub(super) struct Decider<'a> {
+    graph: &'a Graph,
     state: &'a State,
     wish: &'a Wish<'a>,
     /// Whose outputs will be others: all of them, or only some.
@@ -48,8 +49,17 @@ impl Decision {
 }
 
 impl<'a> Decider<'a> {
-    pub(super) fn new(state: &'a State, wish: &'a Wish<'a>) -> Self {
-        Self { state, wish, fresh: BTreeMap::new(), elsewhere: BTreeSet::new(), went_elsewhere: BTreeSet::new(), back: BTreeMap::new(), away: BTreeSet::new() }
+    pub(super) fn new(graph: &'a Graph, state: &'a State, wish: &'a Wish<'a>) -> Self {
+        Self {
+            graph,
+            state,
+            wish,
+            fresh: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
+            went_elsewhere: BTreeSet::new(),
+            back: BTreeMap::new(),
+            away: BTreeSet::new(),
+        }
     }
 
     /// Decides what is done to a resource. All that it refers to must have been decided before.
@@ -184,8 +194,14 @@ impl<'a> Decider<'a> {
     fn order_of(&self, about: &About, old: &Entry, node: &Node, wanted: &Value) -> Order {
         let elsewhere = old.region != node.region && !about.global;
         let differs = |field: &str| old.spec.get(field) != wanted.get(field);
-        let fits = elsewhere || about.unique.is_empty() || about.unique.iter().any(|field| differs(field));
+        let fits = elsewhere || about.unique.iter().all(|group| group.iter().any(|field| differs(field)));
         if fits && self.holds_on_to(node, about).is_none() { Order::NewFirst } else { Order::OldFirst }
+    }
+
+    /// Whether an output is an input as well, as names are, and that stays as it is: then the new one has the output that the old one has.
+    fn keeps(&self, output: &OutputRef) -> bool {
+        let (old, new) = (self.state.get(&output.of).map(|entry| &entry.spec), self.graph.get(&output.of).map(|node| &node.spec));
+        old.and_then(|spec| spec.get(&output.name)).is_some_and(|value| new.and_then(|spec| spec.get(&output.name)) == Some(value))
     }
 
     /// The specification with all that is known filled in. What is not known yet will be a new value: the reference itself stands for it.
@@ -193,7 +209,7 @@ impl<'a> Decider<'a> {
         let lookup = |output: &OutputRef| {
             let renewed = match self.fresh.get(&output.of) {
                 None => false,
-                Some(Fresh::All) => true,
+                Some(Fresh::All) => !self.keeps(output),
                 Some(Fresh::Some(outputs)) => outputs.contains(&output.name.as_str()),
             };
             let attrs = self.back.get(&output.of).copied().or_else(|| self.state.get(&output.of))?.attrs.as_ref()?;
@@ -220,6 +236,11 @@ fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> b
 
 /// What a change interrupts.
 fn note(about: &About, change: &Change) -> Option<String> {
+    let waiting: Vec<Change> = changes(&change.old, &change.new).into_iter().filter(|inner| about.restarts.contains(&inner.field.as_str())).collect();
+    if !waiting.is_empty() {
+        let fields: Vec<&str> = waiting.iter().map(|inner| inner.field.as_str()).collect();
+        return Some(format!("{} takes effect when what uses it restarts", names(&fields)));
+    }
     let (_, note) = about.interrupts.iter().find(|(field, _)| *field == change.field)?;
     Some((*note).to_owned())
 }

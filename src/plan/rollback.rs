@@ -26,9 +26,9 @@ pub struct Rollback {
 /// What is in `skipped` stays as it is, and so does what something that stays needs.
 pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -> bool) -> Rollback {
     let undo = &state.undo;
-    let leaving: BTreeMap<&Address, &Address> = undo.set_aside.iter().filter(|(old, _)| is_leaving(state, old)).map(|(old, base)| (base, old)).collect();
-    let is_made =
-        |address: &Address| undo.created.contains(address) && chosen(address.environment()) && !leaving.contains_key(address);
+    let leaving: BTreeMap<&Address, &Address> =
+        undo.set_aside.iter().filter(|(old, _)| is_leaving(state, old)).map(|(old, base)| (base, old)).collect();
+    let is_made = |address: &Address| undo.created.contains(address) && chosen(address.environment()) && !leaving.contains_key(address);
     let is_changed = |address: &Address| undo.changed.contains_key(address) && chosen(address.environment());
     let mut kept: Vec<(Address, String)> = skipped.iter().map(|address| (address.clone(), "it was to be skipped".to_owned())).collect();
     let mut seen: BTreeSet<Address> = skipped.iter().cloned().collect();

@@ -65,7 +65,7 @@ pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> R
 pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, Missing> {
     let chosen = wish.chosen;
     let (mut steps, mut missing) = (Vec::new(), Vec::new());
-    let mut decider = Decider::new(state, wish);
+    let mut decider = Decider::new(graph, state, wish);
     let mut old = Replaced::new(state);
     for node in graph.in_order().into_iter().filter(|node| chosen(node.address.environment())) {
         let outside = node.needs.iter().filter(|need| !chosen(need.on.environment()) && !is_there(state, need));

@@ -37,9 +37,9 @@ pub struct About {
     pub tagged: bool,
     /// What can stand in the way of deleting it, and whose it is.
     pub blocked_by: &'static str,
-    /// Inputs of which AWS takes no two alike: the name, mostly. When none of them changes, the old one has to go before the new one can be
-    /// made. Without any, both can exist side by side.
-    pub unique: &'static [&'static str],
+    /// Groups of inputs of which AWS takes no two alike: the name, mostly. When one of the groups stays as it is, the old one has to go before
+    /// the new one can be made. Without any, both can exist side by side.
+    pub unique: &'static [&'static [&'static str]],
     /// Inputs that name something without holding on to it: that can be deleted, and made anew, while this one stays.
     pub mentions: &'static [&'static str],
     /// Inputs that only say what it waits for. Nothing in AWS follows from their values.
@@ -50,6 +50,8 @@ pub struct About {
     pub at_creation: &'static [&'static str],
     /// Inputs whose change interrupts something, and what.
     pub interrupts: &'static [(&'static str, &'static str)],
+    /// Keys of its maps whose change takes effect only when what uses it restarts.
+    pub restarts: &'static [&'static str],
     /// Outputs that are others after a change in place.
     pub renews: &'static [&'static str],
     /// Attributes that AWS makes up; they are no drift.
@@ -80,6 +82,7 @@ impl About {
         within_vpc: &[],
         at_creation: &[],
         interrupts: &[],
+        restarts: &[],
         renews: &[],
         computed: &[],
         global: false,
@@ -162,6 +165,8 @@ pub trait Kind: Send + Sync {
     fn name(&self) -> &'static str;
     /// What the kind declares about itself.
     fn about(&self) -> &'static About;
+    /// The names of its inputs.
+    fn inputs(&self) -> &'static [&'static str];
     /// See [`Resource::DELETION_INPUTS`].
     fn deletion_inputs(&self) -> &'static [&'static str];
     /// See [`Resource::observe`].
@@ -208,6 +213,10 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn about(&self) -> &'static About {
         &R::ABOUT
+    }
+
+    fn inputs(&self) -> &'static [&'static str] {
+        serde_aux::serde_introspection::serde_introspect::<R>()
     }
 
     fn deletion_inputs(&self) -> &'static [&'static str] {

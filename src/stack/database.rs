@@ -1,5 +1,7 @@
 //! The databases of an environment: credentials, network placement, parameters, the instance, and the rotation of its password.
 
+use std::collections::BTreeMap;
+
 use super::build::Builder;
 use super::network::Network;
 use super::security::Groups;
@@ -53,9 +55,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         family: format!("postgres{}", config.engine_version.split('.').next().unwrap_or_default()),
         description: format!("Logical replication and TLS for the {role} payment database"),
         // All but the last are static: they are in place when the instance is created, so that it need not be rebooted.
-        parameters: [("rds.logical_replication", "1"), ("max_replication_slots", "10"), ("max_wal_senders", "10"), ("rds.force_ssl", "1")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        parameters: parameters(&config.parameters),
     };
     let secret = builder.add(&part, "secret", &secret);
     let subnets = builder.add(&part, "subnet-group", &subnets);
@@ -85,6 +85,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         performance_insights_days: (config.performance_insights_days > 0).then_some(config.performance_insights_days),
         deletion_protection: config.deletion_protection,
         final_snapshot: if config.final_snapshot { FinalSnapshot::Take } else { FinalSnapshot::Skip },
+        apply_immediately: config.apply_immediately,
     };
     let instance = builder.add(&part, "instance", &instance);
     let content = SecretContent {
@@ -99,6 +100,13 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
     let database = Database { role, secret, content, instance };
     rotation(builder, &part, &database);
     database
+}
+
+/// What replication needs of the engine, and what the configuration wants besides.
+fn parameters(wanted: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let needed = [("rds.logical_replication", "1"), ("max_replication_slots", "10"), ("max_wal_senders", "10"), ("rds.force_ssl", "1")];
+    let needed = needed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    needed.into_iter().chain(wanted.clone()).collect()
 }
 
 /// The log group that RDS exports a log to ("Publishing database logs to Amazon CloudWatch Logs").

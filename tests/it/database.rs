@@ -72,6 +72,7 @@ impl Default for Wish {
                 performance_insights_days: Some(7),
                 deletion_protection: false,
                 final_snapshot: FinalSnapshot::Skip,
+                apply_immediately: true,
             },
             parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             recovery_window_days: None,

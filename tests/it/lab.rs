@@ -13,7 +13,7 @@ use migrate_infra::engine::{Context, Outcome, Report, down, rollback, up};
 use migrate_infra::events::Events;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
-use migrate_infra::plan::{Plan, Wish, plan_down, plan_rollback, plan_wish};
+use migrate_infra::plan::{Findings, Plan, Wish, plan_down, plan_rollback, plan_wish};
 use migrate_infra::resource::{Handle, Resource};
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
@@ -93,6 +93,8 @@ pub struct Lab {
     pub skipped: Vec<Address>,
     /// What is replaced although nothing forces it: a pattern.
     pub replaced: String,
+    /// What a look at the world has found, when `up` goes by that.
+    pub findings: Option<Findings>,
     /// How many bytes the disk has room for, if it is a small one.
     pub room: Option<usize>,
     /// Where the state is, when it is not in memory.
@@ -130,6 +132,7 @@ impl Default for Lab {
             recorder: Recorder::of_this_thread(),
             skipped: Vec::new(),
             replaced: String::new(),
+            findings: None,
             room: None,
             keep: None,
         }
@@ -254,7 +257,7 @@ impl Lab {
     /// What the next `up` would do.
     pub fn plan(&self, graph: &Graph, state: &State) -> Plan {
         let replaced = |address: &Address| address.matches(&self.replaced);
-        let wish = Wish { replace: &replaced, ..Wish::of(&|_| true) };
+        let wish = Wish { replace: &replaced, findings: self.findings.as_ref(), ..Wish::of(&|_| true) };
         plan_wish(graph, state, &wish).expect("everything is chosen")
     }
 

@@ -1,14 +1,17 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod calls;
 mod cli;
 mod cloudwatch;
 mod connected;
 mod containers;
 mod database;
 mod drawing;
+mod drift;
 mod emulator;
 mod eyes;
+mod fields;
 mod full_disk;
 mod iam;
 mod interrupt;

@@ -51,7 +51,13 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
     let count = things(&ground).len();
     let plan = planned(&ground, after);
     for step in plan.steps.iter().filter(|step| step.action != Action::Nothing && step.address.as_str().contains("/service/")) {
-        println!("{} {} {:?} <- {:?}", step.address, step.action.verb(), step.reason, step.needs.iter().map(|need| need.on.as_str()).filter(|on| on.contains("/service/")).collect::<Vec<_>>());
+        println!(
+            "{} {} {:?} <- {:?}",
+            step.address,
+            step.action.verb(),
+            step.reason,
+            step.needs.iter().map(|need| need.on.as_str()).filter(|on| on.contains("/service/")).collect::<Vec<_>>()
+        );
     }
     let mut lab = ground.fork();
     lab.up(after).await.must_succeed();
@@ -103,6 +109,13 @@ async fn another_address_range_makes_the_environment_anew() {
     println!("{:?} {:?}", replaced(&plan, Order::NewFirst), replaced(&plan, Order::OldFirst));
     assert!(replaced(&plan, Order::NewFirst).contains(&"source/network/vpc"));
     assert!(replaced(&plan, Order::OldFirst).contains(&"source/database-source/instance"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_gets_another_name() {
+    let both = |sets: &[&str]| graph(PAIRED, sets);
+    let plan = replaces(&both(&[]), &both(&["routing.zone_name=renamed.internal"]), "", 17).await;
+    assert_eq!(replaced(&plan, Order::NewFirst), ["routing/dns/source-record", "routing/dns/target-record", "routing/dns/zone"]);
 }
 
 /// Every single resource of an environment is replaced, because somebody asked for it.

@@ -13,7 +13,13 @@ use crate::stack::{Output, outputs};
 use crate::state::State;
 
 /// Sums up an `up`.
-pub(in crate::cli) fn end_of_up(globals: &Globals, report: &Report, state: &State, (reads, mutations): (u64, u64), chosen: &Chosen) -> Result<u8, CliError> {
+pub(in crate::cli) fn end_of_up(
+    globals: &Globals,
+    report: &Report,
+    state: &State,
+    (reads, mutations): (u64, u64),
+    chosen: &Chosen,
+) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
         let undo = format!("`{}` undoes what was done since the last `up` that ended well", again(globals, "rollback", &Chosen::default()));
         return Err(unfinished(report, &again(globals, "up", chosen)).hint(undo));

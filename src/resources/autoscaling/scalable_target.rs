@@ -62,10 +62,13 @@ impl Resource for ScalableTarget {
             "application-autoscaling:TagResource",
             "iam:CreateServiceLinkedRole",
         ],
+        creates: &["application-autoscaling:RegisterScalableTarget"],
+        changes: &["application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource"],
+        deletes: &["application-autoscaling:DeregisterScalableTarget"],
         immutable: &["cluster_name", "service_name"],
         tagged: true,
         blocked_by: "nothing; its policies go with it",
-        unique: &["cluster_name", "service_name"],
+        unique: &[&["cluster_name", "service_name"]],
         ..About::PLAIN
     };
     type Attrs = ScalableTargetAttrs;

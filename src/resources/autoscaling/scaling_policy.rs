@@ -78,10 +78,13 @@ impl Resource for ScalingPolicy {
             "application-autoscaling:ListTagsForResource",
             "application-autoscaling:DeleteScalingPolicy",
         ],
+        creates: &["application-autoscaling:PutScalingPolicy"],
+        changes: &["application-autoscaling:PutScalingPolicy"],
+        deletes: &["application-autoscaling:DeleteScalingPolicy"],
         immutable: &["name", "resource_id"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["name", "resource_id"],
+        unique: &[&["name", "resource_id"], &["resource_id", "metric"]],
         ..About::PLAIN
     };
     type Attrs = ScalingPolicyAttrs;

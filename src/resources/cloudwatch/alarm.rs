@@ -118,10 +118,13 @@ impl Resource for Alarm {
             "cloudwatch:TagResource",
             "cloudwatch:DeleteAlarms",
         ],
+        creates: &["cloudwatch:PutMetricAlarm"],
+        changes: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+        deletes: &["cloudwatch:DeleteAlarms"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "composite alarms that somebody else has built on it",
-        unique: &["name"],
+        unique: &[&["name"]],
         mentions: &["metric"],
         ..About::PLAIN
     };

@@ -70,10 +70,12 @@ impl Resource for AccountRole {
             "iam:DetachRolePolicy",
             "iam:DeleteRole",
         ],
+        creates: &["iam:CreateRole", "iam:TagRole", "iam:AttachRolePolicy"],
+        deletes: &["iam:UntagRole", "iam:DetachRolePolicy", "iam:DeleteRole"],
         immutable: &["name"],
         tagged: false,
         blocked_by: "other stacks that use it, which then keep it",
-        unique: &["name"],
+        unique: &[&["name"]],
         computed: &["in_use", "made_by_tool"],
         global: true,
         ..About::PLAIN

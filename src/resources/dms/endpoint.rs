@@ -93,10 +93,13 @@ impl Resource for Endpoint {
             // "The caller needs iam:GetRole and iam:PassRole on the role, and DescribeSecret" ("Using secrets to access endpoints").
             "iam:PassRole",
         ],
+        creates: &["dms:CreateEndpoint"],
+        changes: &["dms:ModifyEndpoint", "dms:AddTagsToResource"],
+        deletes: &["dms:DeleteEndpoint"],
         immutable: &["identifier", "direction", "engine", "kms_key"],
         tagged: true,
         blocked_by: "replication tasks that use it",
-        unique: &["identifier"],
+        unique: &[&["identifier"]],
         mentions: &["secret", "access_role"],
         waits_for: &["permission", "content"],
         ..About::PLAIN

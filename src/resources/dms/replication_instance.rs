@@ -86,12 +86,18 @@ impl Resource for ReplicationInstance {
             "dms:AddTagsToResource",
             "dms:DeleteReplicationInstance",
         ],
+        creates: &["dms:CreateReplicationInstance"],
+        changes: &["dms:ModifyReplicationInstance", "dms:AddTagsToResource"],
+        deletes: &["dms:DeleteReplicationInstance"],
         immutable: &["identifier", "subnet_group", "kms_key"],
         tagged: true,
         blocked_by: "replication tasks on it",
-        unique: &["identifier"],
+        unique: &[&["identifier"]],
         waits_for: &["logs_role"],
-        interrupts: &[("engine_version", "the replication instance restarts, and its tasks resume"), ("instance_class", "the replication instance restarts, and its tasks resume")],
+        interrupts: &[
+            ("engine_version", "the replication instance restarts, and its tasks resume"),
+            ("instance_class", "the replication instance restarts, and its tasks resume"),
+        ],
         ..About::PLAIN
     };
     type Attrs = ReplicationInstanceAttrs;

@@ -84,12 +84,19 @@ impl Resource for ReplicationTask {
             "dms:AddTagsToResource",
             "dms:DeleteReplicationTask",
         ],
+        creates: &["dms:CreateReplicationTask"],
+        changes: &["dms:ModifyReplicationTask", "dms:AddTagsToResource"],
+        deletes: &["dms:DeleteReplicationTask"],
         immutable: &["identifier", "resource_identifier", "source_endpoint", "target_endpoint", "instance"],
         tagged: true,
         blocked_by: "nothing; it is stopped first when it runs",
-        unique: &["identifier"],
+        unique: &[&["identifier"], &["resource_identifier"]],
         waits_for: &["log_group", "ways"],
-        interrupts: &[("settings", "a running task is stopped for it and resumed"), ("table_mappings", "a running task is stopped for it and resumed"), ("migration_type", "a running task is stopped for it and resumed")],
+        interrupts: &[
+            ("settings", "a running task is stopped for it and resumed"),
+            ("table_mappings", "a running task is stopped for it and resumed"),
+            ("migration_type", "a running task is stopped for it and resumed"),
+        ],
         ..About::PLAIN
     };
     type Attrs = ReplicationTaskAttrs;

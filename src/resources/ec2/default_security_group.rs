@@ -52,10 +52,11 @@ impl Resource for DefaultSecurityGroup {
             "ec2:RevokeSecurityGroupIngress",
             "ec2:RevokeSecurityGroupEgress",
         ],
+        creates: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
         immutable: &["vpc"],
         tagged: false,
         blocked_by: "nothing: it goes with its VPC",
-        unique: &["vpc"],
+        unique: &[&["vpc"]],
         computed: &["is_new"],
         ..About::PLAIN
     };

@@ -54,10 +54,13 @@ impl Resource for GatewayEndpoint {
         ready_seconds: 3,
         delete_seconds: 5,
         operations: &["ec2:CreateVpcEndpoint", "ec2:DescribeVpcEndpoints", "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:CreateTags"],
+        creates: &["ec2:CreateVpcEndpoint"],
+        deletes: &["ec2:DeleteVpcEndpoints"],
+        changes: &["ec2:CreateTags"],
         immutable: &["vpc", "service"],
         tagged: true,
         blocked_by: "nothing",
-        unique: &["vpc", "service"],
+        unique: &[&["vpc", "service"]],
         mentions: &["route_tables"],
         ..About::PLAIN
     };

@@ -53,10 +53,13 @@ impl Resource for InternetGateway {
             "ec2:DescribeNetworkInterfaces",
             "ec2:CreateTags",
         ],
+        creates: &["ec2:CreateInternetGateway", "ec2:AttachInternetGateway"],
+        deletes: &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
+        changes: &["ec2:CreateTags"],
         immutable: &["vpc"],
         tagged: true,
         blocked_by: "public addresses that are still mapped in its VPC: those of NAT gateways and of load balancers",
-        unique: &["vpc"],
+        unique: &[&["vpc"]],
         ..About::PLAIN
     };
     type Attrs = InternetGatewayAttrs;

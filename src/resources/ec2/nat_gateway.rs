@@ -56,10 +56,13 @@ impl Resource for NatGateway {
         ready_seconds: 105,
         delete_seconds: 60,
         operations: &["ec2:CreateNatGateway", "ec2:DescribeNatGateways", "ec2:DeleteNatGateway", "ec2:CreateTags"],
+        creates: &["ec2:CreateNatGateway"],
+        deletes: &["ec2:DeleteNatGateway"],
+        changes: &["ec2:CreateTags"],
         immutable: &["subnet", "allocation"],
         tagged: true,
         blocked_by: "nothing",
-        unique: &["allocation"],
+        unique: &[&["allocation"]],
         ..About::PLAIN
     };
     type Attrs = NatGatewayAttrs;

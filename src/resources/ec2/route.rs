@@ -91,10 +91,12 @@ impl Resource for Route {
         ready_seconds: 0,
         delete_seconds: 1,
         operations: &["ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"],
+        creates: &["ec2:CreateRoute"],
+        deletes: &["ec2:DeleteRoute"],
         immutable: &["route_table", "destination"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["route_table", "destination"],
+        unique: &[&["route_table", "destination"]],
         mentions: &["target"],
         ..About::PLAIN
     };

@@ -48,10 +48,12 @@ impl Resource for RouteTableAssociation {
         ready_seconds: 0,
         delete_seconds: 1,
         operations: &["ec2:DescribeRouteTables", "ec2:AssociateRouteTable", "ec2:ReplaceRouteTableAssociation", "ec2:DisassociateRouteTable"],
+        creates: &["ec2:AssociateRouteTable"],
+        deletes: &["ec2:DisassociateRouteTable"],
         immutable: &["subnet"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["subnet"],
+        unique: &[&["subnet"]],
         ..About::PLAIN
     };
     type Attrs = RouteTableAssociationAttrs;

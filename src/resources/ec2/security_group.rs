@@ -67,10 +67,13 @@ impl Resource for SecurityGroup {
             "ec2:DescribeNetworkInterfaces",
             "ec2:CreateTags",
         ],
+        creates: &["ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupEgress"],
+        deletes: &["ec2:DeleteSecurityGroup"],
+        changes: &["ec2:CreateTags"],
         immutable: &["vpc", "name", "description"],
         tagged: true,
         blocked_by: "network interfaces that are in it, and rules of other groups that refer to it",
-        unique: &["vpc", "name"],
+        unique: &[&["vpc", "name"]],
         computed: &["may_be_open"],
         ..About::PLAIN
     };

@@ -85,10 +85,13 @@ impl Resource for SecurityGroupRule {
             "ec2:RevokeSecurityGroupEgress",
             "ec2:CreateTags",
         ],
+        creates: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"],
+        changes: &["ec2:UpdateSecurityGroupRuleDescriptionsIngress", "ec2:CreateTags"],
+        deletes: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
         immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
         tagged: true,
         blocked_by: "nothing",
-        unique: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
+        unique: &[&["group", "direction", "protocol", "from_port", "to_port", "peer"]],
         waits_for: &["peering"],
         ..About::PLAIN
     };

@@ -63,10 +63,13 @@ impl Resource for Subnet {
             "ec2:DescribeNetworkInterfaces",
             "ec2:CreateTags",
         ],
+        creates: &["ec2:CreateSubnet", "ec2:ModifySubnetAttribute"],
+        deletes: &["ec2:DeleteSubnet"],
+        changes: &["ec2:ModifySubnetAttribute", "ec2:CreateTags"],
         immutable: &["vpc", "cidr", "zone"],
         tagged: true,
         blocked_by: "network interfaces of databases, load balancers, tasks and gateways that are still in it",
-        unique: &["vpc", "cidr"],
+        unique: &[&["vpc", "cidr"]],
         ..About::PLAIN
     };
     type Attrs = SubnetAttrs;

@@ -44,10 +44,11 @@ impl Resource for VpcPeeringAcceptance {
         ready_seconds: 5,
         delete_seconds: 0,
         operations: &["ec2:DescribeVpcPeeringConnections", "ec2:AcceptVpcPeeringConnection"],
+        creates: &["ec2:AcceptVpcPeeringConnection"],
         immutable: &["peering"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["peering"],
+        unique: &[&["peering"]],
         ..About::PLAIN
     };
     type Attrs = VpcPeeringAcceptanceAttrs;

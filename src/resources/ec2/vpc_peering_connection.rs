@@ -52,10 +52,13 @@ impl Resource for VpcPeeringConnection {
         ready_seconds: 2,
         delete_seconds: 5,
         operations: &["ec2:CreateVpcPeeringConnection", "ec2:DescribeVpcPeeringConnections", "ec2:DeleteVpcPeeringConnection", "ec2:CreateTags"],
+        creates: &["ec2:CreateVpcPeeringConnection"],
+        deletes: &["ec2:DeleteVpcPeeringConnection"],
+        changes: &["ec2:CreateTags"],
         immutable: &["vpc", "peer_vpc", "peer_region"],
         tagged: true,
         blocked_by: "nothing; routes through it lead nowhere afterwards",
-        unique: &["vpc", "peer_vpc"],
+        unique: &[&["vpc", "peer_vpc"]],
         ..About::PLAIN
     };
     type Attrs = VpcPeeringConnectionAttrs;

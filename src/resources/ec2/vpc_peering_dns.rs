@@ -54,10 +54,11 @@ impl Resource for VpcPeeringDns {
         ready_seconds: 0,
         delete_seconds: 0,
         operations: &["ec2:DescribeVpcPeeringConnections", "ec2:ModifyVpcPeeringConnectionOptions"],
+        creates: &["ec2:ModifyVpcPeeringConnectionOptions"],
         immutable: &["peering", "side"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["peering", "side"],
+        unique: &[&["peering", "side"]],
         ..About::PLAIN
     };
     type Attrs = VpcPeeringDnsAttrs;

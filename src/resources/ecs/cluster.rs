@@ -66,10 +66,13 @@ impl Resource for Cluster {
             "ecs:TagResource",
             "iam:CreateServiceLinkedRole",
         ],
+        creates: &["ecs:CreateCluster"],
+        changes: &["ecs:UpdateCluster", "ecs:TagResource"],
+        deletes: &["ecs:DeleteCluster"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "services and tasks that still run in it",
-        unique: &["name"],
+        unique: &[&["name"]],
         waits_for: &["log_group"],
         ..About::PLAIN
     };

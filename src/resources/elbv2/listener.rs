@@ -104,10 +104,13 @@ impl Resource for Listener {
             "elasticloadbalancing:DeleteListener",
             "elasticloadbalancing:AddTags",
         ],
+        creates: &["elasticloadbalancing:CreateListener"],
+        changes: &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:AddTags"],
+        deletes: &["elasticloadbalancing:DeleteListener"],
         immutable: &["load_balancer"],
         tagged: true,
         blocked_by: "nothing",
-        unique: &["load_balancer", "port"],
+        unique: &[&["load_balancer", "port"]],
         ..About::PLAIN
     };
     type Attrs = ListenerAttrs;

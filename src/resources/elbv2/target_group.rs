@@ -96,10 +96,13 @@ impl Resource for TargetGroup {
             "elasticloadbalancing:DeleteTargetGroup",
             "elasticloadbalancing:AddTags",
         ],
+        creates: &["elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes"],
+        changes: &["elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes", "elasticloadbalancing:AddTags"],
+        deletes: &["elasticloadbalancing:DeleteTargetGroup"],
         immutable: &["name", "vpc", "port"],
         tagged: true,
         blocked_by: "a listener or rule that forwards to it",
-        unique: &["name"],
+        unique: &[&["name"]],
         computed: &["full_name"],
         ..About::PLAIN
     };

@@ -78,10 +78,13 @@ impl Resource for Role {
             "iam:ListRolePolicies",
             "iam:ListAttachedRolePolicies",
         ],
+        creates: &["iam:CreateRole"],
+        changes: &["iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:TagRole"],
+        deletes: &["iam:DeleteRole"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "policies that somebody else has put into it or attached to it",
-        unique: &["name"],
+        unique: &[&["name"]],
         global: true,
         ..About::PLAIN
     };

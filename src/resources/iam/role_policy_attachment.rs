@@ -45,10 +45,12 @@ impl Resource for RolePolicyAttachment {
         ready_seconds: 0,
         delete_seconds: 1,
         operations: &["iam:ListAttachedRolePolicies", "iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+        creates: &["iam:AttachRolePolicy"],
+        deletes: &["iam:DetachRolePolicy"],
         immutable: &["role", "policy_arn"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["role", "policy_arn"],
+        unique: &[&["role", "policy_arn"]],
         global: true,
         ..About::PLAIN
     };

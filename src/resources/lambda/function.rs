@@ -103,10 +103,13 @@ impl Resource for Function {
             // The function is given its role.
             "iam:PassRole",
         ],
+        creates: &["lambda:CreateFunction"],
+        changes: &["lambda:UpdateFunctionConfiguration", "lambda:TagResource"],
+        deletes: &["lambda:DeleteFunction"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "a change of it that is under way",
-        unique: &["name"],
+        unique: &[&["name"]],
         mentions: &["role"],
         ..About::PLAIN
     };

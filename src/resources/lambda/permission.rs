@@ -59,10 +59,13 @@ impl Resource for Permission {
         ready_seconds: 0,
         delete_seconds: 1,
         operations: &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
+        creates: &["lambda:AddPermission"],
+        changes: &["lambda:AddPermission", "lambda:RemovePermission"],
+        deletes: &["lambda:RemovePermission"],
         immutable: &["function", "statement_id"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["function", "statement_id"],
+        unique: &[&["function", "statement_id"]],
         mentions: &["source_arn"],
         ..About::PLAIN
     };

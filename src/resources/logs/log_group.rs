@@ -73,10 +73,13 @@ impl Resource for LogGroup {
             "logs:DisassociateKmsKey",
             "logs:DeleteLogGroup",
         ],
+        creates: &["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
+        changes: &["logs:TagResource", "logs:PutRetentionPolicy", "logs:AssociateKmsKey"],
+        deletes: &["logs:DeleteLogGroup"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "nothing; what still writes to it may make it again, without retention",
-        unique: &["name"],
+        unique: &[&["name"]],
         holds_data: true,
         ..About::PLAIN
     };

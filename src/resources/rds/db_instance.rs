@@ -84,6 +84,14 @@ pub struct DbInstance {
     pub deletion_protection: bool,
     /// What becomes of the data on deletion.
     pub final_snapshot: FinalSnapshot,
+    /// Whether changes are made at once, and not in the next maintenance window.
+    #[serde(default = "at_once")]
+    pub apply_immediately: bool,
+}
+
+/// States of before there was a choice.
+fn at_once() -> bool {
+    true
 }
 
 /// What is known of a database instance.
@@ -180,14 +188,21 @@ impl Resource for DbInstance {
             // The first database in an account makes the service-linked role of RDS.
             "iam:CreateServiceLinkedRole",
         ],
+        creates: &["rds:CreateDBInstance"],
+        changes: &["rds:ModifyDBInstance", "rds:AddTagsToResource"],
+        deletes: &["rds:DeleteDBInstance"],
         immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "encrypted", "kms_key"],
         tagged: true,
         blocked_by: "its own deletion protection, and changes or backups that are under way",
-        unique: &["identifier"],
+        unique: &[&["identifier"]],
         mentions: &["master_secret"],
         waits_for: &["log_groups"],
         computed: &["arn", "resource_id", "endpoint_address", "endpoint_port"],
-        interrupts: &[("engine_version", "the database restarts"), ("instance_class", "the database restarts"), ("parameter_group", "it takes effect with the next restart")],
+        interrupts: &[
+            ("engine_version", "the database restarts"),
+            ("instance_class", "the database restarts"),
+            ("parameter_group", "it takes effect with the next restart"),
+        ],
         holds_data: true,
         ..About::PLAIN
     };
@@ -223,7 +238,10 @@ impl Resource for DbInstance {
     }
 
     async fn ready(&self, cx: &Cx, attrs: DbInstanceAttrs) -> Result<DbInstanceAttrs> {
-        let shown = wait_usable(cx, &attrs.identifier).await?;
+        let shown = wait_usable(cx, &attrs.identifier, self.apply_immediately).await?;
+        if shown.changing && !self.apply_immediately {
+            cx.notice("RDS makes the change in the next maintenance window");
+        }
         if shown.needs_reboot {
             cx.notice("changed parameters take effect when the database is rebooted");
         }
@@ -288,7 +306,7 @@ impl DbInstance {
         if self.is_in(&attrs)? {
             return Ok(attrs);
         }
-        let mut order = Self::modification(cx, identifier);
+        let mut order = Self::modification(cx, identifier).apply_immediately(self.apply_immediately);
         if !self.same_version(&attrs.engine_version) {
             if major(&self.engine_version) != major(&attrs.engine_version) {
                 let text = format!(

@@ -73,11 +73,14 @@ impl Resource for DbParameterGroup {
             "rds:AddTagsToResource",
             "rds:DescribeDBInstances",
         ],
+        creates: &["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup"],
+        changes: &["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup", "rds:AddTagsToResource"],
+        deletes: &["rds:DeleteDBParameterGroup"],
         immutable: &["name", "family", "description"],
         tagged: true,
         blocked_by: "database instances that use it",
-        unique: &["name"],
-        interrupts: &[("parameters", "static ones take effect with the next restart of the database")],
+        unique: &[&["name"]],
+        restarts: STATIC,
         ..About::PLAIN
     };
     type Attrs = DbParameterGroupAttrs;
@@ -102,17 +105,25 @@ impl Resource for DbParameterGroup {
         let differing = self.parameters.iter().filter(|(name, value)| attrs.parameters.get(*name) != Some(value));
         let changed: Vec<Parameter> = differing.map(|(name, value)| parameter(name).parameter_value(value).build()).collect();
         for some in changed.chunks(A_CALL) {
-            let call = || cx.aws.rds.modify_db_parameter_group().db_parameter_group_name(&attrs.name).set_parameters(Some(some.to_vec())).send();
-            when_idle(cx, || async { cx.mutate("rds:ModifyDBParameterGroup", call).await.map(drop) }).await?;
+            let name = &attrs.name;
+            send(some, |some| async move {
+                let call = || cx.aws.rds.modify_db_parameter_group().db_parameter_group_name(name).set_parameters(Some(some.clone())).send();
+                when_idle(cx, || async { cx.mutate("rds:ModifyDBParameterGroup", call).await.map(drop) }).await
+            })
+            .await?;
         }
         let surplus = attrs.parameters.keys().filter(|name| !self.parameters.contains_key(*name));
         let surplus: Vec<Parameter> = surplus.map(|name| parameter(name).build()).collect();
         for some in surplus.chunks(A_CALL) {
-            let call = || {
-                let call = cx.aws.rds.reset_db_parameter_group().db_parameter_group_name(&attrs.name);
-                call.reset_all_parameters(false).set_parameters(Some(some.to_vec())).send()
-            };
-            when_idle(cx, || async { cx.mutate("rds:ResetDBParameterGroup", call).await.map(drop) }).await?;
+            let name = &attrs.name;
+            send(some, |some| async move {
+                let call = || {
+                    let call = cx.aws.rds.reset_db_parameter_group().db_parameter_group_name(name);
+                    call.reset_all_parameters(false).set_parameters(Some(some.clone())).send()
+                };
+                when_idle(cx, || async { cx.mutate("rds:ResetDBParameterGroup", call).await.map(drop) }).await
+            })
+            .await?;
         }
         attrs.parameters.clone_from(&self.parameters);
         attrs.tags = tagging::bring(cx, &attrs.arn, attrs.tags).await?;
@@ -153,8 +164,47 @@ impl DbParameterGroup {
     }
 }
 
+/// Static parameters that people set. "You can use `pending-reboot` for both dynamic and static parameters" (ModifyDBParameterGroup);
+/// of others AWS says itself that they are static.
+const STATIC: &[&str] = &[
+    "autovacuum_freeze_max_age",
+    "autovacuum_max_workers",
+    "huge_pages",
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_logical_replication_workers",
+    "max_prepared_transactions",
+    "max_replication_slots",
+    "max_wal_senders",
+    "max_worker_processes",
+    "rds.logical_replication",
+    "shared_buffers",
+    "shared_preload_libraries",
+    "track_activity_query_size",
+    "wal_buffers",
+];
+
 fn parameter(name: &str) -> aws_sdk_rds::types::builders::ParameterBuilder {
-    Parameter::builder().parameter_name(name).apply_method(ApplyMethod::PendingReboot)
+    let method = if STATIC.contains(&name) { ApplyMethod::PendingReboot } else { ApplyMethod::Immediate };
+    Parameter::builder().parameter_name(name).apply_method(method)
+}
+
+/// All of them when the database restarts, whatever they are.
+fn with_the_restart(parameters: &[Parameter]) -> Vec<Parameter> {
+    let later = |parameter: &Parameter| {
+        let later = Parameter::builder().set_parameter_name(parameter.parameter_name.clone()).set_parameter_value(parameter.parameter_value.clone());
+        later.apply_method(ApplyMethod::PendingReboot).build()
+    };
+    parameters.iter().map(later).collect()
+}
+
+/// Sends parameters; when one of them turns out to be static, all of them wait for the restart.
+async fn send<Fut: Future<Output = Result<()>> + Send>(parameters: &[Parameter], change: impl Fn(Vec<Parameter>) -> Fut + Send) -> Result<()> {
+    match change(parameters.to_vec()).await {
+        // "InvalidParameterCombination: cannot use immediate apply method for static parameter"
+        Err(error) if error.is_code("InvalidParameterCombination") => change(with_the_restart(parameters)).await,
+        other => other,
+    }
 }
 
 /// RDS refuses changes of a group while an instance that uses it is created or changed.

@@ -63,10 +63,13 @@ impl Resource for DbSubnetGroup {
             "rds:AddTagsToResource",
             "rds:DescribeDBInstances",
         ],
+        creates: &["rds:CreateDBSubnetGroup"],
+        changes: &["rds:ModifyDBSubnetGroup", "rds:AddTagsToResource"],
+        deletes: &["rds:DeleteDBSubnetGroup"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "database instances that are placed in it",
-        unique: &["name"],
+        unique: &[&["name"]],
         within_vpc: &["subnets"],
         ..About::PLAIN
     };

@@ -92,15 +92,16 @@ pub(super) async fn wait_settled(cx: &Cx, identifier: &str) -> Result<Option<Sho
     .await
 }
 
-/// Waits until a database works and no accepted change is outstanding.
-pub(super) async fn wait_usable(cx: &Cx, identifier: &str) -> Result<Shown> {
+/// Waits until a database works and, with `finished`, no accepted change is outstanding. Changes that wait for the maintenance window
+/// are not waited for.
+pub(super) async fn wait_usable(cx: &Cx, identifier: &str, finished: bool) -> Result<Shown> {
     cx.wait(Wait::new(format!("database {identifier} to become available"), EVERY_SECONDS, PATIENCE_SECONDS), || async {
         let Some(shown) = look(cx, identifier).await? else { return Ok(Progress::Pending("not visible yet".to_owned())) };
         Ok(match shown.standing() {
             // RDS shows the old status for some seconds after it has accepted a change.
-            Standing::Usable if shown.changing => Progress::Pending(format!("{}, with changes to come", shown.status)),
+            Standing::Usable if shown.changing && finished => Progress::Pending(format!("{}, with changes to come", shown.status)),
             Standing::Usable => Progress::Reached(shown),
-            Standing::Broken if shown.changing => Progress::Pending(shown.status),
+            Standing::Broken if shown.changing && finished => Progress::Pending(shown.status),
             Standing::Broken | Standing::Lost => Progress::Failed { reason: last_event(cx, identifier).await?, status: shown.status },
             Standing::Leaving | Standing::Moving => Progress::Pending(shown.status),
         })

@@ -87,6 +87,9 @@ impl Resource for HealthCheck {
             "route53:ChangeTagsForResource",
             "route53:DeleteHealthCheck",
         ],
+        creates: &["route53:CreateHealthCheck", "route53:ChangeTagsForResource"],
+        changes: &["route53:UpdateHealthCheck", "route53:ChangeTagsForResource"],
+        deletes: &["route53:DeleteHealthCheck"],
         immutable: &["protocol", "interval_seconds"],
         tagged: true,
         blocked_by: "nothing",
@@ -156,7 +159,8 @@ impl HealthCheck {
         let on_it = |check: &&Shown| check.health_check_config().and_then(HealthCheckConfig::fully_qualified_domain_name) == Some(fqdn);
         let ids: Vec<String> = all.iter().filter(on_it).map(|check| check.id().to_owned()).collect();
         let tags = tagging::of(cx, &TagResourceType::Healthcheck, &ids).await?;
-        let ours: Vec<String> = tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
+        let ours: Vec<String> =
+            tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
         match ours.as_slice() {
             [] => Ok(None),
             [id] => Ok(all.into_iter().find(|check| check.id() == id)),

@@ -76,6 +76,9 @@ impl Resource for HostedZone {
             "route53:GetChange",
             "route53:DeleteHostedZone",
         ],
+        creates: &["route53:CreateHostedZone", "route53:ChangeTagsForResource"],
+        changes: &["route53:ChangeTagsForResource", "route53:UpdateHostedZoneComment"],
+        deletes: &["route53:DeleteHostedZone"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "records in it that this tool did not make",
@@ -175,7 +178,8 @@ impl HostedZone {
         }
         let ids: Vec<String> = zones.iter().map(|zone| bare(zone.id()).to_owned()).collect();
         let tags = tagging::of(cx, &TagResourceType::Hostedzone, &ids).await?;
-        let ours: Vec<String> = tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
+        let ours: Vec<String> =
+            tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
         match ours.as_slice() {
             [] => Ok(None),
             [id] => Ok(Some(id.clone())),

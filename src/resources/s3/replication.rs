@@ -100,10 +100,13 @@ impl Resource for BucketReplication {
             // "To perform this operation, the user or role must have the iam:PassRole permission" (PutBucketReplication).
             "iam:PassRole",
         ],
+        creates: &["s3:PutBucketReplication"],
+        changes: &["s3:PutBucketReplication"],
+        deletes: &["s3:DeleteBucketReplication"],
         immutable: &["bucket"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["bucket"],
+        unique: &[&["bucket"]],
         mentions: &["role", "destination"],
         ..About::PLAIN
     };

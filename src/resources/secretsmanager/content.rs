@@ -65,10 +65,12 @@ impl Resource for SecretContent {
         ready_seconds: 0,
         delete_seconds: 0,
         operations: &["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"],
+        creates: &["secretsmanager:PutSecretValue"],
+        changes: &["secretsmanager:PutSecretValue"],
         immutable: &["secret"],
         tagged: false,
         blocked_by: "nothing: it goes with its secret",
-        unique: &["secret"],
+        unique: &[&["secret"]],
         mentions: &["host", "port"],
         ..About::PLAIN
     };

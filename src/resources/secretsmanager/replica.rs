@@ -60,10 +60,12 @@ impl Resource for SecretReplica {
             "secretsmanager:CreateSecret",
             "secretsmanager:DeleteSecret",
         ],
+        creates: &["secretsmanager:ReplicateSecretToRegions"],
+        deletes: &["secretsmanager:RemoveRegionsFromReplication"],
         immutable: &["secret", "region", "kms_key"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["secret", "region"],
+        unique: &[&["secret", "region"]],
         waits_for: &["content"],
         ..About::PLAIN
     };

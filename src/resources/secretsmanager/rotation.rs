@@ -57,10 +57,13 @@ impl Resource for SecretRotation {
             // "You also need lambda:InvokeFunction permissions on the rotation function" (RotateSecret).
             "lambda:InvokeFunction",
         ],
+        creates: &["secretsmanager:RotateSecret"],
+        changes: &["secretsmanager:RotateSecret"],
+        deletes: &["secretsmanager:CancelRotateSecret"],
         immutable: &["secret"],
         tagged: false,
         blocked_by: "nothing",
-        unique: &["secret"],
+        unique: &[&["secret"]],
         mentions: &["function"],
         waits_for: &["content", "permission"],
         ..About::PLAIN

@@ -86,10 +86,13 @@ impl Resource for Secret {
             "secretsmanager:TagResource",
             "secretsmanager:DeleteSecret",
         ],
+        creates: &["secretsmanager:CreateSecret"],
+        changes: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource"],
+        deletes: &["secretsmanager:DeleteSecret"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "replicas of it in other regions",
-        unique: &["name"],
+        unique: &[&["name"]],
         at_creation: &["password_length"],
         ..About::PLAIN
     };

@@ -34,9 +34,6 @@ pub(super) fn register(registry: &mut Registry) {
 fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDbInstanceOutput, Rejection> {
     let now = call.now();
     let mut instance = find(call, input.db_instance_identifier().unwrap_or_default())?.clone();
-    if input.apply_immediately() != Some(true) {
-        return refuse("SandboxUnknownMember", "the sandbox knows no maintenance windows: it wants ApplyImmediately");
-    }
     // "InvalidDBInstanceState: The DB instance isn't in a valid state."
     if !["available", "storage-full", "incompatible-parameters"].contains(&instance.status(now)) {
         return refuse("InvalidDBInstanceState", format!("Database instance is not in available state, but {}.", instance.status(now)));
@@ -63,13 +60,18 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     if let Some(on) = input.deletion_protection() {
         instance.deletion_protection = on;
     }
-    if after != before {
+    if after != before && input.apply_immediately() != Some(true) {
+        // "If this parameter is disabled, changes to the DB instance are applied during the next maintenance window."
+        instance.pending = Some((after, call.after(A_DAY, 3.0 * A_DAY, 7.0 * A_DAY)));
+    } else if after != before {
         start(call, &mut instance, &before, after);
     }
     let answer = print(call, &instance);
     call.here().rds.instances.insert(instance.identifier.clone(), instance);
     Ok(ModifyDbInstanceOutput::builder().db_instance(answer).build())
 }
+
+const A_DAY: f64 = 24.0 * 60.0 * 60.0;
 
 /// The settings after a change.
 fn asked_for(before: &Settings, input: &ModifyDbInstanceInput) -> Result<Settings, Rejection> {

@@ -1,0 +1,68 @@
+//! What a kind says that it calls is what it calls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use migrate_infra::address::Address;
+use migrate_infra::aws::is_mutating;
+use migrate_infra::events::{Event, Events};
+use migrate_infra::resource::kinds;
+
+use crate::lab::Lab;
+use crate::stacks::{PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
+
+/// The calls of a run that change something, by resource.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<BTreeMap<Address, BTreeSet<&'static str>>>>);
+
+impl Calls {
+    /// Listens to the runs of a lab.
+    pub fn listening(lab: &mut Lab) -> Self {
+        let calls = Self::default();
+        let taken = calls.clone();
+        lab.listener = Some(Events::to(move |event| match event {
+            Event::Call { address, call, .. } if is_mutating(call.split_once(':').expect("service:Operation").1) => {
+                taken.0.lock().expect("a map").entry(address).or_default().insert(call);
+            }
+            _ => {}
+        }));
+        calls
+    }
+
+    /// What was called for a resource.
+    pub fn of(&self, address: &Address) -> BTreeSet<&'static str> {
+        self.0.lock().expect("a map").get(address).cloned().unwrap_or_default()
+    }
+}
+
+fn add(to: &mut BTreeMap<String, BTreeSet<&'static str>>, lab: &Lab, calls: &Calls) {
+    for (address, entry) in &lab.state().resources {
+        to.entry(entry.kind.clone()).or_default().extend(calls.of(address));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_declared_is_called() {
+    let (mut creates, mut deletes) = (BTreeMap::new(), BTreeMap::new());
+    for (file, sets) in [(PAIRED, &[][..]), (PAIRED, &[TWO_REGIONS]), (SELF_CONTAINED, &[])] {
+        let mut lab = Lab::default();
+        let calls = Calls::listening(&mut lab);
+        lab.up(&graph(file, sets)).await.must_succeed();
+        add(&mut creates, &lab, &calls);
+        let up = lab.fork();
+        let calls = Calls::listening(&mut lab);
+        lab.down().await.must_succeed();
+        add(&mut deletes, &up, &calls);
+    }
+    for kind in kinds() {
+        let about = kind.about();
+        let none = BTreeSet::new();
+        for (what, declared, called) in [("creates", about.creates, &creates), ("deletes", about.deletes, &deletes)] {
+            let declared: BTreeSet<&str> = declared.iter().copied().collect();
+            assert_eq!(&declared, called.get(kind.name()).unwrap_or(&none), "{} {what}", kind.name());
+        }
+        for call in about.creates.iter().chain(about.changes).chain(about.deletes) {
+            assert!(about.operations.contains(call), "{} does not list {call} among its operations", kind.name());
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What somebody deletes or changes by hand, one thing at a time over the whole stack: `drift` names it, `up` puts it right, and a second
+//! `drift` is clean.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use migrate_infra::address::Address;
+use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter};
+use migrate_infra::clock::Clock;
+use migrate_infra::engine::{Context, Outcome, down};
+use migrate_infra::events::Events;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::Graph;
+use migrate_infra::plan::{Action, Finding, plan_delete};
+use migrate_infra::resource::kind;
+use migrate_infra::sandbox::{Sandbox, World};
+use migrate_infra::state::{Journal, MemoryStore};
+
+use crate::calls::Calls;
+use crate::cli::Place;
+use crate::fields::{To, examples, look, values};
+use crate::lab::{Lab, STACK};
+use crate::lane::Lane;
+use crate::stacks::{PAIRED, graph};
+
+/// The world after somebody has deleted one thing, if AWS lets them.
+async fn without(lab: &Lab, address: &Address) -> Option<World> {
+    let mut state = lab.state();
+    // Whoever deletes by hand does not ask who needs it; AWS does.
+    state.resources.values_mut().for_each(|entry| entry.needs.clear());
+    let plan = plan_delete(&state, &BTreeSet::from([address.clone()]), "by hand").expect("nobody is asked");
+    let clock = Clock::real();
+    let sandbox = Sandbox::new(lab.world.clone(), clock, None, Fuse::default());
+    let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
+    let (journal, writer) = Journal::start(state, Box::new(MemoryStore::default()));
+    let context = Context {
+        cloud: Arc::new(cloud),
+        journal: journal.clone(),
+        events: Events::nowhere(),
+        cancel: Cancel::default(),
+        meter: Arc::new(Meter::default()),
+        stack: STACK.into(),
+        parallelism: 1,
+    };
+    let report = down(&context, plan).await.expect("the journal is in memory");
+    let called = context.meter.mutations() > 0;
+    drop(context);
+    writer.finish(journal).await.expect("the journal is in memory");
+    let world = sandbox.snapshot();
+    (report.outcome == Outcome::Done && called).then_some(world)
+}
+
+/// Drift is named, `up` puts it right with calls that the kinds declare, and then there is none.
+async fn is_repaired(lab: &mut Lab, graph: &Graph, address: &Address, what: &str) {
+    lab.rest();
+    let survey = look(lab).await;
+    assert!(survey.findings.contains_key(address), "{what}: drift names {:?}", survey.findings.keys());
+    lab.findings = Some(survey.findings);
+    let plan = lab.plan(graph, &lab.state());
+    let step = plan.steps.iter().find(|step| step.address == *address).expect("it has a step");
+    assert!(step.action != Action::Nothing, "{what}: nothing is planned");
+    let calls = Calls::listening(lab);
+    lab.up(graph).await.must_succeed();
+    let about = kind(&step.kind).expect("it is registered").about();
+    let declared = about.creates.iter().chain(about.changes).chain(about.deletes).copied().collect::<BTreeSet<_>>();
+    let undeclared: Vec<_> = calls.of(address).difference(&declared).copied().collect();
+    assert!(undeclared.is_empty(), "{what}: {} called {undeclared:?}, which it does not declare", step.kind);
+    (lab.listener, lab.findings) = (None, None);
+    lab.rest();
+    let survey = look(lab).await;
+    assert!(survey.findings.is_empty(), "{what}: a second drift is not clean: {:?}", survey.findings);
+    assert!(!lab.plan(graph, &lab.state()).changes_something(), "{what}: a second plan is not empty");
+    assert_eq!(lab.up(graph).await.must_succeed().meter.mutations(), 0, "{what}: a second up changes something");
+}
+
+async fn stack() -> (Graph, Lab) {
+    let graph = graph(PAIRED, &[]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    ground.rest();
+    assert!(look(&ground).await.findings.is_empty(), "there is no drift to begin with");
+    (graph, ground)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_deleted_by_hand_is_named_and_made_again() {
+    let (graph, ground) = stack().await;
+    let (mut deleted, mut kinds) = (0, BTreeSet::new());
+    for (address, node) in graph.nodes() {
+        let Some(world) = without(&ground, address).await else { continue };
+        let mut lab = Lab { world, ..ground.fork() };
+        is_repaired(&mut lab, &graph, address, &format!("{address} deleted by hand")).await;
+        deleted += 1;
+        kinds.insert(node.kind);
+    }
+    println!("{deleted} things of {} kinds were deleted by hand, one at a time", kinds.len());
+    // AWS lets nobody delete what others hold on to.
+    assert!(deleted > 70 && kinds.len() > 24, "{deleted} {kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_changed_by_hand_is_named_and_changed_back() {
+    let (graph, ground) = stack().await;
+    let mut changed = 0;
+    for (name, address) in examples(&graph) {
+        let about = kind(name).expect("it is registered").about();
+        for (input, to) in values(name) {
+            let To::Value(value) = to else { continue };
+            let silent = about.at_creation.contains(&input)
+                || kind(name).is_some_and(|kind| kind.deletion_inputs().contains(&input) && name != "elbv2.load_balancer");
+            if about.immutable.contains(&input) || silent || input == "apply_immediately" {
+                continue;
+            }
+            let what = format!("{name} `{input}` of {address} changed by hand");
+            let mut by_hand = ground.fork();
+            by_hand.up(&graph.altered(&address, |spec| spec[input] = value.clone())).await.must_succeed();
+            by_hand.rest();
+            let mut lab = Lab { world: by_hand.world, ..ground.fork() };
+            let findings = look(&lab).await.findings;
+            match findings.get(&address) {
+                // AWS can not take back what has grown, and says so.
+                Some(Finding::Unsettled { what }) if what.contains("can not shrink") => continue,
+                // How many tasks there are is for the autoscaler to say.
+                None if input == "desired_count" => continue,
+                // A major version is content with each of its minor versions.
+                None if input == "engine_version" => continue,
+                _ => {}
+            }
+            is_repaired(&mut lab, &graph, &address, &what).await;
+            changed += 1;
+        }
+    }
+    println!("{changed} inputs were changed by hand, one at a time");
+    assert!(changed > 50, "{changed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tags_that_somebody_changes_are_named_and_set_again() {
+    let (graph, ground) = stack().await;
+    let mut lab = ground.fork();
+    for vpc in lab.world.region("us-east-1").ec2.vpcs.values_mut() {
+        vpc.tags.insert("CostCenter".into(), "nobody".into());
+        vpc.tags.insert("Somebody".into(), "else's".into());
+    }
+    let findings = look(&lab).await.findings;
+    let vpc = Address::new("source/network/vpc");
+    let Some(Finding::Differs { changes, call }) = findings.get(&vpc) else { panic!("{findings:?}") };
+    assert_eq!((changes[0].field.as_str(), call.as_str()), ("tags.CostCenter", "ec2:CreateTags"));
+    is_repaired(&mut lab, &graph, &vpc, "tags changed by hand").await;
+    let tags = &lab.world.region("us-east-1").ec2.vpcs.values().next().expect("a VPC").tags;
+    assert_eq!(tags.get("Somebody").map(String::as_str), Some("else's"), "tags of others stay");
+}
+
+/// The program: its exit codes, what it says, and that what may be so is left alone.
+#[test]
+fn drift_as_a_user_sees_it() {
+    let place = Place::new();
+    let lane = Lane::Sandbox;
+    lane.succeed(&place, "up --env source -y");
+    let clean = lane.succeed(&place, "drift");
+    assert!(clean.contains("no drift"), "{clean}");
+    let path = place.path().join(".migrate-infra/sandbox/world.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert!(text.contains("idle_timeout"), "{}", &text[..500.min(text.len())]);
+}
