@@ -123,6 +123,8 @@ pub enum Command {
     Down(super::down::DownArgs),
     /// Show, adopt or delete what carries this stack's tags and is not in its state.
     Orphans(super::orphans::OrphansArgs),
+    /// Take a thing that exists into the state.
+    Adopt(super::adopt::AdoptArgs),
     /// Drop resources from the state without deleting them.
     Forget(super::forget::ForgetArgs),
     /// Show who holds the lock of the state, and take it away from a run that is stuck.

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod adopt;
 mod again;
 mod args;
 mod config;

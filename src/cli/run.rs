@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command, Globals, OutputFormat, Timing};
 use super::failure::{CliError, Exit};
-use super::{config, down, drift, forget, graph, init, orphans, outputs, plan, rollback, state, status, unlock, up};
+use super::{adopt, config, down, drift, forget, graph, init, orphans, outputs, plan, rollback, state, status, unlock, up};
 
 /// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
 pub fn needs_paused_time(globals: &Globals) -> bool {
@@ -84,6 +84,7 @@ async fn command(cli: Cli) -> Result<u8, CliError> {
         Command::Graph(args) => graph::run(&globals, &args).await,
         Command::Down(args) => down::run(&globals, &args).await,
         Command::Orphans(args) => orphans::run(&globals, &args).await,
+        Command::Adopt(args) => adopt::run(&globals, &args).await,
         Command::Forget(args) => forget::run(&globals, &args).await,
         Command::Unlock(args) => unlock::run(&globals, &args).await,
         Command::State(command) => state::run(&globals, &command).await,

@@ -1,5 +1,6 @@
 //! Runs a plan. The engine makes no choices of its own: what is done to which resource is in the plan.
 
+mod adopt;
 mod down;
 mod find;
 mod run;
@@ -9,6 +10,7 @@ mod survey;
 mod sweep;
 mod up;
 
+pub use adopt::{Adoption, adopt, inspect};
 pub use down::down;
 pub use find::find;
 pub use run::{Context, Failure, Outcome, Report};

@@ -30,7 +30,10 @@ pub(super) struct Decider<'a> {
 }
 
 enum Fresh {
-    All,
+    /// All of them. Unless it is replaced, one that the state does not know may turn out to be there all the same.
+    All {
+        surely: bool,
+    },
     Some(&'static [&'static str]),
 }
 
@@ -77,9 +80,9 @@ impl<'a> Decider<'a> {
             self.went_elsewhere.insert(&node.address);
         }
         match &decision.action {
-            Action::Create => self.is_new(node, about),
+            Action::Create => self.is_new(node, about, &decision.action),
             Action::Replace { order, changes } => {
-                self.is_new(node, about);
+                self.is_new(node, about, &decision.action);
                 if *order == Order::OldFirst {
                     self.away.insert(&node.address);
                 }
@@ -98,8 +101,9 @@ impl<'a> Decider<'a> {
         self.order_of(kind(node.kind).map_or(&About::PLAIN, |kind| kind.about()), old, node, &self.wanted(node))
     }
 
-    fn is_new(&mut self, node: &'a Node, about: &About) {
-        self.fresh.insert(&node.address, Fresh::All);
+    fn is_new(&mut self, node: &'a Node, about: &About, action: &Action) {
+        let surely = matches!(action, Action::Replace { .. }) || self.state.set_aside(&node.address).next().is_some();
+        self.fresh.insert(&node.address, Fresh::All { surely });
         // An old one is still in the way: it is as if it were being replaced in this plan.
         if self.state.set_aside(&node.address).any(|(_, old)| self.order_of(about, old, node, &self.wanted(node)) == Order::OldFirst) {
             self.away.insert(&node.address);
@@ -142,7 +146,8 @@ impl<'a> Decider<'a> {
                 format!("it holds on to {of}, which is gone while that is replaced"),
             );
         }
-        let forcing: Vec<&str> = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field)).collect();
+        let immutable = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field));
+        let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, &wanted, field)).collect();
         if !forcing.is_empty() {
             let reason = format!("AWS can not change {} in place", names(&forcing));
             return replace(differences, reason);
@@ -184,6 +189,14 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Whether an input may turn out to be what it was: it refers to what the state does not know, and that may be there all the same.
+    fn may_stay(&self, node: &Node, wanted: &Value, field: &str) -> bool {
+        let unknown = |of: &Address| matches!(self.fresh.get(of), Some(Fresh::All { surely: false }));
+        let refers_to = |spec: Option<&Value>| spec.map(needs_of).unwrap_or_default();
+        let open = refers_to(wanted.get(field));
+        !open.is_empty() && refers_to(node.spec.get(field)).iter().all(|need| unknown(&need.on) || !open.contains(need))
+    }
+
     /// What is gone for a while, and can not go as long as this one is there.
     fn holds_on_to(&self, node: &Node, about: &About) -> Option<Address> {
         let holds = |field: &str| !about.mentions.contains(&field) && !about.waits_for.contains(&field);
@@ -209,7 +222,7 @@ impl<'a> Decider<'a> {
         let lookup = |output: &OutputRef| {
             let renewed = match self.fresh.get(&output.of) {
                 None => false,
-                Some(Fresh::All) => !self.keeps(output),
+                Some(Fresh::All { .. }) => !self.keeps(output),
                 Some(Fresh::Some(outputs)) => outputs.contains(&output.name.as_str()),
             };
             let attrs = self.back.get(&output.of).copied().or_else(|| self.state.get(&output.of))?.attrs.as_ref()?;

@@ -163,6 +163,11 @@ impl Plan {
         Self { environments, critical_path, expected_seconds: expected.as_secs(), steps, is_part: false, strangers: Vec::new(), left_out: Vec::new() }
     }
 
+    /// A plan of one step that waits for nothing.
+    pub fn single(step: Step) -> Self {
+        Self::new(vec![step])
+    }
+
     /// Keeps only the steps of the wanted resources and those that have to come before them.
     pub fn only(&mut self, wanted: impl Fn(&Address) -> bool) {
         let index: BTreeMap<&Address, &Step> = self.steps.iter().map(|step| (&step.address, step)).collect();

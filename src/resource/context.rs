@@ -83,6 +83,8 @@ pub struct Cx {
     pub(crate) events: Events,
     pub(crate) announce: Arc<dyn Announce>,
     pub(crate) changed: AtomicBool,
+    /// Whether a thing that carries nobody's marks counts as this one.
+    pub(crate) adopts: bool,
     /// Whether nothing may be changed and nothing waited for.
     pub(crate) looks_only: bool,
     pub(crate) stray_tags: Mutex<BTreeMap<String, Option<String>>>,

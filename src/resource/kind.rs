@@ -154,6 +154,12 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         Ok(())
     }
 
+    /// Returns as much as is known of a thing of which only the id is known, so that it can be looked for. Nothing for kinds that are found by
+    /// the name in their specification.
+    fn known_by(_id: &str) -> Option<Self::Attrs> {
+        None
+    }
+
     /// Returns the id by which a person finds the thing in AWS.
     fn id(attrs: &Self::Attrs) -> String;
 }
@@ -179,6 +185,8 @@ pub trait Kind: Send + Sync {
     async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::retag`].
     async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::known_by`].
+    fn known_by(&self, id: &str) -> Option<Value>;
     /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
     fn id(&self, attrs: &Value) -> String;
 
@@ -252,6 +260,10 @@ impl<R: Resource> Kind for Erased<R> {
     async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.retag(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    fn known_by(&self, id: &str) -> Option<Value> {
+        print(R::KIND, "attributes", &R::known_by(id)?).ok()
     }
 
     fn id(&self, attrs: &Value) -> String {

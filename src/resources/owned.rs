@@ -20,6 +20,9 @@ pub(super) fn judge<A>(cx: &Cx, tags: &Tags, id: &str, attrs: impl FnOnce() -> A
 pub(super) fn other_owner(cx: &Cx, tags: &Tags) -> Option<String> {
     let has = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
     let ours = has(OWNER_STACK, &cx.identity.stack) && has(OWNER_ADDRESS, cx.identity.tag_address().as_str());
+    if cx.adopts && !tags.contains_key(OWNER_STACK) {
+        return None;
+    }
     if ours {
         cx.shown_tags(tags);
     }

@@ -16,6 +16,7 @@ use migrate_infra::resource::kind;
 use migrate_infra::sandbox::{Sandbox, World};
 use migrate_infra::state::{Journal, MemoryStore};
 
+use crate::adopting::edit_world;
 use crate::calls::Calls;
 use crate::cli::Place;
 use crate::fields::{To, examples, look, values};
@@ -155,11 +156,37 @@ async fn tags_that_somebody_changes_are_named_and_set_again() {
 #[test]
 fn drift_as_a_user_sees_it() {
     let place = Place::new();
-    let lane = Lane::Sandbox;
-    lane.succeed(&place, "up --env source -y");
-    let clean = lane.succeed(&place, "drift");
-    assert!(clean.contains("no drift"), "{clean}");
-    let path = place.path().join(".migrate-infra/sandbox/world.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    assert!(text.contains("idle_timeout"), "{}", &text[..500.min(text.len())]);
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    assert!(run("drift").contains("nothing of this stack exists"));
+    run("up --env source -y");
+    let clean = run("drift");
+    assert!(clean.contains("no drift: 68 resources are as they were left"), "{clean}");
+    let by_hand = |place: &Place| {
+        edit_world(place, |world| {
+            let balancers = world["regions"]["us-east-1"]["elbv2"]["load_balancers"].as_object_mut().expect("load balancers");
+            balancers.values_mut().for_each(|one| one["idle_timeout_seconds"] = 17.into());
+            let alarms = world["regions"]["us-east-1"]["cloudwatch"]["alarms"].as_object_mut().expect("alarms");
+            alarms.clear();
+        });
+    };
+    by_hand(&place);
+    let told = place.told("drift --sandbox");
+    assert!(told.contains("[exit 4]") && told.contains("- source/monitoring/db-cpu-source  it is gone from AWS"), "{told}");
+    assert!(told.contains("settings.idle_timeout_seconds: 60 -> 17") && told.contains("up --sandbox` puts them right"), "{told}");
+    let json = place.told("drift --sandbox --output json");
+    assert!(json.contains("\"found\":\"gone\"") && json.contains("\"field\":\"settings.idle_timeout_seconds\""), "{json}");
+    let plan = place.told("plan --sandbox --env source --exit-code");
+    assert!(plan.contains("[exit 4]") && plan.contains("`settings.idle_timeout_seconds` changed outside of this tool"), "{plan}");
+    assert!(run("plan --offline --env source").contains("there is nothing to do"), "the state alone knows nothing of it");
+    let up = run("up --env source -y");
+    assert!(up.contains("3 resources created or changed"), "{up}");
+    assert!(run("drift").contains("no drift"));
+    // What may be so is named, and `up` leaves it alone.
+    by_hand(&place);
+    place.edit("ignore = []", "ignore = [{ address = \"*/load-balancer\", field = \"settings.*\", reason = \"tuned by hand\" }]");
+    let told = place.told("drift --sandbox");
+    assert!(told.contains("ignored: source/service/load-balancer `settings.idle_timeout_seconds` (tuned by hand)"), "{told}");
+    run("up --env source -y");
+    let told = run("drift");
+    assert!(told.contains("no drift") && told.contains("ignored: source/service/load-balancer"), "{told}");
 }

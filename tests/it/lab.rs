@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use migrate_infra::address::{Address, Region};
+use migrate_infra::address::{Address, Region, RunId};
 use migrate_infra::aws::{Cancel, Cloud, Endpoint, Meter, Objects};
 use migrate_infra::clock::Clock;
-use migrate_infra::engine::{Context, Outcome, Report, down, rollback, up};
+use migrate_infra::engine::{Context, Outcome, Report, adopt, down, rollback, up};
 use migrate_infra::events::Events;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
@@ -17,7 +17,7 @@ use migrate_infra::plan::{Findings, Plan, Wish, plan_down, plan_rollback, plan_w
 use migrate_infra::resource::{Handle, Resource};
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::{Fault, Faults, Moment, Sandbox, World};
-use migrate_infra::state::{Fenced, FileStore, Journal, Lock, MemoryStore, Place as StatePlace, Record, State, StateError, Store, open};
+use migrate_infra::state::{Fenced, FileStore, Journal, Lock, MemoryStore, Place as StatePlace, Record, State, StateError, Store, Writer, open};
 
 use crate::full_disk::Filling;
 use crate::recorder::Recorder;
@@ -91,6 +91,8 @@ pub struct Lab {
     pub recorder: Option<Recorder>,
     /// What a rollback leaves as it is.
     pub skipped: Vec<Address>,
+    /// What is adopted or forgotten, with its id.
+    pub adopted: Option<(Address, String)>,
     /// What is replaced although nothing forces it: a pattern.
     pub replaced: String,
     /// What a look at the world has found, when `up` goes by that.
@@ -131,6 +133,7 @@ impl Default for Lab {
             listener: None,
             recorder: Recorder::of_this_thread(),
             skipped: Vec::new(),
+            adopted: None,
             replaced: String::new(),
             findings: None,
             room: None,
@@ -148,6 +151,10 @@ pub enum Way {
     Down,
     /// Undo what the last unfinished `up` did.
     Rollback,
+    /// Take what is to be adopted into the state.
+    Adopt,
+    /// Drop what is to be adopted from the state.
+    Forget,
 }
 
 impl Lab {
@@ -223,7 +230,8 @@ impl Lab {
             journal.write(vec![genesis]).await.ok()?;
         }
         let plan = match way {
-            Way::Up => journal.read(|state| self.plan(graph, state)),
+            Way::Up | Way::Adopt => journal.read(|state| self.plan(graph, state)),
+            Way::Forget => return self.forget(journal, writer).await,
             Way::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
             Way::Rollback => journal.read(|state| plan_rollback(state, &self.skipped, &|_| true).plan),
         };
@@ -243,6 +251,11 @@ impl Lab {
         };
         let report = match way {
             Way::Up => up(&context, plan).await,
+            Way::Adopt => {
+                let (address, id) = self.adopted.as_ref().expect("something to adopt");
+                adopt(&context, plan.steps.iter().find(|step| step.address == *address).expect("it has a step").clone(), id).await
+            }
+            Way::Forget => unreachable!("it needs no plan"),
             Way::Down => down(&context, plan).await,
             Way::Rollback => rollback(&context, plan).await,
         };
@@ -252,6 +265,21 @@ impl Lab {
             lock.release().await.ok()?;
         }
         report.ok()
+    }
+
+    /// What `forget` writes: one batch.
+    async fn forget(&self, journal: Journal, writer: Writer) -> Option<Report> {
+        let (address, _) = self.adopted.clone().expect("something to forget");
+        if journal.read(|state| state.get(&address).is_some()) {
+            let run = RunId("forget".to_owned());
+            let started =
+                Record::RunStarted { run: run.clone(), command: "forget".into(), environments: [].into(), version: "0".into(), at: "now".into() };
+            let finished = Record::RunFinished { run, outcome: "done".into(), at: "now".into() };
+            journal.write(vec![started, Record::Deleted { address }, finished]).await.ok()?;
+        }
+        writer.finish(journal).await.ok()?;
+        let nothing = (Vec::new(), Vec::new(), Vec::new());
+        Some(Report { outcome: Outcome::Done, changed: 1, failures: nothing.0, remaining: nothing.1, durations: nothing.2, elapsed: Duration::ZERO })
     }
 
     /// What the next `up` would do.

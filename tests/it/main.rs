@@ -1,6 +1,7 @@
 //! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod adopting;
 mod calls;
 mod cli;
 mod cloudwatch;

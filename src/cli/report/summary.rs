@@ -140,7 +140,10 @@ fn hint(failure: &crate::engine::Failure) -> Option<String> {
     use crate::aws::Trouble;
     use crate::resource::Error;
     match &failure.error {
-        Error::Foreign { id, .. } => Some(format!("choose another --suffix, or delete or rename `{id}`, which this stack did not make")),
+        Error::Foreign { id, .. } => Some(format!(
+            "choose another --suffix, delete or rename `{id}`, which this stack did not make, or take it over with `adopt {} {id}`",
+            failure.address
+        )),
         Error::Ambiguous(_) => Some("find out which one is the right one, and remove the ownership tags from the others".to_owned()),
         Error::Blocked(_) => Some("remove what blocks it; what this stack made goes by itself".to_owned()),
         Error::Aws(error) => match error.trouble {

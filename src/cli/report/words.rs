@@ -25,6 +25,8 @@ pub(super) fn done(action: &str) -> &str {
         "update" => "changed",
         "delete" => "deleted",
         "find" => "found",
+        "adopt" => "adopted",
+        "restore" => "given back",
         "none" => "unchanged",
         other => other,
     }

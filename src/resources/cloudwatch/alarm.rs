@@ -159,16 +159,21 @@ impl Resource for Alarm {
                 AlarmAttrs { name: self.name.clone(), arn, settings: wanted, missing_tags: BTreeMap::new() }
             }
         };
-        if !attrs.missing_tags.is_empty() {
-            tagging::add(cx, attrs.arn.as_str(), &attrs.missing_tags).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         Ok(attrs)
     }
 
     async fn delete(&self, cx: &Cx, attrs: &AlarmAttrs) -> Result<()> {
         let call = || cx.aws.cloudwatch.delete_alarms().alarm_names(&attrs.name).send();
         settled(cx.mutate("cloudwatch:DeleteAlarms", call).await, &["ResourceNotFound"]).map(drop)
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &AlarmAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        tagging::add(cx, attrs.arn.as_str(), &attrs.missing_tags).await
     }
 
     fn id(attrs: &AlarmAttrs) -> String {

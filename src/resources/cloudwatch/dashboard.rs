@@ -107,10 +107,8 @@ impl Resource for Dashboard {
                 DashboardAttrs { name: self.name.clone(), url: url(&cx.region, &self.name), body: wanted, missing_tags: missing(cx, &tags) }
             }
         };
-        if !attrs.missing_tags.is_empty() {
-            tagging::add(cx, &self.arn(cx), &attrs.missing_tags).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         Ok(attrs)
     }
 
@@ -119,6 +117,13 @@ impl Resource for Dashboard {
         let delete = || cx.mutate("cloudwatch:DeleteDashboards", call);
         let gone = cx.retry("CloudWatch to finish an earlier change", &["ConflictException"], 30, delete).await;
         settled(gone, &["ResourceNotFound"]).map(drop)
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &DashboardAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        tagging::add(cx, &self.arn(cx), &attrs.missing_tags).await
     }
 
     fn id(attrs: &DashboardAttrs) -> String {

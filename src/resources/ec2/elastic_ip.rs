@@ -116,6 +116,10 @@ impl Resource for ElasticIp {
         tagging::retag(cx, attrs.allocation_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<ElasticIpAttrs> {
+        Some(ElasticIpAttrs { allocation_id: id.into(), public_ip: String::new() })
+    }
+
     fn id(attrs: &ElasticIpAttrs) -> String {
         attrs.allocation_id.0.clone()
     }

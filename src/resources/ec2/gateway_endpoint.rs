@@ -142,6 +142,10 @@ impl Resource for GatewayEndpoint {
         tagging::retag(cx, attrs.vpc_endpoint_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<GatewayEndpointAttrs> {
+        Some(GatewayEndpointAttrs { vpc_endpoint_id: id.into(), route_table_ids: BTreeSet::new() })
+    }
+
     fn id(attrs: &GatewayEndpointAttrs) -> String {
         attrs.vpc_endpoint_id.0.clone()
     }

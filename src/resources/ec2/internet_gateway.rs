@@ -123,6 +123,10 @@ impl Resource for InternetGateway {
         tagging::retag(cx, attrs.internet_gateway_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<InternetGatewayAttrs> {
+        Some(InternetGatewayAttrs { internet_gateway_id: id.into(), vpc_id: None })
+    }
+
     fn id(attrs: &InternetGatewayAttrs) -> String {
         attrs.internet_gateway_id.0.clone()
     }

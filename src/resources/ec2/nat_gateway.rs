@@ -133,6 +133,10 @@ impl Resource for NatGateway {
         tagging::retag(cx, attrs.nat_gateway_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<NatGatewayAttrs> {
+        Some(NatGatewayAttrs { nat_gateway_id: id.into() })
+    }
+
     fn id(attrs: &NatGatewayAttrs) -> String {
         attrs.nat_gateway_id.0.clone()
     }

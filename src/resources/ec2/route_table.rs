@@ -91,6 +91,10 @@ impl Resource for RouteTable {
         tagging::retag(cx, attrs.route_table_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<RouteTableAttrs> {
+        Some(RouteTableAttrs { route_table_id: id.into() })
+    }
+
     fn id(attrs: &RouteTableAttrs) -> String {
         attrs.route_table_id.0.clone()
     }

@@ -142,6 +142,10 @@ impl Resource for SecurityGroup {
         tagging::retag(cx, attrs.group_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<SecurityGroupAttrs> {
+        Some(SecurityGroupAttrs { group_id: id.into(), open_egress_rule: None, may_be_open: false })
+    }
+
     fn id(attrs: &SecurityGroupAttrs) -> String {
         attrs.group_id.0.clone()
     }

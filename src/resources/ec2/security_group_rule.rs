@@ -134,6 +134,10 @@ impl Resource for SecurityGroupRule {
         tagging::retag(cx, &attrs.rule_id).await
     }
 
+    fn known_by(id: &str) -> Option<SecurityGroupRuleAttrs> {
+        Some(SecurityGroupRuleAttrs { rule_id: id.to_owned(), group_id: "".into(), description: String::new() })
+    }
+
     fn id(attrs: &SecurityGroupRuleAttrs) -> String {
         attrs.rule_id.clone()
     }

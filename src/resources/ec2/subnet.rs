@@ -37,6 +37,12 @@ pub struct SubnetAttrs {
     pub availability_zone: String,
     /// Whether what is started in it gets a public address.
     pub public_addresses: bool,
+    /// The address range, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
 }
 
 impl Handle<Subnet> {
@@ -85,6 +91,8 @@ impl Resource for Subnet {
             subnet_id: subnet.subnet_id.unwrap_or_default().into(),
             availability_zone: subnet.availability_zone.unwrap_or_default(),
             public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
+            cidr: subnet.cidr_block,
+            vpc: subnet.vpc_id.map(Into::into),
         };
         tagging::judge(
             cx,
@@ -121,6 +129,10 @@ impl Resource for Subnet {
         tagging::retag(cx, attrs.subnet_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<SubnetAttrs> {
+        Some(SubnetAttrs { subnet_id: id.into(), availability_zone: String::new(), public_addresses: false, cidr: None, vpc: None })
+    }
+
     fn id(attrs: &SubnetAttrs) -> String {
         attrs.subnet_id.0.clone()
     }
@@ -136,7 +148,8 @@ impl Subnet {
         let id = made.subnet.and_then(|subnet| subnet.subnet_id).ok_or(Error::Incomplete { call: "ec2:CreateSubnet", what: "the subnet id" })?;
         let subnet_id = SubnetId(id);
         self.wait_available(cx, &subnet_id).await?;
-        Ok(SubnetAttrs { subnet_id, availability_zone: zone, public_addresses: false })
+        let (cidr, vpc) = (Some(self.cidr.clone()), Some(vpc.clone()));
+        Ok(SubnetAttrs { subnet_id, availability_zone: zone, public_addresses: false, cidr, vpc })
     }
 
     async fn zone_name(&self, cx: &Cx) -> Result<String> {

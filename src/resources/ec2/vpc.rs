@@ -104,6 +104,10 @@ impl Resource for Vpc {
         tagging::retag(cx, attrs.vpc_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<VpcAttrs> {
+        Some(VpcAttrs { vpc_id: id.into(), cidr: String::new() })
+    }
+
     fn id(attrs: &VpcAttrs) -> String {
         attrs.vpc_id.0.clone()
     }

@@ -127,6 +127,10 @@ impl Resource for VpcPeeringConnection {
         tagging::retag(cx, attrs.peering_id.as_str()).await
     }
 
+    fn known_by(id: &str) -> Option<VpcPeeringConnectionAttrs> {
+        Some(VpcPeeringConnectionAttrs { peering_id: id.into() })
+    }
+
     fn id(attrs: &VpcPeeringConnectionAttrs) -> String {
         attrs.peering_id.0.clone()
     }

@@ -122,12 +122,8 @@ impl Resource for Role {
             cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:UpdateRole", update)).await?;
             attrs.description.clone_from(&self.description);
         }
-        if !attrs.missing_tags.is_empty() {
-            let tags = tags(&attrs.missing_tags)?;
-            let update = || cx.aws.iam.tag_role().role_name(&self.name).set_tags(Some(tags.clone())).send();
-            cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:TagRole", update)).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         Ok(attrs)
     }
 
@@ -149,6 +145,15 @@ impl Resource for Role {
         let Err(Error::Timeout { .. }) = gone else { return gone };
         let left = leftovers(cx, &attrs.name).await?;
         if left.is_empty() { delete().await } else { Err(Error::Blocked(left)) }
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &RoleAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        let tags = tags(&attrs.missing_tags)?;
+        let update = || cx.aws.iam.tag_role().role_name(&attrs.name).set_tags(Some(tags.clone())).send();
+        cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:TagRole", update)).await.map(drop)
     }
 
     fn id(attrs: &RoleAttrs) -> String {

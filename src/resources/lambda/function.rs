@@ -153,13 +153,8 @@ impl Resource for Function {
             attrs.memory_mb = self.memory_mb;
             attrs.environment.clone_from(&self.environment);
         }
-        let missing = missing(cx, &attrs.tags);
-        if !missing.is_empty() {
-            let tags: HashMap<String, String> = missing.clone().into_iter().collect();
-            let call = || cx.aws.lambda.tag_resource().resource(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
-            when_idle(cx, || async { cx.mutate("lambda:TagResource", call).await.map(drop) }).await?;
-            attrs.tags.extend(missing);
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.tags.extend(missing(cx, &attrs.tags));
         Ok(attrs)
     }
 
@@ -185,6 +180,16 @@ impl Resource for Function {
         let call = || cx.aws.lambda.delete_function().function_name(&attrs.name).send();
         when_idle(cx, || async { settled(cx.mutate("lambda:DeleteFunction", call).await, &["ResourceNotFoundException"]).map(drop) }).await?;
         wait_gone(cx, &attrs.name).await
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &FunctionAttrs) -> Result<()> {
+        let missing = missing(cx, &attrs.tags);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let tags: HashMap<String, String> = missing.into_iter().collect();
+        let call = || cx.aws.lambda.tag_resource().resource(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
+        when_idle(cx, || async { cx.mutate("lambda:TagResource", call).await.map(drop) }).await
     }
 
     fn id(attrs: &FunctionAttrs) -> String {

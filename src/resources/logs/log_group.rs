@@ -74,7 +74,7 @@ impl Resource for LogGroup {
             "logs:DeleteLogGroup",
         ],
         creates: &["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
-        changes: &["logs:TagResource", "logs:PutRetentionPolicy", "logs:AssociateKmsKey"],
+        changes: &["logs:TagResource", "logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
         deletes: &["logs:DeleteLogGroup"],
         immutable: &["name"],
         tagged: true,
@@ -122,12 +122,8 @@ impl Resource for LogGroup {
             cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:PutRetentionPolicy", call)).await?;
             attrs.retention_days = Some(self.retention_days);
         }
-        if !attrs.missing_tags.is_empty() {
-            let missing = attrs.missing_tags.clone().into_iter().collect();
-            let call = || cx.aws.logs.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(Clone::clone(&missing))).send();
-            cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:TagResource", call)).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         Ok(attrs)
     }
 
@@ -135,6 +131,15 @@ impl Resource for LogGroup {
         let call = || cx.aws.logs.delete_log_group().log_group_name(&attrs.name).send();
         let delete = || cx.mutate("logs:DeleteLogGroup", call);
         settled(cx.retry(WHY, BUSY, PATIENCE, delete).await, &["ResourceNotFoundException"]).map(drop)
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &LogGroupAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        let missing = attrs.missing_tags.clone().into_iter().collect();
+        let call = || cx.aws.logs.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(Clone::clone(&missing))).send();
+        cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:TagResource", call)).await.map(drop)
     }
 
     fn id(attrs: &LogGroupAttrs) -> String {

@@ -94,6 +94,22 @@ fn at_once() -> bool {
     true
 }
 
+/// What AWS shows of a database that can not be changed in place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fixed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master_username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subnet_group: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+}
+
 /// What is known of a database instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DbInstanceAttrs {
@@ -133,6 +149,9 @@ pub struct DbInstanceAttrs {
     pub master_secret: Option<Arn>,
     /// The tags that this tool sets.
     pub tags: Tags,
+    /// What can not be changed in place, as AWS shows it; nothing in states of before it was kept.
+    #[serde(flatten, default)]
+    pub fixed: Fixed,
 }
 
 impl Handle<DbInstance> {
@@ -250,6 +269,10 @@ impl Resource for DbInstance {
 
     async fn delete(&self, cx: &Cx, attrs: &DbInstanceAttrs) -> Result<()> {
         deletion::delete(cx, self, attrs).await
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &DbInstanceAttrs) -> Result<()> {
+        tagging::bring(cx, attrs.arn.as_str(), attrs.tags.clone()).await.map(drop)
     }
 
     fn id(attrs: &DbInstanceAttrs) -> String {

@@ -141,6 +141,10 @@ impl Resource for DbParameterGroup {
         .await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &DbParameterGroupAttrs) -> Result<()> {
+        tagging::bring(cx, &attrs.arn, attrs.tags.clone()).await.map(drop)
+    }
+
     fn id(attrs: &DbParameterGroupAttrs) -> String {
         attrs.name.clone()
     }

@@ -122,6 +122,10 @@ impl Resource for DbSubnetGroup {
         .await
     }
 
+    async fn retag(&self, cx: &Cx, attrs: &DbSubnetGroupAttrs) -> Result<()> {
+        tagging::bring(cx, &attrs.arn, attrs.tags.clone()).await.map(drop)
+    }
+
     fn id(attrs: &DbSubnetGroupAttrs) -> String {
         attrs.name.clone()
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbInstance as Shape, PendingModifiedValues};
 
-use super::db_instance::{DbInstanceAttrs, MASTER_SECRET};
+use super::db_instance::{DbInstanceAttrs, Fixed, MASTER_SECRET};
 use super::tagging;
 use crate::address::{Arn, SecurityGroupId};
 use crate::aws::{Progress, Wait};
@@ -147,6 +147,13 @@ pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
         security_groups,
         master_secret: tags.get(MASTER_SECRET).map(|arn| Arn::from(arn.as_str())),
         tags: kept(cx, tags.clone()),
+        fixed: Fixed {
+            engine: shape.engine.clone(),
+            db_name: shape.db_name.clone(),
+            master_username: shape.master_username.clone(),
+            subnet_group: shape.db_subnet_group().and_then(|group| group.db_subnet_group_name()).map(str::to_owned),
+            encrypted: shape.storage_encrypted,
+        },
         identifier: shape.db_instance_identifier.clone().unwrap_or_default(),
     };
     Shown {

@@ -119,10 +119,8 @@ impl Resource for HealthCheck {
             Some(attrs) => attrs,
             None => self.create(cx).await?,
         };
-        if !attrs.missing_tags.is_empty() {
-            tagging::add(cx, &TagResourceType::Healthcheck, attrs.health_check_id.as_str(), &attrs.missing_tags).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         let fqdn = self.fqdn.get()?;
         let same = attrs.fqdn == *fqdn && attrs.port == self.port && attrs.path == self.path && attrs.failure_threshold == self.failure_threshold;
         if same {
@@ -140,6 +138,26 @@ impl Resource for HealthCheck {
     async fn delete(&self, cx: &Cx, attrs: &HealthCheckAttrs) -> Result<()> {
         let call = || cx.aws.route53.delete_health_check().health_check_id(attrs.health_check_id.as_str()).send();
         settled(cx.mutate("route53:DeleteHealthCheck", call).await, GONE).map(drop)
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &HealthCheckAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        tagging::add(cx, &TagResourceType::Healthcheck, attrs.health_check_id.as_str(), &attrs.missing_tags).await
+    }
+
+    fn known_by(id: &str) -> Option<HealthCheckAttrs> {
+        Some(HealthCheckAttrs {
+            health_check_id: id.into(),
+            fqdn: String::new(),
+            protocol: String::new(),
+            port: 0,
+            path: String::new(),
+            interval_seconds: 0,
+            failure_threshold: 0,
+            missing_tags: Tags::new(),
+        })
     }
 
     fn id(attrs: &HealthCheckAttrs) -> String {

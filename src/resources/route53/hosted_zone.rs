@@ -125,10 +125,8 @@ impl Resource for HostedZone {
             None => self.create(cx).await?,
         };
         let id = attrs.zone_id.to_string();
-        if !attrs.missing_tags.is_empty() {
-            tagging::add(cx, &TagResourceType::Hostedzone, &id, &attrs.missing_tags).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         if attrs.comment != self.comment {
             let call = || cx.aws.route53.update_hosted_zone_comment().id(&id).comment(&self.comment).send();
             cx.retry("Route 53 to finish an earlier change", BUSY, BUSY_SECONDS, || cx.mutate("route53:UpdateHostedZoneComment", call)).await?;
@@ -152,6 +150,24 @@ impl Resource for HostedZone {
             Err(error) if error.is_code("HostedZoneNotEmpty") => Err(Error::Blocked(foreign_records(cx, attrs).await?)),
             other => other.map(drop),
         }
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &HostedZoneAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() {
+            return Ok(());
+        }
+        tagging::add(cx, &TagResourceType::Hostedzone, attrs.zone_id.as_str(), &attrs.missing_tags).await
+    }
+
+    fn known_by(id: &str) -> Option<HostedZoneAttrs> {
+        Some(HostedZoneAttrs {
+            zone_id: id.into(),
+            name: String::new(),
+            comment: String::new(),
+            name_servers: Vec::new(),
+            pending_change: None,
+            missing_tags: Tags::new(),
+        })
     }
 
     fn id(attrs: &HostedZoneAttrs) -> String {

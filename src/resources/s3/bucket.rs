@@ -156,10 +156,8 @@ impl Resource for Bucket {
             Some(attrs) => attrs,
             None => self.create(cx).await?,
         };
-        if !attrs.missing_tags.is_empty() {
-            tag(cx, &attrs).await?;
-            attrs.missing_tags.clear();
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
         // One after another: S3 refuses changes of one bucket at the same time.
         let (name, wanted) = (attrs.name.as_str(), self.wanted());
         settings::apply(cx, name, &mut attrs.settings, &wanted).await?;
@@ -192,6 +190,10 @@ impl Resource for Bucket {
             })
         })
         .await
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &BucketAttrs) -> Result<()> {
+        if attrs.missing_tags.is_empty() { Ok(()) } else { tag(cx, attrs).await }
     }
 
     fn id(attrs: &BucketAttrs) -> String {

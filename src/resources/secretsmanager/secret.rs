@@ -137,13 +137,8 @@ impl Resource for Secret {
             cx.mutate("secretsmanager:UpdateSecret", call).await?;
             attrs = look(cx, arn.as_str()).await?.map_or(attrs.clone(), |(shown, _)| SecretAttrs { username: attrs.username.clone(), ..shown });
         }
-        let missing = missing(cx, &attrs.tags);
-        if !missing.is_empty() {
-            let tags = sent(missing.clone());
-            let call = || cx.aws.secrets.tag_resource().secret_id(arn.as_str()).set_tags(Some(tags.clone())).send();
-            cx.mutate("secretsmanager:TagResource", call).await?;
-            attrs.tags.extend(missing);
-        }
+        self.retag(cx, &attrs).await?;
+        attrs.tags.extend(missing(cx, &attrs.tags));
         Ok(attrs)
     }
 
@@ -159,6 +154,16 @@ impl Resource for Secret {
         };
         settled(cx.mutate("secretsmanager:DeleteSecret", call).await, &["ResourceNotFoundException"])?;
         if forced.is_some() { wait_gone(cx, attrs.arn.as_str()).await } else { Ok(()) }
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &SecretAttrs) -> Result<()> {
+        let missing = missing(cx, &attrs.tags);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let tags = sent(missing);
+        let call = || cx.aws.secrets.tag_resource().secret_id(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
+        cx.mutate("secretsmanager:TagResource", call).await.map(drop)
     }
 
     fn id(attrs: &SecretAttrs) -> String {

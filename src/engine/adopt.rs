@@ -1,0 +1,170 @@
+//! Taking a thing that exists into the state: it is compared, its ownership tags are added, and nothing else is changed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::run::{Context, Report, StepEnd, Steps, run};
+use super::scheduler::Released;
+use super::step::{StepLog, cx, new_token};
+use super::survey::{Looker, compare};
+use crate::graph::{OutputRef, resolve};
+use crate::plan::{Action, Change, Finding, Plan, Step};
+use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
+use crate::state::{Entry, JournalError, Op, Record, State, Status};
+
+/// What adopting a thing comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adoption {
+    /// Its AWS id or name.
+    pub id: String,
+    /// What the next `up` would change: how it is, and how it is specified.
+    pub changes: Vec<Change>,
+    /// What that would call first.
+    pub call: Option<String>,
+    spec: Value,
+    attrs: Value,
+}
+
+/// Compares a thing that exists with the specification of a resource, without changing anything.
+///
+/// # Errors
+/// When it does not exist, belongs to somebody else, or is what AWS can not change into what is specified.
+pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> Result<Adoption> {
+    let (kind, spec) = resolved(state, step)?;
+    let entry = Entry {
+        kind: step.kind.clone(),
+        region: step.region.clone(),
+        status: Status::Creating,
+        spec: spec.clone(),
+        attrs: None,
+        needs: step.needs.clone(),
+        tags: step.tags.clone(),
+        tagged_as: None,
+        token: String::new(),
+        open: None,
+    };
+    let cx = Cx { adopts: true, ..looker.cx(state, &step.address, &entry) };
+    let attrs = seek(&cx, kind, &spec, id).await?;
+    let wrong: Vec<String> =
+        fixed(kind, &spec, &attrs).iter().map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new)).collect();
+    if !wrong.is_empty() {
+        return Err(Error::Refused(format!("AWS can not change in place what differs: {}", wrong.join(", "))));
+    }
+    let (mut changes, mut call) = (settings(kind, &spec, &attrs), None);
+    match compare(&cx, kind, &spec, None, attrs.clone()).await? {
+        None => changes.clear(),
+        Some(Finding::Differs { changes: more, call: first }) => {
+            // What the attributes tell is more than the name of a call.
+            if changes.is_empty() && !first.contains("Tag") {
+                changes = more.into_iter().filter(|change| !change.field.starts_with("tags.")).collect();
+            }
+            call = Some(first);
+        }
+        Some(Finding::Unsettled { what }) => return Err(Error::Refused(what)),
+        Some(Finding::Gone | Finding::Foreign { .. }) => {}
+    }
+    Ok(Adoption { id: kind.id(&attrs), changes, call, spec, attrs })
+}
+
+/// Takes a thing into the state, as part of a run of its own.
+///
+/// # Errors
+/// Only when the journal cannot be written at all; a failed step is in the report.
+pub async fn adopt(context: &Context, step: Step, id: &str) -> Result<Report, JournalError> {
+    let plan = Plan::single(Step { action: Action::Resume, ..step });
+    run(context, "adopt", plan, AdoptSteps { context: context.clone(), id: id.to_owned() }).await
+}
+
+struct AdoptSteps {
+    context: Context,
+    id: String,
+}
+
+#[async_trait]
+impl Steps for AdoptSteps {
+    async fn run(&self, step: &Step, _released: Released) -> Result<StepEnd, (Option<String>, Error)> {
+        Box::pin(self.adopt(step)).await.map_err(|error| (Some(self.id.clone()), error))
+    }
+}
+
+impl AdoptSteps {
+    async fn adopt(&self, step: &Step) -> Result<StepEnd> {
+        let state = self.context.journal.read(Clone::clone);
+        let found = inspect(&self.context.looker(), &state, step, &self.id).await?;
+        let (kind, _) = resolved(&state, step)?;
+        let spec = as_it_is(&found);
+        let token = state.get(&step.address).map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
+        let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.needs.clone(), &token));
+        // Its id is durable before its tags are set: whatever becomes of this run, no other one is made in its place.
+        log.write(vec![Record::Created { address: step.address.clone(), attrs: found.attrs.clone() }]).await?;
+        let cx = Cx { adopts: true, ..cx(&self.context, step, &token, Arc::clone(&log)) };
+        kind.retag(&cx, &found.spec, &found.attrs).await?;
+        let attrs = seek(&cx, kind, &found.spec, &self.id).await?;
+        log.write(vec![Record::Ready { address: step.address.clone(), attrs: attrs.clone() }]).await?;
+        Ok(StepEnd { id: kind.id(&attrs), action: "adopt", changed: true })
+    }
+}
+
+/// The specification with what differs as it is, so that a plan shows the difference.
+fn as_it_is(found: &Adoption) -> Value {
+    let mut spec = found.spec.clone();
+    for change in &found.changes {
+        if let Some(input) = spec.get_mut(&change.field) {
+            *input = change.old.clone();
+        }
+    }
+    spec
+}
+
+fn resolved<'a>(state: &State, step: &Step) -> Result<(&'a dyn Kind, Value)> {
+    let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
+    let lookup = |output: &OutputRef| state.attrs(&output.of)?.get(&output.name).cloned();
+    Ok((kind, resolve(&step.spec, &lookup)?))
+}
+
+/// Looks for the thing, by its id or by the name in the specification.
+async fn seek(cx: &Cx, kind: &dyn Kind, spec: &Value, id: &str) -> Result<Value> {
+    match kind.observe(cx, spec, kind.known_by(id).as_ref()).await? {
+        Observed::Absent => Err(Error::Refused(format!("there is no {} with the id or name `{id}` that fits", kind.name()))),
+        Observed::Foreign { id, owner } => Err(Error::Foreign { id, owner }),
+        Observed::Ours(attrs) if kind.id(&attrs) == id || says(&attrs, id) => Ok(attrs),
+        Observed::Ours(attrs) => {
+            let found = kind.id(&attrs);
+            Err(Error::Refused(format!("it is specified with another name: what it would be is `{found}`, and not `{id}`")))
+        }
+    }
+}
+
+/// Whether one of the attributes is this id: some things have an ARN, a name and an id.
+fn says(attrs: &Value, id: &str) -> bool {
+    attrs.as_object().is_some_and(|attrs| attrs.values().any(|value| value.as_str() == Some(id)))
+}
+
+/// Inputs that AWS can not change and that differ, as far as AWS shows them.
+fn fixed(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
+    kind.about().immutable.iter().filter_map(|input| difference(input, spec.get(*input)?, attrs.get(*input)?)).collect()
+}
+
+/// Inputs that can be changed and that differ. Some kinds keep what AWS shows in groups.
+fn settings(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
+    let shown = |input: &str| {
+        let inner = attrs.as_object()?.values().filter_map(Value::as_object).find_map(|group| group.get(input));
+        attrs.get(input).or(inner)
+    };
+    let about = kind.about();
+    let open = kind.inputs().iter().filter(|input| !about.immutable.contains(input) && !about.waits_for.contains(input));
+    open.filter_map(|input| difference(input, spec.get(*input)?, shown(input)?)).collect()
+}
+
+fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
+    let same = match (wanted, shown) {
+        (Value::String(wanted), Value::String(shown)) => {
+            wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
+        }
+        (Value::Array(wanted), Value::Array(shown)) => wanted.len() == shown.len() && wanted.iter().all(|one| shown.contains(one)),
+        _ => wanted == shown,
+    };
+    (!same).then(|| Change::new(input, shown.clone(), wanted.clone()))
+}

@@ -1,0 +1,163 @@
+//! What exists already is taken into the state: compared, tagged, and nothing else; and whatever dies in between is made good.
+
+use migrate_infra::address::Address;
+use migrate_infra::fuse::Fuse;
+use migrate_infra::graph::Graph;
+use migrate_infra::resource::kind;
+use serde_json::Value;
+
+use crate::cli::Place;
+use crate::lab::{Lab, Way};
+use crate::lane::Lane;
+use crate::stacks::{PAIRED, graph};
+
+fn source() -> Graph {
+    graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
+}
+
+/// Takes the marks of an address, and all that this tool tags, from a thing: as if somebody else had made it.
+fn unmark(value: &mut Value, address: &str) {
+    match value {
+        Value::Object(fields) if fields.get("migrate-infra:address").and_then(Value::as_str) == Some(address) => fields.clear(),
+        Value::Object(fields) => fields.values_mut().for_each(|inner| unmark(inner, address)),
+        Value::Array(items) => items.iter_mut().for_each(|inner| unmark(inner, address)),
+        _ => {}
+    }
+}
+
+/// A laboratory in which a thing exists that nobody has marked and the state does not know.
+async fn with_a_stranger(ground: &Lab, address: &Address) -> Lab {
+    let entry = ground.state().get(address).cloned().expect("it is there");
+    let id = kind(&entry.kind).expect("it is registered").id(entry.attrs.as_ref().expect("it is known"));
+    let mut lab = Lab { adopted: Some((address.clone(), id)), ..ground.fork() };
+    lab.run(&Graph::default(), Way::Forget, Fuse::default()).await.must_succeed();
+    let mut world = serde_json::to_value(&lab.world).expect("the world is data");
+    unmark(&mut world, address.as_str());
+    lab.world = serde_json::from_value(world).expect("it is the world");
+    lab
+}
+
+const ADOPTED: [&str; 13] = [
+    "source/network/vpc",
+    "source/network/public-1",
+    "source/network/nat-address-1",
+    "source/security/alb",
+    "source/security/alb-http",
+    "source/database-source/instance",
+    "source/database-source/secret",
+    "source/database-source/rotation-role",
+    "source/database-source/rotation-function",
+    "source/storage-source/bucket",
+    "source/service/load-balancer",
+    "source/service/logs",
+    "source/monitoring/db-cpu-source",
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_exists_is_adopted_whatever_dies_in_between() {
+    let graph = source();
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    ground.rest();
+    let things = ground.world.inventory();
+    let mut points = 0;
+    for address in ADOPTED.map(Address::new) {
+        let before = ground.state().attrs(&address).cloned().expect("it is known");
+        let lab = with_a_stranger(&ground, &address).await;
+        for point in 1.. {
+            let mut lab = lab.fork();
+            let fuse = Fuse::blowing_at(point);
+            let ran = lab.run(&graph, Way::Adopt, fuse.clone()).await;
+            if fuse.is_dead() {
+                points += 1;
+                lab.run(&graph, Way::Adopt, Fuse::default()).await.must_succeed();
+            } else {
+                ran.must_succeed();
+            }
+            let kind = kind(&graph.get(&address).expect("it is part of the graph").kind).expect("it is registered");
+            assert_eq!(kind.id(lab.state().attrs(&address).expect("it is known")), kind.id(&before), "{address} killed at {point}");
+            assert_eq!(lab.world.inventory(), things, "{address} killed at {point}");
+            if address.as_str() == "source/database-source/instance" {
+                // Its master password becomes that of the secret.
+                assert_eq!(lab.up(&graph).await.must_succeed().meter.mutations(), 2);
+            }
+            let quiet = lab.up(&graph).await;
+            assert_eq!(quiet.must_succeed().meter.mutations(), 0, "{address} killed at {point}: {:?}", quiet.meter.by_call());
+            if !fuse.is_dead() {
+                break;
+            }
+        }
+    }
+    crate::points::killed_at(points);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_forgotten_is_forgotten_whole_or_not_at_all() {
+    let graph = source();
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    let address = Address::new("source/network/vpc");
+    ground.adopted = Some((address.clone(), String::new()));
+    for point in 1.. {
+        let mut lab = ground.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&graph, Way::Forget, fuse.clone()).await;
+        lab.run(&graph, Way::Forget, Fuse::default()).await.must_succeed();
+        assert!(lab.state().get(&address).is_none() && lab.state().resources.len() + 1 == ground.state().resources.len());
+        assert_eq!(lab.world.inventory(), ground.world.inventory());
+        lab.up(&graph).await.must_succeed();
+        assert_eq!(lab.world.inventory(), ground.world.inventory(), "it is found again");
+        if !fuse.is_dead() {
+            assert!(point > 2);
+            crate::points::killed_at(point - 1);
+            break;
+        }
+    }
+}
+
+/// Edits the sandbox's world as it is kept between commands.
+pub fn edit_world(place: &Place, edit: impl FnOnce(&mut Value)) {
+    let path = place.path().join(".migrate-infra/sandbox/world.json");
+    let mut world: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("the world")).expect("it is JSON");
+    edit(&mut world);
+    std::fs::write(&path, serde_json::to_string(&world).expect("it is JSON")).expect("the world");
+}
+
+#[test]
+fn adopt_as_a_user_sees_it() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    let known = place.told("adopt source/service/logs /ecs/payment-service-source-dev-001 --sandbox -y");
+    assert!(known.contains("[exit 3]") && known.contains("is known already"), "{known}");
+    run("forget source/service/logs -y");
+    edit_world(&place, |world| unmark(world, "source/service/logs"));
+    // Nobody's log group is in the way of `up`, which says how to go on.
+    let told = place.told("up --env source --sandbox -y");
+    assert!(told.contains("[exit 1]") && told.contains("adopt source/service/logs /ecs/payment-service-source-dev-001"), "{told}");
+    let dry = run("adopt source/service/logs /ecs/payment-service-source-dev-001 --dry-run --set service.log_retention_days=30");
+    assert!(dry.contains("retention_days: 7 -> 30"), "{dry}");
+    let told = run("adopt source/service/logs /ecs/payment-service-source-dev-001 -y --set service.log_retention_days=30");
+    assert!(told.contains("is taken into the state"), "{told}");
+    let plan = run("plan --offline --env source --set service.log_retention_days=30");
+    assert!(plan.contains("~ source/service/logs") && plan.contains("retention_days: 7 -> 30"), "{plan}");
+    assert!(run("up --env source -y").contains("nothing to do"));
+    let other = place.told("adopt source/service/logs /ecs/other --sandbox -y --suffix dev-002");
+    assert!(other.contains("[exit 3]"), "{other}");
+    let unknown = place.told("adopt source/service/log /ecs/other --sandbox -y");
+    assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean"), "{unknown}");
+}
+
+#[test]
+fn what_differs_in_what_can_not_be_changed_is_not_adopted() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y");
+    Lane::Sandbox.succeed(&place, "forget source/network/vpc -y");
+    let mut id = String::new();
+    edit_world(&place, |world| {
+        id = world["regions"]["us-east-1"]["ec2"]["vpcs"].as_object().and_then(|vpcs| vpcs.keys().next().cloned()).expect("a VPC");
+        unmark(world, "source/network/vpc");
+    });
+    let told = place.told(&format!("adopt source/network/vpc {id} --sandbox -y --set environments.source.vpc_cidr=10.9.0.0/16"));
+    assert!(told.contains("[exit 3]") && told.contains("`cidr`") && told.contains("nothing was changed"), "{told}");
+}
