@@ -164,7 +164,7 @@ pub(super) fn narrow(mut plan: Plan, chosen: &Chosen) -> Result<Plan, CliError> 
         return Ok(plan);
     }
     check_patterns("--target", &chosen.targets, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
-    plan.only(|address| chosen.targets(address) || address.made_way().is_some_and(|base| chosen.targets(&base)));
+    plan.only(|address| chosen.targets(address));
     Ok(plan)
 }
 

@@ -95,6 +95,9 @@ impl Saved {
     pub(super) fn fits(&self, globals: &Globals, state: &State, stack: &str) -> Result<(), CliError> {
         let moved = match () {
             () if self.stack != stack => format!("the plan is of the stack `{}`, and this is `{stack}`", self.stack),
+            // Of what has not begun, the first command begins the history.
+            () if self.lineage.as_str().is_empty() && state.resources.is_empty() && state.last_run.is_none() => return Ok(()),
+            () if self.lineage.as_str().is_empty() => "the state has moved on since: there was nothing then".to_owned(),
             () if self.lineage != state.lineage => "the plan is of another state".to_owned(),
             () if self.seq != state.seq => format!("the state has moved on since: it was at record {}, and is at {}", self.seq, state.seq),
             () => return Ok(()),

@@ -172,10 +172,19 @@ impl Plan {
     pub fn only(&mut self, wanted: impl Fn(&Address) -> bool) {
         let index: BTreeMap<&Address, &Step> = self.steps.iter().map(|step| (&step.address, step)).collect();
         let mut kept: BTreeSet<Address> = BTreeSet::new();
+        let mut old: BTreeMap<Address, Vec<&Step>> = BTreeMap::new();
+        for step in &self.steps {
+            if let Some(base) = step.address.made_way() {
+                old.entry(base).or_default().push(step);
+            }
+        }
         let mut next: Vec<&Step> = self.steps.iter().filter(|step| wanted(&step.address)).collect();
         while let Some(step) = next.pop() {
             if kept.insert(step.address.clone()) {
                 next.extend(step.needs.iter().filter_map(|need| index.get(&need.on).copied()));
+                // Nothing goes without what takes its place, and nothing new is left beside its old one.
+                next.extend(step.address.made_way().and_then(|base| index.get(&base).copied()));
+                next.extend(old.get(&step.address).into_iter().flatten().copied());
             }
         }
         let left_out = |step: &&Step| step.action != Action::Nothing && !kept.contains(&step.address);

@@ -164,7 +164,7 @@ fn drift_as_a_user_sees_it() {
     let by_hand = |place: &Place| {
         edit_world(place, |world| {
             let balancers = world["regions"]["us-east-1"]["elbv2"]["load_balancers"].as_object_mut().expect("load balancers");
-            balancers.values_mut().for_each(|one| one["idle_timeout_seconds"] = 17.into());
+            balancers.values_mut().for_each(|one| one["attributes"]["idle_timeout.timeout_seconds"] = "17".into());
             let alarms = world["regions"]["us-east-1"]["cloudwatch"]["alarms"].as_object_mut().expect("alarms");
             alarms.clear();
         });

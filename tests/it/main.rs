@@ -3,6 +3,7 @@
 
 mod adopting;
 mod calls;
+mod change;
 mod cli;
 mod cloudwatch;
 mod connected;

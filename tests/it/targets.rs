@@ -23,6 +23,18 @@ fn up_brings_what_a_target_depends_on_and_says_what_is_left_out() {
 }
 
 #[test]
+fn a_target_that_is_replaced_takes_what_goes_with_it() {
+    let place = Place::new();
+    succeed(&place, "up --env source -y");
+    let before = addresses(&place);
+    let told = succeed(&place, "up --target source/service/target-group --set service.port=9090 -y");
+    assert!(told.contains("resources created or changed"), "{told}");
+    // The service goes with its target group, and comes back with it.
+    assert_eq!(addresses(&place), before);
+    assert!(!succeed(&place, "plan --env source --set service.port=9090").contains("target-group"));
+}
+
+#[test]
 fn down_takes_what_depends_on_a_target() {
     let place = Place::new();
     succeed(&place, "up --env source -y");

@@ -1,6 +1,6 @@
 //! A plan as Markdown, for the description of a pull request.
 
-use super::plan_text::{details, summary};
+use super::plan_text::{details, is_part_of_replacement, summary};
 use super::words::duration;
 use crate::plan::{Action, Plan, calls};
 
@@ -12,7 +12,7 @@ pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> St
     }
     text.push_str(".\n");
     for (verb, title) in TITLES {
-        let steps: Vec<_> = plan.steps.iter().filter(|step| step.action.verb() == verb).collect();
+        let steps: Vec<_> = plan.steps.iter().filter(|step| step.action.verb() == verb && !is_part_of_replacement(plan, step)).collect();
         if steps.is_empty() {
             continue;
         }

@@ -8,7 +8,7 @@ use super::values::shown;
 use super::words::duration;
 use crate::cli::args::Globals;
 use crate::cli::run::line;
-use crate::plan::{Action, Order, Plan, Step, calls};
+use crate::plan::{Action, Change, Order, Plan, Step, calls, changes};
 
 /// Writes a plan to standard output. With `with_calls`, each step tells what it calls.
 pub(in crate::cli) fn show(globals: &Globals, plan: &Plan, with_calls: bool) {
@@ -23,7 +23,7 @@ pub(in crate::cli) fn show(globals: &Globals, plan: &Plan, with_calls: bool) {
 fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
-    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing) {
+    for step in plan.steps.iter().filter(|step| step.action != Action::Nothing && !is_part_of_replacement(plan, step)) {
         let (mark, style) = mark(step);
         let head = format!("{mark} {:width$}", step.address);
         let head = if colour { head.style(style).to_string() } else { head };
@@ -32,6 +32,8 @@ fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
         if with_calls {
             lines.extend(calls(step).iter().map(|call| format!("      calls {call}")));
+            let old = plan.steps.iter().filter(|other| is_part_of_replacement(plan, other) && other.address.made_way().as_ref() == Some(&step.address));
+            lines.extend(old.flat_map(|old| calls(old)).map(|call| format!("      calls {call} for the old one")));
         }
     }
     lines.push(summary(plan));
@@ -70,15 +72,34 @@ pub(super) fn details(step: &Step) -> Vec<String> {
         Action::Replace { changes, order } => (changes, Some(order)),
         _ => return Vec::new(),
     };
-    let change = |change: &crate::plan::Change| {
+    let change = |change: &Change| {
         let note = change.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
         format!("{}: {} -> {}{note}", change.field, shown(&change.old), shown(&change.new))
     };
+    let changes = changes.iter().flat_map(leaves);
     let first = order.map(|order| match order {
         Order::NewFirst => "the new one is made before the old one goes",
         Order::OldFirst => "the old one goes before the new one is made",
     });
-    changes.iter().map(change).chain(first.map(str::to_owned)).collect()
+    changes.map(|one| change(&one)).chain(first.map(str::to_owned)).collect()
+}
+
+/// What differs inside of a group, each for itself. What is not known yet is left whole.
+fn leaves(change: &Change) -> Vec<Change> {
+    let is_group = |value: &serde_json::Value| value.as_object().is_some_and(|fields| !fields.keys().any(|key| key.starts_with('$')));
+    if !is_group(&change.old) || !is_group(&change.new) {
+        return vec![change.clone()];
+    }
+    let inside = changes(&change.old, &change.new).into_iter();
+    let named = inside.map(|inner| Change { field: format!("{}.{}", change.field, inner.field), note: change.note.clone(), ..inner });
+    named.flat_map(|inner| leaves(&inner)).collect()
+}
+
+/// Whether a step is shown by the replacement that it is part of.
+pub(super) fn is_part_of_replacement(plan: &Plan, step: &Step) -> bool {
+    let Some(base) = step.address.made_way() else { return false };
+    let at = plan.steps.binary_search_by(|other| other.address.cmp(&base));
+    at.is_ok_and(|at| matches!(plan.steps[at].action, Action::Replace { .. }))
 }
 
 /// Returns the totals of a plan in one sentence.

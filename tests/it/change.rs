@@ -1,0 +1,127 @@
+//! Plans that are shown, saved and carried out, as a user sees them.
+
+use serde_json::Value;
+
+use crate::cli::Place;
+use crate::lane::Lane;
+
+fn run(place: &Place, arguments: &str) -> String {
+    Lane::Sandbox.succeed(place, arguments)
+}
+
+fn told(place: &Place, arguments: &str) -> String {
+    place.told(&format!("{arguments} --sandbox"))
+}
+
+/// One change of each sort: in place, with a restart, anew.
+const CHANGES: &str = "--set database.backup_retention_days=14 --set service.port=9090 --set database.parameters={max_connections=\"200\"}";
+
+#[test]
+fn a_saved_plan_is_carried_out_exactly_or_not_at_all() {
+    let place = Place::new();
+    let saved = told(&place, "plan --env source --out plan.json");
+    assert!(saved.contains("`migrate-infra up plan.json` carries out exactly that"), "{saved}");
+    run(&place, "up plan.json -y");
+    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    // It has been carried out, so the state has moved on.
+    let again = told(&place, "up plan.json -y");
+    assert!(again.contains("[exit 3]") && again.contains("the state has moved on since") && again.contains("plan --env source"), "{again}");
+    run(&place, "plan --env source --out plan.json --set database.backup_retention_days=14");
+    let other = told(&place, "up plan.json -y");
+    assert!(other.contains("[exit 3]") && other.contains("the configuration has changed since"), "{other}");
+    let up = run(&place, "up plan.json -y --set database.backup_retention_days=14");
+    assert!(up.contains("1 resources created or changed"), "{up}");
+    let both = told(&place, "up plan.json --env source -y");
+    assert!(both.contains("[exit 2]") && both.contains("cannot be used with"), "{both}");
+    std::fs::write(place.path().join("plan.json"), "{}").expect("a file");
+    let bad = told(&place, "up plan.json -y");
+    assert!(bad.contains("[exit 2]") && bad.contains("plan.json is not a saved plan"), "{bad}");
+    assert!(told(&place, "up nowhere.json -y").contains("[exit 2]"));
+}
+
+#[test]
+fn the_same_plan_is_the_same_bytes() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let plans: Vec<String> = (0..3).map(|_| run(&place, &format!("plan --output json {CHANGES} --out plan.json"))).collect();
+    assert!(plans.windows(2).all(|two| two[0] == two[1]));
+    let file = std::fs::read_to_string(place.path().join("plan.json")).expect("the plan");
+    run(&place, &format!("plan --output json {CHANGES} --out again.json"));
+    assert_eq!(file, std::fs::read_to_string(place.path().join("again.json")).expect("the plan"));
+    let plan: Value = serde_json::from_str(&plans[0]).expect("it is JSON");
+    let step = |address: &str| plan["steps"].as_array().expect("steps").iter().find(|step| step["address"] == address).cloned().expect("a step");
+    assert_eq!((&step("source/service/target-group")["action"], &step("source/service/target-group")["order"]), (&"replace".into(), &"old_first".into()));
+    assert_eq!(step("source/database-source/instance")["changes"][0]["field"], "backup_retention_days");
+    assert_eq!(step("source/service/target-group~old")["action"], "delete");
+}
+
+#[test]
+fn a_plan_in_all_its_forms() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES}")));
+    insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES} --calls --target source/service/target-group")));
+    insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES} --markdown")));
+    insta::assert_snapshot!(run(&place, "plan --env source --offline --set tags.CostCenter=elsewhere --target source/network/*"));
+}
+
+#[test]
+fn what_holds_data_is_replaced_only_when_told_by_address() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let refused = told(&place, "up --env source -y --set database.username=other");
+    assert!(refused.contains("[exit 3]") && refused.contains("source/database-source/instance holds data"), "{refused}");
+    assert!(refused.contains("--replace 'source/database-source/instance'") && refused.contains("nothing was changed"), "{refused}");
+    let replaced = run(&place, "up --env source -y --set database.username=other --replace source/database-source/instance");
+    assert!(replaced.contains("resources created or changed"), "{replaced}");
+    assert!(run(&place, "plan --env source --set database.username=other").contains("there is nothing to do"));
+    // One that holds no data, and that nothing forces.
+    let plan = run(&place, "plan --env source --set database.username=other --replace source/monitoring/dashboard");
+    assert!(plan.contains("± source/monitoring/dashboard") && plan.contains("it was asked for"), "{plan}");
+    run(&place, "up --env source -y --set database.username=other --replace source/monitoring/dashboard");
+    let unknown = told(&place, "up --env source -y --replace source/monitoring/dashbord");
+    assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean"), "{unknown}");
+    place.edit("protect = false", "protect = true");
+    let protected = told(&place, "up --env source -y --set database.username=other --replace source/monitoring/dashboard");
+    assert!(protected.contains("[exit 3]") && protected.contains("protect"), "{protected}");
+}
+
+#[test]
+fn what_another_environment_uses_is_not_replaced_without_it() {
+    let place = Place::new();
+    run(&place, "up -y");
+    let refused = told(&place, "up --env source -y --set environments.source.vpc_cidr=10.7.0.0/16 --replace source/*");
+    assert!(refused.contains("[exit 3]") && refused.contains("target/link/peering uses source/network/vpc"), "{refused}");
+    assert!(refused.contains("--env target --env source"), "{refused}");
+}
+
+#[test]
+fn an_address_that_was_renamed_keeps_what_it_is() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let before = Lane::Sandbox.inventory(&place, &["us-east-1"]);
+    // As an earlier version would have called it.
+    for file in [place.state().join("state.json"), place.path().join(".migrate-infra/sandbox/world.json")] {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        assert!(text.contains("\"source/network/vpc\""));
+        std::fs::write(&file, text.replace("\"source/network/vpc\"", "\"source/net/vpc\"")).expect("a file");
+    }
+    let lost = run(&place, "plan --env source");
+    assert!(lost.contains("- source/net/vpc") && lost.contains("+ source/network/vpc"), "{lost}");
+    place.edit("[stack]", "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n\n[stack]");
+    let plan = run(&place, "plan --env source");
+    assert!(plan.contains("there is nothing to do"), "{plan}");
+    let up = run(&place, "up --env source -y");
+    assert!(up.contains("nothing to do"), "{up}");
+    assert_eq!(Lane::Sandbox.inventory(&place, &["us-east-1"]), before);
+    // The state knows it by its new name from here on, and the entry is no longer needed.
+    place.edit("[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n", "");
+    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    assert!(run(&place, "drift").contains("no drift"));
+    place.edit("[stack]", "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vcp\"\n\n[stack]");
+    let unknown = told(&place, "plan");
+    assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean `source/network/vpc`"), "{unknown}");
+    place.edit("vcp", "vpc");
+    run(&place, "down -y");
+    assert!(run(&place, "status").contains("nothing of"));
+}
