@@ -34,8 +34,9 @@ docs:
 deny:
     cargo deny check
 
-# Writes what is made from the code: the commented configuration and its schema.
+# Writes what is made from the code: the commented configuration, its schema, and the page of resources.
 generate:
     cargo run -- init --stdout > config/migration.toml
     cargo run -- init --stdout --layout self-contained > config/self-contained.toml
     cargo run -- config schema > config/schema.json
+    cargo run -- config resources > docs/resources.md

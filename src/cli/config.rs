@@ -20,11 +20,18 @@ pub enum ConfigCommand {
     /// Print the JSON schema of the file, for editors.
     #[command(after_help = "Example:\n  migrate-infra config schema > config/schema.json")]
     Schema,
+    /// Print what each kind of resource is, and what a change of each of its inputs means, as Markdown.
+    #[command(after_help = "Example:\n  migrate-infra config resources > docs/resources.md")]
+    Resources,
 }
 
 pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliError> {
     if let ConfigCommand::Schema = command {
         line(&serde_json::to_string_pretty(&schema()).unwrap_or_default());
+        return Ok(0);
+    }
+    if let ConfigCommand::Resources = command {
+        line(crate::resource::reference().trim_end());
         return Ok(0);
     }
     let config = session::config(globals)?;
@@ -55,5 +62,13 @@ fn as_file(config: &Config) -> serde_json::Value {
         }
         environments.insert(environment.name.clone(), own);
     }
-    serde_json::json!({ "stack": config.stack, "tags": config.tags, "environments": environments, "state": config.state, "resources": config.resources })
+    serde_json::json!({
+        "moved": config.moved,
+        "stack": config.stack,
+        "tags": config.tags,
+        "environments": environments,
+        "state": config.state,
+        "drift": config.drift,
+        "resources": config.resources,
+    })
 }

@@ -135,6 +135,7 @@ impl Surroundings<'_> {
             events: self.events.clone(),
             announce,
             changed: AtomicBool::new(false),
+            listing: None,
             adopts: false,
             looks_only: false,
             stray_tags: std::sync::Mutex::default(),

@@ -14,7 +14,7 @@ use crate::address::Address;
 use crate::aws::{AwsError, Cancel, Cloud, Fate, Meter};
 use crate::events::Events;
 use crate::plan::{Change, Finding, Findings, changes};
-use crate::resource::{Announce, Cx, Error, Kind, Observed, Result, kind};
+use crate::resource::{Announce, Cx, Error, Kind, Listing, Observed, Result, kind};
 use crate::state::{Entry, JournalError, State, Status};
 
 /// What is needed to look.
@@ -48,7 +48,11 @@ pub struct Survey {
 /// Looks at the resources that the state knows and `wanted` chooses. What is unfinished is left out: the next run looks at it anyway.
 pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) -> bool) -> Survey {
     let chosen = state.resources.iter().filter(|(address, entry)| entry.status == Status::Ready && address.made_way().is_none() && wanted(address));
-    let looks = chosen.map(|(address, entry)| async move { (address.clone(), Box::pin(looker.look(state, address, entry)).await) });
+    let listing = &Arc::new(Listing::default());
+    let looks = chosen.map(|(address, entry)| async move {
+        let cx = Cx { listing: Some(Arc::clone(listing)), ..looker.cx(state, address, entry) };
+        (address.clone(), Box::pin(Looker::look(cx, entry)).await)
+    });
     let mut survey = Survey::default();
     let mut answers = futures::stream::iter(looks).buffer_unordered(looker.parallelism.max(1));
     while let Some((address, answer)) = answers.next().await {
@@ -71,9 +75,8 @@ impl Looker {
         Cx { looks_only: true, ..surroundings.cx(state, &subject, Arc::new(Silent)) }
     }
 
-    async fn look(&self, state: &State, address: &Address, entry: &Entry) -> Result<Option<Finding>> {
+    async fn look(cx: Cx, entry: &Entry) -> Result<Option<Finding>> {
         let Some(kind) = kind(&entry.kind) else { return Ok(None) };
-        let cx = self.cx(state, address, entry);
         // What does not show may only be hidden for a moment.
         let seen = match look(&cx, kind, &entry.spec, entry.attrs.as_ref(), true).await {
             Ok(Observed::Absent) => return Ok(Some(Finding::Gone)),

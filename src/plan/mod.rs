@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::address::{Address, Region};
 use crate::graph::{Need, Timing};
 
-pub use calls::calls;
+pub use calls::{Calls, calls};
 pub use diff::{Change, changes};
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};

@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::Instant;
 
 use super::error::{Error, Result};
+use super::listing::Listing;
 use crate::address::{AccountId, Address, Region};
 use crate::aws::{AwsError, Budgets, Cancel, Class, Clients, Fate, Meter, OWNER_ADDRESS, OWNER_STACK, Progress, Trouble, Wait};
 use crate::clock::Clock;
@@ -83,6 +84,8 @@ pub struct Cx {
     pub(crate) events: Events,
     pub(crate) announce: Arc<dyn Announce>,
     pub(crate) changed: AtomicBool,
+    /// Listings that are shared with other resources, when it is only looked at.
+    pub(crate) listing: Option<Arc<Listing>>,
     /// Whether a thing that carries nobody's marks counts as this one.
     pub(crate) adopts: bool,
     /// Whether nothing may be changed and nothing waited for.

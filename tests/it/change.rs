@@ -50,7 +50,10 @@ fn the_same_plan_is_the_same_bytes() {
     assert_eq!(file, std::fs::read_to_string(place.path().join("again.json")).expect("the plan"));
     let plan: Value = serde_json::from_str(&plans[0]).expect("it is JSON");
     let step = |address: &str| plan["steps"].as_array().expect("steps").iter().find(|step| step["address"] == address).cloned().expect("a step");
-    assert_eq!((&step("source/service/target-group")["action"], &step("source/service/target-group")["order"]), (&"replace".into(), &"old_first".into()));
+    assert_eq!(
+        (&step("source/service/target-group")["action"], &step("source/service/target-group")["order"]),
+        (&"replace".into(), &"old_first".into())
+    );
     assert_eq!(step("source/database-source/instance")["changes"][0]["field"], "backup_retention_days");
     assert_eq!(step("source/service/target-group~old")["action"], "delete");
 }
@@ -59,6 +62,11 @@ fn the_same_plan_is_the_same_bytes() {
 fn a_plan_in_all_its_forms() {
     let place = Place::new();
     run(&place, "up --env source -y");
+    // Ids are others in each run.
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("[0-9a-f]{16,17}", "[ID]");
+    settings.add_filter("looked at [0-9]+ resources with [0-9]+ calls", "looked at [N] resources");
+    let _bound = settings.bind_to_scope();
     insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES}")));
     insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES} --calls --target source/service/target-group")));
     insta::assert_snapshot!(run(&place, &format!("plan --env source {CHANGES} --markdown")));

@@ -190,3 +190,22 @@ fn drift_as_a_user_sees_it() {
     let told = run("drift");
     assert!(told.contains("no drift") && told.contains("ignored: source/service/load-balancer"), "{told}");
 }
+
+/// Whatever EC2 can filter by tags is asked for once in each region, however many there are.
+#[tokio::test(start_paused = true)]
+async fn one_listing_in_the_place_of_many_looks() {
+    let graph = graph(PAIRED, &[crate::stacks::TWO_REGIONS]);
+    let mut lab = Lab::default();
+    lab.up(&graph).await.must_succeed();
+    lab.rest();
+    let (survey, calls) = crate::fields::count(&lab).await;
+    assert!(survey.findings.is_empty());
+    for what in
+        ["Vpcs", "Subnets", "InternetGateways", "Addresses", "NatGateways", "RouteTables", "VpcEndpoints", "SecurityGroups", "SecurityGroupRules"]
+    {
+        assert_eq!(calls.get(format!("ec2:Describe{what}").as_str()), Some(&2), "{what}: {calls:?}");
+    }
+    let all: u64 = calls.values().sum();
+    println!("{} resources are looked at with {all} calls", survey.looked_at);
+    assert!(all < survey.looked_at as u64 + 20, "{all} calls for {} resources", survey.looked_at);
+}

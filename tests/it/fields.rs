@@ -30,14 +30,19 @@ pub enum To {
 
 /// Looks at all that a lab's state knows.
 pub async fn look(lab: &Lab) -> Survey {
+    count(lab).await.0
+}
+
+/// The same, with the number of calls of each operation.
+pub async fn count(lab: &Lab) -> (Survey, BTreeMap<&'static str, u64>) {
     let clock = Clock::real();
     let sandbox = Sandbox::new(lab.world.clone(), clock, None, Fuse::default());
     let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
     let (events, cancel, meter) = (Events::nowhere(), Cancel::default(), Arc::new(Meter::default()));
-    let looker = Looker { cloud: Arc::new(cloud), events, cancel, meter, stack: STACK.into(), parallelism: 32 };
+    let looker = Looker { cloud: Arc::new(cloud), events, cancel, meter: Arc::clone(&meter), stack: STACK.into(), parallelism: 32 };
     let survey = survey(&looker, &lab.state(), |_| true).await;
     assert!(survey.failures.is_empty(), "{:?}", survey.failures);
-    survey
+    (survey, meter.by_call())
 }
 
 /// What each input is changed to, by kind and name. Inputs that only refer to other resources are left out: those change with what they refer to.
@@ -339,6 +344,13 @@ async fn changes(service: &str) {
             assert_eq!(quiet.must_succeed().meter.mutations(), 0, "{what}: {:?}", quiet.meter.by_call());
         }
     }
+}
+
+/// The table of inputs is that of the registry.
+#[test]
+fn the_page_of_resources_is_up_to_date() {
+    let page = std::fs::read_to_string("docs/resources.md").expect("docs/resources.md");
+    assert!(page == migrate_infra::resource::reference(), "run `just generate`");
 }
 
 /// No input is left out: each has a value here, or a reason, or refers to something else.

@@ -22,7 +22,7 @@ pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> St
             text.push_str(&format!("- `{}` ({}){why}\n", step.address, step.kind));
             text.extend(details(step).into_iter().map(|detail| format!("  - {}\n", cell(&detail))));
             if with_calls {
-                text.extend(calls(step).iter().map(|call| format!("  - calls `{call}`\n")));
+                text.extend(calls(step).lines().map(|call| format!("  - {call}\n")));
             }
         }
         text.push_str("\n</details>\n");

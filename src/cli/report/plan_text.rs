@@ -31,9 +31,10 @@ fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         lines.push(format!("  {head}  {}{why}", step.kind).trim_end().to_owned());
         lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
         if with_calls {
-            lines.extend(calls(step).iter().map(|call| format!("      calls {call}")));
-            let old = plan.steps.iter().filter(|other| is_part_of_replacement(plan, other) && other.address.made_way().as_ref() == Some(&step.address));
-            lines.extend(old.flat_map(|old| calls(old)).map(|call| format!("      calls {call} for the old one")));
+            lines.extend(calls(step).lines().map(|call| format!("      {call}")));
+            let old =
+                plan.steps.iter().filter(|other| is_part_of_replacement(plan, other) && other.address.made_way().as_ref() == Some(&step.address));
+            lines.extend(old.flat_map(|old| calls(old).lines().collect::<Vec<_>>()).map(|call| format!("      {call} for the old one")));
         }
     }
     lines.push(summary(plan));

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::Filter;
 use serde::{Deserialize, Serialize};
 
+use super::listing::groups;
 use super::rules::{Direction, revoke, rules_of};
 use crate::address::{SecurityGroupId, VpcId};
 use crate::aws::{Progress, Wait};
@@ -105,11 +106,20 @@ impl Resource for DefaultSecurityGroup {
 }
 
 async fn look(cx: &Cx, vpc: &VpcId) -> Result<Option<DefaultSecurityGroupAttrs>> {
+    if let Some(all) = groups(cx).await?
+        && let Some(id) =
+            all.iter().find(|group| group.vpc_id() == Some(vpc.as_str()) && group.group_name() == Some("default")).and_then(|group| group.group_id())
+    {
+        return with_rules(cx, id.into()).await.map(Some);
+    }
     let filters = [("vpc-id", vpc.as_str()), ("group-name", "default")].map(|(name, value)| Filter::builder().name(name).values(value).build());
     let call = cx.aws.ec2.describe_security_groups().set_filters(Some(filters.into())).send();
     let found = cx.read("ec2:DescribeSecurityGroups", call).await?;
     let Some(id) = found.security_groups().iter().find_map(|group| group.group_id()) else { return Ok(None) };
-    let group_id = SecurityGroupId::from(id);
+    with_rules(cx, id.into()).await.map(Some)
+}
+
+async fn with_rules(cx: &Cx, group_id: SecurityGroupId) -> Result<DefaultSecurityGroupAttrs> {
     let rules = rules_of(cx, &group_id).await?;
     let ids = |direction: Direction| {
         let of = rules.iter().filter(|rule| direction.is_of(rule));
@@ -118,5 +128,5 @@ async fn look(cx: &Cx, vpc: &VpcId) -> Result<Option<DefaultSecurityGroupAttrs>>
         ids
     };
     let (ingress_rules, egress_rules) = (ids(Direction::Ingress), ids(Direction::Egress));
-    Ok(Some(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true }))
+    Ok(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true })
 }

@@ -3,9 +3,13 @@
 //! It has no name and its allocation takes no client token, so it is found by its tags.
 
 use async_trait::async_trait;
+use aws_sdk_ec2::operation::describe_addresses::DescribeAddressesError;
 use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use serde::{Deserialize, Serialize};
 
+use super::listing::seek;
 use super::tagging;
 use crate::address::AllocationId;
 use crate::aws::{Progress, Wait};
@@ -61,18 +65,19 @@ impl Resource for ElasticIp {
     type Attrs = ElasticIpAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&ElasticIpAttrs>) -> Result<Observed<ElasticIpAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.allocation_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let call = cx.aws.ec2.describe_addresses().set_allocation_ids(ids).set_filters(filters).send();
-        let Some(found) = settled(cx.read("ec2:DescribeAddresses", call).await, &[NOT_FOUND])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.allocation_id.as_str());
+        let describe = |ids, filters| async move {
+            let found = cx.aws.ec2.describe_addresses().set_allocation_ids(ids).set_filters(filters).send().await?;
+            Ok::<_, SdkError<DescribeAddressesError, HttpResponse>>(found.addresses.unwrap_or_default())
         };
+        let found = seek(cx, "ec2:DescribeAddresses", id, |address: &Address| address.allocation_id(), &[NOT_FOUND], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let attrs = |address: Address| ElasticIpAttrs {
             allocation_id: address.allocation_id.unwrap_or_default().into(),
             public_ip: address.public_ip.unwrap_or_default(),
         };
         let id = |address: &Address| address.allocation_id().unwrap_or_default().to_owned();
-        tagging::judge(cx, found.addresses.unwrap_or_default(), |address| address.tags(), id, attrs)
+        tagging::judge(cx, found, |address| address.tags(), id, attrs)
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<ElasticIpAttrs>) -> Result<ElasticIpAttrs> {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{RouteTableId, VpcEndpointId, VpcId};
@@ -67,13 +68,20 @@ impl Resource for GatewayEndpoint {
     type Attrs = GatewayEndpointAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&GatewayEndpointAttrs>) -> Result<Observed<GatewayEndpointAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.vpc_endpoint_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let pages = cx.aws.ec2.describe_vpc_endpoints().set_vpc_endpoint_ids(ids).set_filters(filters).into_paginator().items().send();
-        let call = cx.read("ec2:DescribeVpcEndpoints", pages.collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(call, NOT_FOUND)? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.vpc_endpoint_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws
+                .ec2
+                .describe_vpc_endpoints()
+                .set_vpc_endpoint_ids(ids)
+                .set_filters(filters)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>()
         };
+        let found = seek(cx, "ec2:DescribeVpcEndpoints", id, aws_sdk_ec2::types::VpcEndpoint::vpc_endpoint_id, NOT_FOUND, describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let mut living = Vec::new();
         for endpoint in found {
             match state(&endpoint).as_str() {

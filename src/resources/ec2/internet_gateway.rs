@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{InternetGatewayId, VpcId};
@@ -65,13 +66,28 @@ impl Resource for InternetGateway {
     type Attrs = InternetGatewayAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&InternetGatewayAttrs>) -> Result<Observed<InternetGatewayAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.internet_gateway_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let pages = cx.aws.ec2.describe_internet_gateways().set_internet_gateway_ids(ids).set_filters(filters).into_paginator().items().send();
-        let call = cx.read("ec2:DescribeInternetGateways", pages.collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(call, &["InvalidInternetGatewayID.NotFound"])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.internet_gateway_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws
+                .ec2
+                .describe_internet_gateways()
+                .set_internet_gateway_ids(ids)
+                .set_filters(filters)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>()
         };
+        let found = seek(
+            cx,
+            "ec2:DescribeInternetGateways",
+            id,
+            aws_sdk_ec2::types::InternetGateway::internet_gateway_id,
+            &["InvalidInternetGatewayID.NotFound"],
+            describe,
+        )
+        .await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let attrs = |gateway: aws_sdk_ec2::types::InternetGateway| InternetGatewayAttrs {
             vpc_id: attached_to(&gateway).map(Into::into),
             internet_gateway_id: gateway.internet_gateway_id.unwrap_or_default().into(),

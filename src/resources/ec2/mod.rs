@@ -5,6 +5,7 @@ mod default_security_group;
 mod elastic_ip;
 mod gateway_endpoint;
 mod internet_gateway;
+mod listing;
 mod nat_gateway;
 mod route;
 mod route_table;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{NatGatewayState, ResourceType};
 use serde::{Deserialize, Serialize};
 
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{AllocationId, InternetGatewayId, NatGatewayId, SubnetId};
@@ -68,13 +69,20 @@ impl Resource for NatGateway {
     type Attrs = NatGatewayAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&NatGatewayAttrs>) -> Result<Observed<NatGatewayAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.nat_gateway_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let pages = cx.aws.ec2.describe_nat_gateways().set_nat_gateway_ids(ids).set_filter(filters).into_paginator().items().send();
-        let call = cx.read("ec2:DescribeNatGateways", pages.collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(call, &[NOT_FOUND])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.nat_gateway_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws
+                .ec2
+                .describe_nat_gateways()
+                .set_nat_gateway_ids(ids)
+                .set_filter(filters)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>()
         };
+        let found = seek(cx, "ec2:DescribeNatGateways", id, aws_sdk_ec2::types::NatGateway::nat_gateway_id, &[NOT_FOUND], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let mut living = Vec::new();
         for gateway in found {
             match gateway.state() {

@@ -107,11 +107,8 @@ impl Resource for Route {
             Some(attrs) => (&attrs.route_table_id, &attrs.destination),
             None => (self.route_table.get()?, &self.destination),
         };
-        let call = cx.aws.ec2.describe_route_tables().route_table_ids(table).send();
-        let Some(found) = settled(cx.read("ec2:DescribeRouteTables", call).await, &[NO_TABLE])? else {
-            return Ok(Observed::Absent);
-        };
-        let mut routes = found.route_tables().iter().flat_map(aws_sdk_ec2::types::RouteTable::routes);
+        let Some(found) = super::route_table::table(cx, table).await? else { return Ok(Observed::Absent) };
+        let mut routes = found.routes().iter();
         let Some(route) = routes.find(|route| route.destination_cidr_block() == Some(destination.as_str())) else {
             return Ok(Observed::Absent);
         };

@@ -1,9 +1,10 @@
 //! A route table. Its routes and its associations with subnets are resources of their own.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{ResourceType, RouteTable as Shown};
 use serde::{Deserialize, Serialize};
 
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{RouteTableId, VpcId};
@@ -53,14 +54,21 @@ impl Resource for RouteTable {
     type Attrs = RouteTableAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&RouteTableAttrs>) -> Result<Observed<RouteTableAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.route_table_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let pages = cx.aws.ec2.describe_route_tables().set_route_table_ids(ids).set_filters(filters).into_paginator().items().send();
-        let call = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(call, &[NOT_FOUND])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.route_table_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws
+                .ec2
+                .describe_route_tables()
+                .set_route_table_ids(ids)
+                .set_filters(filters)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>()
         };
-        let attrs = |table: aws_sdk_ec2::types::RouteTable| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into() };
+        let found = seek(cx, "ec2:DescribeRouteTables", id, Shown::route_table_id, &[NOT_FOUND], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
+        let attrs = |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into() };
         tagging::judge(cx, found, |table| table.tags(), |table| table.route_table_id().unwrap_or_default().to_owned(), attrs)
     }
 
@@ -100,11 +108,28 @@ impl Resource for RouteTable {
     }
 }
 
+/// Returns a table as it is looked for: by its id, out of the listing of a survey if there is one.
+pub(super) async fn table(cx: &Cx, id: &RouteTableId) -> Result<Option<Shown>> {
+    let describe = |ids, filters| {
+        cx.aws
+            .ec2
+            .describe_route_tables()
+            .set_route_table_ids(ids)
+            .set_filters(filters)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let found = seek(cx, "ec2:DescribeRouteTables", Some(id.as_str()), Shown::route_table_id, &[NOT_FOUND], describe).await?;
+    Ok(found.and_then(|found| found.into_iter().next()))
+}
+
 /// Replaces AWS's "has dependencies" by the associations that somebody else has made.
 async fn name_associations(cx: &Cx, attrs: &RouteTableAttrs, error: Error) -> Error {
     let call = cx.aws.ec2.describe_route_tables().route_table_ids(&attrs.route_table_id).send();
     let Ok(found) = cx.read("ec2:DescribeRouteTables", call).await else { return error };
-    let associations = found.route_tables().iter().flat_map(aws_sdk_ec2::types::RouteTable::associations);
+    let associations = found.route_tables().iter().flat_map(Shown::associations);
     let blockers: Vec<Blocker> = associations
         .map(|association| Blocker {
             id: association.route_table_association_id().unwrap_or("an association").to_owned(),

@@ -4,7 +4,7 @@
 //! id when it is moved to another table.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{Filter, RouteTableAssociationStateCode};
+use aws_sdk_ec2::types::{Filter, RouteTable, RouteTableAssociationStateCode};
 use serde::{Deserialize, Serialize};
 
 use super::visible::once_visible;
@@ -63,25 +63,16 @@ impl Resource for RouteTableAssociation {
             Some(attrs) => &attrs.subnet_id,
             None => self.subnet.get()?,
         };
+        if let Some(known) = known
+            && let Some(table) = super::route_table::table(cx, &known.route_table_id).await?
+            && let Some(attrs) = association(&table, subnet)
+        {
+            return Ok(Observed::Ours(attrs));
+        }
         let filter = Filter::builder().name("association.subnet-id").values(subnet).build();
         let pages = cx.aws.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let tables = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await?;
-        for association in tables
-            .iter()
-            .flat_map(aws_sdk_ec2::types::RouteTable::associations)
-            .filter(|association| association.subnet_id() == Some(subnet.as_str()))
-        {
-            let state = association.association_state().and_then(|state| state.state());
-            if matches!(state, Some(RouteTableAssociationStateCode::Disassociating | RouteTableAssociationStateCode::Disassociated)) {
-                continue;
-            }
-            return Ok(Observed::Ours(RouteTableAssociationAttrs {
-                association_id: association.route_table_association_id().unwrap_or_default().to_owned(),
-                route_table_id: association.route_table_id().unwrap_or_default().into(),
-                subnet_id: subnet.clone(),
-            }));
-        }
-        Ok(Observed::Absent)
+        Ok(tables.iter().find_map(|table| association(table, subnet)).map_or(Observed::Absent, Observed::Ours))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<RouteTableAssociationAttrs>) -> Result<RouteTableAssociationAttrs> {
@@ -117,4 +108,18 @@ impl Resource for RouteTableAssociation {
     fn id(attrs: &RouteTableAssociationAttrs) -> String {
         attrs.association_id.clone()
     }
+}
+
+/// The association of a subnet with this table, unless it is on its way out.
+fn association(table: &RouteTable, subnet: &SubnetId) -> Option<RouteTableAssociationAttrs> {
+    let leaving = |state: &&RouteTableAssociationStateCode| {
+        matches!(state, RouteTableAssociationStateCode::Disassociating | RouteTableAssociationStateCode::Disassociated)
+    };
+    let of = table.associations().iter().filter(|association| association.subnet_id() == Some(subnet.as_str()));
+    let mut standing = of.filter(|association| association.association_state().and_then(|state| state.state()).filter(leaving).is_none());
+    standing.next().map(|association| RouteTableAssociationAttrs {
+        association_id: association.route_table_association_id().unwrap_or_default().to_owned(),
+        route_table_id: association.route_table_id().unwrap_or_default().into(),
+        subnet_id: subnet.clone(),
+    })
 }

@@ -3,6 +3,7 @@
 use aws_sdk_ec2::types::{Filter, SecurityGroupRule};
 use serde::{Deserialize, Serialize};
 
+use super::listing::rules;
 use crate::address::SecurityGroupId;
 use crate::resource::{Cx, Result, settled};
 
@@ -25,6 +26,10 @@ impl Direction {
 
 /// Returns all rules of a group; none when the group does not exist.
 pub(super) async fn rules_of(cx: &Cx, group: &SecurityGroupId) -> Result<Vec<SecurityGroupRule>> {
+    if let Some(all) = rules(cx).await? {
+        let of = all.iter().filter(|rule| rule.group_id() == Some(group.as_str()));
+        return Ok(of.cloned().collect());
+    }
     let filter = Filter::builder().name("group-id").values(group).build();
     let pages = cx.aws.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
     let found = cx.read("ec2:DescribeSecurityGroupRules", pages.collect::<Result<Vec<_>, _>>()).await;

@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
+use super::listing::groups;
 use super::rules::{Direction, revoke, rules_of};
 use super::tagging;
 use super::visible::once_visible;
@@ -80,18 +81,7 @@ impl Resource for SecurityGroup {
     type Attrs = SecurityGroupAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&SecurityGroupAttrs>) -> Result<Observed<SecurityGroupAttrs>> {
-        let call = cx.aws.ec2.describe_security_groups();
-        let call = match known {
-            Some(attrs) => call.group_ids(&attrs.group_id),
-            None => {
-                let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
-                call.filters(filter("vpc-id", self.vpc.get()?.as_str())).filters(filter("group-name", &self.name))
-            }
-        };
-        let found = cx.read("ec2:DescribeSecurityGroups", call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(found, &[NOT_FOUND])? else {
-            return Ok(Observed::Absent);
-        };
+        let Some(found) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
         let id = |group: &aws_sdk_ec2::types::SecurityGroup| group.group_id().unwrap_or_default().to_owned();
         let group_id = |group: aws_sdk_ec2::types::SecurityGroup| SecurityGroupId(group.group_id.unwrap_or_default());
         Ok(match tagging::judge(cx, found, |group| group.tags(), id, group_id)? {
@@ -152,6 +142,24 @@ impl Resource for SecurityGroup {
 }
 
 impl SecurityGroup {
+    async fn find(&self, cx: &Cx, known: Option<&SecurityGroupAttrs>) -> Result<Option<Vec<aws_sdk_ec2::types::SecurityGroup>>> {
+        if let (Some(known), Some(all)) = (known, groups(cx).await?)
+            && let Some(one) = all.iter().find(|group| group.group_id() == Some(known.group_id.as_str()))
+        {
+            return Ok(Some(vec![one.clone()]));
+        }
+        let call = cx.aws.ec2.describe_security_groups();
+        let call = match known {
+            Some(attrs) => call.group_ids(&attrs.group_id),
+            None => {
+                let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+                call.filters(filter("vpc-id", self.vpc.get()?.as_str())).filters(filter("group-name", &self.name))
+            }
+        };
+        let found = cx.read("ec2:DescribeSecurityGroups", call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()).await;
+        settled(found, &[NOT_FOUND])
+    }
+
     async fn create(&self, cx: &Cx) -> Result<SecurityGroupId> {
         let vpc = self.vpc.get()?;
         let tags = tagging::specification(cx, ResourceType::SecurityGroup);

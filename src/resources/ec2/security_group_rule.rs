@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRuleDescription, UserIdGroupPair};
 use serde::{Deserialize, Serialize};
 
+use super::listing::rules;
 use super::rules::{Direction, revoke, rules_of};
 use super::tagging;
 use super::visible::once_visible;
@@ -98,6 +99,17 @@ impl Resource for SecurityGroupRule {
     type Attrs = SecurityGroupRuleAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&SecurityGroupRuleAttrs>) -> Result<Observed<SecurityGroupRuleAttrs>> {
+        if let (Some(known), Some(all)) = (known, rules(cx).await?)
+            && let Some(one) = all.iter().find(|rule| rule.security_group_rule_id() == Some(&known.rule_id))
+        {
+            return tagging::judge(
+                cx,
+                vec![one.clone()],
+                |rule| rule.tags(),
+                |rule| rule.security_group_rule_id().unwrap_or_default().to_owned(),
+                attrs_of,
+            );
+        }
         let call = cx.aws.ec2.describe_security_group_rules();
         let call = match known {
             Some(attrs) => call.security_group_rule_ids(&attrs.rule_id),

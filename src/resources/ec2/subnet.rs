@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZoneState, Filter, R
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{SubnetId, VpcId};
@@ -81,12 +82,12 @@ impl Resource for Subnet {
     type Attrs = SubnetAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&SubnetAttrs>) -> Result<Observed<SubnetAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.subnet_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let call = cx.aws.ec2.describe_subnets().set_subnet_ids(ids).set_filters(filters).send();
-        let Some(found) = settled(cx.read("ec2:DescribeSubnets", call).await, &["InvalidSubnetID.NotFound"])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.subnet_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws.ec2.describe_subnets().set_subnet_ids(ids).set_filters(filters).into_paginator().items().send().collect::<Result<Vec<_>, _>>()
         };
+        let found = seek(cx, "ec2:DescribeSubnets", id, aws_sdk_ec2::types::Subnet::subnet_id, &["InvalidSubnetID.NotFound"], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let attrs = |subnet: aws_sdk_ec2::types::Subnet| SubnetAttrs {
             subnet_id: subnet.subnet_id.unwrap_or_default().into(),
             availability_zone: subnet.availability_zone.unwrap_or_default(),
@@ -94,13 +95,7 @@ impl Resource for Subnet {
             cidr: subnet.cidr_block,
             vpc: subnet.vpc_id.map(Into::into),
         };
-        tagging::judge(
-            cx,
-            found.subnets.unwrap_or_default(),
-            |subnet| subnet.tags(),
-            |subnet| subnet.subnet_id().unwrap_or_default().to_owned(),
-            attrs,
-        )
+        tagging::judge(cx, found, |subnet| subnet.tags(), |subnet| subnet.subnet_id().unwrap_or_default().to_owned(), attrs)
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {

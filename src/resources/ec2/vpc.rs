@@ -7,6 +7,7 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
+use super::listing::seek;
 use super::tagging;
 use crate::address::VpcId;
 use crate::aws::{Progress, Wait};
@@ -69,15 +70,15 @@ impl Resource for Vpc {
     type Attrs = VpcAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&VpcAttrs>) -> Result<Observed<VpcAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.vpc_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let call = cx.aws.ec2.describe_vpcs().set_vpc_ids(ids).set_filters(filters).send();
-        let Some(found) = settled(cx.read("ec2:DescribeVpcs", call).await, &["InvalidVpcID.NotFound"])? else {
-            return Ok(Observed::Absent);
+        let id = known.map(|attrs| attrs.vpc_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws.ec2.describe_vpcs().set_vpc_ids(ids).set_filters(filters).into_paginator().items().send().collect::<Result<Vec<_>, _>>()
         };
+        let found = seek(cx, "ec2:DescribeVpcs", id, aws_sdk_ec2::types::Vpc::vpc_id, &["InvalidVpcID.NotFound"], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let attrs =
             |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs { vpc_id: vpc.vpc_id.unwrap_or_default().into(), cidr: vpc.cidr_block.unwrap_or_default() };
-        tagging::judge(cx, found.vpcs.unwrap_or_default(), |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)
+        tagging::judge(cx, found, |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<VpcAttrs>) -> Result<VpcAttrs> {

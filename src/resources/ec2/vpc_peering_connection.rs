@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcPeeringConnection as Shown};
 use serde::{Deserialize, Serialize};
 
+use super::listing::seek;
 use super::tagging;
 use super::visible::once_visible;
 use crate::address::{VpcId, VpcPeeringConnectionId};
@@ -64,11 +65,20 @@ impl Resource for VpcPeeringConnection {
     type Attrs = VpcPeeringConnectionAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&VpcPeeringConnectionAttrs>) -> Result<Observed<VpcPeeringConnectionAttrs>> {
-        let ids = known.map(|attrs| vec![attrs.peering_id.0.clone()]);
-        let filters = known.is_none().then(|| tagging::filters(cx));
-        let pages = cx.aws.ec2.describe_vpc_peering_connections().set_vpc_peering_connection_ids(ids).set_filters(filters).into_paginator();
-        let call = cx.read("ec2:DescribeVpcPeeringConnections", pages.items().send().collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(call, &[NOT_FOUND])? else { return Ok(Observed::Absent) };
+        let id = known.map(|attrs| attrs.peering_id.as_str());
+        let describe = |ids, filters| {
+            cx.aws
+                .ec2
+                .describe_vpc_peering_connections()
+                .set_vpc_peering_connection_ids(ids)
+                .set_filters(filters)
+                .into_paginator()
+                .items()
+                .send()
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let found = seek(cx, "ec2:DescribeVpcPeeringConnections", id, Shown::vpc_peering_connection_id, &[NOT_FOUND], describe).await?;
+        let Some(found) = found else { return Ok(Observed::Absent) };
         let mut living = Vec::new();
         for peering in found {
             match status(&peering) {
@@ -153,9 +163,12 @@ pub(super) fn over<T>(peering: &Shown) -> Progress<T> {
 
 /// Returns the peering as the region of the node shows it.
 pub(super) async fn look(cx: &Cx, id: &VpcPeeringConnectionId) -> Result<Option<Shown>> {
-    let call = cx.aws.ec2.describe_vpc_peering_connections().vpc_peering_connection_ids(id).send();
-    let found = settled(cx.read("ec2:DescribeVpcPeeringConnections", call).await, &[NOT_FOUND])?;
-    Ok(found.and_then(|found| found.vpc_peering_connections?.into_iter().next()))
+    let describe = |ids, filters| {
+        let call = cx.aws.ec2.describe_vpc_peering_connections().set_vpc_peering_connection_ids(ids).set_filters(filters);
+        call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()
+    };
+    let found = seek(cx, "ec2:DescribeVpcPeeringConnections", Some(id.as_str()), Shown::vpc_peering_connection_id, &[NOT_FOUND], describe).await?;
+    Ok(found.and_then(|found| found.into_iter().next()))
 }
 
 async fn wait_deleted(cx: &Cx, id: &VpcPeeringConnectionId) -> Result<()> {

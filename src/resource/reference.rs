@@ -1,0 +1,80 @@
+//! What can be read off the registry: each kind, and what a change of each of its inputs means. `docs/resources.md` is made of it.
+
+use super::kind::{About, Kind};
+use super::registry::kinds;
+
+const HEAD: &str = "# Resources\n\n\
+Every kind of resource, and what a change of each of its inputs means. This page is made by `migrate-infra config resources`; it is what `plan` \
+goes by, and the tests change every input and look whether AWS does as it says here.\n\n\
+- **in place**: AWS changes it while it stays the same thing.\n\
+- **anew**: AWS can not change it, so a new one takes the place of the old one. The new one is made first if AWS takes both; else, where all that \
+it wants to be unique stays the same, the old one goes first, with all that holds on to it.\n\
+- **within its VPC**: in place, but to things of another VPC only anew.\n\
+- **at creation**: it counts when the thing is made and never again.\n\
+- **at deletion**: it says how `down` deletes it.\n\
+- **order**: it only says what it waits for; nothing in AWS follows from it.\n\n\
+What holds data is replaced only when `--replace ADDRESS` says so.\n";
+
+/// Returns the page as Markdown.
+pub fn reference() -> String {
+    let mut kinds: Vec<&dyn Kind> = kinds().to_vec();
+    kinds.sort_by_key(|kind| kind.name());
+    let mut text = HEAD.to_owned();
+    for kind in kinds {
+        let about = kind.about();
+        text.push_str(&format!("\n## `{}`\n\n{}. ", kind.name(), upper(about.summary)));
+        if about.holds_data {
+            text.push_str("It holds data. ");
+        }
+        text.push_str(&unique(about));
+        text.push_str(&format!("What can stand in the way of its deletion: {}.\n", about.blocked_by));
+        if kind.inputs().is_empty() {
+            text.push_str("\nIt has no inputs.\n");
+            continue;
+        }
+        text.push_str("\n| input | a change is made | |\n|---|---|---|\n");
+        for input in kind.inputs() {
+            let note = about.interrupts.iter().find(|(name, _)| name == input).map_or("", |(_, note)| note);
+            let note = if note.is_empty() && *input == "parameters" { restarts(about) } else { note.to_owned() };
+            text.push_str(&format!("| `{input}` | {} | {note} |\n", change(kind, input)));
+        }
+    }
+    text
+}
+
+fn change(kind: &dyn Kind, input: &str) -> &'static str {
+    let about = kind.about();
+    match () {
+        () if about.immutable.contains(&input) => "anew",
+        () if about.within_vpc.contains(&input) => "within its VPC",
+        () if about.at_creation.contains(&input) => "at creation",
+        () if about.waits_for.contains(&input) => "order",
+        () if kind.deletion_inputs().contains(&input) && !sets_something(kind, input) => "at deletion",
+        () => "in place",
+    }
+}
+
+/// Protection from deletion is a setting in AWS as well.
+fn sets_something(kind: &dyn Kind, input: &str) -> bool {
+    !kind.about().changes.is_empty() && input == "deletion_protection"
+}
+
+fn unique(about: &About) -> String {
+    match about.unique {
+        [] => "Two of them can exist side by side. ".to_owned(),
+        groups => {
+            let group = |group: &&[&str]| group.iter().map(|input| format!("`{input}`")).collect::<Vec<_>>().join(" and ");
+            format!("AWS takes no two with the same {}. ", groups.iter().map(group).collect::<Vec<_>>().join(", nor with the same "))
+        }
+    }
+}
+
+fn restarts(about: &About) -> String {
+    let names: Vec<String> = about.restarts.iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { String::new() } else { format!("with the next restart of what uses it: {}", names.join(", ")) }
+}
+
+fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
