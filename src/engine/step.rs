@@ -115,6 +115,7 @@ impl Surroundings<'_> {
     pub(super) fn cx(&self, state: &State, subject: &Subject<'_>, announce: Arc<dyn Announce>) -> Cx {
         let (aws, budgets) = self.cloud.clients(subject.region);
         let (brought_to, tagged_as, namesakes) = remembered(state, subject.address);
+        let open = state.get(subject.address).and_then(|entry| entry.open.as_ref()).filter(|open| open.op != Op::Delete);
         Cx {
             aws,
             account: self.cloud.account().clone(),
@@ -127,6 +128,7 @@ impl Surroundings<'_> {
                 tags: subject.tags.clone(),
             },
             brought_to,
+            begun: open.map(|open| open.calls.clone()).unwrap_or_default(),
             namesakes,
             clock: self.cloud.clock(),
             budgets,

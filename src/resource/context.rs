@@ -74,6 +74,8 @@ pub struct Cx {
     pub identity: Identity,
     /// The specification that it was last brought to, when the state knows one.
     pub brought_to: Option<serde_json::Value>,
+    /// The calls that an earlier run, or an earlier attempt, made for a change that was never finished.
+    pub begun: Vec<String>,
     /// The ids of other things of this stack that carry the same marks: what makes way for this one, or what this one makes way for.
     pub namesakes: BTreeSet<String>,
     /// The clock that all waiting goes by.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::{Error, describe};
 use migrate_infra::sandbox::World;
@@ -9,7 +10,7 @@ use migrate_infra::sandbox::world::dms::Doing;
 use migrate_infra::sandbox::world::iam::Role;
 use migrate_infra::sandbox::world::route53::{HostedZone, Record};
 
-use crate::lab::{Lab, Ran};
+use crate::lab::{Lab, Ran, Way};
 use crate::stacks::{PAIRED, SELF_CONTAINED, graph, links};
 
 const VPC_ROLE: &str = "dms-vpc-role";
@@ -203,23 +204,32 @@ pub async fn a_task_that_runs_is_stopped_before_it_is_deleted() {
     assert_eq!(ran.must_succeed().meter.by_call().get("dms:StopReplicationTask"), Some(&1));
 }
 
+/// Killed at any point, it goes on in the end: that it ran is not forgotten.
 #[tokio::test(start_paused = true)]
-async fn a_task_that_runs_is_not_changed() {
-    let mut lab = Lab::default();
-    lab.up(&graph(SELF_CONTAINED, &[NO_REPLICATION_IN_SOURCE])).await.must_succeed();
-    let before = task(&mut lab.world).table_mappings.clone();
-    let now = lab.world.now;
-    let running = task(&mut lab.world);
+pub async fn a_task_that_runs_is_stopped_changed_and_goes_on() {
+    let mut ground = Lab::default();
+    ground.up(&graph(SELF_CONTAINED, &[NO_REPLICATION_IN_SOURCE])).await.must_succeed();
+    let before = task(&mut ground.world).table_mappings.clone();
+    let now = ground.world.now;
+    let running = task(&mut ground.world);
     (running.doing, running.started_at) = (Doing::Running, Some(now));
     let changed = graph(SELF_CONTAINED, &[NO_REPLICATION_IN_SOURCE, "replication.tables=[\"ledger.%\"]"]);
-    let ran = lab.up(&changed).await;
-    let told = failures(&ran);
-    assert!(told.len() == 1 && told[0].1.contains("is running"), "{told:?}");
-    assert_eq!(task(&mut lab.world).table_mappings, before);
-    // Once it is stopped, the same command goes on.
-    task(&mut lab.world).doing = Doing::Stopped;
-    lab.up(&changed).await.must_succeed();
-    assert_ne!(task(&mut lab.world).table_mappings, before);
+    for point in 1.. {
+        let mut lab = ground.fork();
+        let fuse = Fuse::blowing_at(point);
+        let ran = lab.run(&changed, Way::Up, fuse.clone()).await;
+        if !fuse.is_dead() {
+            let calls = ran.must_succeed().meter.by_call();
+            assert_eq!((calls.get("dms:StopReplicationTask"), calls.get("dms:StartReplicationTask")), (Some(&1), Some(&1)));
+            crate::points::killed_at(point - 1);
+            break;
+        }
+        lab.run(&changed, Way::Up, Fuse::default()).await.must_succeed();
+        lab.rest();
+        assert_ne!(task(&mut lab.world).table_mappings, before, "killed at {point}");
+        assert_eq!(task(&mut lab.world).doing, Doing::Running, "killed at {point}");
+        assert_eq!(lab.up(&changed).await.must_succeed().meter.mutations(), 0, "killed at {point}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

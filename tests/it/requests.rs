@@ -88,6 +88,7 @@ const CHANGING: &[fn()] = &[
     iam::policies_that_somebody_added_are_named_when_they_keep_a_role,
     logs::retention_and_key_are_changed_in_place,
     linking::a_task_that_runs_is_stopped_before_it_is_deleted,
+    linking::a_task_that_runs_is_stopped_changed_and_goes_on,
     linking::what_somebody_changed_in_a_replication_is_put_right,
     linking::what_somebody_changed_in_the_routing_is_put_right,
 ];

@@ -15,7 +15,7 @@ fn source(sets: &[&str]) -> Graph {
 }
 
 /// Whatever a later `up` changes in place, makes, or deletes because it is gone from the configuration.
-const CHANGES: &[&str] = &[
+pub const CHANGES: &[&str] = &[
     "tags.CostCenter=elsewhere",
     "database.backup_retention_days=14",
     "database.allowed_cidrs=[\"10.8.0.0/24\"]",

@@ -1,8 +1,10 @@
 //! A replication task. It is made here, and started and stopped by the migration: whether it runs is no part of the
-//! specification, and a task that runs is not touched unless it has to be changed, which is then refused.
+//! specification. A task that runs is not touched unless it has to be changed; then it is stopped, changed, and goes on where it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask as Shown};
+use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask as Shown, StartReplicationTaskTypeValue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -17,6 +19,8 @@ use crate::resources::owned::judge;
 const PATIENCE: u64 = 30 * 60;
 /// Statuses in which a task can be changed ("ModifyReplicationTask": the task must not be running).
 const AT_REST: &[&str] = &["ready", "stopped", "failed"];
+
+const STOP: &str = "dms:StopReplicationTask";
 
 /// The specification of a replication task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,6 +57,9 @@ pub struct ReplicationTaskAttrs {
     pub table_mappings: Value,
     /// Whether DMS shows the settings as they are specified.
     pub settings_fit: bool,
+    /// Whether it was stopped in order to be changed, and has to go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resume: bool,
 }
 
 impl Handle<ReplicationTask> {
@@ -80,12 +87,13 @@ impl Resource for ReplicationTask {
             "dms:DescribeReplicationTasks",
             "dms:ModifyReplicationTask",
             "dms:StopReplicationTask",
+            "dms:StartReplicationTask",
             "dms:ListTagsForResource",
             "dms:AddTagsToResource",
             "dms:DeleteReplicationTask",
         ],
         creates: &["dms:CreateReplicationTask"],
-        changes: &["dms:ModifyReplicationTask", "dms:AddTagsToResource"],
+        changes: &["dms:ModifyReplicationTask", "dms:StopReplicationTask", "dms:StartReplicationTask", "dms:AddTagsToResource"],
         deletes: &["dms:DeleteReplicationTask"],
         immutable: &["identifier", "resource_identifier", "source_endpoint", "target_endpoint", "instance"],
         tagged: true,
@@ -97,6 +105,7 @@ impl Resource for ReplicationTask {
             ("table_mappings", "a running task is stopped for it and resumed"),
             ("migration_type", "a running task is stopped for it and resumed"),
         ],
+        computed: &["resume"],
         ..About::PLAIN
     };
     type Attrs = ReplicationTaskAttrs;
@@ -104,7 +113,7 @@ impl Resource for ReplicationTask {
     async fn observe(&self, cx: &Cx, known: Option<&ReplicationTaskAttrs>) -> Result<Observed<ReplicationTaskAttrs>> {
         let identifier = known.map_or(&self.identifier, |attrs| &attrs.identifier);
         let Some(shown) = look(cx, identifier).await? else { return Ok(Observed::Absent) };
-        let attrs = self.attrs_of(&shown);
+        let attrs = ReplicationTaskAttrs { resume: known.is_some_and(|known| known.resume), ..self.attrs_of(&shown) };
         let Some(tags) = tagging::of(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
         let judged = judge(cx, &tags, identifier, || attrs);
         if matches!(judged, Observed::Ours(_)) && status(&shown) == "deleting" {
@@ -115,26 +124,13 @@ impl Resource for ReplicationTask {
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<ReplicationTaskAttrs>) -> Result<ReplicationTaskAttrs> {
-        let Some(attrs) = seen else { return self.create(cx).await };
+        let Some(mut attrs) = seen else { return self.create(cx).await };
+        // An earlier run may have stopped it and died.
+        attrs.resume |= cx.begun.iter().any(|call| call == STOP);
         if attrs.migration_type == self.migration_type && attrs.table_mappings == self.table_mappings && attrs.settings_fit {
             return Ok(attrs);
         }
-        let at_rest = cx
-            .wait(Wait::new(format!("replication task {} to settle", attrs.identifier), 5, PATIENCE), || async {
-                let shown = look(cx, &attrs.identifier).await?;
-                Ok(match shown.as_ref().map_or("unknown", status) {
-                    status if AT_REST.contains(&status) => Progress::Reached(true),
-                    "running" | "starting" => Progress::Reached(false),
-                    status => Progress::Pending(status.to_owned()),
-                })
-            })
-            .await?;
-        if !at_rest {
-            return Err(Error::Refused(format!(
-                "the replication task {} is running, and DMS changes a task only when it is stopped: stop it, and run the same command again",
-                attrs.identifier
-            )));
-        }
+        attrs.resume |= come_to_rest(cx, &attrs).await?;
         let migration_type = MigrationTypeValue::from(self.migration_type.as_str());
         let call = || {
             let call = cx.aws.dms.modify_replication_task().replication_task_arn(attrs.arn.as_str()).migration_type(migration_type.clone());
@@ -158,7 +154,10 @@ impl Resource for ReplicationTask {
             })
         })
         .await?;
-        Ok(attrs)
+        if attrs.resume {
+            resume(cx, &attrs).await?;
+        }
+        Ok(ReplicationTaskAttrs { resume: false, ..attrs })
     }
 
     async fn delete(&self, cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<()> {
@@ -172,7 +171,7 @@ impl Resource for ReplicationTask {
             match status.as_str() {
                 "deleting" => return Ok(Progress::Reached(())),
                 // A task that runs can not be deleted ("DeleteReplicationTask"). The status may have moved on in the meantime.
-                "running" => settled(cx.mutate("dms:StopReplicationTask", stop).await, &[BUSY, NOT_FOUND].concat()).map(drop)?,
+                "running" => settled(cx.mutate(STOP, stop).await, &[BUSY, NOT_FOUND].concat()).map(drop)?,
                 status if AT_REST.contains(&status) && settled(cx.mutate("dms:DeleteReplicationTask", delete).await, BUSY)?.is_some() => {
                     return Ok(Progress::Reached(()));
                 }
@@ -219,6 +218,7 @@ impl ReplicationTask {
             arn: arn.into(),
             migration_type: shown.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             table_mappings: document(shown.table_mappings()),
+            resume: false,
             settings_fit: is_within(&self.settings, &document(shown.replication_task_settings())),
         }
     }
@@ -245,6 +245,43 @@ async fn look(cx: &Cx, identifier: &str) -> Result<Option<Shown>> {
     let found = settled(cx.read("dms:DescribeReplicationTasks", call).await, NOT_FOUND)?;
     let shown = found.and_then(|found| found.replication_tasks).unwrap_or_default();
     Ok(shown.into_iter().find(|one| one.replication_task_identifier() == Some(identifier)))
+}
+
+/// Waits until the task can be changed, and stops it if it runs. Returns whether it was stopped.
+async fn come_to_rest(cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<bool> {
+    let stopped = AtomicBool::new(false);
+    let stop = || cx.aws.dms.stop_replication_task().replication_task_arn(attrs.arn.as_str()).send();
+    cx.wait(Wait::new(format!("replication task {} to come to rest", attrs.identifier), 5, PATIENCE), || async {
+        let status = look(cx, &attrs.identifier).await?.as_ref().map_or_else(|| "unknown".to_owned(), |shown| status(shown).to_owned());
+        if AT_REST.contains(&status.as_str()) {
+            return Ok(Progress::Reached(()));
+        }
+        if status == "running" && settled(cx.mutate(STOP, stop).await, BUSY)?.is_some() {
+            stopped.store(true, Ordering::Relaxed);
+        }
+        Ok(Progress::Pending(status))
+    })
+    .await?;
+    Ok(stopped.into_inner())
+}
+
+/// Lets a task that was stopped go on where it was.
+async fn resume(cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<()> {
+    let start = || {
+        let call = cx.aws.dms.start_replication_task().replication_task_arn(attrs.arn.as_str());
+        call.start_replication_task_type(StartReplicationTaskTypeValue::ResumeProcessing).send()
+    };
+    cx.wait(Wait::new(format!("replication task {} to go on", attrs.identifier), 5, PATIENCE), || async {
+        let shown = look(cx, &attrs.identifier).await?;
+        let status = shown.as_ref().map_or("unknown", status).to_owned();
+        match status.as_str() {
+            "running" | "starting" => return Ok(Progress::Reached(())),
+            status if AT_REST.contains(&status) => drop(settled(cx.mutate("dms:StartReplicationTask", start).await, BUSY)?),
+            _ => {}
+        }
+        Ok(Progress::Pending(status))
+    })
+    .await
 }
 
 async fn wait_gone(cx: &Cx, identifier: &str) -> Result<()> {

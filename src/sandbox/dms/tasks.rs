@@ -12,8 +12,11 @@ use aws_sdk_databasemigration::operation::describe_replication_tasks::{
 use aws_sdk_databasemigration::operation::modify_replication_task::{
     ModifyReplicationTaskError, ModifyReplicationTaskInput, ModifyReplicationTaskOutput,
 };
+use aws_sdk_databasemigration::operation::start_replication_task::{
+    StartReplicationTaskError, StartReplicationTaskInput, StartReplicationTaskOutput,
+};
 use aws_sdk_databasemigration::operation::stop_replication_task::{StopReplicationTaskError, StopReplicationTaskInput, StopReplicationTaskOutput};
-use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask};
+use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask, StartReplicationTaskTypeValue};
 use aws_smithy_types::DateTime;
 use serde_json::{Value, json};
 
@@ -37,6 +40,8 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("dms", "DescribeReplicationTasks", &["filters"], DescribeReplicationTasksError::generic, describe);
     let takes = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
     registry.on("dms", "ModifyReplicationTask", takes, ModifyReplicationTaskError::generic, modify);
+    let takes = &["replication_task_arn", "start_replication_task_type"];
+    registry.on("dms", "StartReplicationTask", takes, StartReplicationTaskError::generic, start);
     registry.on("dms", "StopReplicationTask", &["replication_task_arn"], StopReplicationTaskError::generic, stop);
     registry.on("dms", "DeleteReplicationTask", &["replication_task_arn"], DeleteReplicationTaskError::generic, delete);
 }
@@ -207,6 +212,24 @@ fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<Mod
     }
     (task.doing, task.until) = (Doing::Modifying, Some(until));
     Ok(ModifyReplicationTaskOutput::builder().replication_task(print(task)).build())
+}
+
+/// "start-replication: ... for a task that has never run; resume-processing and reload-target for one that has" (StartReplicationTask).
+fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<StartReplicationTaskOutput, Rejection> {
+    let (now, until) = (call.now(), call.after(20.0, 45.0, 120.0));
+    let task = find(call, input.replication_task_arn())?;
+    at_rest(task)?;
+    let first = input.start_replication_task_type() == Some(&StartReplicationTaskTypeValue::StartReplication);
+    if first != task.started_at.is_none() {
+        let refusal = match first {
+            true => "Start Type : START_REPLICATION, valid only for tasks running for the first time",
+            false => "Start Type : RESUME_PROCESSING, invalid: the task has never run",
+        };
+        return refuse("InvalidParameterCombinationException", refusal);
+    }
+    (task.doing, task.until) = (Doing::Starting, Some(until));
+    task.started_at = Some(now);
+    Ok(StartReplicationTaskOutput::builder().replication_task(print(task)).build())
 }
 
 fn stop(call: &mut Call<'_>, input: &StopReplicationTaskInput) -> Result<StopReplicationTaskOutput, Rejection> {
