@@ -43,7 +43,9 @@ impl<'a> Replaced<'a> {
 
     /// Something is replaced in this plan. Returns what has to be moved before the new one is made.
     pub(super) fn replaces(&mut self, node: &Node, entry: &Entry, order: Order) -> Option<Move> {
-        let free = (0..).map(|number| node.address.set_aside(number)).find(|address| self.state.get(address).is_none())?;
+        // One more than there are is free at the latest.
+        let taken = self.state.set_aside(&node.address).count();
+        let free = (0..=taken).map(|number| node.address.set_aside(number)).find(|address| self.state.get(address).is_none())?;
         let moves = Move { from: node.address.clone(), to: free.clone() };
         let mut step = super::down::step(&free, entry, "a new one takes its place");
         // Whichever of the two is first moves it.

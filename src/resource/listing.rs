@@ -12,11 +12,12 @@ use super::error::Result;
 use crate::address::Region;
 
 type List = Arc<dyn Any + Send + Sync>;
+type Lists = HashMap<(Region, &'static str), Arc<OnceCell<List>>>;
 
 /// The listings of one survey.
 #[derive(Default)]
 pub struct Listing {
-    lists: Mutex<HashMap<(Region, &'static str), Arc<OnceCell<List>>>>,
+    lists: Mutex<Lists>,
 }
 
 impl Listing {

@@ -74,7 +74,7 @@ async fn what_exists_is_adopted_whatever_dies_in_between() {
             } else {
                 ran.must_succeed();
             }
-            let kind = kind(&graph.get(&address).expect("it is part of the graph").kind).expect("it is registered");
+            let kind = kind(graph.get(&address).expect("it is part of the graph").kind).expect("it is registered");
             assert_eq!(kind.id(lab.state().attrs(&address).expect("it is known")), kind.id(&before), "{address} killed at {point}");
             assert_eq!(lab.world.inventory(), things, "{address} killed at {point}");
             if address.as_str() == "source/database-source/instance" {

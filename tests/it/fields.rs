@@ -47,17 +47,16 @@ pub async fn count(lab: &Lab) -> (Survey, BTreeMap<&'static str, u64>) {
 
 /// What each input is changed to, by kind and name. Inputs that only refer to other resources are left out: those change with what they refer to.
 pub fn values(kind: &str) -> Vec<(&'static str, To)> {
-    let to = |input, value: Value| (input, To::Value(value));
-    let not = |input, why| (input, To::Not(why));
     const PART: &str = "everything in it changes with it: replacing::another_address_range_makes_the_environment_anew";
     const FIXED: &str = "AWS has one of each, so the stack never changes it";
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/9f1c2a7e-0000-4000-8000-000000000001";
+    let to = |input, value: Value| (input, To::Value(value));
+    let not = |input, why| (input, To::Not(why));
     match kind {
         "ec2.vpc" => vec![not("cidr", PART)],
         "ec2.subnet" => vec![to("cidr", json!("10.0.77.0/24")), to("zone", json!(2)), to("public_addresses", json!(false))],
         "ec2.route" => vec![to("destination", json!("198.51.100.0/24"))],
         "ec2.gateway_endpoint" => vec![to("service", json!("dynamodb"))],
-        "ec2.security_group" => vec![to("name", json!("payment-renamed")), to("description", json!("renamed"))],
         "ec2.security_group_rule" => vec![
             to("direction", json!("egress")),
             to("protocol", json!("udp")),
@@ -152,7 +151,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("description", json!("renamed")),
             to("parameters", json!({ "rds.logical_replication": "1", "max_replication_slots": "77", "rds.force_ssl": "1" })),
         ],
-        "rds.db_subnet_group" => vec![to("name", json!("payment-renamed")), to("description", json!("renamed"))],
+        "rds.db_subnet_group" | "ec2.security_group" => vec![to("name", json!("payment-renamed")), to("description", json!("renamed"))],
         "secretsmanager.secret" => vec![
             to("name", json!("payment-renamed")),
             to("description", json!("renamed")),

@@ -112,11 +112,12 @@ impl Resource for RouteTableAssociation {
 
 /// The association of a subnet with this table, unless it is on its way out.
 fn association(table: &RouteTable, subnet: &SubnetId) -> Option<RouteTableAssociationAttrs> {
-    let leaving = |state: &&RouteTableAssociationStateCode| {
-        matches!(state, RouteTableAssociationStateCode::Disassociating | RouteTableAssociationStateCode::Disassociated)
+    let stands = |association: &&aws_sdk_ec2::types::RouteTableAssociation| {
+        use RouteTableAssociationStateCode::{Disassociated, Disassociating};
+        !matches!(association.association_state().and_then(|state| state.state()), Some(Disassociating | Disassociated))
     };
     let of = table.associations().iter().filter(|association| association.subnet_id() == Some(subnet.as_str()));
-    let mut standing = of.filter(|association| association.association_state().and_then(|state| state.state()).filter(leaving).is_none());
+    let mut standing = of.filter(stands);
     standing.next().map(|association| RouteTableAssociationAttrs {
         association_id: association.route_table_association_id().unwrap_or_default().to_owned(),
         route_table_id: association.route_table_id().unwrap_or_default().into(),
