@@ -26,9 +26,8 @@ pub struct Rollback {
 /// What is in `skipped` stays as it is, and so does what something that stays needs.
 pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -> bool) -> Rollback {
     let undo = &state.undo;
-    let leaving: BTreeMap<&Address, &Address> =
-        undo.set_aside.iter().filter(|(old, _)| is_leaving(state, old)).map(|(old, base)| (base, old)).collect();
-    let is_made = |address: &Address| undo.created.contains(address) && chosen(address.environment()) && !leaving.contains_key(address);
+    let places = Places::new(state);
+    let is_made = |address: &Address| undo.created.contains(address) && chosen(address.environment()) && !places.leaving.contains_key(address);
     let is_changed = |address: &Address| undo.changed.contains_key(address) && chosen(address.environment());
     let mut kept: Vec<(Address, String)> = skipped.iter().map(|address| (address.clone(), "it was to be skipped".to_owned())).collect();
     let mut seen: BTreeSet<Address> = skipped.iter().cloned().collect();
@@ -42,7 +41,8 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     // What is not undone keeps what it needs: resources of other environments, and those that were there before.
     for (user, entry) in state.resources.iter().filter(|(user, _)| !is_made(user)) {
         let restored = undo.changed.get(user).filter(|_| is_changed(user) && !skipped.contains(user));
-        keep(user, restored.map_or(entry.needs.as_slice(), |previous| previous.needs.as_slice()), &mut kept, &mut seen);
+        let needs = restored.map_or_else(|| entry.needs.clone(), |previous| places.needs(previous));
+        keep(user, &needs, &mut kept, &mut seen);
     }
     let mut at = 0;
     while let Some((user, _)) = kept.get(at).cloned() {
@@ -50,25 +50,29 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
         let needs = state.get(&user).map(|entry| entry.needs.clone()).unwrap_or_default();
         keep(&user, &needs, &mut kept, &mut seen);
     }
-    let doomed: Vec<Address> = undo.created.iter().filter(|address| is_made(address) && !seen.contains(*address)).cloned().collect();
-    let gone = doomed.iter().filter_map(|address| Some(super::down::step(address, state.get(address)?, "the last `up` made it")));
-    let mut steps: Vec<Step> = gone.collect();
-    let on_their_way = leaving.values().filter(|old| chosen(old.environment()));
-    steps.extend(on_their_way.filter_map(|old| Some(super::down::step(old, state.get(old)?, "its deletion was begun"))));
-    let changed = undo.changed.iter().filter(|(address, _)| is_changed(address) && !seen.contains(*address));
-    let changed = changed.filter(|(address, _)| !leaving.values().any(|old| old == address));
-    steps.extend(changed.filter_map(|(address, previous)| restore(address, state, previous, &leaving)));
-    let may_come_back = |old: &Address, base: &Address| chosen(old.environment()) && !seen.contains(base) && !leaving.contains_key(base);
-    let set_aside = undo.set_aside.iter().filter(|(old, base)| may_come_back(old, base));
-    for (old, base) in set_aside {
-        let moves = Move { from: old.clone(), to: base.clone() };
-        match (steps.iter_mut().find(|step| step.address == *base), state.get(base)) {
-            (Some(step), _) if step.action == Action::Delete => step.gives_back = Some(moves),
-            (None, None) => steps.extend(give_back(old, moves, state)),
+    let mut steps: BTreeMap<Address, Step> = BTreeMap::new();
+    for address in undo.created.iter().filter(|address| is_made(address) && !seen.contains(*address)) {
+        let step = state.get(address).map(|entry| super::down::step(address, entry, "the last `up` made it"));
+        steps.extend(step.map(|step| (address.clone(), step)));
+    }
+    for old in places.leaving.values().filter(|old| chosen(old.environment())) {
+        let step = state.get(old).map(|entry| super::down::step(old, entry, "its deletion was begun"));
+        steps.extend(step.map(|step| ((*old).clone(), step)));
+    }
+    for (address, previous) in undo.changed.iter().filter(|(address, _)| is_changed(address) && !seen.contains(*address)) {
+        if !steps.contains_key(address) {
+            steps.extend(restore(address, state, previous, &places).map(|step| (address.clone(), step)));
+        }
+    }
+    for (base, old) in places.coming_back.iter().filter(|(base, _)| chosen(base.environment()) && !seen.contains(**base)) {
+        let moves = Move { from: (*old).clone(), to: (*base).clone() };
+        match steps.get_mut(*base) {
+            Some(step) if step.action == Action::Delete => step.gives_back = Some(moves),
+            None if state.get(base).is_none() => steps.extend(give_back(old, moves, state).map(|step| ((*old).clone(), step))),
             _ => {}
         }
     }
-    steps.sort_by(|one, other| one.address.cmp(&other.address));
+    let mut steps: Vec<Step> = steps.into_values().collect();
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let mut plan = Plan::new(steps);
@@ -77,7 +81,32 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     Rollback { plan, kept, lost }
 }
 
-/// Whether AWS has been told to delete it: it can not come back, so the new one stays.
+/// What makes way for something new: its place, and where it is.
+struct Places<'a> {
+    /// What gets its place again.
+    coming_back: BTreeMap<&'a Address, &'a Address>,
+    /// What AWS has been told to delete: it can not come back, so the new one stays.
+    leaving: BTreeMap<&'a Address, &'a Address>,
+}
+
+impl<'a> Places<'a> {
+    fn new(state: &'a State) -> Self {
+        let all = state.undo.set_aside.iter().map(|(old, base)| (base, old));
+        let (leaving, coming_back) = all.partition(|(_, old)| is_leaving(state, old));
+        Self { coming_back, leaving }
+    }
+
+    /// What a resource needed, by the addresses of now: what gets its place again is still where it makes way.
+    fn needs(&self, previous: &Previous) -> Vec<Need> {
+        let now = |need: &Need| {
+            let base = need.on.made_way().unwrap_or_else(|| need.on.clone());
+            Need { on: self.coming_back.get(&base).map_or(base, |old| (*old).clone()), at: need.at }
+        };
+        previous.needs.iter().map(now).collect()
+    }
+}
+
+/// Whether AWS has been told to delete it.
 fn is_leaving(state: &State, old: &Address) -> bool {
     let open = state.get(old).and_then(|entry| entry.open.as_ref());
     open.is_some_and(|open| open.op == Op::Delete && !open.calls.is_empty())
@@ -89,7 +118,7 @@ fn give_back(old: &Address, moves: Move, state: &State) -> Option<Step> {
     Some(Step { action: Action::Restore, timing: Timing::default(), moves: Some(moves), ..step })
 }
 
-fn restore(address: &Address, state: &State, previous: &Previous, leaving: &BTreeMap<&Address, &Address>) -> Option<Step> {
+fn restore(address: &Address, state: &State, previous: &Previous, places: &Places<'_>) -> Option<Step> {
     let entry = state.get(address)?;
     let mut differences = changes(&entry.spec, &previous.spec);
     if entry.tags != previous.tags {
@@ -97,13 +126,11 @@ fn restore(address: &Address, state: &State, previous: &Previous, leaving: &BTre
         differences.push(Change::new("tags", print(&entry.tags), print(&previous.tags)));
     }
     let undo = &state.undo;
-    let known = |of: &Address| undo.changed.get(of).map(|previous| &previous.attrs).or_else(|| undo.remade.get(of));
-    let restored = previous.needs.iter().filter_map(|need| Some((&need.on, known(&need.on)?)));
-    // What it used is on its way out; it goes on with the one that has its place.
-    let instead = leaving.iter().filter(|(_, old)| previous.needs.iter().any(|need| need.on == ***old));
-    let restored = restored.chain(instead.filter_map(|(base, old)| Some((*base, state.attrs(old)?))));
-    let stays = |need: &Need| Need { on: leaving.iter().find(|(_, old)| ***old == need.on).map_or(&need.on, |(base, _)| *base).clone(), at: need.at };
-    let needs = previous.needs.iter().map(stays).collect();
+    let left_by = |of: &Address| places.leaving.get(of).and_then(|old| state.attrs(old));
+    let known = |of: &Address| undo.changed.get(of).map(|previous| &previous.attrs).or_else(|| undo.remade.get(of)).or_else(|| left_by(of));
+    let needs = places.needs(previous);
+    let restored: Vec<_> = needs.iter().filter_map(|need| Some((&need.on, known(&need.on)?))).collect();
+    let spec = restored.into_iter().fold(previous.spec.clone(), |spec, (of, attrs)| refer(&spec, of, attrs));
     Some(Step {
         address: address.clone(),
         kind: entry.kind.clone(),
@@ -114,7 +141,7 @@ fn restore(address: &Address, state: &State, previous: &Previous, leaving: &BTre
         moves: None,
         gives_back: None,
         seen: false,
-        spec: restored.fold(previous.spec.clone(), |spec, (of, attrs)| refer(&spec, of, attrs)),
+        spec,
         tags: previous.tags.clone(),
         timing: kind(&entry.kind).map(<dyn Kind>::timing).unwrap_or_default(),
     })

@@ -15,6 +15,7 @@ mod shared_store;
 mod snapshot;
 mod store;
 mod undo;
+mod users;
 
 pub use file::FileStore;
 pub use holder::Holder;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::record::{Line, Op, Record};
 use super::undo::Undo;
+use super::users::Users;
 use crate::address::{AccountId, Address, Lineage, Region, RunId};
 use crate::graph::Need;
 
@@ -114,6 +115,8 @@ pub struct State {
     /// What a rollback would undo.
     #[serde(default, skip_serializing_if = "Undo::is_empty")]
     pub undo: Undo,
+    #[serde(skip)]
+    users: Users,
 }
 
 /// A record that cannot follow what came before it.
@@ -139,6 +142,7 @@ impl State {
             resources: BTreeMap::new(),
             marks: BTreeSet::new(),
             undo: Undo::default(),
+            users: Users::default(),
         }
     }
 
@@ -222,7 +226,10 @@ impl State {
                     token: token.clone(),
                     open: Some(OpenIntent { op: *op, calls: Vec::new() }),
                 };
-                self.resources.insert(address.clone(), entry);
+                if let Some(before) = self.resources.get(address) {
+                    self.users.remove(address, &before.needs);
+                }
+                self.keep(address, entry);
             }
             Record::Moved { from, to } => self.rename(from, to)?,
             Record::Call { address, call } => {
@@ -277,10 +284,14 @@ impl State {
             self.marks.insert((tagged_as.clone(), to.clone()));
             entry.tagged_as = Some(tagged_as);
         }
-        self.resources.insert(to.clone(), entry);
-        let all = self.resources.values_mut().map(|entry| &mut entry.needs);
-        for need in all.flatten().filter(|need| need.on == *from) {
-            need.on = to.clone();
+        self.keep(to, entry);
+        for user in self.users.of(from, &self.resources) {
+            let Some(mut entry) = self.resources.remove(&user) else { continue };
+            self.users.remove(&user, &entry.needs);
+            for need in entry.needs.iter_mut().filter(|need| need.on == *from) {
+                need.on = to.clone();
+            }
+            self.keep(&user, entry);
         }
         self.undo.rename(from, to, self.last_run.as_ref().is_some_and(|run| run.command == UP));
         Ok(())
@@ -310,8 +321,14 @@ impl State {
         marked.chain(itself).filter(move |other| *other != address).filter_map(|other| self.get(other))
     }
 
+    fn keep(&mut self, address: &Address, entry: Entry) {
+        self.users.add(address, &entry.needs);
+        self.resources.insert(address.clone(), entry);
+    }
+
     fn drop(&mut self, address: &Address) -> Option<Entry> {
         let entry = self.resources.remove(address)?;
+        self.users.remove(address, &entry.needs);
         if let Some(says) = &entry.tagged_as {
             self.marks.remove(&(says.clone(), address.clone()));
         }

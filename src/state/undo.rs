@@ -17,7 +17,7 @@ use crate::graph::Need;
 pub struct Previous {
     /// Its specification; references are resolved.
     pub spec: Value,
-    /// What it needed.
+    /// What it needed, by the addresses of then. What has made way since is meant by either of its addresses.
     pub needs: Vec<Need>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -90,16 +90,9 @@ impl Undo {
         if let Some(attrs) = self.remade.remove(from) {
             self.remade.insert(to.clone(), attrs);
         }
-        self.refer(from, to);
         self.set_aside.remove(from);
         if during_up && !made && to.made_way().as_ref() == Some(from) {
             self.set_aside.insert(to.clone(), from.clone());
-        }
-    }
-
-    fn refer(&mut self, from: &Address, to: &Address) {
-        for need in self.changed.values_mut().flat_map(|previous| &mut previous.needs).filter(|need| need.on == *from) {
-            need.on = to.clone();
         }
     }
 
@@ -108,7 +101,6 @@ impl Undo {
         let Some(base) = self.set_aside.remove(address) else { return false };
         self.created.remove(&base);
         self.changed.remove(address);
-        self.refer(address, &base);
         if let Some(attrs) = &entry.attrs {
             self.remade.insert(base, attrs.clone());
         }

@@ -54,19 +54,7 @@ impl Resource for RouteTable {
     type Attrs = RouteTableAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&RouteTableAttrs>) -> Result<Observed<RouteTableAttrs>> {
-        let id = known.map(|attrs| attrs.route_table_id.as_str());
-        let describe = |ids, filters| {
-            cx.aws
-                .ec2
-                .describe_route_tables()
-                .set_route_table_ids(ids)
-                .set_filters(filters)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>()
-        };
-        let found = seek(cx, "ec2:DescribeRouteTables", id, Shown::route_table_id, &[NOT_FOUND], describe).await?;
+        let found = look(cx, known.map(|attrs| &attrs.route_table_id)).await?;
         let Some(found) = found else { return Ok(Observed::Absent) };
         let attrs = |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into() };
         tagging::judge(cx, found, |table| table.tags(), |table| table.route_table_id().unwrap_or_default().to_owned(), attrs)
@@ -108,8 +96,8 @@ impl Resource for RouteTable {
     }
 }
 
-/// Returns a table as it is looked for: by its id, out of the listing of a survey if there is one.
-pub(super) async fn table(cx: &Cx, id: &RouteTableId) -> Result<Option<Shown>> {
+/// Looks for a table by its id, out of the listing of a survey if there is one, or by the marks of this address.
+async fn look(cx: &Cx, id: Option<&RouteTableId>) -> Result<Option<Vec<Shown>>> {
     let describe = |ids, filters| {
         cx.aws
             .ec2
@@ -121,8 +109,12 @@ pub(super) async fn table(cx: &Cx, id: &RouteTableId) -> Result<Option<Shown>> {
             .send()
             .collect::<Result<Vec<_>, _>>()
     };
-    let found = seek(cx, "ec2:DescribeRouteTables", Some(id.as_str()), Shown::route_table_id, &[NOT_FOUND], describe).await?;
-    Ok(found.and_then(|found| found.into_iter().next()))
+    seek(cx, "ec2:DescribeRouteTables", id.map(RouteTableId::as_str), Shown::route_table_id, &[NOT_FOUND], describe).await
+}
+
+/// Returns the table with this id.
+pub(super) async fn table(cx: &Cx, id: &RouteTableId) -> Result<Option<Shown>> {
+    Ok(look(cx, Some(id)).await?.and_then(|found| found.into_iter().next()))
 }
 
 /// Replaces AWS's "has dependencies" by the associations that somebody else has made.
