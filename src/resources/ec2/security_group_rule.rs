@@ -99,29 +99,7 @@ impl Resource for SecurityGroupRule {
     type Attrs = SecurityGroupRuleAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&SecurityGroupRuleAttrs>) -> Result<Observed<SecurityGroupRuleAttrs>> {
-        if let (Some(known), Some(all)) = (known, rules(cx).await?)
-            && let Some(one) = all.iter().find(|rule| rule.security_group_rule_id() == Some(&known.rule_id))
-        {
-            return tagging::judge(
-                cx,
-                vec![one.clone()],
-                |rule| rule.tags(),
-                |rule| rule.security_group_rule_id().unwrap_or_default().to_owned(),
-                attrs_of,
-            );
-        }
-        let call = cx.aws.ec2.describe_security_group_rules();
-        let call = match known {
-            Some(attrs) => call.security_group_rule_ids(&attrs.rule_id),
-            None => {
-                let group = Filter::builder().name("group-id").values(self.group.get()?).build();
-                call.set_filters(Some(tagging::filters(cx))).filters(group)
-            }
-        };
-        let found = cx.read("ec2:DescribeSecurityGroupRules", call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()).await;
-        let Some(found) = settled(found, NOT_FOUND)? else {
-            return Ok(Observed::Absent);
-        };
+        let Some(found) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
         tagging::judge(cx, found, |rule| rule.tags(), |rule| rule.security_group_rule_id().unwrap_or_default().to_owned(), attrs_of)
     }
 
@@ -164,6 +142,24 @@ fn attrs_of(rule: aws_sdk_ec2::types::SecurityGroupRule) -> SecurityGroupRuleAtt
 }
 
 impl SecurityGroupRule {
+    async fn find(&self, cx: &Cx, known: Option<&SecurityGroupRuleAttrs>) -> Result<Option<Vec<aws_sdk_ec2::types::SecurityGroupRule>>> {
+        if let (Some(known), Some(all)) = (known, rules(cx).await?)
+            && let Some(one) = all.iter().find(|rule| rule.security_group_rule_id() == Some(&known.rule_id))
+        {
+            return Ok(Some(vec![one.clone()]));
+        }
+        let call = cx.aws.ec2.describe_security_group_rules();
+        let call = match known {
+            Some(attrs) => call.security_group_rule_ids(&attrs.rule_id),
+            None => {
+                let group = Filter::builder().name("group-id").values(self.group.get()?).build();
+                call.set_filters(Some(tagging::filters(cx))).filters(group)
+            }
+        };
+        let found = cx.read("ec2:DescribeSecurityGroupRules", call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()).await;
+        settled(found, NOT_FOUND)
+    }
+
     fn permission(&self) -> Result<IpPermission> {
         let permission = IpPermission::builder().ip_protocol(&self.protocol).from_port(self.from_port).to_port(self.to_port);
         Ok(match &self.peer {

@@ -65,19 +65,7 @@ impl Resource for VpcPeeringConnection {
     type Attrs = VpcPeeringConnectionAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&VpcPeeringConnectionAttrs>) -> Result<Observed<VpcPeeringConnectionAttrs>> {
-        let id = known.map(|attrs| attrs.peering_id.as_str());
-        let describe = |ids, filters| {
-            cx.aws
-                .ec2
-                .describe_vpc_peering_connections()
-                .set_vpc_peering_connection_ids(ids)
-                .set_filters(filters)
-                .into_paginator()
-                .items()
-                .send()
-                .collect::<Result<Vec<_>, _>>()
-        };
-        let found = seek(cx, "ec2:DescribeVpcPeeringConnections", id, Shown::vpc_peering_connection_id, &[NOT_FOUND], describe).await?;
+        let found = find(cx, known.map(|attrs| &attrs.peering_id)).await?;
         let Some(found) = found else { return Ok(Observed::Absent) };
         let mut living = Vec::new();
         for peering in found {
@@ -161,14 +149,19 @@ pub(super) fn over<T>(peering: &Shown) -> Progress<T> {
     Progress::Failed { status: status(peering).to_owned(), reason }
 }
 
-/// Returns the peering as the region of the node shows it.
-pub(super) async fn look(cx: &Cx, id: &VpcPeeringConnectionId) -> Result<Option<Shown>> {
+/// Looks for a peering by its id, out of the listing of a survey if there is one, or by the marks of this address.
+async fn find(cx: &Cx, id: Option<&VpcPeeringConnectionId>) -> Result<Option<Vec<Shown>>> {
     let describe = |ids, filters| {
         let call = cx.aws.ec2.describe_vpc_peering_connections().set_vpc_peering_connection_ids(ids).set_filters(filters);
         call.into_paginator().items().send().collect::<Result<Vec<_>, _>>()
     };
-    let found = seek(cx, "ec2:DescribeVpcPeeringConnections", Some(id.as_str()), Shown::vpc_peering_connection_id, &[NOT_FOUND], describe).await?;
-    Ok(found.and_then(|found| found.into_iter().next()))
+    let id = id.map(VpcPeeringConnectionId::as_str);
+    seek(cx, "ec2:DescribeVpcPeeringConnections", id, Shown::vpc_peering_connection_id, &[NOT_FOUND], describe).await
+}
+
+/// Returns the peering as the region of the node shows it.
+pub(super) async fn look(cx: &Cx, id: &VpcPeeringConnectionId) -> Result<Option<Shown>> {
+    Ok(find(cx, Some(id)).await?.and_then(|found| found.into_iter().next()))
 }
 
 async fn wait_deleted(cx: &Cx, id: &VpcPeeringConnectionId) -> Result<()> {
