@@ -5,14 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::run::{Context, Report, StepEnd, Steps, run};
+use super::run::{Context, Looker, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, new_token};
-use super::survey::{Looker, compare};
-use crate::graph::{OutputRef, resolve};
+use super::step::{StepLog, Subject, cx, new_token};
+use super::survey::compare;
+use crate::graph::resolve;
 use crate::plan::{Action, Change, Finding, Plan, Step};
 use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
-use crate::state::{Entry, JournalError, Op, Record, State, Status};
+use crate::state::{JournalError, Op, Record, State};
 
 /// What adopting a thing comes to.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,19 +33,8 @@ pub struct Adoption {
 /// When it does not exist, belongs to somebody else, or is what AWS can not change into what is specified.
 pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> Result<Adoption> {
     let (kind, spec) = resolved(state, step)?;
-    let entry = Entry {
-        kind: step.kind.clone(),
-        region: step.region.clone(),
-        status: Status::Creating,
-        spec: spec.clone(),
-        attrs: None,
-        needs: step.needs.clone(),
-        tags: step.tags.clone(),
-        tagged_as: None,
-        token: String::new(),
-        open: None,
-    };
-    let cx = Cx { adopts: true, ..looker.cx(state, &step.address, &entry) };
+    let subject = Subject { address: &step.address, region: &step.region, tags: &step.tags, token: "" };
+    let cx = Cx { adopts: true, ..looker.silent(state, &subject) };
     let attrs = seek(&cx, kind, &spec, id).await?;
     let wrong: Vec<String> =
         fixed(kind, &spec, &attrs).iter().map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new)).collect();
@@ -120,8 +109,7 @@ fn as_it_is(found: &Adoption) -> Value {
 
 fn resolved<'a>(state: &State, step: &Step) -> Result<(&'a dyn Kind, Value)> {
     let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
-    let lookup = |output: &OutputRef| state.attrs(&output.of)?.get(&output.name).cloned();
-    Ok((kind, resolve(&step.spec, &lookup)?))
+    Ok((kind, resolve(&step.spec, &|output| state.output(output))?))
 }
 
 /// Looks for the thing, by its id or by the name in the specification.

@@ -35,7 +35,7 @@ impl FindSteps {
     async fn find(&self, step: &Step) -> Result<StepEnd> {
         let nothing = StepEnd { id: String::new(), action: "none", changed: false };
         let Some(kind) = kind(&step.kind) else { return Ok(nothing) };
-        let lookup = |output: &OutputRef| self.context.journal.read(|state| state.attrs(&output.of)?.get(&output.name).cloned());
+        let lookup = |output: &OutputRef| self.context.journal.read(|state| state.output(output));
         let Ok(spec) = resolve(&step.spec, &lookup) else { return Ok(nothing) };
         let token = new_token(&self.context.stack, &step.address);
         let log = Arc::new(StepLog::new(&self.context.journal, Op::Create, step, &spec, step.needs.clone(), &token));

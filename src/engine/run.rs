@@ -34,10 +34,27 @@ pub struct Context {
     pub parallelism: usize,
 }
 
+/// What is needed to look.
+#[derive(Clone)]
+pub struct Looker {
+    /// The cloud.
+    pub cloud: Arc<Cloud>,
+    /// Where events go.
+    pub events: Events,
+    /// The wish to stop.
+    pub cancel: Cancel,
+    /// The count of calls.
+    pub meter: Arc<Meter>,
+    /// The stack, `{name}/{suffix}`.
+    pub stack: String,
+    /// How many resources are looked at at the same time.
+    pub parallelism: usize,
+}
+
 impl Context {
     /// Returns what is needed to look at what exists, with the same count of calls.
-    pub fn looker(&self) -> super::survey::Looker {
-        super::survey::Looker {
+    pub fn looker(&self) -> Looker {
+        Looker {
             cloud: Arc::clone(&self.cloud),
             events: self.events.clone(),
             cancel: self.cancel.clone(),

@@ -10,10 +10,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::run::Context;
+use super::run::{Context, Looker};
 use crate::address::{Address, Region};
-use crate::aws::{AwsError, Cancel, Cloud, Fate, Meter};
-use crate::events::Events;
+use crate::aws::{AwsError, Fate};
 use crate::plan::{Move, Step};
 use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result};
 use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
@@ -88,9 +87,7 @@ impl Announce for StepLog {
 /// Makes the context of a step.
 pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>) -> Cx {
     let subject = Subject { address: &step.address, region: &step.region, tags: &step.tags, token };
-    let surroundings =
-        Surroundings { cloud: &context.cloud, meter: &context.meter, cancel: &context.cancel, events: &context.events, stack: &context.stack };
-    context.journal.read(|state| surroundings.cx(state, &subject, log))
+    context.journal.read(|state| context.looker().cx(state, &subject, log))
 }
 
 /// What a step is about.
@@ -101,16 +98,7 @@ pub(super) struct Subject<'a> {
     pub(super) token: &'a str,
 }
 
-/// What every step of a run is given.
-pub(super) struct Surroundings<'a> {
-    pub(super) cloud: &'a Cloud,
-    pub(super) meter: &'a Arc<Meter>,
-    pub(super) cancel: &'a Cancel,
-    pub(super) events: &'a Events,
-    pub(super) stack: &'a str,
-}
-
-impl Surroundings<'_> {
+impl Looker {
     /// Makes the context of a step.
     pub(super) fn cx(&self, state: &State, subject: &Subject<'_>, announce: Arc<dyn Announce>) -> Cx {
         let (aws, budgets) = self.cloud.clients(subject.region);
@@ -121,7 +109,7 @@ impl Surroundings<'_> {
             account: self.cloud.account().clone(),
             region: subject.region.clone(),
             identity: Identity {
-                stack: self.stack.to_owned(),
+                stack: self.stack.clone(),
                 address: subject.address.clone(),
                 tagged_as,
                 token: subject.token.to_owned(),
@@ -132,7 +120,7 @@ impl Surroundings<'_> {
             namesakes,
             clock: self.cloud.clock(),
             budgets,
-            meter: Arc::clone(self.meter),
+            meter: Arc::clone(&self.meter),
             cancel: self.cancel.clone(),
             events: self.events.clone(),
             announce,

@@ -9,30 +9,13 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use serde_json::Value;
 
-use super::step::{Subject, Surroundings, look};
+use super::run::Looker;
+use super::step::{Subject, look};
 use crate::address::Address;
-use crate::aws::{AwsError, Cancel, Cloud, Fate, Meter};
-use crate::events::Events;
+use crate::aws::{AwsError, Fate};
 use crate::plan::{Change, Finding, Findings, changes};
 use crate::resource::{Announce, Cx, Error, Kind, Listing, Observed, Result, kind};
 use crate::state::{Entry, JournalError, State, Status};
-
-/// What is needed to look.
-#[derive(Clone)]
-pub struct Looker {
-    /// The cloud.
-    pub cloud: Arc<Cloud>,
-    /// Where events go.
-    pub events: Events,
-    /// The wish to stop.
-    pub cancel: Cancel,
-    /// The count of calls.
-    pub meter: Arc<Meter>,
-    /// The stack, `{name}/{suffix}`.
-    pub stack: String,
-    /// How many resources are looked at at the same time.
-    pub parallelism: usize,
-}
 
 /// What a survey came to.
 #[derive(Debug, Default)]
@@ -50,7 +33,8 @@ pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) ->
     let chosen = state.resources.iter().filter(|(address, entry)| entry.status == Status::Ready && address.made_way().is_none() && wanted(address));
     let listing = &Arc::new(Listing::default());
     let looks = chosen.map(|(address, entry)| async move {
-        let cx = Cx { listing: Some(Arc::clone(listing)), ..looker.cx(state, address, entry) };
+        let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+        let cx = Cx { listing: Some(Arc::clone(listing)), ..looker.silent(state, &subject) };
         (address.clone(), Box::pin(Looker::look(cx, entry)).await)
     });
     let mut survey = Survey::default();
@@ -69,10 +53,8 @@ pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) ->
 
 impl Looker {
     /// Makes the context of a look.
-    pub(super) fn cx(&self, state: &State, address: &Address, entry: &Entry) -> Cx {
-        let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
-        let surroundings = Surroundings { cloud: &self.cloud, meter: &self.meter, cancel: &self.cancel, events: &self.events, stack: &self.stack };
-        Cx { looks_only: true, ..surroundings.cx(state, &subject, Arc::new(Silent)) }
+    pub(super) fn silent(&self, state: &State, subject: &Subject<'_>) -> Cx {
+        Cx { looks_only: true, ..self.cx(state, subject, Arc::new(Silent)) }
     }
 
     async fn look(cx: Cx, entry: &Entry) -> Result<Option<Finding>> {
@@ -124,16 +106,8 @@ async fn would_call(cx: &Cx, kind: &dyn Kind, spec: &Value, seen: &Value) -> Res
 fn fields(kind: &dyn Kind, known: &Value, seen: &Value) -> Vec<Change> {
     let about = kind.about();
     let counts = |change: &Change| !about.computed.contains(&change.field.as_str()) && !["missing_tags", "tags"].contains(&change.field.as_str());
-    let mut all = Vec::new();
-    for change in changes(known, seen).into_iter().filter(counts) {
-        if change.old.is_object() && change.new.is_object() {
-            let inner = changes(&change.old, &change.new).into_iter();
-            all.extend(inner.map(|inner| Change { field: format!("{}.{}", change.field, inner.field), ..inner }));
-        } else {
-            all.push(change);
-        }
-    }
-    all
+    let differing = changes(known, seen).into_iter().filter(counts);
+    differing.flat_map(|change| change.inside().unwrap_or_else(|| vec![change])).collect()
 }
 
 /// What is on its way or does not work is a finding; what can not be asked is a failure.

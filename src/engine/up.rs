@@ -74,7 +74,7 @@ impl UpSteps {
 
     async fn bring(&self, step: &Step, mut released: Released) -> Result<StepEnd> {
         let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
-        let lookup = |output: &OutputRef| self.context.journal.read(|state| state.attrs(&output.of)?.get(&output.name).cloned());
+        let lookup = |output: &OutputRef| self.context.journal.read(|state| state.output(output));
         let spec = resolve(&step.spec, &lookup)?;
         moved(&self.context, step).await?;
         let mut before = self.entry(step);

@@ -22,6 +22,13 @@ impl Change {
     pub fn new(field: impl Into<String>, old: Value, new: Value) -> Self {
         Self { field: field.into(), old, new, note: None }
     }
+
+    /// Returns what differs inside, named by the way to it, when both values are groups.
+    pub fn inside(&self) -> Option<Vec<Self>> {
+        let groups = self.old.is_object() && self.new.is_object();
+        let named = |inner: Self| Self { field: format!("{}.{}", self.field, inner.field), note: self.note.clone(), ..inner };
+        groups.then(|| changes(&self.old, &self.new).into_iter().map(named).collect())
+    }
 }
 
 /// Returns the inputs that differ, in the order of the new specification, then those that are gone.

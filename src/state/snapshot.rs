@@ -9,7 +9,7 @@ use super::record::{Line, Op, Record};
 use super::undo::Undo;
 use super::users::Users;
 use crate::address::{AccountId, Address, Lineage, Region, RunId};
-use crate::graph::Need;
+use crate::graph::{Need, OutputRef};
 
 /// The format that this version writes. Every format ever released can be read.
 pub const FORMAT: u32 = 1;
@@ -159,6 +159,11 @@ impl State {
     /// Returns the attributes of a resource that exists.
     pub fn attrs(&self, address: &Address) -> Option<&Value> {
         self.get(address)?.attrs.as_ref()
+    }
+
+    /// Returns an output of a resource that exists.
+    pub fn output(&self, output: &OutputRef) -> Option<Value> {
+        self.attrs(&output.of)?.get(&output.name).cloned()
     }
 
     /// Adds one record.
