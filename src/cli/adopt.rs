@@ -8,7 +8,7 @@ use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
 use super::look::looker;
-use super::report::{self, Reporter, values::shown};
+use super::report::{self, Reporter, values::changed};
 use super::run::line;
 use super::session::{self, Session};
 use super::{down, plan};
@@ -117,7 +117,7 @@ fn show(globals: &Globals, step: &Step, found: &Adoption) {
     }
     line(&format!("  {}  {}  `{}`", step.address, step.kind, found.id));
     for change in &found.changes {
-        line(&format!("      {}: {} -> {}", change.field, shown(&change.old), shown(&change.new)));
+        line(&format!("      {}", changed(change)));
     }
     line(match found.changes.is_empty() {
         true => "it is as specified; only the ownership tags are added",

@@ -31,7 +31,7 @@ pub(super) fn run(globals: &Globals, command: &ConfigCommand) -> Result<u8, CliE
         return Ok(0);
     }
     if let ConfigCommand::Resources = command {
-        line(crate::resource::reference().trim_end());
+        line(super::report::reference().trim_end());
         return Ok(0);
     }
     let config = session::config(globals)?;

@@ -7,7 +7,7 @@ use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
-use super::report::values::shown;
+use super::report::values::changed;
 use super::run::line;
 use super::{plan, session};
 use crate::plan::Finding;
@@ -67,7 +67,7 @@ fn show(looked: &Looked, up: &str) {
             Finding::Differs { changes, .. } => {
                 line(&format!("  ~ {address}"));
                 for change in changes {
-                    line(&format!("      {}: {} -> {}", change.field, shown(&change.old), shown(&change.new)));
+                    line(&format!("      {}", changed(change)));
                 }
             }
         }

@@ -207,17 +207,13 @@ pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: 
         let told = Chosen { replace: data.iter().map(|step| step.address.to_string()).collect(), ..chosen.clone() };
         return Err(error.hint("take the change back").hint(format!("or, if the data may go: `{}`", super::again::again(globals, "up", &told))));
     }
-    if !plan.strangers.is_empty() {
-        let mut others: Vec<&str> = plan.strangers.iter().map(|(_, user)| user.environment()).collect();
-        others.sort_unstable();
-        others.dedup();
+    let strangers = &plan.strangers;
+    if !strangers.uses.is_empty() {
         let mut error =
             CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
-        error.causes = some(&plan.strangers.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
-        let together = Chosen {
-            environments: [&others.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()[..], &chosen.environments].concat(),
-            ..chosen.clone()
-        };
+        error.causes = some(&strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
+        let others = strangers.environments().into_iter().map(str::to_owned);
+        let together = Chosen { environments: others.chain(chosen.environments.clone()).collect(), ..chosen.clone() };
         return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
     Ok(())

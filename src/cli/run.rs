@@ -26,7 +26,12 @@ pub(super) fn can_draw() -> bool {
 
 /// Returns whether what goes to standard error may be coloured.
 pub(super) fn colour(globals: &Globals) -> bool {
-    !globals.no_color && can_draw() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stderr().is_terminal()
+    wants_colour(globals) && can_draw() && std::io::stderr().is_terminal()
+}
+
+/// Returns whether nobody has said that there shall be no colours.
+pub(super) fn wants_colour(globals: &Globals) -> bool {
+    !globals.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Runs the command and returns the exit code.

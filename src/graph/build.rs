@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::input::{Need, needs_of};
+use super::paths::{Timing, order};
 use crate::address::{Address, Region};
 use crate::resource::{Handle, Resource};
 
@@ -109,27 +110,8 @@ impl Graph {
 
     /// Returns the resources, each after all that it needs. The order is always the same.
     pub fn in_order(&self) -> Vec<&Node> {
-        let mut open: BTreeMap<&Address, usize> = self.nodes.iter().map(|(address, node)| (address, node.needs.len())).collect();
-        let mut users: BTreeMap<&Address, Vec<&Node>> = BTreeMap::new();
-        for node in self.nodes.values() {
-            for need in &node.needs {
-                users.entry(&need.on).or_default().push(node);
-            }
-        }
-        let mut order: Vec<&Node> = self.nodes.values().filter(|node| node.needs.is_empty()).collect();
-        let mut at = 0;
-        while let Some(node) = order.get(at).copied() {
-            at += 1;
-            for user in users.get(&node.address).into_iter().flatten() {
-                if let Some(left) = open.get_mut(&user.address) {
-                    *left -= 1;
-                    if *left == 0 {
-                        order.push(user);
-                    }
-                }
-            }
-        }
-        order
+        let waits = self.nodes.iter().map(|(address, node)| (address, (Timing::default(), node.needs.as_slice()))).collect();
+        order(&waits).into_iter().filter_map(|address| self.nodes.get(address)).collect()
     }
 
     /// Returns the environments that occur, in alphabetical order.

@@ -82,7 +82,7 @@ pub fn critical_path(steps: &Steps<'_>) -> (Vec<Address>, Duration) {
 }
 
 /// Dependencies before dependents, alphabetical among equals (Kahn's algorithm).
-fn order<'a>(steps: &Steps<'a>) -> Vec<&'a Address> {
+pub(super) fn order<'a>(steps: &Steps<'a>) -> Vec<&'a Address> {
     let mut waiting: BTreeMap<&Address, usize> = BTreeMap::new();
     let mut dependents: BTreeMap<&Address, Vec<&'a Address>> = BTreeMap::new();
     for (address, (_, needs)) in steps {

@@ -1,7 +1,7 @@
 //! What a step calls.
 
 use super::{Action, Step};
-use crate::resource::{About, kind};
+use crate::resource::about;
 
 /// The operations of a step that change something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Calls {
 
 /// Returns what a step calls. Operations that only read are left out, and so are those that set tags when no tag changes.
 pub fn calls(step: &Step) -> Calls {
-    let about = kind(&step.kind).map_or(&About::PLAIN, |kind| kind.about());
+    let about = about(&step.kind);
     match &step.action {
         Action::Create | Action::Replace { .. } => Calls::These(about.creates.to_vec()),
         Action::Resume => Calls::Among(about.creates.iter().chain(about.changes).copied().collect()),

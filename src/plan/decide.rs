@@ -9,7 +9,7 @@ use super::diff::{Change, changes};
 use super::{Action, Finding, Order, Wish};
 use crate::address::Address;
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
-use crate::resource::{About, kind};
+use crate::resource::{About, about};
 use crate::state::{Entry, State, Status};
 
 /// Goes through the resources, each after all that it refers to, and remembers what is going to be another one.
@@ -67,22 +67,22 @@ impl<'a> Decider<'a> {
 
     /// Decides what is done to a resource. All that it refers to must have been decided before.
     pub(super) fn decide(&mut self, node: &'a Node) -> Decision {
-        let about = kind(node.kind).map_or(&About::PLAIN, |kind| kind.about());
+        let about = about(node.kind);
+        let wanted = self.wanted(node);
         let decision = match self.state.get(&node.address) {
-            Some(entry) => self.compare(node, entry, about, self.wish.finding(&node.address)),
-            None => self.without_entry(node, about),
+            Some(entry) => self.compare(node, &wanted, entry, about, self.wish.finding(&node.address)),
+            None => self.without_entry(node, &wanted, about),
         };
         if let Some(entry) = decision.takes_back.as_ref().and_then(|from| self.state.get(from)) {
             self.back.insert(&node.address, entry);
         }
-        let vpc = self.wanted(node).get("vpc").cloned();
-        if self.state.set_aside(&node.address).any(|(_, old)| old.spec.get("vpc") != vpc.as_ref()) {
+        if self.state.set_aside(&node.address).any(|(_, old)| old.spec.get("vpc") != wanted.get("vpc")) {
             self.went_elsewhere.insert(&node.address);
         }
         match &decision.action {
-            Action::Create => self.is_new(node, about, &decision.action),
+            Action::Create => self.is_new(node, &wanted, about, &decision.action),
             Action::Replace { order, changes } => {
-                self.is_new(node, about, &decision.action);
+                self.is_new(node, &wanted, about, &decision.action);
                 if *order == Order::OldFirst {
                     self.away.insert(&node.address);
                 }
@@ -98,22 +98,22 @@ impl<'a> Decider<'a> {
 
     /// Which of the two comes first, if an old one makes way for this one.
     pub(super) fn order(&self, node: &Node, old: &Entry) -> Order {
-        self.order_of(kind(node.kind).map_or(&About::PLAIN, |kind| kind.about()), old, node, &self.wanted(node))
+        self.order_of(about(node.kind), old, node, &self.wanted(node))
     }
 
-    fn is_new(&mut self, node: &'a Node, about: &About, action: &Action) {
+    fn is_new(&mut self, node: &'a Node, wanted: &Value, about: &About, action: &Action) {
         let surely = matches!(action, Action::Replace { .. }) || self.state.set_aside(&node.address).next().is_some();
         self.fresh.insert(&node.address, Fresh::All { surely });
         // An old one is still in the way: it is as if it were being replaced in this plan.
-        if self.state.set_aside(&node.address).any(|(_, old)| self.order_of(about, old, node, &self.wanted(node)) == Order::OldFirst) {
+        if self.state.set_aside(&node.address).any(|(_, old)| self.order_of(about, old, node, wanted) == Order::OldFirst) {
             self.away.insert(&node.address);
         }
     }
 
     /// A resource that the state does not know: unless an earlier run had set aside one that fits, it is made.
-    fn without_entry(&self, node: &Node, about: &About) -> Decision {
+    fn without_entry(&self, node: &Node, wanted: &Value, about: &About) -> Decision {
         for (address, old) in self.state.set_aside(&node.address) {
-            let mut decision = self.compare(node, old, about, self.wish.finding(address));
+            let mut decision = self.compare(node, wanted, old, about, self.wish.finding(address));
             if old.status == Status::Ready && matches!(decision.action, Action::Nothing | Action::Update { .. }) {
                 decision.reason = format!("it was to be replaced, and fits again: {}", decision.reason);
                 decision.takes_back = Some(address.clone());
@@ -124,19 +124,18 @@ impl<'a> Decider<'a> {
         Decision::new(Action::Create, "it does not exist")
     }
 
-    fn compare(&self, node: &Node, entry: &Entry, about: &About, finding: Option<&Finding>) -> Decision {
+    fn compare(&self, node: &Node, wanted: &Value, entry: &Entry, about: &About, finding: Option<&Finding>) -> Decision {
         if let Some(Finding::Gone) = finding {
             return Decision::new(Action::Create, "it is gone from AWS");
         }
-        let wanted = self.wanted(node);
-        let order = self.order_of(about, entry, node, &wanted);
+        let order = self.order_of(about, entry, node, wanted);
         let replace = |changes: Vec<Change>, reason: String| Decision::new(Action::Replace { changes, order }, reason);
         if entry.region != node.region && !about.global {
             let changes = vec![Change::new("region", entry.region.as_str().into(), node.region.as_str().into())];
             return replace(changes, "AWS can not move it to another region".to_owned());
         }
         let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
-        let mut differences: Vec<Change> = changes(&entry.spec, &wanted).into_iter().filter(counts).collect();
+        let mut differences: Vec<Change> = changes(&entry.spec, wanted).into_iter().filter(counts).collect();
         for change in &mut differences {
             change.note = note(about, change);
         }
@@ -147,7 +146,7 @@ impl<'a> Decider<'a> {
             );
         }
         let immutable = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field));
-        let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, &wanted, field)).collect();
+        let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, wanted, field)).collect();
         if !forcing.is_empty() {
             let reason = format!("AWS can not change {} in place", names(&forcing));
             return replace(differences, reason);
@@ -249,10 +248,11 @@ fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> b
 
 /// What a change interrupts.
 fn note(about: &About, change: &Change) -> Option<String> {
-    let waiting: Vec<Change> = changes(&change.old, &change.new).into_iter().filter(|inner| about.restarts.contains(&inner.field.as_str())).collect();
+    let (_, keys) = about.restarts.iter().find(|(field, _)| *field == change.field).unwrap_or(&("", &[]));
+    let inside = changes(&change.old, &change.new);
+    let waiting: Vec<&str> = inside.iter().map(|inner| inner.field.as_str()).filter(|field| keys.contains(field)).collect();
     if !waiting.is_empty() {
-        let fields: Vec<&str> = waiting.iter().map(|inner| inner.field.as_str()).collect();
-        return Some(format!("{} takes effect when what uses it restarts", names(&fields)));
+        return Some(format!("{} takes effect when what uses it restarts", names(&waiting)));
     }
     let (_, note) = about.interrupts.iter().find(|(field, _)| *field == change.field)?;
     Some((*note).to_owned())

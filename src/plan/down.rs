@@ -10,7 +10,7 @@ use crate::resource::kind;
 use crate::state::{Entry, State};
 
 /// Things that were not asked to be deleted need things that were.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("what is to be deleted is still in use by {}", names(&self.environments()))]
 pub struct StillNeeded {
     /// What is in use, and what uses it.

@@ -13,7 +13,7 @@ mod up;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,7 @@ fn names(environments: &[&str]) -> String {
 }
 
 /// What is done to one resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
@@ -62,7 +62,7 @@ pub enum Action {
 }
 
 /// Which comes first when something is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// The new one: then what uses the old one is changed to use the new one, and then the old one goes.
@@ -72,7 +72,7 @@ pub enum Order {
 }
 
 /// A resource gets another address in the state before its step begins. Nothing is changed in AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Move {
     /// The address that it has.
     pub from: Address,
@@ -148,7 +148,7 @@ pub struct Plan {
     pub is_part: bool,
     /// What is to be replaced, and what uses it although it is not part of this plan.
     #[serde(skip)]
-    pub strangers: Vec<(Address, Address)>,
+    pub strangers: StillNeeded,
     /// What would be done and is left out, because it is not among the targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Address>,
@@ -160,7 +160,15 @@ impl Plan {
         let (critical_path, expected) = crate::graph::critical_path(&at_work);
         let environments = steps.iter().map(|step| step.address.environment().to_owned()).collect();
         let critical_path = if expected.is_zero() { Vec::new() } else { critical_path };
-        Self { environments, critical_path, expected_seconds: expected.as_secs(), steps, is_part: false, strangers: Vec::new(), left_out: Vec::new() }
+        Self {
+            environments,
+            critical_path,
+            expected_seconds: expected.as_secs(),
+            steps,
+            is_part: false,
+            strangers: StillNeeded::default(),
+            left_out: Vec::new(),
+        }
     }
 
     /// A plan of one step that waits for nothing.

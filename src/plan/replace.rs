@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, Move, Order, Step};
+use super::{Action, Move, Order, Step, StillNeeded};
 use crate::address::Address;
 use crate::graph::{Moment, Need, Node};
 use crate::state::{Entry, State};
@@ -66,15 +66,15 @@ impl<'a> Replaced<'a> {
     }
 
     /// Puts everything in its order. Returns what makes way, and whoever uses it without being part of the plan.
-    pub(super) fn finish(self, steps: &mut Vec<Step>) -> Vec<(Address, Address)> {
+    pub(super) fn finish(self, steps: &mut Vec<Step>) -> StillNeeded {
         if self.old.is_empty() {
-            return Vec::new();
+            return StillNeeded::default();
         }
         let index: BTreeMap<Address, usize> = steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
         let replaced: BTreeMap<&Address, &Address> =
             self.old.iter().filter(|old| old.address != old.now).map(|old| (&old.base, &old.address)).collect();
         let ready = |on: &Address| Need { on: on.clone(), at: Moment::Ready };
-        let mut strangers = Vec::new();
+        let mut uses = Vec::new();
         let mut deletions = Vec::new();
         for old in &self.old {
             let mut needs = Vec::new();
@@ -91,7 +91,7 @@ impl<'a> Replaced<'a> {
                     Some(_) => needs.extend((old.order == Order::NewFirst).then(|| ready(user))),
                     // An old one that an earlier run left behind has a deletion of its own.
                     None if user.made_way().is_some() => needs.push(ready(user)),
-                    None => strangers.push((old.base.clone(), user.clone())),
+                    None => uses.push((old.base.clone(), user.clone())),
                 }
             }
             if old.order == Order::NewFirst {
@@ -113,6 +113,6 @@ impl<'a> Replaced<'a> {
             }
         }
         steps.extend(deletions);
-        strangers
+        StillNeeded { uses }
     }
 }

@@ -50,8 +50,8 @@ pub struct About {
     pub at_creation: &'static [&'static str],
     /// Inputs whose change interrupts something, and what.
     pub interrupts: &'static [(&'static str, &'static str)],
-    /// Keys of its maps whose change takes effect only when what uses it restarts.
-    pub restarts: &'static [&'static str],
+    /// Inputs that are maps with keys whose change takes effect only when what uses it restarts, and these keys.
+    pub restarts: &'static [(&'static str, &'static [&'static str])],
     /// Outputs that are others after a change in place.
     pub renews: &'static [&'static str],
     /// Attributes that AWS makes up; they are no drift.

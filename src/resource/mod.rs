@@ -5,7 +5,6 @@ mod error;
 mod handle;
 mod kind;
 mod listing;
-mod reference;
 mod registry;
 
 pub use context::{Announce, Cx, Identity};
@@ -13,5 +12,4 @@ pub use error::{Blocker, Error, Result, describe, settled};
 pub use handle::Handle;
 pub use kind::{About, Erased, Kind, Observed, Resource};
 pub use listing::Listing;
-pub use reference::reference;
-pub use registry::{kind, kinds};
+pub use registry::{about, kind, kinds};

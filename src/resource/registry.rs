@@ -1,6 +1,6 @@
 //! Every resource kind, one line each.
 
-use super::kind::{Erased, Kind};
+use super::kind::{About, Erased, Kind};
 use crate::resources::{autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3, secretsmanager};
 
 const KINDS: &[&dyn Kind] = &[
@@ -62,4 +62,9 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
 /// Returns the kind with this name.
 pub fn kind(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().find(|kind| kind.name() == name).copied()
+}
+
+/// Returns what the kind with this name declares; nothing in particular for one that this version does not know.
+pub fn about(name: &str) -> &'static About {
+    kind(name).map_or(&About::PLAIN, |kind| kind.about())
 }

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use crate::calls::Calls;
+use crate::cli::Place;
 use crate::lab::{Lab, STACK};
 use crate::stacks::{PAIRED, TWO_REGIONS, graph};
 
@@ -349,7 +350,8 @@ async fn changes(service: &str) {
 #[test]
 fn the_page_of_resources_is_up_to_date() {
     let page = std::fs::read_to_string("docs/resources.md").expect("docs/resources.md");
-    assert!(page == migrate_infra::resource::reference(), "run `just generate`");
+    let made = Place::new().run("config resources");
+    assert!(page.as_bytes() == made.stdout, "run `just generate`");
 }
 
 /// No input is left out: each has a value here, or a reason, or refers to something else.

@@ -5,6 +5,7 @@ mod live;
 mod plain;
 mod plan_markdown;
 mod plan_text;
+mod reference;
 mod summary;
 pub(super) mod values;
 mod words;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub(super) use plan_markdown::markdown;
 pub(super) use plan_text::show as show_plan;
+pub(super) use reference::reference;
 pub(super) use summary::{end_of_down, end_of_up, go_on, next, unfinished};
 pub use words::duration;
 

@@ -1,7 +1,7 @@
 //! A plan as Markdown, for the description of a pull request.
 
 use super::plan_text::{details, is_part_of_replacement, summary};
-use super::words::duration;
+use super::words::{duration, upper};
 use crate::plan::{Action, Plan, calls};
 
 /// Returns the Markdown text of a plan.
@@ -41,11 +41,6 @@ const TITLES: [(&str, &str); 6] = [
     ("resume", "Gone on with"),
     ("restore", "Given back"),
 ];
-
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
 
 /// Keeps what a value says from being taken for Markdown.
 fn cell(text: &str) -> String {

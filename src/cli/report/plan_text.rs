@@ -4,16 +4,15 @@ use std::io::IsTerminal;
 
 use owo_colors::{OwoColorize, Style};
 
-use super::values::shown;
+use super::values::changed;
 use super::words::duration;
 use crate::cli::args::Globals;
-use crate::cli::run::line;
-use crate::plan::{Action, Change, Order, Plan, Step, calls, changes};
+use crate::cli::run::{line, wants_colour};
+use crate::plan::{Action, Change, Order, Plan, Step, calls};
 
 /// Writes a plan to standard output. With `with_calls`, each step tells what it calls.
 pub(in crate::cli) fn show(globals: &Globals, plan: &Plan, with_calls: bool) {
-    let unwanted = globals.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colour = !unwanted && std::io::stdout().is_terminal();
+    let colour = wants_colour(globals) && std::io::stdout().is_terminal();
     for text in text(plan, with_calls, colour) {
         line(&text);
     }
@@ -32,9 +31,9 @@ fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
         if with_calls {
             lines.extend(calls(step).lines().map(|call| format!("      {call}")));
-            let old =
-                plan.steps.iter().filter(|other| is_part_of_replacement(plan, other) && other.address.made_way().as_ref() == Some(&step.address));
-            lines.extend(old.flat_map(|old| calls(old).lines().collect::<Vec<_>>()).map(|call| format!("      {call} for the old one")));
+            lines.extend(
+                old_ones(plan, step).flat_map(|old| calls(old).lines().map(|call| format!("      {call} for the old one")).collect::<Vec<_>>()),
+            );
         }
     }
     lines.push(summary(plan));
@@ -73,27 +72,21 @@ pub(super) fn details(step: &Step) -> Vec<String> {
         Action::Replace { changes, order } => (changes, Some(order)),
         _ => return Vec::new(),
     };
-    let change = |change: &Change| {
-        let note = change.note.as_ref().map(|note| format!("  ({note})")).unwrap_or_default();
-        format!("{}: {} -> {}{note}", change.field, shown(&change.old), shown(&change.new))
-    };
     let changes = changes.iter().flat_map(leaves);
     let first = order.map(|order| match order {
         Order::NewFirst => "the new one is made before the old one goes",
         Order::OldFirst => "the old one goes before the new one is made",
     });
-    changes.map(|one| change(&one)).chain(first.map(str::to_owned)).collect()
+    changes.map(|one| changed(&one)).chain(first.map(str::to_owned)).collect()
 }
 
 /// What differs inside of a group, each for itself. What is not known yet is left whole.
 fn leaves(change: &Change) -> Vec<Change> {
-    let is_group = |value: &serde_json::Value| value.as_object().is_some_and(|fields| !fields.keys().any(|key| key.starts_with('$')));
-    if !is_group(&change.old) || !is_group(&change.new) {
-        return vec![change.clone()];
+    let refers = |value: &serde_json::Value| value.as_object().is_some_and(|fields| fields.keys().any(|key| key.starts_with('$')));
+    match change.inside() {
+        Some(inside) if !refers(&change.old) && !refers(&change.new) => inside.iter().flat_map(leaves).collect(),
+        _ => vec![change.clone()],
     }
-    let inside = changes(&change.old, &change.new).into_iter();
-    let named = inside.map(|inner| Change { field: format!("{}.{}", change.field, inner.field), note: change.note.clone(), ..inner });
-    named.flat_map(|inner| leaves(&inner)).collect()
 }
 
 /// Whether a step is shown by the replacement that it is part of.
@@ -101,6 +94,14 @@ pub(super) fn is_part_of_replacement(plan: &Plan, step: &Step) -> bool {
     let Some(base) = step.address.made_way() else { return false };
     let at = plan.steps.binary_search_by(|other| other.address.cmp(&base));
     at.is_ok_and(|at| matches!(plan.steps[at].action, Action::Replace { .. }))
+}
+
+/// The old ones of a replacement; they stand together in a plan.
+fn old_ones<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a Step> {
+    let first = step.address.set_aside(0);
+    let after = plan.steps.partition_point(|other| other.address < first);
+    let old = plan.steps[after..].iter().take_while(|other| other.address.made_way().as_ref() == Some(&step.address));
+    old.filter(|_| matches!(step.action, Action::Replace { .. }))
 }
 
 /// Returns the totals of a plan in one sentence.

@@ -1,7 +1,7 @@
 //! What can be read off the registry: each kind, and what a change of each of its inputs means. `docs/resources.md` is made of it.
 
-use super::kind::{About, Kind};
-use super::registry::kinds;
+use super::words::upper;
+use crate::resource::{About, Kind, kinds};
 
 const HEAD: &str = "# Resources\n\n\
 Every kind of resource, and what a change of each of its inputs means. This page is made by `migrate-infra config resources`; it is what `plan` \
@@ -16,7 +16,7 @@ it wants to be unique stays the same, the old one goes first, with all that hold
 What holds data is replaced only when `--replace ADDRESS` says so.\n";
 
 /// Returns the page as Markdown.
-pub fn reference() -> String {
+pub(in crate::cli) fn reference() -> String {
     let mut kinds: Vec<&dyn Kind> = kinds().to_vec();
     kinds.sort_by_key(|kind| kind.name());
     let mut text = HEAD.to_owned();
@@ -34,8 +34,8 @@ pub fn reference() -> String {
         }
         text.push_str("\n| input | a change is made | |\n|---|---|---|\n");
         for input in kind.inputs() {
-            let note = about.interrupts.iter().find(|(name, _)| name == input).map_or("", |(_, note)| note);
-            let note = if note.is_empty() && *input == "parameters" { restarts(about) } else { note.to_owned() };
+            let interrupts = about.interrupts.iter().find(|(name, _)| name == input).map(|(_, note)| (*note).to_owned());
+            let note = interrupts.or_else(|| restarts(about, input)).unwrap_or_default();
             text.push_str(&format!("| `{input}` | {} | {note} |\n", change(kind, input)));
         }
     }
@@ -69,12 +69,8 @@ fn unique(about: &About) -> String {
     }
 }
 
-fn restarts(about: &About) -> String {
-    let names: Vec<String> = about.restarts.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { String::new() } else { format!("with the next restart of what uses it: {}", names.join(", ")) }
-}
-
-fn upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+fn restarts(about: &About, input: &str) -> Option<String> {
+    let (_, keys) = about.restarts.iter().find(|(name, _)| *name == input)?;
+    let names: Vec<String> = keys.iter().map(|name| format!("`{name}`")).collect();
+    Some(format!("with the next restart of what uses it: {}", names.join(", ")))
 }

@@ -12,6 +12,12 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// A sentence as it begins.
+pub(super) fn upper(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
 /// Seconds of an event, rounded to whole ones.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration is positive and far below the limit")]
 pub(super) fn whole(seconds: f64) -> u64 {

@@ -80,7 +80,7 @@ impl Resource for DbParameterGroup {
         tagged: true,
         blocked_by: "database instances that use it",
         unique: &[&["name"]],
-        restarts: STATIC,
+        restarts: &[("parameters", STATIC)],
         ..About::PLAIN
     };
     type Attrs = DbParameterGroupAttrs;
