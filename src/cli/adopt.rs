@@ -17,7 +17,7 @@ use crate::config::{Config, did_you_mean};
 use crate::engine::{Adoption, Outcome, inspect};
 use crate::plan::Step;
 use crate::resource::{Error, describe};
-use crate::state::State;
+use crate::state::{Entry, State};
 
 /// Takes a thing that exists into the state, so that this stack looks after it from here on.
 ///
@@ -44,7 +44,7 @@ pub struct AdoptArgs {
 pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = plan::renamed(&config, &session::peek(globals, &config).await?);
-    let step = choose(globals, &config, &state, &args.address)?;
+    let step = choose(globals, &config, &state, &args.address, &args.id)?;
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
     let found = inspect(&looker, &state, &step, &args.id).await.map_err(|error| refused(&args.address, &error))?;
     drop(looker);
@@ -58,7 +58,7 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "adopt", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let step = session.context.journal.read(|state| choose(globals, &config, &plan::renamed(&config, state), &args.address));
+    let step = session.context.journal.read(|state| choose(globals, &config, &plan::renamed(&config, state), &args.address, &args.id));
     let (session, step) = session.or_close(step).await?;
     let report = crate::engine::adopt(&session.context, step, &args.id).await;
     reporter.finish();
@@ -74,7 +74,7 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
 }
 
 /// The resource that the address is of, unless the state knows it already.
-fn choose(globals: &Globals, config: &Config, state: &State, address: &str) -> Result<Step, CliError> {
+fn choose(globals: &Globals, config: &Config, state: &State, address: &str, id: &str) -> Result<Step, CliError> {
     let address = Address::new(address);
     let plan = plan::make(globals, config, state, &Chosen::default(), None)?;
     let known: Vec<&str> = plan.steps.iter().map(|step| step.address.as_str()).collect();
@@ -85,9 +85,14 @@ fn choose(globals: &Globals, config: &Config, state: &State, address: &str) -> R
             "`plan` shows all addresses",
         )));
     };
-    // One whose adoption was begun can be gone on with.
-    if let Some(entry) = state.get(&address).filter(|entry| entry.open.is_none()) {
-        let id = entry.attrs.as_ref().and_then(|attrs| Some(crate::resource::kind(&entry.kind)?.id(attrs))).unwrap_or_default();
+    if let Some(entry) = state.get(&address).filter(|entry| !may_go_on(entry, id)) {
+        let known = entry.attrs.as_ref().and_then(|attrs| Some(crate::resource::kind(&entry.kind)?.id(attrs)));
+        let Some(id) = known else {
+            let what = format!("the creation of {address} was begun, and what became of it is not known");
+            return Err(CliError::new(Exit::Refused, what)
+                .remains("nothing was changed")
+                .hint(format!("`{}` finds out, and `forget` drops it from the state", again(globals, "up", &Chosen::default()))));
+        };
         return Err(CliError::new(Exit::Refused, format!("{address} is known already, as `{id}`"))
             .remains("nothing was changed")
             .hint(format!("`{}` drops it from the state without deleting it", again(globals, &format!("forget {address}"), &Chosen::default()))));
@@ -99,6 +104,15 @@ fn choose(globals: &Globals, config: &Config, state: &State, address: &str) -> R
         return Err(error.hint("adopt that first, or create it with `up --target`"));
     }
     Ok(step.clone())
+}
+
+/// Whether an adoption of this very thing was begun, or nothing was called yet for the address.
+fn may_go_on(entry: &Entry, id: &str) -> bool {
+    match (&entry.attrs, &entry.open) {
+        (Some(attrs), Some(_)) => crate::resource::kind(&entry.kind).is_some_and(|kind| kind.id(attrs) == id),
+        (None, Some(open)) => open.calls.is_empty(),
+        (_, None) => false,
+    }
 }
 
 fn refused(address: &str, error: &Error) -> CliError {

@@ -13,7 +13,7 @@ use super::{policies, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
 use crate::graph::Graph;
-use crate::plan::{Action, Findings, Plan, Wish, plan_wish};
+use crate::plan::{Action, Findings, Impossible, Plan, Wish, plan_wish};
 use crate::resource::kind;
 use crate::state::State;
 
@@ -124,10 +124,16 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     let includes = |environment: &str| chosen.includes(environment);
     let replaces = |address: &Address| chosen.replaces(address);
     let wish = Wish { chosen: &includes, replace: &replaces, findings };
-    let plan = plan_wish(&graph, state, &wish).map_err(|missing| {
-        let mut error = CliError::new(Exit::Refused, missing.to_string());
-        error.causes = some(&missing.needs.iter().map(|(missing, user)| format!("{user} needs {missing}")).collect::<Vec<_>>());
-        error.remains("nothing was changed").hint(first(globals, "up", &missing.environments(), chosen))
+    let plan = plan_wish(&graph, state, &wish).map_err(|impossible| match impossible {
+        Impossible::Missing(missing) => {
+            let mut error = CliError::new(Exit::Refused, missing.to_string());
+            error.causes = some(&missing.needs.iter().map(|(missing, user)| format!("{user} needs {missing}")).collect::<Vec<_>>());
+            error.remains("nothing was changed").hint(first(globals, "up", &missing.environments(), chosen))
+        }
+        Impossible::Knot(knot) => CliError::new(Exit::Refused, "what is asked for can not be done in one go")
+            .because(&knot)
+            .remains("nothing was changed")
+            .hint("make one of the changes first and run `up`, and then the others"),
     })?;
     check_patterns("--replace", &chosen.replace, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
     narrow(plan, chosen)

@@ -67,6 +67,7 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
 /// Only the environments of that `up` are rolled back. Returns what stays all the same.
 pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
     let rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
     let rest = rest(&rollback);
@@ -82,8 +83,16 @@ fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback,
             .hint("`rollback` without -y shows what would be undone"));
     }
     let rollback = plan_rollback(state, skipped, &|_| true);
+    refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck).map_err(|error| error.hint("or leave a resource as it is with `--skip ADDRESS`"))?;
     Ok(rollback)
+}
+
+/// Refuses what would wait for itself.
+fn refuse_knot(rollback: &Rollback) -> Result<(), CliError> {
+    let Some(knot) = &rollback.knot else { return Ok(()) };
+    let hint = "leave one of these as it is with `--skip ADDRESS`";
+    Err(CliError::new(Exit::Stuck, "this can not be undone in one go").because(knot).remains("nothing was changed").hint(hint))
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {

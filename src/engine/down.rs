@@ -10,14 +10,14 @@ use super::scheduler::Released;
 use super::step::{StepLog, cx, look, may_be_hidden, moved, worth_settling};
 use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, Observed, Result, kind};
-use crate::state::{Entry, JournalError, Op, Record};
+use crate::state::{DOWN, Entry, JournalError, Op, Record};
 
 /// Carries out a plan of `down`.
 ///
 /// # Errors
 /// Only when the journal cannot be written at all; failed steps are in the report.
 pub async fn down(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, "down", plan, DownSteps { context: context.clone() }).await
+    run(context, DOWN, plan, DownSteps { context: context.clone() }).await
 }
 
 pub(super) struct DownSteps {
@@ -27,7 +27,7 @@ pub(super) struct DownSteps {
 #[async_trait]
 impl Steps for DownSteps {
     async fn run(&self, step: &Step, _released: Released) -> Result<StepEnd, (Option<String>, Error)> {
-        moved(&self.context, step).await.map_err(|error| (None, error.into()))?;
+        moved(&self.context, step).await.map_err(|error| (None, error))?;
         let Some(entry) = self.context.journal.read(|state| state.get(&step.address).cloned()) else {
             return Ok(StepEnd { id: String::new(), action: "none", changed: false });
         };

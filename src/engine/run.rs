@@ -10,8 +10,8 @@ use crate::address::{Address, RunId};
 use crate::aws::{AwsError, Cancel, Cloud, Meter};
 use crate::clock::timestamp;
 use crate::events::{Event, Events};
-use crate::graph::Moment;
-use crate::plan::{Plan, Step};
+use crate::graph::{Moment, Waits};
+use crate::plan::{Knot, Plan, Step};
 use crate::resource::Error;
 use crate::state::{Journal, JournalError, Record};
 
@@ -230,6 +230,13 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     }
     let undone = |(step, verdict): (&Step, &Verdict)| (*verdict != Verdict::Done).then(|| step.address.clone());
     let remaining: Vec<Address> = plan.steps.iter().zip(&verdicts).filter_map(undone).collect();
+    // Nothing failed, and yet nothing could begin: a plan that should not have been made.
+    if gathered.failures.is_empty() && !context.cancel.is_cancelled()
+        && let Some(circle) = Waits::new(plan.steps.iter().map(|step| (&step.address, step.needs.as_slice()))).circle()
+    {
+        let error = Error::Refused(Knot(circle.clone()).to_string());
+        gathered.failures.extend(circle.first().map(|address| Failure { address: address.clone(), action: "begin", id: None, error }));
+    }
     let outcome = match (gathered.failures.is_empty(), remaining.is_empty()) {
         (true, true) => Outcome::Done,
         (true, false) if context.cancel.is_cancelled() => Outcome::Stopped,

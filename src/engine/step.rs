@@ -14,7 +14,7 @@ use super::run::{Context, Looker};
 use crate::address::{Address, Region};
 use crate::aws::{AwsError, Fate};
 use crate::plan::{Move, Step};
-use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result};
+use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result, kind};
 use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
 
 /// How often a call with an unknown outcome is settled by looking and going on, before the step fails.
@@ -134,13 +134,30 @@ impl Looker {
 }
 
 /// Gives a resource the address that the step wants it to have.
-pub(super) async fn moved(context: &Context, step: &Step) -> Result<(), JournalError> {
+pub(super) async fn moved(context: &Context, step: &Step) -> Result<()> {
     let Some(Move { from, to }) = &step.moves else { return Ok(()) };
-    let due = context.journal.read(|state| state.get(from).is_some() && state.get(to).is_none());
+    let due = context.journal.read(|state| state.get(from).filter(|_| state.get(to).is_none()).cloned());
     match due {
-        true => context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await,
-        false => Ok(()),
+        Some(entry) if entry.attrs.is_some() || known_now(context, from, &entry).await? => {
+            Ok(context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await?)
+        }
+        _ => Ok(()),
     }
+}
+
+/// Finds out what became of a creation whose answer is not known, before something else may be made in its place: without its id, the old
+/// thing could be taken for the new one. Returns whether it exists.
+async fn known_now(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
+    let kind = kind(&entry.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", entry.kind)))?;
+    let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+    let cx = context.journal.read(|state| context.looker().silent(state, &subject));
+    let (exists, record) = match look(&cx, kind, &entry.spec, None, may_be_hidden(Some(entry))).await? {
+        Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
+        Observed::Absent => (false, Record::Deleted { address: address.clone() }),
+        Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
+    };
+    context.journal.write(vec![record]).await?;
+    Ok(exists)
 }
 
 /// What the state knows that a step goes by: the specification that the resource was last brought to, the address that its tags say, and
@@ -149,7 +166,7 @@ fn remembered(state: &State, address: &Address) -> (Option<Value>, Option<Addres
     let entry = state.get(address);
     let tagged_as = entry.and_then(|entry| entry.tagged_as.clone());
     let namesakes = state.namesakes(address, tagged_as.as_ref().unwrap_or(address));
-    let ids = namesakes.filter_map(|other| Some(crate::resource::kind(&other.kind)?.id(other.attrs.as_ref()?))).collect();
+    let ids = namesakes.filter_map(|other| Some(kind(&other.kind)?.id(other.attrs.as_ref()?))).collect();
     (entry.map(|entry| entry.spec.clone()), tagged_as, ids)
 }
 

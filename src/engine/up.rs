@@ -32,6 +32,9 @@ pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalEr
     run(context, ROLLBACK, plan, UpSteps::new(context)).await
 }
 
+/// Why a step that would have to become a replacement ends.
+const ANOTHER: &str = "what it refers to was made anew in this run, so it has to be replaced, which was not planned; the next `up` plans it";
+
 /// Whether inputs that can not be changed are others than those that it was made with.
 fn is_another(kind: &dyn Kind, entry: &Entry, spec: &Value) -> bool {
     entry.attrs.is_some() && kind.about().immutable.iter().any(|field| entry.spec.get(*field) != spec.get(*field))
@@ -51,7 +54,7 @@ impl Steps for UpSteps {
             }
             Action::Delete => self.down.run(step, released).await,
             Action::Restore => {
-                moved(&self.context, step).await.map_err(|error| (None, error.into()))?;
+                moved(&self.context, step).await.map_err(|error| (None, error))?;
                 Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "restore", changed: true })
             }
             _ => Box::pin(self.bring(step, released)).await.map_err(|error| (self.id(step), error)),
@@ -106,14 +109,9 @@ impl UpSteps {
                     self.finish(step, kind, &cx, &log, &spec, Some(seen), None, &mut released).await
                 }
                 Ok(Observed::Ours(_)) if before.as_ref().is_some_and(|entry| is_another(kind, entry, &spec)) => {
-                    // What it refers to was made anew in this very run, which no plan could know.
-                    let Some(entry) = before.take() else { continue };
-                    if kind.about().holds_data {
-                        return Err(Error::Refused("what it refers to was made anew, so it would have to be replaced, and it holds data".to_owned()));
-                    }
-                    self.down.remove(&Step { spec: entry.spec.clone(), ..step.clone() }, &entry).await?;
-                    hidden = false;
-                    continue;
+                    // What it refers to was made anew in this very run, which no plan could know. The next plan shows it, with all that it
+                    // takes along, and asks what is protected and what holds data.
+                    return Err(Error::Refused(ANOTHER.to_owned()));
                 }
                 Ok(Observed::Ours(seen)) => self.finish(step, kind, &cx, &log, &spec, Some(seen), before.as_ref(), &mut released).await,
             };

@@ -1,16 +1,15 @@
 //! Building a graph, and what can be wrong with one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use petgraph::algo::tarjan_scc;
-use petgraph::graph::{DiGraph, NodeIndex};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::circle::Waits;
 use super::input::{Need, needs_of};
 use super::paths::{Timing, order};
 use crate::address::{Address, Region};
-use crate::resource::{Handle, Resource};
+use crate::resource::{About, Handle, Resource};
 
 /// One desired resource.
 #[derive(Clone, Debug, Serialize)]
@@ -60,7 +59,7 @@ impl Graph {
     pub fn add<R: Resource>(&mut self, address: Address, region: &Region, tags: &BTreeMap<String, String>, spec: &R) -> Handle<R> {
         // A specification is data made of strings, numbers, lists and maps with text keys: it always has a JSON form.
         let spec = serde_json::to_value(spec).unwrap_or(Value::Null);
-        let needs = needs_of(&spec);
+        let needs = needs(&spec, &R::ABOUT);
         let node = Node { address: address.clone(), kind: R::KIND, region: region.clone(), spec, needs, tags: tags.clone() };
         self.insert(node);
         Handle::new(address)
@@ -92,7 +91,7 @@ impl Graph {
                 return Err(GraphError::Dangling { from: node.address.clone(), to: need.on.clone() });
             }
         }
-        match self.cycle() {
+        match Waits::new(self.nodes.iter().map(|(address, node)| (address, node.needs.as_slice()))).circle() {
             Some(cycle) => Err(GraphError::Cycle(cycle)),
             None => Ok(self),
         }
@@ -120,29 +119,14 @@ impl Graph {
         names.dedup();
         names
     }
+}
 
-    fn cycle(&self) -> Option<Vec<Address>> {
-        let mut graph: DiGraph<&Address, ()> = DiGraph::new();
-        let index: BTreeMap<&Address, NodeIndex> = self.nodes.keys().map(|address| (address, graph.add_node(address))).collect();
-        for node in self.nodes.values() {
-            for need in &node.needs {
-                graph.add_edge(index[&node.address], index[&need.on], ());
-            }
-        }
-        let knot = tarjan_scc(&graph).into_iter().find(|component| component.len() > 1 || graph.contains_edge(component[0], component[0]))?;
-        // Walk inside the strongly connected component until a node comes again: that part of the walk is the cycle.
-        let mut walk = vec![knot[0]];
-        loop {
-            let here = walk[walk.len() - 1];
-            let next = graph.neighbors(here).find(|neighbor| knot.contains(neighbor))?;
-            if let Some(start) = walk.iter().position(|seen| *seen == next) {
-                let mut cycle: Vec<Address> = walk[start..].iter().map(|node| graph[*node].clone()).collect();
-                cycle.push(graph[next].clone());
-                return Some(cycle);
-            }
-            walk.push(next);
-        }
-    }
+/// Returns every resource that a specification refers to, and marks what it only waits for or mentions.
+pub(super) fn needs(spec: &Value, about: &About) -> Vec<Need> {
+    let holds = |field: &str| !about.mentions.contains(&field) && !about.waits_for.contains(&field);
+    let held = spec.as_object().into_iter().flatten().filter(|(field, _)| holds(field)).flat_map(|(_, value)| needs_of(value));
+    let held: BTreeSet<Address> = held.map(|need| need.on).collect();
+    needs_of(spec).into_iter().map(|need| Need { loose: spec.is_object() && !held.contains(&need.on), ..need }).collect()
 }
 
 #[cfg(test)]

@@ -29,6 +29,14 @@ pub struct Need {
     pub on: Address,
     /// How far it must be.
     pub at: Moment,
+    /// Whether the one that needs it only waits for it, or mentions it by a name: AWS then lets it be deleted all the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub loose: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A named output of a resource.
@@ -142,7 +150,7 @@ pub fn needs_of(spec: &Value) -> Vec<Need> {
     for output in outputs {
         match needs.iter_mut().find(|need| need.on == output.of) {
             Some(need) => need.at = need.at.max(output.at),
-            None => needs.push(Need { on: output.of, at: output.at }),
+            None => needs.push(Need { on: output.of, at: output.at, loose: false }),
         }
     }
     needs.sort();

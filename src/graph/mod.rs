@@ -4,10 +4,12 @@
 //! edges out of the inputs.
 
 mod build;
+mod circle;
 mod input;
 mod paths;
 mod select;
 
 pub use build::{Graph, GraphError, Node};
+pub use circle::Waits;
 pub use input::{Input, Moment, Need, OutputRef, Unresolved, needs_of, resolve};
 pub use paths::{Timing, critical_path, remaining};

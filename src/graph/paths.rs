@@ -119,8 +119,8 @@ mod tests {
     #[test]
     fn a_dependent_that_needs_only_the_id_does_not_wait_for_ready() {
         let (db, alarm, service) = (Address::new("db"), Address::new("alarm"), Address::new("service"));
-        let on_id = [Need { on: db.clone(), at: Moment::Created }];
-        let on_ready = [Need { on: db.clone(), at: Moment::Ready }];
+        let on_id = [Need { on: db.clone(), at: Moment::Created, loose: false }];
+        let on_ready = [Need { on: db.clone(), at: Moment::Ready, loose: false }];
         let none: [Need; 0] = [];
         let steps: Steps =
             [(&db, (secs(5, 400), none.as_slice())), (&alarm, (secs(1, 0), on_id.as_slice())), (&service, (secs(2, 60), on_ready.as_slice()))].into();

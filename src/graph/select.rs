@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::build::Graph;
-use super::input::{OutputRef, Unresolved, needs_of, resolve};
+use super::build::{Graph, needs};
+use super::input::{OutputRef, Unresolved, resolve};
 use crate::address::Address;
+use crate::resource::about;
 
 impl Graph {
     /// Returns the resources that `keep` chooses. What they need of the others is filled in by `known`, so that the part stands
@@ -21,7 +22,7 @@ impl Graph {
         for node in self.nodes().values().filter(|node| keep(&node.address)) {
             let mut node = node.clone();
             node.spec = fill(&node.spec, &lookup)?;
-            node.needs = needs_of(&node.spec);
+            node.needs = needs(&node.spec, about(node.kind));
             part.insert(node);
         }
         Ok(part)
@@ -33,7 +34,7 @@ impl Graph {
         let mut graph = self.clone();
         graph.alter(address, |node| {
             change(&mut node.spec);
-            node.needs = needs_of(&node.spec);
+            node.needs = needs(&node.spec, about(node.kind));
         });
         graph
     }

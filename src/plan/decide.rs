@@ -158,8 +158,9 @@ impl<'a> Decider<'a> {
         if let Some(field) = about.within_vpc.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
             return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
         }
-        // When an old one is there already, that is what was asked for.
-        if self.wish.replaces(&node.address) && self.state.set_aside(&node.address).next().is_none() {
+        // When an old one is there already, or was, that is what was asked for.
+        let is_done = self.state.undo.replaced.contains(&node.address) || self.state.set_aside(&node.address).next().is_some();
+        if self.wish.replaces(&node.address) && !is_done {
             return replace(differences, "it was asked for".to_owned());
         }
         if entry.status != Status::Ready {
@@ -183,9 +184,15 @@ impl<'a> Decider<'a> {
             Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
             Some(Finding::Gone) | None => match changed {
                 Some(reason) => Decision::new(Action::Update { changes: differences }, reason),
-                None => Decision { seen: self.wish.findings.is_some(), ..Decision::new(Action::Nothing, "it is as specified") },
+                None => Decision { seen: self.is_settled(node, entry), ..Decision::new(Action::Nothing, "it is as specified") },
             },
         }
+    }
+
+    /// Whether there is nothing to look at again: a look has found it as it was, and what it needs stays what it is.
+    fn is_settled(&self, node: &Node, entry: &Entry) -> bool {
+        let stays = |on: &Address| !matches!(self.fresh.get(on), Some(Fresh::All { .. }));
+        self.wish.findings.is_some() && entry.needs == node.needs && node.needs.iter().all(|need| stays(&need.on))
     }
 
     /// Whether an input may turn out to be what it was: it refers to what the state does not know, and that may be there all the same.

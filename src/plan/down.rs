@@ -30,7 +30,10 @@ impl StillNeeded {
 /// [`StillNeeded`], when something outside the chosen environments depends on something inside.
 pub fn plan_down(state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, StillNeeded> {
     let doomed = state.resources.keys().filter(|address| chosen(address.environment())).cloned().collect();
-    super::plan_delete(state, &doomed, "everything of this stack is to go")
+    let mut plan = super::plan_delete(state, &doomed, "everything of this stack is to go")?;
+    // One of which nothing is left has no steps, and is done all the same.
+    plan.environments.extend(state.undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
+    Ok(plan)
 }
 
 /// A deletion, without its place in the order.
@@ -60,7 +63,7 @@ pub fn order(steps: &mut [Step], state: &State, doomed: &[Address]) {
     let counts = |user: &Address| doomed.contains(user) || staying.contains(user);
     for (user, entry) in state.resources.iter().filter(|(user, _)| counts(user)) {
         for need in &entry.needs {
-            users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready });
+            users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready, loose: need.loose });
         }
     }
     for step in steps.iter_mut().filter(|step| step.action == Action::Delete) {

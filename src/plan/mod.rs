@@ -6,6 +6,7 @@ mod diff;
 mod down;
 mod find;
 mod finding;
+mod knot;
 mod replace;
 mod rollback;
 mod up;
@@ -25,8 +26,9 @@ pub use diff::{Change, changes};
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};
 pub use finding::{Finding, Findings};
+pub use knot::Knot;
 pub use rollback::{Rollback, plan_rollback};
-pub use up::{Missing, Wish, plan_up, plan_wish};
+pub use up::{Impossible, Missing, Wish, plan_up, plan_wish};
 
 /// Names of environments in a sentence: "`source`", "`routing` and `target`".
 fn names(environments: &[&str]) -> String {
@@ -195,6 +197,7 @@ impl Plan {
                 next.extend(old.get(&step.address).into_iter().flatten().copied());
             }
         }
+        self.strangers.uses.retain(|(base, _)| kept.contains(base));
         let left_out = |step: &&Step| step.action != Action::Nothing && !kept.contains(&step.address);
         let left_out = self.steps.iter().filter(left_out).map(|step| step.address.clone()).collect();
         self.keep(|step| kept.contains(&step.address));

@@ -3,7 +3,7 @@
 //! The new one first, when AWS takes both: then whatever uses the old one is changed to use the new one, and then the old one goes. Else the
 //! old one first, and before it all that holds on to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Move, Order, Step, StillNeeded};
 use crate::address::Address;
@@ -13,8 +13,8 @@ use crate::state::{Entry, State};
 /// All that makes way in one plan.
 pub(super) struct Replaced<'a> {
     state: &'a State,
-    /// Who uses what, as the state knows it.
-    users: BTreeMap<&'a Address, Vec<&'a Address>>,
+    /// Who uses what, as the state knows it, and whether it does so loosely.
+    users: BTreeMap<&'a Address, Vec<(&'a Address, bool)>>,
     /// The old ones.
     old: Vec<Old>,
 }
@@ -32,10 +32,10 @@ struct Old {
 
 impl<'a> Replaced<'a> {
     pub(super) fn new(state: &'a State) -> Self {
-        let mut users: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+        let mut users: BTreeMap<&Address, Vec<(&Address, bool)>> = BTreeMap::new();
         for (user, entry) in &state.resources {
             for need in &entry.needs {
-                users.entry(&need.on).or_default().push(user);
+                users.entry(&need.on).or_default().push((user, need.loose));
             }
         }
         Self { state, users, old: Vec::new() }
@@ -73,43 +73,50 @@ impl<'a> Replaced<'a> {
         let index: BTreeMap<Address, usize> = steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
         let replaced: BTreeMap<&Address, &Address> =
             self.old.iter().filter(|old| old.address != old.now).map(|old| (&old.base, &old.address)).collect();
-        let ready = |on: &Address| Need { on: on.clone(), at: Moment::Ready };
+        let old_ones: BTreeSet<&Address> = self.old.iter().map(|old| &old.address).collect();
+        let ready = |on: &Address, loose: bool| Need { on: on.clone(), at: Moment::Ready, loose };
         let mut uses = Vec::new();
         let mut deletions = Vec::new();
         for old in &self.old {
             let mut needs = Vec::new();
-            for user in self.users.get(&old.now).into_iter().flatten().copied() {
+            for (user, loose) in self.users.get(&old.now).into_iter().flatten().copied() {
                 let step = index.get(user).map(|at| &steps[*at]);
-                match step.map(|step| &step.action) {
-                    Some(Action::Replace { order, .. }) => {
+                match step.map(|step| (step, &step.action)) {
+                    Some((_, Action::Replace { order, .. })) => {
                         // What holds on to an old one that goes first goes first itself; what only mentions it does not.
                         let before = old.order == Order::NewFirst || *order == Order::OldFirst;
-                        needs.extend(replaced.get(user).filter(|_| before).map(|old_user| ready(old_user)));
-                        needs.extend((old.order == Order::NewFirst).then(|| ready(user)));
+                        needs.extend(replaced.get(user).filter(|_| before).map(|old_user| ready(old_user, loose)));
+                        needs.extend((old.order == Order::NewFirst).then(|| ready(user, loose)));
                     }
-                    Some(Action::Delete) => needs.push(ready(user)),
-                    Some(_) => needs.extend((old.order == Order::NewFirst).then(|| ready(user))),
+                    Some((_, Action::Delete)) => needs.push(ready(user, loose)),
+                    // One that stays lets go of it first, unless it waits for what takes its place.
+                    Some((step, _)) => {
+                        let lets_go = old.order == Order::NewFirst || step.needs.iter().all(|need| need.on != old.base);
+                        needs.extend(lets_go.then(|| ready(user, loose)));
+                    }
                     // An old one that an earlier run left behind has a deletion of its own.
-                    None if user.made_way().is_some() => needs.push(ready(user)),
+                    None if old_ones.contains(user) => needs.push(ready(user, loose)),
                     None => uses.push((old.base.clone(), user.clone())),
                 }
             }
             if old.order == Order::NewFirst {
-                needs.push(ready(&old.base));
+                needs.push(ready(&old.base, false));
             }
             deletions.push(Step { needs, ..old.step.clone() });
         }
-        for step in steps.iter_mut() {
-            // What the old one stands on goes after it.
-            let others: Vec<Need> = match step.action {
-                Action::Delete => step.needs.iter().filter_map(|need| replaced.get(&need.on).map(|old| ready(old))).collect(),
-                _ => Vec::new(),
-            };
-            step.needs.extend(others);
+        for step in steps.iter_mut().filter(|step| step.action == Action::Delete) {
+            // One that is replaced lets go when its old one goes, and so does an old one that an earlier run left behind.
+            for need in &mut step.needs {
+                if let Some(old) = replaced.get(&need.on) {
+                    need.on = (*old).clone();
+                }
+            }
+            let users = self.users.get(&step.address).into_iter().flatten();
+            step.needs.extend(users.filter(|(user, _)| old_ones.contains(user)).map(|(user, loose)| ready(user, *loose)));
         }
         for old in self.old.iter().filter(|old| old.order == Order::OldFirst) {
             if let Some(at) = index.get(&old.base) {
-                steps[*at].needs.push(ready(&old.address));
+                steps[*at].needs.push(ready(&old.address, false));
             }
         }
         steps.extend(deletions);

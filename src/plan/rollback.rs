@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::diff::{Change, changes};
+use super::knot::{Knot, untie};
 use super::{Action, Move, Plan, Step};
 use crate::address::Address;
 use crate::graph::{Moment, Need, OutputRef, Timing};
@@ -20,6 +21,8 @@ pub struct Rollback {
     pub kept: Vec<(Address, String)>,
     /// What the `up` deleted, which can not be brought back.
     pub lost: Vec<Address>,
+    /// Why it can not be carried out.
+    pub knot: Option<Knot>,
 }
 
 /// Plans to undo what the last unfinished `up` did in the chosen environments: what it made goes, what it changed becomes what it was.
@@ -75,10 +78,11 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let mut steps: Vec<Step> = steps.into_values().collect();
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
+    let knot = untie(&mut steps).err();
     let mut plan = Plan::new(steps);
     plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
     let lost = undo.deleted.iter().filter(|address| chosen(address.environment())).cloned().collect();
-    Rollback { plan, kept, lost }
+    Rollback { plan, kept, lost, knot }
 }
 
 /// What makes way for something new: its place, and where it is.
@@ -100,7 +104,7 @@ impl<'a> Places<'a> {
     fn needs(&self, previous: &Previous) -> Vec<Need> {
         let now = |need: &Need| {
             let base = need.on.made_way().unwrap_or_else(|| need.on.clone());
-            Need { on: self.coming_back.get(&base).map_or(base, |old| (*old).clone()), at: need.at }
+            Need { on: self.coming_back.get(&base).map_or(base, |old| (*old).clone()), ..need.clone() }
         };
         previous.needs.iter().map(now).collect()
     }
@@ -171,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     fn entry(needs: &[&str]) -> Entry {
-        let needs = needs.iter().map(|on| Need { on: Address::new(on), at: Moment::Created }).collect();
+        let needs = needs.iter().map(|on| Need { on: Address::new(on), at: Moment::Created, loose: false }).collect();
         Entry {
             kind: "ec2.vpc".into(),
             region: "us-east-1".into(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::decide::{Decider, Decision};
+use super::knot::{Knot, untie};
 use super::replace::Replaced;
 use super::{Action, Finding, Findings, Move, Plan, Step, names};
 use crate::address::Address;
@@ -23,6 +24,17 @@ impl Missing {
     pub fn environments(&self) -> Vec<&str> {
         self.needs.iter().map(|(missing, _)| missing.environment()).collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Impossible {
+    /// Something outside the chosen environments is needed and is not there.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// What is asked for can not be done in one go.
+    #[error(transparent)]
+    Knot(#[from] Knot),
 }
 
 /// What is wanted besides the graph.
@@ -53,16 +65,16 @@ impl<'a> Wish<'a> {
 /// Plans to bring the chosen environments to what the graph says.
 ///
 /// # Errors
-/// [`Missing`], when something outside the chosen environments is needed and is not there.
-pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, Missing> {
+/// [`Impossible`]
+pub fn plan_up(graph: &Graph, state: &State, chosen: &dyn Fn(&str) -> bool) -> Result<Plan, Impossible> {
     plan_wish(graph, state, &Wish::of(chosen))
 }
 
 /// Plans to bring the chosen environments to what the graph says, and what else is wanted.
 ///
 /// # Errors
-/// [`Missing`], when something outside the chosen environments is needed and is not there.
-pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, Missing> {
+/// [`Impossible`]
+pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, Impossible> {
     let chosen = wish.chosen;
     let (mut steps, mut missing) = (Vec::new(), Vec::new());
     let mut decider = Decider::new(graph, state, wish);
@@ -77,7 +89,7 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
         steps.push(step(node, state, decision, &mut old));
     }
     if !missing.is_empty() {
-        return Err(Missing { needs: missing });
+        return Err(Missing { needs: missing }.into());
     }
     for (address, entry) in &state.resources {
         let in_place = address.made_way().is_some_and(|base| graph.get(&base).is_some());
@@ -88,6 +100,7 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let strangers = old.finish(&mut steps);
+    untie(&mut steps)?;
     steps.sort_by(|one, other| one.address.cmp(&other.address));
     let mut plan = Plan::new(steps);
     plan.strangers = strangers;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::{Line, Op, Record};
+use super::migration::{Migration, OpenOperation, OpenShift};
 use super::undo::Undo;
 use super::users::Users;
 use crate::address::{AccountId, Address, Lineage, Region, RunId};
@@ -18,6 +19,8 @@ pub const FORMAT: u32 = 1;
 pub const UP: &str = "up";
 /// The command that undoes what the last unfinished `up` did.
 pub const ROLLBACK: &str = "rollback";
+/// The command that deletes everything.
+pub const DOWN: &str = "down";
 /// How a run ends well.
 const DONE: &str = "done";
 
@@ -42,7 +45,7 @@ pub enum Status {
 pub struct OpenIntent {
     /// What.
     pub op: Op,
-    /// The mutating calls sent so far in this intent, in order.
+    /// The mutating calls sent so far, each once, in order: in this intent, and in those of the same direction that it goes on from.
     pub calls: Vec<String>,
 }
 
@@ -72,6 +75,14 @@ pub struct Entry {
     /// What is not settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<OpenIntent>,
+}
+
+impl Entry {
+    /// The calls of an intent of the same direction that was never settled: what was begun with them has not been brought to an end.
+    fn sent(&self, op: Op) -> Vec<String> {
+        let open = self.open.as_ref().filter(|open| (open.op == Op::Delete) == (op == Op::Delete));
+        open.map(|open| open.calls.clone()).unwrap_or_default()
+    }
 }
 
 /// A run that began.
@@ -115,6 +126,9 @@ pub struct State {
     /// What a rollback would undo.
     #[serde(default, skip_serializing_if = "Undo::is_empty")]
     pub undo: Undo,
+    /// The migration itself.
+    #[serde(default, skip_serializing_if = "Migration::is_empty")]
+    pub migration: Migration,
     #[serde(skip)]
     users: Users,
 }
@@ -142,6 +156,7 @@ impl State {
             resources: BTreeMap::new(),
             marks: BTreeSet::new(),
             undo: Undo::default(),
+            migration: Migration::default(),
             users: Users::default(),
         }
     }
@@ -198,8 +213,14 @@ impl State {
             Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
                 Some(last) if last.id == *run => {
                     last.outcome = Some(outcome.clone());
-                    // What ended well stays, and what was rolled back to its end is as it was.
+                    // What ended well stays, what was rolled back to its end is as it was, and of what was taken down nothing is left.
                     match last.command.as_str() {
+                        DOWN if outcome == DONE => {
+                            self.undo.settle(&last.environments);
+                            if !self.resources.values().any(|entry| entry.kind == "route53.weighted_record") {
+                                self.migration = Migration::default();
+                            }
+                        }
                         UP | ROLLBACK if outcome == DONE => self.undo.settle(&last.environments),
                         _ => {}
                     }
@@ -229,7 +250,7 @@ impl State {
                     tags: tags.clone(),
                     tagged_as: before.and_then(|entry| entry.tagged_as.clone()),
                     token: token.clone(),
-                    open: Some(OpenIntent { op: *op, calls: Vec::new() }),
+                    open: Some(OpenIntent { op: *op, calls: before.map(|entry| entry.sent(*op)).unwrap_or_default() }),
                 };
                 if let Some(before) = self.resources.get(address) {
                     self.users.remove(address, &before.needs);
@@ -239,8 +260,33 @@ impl State {
             Record::Moved { from, to } => self.rename(from, to)?,
             Record::Call { address, call } => {
                 let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
+                let calls = &mut open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls;
+                if !calls.contains(call) {
+                    calls.push(call.clone());
+                }
+            }
+            Record::ShiftIntent { from, to, why } => {
+                self.migration.shift = Some(OpenShift { from: *from, to: *to, why: why.clone(), calls: Vec::new(), change: None });
+            }
+            Record::ShiftCall { call } => {
+                self.migration.shift.as_mut().ok_or_else(|| format!("{call} of a shift without an intent"))?.calls.push(call.clone());
+            }
+            Record::ShiftAccepted { change } => {
+                self.migration.shift.as_mut().ok_or("a shift was accepted without an intent")?.change = Some(change.clone());
+            }
+            Record::ShiftSeen { live } => {
+                self.migration.live = *live;
+                self.migration.shift = None;
+            }
+            Record::OperationIntent { address, what } => {
+                self.migration.operations.insert(address.clone(), OpenOperation { what: what.clone(), calls: Vec::new() });
+            }
+            Record::OperationCall { address, call } => {
+                let open = self.migration.operations.get_mut(address);
                 open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
             }
+            Record::OperationEnded { address } => drop(self.migration.operations.remove(address)),
+            Record::Cutover { saved } => self.migration.cutover.clone_from(saved),
             Record::Answer { .. } => {}
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;
@@ -271,7 +317,7 @@ impl State {
                 match entry {
                     Some(entry) if self.undo.made_way(address, &entry) => {}
                     Some(entry) if self.last_run.as_ref().is_some_and(|run| run.command == UP) => self.undo.gone_during_up(address, &entry),
-                    _ => self.undo.gone(address),
+                    _ => self.undo.gone_for_good(address),
                 }
             }
         }
@@ -396,6 +442,41 @@ mod tests {
         let mut state = begun();
         run(&mut state, vec![intent(Op::Create), Record::Settled { address: Address::new("a") }]);
         assert!(state.resources.is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_down_is_new_when_it_is_made_again() {
+        let mut state = begun();
+        let address = Address::new("a");
+        let started = |command: &str| Record::RunStarted {
+            run: RunId(command.to_owned()),
+            command: command.to_owned(),
+            environments: ["a".to_owned()].into(),
+            version: "0".into(),
+            at: "now".into(),
+        };
+        let attrs = json!({ "vpc_id": "vpc-1" });
+        let made = || vec![intent(Op::Create), Record::Ready { address: address.clone(), attrs: attrs.clone() }];
+        run(&mut state, [vec![started(UP)], made()].concat());
+        run(&mut state, vec![Record::RunFinished { run: RunId(UP.to_owned()), outcome: DONE.into(), at: "now".into() }]);
+        // It is gone, and the `up` that makes it again does not end.
+        run(&mut state, [vec![started(UP), Record::Deleted { address: address.clone() }], made()].concat());
+        assert!(state.undo.remade.contains_key(&address));
+        run(&mut state, vec![started(DOWN), intent(Op::Delete), Record::Deleted { address: address.clone() }]);
+        run(&mut state, [vec![started(UP)], made()].concat());
+        assert!(state.undo.created.contains(&address), "a rollback deletes what was not there before");
+    }
+
+    #[test]
+    fn a_second_attempt_remembers_what_the_first_had_called() {
+        let mut state = begun();
+        let address = Address::new("a");
+        let call = |call: &str| Record::Call { address: address.clone(), call: call.into() };
+        run(&mut state, vec![intent(Op::Create), Record::Ready { address: address.clone(), attrs: json!({}) }]);
+        run(&mut state, vec![intent(Op::Update), call("dms:Stop"), intent(Op::Update), call("dms:Modify"), intent(Op::Update), call("dms:Stop")]);
+        assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, ["dms:Stop", "dms:Modify"]);
+        run(&mut state, vec![intent(Op::Delete)]);
+        assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, Vec::<String>::new());
     }
 
     #[test]

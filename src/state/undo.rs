@@ -37,6 +37,8 @@ pub struct Undo {
     pub deleted: BTreeSet<Address>,
     /// What was gone from AWS and was made again, with what was known of it before. It stays: it was there before the `up`.
     pub remade: BTreeMap<Address, Value>,
+    /// What has been replaced: the same `up`, run again, does not have to do it again.
+    pub replaced: BTreeSet<Address>,
     /// What makes way for a new one, with the address that it had. As long as it is there it can have its place again.
     pub set_aside: BTreeMap<Address, Address>,
 }
@@ -91,8 +93,15 @@ impl Undo {
             self.remade.insert(to.clone(), attrs);
         }
         self.set_aside.remove(from);
-        if during_up && !made && to.made_way().as_ref() == Some(from) {
-            self.set_aside.insert(to.clone(), from.clone());
+        if during_up && to.made_way().as_ref() == Some(from) {
+            self.replaced.insert(from.clone());
+            if !made {
+                self.set_aside.insert(to.clone(), from.clone());
+            }
+        }
+        // It has its place again, so nothing has been replaced.
+        if from.made_way().as_ref() == Some(to) {
+            self.replaced.remove(to);
         }
     }
 
@@ -126,7 +135,15 @@ impl Undo {
         self.changed.retain(|address, _| elsewhere(address));
         self.deleted.retain(elsewhere);
         self.remade.retain(|address, _| elsewhere(address));
+        self.replaced.retain(elsewhere);
         self.set_aside.retain(|address, _| elsewhere(address));
+    }
+
+    /// A resource is gone because it was to go. What is made in its place later on is new.
+    pub(super) fn gone_for_good(&mut self, address: &Address) {
+        self.gone(address);
+        self.remade.remove(address);
+        self.replaced.remove(address);
     }
 
     /// A resource is gone, or never came to be.

@@ -26,7 +26,7 @@ fn unmark(value: &mut Value, address: &str) {
 }
 
 /// A laboratory in which a thing exists that nobody has marked and the state does not know.
-async fn with_a_stranger(ground: &Lab, address: &Address) -> Lab {
+pub async fn with_a_stranger(ground: &Lab, address: &Address) -> Lab {
     let entry = ground.state().get(address).cloned().expect("it is there");
     let id = kind(&entry.kind).expect("it is registered").id(entry.attrs.as_ref().expect("it is known"));
     let mut lab = Lab { adopted: Some((address.clone(), id)), ..ground.fork() };
@@ -146,6 +146,52 @@ fn adopt_as_a_user_sees_it() {
     assert!(other.contains("[exit 3]"), "{other}");
     let unknown = place.told("adopt source/service/log /ecs/other --sandbox -y");
     assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean"), "{unknown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_elsewhere_is_not_adopted() {
+    let graph = source();
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    for (address, fields) in [
+        ("source/network/nat-gateway-1", &["subnet", "allocation"][..]),
+        ("source/network/public-1-routes", &["vpc"]),
+        ("source/security/alb", &["vpc", "name", "description"]),
+    ] {
+        for field in fields {
+            let mut lab = with_a_stranger(&ground, &Address::new(address)).await;
+            let elsewhere = graph.altered(&Address::new(address), |spec| spec[*field] = "elsewhere".into());
+            let ran = lab.run(&elsewhere, Way::Adopt, Fuse::default()).await;
+            let told: Vec<_> = ran.report().failures.iter().map(|failure| migrate_infra::resource::describe(&failure.error)).collect();
+            assert!(told.iter().any(|told| told.contains(&format!("`{field}`"))), "{address} {field}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn an_adoption_goes_on_only_with_the_thing_that_it_was_begun_with() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    // Its creation was begun and never answered.
+    let path = place.state().join("state.json");
+    let mut state: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("the state")).expect("it is JSON");
+    let entry = &mut state["resources"]["source/service/logs"];
+    entry["status"] = "creating".into();
+    entry["open"] = serde_json::json!({ "op": "create", "calls": ["logs:CreateLogGroup"] });
+    entry.as_object_mut().expect("an entry").remove("attrs");
+    std::fs::write(&path, state.to_string()).expect("the state");
+    let told = place.told("adopt source/service/logs /ecs/payment-service-source-dev-001 --sandbox -y");
+    assert!(told.contains("[exit 3]") && told.contains("what became of it is not known"), "{told}");
+    run("up --env source -y");
+    let mut state: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("the state")).expect("it is JSON");
+    let entry = &mut state["resources"]["source/service/logs"];
+    entry["status"] = "updating".into();
+    entry["open"] = serde_json::json!({ "op": "update", "calls": [] });
+    std::fs::write(&path, state.to_string()).expect("the state");
+    let told = place.told("adopt source/service/logs /ecs/other --sandbox -y");
+    assert!(told.contains("[exit 3]") && told.contains("is known already, as `/ecs/payment-service-source-dev-001`"), "{told}");
+    run("adopt source/service/logs /ecs/payment-service-source-dev-001 -y");
 }
 
 #[test]

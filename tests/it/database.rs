@@ -404,6 +404,22 @@ pub async fn a_database_is_changed_in_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_the_window_is_made_at_once_when_told_so() {
+    let mut lab = furnished();
+    settle(&mut lab, &Wish::default()).await;
+    let mut wish = Wish::default();
+    wish.database.instance_class = "db.r5.xlarge".into();
+    wish.database.apply_immediately = false;
+    settle(&mut lab, &wish).await;
+    assert_eq!(database(&mut lab).settings.class, "db.r5.large", "it waits for the window");
+    wish.database.apply_immediately = true;
+    let ran = settle(&mut lab, &wish).await;
+    assert_eq!(calls(&ran, "rds:ModifyDBInstance"), 1);
+    assert_eq!(database(&mut lab).settings.class, "db.r5.xlarge");
+    assert!(ran.report().elapsed < std::time::Duration::from_mins(30), "{:?}", ran.report().elapsed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_of_a_database_survives_kills() {
     let mut lab = furnished();
     settle(&mut lab, &Wish::default()).await;

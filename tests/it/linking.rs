@@ -224,6 +224,18 @@ pub async fn a_task_that_runs_is_stopped_changed_and_goes_on() {
             crate::points::killed_at(point - 1);
             break;
         }
+        // The recovery is killed as well.
+        for again in (1..).step_by(2) {
+            let mut lab = lab.fork();
+            let fuse = Fuse::blowing_at(again);
+            lab.run(&changed, Way::Up, fuse.clone()).await;
+            if !fuse.is_dead() {
+                break;
+            }
+            lab.run(&changed, Way::Up, Fuse::default()).await.must_succeed();
+            lab.rest();
+            assert_eq!(task(&mut lab.world).doing, Doing::Running, "killed at {point}, then at {again}");
+        }
         lab.run(&changed, Way::Up, Fuse::default()).await.must_succeed();
         lab.rest();
         assert_ne!(task(&mut lab.world).table_mappings, before, "killed at {point}");

@@ -34,6 +34,12 @@ pub struct NatGateway {
 pub struct NatGatewayAttrs {
     /// Its id.
     pub nat_gateway_id: NatGatewayId,
+    /// The subnet, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet: Option<SubnetId>,
+    /// The allocation of its public address, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allocation: Option<AllocationId>,
 }
 
 impl Handle<NatGateway> {
@@ -92,7 +98,11 @@ impl Resource for NatGateway {
                 _ => living.push(gateway),
             }
         }
-        let attrs = |gateway: aws_sdk_ec2::types::NatGateway| NatGatewayAttrs { nat_gateway_id: gateway.nat_gateway_id.unwrap_or_default().into() };
+        let attrs = |gateway: aws_sdk_ec2::types::NatGateway| NatGatewayAttrs {
+            allocation: gateway.nat_gateway_addresses().first().and_then(|address| address.allocation_id()).map(Into::into),
+            nat_gateway_id: gateway.nat_gateway_id.unwrap_or_default().into(),
+            subnet: gateway.subnet_id.map(Into::into),
+        };
         tagging::judge(cx, living, |gateway| gateway.tags(), |gateway| gateway.nat_gateway_id().unwrap_or_default().to_owned(), attrs)
     }
 
@@ -109,7 +119,7 @@ impl Resource for NatGateway {
         let made = once_visible(cx, || cx.mutate("ec2:CreateNatGateway", call)).await?;
         let id = made.nat_gateway.and_then(|gateway| gateway.nat_gateway_id);
         let id = id.ok_or(Error::Incomplete { call: "ec2:CreateNatGateway", what: "the NAT gateway id" })?;
-        Ok(NatGatewayAttrs { nat_gateway_id: id.into() })
+        Ok(NatGatewayAttrs { nat_gateway_id: id.into(), subnet: Some(subnet.clone()), allocation: Some(allocation.clone()) })
     }
 
     async fn ready(&self, cx: &Cx, attrs: NatGatewayAttrs) -> Result<NatGatewayAttrs> {
@@ -142,7 +152,7 @@ impl Resource for NatGateway {
     }
 
     fn known_by(id: &str) -> Option<NatGatewayAttrs> {
-        Some(NatGatewayAttrs { nat_gateway_id: id.into() })
+        Some(NatGatewayAttrs { nat_gateway_id: id.into(), subnet: None, allocation: None })
     }
 
     fn id(attrs: &NatGatewayAttrs) -> String {

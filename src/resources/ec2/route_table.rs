@@ -25,6 +25,9 @@ pub struct RouteTable {
 pub struct RouteTableAttrs {
     /// Its id.
     pub route_table_id: RouteTableId,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
 }
 
 impl Handle<RouteTable> {
@@ -56,7 +59,7 @@ impl Resource for RouteTable {
     async fn observe(&self, cx: &Cx, known: Option<&RouteTableAttrs>) -> Result<Observed<RouteTableAttrs>> {
         let found = look(cx, known.map(|attrs| &attrs.route_table_id)).await?;
         let Some(found) = found else { return Ok(Observed::Absent) };
-        let attrs = |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into() };
+        let attrs = |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into(), vpc: table.vpc_id.map(Into::into) };
         tagging::judge(cx, found, |table| table.tags(), |table| table.route_table_id().unwrap_or_default().to_owned(), attrs)
     }
 
@@ -70,7 +73,7 @@ impl Resource for RouteTable {
         let made = once_visible(cx, || cx.mutate("ec2:CreateRouteTable", call)).await?;
         let id = made.route_table.and_then(|table| table.route_table_id);
         let id = id.ok_or(Error::Incomplete { call: "ec2:CreateRouteTable", what: "the route table id" })?;
-        Ok(RouteTableAttrs { route_table_id: id.into() })
+        Ok(RouteTableAttrs { route_table_id: id.into(), vpc: Some(vpc.clone()) })
     }
 
     async fn delete(&self, cx: &Cx, attrs: &RouteTableAttrs) -> Result<()> {
@@ -88,7 +91,7 @@ impl Resource for RouteTable {
     }
 
     fn known_by(id: &str) -> Option<RouteTableAttrs> {
-        Some(RouteTableAttrs { route_table_id: id.into() })
+        Some(RouteTableAttrs { route_table_id: id.into(), vpc: None })
     }
 
     fn id(attrs: &RouteTableAttrs) -> String {

@@ -42,6 +42,22 @@ pub struct SecurityGroupAttrs {
     /// Whether that rule may be there without being visible: the group was found after its creation was not answered.
     #[serde(default)]
     pub may_be_open: bool,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+    /// The name, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is for, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl SecurityGroupAttrs {
+    /// A group of which only the id is known.
+    fn of(group_id: SecurityGroupId) -> Self {
+        Self { group_id, open_egress_rule: None, may_be_open: false, vpc: None, name: None, description: None }
+    }
 }
 
 impl Handle<SecurityGroup> {
@@ -83,11 +99,16 @@ impl Resource for SecurityGroup {
     async fn observe(&self, cx: &Cx, known: Option<&SecurityGroupAttrs>) -> Result<Observed<SecurityGroupAttrs>> {
         let Some(found) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
         let id = |group: &aws_sdk_ec2::types::SecurityGroup| group.group_id().unwrap_or_default().to_owned();
-        let group_id = |group: aws_sdk_ec2::types::SecurityGroup| SecurityGroupId(group.group_id.unwrap_or_default());
-        Ok(match tagging::judge(cx, found, |group| group.tags(), id, group_id)? {
-            Observed::Ours(group_id) => {
-                let open_egress_rule = open_egress_rule(cx, &group_id).await?;
-                Observed::Ours(SecurityGroupAttrs { may_be_open: known.is_none() && open_egress_rule.is_none(), open_egress_rule, group_id })
+        let shown = |group: aws_sdk_ec2::types::SecurityGroup| SecurityGroupAttrs {
+            vpc: group.vpc_id.map(Into::into),
+            name: group.group_name,
+            description: group.description,
+            ..SecurityGroupAttrs::of(SecurityGroupId(group.group_id.unwrap_or_default()))
+        };
+        Ok(match tagging::judge(cx, found, |group| group.tags(), id, shown)? {
+            Observed::Ours(attrs) => {
+                let open_egress_rule = open_egress_rule(cx, &attrs.group_id).await?;
+                Observed::Ours(SecurityGroupAttrs { may_be_open: known.is_none() && open_egress_rule.is_none(), open_egress_rule, ..attrs })
             }
             Observed::Absent => Observed::Absent,
             Observed::Foreign { id, owner } => Observed::Foreign { id, owner },
@@ -95,13 +116,13 @@ impl Resource for SecurityGroup {
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<SecurityGroupAttrs>) -> Result<SecurityGroupAttrs> {
-        let group_id = match seen {
+        Ok(match seen {
             Some(attrs) => {
                 revoke(cx, &attrs.group_id, Direction::Egress, attrs.open_egress_rule.as_slice()).await?;
                 if attrs.may_be_open {
                     close(cx, &attrs.group_id).await?;
                 }
-                attrs.group_id
+                SecurityGroupAttrs { open_egress_rule: None, may_be_open: false, ..attrs }
             }
             None => {
                 let group_id = match self.create(cx).await {
@@ -114,10 +135,10 @@ impl Resource for SecurityGroup {
                     other => other?,
                 };
                 close(cx, &group_id).await?;
-                group_id
+                let (name, description) = (Some(self.name.clone()), Some(self.description.clone()));
+                SecurityGroupAttrs { vpc: Some(self.vpc.get()?.clone()), name, description, ..SecurityGroupAttrs::of(group_id) }
             }
-        };
-        Ok(SecurityGroupAttrs { group_id, open_egress_rule: None, may_be_open: false })
+        })
     }
 
     async fn delete(&self, cx: &Cx, attrs: &SecurityGroupAttrs) -> Result<()> {
@@ -133,7 +154,7 @@ impl Resource for SecurityGroup {
     }
 
     fn known_by(id: &str) -> Option<SecurityGroupAttrs> {
-        Some(SecurityGroupAttrs { group_id: id.into(), open_egress_rule: None, may_be_open: false })
+        Some(SecurityGroupAttrs::of(id.into()))
     }
 
     fn id(attrs: &SecurityGroupAttrs) -> String {

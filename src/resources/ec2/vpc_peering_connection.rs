@@ -35,6 +35,12 @@ pub struct VpcPeeringConnection {
 pub struct VpcPeeringConnectionAttrs {
     /// Its id, the same on both sides.
     pub peering_id: VpcPeeringConnectionId,
+    /// The VPC that asks, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+    /// The VPC that is asked, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_vpc: Option<VpcId>,
 }
 
 impl Handle<VpcPeeringConnection> {
@@ -75,7 +81,11 @@ impl Resource for VpcPeeringConnection {
                 _ => living.push(peering),
             }
         }
-        let attrs = |peering: Shown| VpcPeeringConnectionAttrs { peering_id: id_of(&peering) };
+        let attrs = |peering: Shown| VpcPeeringConnectionAttrs {
+            peering_id: id_of(&peering),
+            vpc: peering.requester_vpc_info().and_then(|side| side.vpc_id()).map(Into::into),
+            peer_vpc: peering.accepter_vpc_info().and_then(|side| side.vpc_id()).map(Into::into),
+        };
         tagging::judge(cx, living, |peering| peering.tags(), |peering| id_of(peering).0, attrs)
     }
 
@@ -93,7 +103,7 @@ impl Resource for VpcPeeringConnection {
         let made = once_visible(cx, || cx.mutate("ec2:CreateVpcPeeringConnection", call)).await?;
         let id = made.vpc_peering_connection.and_then(|peering| peering.vpc_peering_connection_id);
         let id = id.ok_or(Error::Incomplete { call: "ec2:CreateVpcPeeringConnection", what: "the peering id" })?;
-        Ok(VpcPeeringConnectionAttrs { peering_id: id.into() })
+        Ok(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: Some(vpc.clone()), peer_vpc: Some(peer.clone()) })
     }
 
     /// Whether AWS has taken the request: with ranges that overlap it says so only now.
@@ -126,7 +136,7 @@ impl Resource for VpcPeeringConnection {
     }
 
     fn known_by(id: &str) -> Option<VpcPeeringConnectionAttrs> {
-        Some(VpcPeeringConnectionAttrs { peering_id: id.into() })
+        Some(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: None, peer_vpc: None })
     }
 
     fn id(attrs: &VpcPeeringConnectionAttrs) -> String {

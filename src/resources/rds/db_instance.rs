@@ -147,6 +147,9 @@ pub struct DbInstanceAttrs {
     pub security_groups: BTreeSet<SecurityGroupId>,
     /// The secret that the master password was taken from.
     pub master_secret: Option<Arn>,
+    /// Whether it works while accepted changes are not carried out: they wait for the maintenance window.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_window: bool,
     /// The tags that this tool sets.
     pub tags: Tags,
     /// What can not be changed in place, as AWS shows it; nothing in states of before it was kept.
@@ -216,7 +219,7 @@ impl Resource for DbInstance {
         unique: &[&["identifier"]],
         mentions: &["master_secret"],
         waits_for: &["log_groups"],
-        computed: &["arn", "resource_id", "endpoint_address", "endpoint_port"],
+        computed: &["arn", "resource_id", "endpoint_address", "endpoint_port", "waits_for_window"],
         interrupts: &[
             ("engine_version", "the database restarts"),
             ("instance_class", "the database restarts"),
@@ -251,7 +254,11 @@ impl Resource for DbInstance {
             )));
         }
         let Some(attrs) = seen else { return self.create(cx).await };
-        let mut attrs = if self.is_in(&attrs)? { attrs } else { self.change(cx, &attrs.identifier).await? };
+        let mut attrs = match self.is_in(&attrs)? {
+            true if attrs.waits_for_window && self.apply_immediately => self.hasten(cx, attrs).await?,
+            true => attrs,
+            false => self.change(cx, &attrs.identifier).await?,
+        };
         attrs.tags = tagging::bring(cx, attrs.arn.as_str(), attrs.tags).await?;
         Ok(attrs)
     }
@@ -389,6 +396,18 @@ impl DbInstance {
             Some(shown) => Ok(shown.attrs),
             None => Err(Error::Incomplete { call: "rds:DescribeDBInstances", what: "the instance that was just changed" }),
         }
+    }
+
+    /// Has what waits for the maintenance window carried out now. "If you choose to apply changes immediately, your new changes and any
+    /// changes in the pending modifications queue are applied" ("Using the schedule modifications setting").
+    async fn hasten(&self, cx: &Cx, attrs: DbInstanceAttrs) -> Result<DbInstanceAttrs> {
+        let Some(shown) = look(cx, &attrs.identifier).await?.filter(|shown| shown.attrs.waits_for_window) else { return Ok(attrs) };
+        let pending = shown.pending;
+        let order = Self::modification(cx, &attrs.identifier).set_db_instance_class(pending.db_instance_class).set_multi_az(pending.multi_az);
+        let order = order.set_engine_version(pending.engine_version).set_allocated_storage(pending.allocated_storage);
+        let order = order.set_storage_type(pending.storage_type).set_backup_retention_period(pending.backup_retention_period);
+        self.send(cx, order).await?;
+        Ok(attrs)
     }
 
     pub(super) fn modification(cx: &Cx, identifier: &str) -> ModifyDBInstanceFluentBuilder {

@@ -25,6 +25,8 @@ pub(super) struct Shown {
     /// Whether parameters wait for a reboot.
     pub(super) needs_reboot: bool,
     pub(super) tags: Tags,
+    /// The accepted changes that are not carried out yet.
+    pub(super) pending: PendingModifiedValues,
     pub(super) attrs: DbInstanceAttrs,
 }
 
@@ -147,6 +149,7 @@ pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
         security_groups,
         master_secret: tags.get(MASTER_SECRET).map(|arn| Arn::from(arn.as_str())),
         tags: kept(cx, tags.clone()),
+        waits_for_window: false,
         fixed: Fixed {
             engine: shape.engine.clone(),
             db_name: shape.db_name.clone(),
@@ -156,13 +159,16 @@ pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
         },
         identifier: shape.db_instance_identifier.clone().unwrap_or_default(),
     };
-    Shown {
+    let shown = Shown {
         status: shape.db_instance_status.clone().unwrap_or_default(),
         changing: is_changing(&pending),
         needs_reboot: parameter_group.and_then(|group| group.parameter_apply_status()) == Some("pending-reboot"),
         tags,
+        pending,
         attrs,
-    }
+    };
+    let waits_for_window = shown.changing && shown.standing() == Standing::Usable;
+    Shown { attrs: DbInstanceAttrs { waits_for_window, ..shown.attrs.clone() }, ..shown }
 }
 
 fn is_changing(pending: &PendingModifiedValues) -> bool {
