@@ -97,6 +97,70 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<String>,
     },
+    /// A cutover is at this point.
+    Cutover {
+        /// What it does.
+        phase: &'static str,
+        /// The share of the target in the traffic, in percent.
+        live: u8,
+        /// The share that it is on the way to.
+        intended: u8,
+        /// AWS seconds since it began.
+        seconds: u64,
+        /// When this phase is over by itself, in AWS seconds since it began.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        /// How many steps are done.
+        step: usize,
+        /// How many steps there are.
+        steps: usize,
+        /// Why it ended.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A gate was judged.
+    Judged {
+        /// Its name.
+        gate: String,
+        /// `pass`, `fail`, `no data`, `error` or `not judged`.
+        verdict: &'static str,
+        /// The value that decided.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<f64>,
+        /// What was measured, in words.
+        text: String,
+    },
+    /// Traffic is divided in another way, as was read back.
+    TrafficShifted {
+        /// The share of the target before, in percent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<u8>,
+        /// The share of the target.
+        to: u8,
+        /// Whether anything had to be changed for it.
+        changed: bool,
+    },
+    /// A command of the user's own has ended.
+    HookEnded {
+        /// Which one: `quiesce` or `release`.
+        name: &'static str,
+        /// Its exit code, when it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exit_code: Option<i32>,
+        /// How long it ran.
+        seconds: u64,
+    },
+    /// A replication is at this point.
+    Replication {
+        /// The task.
+        address: Address,
+        /// Its status, as DMS writes it.
+        status: String,
+        /// How much of the full load is done, in percent.
+        full_load_percent: i32,
+        /// Tables: loaded, loading, queued, with errors.
+        tables: [i32; 4],
+    },
     /// Something the user should know.
     Notice {
         /// About which resource.

@@ -47,6 +47,8 @@ pub struct Plug {
     pub http: SharedHttpClient,
     /// Answers for the account.
     pub account: AccountId,
+    /// Tells the time there, in milliseconds since 1970.
+    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// Where the calls go.
@@ -160,6 +162,14 @@ impl Cloud {
     /// Returns the account.
     pub fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// Returns the time of day where the calls go, in seconds since 1970.
+    pub fn unix_now(&self) -> i64 {
+        match &self.endpoint {
+            Endpoint::Network { .. } => jiff::Timestamp::now().as_second(),
+            Endpoint::Plugged(plug) => i64::try_from((plug.now)() / 1000).unwrap_or(i64::MAX),
+        }
     }
 
     /// Returns the clock that calls and waits go by.

@@ -13,9 +13,11 @@ const EXIT_CODES: &str = "Exit codes:
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
   4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
-  5    `rollback`: something can not be undone; the rest was
+  5    `rollback`: something can not be undone, the rest was; `cutover`: traffic is not back on the source
   6    the state can not be used; nothing was changed
   7    AWS can not be used: no credentials, or nothing answers; nothing was changed
+  8    `cutover`: it was rolled back, all traffic goes to the source
+  9    `cutover`: it stopped where it was, and a person has to decide
   130  stopped by Ctrl-C; run the same command again to go on
 
 Try it without an AWS account:
@@ -119,6 +121,18 @@ pub enum Command {
     Outputs(super::outputs::OutputsArgs),
     /// Draw the resources and what waits for what: DOT, Mermaid, SVG or JSON.
     Graph(super::graph::GraphArgs),
+    /// Start, stop and watch the replication of the databases, and compare them.
+    #[command(subcommand)]
+    Replication(super::replication::ReplicationCommand),
+    /// Show where traffic goes, shift it, or bring it back.
+    #[command(subcommand)]
+    Traffic(super::traffic::TrafficCommand),
+    /// Shift all traffic to the target, step by step, behind gates, and back when something fails.
+    Cutover(super::cutover::CutoverArgs),
+    /// Show traffic, lag, health and gates as they are, until you have seen enough.
+    Watch(super::watch::WatchArgs),
+    /// Write the runbook of the migration, with this stack's ids and how far it is.
+    Runbook(super::runbook::RunbookArgs),
     /// Delete all that this stack created, and nothing else.
     Down(super::down::DownArgs),
     /// Show, adopt or delete what carries this stack's tags and is not in its state.

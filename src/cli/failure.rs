@@ -29,6 +29,10 @@ pub enum Exit {
     State = 6,
     /// AWS cannot be used.
     Cloud = 7,
+    /// A cutover was rolled back: all traffic goes to the source.
+    RolledBack = 8,
+    /// A cutover stopped where it was: a person has to decide.
+    Held = 9,
     /// Stopped by Ctrl-C.
     Stopped = 130,
 }

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Cli, Command, Globals, OutputFormat, Timing};
 use super::failure::{CliError, Exit};
-use super::{adopt, config, down, drift, forget, graph, init, orphans, outputs, plan, rollback, state, status, unlock, up};
+use super::{adopt, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, replication, rollback, runbook, state, status, traffic, unlock, up, watch};
 
 /// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
 pub fn needs_paused_time(globals: &Globals) -> bool {
@@ -86,6 +86,11 @@ async fn command(cli: Cli) -> Result<u8, CliError> {
         Command::Rollback(args) => rollback::run(&globals, &args).await,
         Command::Status(args) => status::run(&globals, &args).await,
         Command::Outputs(args) => outputs::run(&globals, &args).await,
+        Command::Replication(command) => Box::pin(replication::run(&globals, &command)).await,
+        Command::Traffic(command) => traffic::run(&globals, &command).await,
+        Command::Watch(args) => watch::run(&globals, &args).await,
+        Command::Runbook(args) => runbook::run(&globals, &args).await,
+        Command::Cutover(args) => Box::pin(cutover::run(&globals, &args)).await,
         Command::Graph(args) => graph::run(&globals, &args).await,
         Command::Down(args) => down::run(&globals, &args).await,
         Command::Orphans(args) => orphans::run(&globals, &args).await,

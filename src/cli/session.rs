@@ -322,7 +322,7 @@ pub(super) fn stop_on_ctrl_c(cancel: Cancel) {
     });
 }
 
-async fn wish_to_stop() {
+pub(super) async fn wish_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let ended = async {
         match signal(SignalKind::terminate()) {

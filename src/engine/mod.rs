@@ -3,6 +3,7 @@
 mod adopt;
 mod down;
 mod find;
+mod operate;
 mod run;
 mod scheduler;
 mod step;
@@ -13,6 +14,7 @@ mod up;
 pub use adopt::{Adoption, adopt, inspect};
 pub use down::down;
 pub use find::find;
+pub use operate::{Operation, Unwritten};
 pub use run::{Context, Failure, Looker, Outcome, Report};
 pub use scheduler::{Job, Released, Verdict, Work, schedule};
 pub use survey::{Survey, survey};

@@ -85,10 +85,12 @@ impl Sandbox {
     pub fn plug(self: &Arc<Self>) -> Plug {
         let sandbox = Arc::clone(self);
         let account = self.world().account.clone();
+        let clock = Arc::clone(self);
         Plug {
             interceptor: Arc::new(move |region: &Region| SharedInterceptor::new(interceptor::Answering::new(Arc::clone(&sandbox), region.clone()))),
             http: interceptor::nothing_is_sent(),
             account: account.into(),
+            now: Arc::new(move || clock.now()),
         }
     }
 

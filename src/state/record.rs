@@ -124,6 +124,54 @@ pub enum Record {
         /// Which one.
         address: Address,
     },
+    /// Traffic is about to be shifted between the environments.
+    ShiftIntent {
+        /// The share of the target before, in percent.
+        from: Option<u8>,
+        /// The share that it is to have.
+        to: u8,
+        /// Why.
+        why: String,
+    },
+    /// A mutating call of a shift is about to be sent.
+    ShiftCall {
+        /// `service:Operation`
+        call: String,
+    },
+    /// Route 53 has accepted the change of both weights.
+    ShiftAccepted {
+        /// The id of the change.
+        change: String,
+    },
+    /// The weights were read back: this is what is live.
+    ShiftSeen {
+        /// The share of the target, in percent; nothing when the weights are no whole percent.
+        live: Option<u8>,
+    },
+    /// Something that belongs to no specification is about to be done with a resource: it is started or stopped.
+    OperationIntent {
+        /// With which resource.
+        address: Address,
+        /// What, for example `replication start`.
+        what: String,
+    },
+    /// A mutating call of such an operation is about to be sent.
+    OperationCall {
+        /// With which resource.
+        address: Address,
+        /// `service:Operation`
+        call: String,
+    },
+    /// Such an operation is over: it was seen how the resource stands.
+    OperationEnded {
+        /// With which resource.
+        address: Address,
+    },
+    /// How far a cutover has got; nothing when there is none any more.
+    Cutover {
+        /// All that must outlive the process.
+        saved: Option<Value>,
+    },
     /// The command ended by itself.
     RunFinished {
         /// The run.

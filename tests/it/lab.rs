@@ -267,6 +267,35 @@ impl Lab {
         report.ok()
     }
 
+    /// Does something that belongs to no plan, and dies when the fuse blows. Returns what it came to unless it was killed, and its calls.
+    pub async fn act<T>(&mut self, fuse: Fuse, faults: Faults, act: impl AsyncFnOnce(Context) -> T) -> (Option<T>, Arc<Meter>) {
+        let clock = Clock::real();
+        let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, fuse.clone(), faults);
+        let meter = Arc::new(Meter::default());
+        let counting = Arc::clone(&meter);
+        let go = async {
+            let plug = self.recorder.as_ref().map_or_else(|| sandbox.plug(), |recorder| recorder.tap(sandbox.plug()));
+            let cloud = Cloud::connect(Endpoint::Plugged(plug), &"us-east-1".into(), clock).await.ok()?;
+            let mut store = self.store.with_fuse(fuse.clone());
+            let state = open(&mut store).await.expect("the state can always be read");
+            let (journal, writer) = Journal::start(state, Box::new(store));
+            let events = self.listener.clone().unwrap_or_else(Events::nowhere);
+            let cancel = Cancel::default();
+            let cloud = Arc::new(cloud);
+            let context = Context { cloud, journal: journal.clone(), events, cancel, meter: counting, stack: STACK.into(), parallelism: 32 };
+            let done = act(context).await;
+            writer.finish(journal).await.ok()?;
+            Some(done)
+        };
+        let done = tokio::select! {
+            biased;
+            () = fuse.blown() => None,
+            done = go => done,
+        };
+        self.world = sandbox.snapshot();
+        (done, meter)
+    }
+
     /// What `forget` writes: one batch.
     async fn forget(&self, journal: Journal, writer: Writer) -> Option<Report> {
         let (address, _) = self.adopted.clone().expect("something to forget");

@@ -44,5 +44,7 @@ mod stacks;
 mod system;
 mod tagging;
 mod targets;
+mod traffic;
+mod cutting_over;
 mod torture;
 mod weather;

@@ -1,5 +1,8 @@
 //! Showing a run while it goes on, and summing it up at the end. Everything here only listens to events.
 
+mod board;
+mod comparing;
+mod cutover;
 mod json;
 mod live;
 mod plain;
@@ -12,6 +15,8 @@ mod words;
 
 use std::sync::Arc;
 
+pub(super) use comparing::Comparing;
+pub(super) use cutover::CutoverReporter;
 pub(super) use plan_markdown::markdown;
 pub(super) use plan_text::show as show_plan;
 pub(super) use reference::reference;

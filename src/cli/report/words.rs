@@ -50,6 +50,18 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
         Event::StepDone { address, action, id, seconds } => format!("  {address}: {} {id} ({})", done(action), duration(whole(*seconds))),
         Event::StepFailed { address, error, .. } => format!("  {address}: FAILED: {error}"),
         Event::StepBlocked { address, by } => format!("  {address}: not tried, it needs {by}"),
+        Event::Cutover { phase, live, .. } => format!("{phase} at {live} %"),
+        Event::Judged { gate, verdict, text, .. } => format!("  {verdict} {gate}: {text}"),
+        Event::TrafficShifted { changed: false, .. } => return None,
+        Event::TrafficShifted { to, .. } => format!("{to} % of the traffic goes to the target: the records were read back"),
+        Event::HookEnded { name, exit_code, seconds } => {
+            let code = exit_code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));
+            format!("the {name} command ended {code} after {}", duration(*seconds))
+        }
+        Event::Replication { address, status, full_load_percent, tables: [loaded, loading, queued, errors] } => {
+            let failed = if *errors > 0 { format!(", {errors} with errors") } else { String::new() };
+            format!("  {address}: {status}, full load {full_load_percent} %: {loaded} tables loaded, {loading} loading, {queued} to come{failed}")
+        }
         Event::Notice { address: Some(address), text } => format!("  {address}: {text}"),
         Event::Notice { address: None, text } => format!("note: {text}"),
         Event::Call { .. } if !calls => return None,

@@ -1,7 +1,9 @@
 //! Amazon CloudWatch.
 
 mod alarm;
+pub mod alarm_state;
 mod dashboard;
+pub mod metric;
 mod tagging;
 mod widgets;
 

@@ -5,6 +5,7 @@ mod endpoint;
 mod replication_instance;
 mod replication_subnet_group;
 mod replication_task;
+pub mod running;
 mod tagging;
 
 pub use account_role::AccountRole;

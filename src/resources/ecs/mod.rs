@@ -4,6 +4,7 @@ mod cluster;
 mod service;
 mod tagging;
 mod task_definition;
+pub mod wanted;
 
 pub use cluster::Cluster;
 pub use service::Service;

@@ -1,5 +1,6 @@
 //! Elastic Load Balancing: application load balancers.
 
+pub mod health;
 mod listener;
 mod load_balancer;
 mod tagging;

@@ -5,6 +5,7 @@ mod health_check;
 mod hosted_zone;
 mod tagging;
 mod weighted_record;
+pub mod weights;
 
 pub use health_check::{HealthCheck, HealthCheckProtocol};
 pub use hosted_zone::HostedZone;
@@ -25,7 +26,7 @@ fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -
 }
 
 /// Waits until all name servers know of a change ("GetChange").
-async fn wait_in_sync(cx: &Cx, change: &str) -> Result<()> {
+pub async fn wait_in_sync(cx: &Cx, change: &str) -> Result<()> {
     cx.wait(Wait::new("the name servers to know of the change", 5, 10 * 60), || async {
         let found = cx.read("route53:GetChange", cx.aws.route53.get_change().id(change).send()).await?;
         Ok(match found.change_info().map(aws_sdk_route53::types::ChangeInfo::status) {

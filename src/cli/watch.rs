@@ -1,0 +1,100 @@
+//! `watch`: traffic, lag, both environments and every gate, as they are, until somebody has seen enough.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::mpsc;
+
+use super::args::Globals;
+use super::failure::{CliError, Exit};
+use super::report::CutoverReporter;
+use super::session;
+use super::{look, traffic};
+use crate::events::{Event, Events};
+use crate::migration::Split;
+use crate::migration::gate::{Judgement, Verdict, judge};
+use crate::migration::measure::Measure;
+use crate::migration::scene::Scene;
+use crate::migration::schedule::{Input, Schedule};
+use crate::migration::shift::address;
+use crate::migration::traffic::look as read;
+
+/// Shows traffic, replication lag, the health of both environments and every gate. Nothing is changed.
+///
+/// For the day or two after a cutover, and to see whether the gates would hold before one. On a terminal it is a board, which `q` ends;
+/// without one it writes a line whenever something is new.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra watch\n  migrate-infra watch --once --output json")]
+pub struct WatchArgs {
+    /// Look once, and exit with 1 when a gate does not pass.
+    #[arg(long)]
+    once: bool,
+}
+
+pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliError> {
+    let config = session::config(globals)?;
+    let Some(schedule) = Schedule::of(&config) else {
+        return Err(CliError::new(Exit::Usage, "there is no routing in this configuration, so there is no traffic to watch").remains("nothing was changed"));
+    };
+    let state = session::peek(globals, &config).await?;
+    let scene = Scene::of(&state);
+    let place = traffic::place_of(globals, &scene)?;
+    let region = traffic::region(&state, &config);
+    let cloud = session::connect(globals, &config).await?;
+    let clock = cloud.clock();
+    let began = cloud.unix_now();
+    let looker = look::looker(globals, &config, cloud);
+    let reporter = CutoverReporter::start(globals, &schedule);
+    let events = reporter.events();
+    let (inputs, mut asked) = mpsc::unbounded_channel();
+    reporter.keys(inputs.clone());
+    let code = loop {
+        let now = looker.cloud.unix_now();
+        let reader = looker.reader(&address(), &region);
+        let live = match read(&reader, &place).await {
+            Ok(live) => live.nearest(),
+            Err(error) => {
+                reporter.finish();
+                let why = crate::resource::describe(&error);
+                return Err(CliError::new(Exit::Failed, "the records can not be read").because_text(&why).remains("nothing was changed"));
+            }
+        };
+        let measure = Measure { looker: &looker, scene: &scene, now };
+        let readings = measure.all(&config.gates).await;
+        let moment = schedule.moment(live, now);
+        let judgements: Vec<Judgement> = config.gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect();
+        tell(&events, &schedule, live, u64::try_from(now - began).unwrap_or_default(), &judgements);
+        if args.once {
+            let holds = judgements.iter().all(|one| matches!(one.verdict, Verdict::Pass | Verdict::NotJudged));
+            break u8::from(!holds);
+        }
+        let over = clock.sleep(Duration::from_secs(schedule.gate_interval_seconds.max(1)));
+        tokio::select! {
+            () = over => {}
+            () = ended(&mut asked) => break 0,
+            () = session::wish_to_stop() => break 0,
+        }
+    };
+    reporter.finish();
+    drop(inputs);
+    Ok(code)
+}
+
+/// Returns when somebody has seen enough. Other keys mean nothing here.
+async fn ended(asked: &mut mpsc::UnboundedReceiver<Input>) {
+    while let Some(input) = asked.recv().await {
+        if matches!(input, Input::AbortAsked(_)) {
+            return;
+        }
+    }
+}
+
+fn tell(events: &Events, schedule: &Schedule, live: Split, seconds: u64, judgements: &[Judgement]) {
+    let percent = live.percent();
+    let (step, steps) = (schedule.steps.done(live), schedule.steps.as_slice().len());
+    events.send(Event::Cutover { phase: "watching", live: percent, intended: percent, seconds, until: None, step, steps, why: None });
+    for one in judgements {
+        let (gate, text) = (one.gate.clone(), one.text.clone());
+        events.send(Event::Judged { gate, verdict: one.verdict.as_str(), value: one.value, text });
+    }
+}

@@ -1,0 +1,73 @@
+//! Commands of the user's own that are run around the last step.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Split;
+
+/// How often it is looked whether a command has ended.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit code; none when it could not be started, took too long, or was killed.
+    pub exit_code: Option<i32>,
+    /// How long it ran.
+    pub seconds: u64,
+    /// Why it counts as failed, if it does. What the command wrote is not part of it: that may hold a secret.
+    pub failed: Option<String>,
+}
+
+/// Runs a command: a program and its arguments, not a shell line. It learns where the traffic is from `MIGRATE_INFRA_TRAFFIC_PERCENT`.
+/// Each line that it writes to standard error is told.
+///
+/// A program takes real time, also where AWS's minutes pass in milliseconds: as long as a thread waits for it, no other time passes.
+pub async fn run(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String) + Send + 'static) -> Ran {
+    let command = command.to_vec();
+    let ran = tokio::task::spawn_blocking(move || wait(&command, timeout, live, tell)).await;
+    ran.unwrap_or_else(|error| Ran { exit_code: None, seconds: 0, failed: Some(format!("it is not known what became of it: {error}")) })
+}
+
+fn wait(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String) + Send + 'static) -> Ran {
+    let began = Instant::now();
+    let failed = |exit_code, why: String| Ran { exit_code, seconds: began.elapsed().as_secs(), failed: Some(why) };
+    let [program, arguments @ ..] = command else { return failed(None, "there is no command".to_owned()) };
+    let started = Command::new(program)
+        .args(arguments)
+        .env("MIGRATE_INFRA_TRAFFIC_PERCENT", live.percent().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => return failed(None, format!("`{program}` can not be started: {error}")),
+    };
+    if let Some(told) = child.stderr.take() {
+        // It ends with the program, or with what that leaves behind.
+        std::thread::spawn(move || BufReader::new(told).lines().map_while(Result::ok).for_each(tell));
+    }
+    match end(&mut child, began + timeout) {
+        Ok(Some(status)) if status.success() => Ran { exit_code: status.code(), seconds: began.elapsed().as_secs(), failed: None },
+        Ok(Some(status)) => failed(status.code(), format!("`{program}` ended with {status}")),
+        Ok(None) => failed(None, format!("`{program}` took longer than {} s and was stopped", timeout.as_secs())),
+        Err(error) => failed(None, format!("it is not known what became of `{program}`: {error}")),
+    }
+}
+
+/// Waits until a program has ended, or stops it. Returns nothing when it had to be stopped.
+fn end(child: &mut Child, limit: Instant) -> std::io::Result<Option<std::process::ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= limit {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(EVERY);
+    }
+}

@@ -1,0 +1,144 @@
+//! A shift of traffic from beginning to end: written down before it is sent, waited for, read back. What a killed one has left open is
+//! brought to an end by the next: the batch says what both weights are to be, so it can be sent again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Split;
+use super::traffic::{Live, Place, confirm, look, send};
+use crate::address::{Address, Region};
+use crate::aws::Fate;
+use crate::engine::{Context, Operation};
+use crate::resource::{Announce, Cx, Error, Result, describe};
+use crate::resources::route53::weights::wait_in_sync;
+use crate::state::{OpenShift, Record};
+
+/// How often a shift whose answer is lost is sent again.
+const ATTEMPTS: u32 = 4;
+
+/// The address that calls about traffic are shown under.
+pub fn address() -> Address {
+    Address::of("routing", "dns", "traffic")
+}
+
+/// What a shift came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shifted {
+    /// How traffic was divided before; nothing when the weights were no whole percent.
+    pub from: Option<Split>,
+    /// The records as they are live now.
+    pub live: Live,
+    /// Whether anything was sent.
+    pub changed: bool,
+}
+
+/// A shift that failed.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: Error,
+    /// Whether it may have taken effect all the same. The next shift, or a look, finds out.
+    pub may_be_live: bool,
+}
+
+impl Failed {
+    fn before(error: impl Into<Error>) -> Self {
+        Self { error: error.into(), may_be_live: false }
+    }
+
+    fn after(error: impl Into<Error>) -> Self {
+        Self { error: error.into(), may_be_live: true }
+    }
+}
+
+/// Brings traffic to a division, and returns once it is seen to be live.
+///
+/// # Errors
+/// What Route 53 answered, or that somebody else has changed the weights.
+pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split, why: &str) -> Result<Shifted, Failed> {
+    let looker = context.looker();
+    let reader = looker.reader(&address(), region);
+    let before = look(&reader, place).await.map_err(Failed::before)?;
+    let from = before.split();
+    let seen = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
+    let open = context.journal.read(|state| state.migration.shift.clone());
+    if before.is(to) && open.is_none() {
+        seen().await.map_err(Failed::before)?;
+        return Ok(Shifted { from, live: before, changed: false });
+    }
+    // The same shift was accepted already, and is only to be waited for.
+    if let Some(OpenShift { change: Some(change), .. }) = open.filter(|open| before.is(to) && open.to == to.percent()) {
+        let live = confirm(&reader, place, &change, to).await.map_err(Failed::after)?;
+        seen().await.map_err(Failed::after)?;
+        return Ok(Shifted { from, live, changed: false });
+    }
+    let intent = Record::ShiftIntent { from: from.map(Split::percent), to: to.percent(), why: why.to_owned() };
+    let announce = Arc::new(Operation::new(&context.journal, intent, |call| Record::ShiftCall { call: call.to_owned() }));
+    let cx = looker.operator(&address(), region, announce);
+    match sent(&cx, place, to).await {
+        Ok(change) => {
+            context.journal.write(vec![Record::ShiftAccepted { change: change.clone() }]).await.map_err(Failed::after)?;
+            let live = match confirm(&reader, place, &change, to).await {
+                Ok(live) => live,
+                Err(error) => {
+                    settle(context, &reader, place, &error).await;
+                    return Err(Failed::after(error));
+                }
+            };
+            seen().await.map_err(Failed::after)?;
+            Ok(Shifted { from, live, changed: true })
+        }
+        Err(error) => {
+            settle(context, &reader, place, &error).await;
+            let may_be_live = error.fate() == Fate::Unknown || matches!(error, Error::Journal(_));
+            Err(Failed { error, may_be_live })
+        }
+    }
+}
+
+/// Writes down where traffic is after a shift that failed, unless that can not be known yet.
+async fn settle(context: &Context, reader: &Cx, place: &Place, error: &Error) {
+    let known = error.fate() != Fate::Unknown && !matches!(error, Error::Cancelled | Error::Timeout { .. } | Error::Journal(_));
+    let begun = context.journal.read(|state| state.migration.shift.is_some());
+    if known
+        && begun
+        && let Ok(live) = look(reader, place).await
+    {
+        // Why the shift failed counts more than that this can not be written down; the next one looks again.
+        let _ = context.journal.write(vec![Record::ShiftSeen { live: live.split().map(Split::percent) }]).await;
+    }
+}
+
+/// Sends the batch until its answer is known, and returns the id of the change.
+async fn sent(cx: &Cx, place: &Place, to: Split) -> Result<String> {
+    for attempt in 0.. {
+        // All but the weights stays as it is just now.
+        let live = look(cx, place).await?;
+        match send(cx, place, &live, to).await {
+            Err(error) if error.fate() == Fate::Unknown && attempt + 1 < ATTEMPTS && !cx.cancel.is_cancelled() => {
+                cx.notice(format!("{}; both weights are sent again", describe(&error)));
+                cx.pause(Duration::from_secs(2 << attempt)).await?;
+            }
+            other => return other,
+        }
+    }
+    Err(Error::Cancelled)
+}
+
+/// Brings all traffic back to the source without a state: nothing is written down, and nobody's lock is waited for.
+///
+/// # Errors
+/// What Route 53 answered.
+pub async fn bring_back(looker: &crate::engine::Looker, region: &Region, place: &Place) -> Result<Shifted> {
+    let announce: Arc<dyn Announce> = Arc::new(crate::engine::Unwritten);
+    let cx = looker.operator(&address(), region, announce);
+    let before = look(&cx, place).await?;
+    let from = before.split();
+    if before.is(Split::SOURCE) {
+        return Ok(Shifted { from, live: before, changed: false });
+    }
+    let change = sent(&cx, place, Split::SOURCE).await?;
+    wait_in_sync(&cx, &change).await?;
+    let live = confirm(&cx, place, &change, Split::SOURCE).await?;
+    Ok(Shifted { from, live, changed: true })
+}

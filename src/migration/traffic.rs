@@ -1,0 +1,139 @@
+//! Where traffic goes: reading both weights, setting them together, and seeing that they are live.
+
+use std::time::Duration;
+
+use super::Split;
+use super::dns::{self, Seen};
+use crate::config::Side;
+use crate::resource::{Cx, Error, Result};
+use crate::resources::route53::change::Weighted;
+use crate::resources::route53::weights;
+
+/// How often name servers are asked again that do not know of a change yet.
+const ASKED_AGAIN: usize = 12;
+
+/// The name that clients use, and the zone that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The hosted zone's id.
+    pub zone: String,
+    /// The full name, without a dot at its end.
+    pub name: String,
+    /// The zone's name servers, when they can be asked.
+    pub servers: Vec<String>,
+}
+
+/// Both records of the name, as Route 53 has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    source: Weighted,
+    target: Weighted,
+}
+
+/// Reads both records.
+///
+/// # Errors
+/// When they are not there, or are joined by others that take a share of the traffic; or what Route 53 answered.
+pub async fn look(cx: &Cx, place: &Place) -> Result<Live> {
+    let all = weights::live(cx, &place.zone, &place.name).await?;
+    let of = |side: Side| all.iter().find(|record| record.set_identifier == side.as_str()).cloned();
+    match (of(Side::Source), of(Side::Target), all.len()) {
+        (Some(source), Some(target), 2) => Ok(Live { source, target }),
+        _ => {
+            let found: Vec<String> = all.iter().map(|record| format!("`{}`", record.set_identifier)).collect();
+            let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            let name = &place.name;
+            Err(Error::Refused(format!("{name} in the zone {} should have the weighted records `source` and `target`, and has {found}", place.zone)))
+        }
+    }
+}
+
+impl Live {
+    /// Returns how traffic is divided; nothing when the weights are no whole percent.
+    pub fn split(&self) -> Option<Split> {
+        let weight = |record: &Weighted| u64::try_from(record.weight).ok();
+        Split::of_weights(weight(&self.source)?, weight(&self.target)?)
+    }
+
+    /// Returns how traffic is divided, to the nearest percent. When both weights are zero, Route 53 takes them for equal ("Weighted routing").
+    pub fn nearest(&self) -> Split {
+        let weight = |record: &Weighted| u64::try_from(record.weight).unwrap_or_default();
+        let (source, target) = (weight(&self.source), weight(&self.target));
+        let all = source + target;
+        let percent = if all == 0 { 50 } else { (target * 100 + all / 2) / all };
+        u8::try_from(percent).ok().and_then(Split::new).unwrap_or(Split::TARGET)
+    }
+
+    /// Returns the weight of an environment.
+    pub fn weight(&self, side: Side) -> i64 {
+        self.record(side).weight
+    }
+
+    /// Returns the record of an environment.
+    pub fn record(&self, side: Side) -> &Weighted {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    /// Returns both records with the weights of a division; all else stays as it is.
+    pub fn with(&self, to: Split) -> [Weighted; 2] {
+        let (source, target) = to.weights();
+        [Weighted { weight: source.into(), ..self.source.clone() }, Weighted { weight: target.into(), ..self.target.clone() }]
+    }
+
+    /// Returns whether these are exactly the weights of a division, and not only in the same proportion.
+    pub fn is(&self, to: Split) -> bool {
+        let (source, target) = to.weights();
+        (self.source.weight, self.target.weight) == (source.into(), target.into())
+    }
+}
+
+/// Sets both weights in one batch, and returns the id of the change. Health checks and aliases stay as they are.
+///
+/// # Errors
+/// What Route 53 answered.
+pub async fn send(cx: &Cx, place: &Place, live: &Live, to: Split) -> Result<String> {
+    weights::set(cx, &place.zone, &live.with(to), &format!("migrate-infra: {to} to the target")).await
+}
+
+/// Waits until all name servers know of a change, and reads the records back.
+///
+/// # Errors
+/// When somebody else has changed the weights in the meantime; or what Route 53 answered.
+pub async fn confirm(cx: &Cx, place: &Place, change: &str, to: Split) -> Result<Live> {
+    weights::wait_in_sync(cx, change).await?;
+    let live = look(cx, place).await?;
+    if live.is(to) {
+        answered(cx, place, &live, to).await?;
+        return Ok(live);
+    }
+    let (source, target) = (live.weight(Side::Source), live.weight(Side::Target));
+    Err(Error::Refused(format!("the weights were set to {to} for the target, and are {source} and {target} now: somebody else has changed them")))
+}
+
+/// Asks the zone's name servers, until none leads where no traffic should go. That nobody can be asked from here is only worth a note: the
+/// records were read back.
+async fn answered(cx: &Cx, place: &Place, live: &Live, to: Split) -> Result<()> {
+    if place.servers.is_empty() {
+        return Ok(());
+    }
+    let balancers = [Side::Source, Side::Target].map(|side| live.record(side).alias_dns_name.as_str());
+    let mut last = String::new();
+    for _ in 0..ASKED_AGAIN {
+        match dns::check(&place.servers, &place.name, balancers, to).await {
+            Seen::Fits(servers) => {
+                cx.notice(format!("{servers} name servers of the zone answer as they should"));
+                return Ok(());
+            }
+            Seen::Unreachable(why) => {
+                cx.notice(format!("the zone's name servers can not be asked from here ({why}); the records were read back"));
+                return Ok(());
+            }
+            Seen::Differs(why) => last = why,
+        }
+        cx.pause(Duration::from_secs(5)).await?;
+    }
+    Err(Error::Refused(last))
+}

@@ -1,0 +1,40 @@
+//! The states of alarms, as DescribeAlarms tells them.
+
+use aws_sdk_cloudwatch::types::StateValue;
+
+use crate::resource::{Cx, Result};
+
+/// How many alarms one call may ask for (DescribeAlarms: "AlarmNames: up to 100").
+const AT_ONCE: usize = 100;
+
+/// The state of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmState {
+    /// It is quiet.
+    Ok,
+    /// It is raised.
+    Raised,
+    /// It has too few data, or a state that nobody has heard of.
+    Unknown,
+}
+
+/// Asks for the states of alarms by name. One that is not there is not in the answer.
+///
+/// # Errors
+/// What CloudWatch answered.
+pub async fn states(cx: &Cx, names: &[String]) -> Result<Vec<(String, AlarmState)>> {
+    let mut found = Vec::new();
+    for some in names.chunks(AT_ONCE) {
+        let call = cx.aws.cloudwatch.describe_alarms().set_alarm_names(Some(some.to_vec())).max_records(100).send();
+        let page = cx.read("cloudwatch:DescribeAlarms", call).await?;
+        found.extend(page.metric_alarms().iter().map(|alarm| {
+            let state = match alarm.state_value() {
+                Some(StateValue::Ok) => AlarmState::Ok,
+                Some(StateValue::Alarm) => AlarmState::Raised,
+                _ => AlarmState::Unknown,
+            };
+            (alarm.alarm_name().unwrap_or_default().to_owned(), state)
+        }));
+    }
+    Ok(found)
+}

@@ -1,0 +1,71 @@
+//! Values of metrics, as GetMetricData tells them.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatch::types::{Dimension, Metric as Named, MetricDataQuery, MetricStat, ScanBy, StatusCode};
+use aws_smithy_types::DateTime;
+
+use crate::config::{Metric, Query};
+use crate::resource::{Cx, Error, Result};
+
+/// One value: when the period that it covers begins, in seconds since 1970, and the value.
+pub type Value = (i64, f64);
+
+/// Something to ask.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What the answer is called: a lower-case letter, then letters, digits and underscores.
+    pub id: String,
+    /// What is asked.
+    pub query: Query,
+    /// Seconds that one value covers.
+    pub period_seconds: u32,
+}
+
+/// Asks for the values between two instants, in seconds since 1970, and returns them by id. What has no values has an empty list.
+///
+/// # Errors
+/// What CloudWatch answered, also for one of the queries alone.
+pub async fn read(cx: &Cx, asked: &[Asked], from: i64, to: i64) -> Result<BTreeMap<String, Vec<Value>>> {
+    let queries: Vec<MetricDataQuery> = asked.iter().flat_map(|one| queries(one)).collect();
+    let mut found: BTreeMap<String, Vec<Value>> = asked.iter().map(|one| (one.id.clone(), Vec::new())).collect();
+    let mut next = None;
+    loop {
+        let call = cx.aws.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.clone())).scan_by(ScanBy::TimestampAscending);
+        let call = call.start_time(DateTime::from_secs(from)).end_time(DateTime::from_secs(to)).set_next_token(next);
+        let page = cx.read("cloudwatch:GetMetricData", call.send()).await?;
+        for result in page.metric_data_results() {
+            if matches!(result.status_code(), Some(StatusCode::InternalError | StatusCode::Forbidden)) {
+                let why = result.messages().iter().filter_map(|message| message.value()).collect::<Vec<_>>().join("; ");
+                let status = result.status_code().map_or("unknown", StatusCode::as_str);
+                return Err(Error::Refused(format!("CloudWatch answers {status} for a metric {why}").trim_end().to_owned()));
+            }
+            if let Some(values) = result.id().and_then(|id| found.get_mut(id)) {
+                values.extend(result.timestamps().iter().map(DateTime::secs).zip(result.values().iter().copied()));
+            }
+        }
+        next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn queries(asked: &Asked) -> Vec<MetricDataQuery> {
+    let metric = |id: &str, metric: &Metric, shown: bool| {
+        let dimension = |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
+        let dimensions = metric.dimensions.iter().map(dimension).collect();
+        let named = Named::builder().namespace(&metric.namespace).metric_name(&metric.name).set_dimensions(Some(dimensions)).build();
+        let period = i32::try_from(asked.period_seconds).unwrap_or(i32::MAX);
+        let stat = MetricStat::builder().metric(named).period(period).stat(metric.statistic.as_str()).build();
+        MetricDataQuery::builder().id(id).metric_stat(stat).return_data(shown).build()
+    };
+    match &asked.query {
+        Query::Metric(one) => vec![metric(&asked.id, one, true)],
+        Query::Expression { expression, metrics } => {
+            let parts = metrics.iter().map(|(id, one)| metric(id, one, false));
+            let period = i32::try_from(asked.period_seconds).unwrap_or(i32::MAX);
+            parts.chain([MetricDataQuery::builder().id(&asked.id).expression(expression).period(period).return_data(true).build()]).collect()
+        }
+    }
+}

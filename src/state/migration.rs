@@ -1,0 +1,58 @@
+//! What the state remembers of the migration itself: a shift of traffic that is under way, and a cutover.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::address::Address;
+
+/// What is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Migration {
+    /// The share of the target that was last seen to be live, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<u8>,
+    /// The shift that was begun and has not been seen to be live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<OpenShift>,
+    /// Resources that something was begun with: a replication that is started or stopped.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<Address, OpenOperation>,
+    /// The cutover that was begun last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutover: Option<Value>,
+}
+
+/// Something that was begun with a resource and has not been seen to be over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOperation {
+    /// What.
+    pub what: String,
+    /// The mutating calls that may have been sent.
+    pub calls: Vec<String>,
+}
+
+/// A shift of traffic that was begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenShift {
+    /// The share of the target before, in percent.
+    pub from: Option<u8>,
+    /// The share that it is to have.
+    pub to: u8,
+    /// Why.
+    pub why: String,
+    /// The mutating calls that may have been sent.
+    pub calls: Vec<String>,
+    /// The id of Route 53's change, once it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+}
+
+impl Migration {
+    /// Returns whether there is nothing to remember.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
