@@ -53,16 +53,16 @@ macro_rules! limited {
 }
 
 limited! {
-    /// The replication lag of the database.
+    /// The replication lag of the database: how far the target is behind the source.
     LagGate,
-    /// Seconds that the target database must be less behind than.
+    /// Seconds that it must be less than.
     below = 60.0
 }
 
 limited! {
     /// The requests that end with a status of 500 or more, in each environment that has traffic.
     ErrorRateGate,
-    /// Percent of the requests that must be more than those.
+    /// Percent of all requests that they must be less than.
     below = 1.0
 }
 
@@ -140,7 +140,7 @@ impl Default for AlarmsGate {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawGates {
-    /// The replication lag of the database.
+    /// The replication lag of the database: how far the target is behind the source.
     pub replication_lag: LagGate,
     /// The healthy targets of the load balancer, in each environment that has traffic or is about to get some: at least one, and as
     /// many as tasks are wanted.

@@ -142,14 +142,13 @@ impl OwnGate {
             mistakes.add(&["only_with_traffic"], message, "write `environment = \"target\"` or `environment = \"source\"`");
         }
         // "Period" of MetricStat (CloudWatch, GetMetricData).
-        if ![1, 5, 10, 20, 30].contains(&self.period_seconds) && self.period_seconds % 60 != 0 {
+        if ![1, 5, 10, 20, 30].contains(&self.period_seconds) && !self.period_seconds.is_multiple_of(60) {
             let message = format!("CloudWatch has no data points of {} seconds", self.period_seconds);
             mistakes.add(&["period_seconds"], message, "1, 5, 10, 20, 30 or a multiple of 60");
         }
         match (query, bound, region) {
             (Some(query), Some(bound), Some(region)) if mistakes.0.is_empty() => {
-                let limit =
-                    Limit { bound, window_seconds: self.window_seconds, period_seconds: self.period_seconds, min_points: self.min_points };
+                let limit = Limit { bound, window_seconds: self.window_seconds, period_seconds: self.period_seconds, min_points: self.min_points };
                 let needs_traffic = self.environment.filter(|_| self.only_with_traffic);
                 let check = Check::Custom(Custom { query, region, limit, needs_traffic });
                 Ok(Gate { name: name.to_owned(), check, failures_in_a_row: self.failures_in_a_row })

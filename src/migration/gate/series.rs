@@ -54,7 +54,13 @@ pub(super) fn values(limit: &Limit, unit: &str, of: &str, values: impl Iterator<
     }
     let worst = values.iter().copied().reduce(|one, other| limit.bound.worse(one, other));
     let verdict = match worst {
-        Some(worst) if values.len() >= limit.min_points as usize => if limit.bound.holds(worst) { Verdict::Pass } else { Verdict::Fail },
+        Some(worst) if values.len() >= limit.min_points as usize => {
+            if limit.bound.holds(worst) {
+                Verdict::Pass
+            } else {
+                Verdict::Fail
+            }
+        }
         _ => Verdict::NoData,
     };
     let number = worst.map(rounded).unwrap_or_default();

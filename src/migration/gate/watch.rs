@@ -63,7 +63,7 @@ impl Watch {
                 continue;
             }
             let streak = self.0.entry(gate.to_owned()).or_default();
-            let told = format!("gate `{gate}`: {verdict}: {text}");
+            let told = if gate == ANY { text.to_owned() } else { format!("gate `{gate}`: {verdict}: {text}") };
             if verdict == Verdict::Fail {
                 streak.failures = streak.failures.saturating_add(1);
                 let allowed = rules.iter().find(|rule| rule.gate == gate).map_or(1, |rule| rule.failures_in_a_row);

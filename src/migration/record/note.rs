@@ -9,7 +9,9 @@ impl Record {
     /// Takes in what happened, and what the cutover was before and is after.
     pub fn note(&mut self, at: &str, event: &Event, before: &Progress, after: &Progress) {
         if let Input::Judged(judgements) = &event.input {
-            judgements.iter().for_each(|judgement| self.judged(at, before.live, judgement));
+            for judgement in judgements {
+                self.judged(at, before.live, judgement);
+            }
         }
         for approval in after.approvals.iter().skip(before.approvals.len()) {
             self.approvals.push(Approved { at: at.to_owned(), live: approval.at, who: approval.who.clone() });
@@ -42,7 +44,9 @@ impl Record {
                 let steps = &self.schedule.steps;
                 format!("step {} of {}", steps.done(after.live), steps.as_slice().len())
             }
-            (_, Phase::Observing { .. }) if after.live == before.intended => "seen after it had not been known whether the shift took place".to_owned(),
+            (_, Phase::Observing { .. }) if after.live == before.intended => {
+                "seen after it had not been known whether the shift took place".to_owned()
+            }
             _ => "found like this; it was not done here".to_owned(),
         }
     }

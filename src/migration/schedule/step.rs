@@ -71,7 +71,8 @@ impl Run<'_> {
 
     /// The step that was made is watched from the beginning. While writes to the source are stopped nothing is watched for long.
     pub(super) fn bake(&mut self) -> Vec<Command> {
-        if self.progress.live.percent() == 0 || (self.progress.quiesce != Quiesce::NotRun && self.schedule.steps.after(self.progress.live).is_some()) {
+        if self.progress.live.percent() == 0 || (self.progress.quiesce != Quiesce::NotRun && self.schedule.steps.after(self.progress.live).is_some())
+        {
             return self.check();
         }
         self.enter(Phase::Baking { until: self.now.saturating_add(self.schedule.bake_seconds) });
