@@ -349,7 +349,7 @@ fn a_gate_that_fails_half_way_brings_all_traffic_back_at_once() {
 
 #[test]
 fn a_step_is_watched_for_its_whole_time_before_the_next() {
-    let mut driver = Driver::start(Schedule { bake_seconds: 10 * INTERVAL, ..schedule() });
+    let mut driver = Driver::start(Schedule { bake_seconds: 10 * INTERVAL, quiesce: true, ..schedule() });
     until_live(&mut driver, 50);
     let since = driver.now;
     until_live(&mut driver, 100);
@@ -516,12 +516,36 @@ fn a_lag_that_was_zero_before_a_gate_was_blind_is_waited_for_again() {
 }
 
 #[test]
+fn the_lag_is_waited_for_again_when_the_last_shift_was_lost() {
+    let mut driver = Driver::start(Schedule { steps: vec![Split::TARGET].into(), lag_zero_seconds: Some(600), ..schedule() });
+    while driver.progress.phase != Phase::Shifting {
+        passes(&mut driver, 1);
+    }
+    assert!(driver.shift_unknown(Fate::Lost));
+    driver.answer();
+    driver.send(judged(Verdict::Pass));
+    assert!(matches!(driver.progress.phase, Phase::Draining { .. }), "{:?}", driver.progress);
+}
+
+#[test]
+fn a_shift_that_ends_while_it_is_to_be_rolled_back_is_known_until_then() {
+    let mut driver = Driver::start(schedule());
+    passes(&mut driver, 1);
+    driver.send(judged(Verdict::Fail));
+    driver.send(Input::ShiftDone(split(50)));
+    assert_eq!((driver.progress.live, driver.progress.intended), (split(50), split(50)));
+    driver.send(Input::RollbackDone);
+    assert_eq!((driver.progress.live, driver.progress.intended), (Split::SOURCE, Split::SOURCE));
+}
+
+#[test]
 fn a_shift_that_is_refused_is_a_failure() {
     let mut driver = Driver::start(Schedule { on_failure: Otherwise::Hold, ..schedule() });
     driver.answer();
     driver.send(judged(Verdict::Pass));
     driver.send(Input::ShiftFailed(Effect::None, "no target is healthy".into()));
     assert!(matches!(&driver.asked, Some(Question::Decide { why }) if why.contains("no target is healthy")));
+    assert_eq!(driver.progress.intended, Split::SOURCE, "it is not on its way any more");
     assert!(matches!(driver.settle(), Outcome::Held { .. }));
 }
 
