@@ -98,7 +98,7 @@ impl Cutover {
             return self.steps.clone();
         }
         let each = self.step_percent.max(1);
-        (1..100).filter(|percent| percent.is_multiple_of(each)).chain([100]).collect()
+        (1..100_u8).filter(|percent| percent.is_multiple_of(each)).chain([100]).collect()
     }
 }
 
