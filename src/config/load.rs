@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::check::{check, expects_text};
+use super::gate::{Gate, Side};
+use super::gates::{RawGates, Replicates};
 use super::model::{Config, EnvironmentConfig, Link, Links, Pair, RawConfig, RawEnvironment};
 use super::problem::{ConfigError, Problem};
 use super::source::{Part, Source};
@@ -144,8 +146,30 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
     let both = ["source", "target"].iter().all(|name| raw.environments.contains_key(*name));
     let written = source.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
-    let RawConfig { stack, tags, policy, state, drift, moved, resources, .. } = raw;
-    Ok((Config { stack, tags, environments, routing, policy, state, drift, moved, resources }, problems))
+    let gates = gates(&raw.gates, &environments, source, &mut problems);
+    let RawConfig { stack, tags, cutover, policy, state, drift, moved, resources, .. } = raw;
+    Ok((Config { stack, tags, environments, routing, cutover, gates, policy, state, drift, moved, resources }, problems))
+}
+
+/// The gates that are on: the built-in ones, then those of your own.
+fn gates(raw: &RawGates, environments: &[EnvironmentConfig], source: &Source, problems: &mut Vec<Problem>) -> Vec<Gate> {
+    let region = |side: Side| environments.iter().find(|one| one.name == side.as_str()).map(|one| one.region.clone());
+    let replicates = environments.iter().any(|environment| environment.replicates.database.is_some());
+    let mut gates = raw.built_in(if replicates { Replicates::Database } else { Replicates::Nothing });
+    for (name, own) in raw.custom.iter().filter(|(_, own)| own.enabled) {
+        let mistakes = match own.resolve(name, region) {
+            Ok(gate) => {
+                gates.push(gate);
+                continue;
+            }
+            Err(mistakes) => mistakes,
+        };
+        for (keys, message, help) in mistakes {
+            let path = [vec!["gates".to_owned(), "custom".to_owned(), name.clone()], keys].concat();
+            problems.push(source.problem(&path, message, Some(help), Part::Value));
+        }
+    }
+    gates
 }
 
 /// The replications of an environment, with the environment that each comes from written out.

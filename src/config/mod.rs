@@ -5,9 +5,13 @@
 
 mod change;
 mod check;
+mod cutover;
+mod gate;
+mod gates;
 mod keeping;
 mod load;
 mod model;
+mod own_gate;
 mod problem;
 mod replication;
 mod routing;
@@ -17,6 +21,9 @@ mod validate;
 
 pub use change::{Drift, Ignored, Renamed};
 pub use check::{did_you_mean, schema, suggest};
+pub use cutover::{Cutover, OnResume, Otherwise};
+pub use gate::{Bound, Check, Custom, Gate, Limit, Metric, Query, Side, Statistic};
+pub use gates::RawGates;
 pub use keeping::{Backend, Keeping, PerResource, Resources};
 pub use load::{Overrides, load};
 pub use model::{

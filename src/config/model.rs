@@ -7,6 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Drift, Renamed};
+use super::cutover::Cutover;
+use super::gate::Gate;
+use super::gates::RawGates;
 use super::keeping::{Keeping, Resources};
 use crate::address::Region;
 
@@ -42,6 +45,10 @@ pub struct RawConfig {
     pub monitoring: Monitoring,
     /// DNS in front of both environments: one name, weighted between the two load balancers.
     pub routing: Routing,
+    /// How `cutover` shifts traffic from the source to the target, step by step. It needs the routing.
+    pub cutover: Cutover,
+    /// What must hold before, during and after each step of a cutover. A gate without data, or without an answer, never counts as passed.
+    pub gates: RawGates,
     /// What every plan must fulfil; a plan that does not is refused before anything is called.
     pub policy: Policy,
     /// Where the state is kept.
@@ -105,6 +112,8 @@ impl RawConfig {
             replication: Replication::default(),
             monitoring: Monitoring::default(),
             routing: Routing::default(),
+            cutover: Cutover::default(),
+            gates: RawGates::default(),
             policy: Policy::default(),
             state: Keeping::default(),
             drift: Drift::default(),
@@ -690,6 +699,10 @@ pub struct Config {
     pub environments: Vec<EnvironmentConfig>,
     /// The routing, unless it is off or an environment that it needs is not configured.
     pub routing: Option<Routing>,
+    /// How traffic is shifted.
+    pub cutover: Cutover,
+    /// What must hold meanwhile.
+    pub gates: Vec<Gate>,
     /// What every plan must fulfil.
     pub policy: Policy,
     /// Where the state is kept.

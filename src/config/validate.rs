@@ -80,6 +80,8 @@ pub(super) fn validate(config: &Config, source: &Source) -> Vec<Problem> {
     validator.policy(config);
     validator.keeping(config);
     validator.changes(config);
+    validator.cutover(config);
+    validator.gates(config);
     validator.problems
 }
 

@@ -1,0 +1,15 @@
+//! Gates: what is measured, and the verdict on it.
+
+mod judge;
+mod parts;
+mod reading;
+mod series;
+mod verdict;
+mod watch;
+
+pub use judge::{Moment, judge};
+pub use reading::{Alarm, AlarmState, Point, Reading, Requests, Series, Table, TableState, Targets};
+pub use verdict::{Judgement, Verdict};
+pub use watch::{Required, Rule, Sight, Streak, Watch};
+
+pub use crate::config::{Bound, Check, Custom, Gate, Limit, Metric, Query, Side, Statistic};

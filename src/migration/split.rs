@@ -1,0 +1,96 @@
+//! How traffic is divided between the two environments.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Side;
+
+/// The share of the target in the traffic, in percent; the source has the rest, so that both weights always sum to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Split(u8);
+
+impl Split {
+    /// All traffic goes to the source.
+    pub const SOURCE: Self = Self(0);
+    /// All traffic goes to the target.
+    pub const TARGET: Self = Self(100);
+
+    /// Makes a division from the percent of the target; there is none above 100.
+    pub fn new(percent: u8) -> Option<Self> {
+        (percent <= 100).then_some(Self(percent))
+    }
+
+    /// Makes the division that two weights mean, if they mean a whole percent.
+    pub fn of_weights(source: u64, target: u64) -> Option<Self> {
+        let all = source.checked_add(target).filter(|all| *all > 0)?;
+        let hundredfold = target.checked_mul(100)?;
+        (hundredfold % all == 0).then(|| u8::try_from(hundredfold / all).ok().map(Self)).flatten()
+    }
+
+    /// Returns the percent of the target.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+
+    /// Returns the weight of the source and that of the target.
+    pub fn weights(self) -> (u8, u8) {
+        (100 - self.0, self.0)
+    }
+
+    /// Returns the weight of one environment.
+    pub fn weight(self, side: Side) -> u8 {
+        match side {
+            Side::Source => 100 - self.0,
+            Side::Target => self.0,
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} %", self.0)
+    }
+}
+
+impl From<Split> for u8 {
+    fn from(split: Split) -> Self {
+        split.0
+    }
+}
+
+impl TryFrom<u8> for Split {
+    type Error = String;
+
+    fn try_from(percent: u8) -> Result<Self, String> {
+        Self::new(percent).ok_or_else(|| format!("{percent} percent is more than all of the traffic"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_weights_sum_to_a_hundred() {
+        for percent in 0..=u8::MAX {
+            match Split::new(percent) {
+                Some(split) => assert_eq!(u16::from(split.weights().0) + u16::from(split.weights().1), 100),
+                None => assert!(percent > 100),
+            }
+        }
+        assert!(serde_json::from_str::<Split>("101").is_err());
+        assert_eq!(serde_json::from_str::<Split>("40").expect("a percent"), Split(40));
+    }
+
+    #[test]
+    fn weights_that_are_no_percent_are_none() {
+        assert_eq!(Split::of_weights(60, 40), Some(Split(40)));
+        assert_eq!(Split::of_weights(0, 1), Some(Split::TARGET));
+        assert_eq!(Split::of_weights(255, 0), Some(Split::SOURCE));
+        assert_eq!(Split::of_weights(1, 2), None);
+        assert_eq!(Split::of_weights(0, 0), None);
+        assert_eq!(Split::of_weights(u64::MAX, 1), None);
+    }
+}

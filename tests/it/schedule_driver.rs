@@ -1,0 +1,238 @@
+//! A driver for the cutover's machine that has no AWS: a DNS that is one number, and commands that wait until they are answered.
+
+use migrate_infra::config::{OnResume, Otherwise};
+use migrate_infra::migration::Split;
+use migrate_infra::migration::gate::{Judgement, Required, Rule, Verdict};
+use migrate_infra::migration::schedule::{Command, Effect, Event, Input, Outcome, Phase, Progress, Question, Schedule, step};
+
+/// Seconds between two looks at the gates.
+pub const INTERVAL: u64 = 30;
+
+pub fn split(percent: u8) -> Split {
+    Split::new(percent).unwrap()
+}
+
+/// Two steps, watched for one look each.
+pub fn schedule() -> Schedule {
+    Schedule {
+        steps: [50, 100].map(split).to_vec().into(),
+        bake_seconds: INTERVAL,
+        gate_interval_seconds: INTERVAL,
+        no_data_seconds: 2 * INTERVAL,
+        gates: vec![Rule { gate: "lag".into(), must: "below 60 s".into(), failures_in_a_row: 1 }],
+        gates_required: Required::Yes,
+        pause_at: Vec::new(),
+        quiesce: false,
+        lag_zero_seconds: None,
+        on_failure: Otherwise::Rollback,
+        on_resume: OnResume::Continue,
+        on_abort: Otherwise::Rollback,
+    }
+}
+
+pub fn judged(verdict: Verdict) -> Input {
+    Input::Judged(vec![Judgement { gate: "lag".into(), verdict, value: None, text: "as scripted".into(), at: 0 }])
+}
+
+/// Whether a change that nobody got an answer for took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Lost,
+    Done,
+}
+
+/// A cutover with what is around it. Each event is checked for what must hold at every moment.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    pub schedule: Schedule,
+    pub progress: Progress,
+    pub now: u64,
+    /// What DNS answers.
+    pub dns: Split,
+    /// Commands that have no answer yet, in order. A change waits for the one before it.
+    pub pending: Vec<Command>,
+    /// What a person is being asked.
+    pub asked: Option<Question>,
+    /// The commands that the last event led to.
+    pub told: Vec<Command>,
+    /// Every event so far.
+    pub events: Vec<Input>,
+    /// Why the traffic has to go back, while it has to.
+    going_back: bool,
+}
+
+impl Driver {
+    pub fn start(schedule: Schedule) -> Self {
+        let mut driver = Self {
+            schedule,
+            progress: Progress::new(),
+            now: 0,
+            dns: Split::SOURCE,
+            pending: Vec::new(),
+            asked: None,
+            told: Vec::new(),
+            events: Vec::new(),
+            going_back: false,
+        };
+        driver.send(Input::Started);
+        driver
+    }
+
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.progress.outcome()
+    }
+
+    /// Hands an event to the machine, and checks what comes of it.
+    pub fn send(&mut self, input: Input) {
+        let (before, event) = (self.progress.clone(), Event { now: self.now, input });
+        let (after, commands) = step(&self.schedule, &before, &event);
+        self.events.push(event.input.clone());
+        let input = &event.input;
+        for command in &commands {
+            match command {
+                Command::Shift { to } => {
+                    let passed = matches!(input, Input::Judged(all) if !all.is_empty() && all.iter().all(|one| one.verdict == Verdict::Pass));
+                    assert!(passed, "shifted after {input:?}");
+                    assert!(self.schedule.steps.as_slice().contains(to) && *to > before.live, "{before:?} to {to}");
+                    assert!(!before.paused, "shifted while paused");
+                    assert!(!self.going_back, "shifted after a roll-back began");
+                    assert_eq!((after.intended, &after.phase), (*to, &Phase::Shifting));
+                    assert!(!self.pending.iter().any(|one| matches!(one, Command::Shift { .. })), "two shifts at once");
+                    self.pending.push(command.clone());
+                }
+                Command::RollBack { reason, .. } => {
+                    assert!(!reason.is_empty());
+                    self.going_back = true;
+                    self.pending.push(command.clone());
+                }
+                Command::Observe | Command::Quiesce | Command::WaitForLagZero { .. } => {
+                    self.pending.retain(|one| one != &Command::Observe || command != &Command::Observe);
+                    self.pending.push(command.clone());
+                }
+                Command::Wait { until } => assert!(*until <= self.now + self.schedule.gate_interval_seconds, "nobody looks for too long"),
+                Command::AskPerson(question) => self.asked = Some(question.clone()),
+                Command::Finish(outcome) => assert_eq!(after.outcome(), Some(outcome)),
+                Command::Judge => {}
+            }
+        }
+        if !matches!(after.phase, Phase::Asking | Phase::Paused { .. } | Phase::Holding { .. }) {
+            self.asked = None;
+        }
+        if after.outcome().is_some() {
+            self.going_back = false;
+            self.pending.clear();
+        }
+        self.told = commands;
+        self.progress = after;
+        if let Some(Outcome::Completed) = self.outcome() {
+            assert_eq!((self.dns, self.progress.live), (Split::TARGET, Split::TARGET));
+        }
+        if let Some(Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. }) = self.outcome() {
+            assert_eq!((self.dns, self.progress.live), (Split::SOURCE, Split::SOURCE));
+        }
+    }
+
+    /// Answers everything that has waited until now, and ends well.
+    pub fn answer(&mut self) {
+        for command in std::mem::take(&mut self.pending) {
+            if self.outcome().is_some() {
+                return;
+            }
+            match command {
+                Command::Shift { to } => {
+                    self.dns = to;
+                    self.send(Input::ShiftDone(to));
+                }
+                Command::RollBack { .. } => {
+                    self.dns = Split::SOURCE;
+                    self.send(Input::RollbackDone);
+                }
+                Command::Observe => self.send(Input::Observed(self.dns)),
+                Command::Quiesce => self.send(Input::QuiesceDone),
+                Command::WaitForLagZero { .. } => self.send(Input::LagZero),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the first command of a sort out of those that wait.
+    fn take(&mut self, fits: fn(&Command) -> bool) -> Option<Command> {
+        let index = self.pending.iter().position(fits)?;
+        Some(self.pending.remove(index))
+    }
+
+    /// A shift that is under way takes place, or does not, and nobody hears of it.
+    fn lose_shift(&mut self, fate: Fate) -> bool {
+        match self.take(|command| matches!(command, Command::Shift { .. })) {
+            Some(Command::Shift { to }) => {
+                if fate == Fate::Done {
+                    self.dns = to;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The answer of a shift is lost. Returns whether one was under way.
+    pub fn shift_unknown(&mut self, fate: Fate) -> bool {
+        let lost = self.lose_shift(fate);
+        if lost {
+            self.send(Input::ShiftFailed(Effect::Unknown, "the connection was lost".into()));
+        }
+        lost
+    }
+
+    /// A shift is refused. Returns whether one was under way.
+    pub fn shift_refused(&mut self) -> bool {
+        let refused = self.lose_shift(Fate::Lost);
+        if refused {
+            self.send(Input::ShiftFailed(Effect::None, "no target is healthy".into()));
+        }
+        refused
+    }
+
+    /// A roll-back fails. Returns whether one was under way.
+    pub fn rollback_fails(&mut self) -> bool {
+        if !self.pending.iter().any(|command| matches!(command, Command::RollBack { .. })) {
+            return false;
+        }
+        self.lose_shift(Fate::Done);
+        self.take(|command| matches!(command, Command::RollBack { .. }));
+        self.send(Input::RollbackFailed("Route 53 does not answer".into()));
+        true
+    }
+
+    /// The process is killed, and started again.
+    pub fn kill(&mut self, fate: Fate) {
+        self.lose_shift(fate);
+        self.pending.clear();
+        self.asked = None;
+        // What was written is all that there is.
+        let text = serde_json::to_string(&self.progress).unwrap();
+        let read: Progress = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, self.progress, "{text}");
+        self.progress = read;
+        self.send(Input::Resumed);
+    }
+
+    /// From here on nothing goes wrong, and whoever is asked to approve or to go on does so; nobody is there to decide after a failure.
+    /// Returns how it ends.
+    pub fn settle(&mut self) -> Outcome {
+        for _ in 0..200 {
+            if let Some(outcome) = self.outcome() {
+                return outcome.clone();
+            }
+            self.now += INTERVAL;
+            self.answer();
+            match self.asked.clone() {
+                Some(Question::Decide { .. }) => self.send(Input::NobodyThere),
+                Some(Question::Approve { .. }) => self.send(Input::Approved("anna".into())),
+                Some(Question::Paused) => self.send(Input::Continued),
+                None => {}
+            }
+            self.send(judged(Verdict::Pass));
+        }
+        panic!("it does not end: {:?} after {:?}", self.progress, self.events);
+    }
+}
