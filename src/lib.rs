@@ -11,6 +11,7 @@ pub mod engine;
 pub mod events;
 pub mod fuse;
 pub mod graph;
+pub mod migration;
 pub mod naming;
 pub mod plan;
 pub mod policy;

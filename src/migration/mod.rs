@@ -1,0 +1,3 @@
+//! The migration itself: what is done between two environments that stand.
+
+pub mod compare;
