@@ -1,6 +1,7 @@
 //! How long the comparison of a large table takes, and how much memory. Run with `cargo bench --bench compare`; nothing here is a test.
 //!
 //! `COMPARE_ROWS` sets the number of rows, a million if it does not. Both servers run on this machine, so they share its processors.
+#![expect(clippy::panic, reason = "a server that can not be started ends the benchmark")]
 
 use std::time::Instant;
 

@@ -15,9 +15,9 @@ use super::sql::Shape;
 use super::tally::Tally;
 
 /// Rows of a piece that is looked at one by one.
-const FEW: u64 = 1_000;
+const FEW: u64 = 2_000;
 /// Parts into which a piece is divided: each level of the search is one query a side for all of them.
-const PARTS: u64 = 16;
+const PARTS: u64 = 32;
 /// Pieces of one table that are looked at one by one. It bounds the work on a table in which everything differs.
 const LOOKS: u64 = 200;
 
