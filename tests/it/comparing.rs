@@ -1,7 +1,6 @@
 //! Comparing two databases, on two real PostgreSQL servers.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use migrate_infra::migration::compare::{
@@ -193,6 +192,22 @@ async fn a_table_without_a_key_is_compared_as_a_multiset() {
 }
 
 #[tokio::test]
+async fn a_table_without_a_key_is_read_some_blocks_at_a_time() {
+    let tables = "CREATE TABLE t (a int, b text); INSERT INTO t SELECT n, repeat('x', 200) FROM generate_series(1, 3000) AS n;";
+    // The target has holes, and rows at its end that were elsewhere.
+    let pair =
+        Pair::new(tables, "", "UPDATE t SET a = a WHERE a < 1000; DELETE FROM t WHERE a = 1500; INSERT INTO t VALUES (1500, repeat('x', 200))").await;
+    let pieces = Mutex::new(0);
+    let [source, target] = pair.endpoints(ADMIN);
+    let comparison = compare(&source, &target, &small(), &|progress| *pieces.lock().unwrap() = progress.chunks).await.unwrap();
+    assert_eq!(
+        (comparison.verdict, table(&comparison, "t").source_rows, table(&comparison, "t").target_rows),
+        (Verdict::Equal, Some(3000), Some(3000))
+    );
+    assert!(*pieces.lock().unwrap() > 20, "{pieces:?}");
+}
+
+#[tokio::test]
 async fn keys_of_every_sort_are_found() {
     let both = r#"
         CREATE TABLE composite ("the ""id" int, part text COLLATE "C", PRIMARY KEY (part, "the ""id"), v int);
@@ -372,51 +387,74 @@ async fn running(pair: &Pair, side: usize) -> i64 {
 }
 
 /// Waits until something holds.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+async fn until(what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < Duration::from_secs(20), "not within 20 s: {what}");
+        assert!(began.elapsed() < within, "not within {within:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-#[tokio::test]
-async fn dropping_the_comparison_stops_the_queries() {
-    // The lock makes a query that would take for ever.
+/// Two databases in which a comparison waits for ever, and the comparison.
+async fn endless() -> (Pair, impl Future<Output = ()> + Send + use<>) {
     let pair = Pair::new("CREATE TABLE slow (id int PRIMARY KEY); INSERT INTO slow VALUES (1);", "", "").await;
     for client in &pair.clients {
         client.batch_execute("BEGIN; LOCK TABLE slow").await.unwrap();
     }
     let [source, target] = pair.endpoints(ADMIN);
     let options = Options { lock_timeout: None, statement_timeout: None, ..small() };
-    let task = tokio::spawn(async move { compare(&source, &target, &options, &|_| ()).await.map(drop) });
-    until("a query waits on the source", async || running(&pair, 0).await > 0).await;
+    (pair, async move { drop(compare(&source, &target, &options, &|_| ()).await) })
+}
+
+#[tokio::test]
+async fn dropping_the_comparison_stops_the_queries() {
+    let (pair, comparison) = endless().await;
+    let task = tokio::spawn(comparison);
+    until("a query waits on the source", Duration::from_secs(20), async || running(&pair, 0).await > 0).await;
     task.abort();
-    until("nothing runs any more", async || running(&pair, 0).await + running(&pair, 1).await == 0).await;
+    // Before the servers look after their connections by themselves, which they do every 5 s.
+    until("nothing runs any more", Duration::from_secs(4), async || running(&pair, 0).await + running(&pair, 1).await == 0).await;
+}
+
+#[tokio::test]
+async fn the_servers_stop_by_themselves_when_the_program_has_gone() {
+    let (pair, comparison) = endless().await;
+    // A runtime that ends has no time to say good-bye.
+    let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    other.spawn(comparison);
+    until("a query waits on the source", Duration::from_secs(20), async || running(&pair, 0).await > 0).await;
+    other.shutdown_background();
+    until("nothing runs any more", Duration::from_secs(20), async || running(&pair, 0).await + running(&pair, 1).await == 0).await;
 }
 
 #[tokio::test]
 async fn each_side_is_seen_as_of_one_instant() {
-    let pair = Pair::new(PAYMENTS, "", "").await;
+    // The missing table is the largest, so it is reported first, before the sessions are opened that read the other one.
+    let larger = "CREATE TABLE larger (id int); INSERT INTO larger SELECT generate_series(1, 6000); ANALYZE";
+    let pair = Pair::new(PAYMENTS, larger, "").await;
     let [source, target] = pair.endpoints(ADMIN);
-    let (name, once) = (pair.name.clone(), AtomicBool::new(true));
-    let change = |_: &Progress| {
-        if once.swap(false, Ordering::Relaxed) {
-            let name = name.clone();
+    let (name, times) = (pair.name.clone(), Mutex::new(0));
+    let change = |progress: &Progress| {
+        let mut times = times.lock().unwrap();
+        *times += 1;
+        // At first, and somewhere in the middle.
+        if [1, 20].contains(&*times) {
+            assert_eq!(*times == 1, progress.table == "public.larger");
+            let (name, new) = (name.clone(), 8000 + *times);
             let other = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async {
-                    let change =
-                        "INSERT INTO payments VALUES (8000); UPDATE payments SET rate = 0 WHERE id > 4000; DELETE FROM payments WHERE id = 3000";
-                    client(0, &name).await.batch_execute(change).await.unwrap();
+                    let change = format!("INSERT INTO payments VALUES ({new}); UPDATE payments SET rate = {new} WHERE id > 4000; DELETE FROM payments WHERE id = {new} - 5000");
+                    client(0, &name).await.batch_execute(&change).await.unwrap();
                 });
             });
             other.join().unwrap();
         }
     };
-    let comparison = compare(&source, &target, &Options { connections: 1, ..small() }, &change).await.unwrap();
-    assert_eq!((comparison.verdict, table(&comparison, "payments").source_rows), (Verdict::Equal, Some(5000)));
-    assert_eq!(compared(&pair).await.verdict, Verdict::Different, "the next one sees the change");
+    let comparison = compare(&source, &target, &small(), &change).await.unwrap();
+    assert_eq!((table(&comparison, "payments").verdict, table(&comparison, "payments").source_rows), (Verdict::Equal, Some(5000)));
+    let next = compared(&pair).await;
+    assert_eq!(table(&next, "payments").verdict, Verdict::Different, "the next one sees the changes");
 }
 
 #[tokio::test]
@@ -444,7 +482,7 @@ async fn nothing_is_written_and_a_reader_is_enough() {
     assert!(before[0].0 >= 5000, "{before:?}");
     let comparison = as_user(&pair, "reader", &small()).await;
     assert_eq!(table(&comparison, "payments").rows.differing, 1);
-    until("the sessions of the comparison have ended", async || {
+    until("the sessions of the comparison have ended", Duration::from_secs(20), async || {
         let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrate-infra' AND datname = $1";
         client(1, "postgres").await.query_one(query, &[&pair.name]).await.unwrap().get::<_, i64>(0) == 0
     })

@@ -15,8 +15,8 @@ use super::range::{Key, Range};
 use super::sql::{Order, Shape, quoted};
 use super::tally::Tally;
 
-/// Blocks that one query reads: 32 MiB.
-const BLOCKS: u64 = 4_096;
+/// Rows that a block of 8 KiB is taken to hold, where blocks are read instead of rows.
+const ROWS_OF_A_BLOCK: u64 = 50;
 
 /// Types whose order is the same on every server, whatever its settings.
 const ORDERED: &[&str] = &[
@@ -164,13 +164,14 @@ impl Job<'_> {
 
     /// Adds up a whole table of one side, some blocks at a time where the server can.
     async fn heap(&self, (database, shape): (&Database, &Shape), table: &Table, report: &(dyn Fn(u64) + Send + Sync)) -> Result<Tally, Failure> {
+        let at_once = (self.options.chunk_rows / ROWS_OF_A_BLOCK).max(1);
         let pieces = if table.partitioned || !database.reads_ranges_of_blocks() {
             1
         } else {
             let rows = database.rows(&shape.blocks()).await.map_err(|trouble| (database.side(), trouble))?;
-            rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()).div_ceil(BLOCKS).max(1)
+            rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()).div_ceil(at_once).max(1)
         };
-        let blocks = |piece: u64| (pieces > 1).then(|| (piece * BLOCKS, (piece + 1 < pieces).then(|| (piece + 1) * BLOCKS)));
+        let blocks = |piece: u64| (pieces > 1).then(|| (piece * at_once, (piece + 1 < pieces).then(|| (piece + 1) * at_once)));
         let tallies = stream::iter(0..pieces).map(|piece| heap_piece((database, shape), blocks(piece), report).boxed());
         tallies.buffer_unordered(self.options.connections.max(1)).try_fold(Tally::default(), |sum, tally| ready(Ok(sum.and(tally)))).await
     }
