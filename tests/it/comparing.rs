@@ -56,6 +56,7 @@ async fn equal_databases_are_equal_whatever_types_they_hold() {
         EXECUTE format('ALTER DATABASE %I SET DateStyle = ''German''', current_database());
         EXECUTE format('ALTER DATABASE %I SET bytea_output = ''escape''', current_database());
         EXECUTE format('ALTER DATABASE %I SET IntervalStyle = ''iso_8601''', current_database());
+        EXECUTE format('ALTER DATABASE %I SET search_path = ''nowhere''', current_database());
         EXECUTE format('ALTER DATABASE %I SET extra_float_digits = -5', current_database()); END $$";
     let pair = Pair::new(&format!("{PAYMENTS}{types}"), "", taste).await;
     let reports = Mutex::new(Vec::<Progress>::new());
@@ -379,28 +380,26 @@ async fn a_locked_table_is_incomplete_and_the_others_are_compared() {
     assert_eq!(table(&comparison, "locked").incomplete, ["on the target: canceling statement due to lock timeout (SQLSTATE 55P03)"]);
 }
 
-/// Queries of comparisons that run in a database.
-async fn running(pair: &Pair, side: usize) -> i64 {
-    let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrate-infra' AND state = 'active' AND datname = $1";
+/// Queries of comparisons that wait for a lock in a database.
+async fn waiting(pair: &Pair, side: usize) -> i64 {
+    let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrate-infra' AND wait_event_type = 'Lock' AND datname = $1";
     let watcher = client(side, "postgres").await;
     watcher.query_one(query, &[&pair.name]).await.unwrap().get(0)
 }
 
 /// Waits until something holds.
-async fn until(what: &str, within: Duration, mut holds: impl AsyncFnMut() -> bool) {
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < within, "not within {within:?}: {what}");
+        assert!(began.elapsed() < Duration::from_secs(20), "not within 20 s: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Two databases in which a comparison waits for ever, and the comparison.
-async fn endless() -> (Pair, impl Future<Output = ()> + Send + use<>) {
+/// Two databases, and a comparison that waits for ever on one side.
+async fn endless(side: usize) -> (Pair, impl Future<Output = ()> + Send + use<>) {
     let pair = Pair::new("CREATE TABLE slow (id int PRIMARY KEY); INSERT INTO slow VALUES (1);", "", "").await;
-    for client in &pair.clients {
-        client.batch_execute("BEGIN; LOCK TABLE slow").await.unwrap();
-    }
+    pair.clients[side].batch_execute("BEGIN; LOCK TABLE slow").await.unwrap();
     let [source, target] = pair.endpoints(ADMIN);
     let options = Options { lock_timeout: None, statement_timeout: None, ..small() };
     (pair, async move { drop(compare(&source, &target, &options, &|_| ()).await) })
@@ -408,23 +407,27 @@ async fn endless() -> (Pair, impl Future<Output = ()> + Send + use<>) {
 
 #[tokio::test]
 async fn dropping_the_comparison_stops_the_queries() {
-    let (pair, comparison) = endless().await;
-    let task = tokio::spawn(comparison);
-    until("a query waits on the source", Duration::from_secs(20), async || running(&pair, 0).await > 0).await;
-    task.abort();
-    // Before the servers look after their connections by themselves, which they do every 5 s.
-    until("nothing runs any more", Duration::from_secs(4), async || running(&pair, 0).await + running(&pair, 1).await == 0).await;
+    for (side, name) in ["source", "target"].into_iter().enumerate() {
+        let (pair, comparison) = endless(side).await;
+        let task = tokio::spawn(comparison);
+        until("a query waits", async || waiting(&pair, side).await > 0).await;
+        task.abort();
+        until("no query waits any more", async || waiting(&pair, side).await == 0).await;
+        // It was asked to stop, and the server has not only seen after a while that its client has gone.
+        let log = std::fs::read_to_string(servers().place.join(format!("{name}.log"))).unwrap();
+        assert!(log.contains(&format!("{}: ERROR:  canceling statement due to user request", pair.name)), "{log}");
+    }
 }
 
 #[tokio::test]
 async fn the_servers_stop_by_themselves_when_the_program_has_gone() {
-    let (pair, comparison) = endless().await;
+    let (pair, comparison) = endless(1).await;
     // A runtime that ends has no time to say good-bye.
     let other = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     other.spawn(comparison);
-    until("a query waits on the source", Duration::from_secs(20), async || running(&pair, 0).await > 0).await;
+    until("a query waits", async || waiting(&pair, 1).await > 0).await;
     other.shutdown_background();
-    until("nothing runs any more", Duration::from_secs(20), async || running(&pair, 0).await + running(&pair, 1).await == 0).await;
+    until("no query waits any more", async || waiting(&pair, 1).await == 0).await;
 }
 
 #[tokio::test]
@@ -482,7 +485,7 @@ async fn nothing_is_written_and_a_reader_is_enough() {
     assert!(before[0].0 >= 5000, "{before:?}");
     let comparison = as_user(&pair, "reader", &small()).await;
     assert_eq!(table(&comparison, "payments").rows.differing, 1);
-    until("the sessions of the comparison have ended", Duration::from_secs(20), async || {
+    until("the sessions of the comparison have ended", async || {
         let query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'migrate-infra' AND datname = $1";
         client(1, "postgres").await.query_one(query, &[&pair.name]).await.unwrap().get::<_, i64>(0) == 0
     })

@@ -131,8 +131,16 @@ fn serve(owner: &Owner, place: &Path, side: &str, tls: &str) -> u16 {
     let output = fs::File::create(&log).expect("a log");
     let mut command = owner.command(&program("postgres"));
     command.arg("-D").arg(place.join(side)).args(["-p", &port.to_string()]);
-    let settings =
-        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "full_page_writes=off", "max_connections=300", "lc_messages=C", tls];
+    let settings = [
+        "listen_addresses=127.0.0.1",
+        "unix_socket_directories=",
+        "fsync=off",
+        "full_page_writes=off",
+        "max_connections=300",
+        "log_line_prefix=%d: ",
+        "lc_messages=C",
+        tls,
+    ];
     for setting in settings {
         command.args(["-c", setting]);
     }
