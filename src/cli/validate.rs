@@ -114,7 +114,7 @@ async fn compared(
         Ok(ends) => ends,
         Err(why) => return Ok(Own::Not(why)),
     };
-    let options = options(args, config)?;
+    let options = options(args, config, replication)?;
     let progress = Comparing::start(globals);
     let made = compare::compare(&source, &target, &options, &|step| progress.step(step)).await;
     progress.finish();
@@ -146,11 +146,17 @@ async fn with_password(looker: &Looker, database: &Database) -> Result<Endpoint,
     let cx = looker.reader(&database.address, &database.region);
     let password = password_of(&cx, secret).await.map_err(|error| format!("the secret of {} can not be read: {}", database.identifier, describe(&error)))?;
     let (user, port) = (database.username.clone().unwrap_or_default(), database.port.unwrap_or(5432));
-    Ok(Endpoint { ssl_mode: SslMode::Require, ..Endpoint::new(host, port, user, password.expose(), name) })
+    let mut endpoint = Endpoint::new(host, port, user, password.expose(), name);
+    endpoint.ssl_mode = SslMode::Require;
+    Ok(endpoint)
 }
 
-fn options(args: &ValidateArgs, config: &Config) -> Result<Options, CliError> {
-    let replication = &config.replication;
+fn options(args: &ValidateArgs, config: &Config, replication: &Replication) -> Result<Options, CliError> {
+    let environment = replication.address.environment();
+    let Some(environment) = config.environment(environment) else {
+        return Err(CliError::new(Exit::Usage, format!("the configuration has no environment `{environment}`")).remains("nothing was changed"));
+    };
+    let replication = &environment.replication;
     let patterns = |texts: &[String]| texts.iter().map(|text| text.parse::<Pattern>()).collect::<Result<Vec<_>, _>>();
     let wrong = |error: &dyn std::error::Error| CliError::new(Exit::Usage, format!("`replication.tables`: {error}")).remains("nothing was changed");
     Ok(Options {

@@ -113,6 +113,11 @@ impl Statistic {
         known.then(|| Self(text.to_owned()))
     }
 
+    /// The mean of the values of a period.
+    pub fn average() -> Self {
+        Self("Average".to_owned())
+    }
+
     /// The name that CloudWatch takes.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -31,7 +31,8 @@ pub enum Seen {
 /// # Errors
 /// Why a server could not be asked, in words.
 pub async fn ask(server: SocketAddr, name: &str) -> Result<BTreeSet<IpAddr>, String> {
-    let connection = ConnectionConfig { port: server.port(), ..ConnectionConfig::udp() };
+    let mut connection = ConnectionConfig::udp();
+    connection.port = server.port();
     let config = ResolverConfig::from_name_servers(vec![NameServerConfig::new(server.ip(), true, vec![connection])]);
     let mut builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
     let options = builder.options_mut();
