@@ -25,9 +25,9 @@ pub async fn permitted<F: Future>(call: &'static str, send: F) -> F::Output {
     PERMIT.scope(RefCell::new(call), send).await
 }
 
-/// Returns whether an operation changes something, judged by the verb that AWS uses for reading.
+/// Returns whether an operation changes something, judged by the verb that AWS uses for reading. `TestDNSAnswer` only asks.
 pub fn is_mutating(operation: &str) -> bool {
-    !["Describe", "Get", "List", "Head"].iter().any(|verb| operation.starts_with(verb))
+    !["Describe", "Get", "List", "Head", "TestDNSAnswer"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// The service part of `service:Operation` for the service id that the SDK uses.

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::aws::CloudError;
 use crate::config::{ConfigError, Problem};
 use crate::graph::GraphError;
-use crate::sandbox::DiskError;
+use crate::sandbox::{DiskError, ScriptError};
 use crate::state::{JournalError, LockError, MoveError, StateError};
 
 /// Exit codes, by kind.
@@ -231,6 +231,12 @@ impl From<DiskError> for CliError {
     fn from(error: DiskError) -> Self {
         let exit = if matches!(error, DiskError::InUse(_)) { Exit::Refused } else { Exit::State };
         Self::of(exit, &error).remains("nothing was changed")
+    }
+}
+
+impl From<ScriptError> for CliError {
+    fn from(error: ScriptError) -> Self {
+        Self::of(Exit::Usage, &error).remains("nothing was changed").hint("docs/sandbox-script.md describes what a script may say")
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::{Backend, Config, Keeping, Overrides, load};
 use crate::engine::Context;
 use crate::events::{Event, Events};
 use crate::fuse::Fuse;
-use crate::sandbox::{Disk, Sandbox};
+use crate::sandbox::{Disk, Sandbox, Script};
 use crate::state::{Fenced, Heartbeat, Journal, Place, Record, State, StateError, Store, Writer};
 
 /// Reads the configuration that the options name.
@@ -305,7 +305,13 @@ pub(super) async fn connect(globals: &Globals, config: &Config) -> Result<Cloud,
         Timing::Fast => Clock::scaled(1.0 / 60.0),
         Timing::Instant | Timing::Real => Clock::real(),
     };
-    let (disk, world) = Disk::open(&root(globals))?;
+    let script = globals.sandbox_script.as_deref().map(Script::read).transpose()?;
+    let (disk, mut world) = Disk::open(&root(globals))?;
+    if let Some(script) = script {
+        world.play(script);
+        // Kept at once, so that it goes on although this command may be killed.
+        disk.save(&world).map_err(|error| CliError::new(Exit::State, "the sandbox can not keep its script").because_text(&error.to_string()))?;
+    }
     let sandbox = Sandbox::new(world, clock, Some(disk), Fuse::default());
     Ok(Cloud::connect(Endpoint::Plugged(sandbox.plug()), &home, clock).await?)
 }

@@ -9,6 +9,8 @@ use crate::address::Region;
 pub(super) struct Asked<'a> {
     /// The service, as in `service:Operation`.
     pub(super) service: &'static str,
+    /// The operation.
+    pub(super) operation: &'a str,
     /// Whether the call changes something.
     pub(super) mutating: bool,
     /// The region.
@@ -29,7 +31,13 @@ impl Sandbox {
         let mut world = self.world();
         world.advance(self.now());
         if let Some(Fault::Refused(code)) = fault {
-            let rejection = Rejection { code, message: "try again later".to_owned() };
+            let rejection = Rejection { code: code.into(), message: "try again later".to_owned() };
+            return Ok((prepared.reject)(&mut Call::new(&mut world, asked.region), rejection));
+        }
+        let now = world.now;
+        let scripted = world.timeline().at(now).call_fails(&format!("{}:{}", asked.service, asked.operation)).map(str::to_owned);
+        if let Some(code) = scripted {
+            let rejection = Rejection { code: code.into(), message: "the script of the sandbox has it so".to_owned() };
             return Ok((prepared.reject)(&mut Call::new(&mut world, asked.region), rejection));
         }
         if let Some(answer) = self.late_answer(asked, prepared) {
@@ -65,7 +73,7 @@ impl Sandbox {
         let answer = (prepared.carry_out)(&mut Call::new(&mut old, asked.region));
         let not_found = |code: &str| code.contains("NotFound") || code == "NoSuchEntity";
         match &answer {
-            Err(refusal) if asked.mutating => not_found(refusal.code).then_some(answer),
+            Err(refusal) if asked.mutating => not_found(&refusal.code).then_some(answer),
             _ if asked.mutating => None,
             _ => Some(answer),
         }

@@ -86,7 +86,7 @@ impl Intercept for Answering {
         let prepared = self.sandbox.registry.prepare(service, &operation, context.input())?;
         let (sandbox, region) = (Arc::clone(&self.sandbox), self.region.clone());
         let mutating = is_mutating(&operation);
-        let attempt = Box::new(move || sandbox.attempt(&Asked { service, mutating, region: &region }, &prepared));
+        let attempt = Box::new(move || sandbox.attempt(&Asked { service, operation: &operation, mutating, region: &region }, &prepared));
         cfg.interceptor_state().store_put(PendingCall(Arc::new(Pending { attempt, answer: Mutex::new(None) })));
         Ok(())
     }

@@ -25,6 +25,7 @@ mod rds;
 mod registry;
 mod route53;
 mod s3;
+mod script;
 mod secretsmanager;
 mod sts;
 mod tagging;
@@ -37,7 +38,9 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 pub use disk::{Disk, DiskError};
 pub use fault::{Fault, Faults, Moment, Odds};
 pub use registry::{Call, Registry, Rejection};
+pub use script::ScriptError;
 pub use world::World;
+pub use world::script::Script;
 
 use crate::address::Region;
 use crate::aws::Plug;

@@ -1,5 +1,6 @@
 //! Which operation is answered by which handler.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use crate::address::Region;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The error code as it is on the wire.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// The message.
     pub message: String,
 }
 
 /// Refuses, with AWS's code.
 pub fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Rejection> {
-    Err(Rejection { code, message: message.into() })
+    Err(Rejection { code: Cow::Borrowed(code), message: message.into() })
 }
 
 /// Returns what one of the SDK's builders has made. They fail when a required member was not set, which a handler always
@@ -87,7 +88,7 @@ type Prepare = Box<dyn Fn(&Input) -> Result<Prepared, BoxError> + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Refusal {
     /// The code on the wire.
-    pub(super) code: &'static str,
+    pub(super) code: Cow<'static, str>,
     /// The error.
     pub(super) error: Error,
 }
@@ -143,7 +144,7 @@ impl Registry {
     {
         let refused = move |call: &mut Call<'_>, Rejection { code, message }: Rejection| -> Answer {
             let request_id = call.world.new_request_id();
-            let metadata = ErrorMetadata::builder().code(code).message(message).custom("aws_request_id", request_id).build();
+            let metadata = ErrorMetadata::builder().code(&*code).message(message).custom("aws_request_id", request_id).build();
             Err(Refusal { code, error: Error::erase(error(metadata)) })
         };
         let prepare = move |input: &Input| -> Result<Prepared, BoxError> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::{Error, describe};
-use migrate_infra::sandbox::World;
-use migrate_infra::sandbox::world::dms::Doing;
+use migrate_infra::sandbox::world::dms::{Connection, Doing};
+use migrate_infra::sandbox::{Script, World};
 use migrate_infra::sandbox::world::iam::Role;
 use migrate_infra::sandbox::world::route53::{HostedZone, Record};
 
@@ -204,11 +204,21 @@ pub async fn a_task_that_runs_is_stopped_before_it_is_deleted() {
     assert_eq!(ran.must_succeed().meter.by_call().get("dms:StopReplicationTask"), Some(&1));
 }
 
+/// Says that the task's instance was seen to reach both databases, and that there is a table in each schema that a test selects.
+fn replicable(world: &mut World) {
+    let ends = task(world).clone();
+    let connection = |end: &str| Connection::successful(end, &ends.instance_arn);
+    world.region("us-east-1").dms.connections = vec![connection(&ends.source_endpoint_arn), connection(&ends.target_endpoint_arn)];
+    let tables = "[[tables]]\nname = \"payments\"\nrows = 1\n[[tables]]\nschema = \"ledger\"\nname = \"entries\"\nrows = 1\n";
+    world.play(Script::parse(tables, "tables.toml").expect("a script"));
+}
+
 /// Killed at any point, it goes on in the end: that it ran is not forgotten.
 #[tokio::test(start_paused = true)]
 pub async fn a_task_that_runs_is_stopped_changed_and_goes_on() {
     let mut ground = Lab::default();
     ground.up(&graph(SELF_CONTAINED, &[NO_REPLICATION_IN_SOURCE])).await.must_succeed();
+    replicable(&mut ground.world);
     let before = task(&mut ground.world).table_mappings.clone();
     let now = ground.world.now;
     let running = task(&mut ground.world);

@@ -3,9 +3,10 @@
 use aws_sdk_cloudwatch::operation::delete_alarms::{DeleteAlarmsError, DeleteAlarmsInput, DeleteAlarmsOutput};
 use aws_sdk_cloudwatch::operation::describe_alarms::{DescribeAlarmsError, DescribeAlarmsInput, DescribeAlarmsOutput};
 use aws_sdk_cloudwatch::operation::put_metric_alarm::{PutMetricAlarmError, PutMetricAlarmInput, PutMetricAlarmOutput};
-use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, StateValue, Statistic};
+use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic};
 
-use super::tags;
+use super::alarm_state::{State, state};
+use super::{dimensions, tags};
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::cloudwatch::Alarm;
 
@@ -29,7 +30,8 @@ pub(super) fn register(registry: &mut Registry) {
         "tags",
     ];
     registry.on("cloudwatch", "PutMetricAlarm", members, PutMetricAlarmError::generic, put);
-    registry.on("cloudwatch", "DescribeAlarms", &["alarm_names", "alarm_name_prefix", "alarm_types"], DescribeAlarmsError::generic, describe);
+    let shown_by = &["alarm_names", "alarm_name_prefix", "alarm_types", "state_value"];
+    registry.on("cloudwatch", "DescribeAlarms", shown_by, DescribeAlarmsError::generic, describe);
     registry.on("cloudwatch", "DeleteAlarms", &["alarm_names"], DeleteAlarmsError::generic, delete);
 }
 
@@ -85,20 +87,13 @@ fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlar
     if let Some(action) = input.alarm_actions().iter().chain(input.insufficient_data_actions()).find(|action| !action.starts_with("arn:")) {
         return invalid(format!("Invalid arn syntax: {action}"));
     }
-    // "Dimensions: Array Members: Maximum number of 30 items"; no value may be empty.
-    let dimensions: Vec<(String, String)> = input
-        .dimensions()
-        .iter()
-        .map(|dimension| (dimension.name().unwrap_or_default().to_owned(), dimension.value().unwrap_or_default().to_owned()))
-        .collect();
-    if dimensions.len() > 30 || dimensions.iter().any(|(name, value)| name.is_empty() || value.is_empty()) {
-        return invalid("Value at 'dimensions' failed to satisfy constraint");
-    }
-    let tags = tags::read(input.tags())?;
+    let dimensions = dimensions(input.dimensions())?;
+    let (now, tags) = (call.now(), tags::read(input.tags())?);
     let alarms = &mut call.here().cloudwatch.alarms;
     // "You can use this parameter only when creating a new alarm. If you specify Tags when updating an existing alarm, the
     // tag updates are ignored."
     let tags = alarms.get(name).map_or(tags, |before| before.tags.clone());
+    let created_at = alarms.get(name).map_or(now, |before| before.created_at);
     let alarm = Alarm {
         name: name.to_owned(),
         description: input.alarm_description().map(str::to_owned),
@@ -115,6 +110,7 @@ fn put(call: &mut Call<'_>, input: &PutMetricAlarmInput) -> Result<PutMetricAlar
         treat_missing_data: input.treat_missing_data().map(str::to_owned),
         alarm_actions: input.alarm_actions().to_vec(),
         insufficient_data_actions: input.insufficient_data_actions().to_vec(),
+        created_at,
         tags,
     };
     alarms.insert(name.to_owned(), alarm);
@@ -137,13 +133,17 @@ fn describe(call: &mut Call<'_>, input: &DescribeAlarmsInput) -> Result<Describe
     if !names.is_empty() && prefix.is_some() {
         return invalid("AlarmNamePrefix and AlarmNames must not both be specified");
     }
-    let alarms: Vec<Alarm> = call.here().cloudwatch.alarms.values().cloned().collect();
+    let (world, region) = (&*call.world, call.region.as_str());
+    let timeline = world.timeline();
     let wanted = |alarm: &&Alarm| (names.is_empty() || names.contains(&alarm.name)) && alarm.name.starts_with(prefix.unwrap_or_default());
-    let shown = alarms.iter().filter(wanted).map(|alarm| print(call, alarm)).collect();
+    let alarms = world.regions.get(region).into_iter().flat_map(|here| here.cloudwatch.alarms.values()).filter(wanted);
+    let shown = alarms.map(|alarm| (alarm, state(world, region, &timeline, alarm)));
+    let shown = shown.filter(|(_, state)| input.state_value().is_none_or(|wanted| *wanted == state.value));
+    let shown = shown.map(|(alarm, state)| print(call, alarm, state)).collect();
     Ok(DescribeAlarmsOutput::builder().set_metric_alarms(Some(shown)).build())
 }
 
-fn print(call: &Call<'_>, alarm: &Alarm) -> MetricAlarm {
+fn print(call: &Call<'_>, alarm: &Alarm, state: State) -> MetricAlarm {
     let dimension = |(name, value): &(String, String)| Dimension::builder().name(name).value(value).build();
     MetricAlarm::builder()
         .alarm_name(&alarm.name)
@@ -152,7 +152,8 @@ fn print(call: &Call<'_>, alarm: &Alarm) -> MetricAlarm {
         .actions_enabled(true)
         .set_alarm_actions(Some(alarm.alarm_actions.clone()))
         .set_insufficient_data_actions(Some(alarm.insufficient_data_actions.clone()))
-        .state_value(StateValue::InsufficientData)
+        .state_value(state.value)
+        .state_reason(state.reason)
         .namespace(&alarm.namespace)
         .metric_name(&alarm.metric_name)
         .set_dimensions(Some(alarm.dimensions.iter().map(dimension).collect()))

@@ -1,12 +1,16 @@
-//! AWS Database Migration Service. Nothing is replicated.
+//! AWS Database Migration Service. Nothing is replicated, but it looks as if: tables load, changes are captured, validation finds.
 
+mod connections;
 mod endpoints;
 mod instances;
+mod paging;
 mod subnet_groups;
+mod table_statistics;
 mod tags;
 mod tasks;
 
 use aws_sdk_databasemigration::types::{Filter, Tag};
+use aws_smithy_types::DateTime;
 use serde_json::Value;
 
 use super::registry::{Call, Registry, Rejection, refuse};
@@ -16,8 +20,14 @@ pub(super) fn register(registry: &mut Registry) {
     subnet_groups::register(registry);
     instances::register(registry);
     endpoints::register(registry);
+    connections::register(registry);
     tasks::register(registry);
+    table_statistics::register(registry);
     tags::register(registry);
+}
+
+fn date(at: u64) -> DateTime {
+    DateTime::from_millis(i64::try_from(at).unwrap_or(i64::MAX))
 }
 
 fn given(tags: &[Tag]) -> Tags {

@@ -16,13 +16,15 @@ use aws_sdk_databasemigration::operation::start_replication_task::{
     StartReplicationTaskError, StartReplicationTaskInput, StartReplicationTaskOutput,
 };
 use aws_sdk_databasemigration::operation::stop_replication_task::{StopReplicationTaskError, StopReplicationTaskInput, StopReplicationTaskOutput};
-use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask, StartReplicationTaskTypeValue};
-use aws_smithy_types::DateTime;
+use aws_sdk_databasemigration::types::builders::ReplicationTaskBuilder;
+use aws_sdk_databasemigration::types::{Filter, MigrationTypeValue, ReplicationTask, StartReplicationTaskTypeValue};
 use serde_json::{Value, json};
 
-use super::{document, endpoints, given, identifier, instances, pass, some};
+use super::paging::page;
+use super::{connections, date, document, endpoints, given, identifier, instances, pass, some, table_statistics};
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::dms::{Doing, Task};
+use crate::sandbox::world::dms::{Begin, Doing, Progress, Task};
+use crate::sandbox::world::timeline::Scripted;
 
 pub(super) fn register(registry: &mut Registry) {
     let made_of = &[
@@ -37,7 +39,8 @@ pub(super) fn register(registry: &mut Registry) {
         "tags",
     ];
     registry.on("dms", "CreateReplicationTask", made_of, CreateReplicationTaskError::generic, create);
-    registry.on("dms", "DescribeReplicationTasks", &["filters"], DescribeReplicationTasksError::generic, describe);
+    let looks_for = &["filters", "max_records", "marker", "without_settings"];
+    registry.on("dms", "DescribeReplicationTasks", looks_for, DescribeReplicationTasksError::generic, describe);
     let takes = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
     registry.on("dms", "ModifyReplicationTask", takes, ModifyReplicationTaskError::generic, modify);
     let takes = &["replication_task_arn", "start_replication_task_type"];
@@ -140,6 +143,7 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<Cre
         doing: Doing::Creating,
         until: Some(call.after(20.0, 40.0, 90.0)),
         started_at: None,
+        progress: Progress::default(),
         tags: given(input.tags()),
     };
     if call.here().dms.tasks.values().any(|other| other.arn == task.arn) {
@@ -151,7 +155,11 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<Cre
 }
 
 fn print(task: &Task) -> ReplicationTask {
-    let date = |at: u64| DateTime::from_millis(i64::try_from(at).unwrap_or(i64::MAX));
+    settled(task).table_mappings(task.table_mappings.to_string()).replication_task_settings(task.settings.to_string()).build()
+}
+
+/// Without mappings and settings ("WithoutSettings: […] set this to true to avoid returning information about settings").
+fn settled(task: &Task) -> ReplicationTaskBuilder {
     ReplicationTask::builder()
         .replication_task_identifier(&task.identifier)
         .replication_task_arn(&task.arn)
@@ -159,29 +167,39 @@ fn print(task: &Task) -> ReplicationTask {
         .target_endpoint_arn(&task.target_endpoint_arn)
         .replication_instance_arn(&task.instance_arn)
         .migration_type(MigrationTypeValue::from(task.migration_type.as_str()))
-        .table_mappings(task.table_mappings.to_string())
-        .replication_task_settings(task.settings.to_string())
         .status(task.status())
+        .set_stop_reason(task.progress.stop_reason.clone())
+        .set_last_failure_message(task.progress.failure.clone())
         .set_replication_task_start_date(task.started_at.map(date))
-        .build()
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeReplicationTasksInput) -> Result<DescribeReplicationTasksOutput, Rejection> {
+    let (world, region) = (&*call.world, call.region.as_str());
+    let scripted: Scripted<'_> = world.timeline().at(world.now);
     let mut found = Vec::new();
-    for task in call.here().dms.tasks.values() {
+    for task in world.regions.get(region).iter().flat_map(|here| here.dms.tasks.values()) {
         let field = |name: &str| match name {
             "replication-task-id" => Some(task.identifier.clone()),
             "replication-task-arn" => Some(task.arn.clone()),
             "replication-instance-arn" => Some(task.instance_arn.clone()),
             "migration-type" => Some(task.migration_type.clone()),
+            "endpoint-arn" => {
+                let ends = [&task.source_endpoint_arn, &task.target_endpoint_arn];
+                let asked = input.filters().iter().filter(|filter| filter.name() == name).flat_map(Filter::values);
+                // A task has two of them: the one that was asked for, if it is among them.
+                Some(asked.into_iter().find(|arn| ends.contains(arn)).unwrap_or(ends[0]).clone())
+            }
             _ => None,
         };
         if pass(input.filters(), field)? {
-            found.push(print(task));
+            let mut shown = if input.without_settings() == Some(true) { settled(task).build() } else { print(task) };
+            shown.replication_task_stats = table_statistics::summary(task, &scripted, world.now);
+            found.push(shown);
         }
     }
     let found = some(found, input.filters(), "replication task")?;
-    Ok(DescribeReplicationTasksOutput::builder().set_replication_tasks(Some(found)).build())
+    let (found, next) = page(found, input.marker(), input.max_records(), 20..=100)?;
+    Ok(DescribeReplicationTasksOutput::builder().set_replication_tasks(Some(found)).set_marker(next).build())
 }
 
 fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Task, Rejection> {
@@ -194,7 +212,7 @@ fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Task, R
 
 fn at_rest(task: &Task) -> Result<(), Rejection> {
     match task.doing {
-        Doing::Ready | Doing::Stopped => Ok(()),
+        Doing::Ready | Doing::Stopped | Doing::Failed => Ok(()),
         _ => refuse("InvalidResourceStateFault", format!("Replication task {} is currently {}", task.identifier, task.status())),
     }
 }
@@ -214,31 +232,45 @@ fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<Mod
     Ok(ModifyReplicationTaskOutput::builder().replication_task(print(task)).build())
 }
 
-/// "start-replication: ... for a task that has never run; resume-processing and reload-target for one that has" (StartReplicationTask).
+/// "start-replication is the only valid action that can be used for the first time a task […] is run. […] resume-processing is only
+/// available for previously executed tasks" (StartReplicationTask). A task that captures changes only has nothing to reload.
 fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<StartReplicationTaskOutput, Rejection> {
     let (now, until) = (call.now(), call.after(20.0, 45.0, 120.0));
-    let task = find(call, input.replication_task_arn())?;
-    at_rest(task)?;
-    let first = input.start_replication_task_type() == Some(&StartReplicationTaskTypeValue::StartReplication);
-    if first != task.started_at.is_none() {
-        let refusal = match first {
-            true => "Start Type : START_REPLICATION, valid only for tasks running for the first time",
-            false => "Start Type : RESUME_PROCESSING, invalid: the task has never run",
-        };
+    let task = find(call, input.replication_task_arn())?.clone();
+    at_rest(&task)?;
+    let begin = match input.start_replication_task_type() {
+        Some(StartReplicationTaskTypeValue::StartReplication) => Begin::Fresh,
+        Some(StartReplicationTaskTypeValue::ResumeProcessing) => Begin::Resume,
+        Some(StartReplicationTaskTypeValue::ReloadTarget) => Begin::Reload,
+        _ => return refuse("InvalidParameterValueException", "Invalid start type"),
+    };
+    let refusal = match (begin, task.started_at) {
+        (Begin::Fresh, Some(_)) => Some("Start Type : START_REPLICATION, valid only for tasks running for the first time"),
+        (Begin::Resume, None) => Some("Start Type : RESUME_PROCESSING, invalid: the task has never run"),
+        (Begin::Reload, None) => Some("Start Type : RELOAD_TARGET, invalid: the task has never run"),
+        (Begin::Reload, Some(_)) if task.migration_type == "cdc" => Some("Start Type : RELOAD_TARGET, not valid for tasks of the migration type cdc"),
+        _ => None,
+    };
+    if let Some(refusal) = refusal {
         return refuse("InvalidParameterCombinationException", refusal);
     }
+    connections::check(call, &task)?;
+    let task = find(call, input.replication_task_arn())?;
     (task.doing, task.until) = (Doing::Starting, Some(until));
     task.started_at = Some(now);
+    let progress = &mut task.progress;
+    (progress.begin, progress.stopped_at, progress.stop_reason, progress.failure) = (begin, None, None, None);
     Ok(StartReplicationTaskOutput::builder().replication_task(print(task)).build())
 }
 
 fn stop(call: &mut Call<'_>, input: &StopReplicationTaskInput) -> Result<StopReplicationTaskOutput, Rejection> {
-    let until = call.after(10.0, 30.0, 90.0);
+    let (now, until) = (call.now(), call.after(10.0, 30.0, 90.0));
     let task = find(call, input.replication_task_arn())?;
     if task.doing != Doing::Running {
         return refuse("InvalidResourceStateFault", format!("Replication task {} is not running", task.identifier));
     }
     (task.doing, task.until) = (Doing::Stopping, Some(until));
+    task.end_run(now);
     Ok(StopReplicationTaskOutput::builder().replication_task(print(task)).build())
 }
 

@@ -201,6 +201,7 @@ fn create(call: &mut Call<'_>, input: &CreateServiceInput) -> Result<CreateServi
         settings,
         tags: tags_of(input.tags()),
         deployments: Vec::new(),
+        steady_since: None,
         drained_at: None,
         deleted: false,
         events: Vec::new(),

@@ -18,14 +18,15 @@ use aws_sdk_elasticloadbalancingv2::operation::modify_target_group_attributes::{
     ModifyTargetGroupAttributesError, ModifyTargetGroupAttributesInput, ModifyTargetGroupAttributesOutput,
 };
 use aws_sdk_elasticloadbalancingv2::types::{
-    ProtocolEnum, TargetDescription, TargetGroupAttribute, TargetHealth, TargetHealthDescription, TargetHealthStateEnum, TargetTypeEnum,
+    ProtocolEnum, TargetDescription, TargetGroupAttribute, TargetHealth, TargetHealthDescription, TargetHealthReasonEnum, TargetHealthStateEnum,
+    TargetTypeEnum,
 };
 
 use super::{SERVICE, check_name, suffix, tags};
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::RegionWorld;
-use crate::sandbox::world::ecs::Rollout;
 use crate::sandbox::world::elbv2::{HealthCheck, TargetGroup};
+use crate::sandbox::world::health::{Health, Target};
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 
@@ -230,24 +231,24 @@ fn modify_attributes(call: &mut Call<'_>, input: &ModifyTargetGroupAttributesInp
 fn describe_health(call: &mut Call<'_>, input: &DescribeTargetHealthInput) -> Result<DescribeTargetHealthOutput, Rejection> {
     let now = call.now();
     let group = find(call, input.target_group_arn())?.clone();
-    let here = call.here();
-    let attached = !here.elbv2.users(&group.arn).is_empty();
-    let mut found = Vec::new();
-    for service in here.ecs.services.values().filter(|service| service.settings.target_group_arn == group.arn) {
-        for task in here.ecs.tasks.values().filter(|task| task.service_arn == service.arn) {
-            let deployment = service.deployments.iter().find(|deployment| deployment.id == task.deployment);
-            let state = match deployment.map(|deployment| deployment.rollout(now)) {
-                _ if task.gone_at.is_some() => TargetHealthStateEnum::Draining,
-                // "Target.NotInUse: the target group is not configured to receive traffic from the load balancer".
-                _ if !attached => TargetHealthStateEnum::Unused,
-                Some(Rollout::Completed) => TargetHealthStateEnum::Healthy,
-                _ => TargetHealthStateEnum::Initial,
-            };
-            let target = TargetDescription::builder().id(&task.address).port(service.settings.container_port).build();
-            found.push(TargetHealthDescription::builder().target(target).target_health(TargetHealth::builder().state(state).build()).build());
-        }
-    }
-    Ok(DescribeTargetHealthOutput::builder().set_target_health_descriptions(Some(found)).build())
+    let (world, region) = (&*call.world, call.region.as_str());
+    let targets = world.regions.get(region).map(|here| here.targets(&group, &world.timeline().at(now), now, now)).unwrap_or_default();
+    let shown = |target: Target| {
+        let health = TargetHealth::builder();
+        let health = match target.health {
+            Health::Initial => health.state(TargetHealthStateEnum::Initial),
+            Health::Healthy => health.state(TargetHealthStateEnum::Healthy),
+            Health::Unhealthy => health
+                .state(TargetHealthStateEnum::Unhealthy)
+                .reason(TargetHealthReasonEnum::FailedHealthChecks)
+                .description("Health checks failed"),
+            Health::Draining => health.state(TargetHealthStateEnum::Draining),
+            Health::Unused => health.state(TargetHealthStateEnum::Unused),
+        };
+        let target = TargetDescription::builder().id(target.address).port(target.port).build();
+        TargetHealthDescription::builder().target(target).target_health(health.build()).build()
+    };
+    Ok(DescribeTargetHealthOutput::builder().set_target_health_descriptions(Some(targets.into_iter().map(shown).collect())).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Rejection> {

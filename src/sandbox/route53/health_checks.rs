@@ -1,11 +1,13 @@
-//! Health checks. Nothing is checked: there is nobody to ask.
+//! Health checks. What they ask are the load balancers of the model.
 
 use aws_sdk_route53::operation::create_health_check::{CreateHealthCheckError, CreateHealthCheckInput, CreateHealthCheckOutput};
 use aws_sdk_route53::operation::delete_health_check::{DeleteHealthCheckError, DeleteHealthCheckInput, DeleteHealthCheckOutput};
 use aws_sdk_route53::operation::get_health_check::{GetHealthCheckError, GetHealthCheckInput, GetHealthCheckOutput};
+use aws_sdk_route53::operation::get_health_check_status::{GetHealthCheckStatusError, GetHealthCheckStatusInput, GetHealthCheckStatusOutput};
 use aws_sdk_route53::operation::list_health_checks::{ListHealthChecksError, ListHealthChecksInput, ListHealthChecksOutput};
 use aws_sdk_route53::operation::update_health_check::{UpdateHealthCheckError, UpdateHealthCheckInput, UpdateHealthCheckOutput};
-use aws_sdk_route53::types::HealthCheckType;
+use aws_sdk_route53::types::{HealthCheckObservation, HealthCheckRegion, HealthCheckType, StatusReport};
+use aws_smithy_types::DateTime;
 
 use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
 use crate::sandbox::world::ec2::Tags;
@@ -15,7 +17,17 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("route53", "CreateHealthCheck", &["caller_reference", "health_check_config"], CreateHealthCheckError::generic, create);
     registry.on("route53", "GetHealthCheck", &["health_check_id"], GetHealthCheckError::generic, get);
     registry.on("route53", "ListHealthChecks", &["marker"], ListHealthChecksError::generic, list);
-    let members = &["health_check_id", "fully_qualified_domain_name", "port", "resource_path", "failure_threshold"];
+    registry.on("route53", "GetHealthCheckStatus", &["health_check_id"], GetHealthCheckStatusError::generic, status);
+    let members = &[
+        "health_check_id",
+        "health_check_version",
+        "fully_qualified_domain_name",
+        "port",
+        "resource_path",
+        "failure_threshold",
+        "inverted",
+        "disabled",
+    ];
     registry.on("route53", "UpdateHealthCheck", members, UpdateHealthCheckError::generic, update);
     registry.on("route53", "DeleteHealthCheck", &["health_check_id"], DeleteHealthCheckError::generic, delete);
 }
@@ -28,7 +40,7 @@ fn print(check: &HealthCheck) -> Result<aws_sdk_route53::types::HealthCheck, Rej
     let config = aws_sdk_route53::types::HealthCheckConfig::builder().r#type(HealthCheckType::from(check.config.kind.as_str()));
     let config = config.fully_qualified_domain_name(&check.config.fqdn).port(check.config.port).resource_path(&check.config.path);
     let config = config.request_interval(check.config.interval).failure_threshold(check.config.failure_threshold);
-    let config = built(config.measure_latency(false).inverted(false).disabled(false).enable_sni(check.config.kind == "HTTPS").build())?;
+    let config = built(config.measure_latency(false).inverted(check.config.inverted).disabled(check.config.disabled).enable_sni(check.config.kind == "HTTPS").build())?;
     let shown = aws_sdk_route53::types::HealthCheck::builder().id(&check.id).caller_reference(&check.caller_reference);
     built(shown.health_check_config(config).health_check_version(check.version).build())
 }
@@ -57,6 +69,8 @@ fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateH
         path: wanted.resource_path().unwrap_or_default().to_owned(),
         interval: wanted.request_interval().unwrap_or(30),
         failure_threshold: wanted.failure_threshold().unwrap_or(3),
+        inverted: wanted.inverted().unwrap_or_default(),
+        disabled: wanted.disabled().unwrap_or_default(),
     };
     check(&config)?;
     if !(1..=64).contains(&reference.len()) {
@@ -102,7 +116,14 @@ fn list(call: &mut Call<'_>, input: &ListHealthChecksInput) -> Result<ListHealth
 fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateHealthCheckOutput, Rejection> {
     let id = input.health_check_id().unwrap_or_default();
     let Some(there) = call.world.route53.health_checks.get_mut(id) else { return no_check(id) };
+    // "If the value of HealthCheckVersion in the health check is greater, […] Route 53 does not update the health check, and it returns
+    // a HealthCheckVersionMismatch error" (UpdateHealthCheck).
+    if input.health_check_version().is_some_and(|version| version != there.version) {
+        return refuse("HealthCheckVersionMismatch", format!("The health check {id} has version {}", there.version));
+    }
     let mut config = there.config.clone();
+    config.inverted = input.inverted().unwrap_or(config.inverted);
+    config.disabled = input.disabled().unwrap_or(config.disabled);
     config.fqdn = input.fully_qualified_domain_name().map_or(config.fqdn, str::to_owned);
     config.port = input.port().unwrap_or(config.port);
     config.path = input.resource_path().map_or(config.path, str::to_owned);
@@ -111,6 +132,24 @@ fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateH
     there.config = config;
     there.version += 1;
     Ok(UpdateHealthCheckOutput::builder().health_check(print(there)?).build())
+}
+
+/// What three of Route 53's health checkers have last seen, whether the check is inverted or not. A check that is disabled has nothing
+/// to tell: "Route 53 stops performing health checks" (UpdateHealthCheck).
+fn status(call: &mut Call<'_>, input: &GetHealthCheckStatusInput) -> Result<GetHealthCheckStatusOutput, Rejection> {
+    let id = input.health_check_id().unwrap_or_default();
+    let world = &*call.world;
+    let Some(check) = world.route53.health_checks.get(id) else { return no_check(id) };
+    let passes = world.is_target_healthy(&world.timeline(), &check.config.fqdn, world.now);
+    let words = if passes { "Success: HTTP Status Code 200, OK" } else { "Failure: HTTP Status Code 503, Service Unavailable" };
+    let checkers = [(HealthCheckRegion::UsEast1, "15.177.2.1"), (HealthCheckRegion::UsWest2, "15.177.14.1"), (HealthCheckRegion::EuWest1, "15.177.10.1")];
+    let seen = |(region, address): (HealthCheckRegion, &str)| {
+        let checked = DateTime::from_millis(i64::try_from(world.now).unwrap_or(i64::MAX));
+        let report = StatusReport::builder().status(words).checked_time(checked).build();
+        HealthCheckObservation::builder().region(region).ip_address(address).status_report(report).build()
+    };
+    let observations = if check.config.disabled { Vec::new() } else { checkers.map(seen).into() };
+    built(GetHealthCheckStatusOutput::builder().set_health_check_observations(Some(observations)).build())
 }
 
 /// "You can delete a health check that records still refer to; how Route 53 then answers is not defined" (DeleteHealthCheck warns

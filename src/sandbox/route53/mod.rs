@@ -1,5 +1,6 @@
 //! Amazon Route 53.
 
+mod answers;
 mod health_checks;
 mod records;
 mod tags;
@@ -11,6 +12,7 @@ pub(super) fn register(registry: &mut Registry) {
     zones::register(registry);
     records::register(registry);
     health_checks::register(registry);
+    answers::register(registry);
     tags::register(registry);
 }
 
@@ -23,6 +25,11 @@ fn new_id(call: &mut Call<'_>, first: char) -> String {
 fn new_change(call: &mut Call<'_>) -> Result<aws_sdk_route53::types::ChangeInfo, Rejection> {
     let (id, at) = (new_id(call, 'C'), call.after(10.0, 30.0, 60.0));
     call.world.route53.changes.insert(id.clone(), at);
+    // What the weights have become counts from then on.
+    let (now, route53) = (call.now(), &mut call.world.route53);
+    for zone in route53.zones.values() {
+        route53.weights.note(zone, now, at);
+    }
     change_info(call, &id, at)
 }
 

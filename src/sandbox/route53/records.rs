@@ -20,7 +20,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 /// The records that every zone has.
-fn own(zone: &HostedZone) -> [Record; 2] {
+pub(super) fn own(zone: &HostedZone) -> [Record; 2] {
     let record = |kind: &str, ttl: i64, values: Vec<String>| Record {
         name: zone.name.clone(),
         kind: kind.to_owned(),

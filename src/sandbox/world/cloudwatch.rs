@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Place;
 use super::ec2::Tags;
+use super::metrics::Series;
 use crate::aws::partition;
 
 /// What CloudWatch keeps in one region.
@@ -14,6 +15,9 @@ use crate::aws::partition;
 pub struct CloudWatch {
     /// Alarms by name.
     pub alarms: BTreeMap<String, Alarm>,
+    /// Metrics that somebody has put.
+    #[serde(default)]
+    pub metrics: Vec<Series>,
 }
 
 /// An alarm.
@@ -36,6 +40,9 @@ pub struct Alarm {
     pub alarm_actions: Vec<String>,
     #[serde(default)]
     pub insufficient_data_actions: Vec<String>,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: u64,
     pub tags: Tags,
 }
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::ec2::Tags;
+pub use super::replication::{Begin, Doing, Fates, Load, Progress, Run, Task};
 
 /// What DMS keeps in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub struct Dms {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Replication tasks by identifier.
     pub tasks: BTreeMap<String, Task>,
+    /// Which endpoints have been tested from which instances.
+    pub connections: Vec<Connection>,
+    /// What tasks that are gone have run.
+    pub former_runs: Vec<Run>,
 }
 
 /// A subnet group.
@@ -101,80 +105,89 @@ impl Endpoint {
     }
 }
 
-/// What a task is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the names are those of the DMS API's statuses")]
-pub enum Doing {
-    Creating,
-    Modifying,
-    Ready,
-    Starting,
-    Running,
-    Stopping,
-    Stopped,
-    Deleting,
-}
-
-/// A replication task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of the DMS API's `ReplicationTask`")]
-pub struct Task {
-    pub identifier: String,
-    pub arn: String,
-    pub source_endpoint_arn: String,
-    pub target_endpoint_arn: String,
+/// The last test of whether an instance reaches an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the DMS API's `Connection`")]
+pub struct Connection {
+    pub endpoint_arn: String,
     pub instance_arn: String,
-    pub migration_type: String,
-    pub table_mappings: Value,
-    pub settings: Value,
-    pub doing: Doing,
-    /// When what it is doing is over, if that ends by itself.
-    pub until: Option<u64>,
-    /// Whether it has ever run.
-    pub started_at: Option<u64>,
-    pub tags: Tags,
+    /// When the test is over.
+    pub done_at: u64,
+    pub outcome: Outcome,
 }
 
-impl Task {
-    /// Returns its status.
-    pub fn status(&self) -> &'static str {
-        match self.doing {
-            Doing::Creating => "creating",
-            Doing::Modifying => "modifying",
-            Doing::Ready => "ready",
-            Doing::Starting => "starting",
-            Doing::Running => "running",
-            Doing::Stopping => "stopping",
-            Doing::Stopped => "stopped",
-            Doing::Deleting => "deleting",
-        }
-    }
+/// What a test of a connection has shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is not over.
+    Testing,
+    /// The instance reaches the endpoint.
+    Successful,
+    /// It does not, for this reason.
+    Failed(String),
+}
 
-    /// Lets time pass. Returns whether it still exists.
-    fn advance(&mut self, now: u64) -> bool {
-        if self.until.is_none_or(|until| now < until) {
-            return true;
-        }
-        self.until = None;
-        self.doing = match self.doing {
-            Doing::Starting => Doing::Running,
-            Doing::Stopping => Doing::Stopped,
-            // A task that has run goes back to where it was.
-            Doing::Creating | Doing::Modifying if self.started_at.is_some() => Doing::Stopped,
-            Doing::Creating | Doing::Modifying => Doing::Ready,
-            Doing::Deleting => return false,
-            same => same,
-        };
-        true
+impl Connection {
+    /// A connection that was tested with success before.
+    pub fn successful(endpoint_arn: &str, instance_arn: &str) -> Self {
+        Self { endpoint_arn: endpoint_arn.to_owned(), instance_arn: instance_arn.to_owned(), done_at: 0, outcome: Outcome::Successful }
     }
 }
 
 impl Dms {
-    /// Lets time pass.
+    /// Lets time pass. What replication does in it is another matter: see [`Dms::step`].
     pub fn advance(&mut self, now: u64) {
         self.instances.retain(|_, instance| instance.gone_at.is_none_or(|at| at > now));
         self.endpoints.retain(|_, endpoint| endpoint.gone_at.is_none_or(|at| at > now));
-        self.tasks.retain(|_, task| task.advance(now));
+        let (endpoints, instances) = (&self.endpoints, &self.instances);
+        self.connections.retain(|connection| {
+            endpoints.values().any(|one| one.arn == connection.endpoint_arn) && instances.values().any(|one| one.arn == connection.instance_arn)
+        });
+    }
+
+    /// Returns whether something may change by itself.
+    pub fn is_moving(&self) -> bool {
+        self.tasks.values().any(Task::is_moving) || self.connections.iter().any(|connection| connection.outcome == Outcome::Testing)
+    }
+
+    /// Takes each task and each test on by at most one change of state. Returns whether there was one.
+    pub fn step(&mut self, now: u64, fates: &Fates) -> bool {
+        let mut moved = false;
+        for connection in self.connections.iter_mut().filter(|connection| connection.outcome == Outcome::Testing && connection.done_at <= now) {
+            let direction = self.endpoints.values().find(|one| one.arn == connection.endpoint_arn).map_or("", |one| &one.direction);
+            connection.outcome = match fates.connection_failure(direction, connection.done_at) {
+                Some(why) => Outcome::Failed(why.to_owned()),
+                None => Outcome::Successful,
+            };
+            moved = true;
+        }
+        for task in self.tasks.values_mut() {
+            moved |= task.step(now, fates);
+        }
+        let former = &mut self.former_runs;
+        self.tasks.retain(|_, task| {
+            if task.is_gone(now) {
+                former.append(&mut task.progress.runs);
+                return false;
+            }
+            true
+        });
+        moved
+    }
+
+    /// Returns when, from `since` on, a task had first been running for `wait` milliseconds.
+    pub fn first_ran(&self, wait: u64, since: u64) -> Option<u64> {
+        let runs = self.tasks.values().flat_map(|task| &task.progress.runs).chain(&self.former_runs);
+        runs.filter_map(|run| {
+            let at = (run.from + wait).max(since);
+            run.to.is_none_or(|to| at <= to).then_some(at)
+        })
+        .min()
+    }
+
+    /// Returns the last test of a connection.
+    pub fn connection(&self, endpoint_arn: &str, instance_arn: &str) -> Option<&Connection> {
+        self.connections.iter().find(|one| one.endpoint_arn == endpoint_arn && one.instance_arn == instance_arn)
     }
 
     /// Returns the name of everything that exists.

@@ -101,6 +101,9 @@ pub struct Service {
     pub tags: Tags,
     /// Newest first; the first is the primary one.
     pub deployments: Vec<Deployment>,
+    /// When its tasks were healthy for the first time.
+    #[serde(default)]
+    pub steady_since: Option<u64>,
     /// When the tasks of a service that is being deleted are gone.
     pub drained_at: Option<u64>,
     pub deleted: bool,
@@ -234,6 +237,7 @@ impl Ecs {
             }
             let given_up = primary.failed;
             let steady_at = primary.steady_at.filter(|at| now >= *at);
+            service.steady_since = service.steady_since.or(steady_at);
             if given_up && service.settings.rollback && service.deployments.len() > 1 {
                 // "Rolling back to the last completed deployment": its tasks are still there and go on.
                 let failed = service.deployments.remove(0);

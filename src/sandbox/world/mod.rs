@@ -8,14 +8,21 @@ pub mod dms;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
+pub mod health;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod metrics;
 pub mod place;
 pub mod rds;
+pub mod replication;
 pub mod route53;
 pub mod s3;
+pub mod script;
 pub mod secretsmanager;
+pub mod timeline;
+pub mod traffic;
+pub mod weights;
 
 use std::collections::BTreeMap;
 
@@ -45,6 +52,9 @@ pub struct World {
     /// DNS, which is the same in every region.
     #[serde(default)]
     pub route53: route53::Route53,
+    /// What happens besides what the calls do.
+    #[serde(default)]
+    pub script: script::Loaded,
     /// What each region holds.
     pub regions: BTreeMap<String, RegionWorld>,
 }
@@ -102,6 +112,7 @@ impl World {
             s3: s3::S3::default(),
             dashboards: cloudwatch::Dashboards::default(),
             route53: route53::Route53::default(),
+            script: script::Loaded::default(),
             regions: BTreeMap::new(),
         }
     }
@@ -111,15 +122,36 @@ impl World {
         self.regions.entry(name.to_owned()).or_default()
     }
 
+    /// Begins to play a script, in place of the one before.
+    pub fn play(&mut self, script: script::Script) {
+        self.script = script::Loaded { script, at: self.now };
+    }
+
     /// Lets time pass.
     pub fn advance(&mut self, now: u64) {
         self.now = self.now.max(now);
+        self.route53.advance(self.now);
         for region in self.regions.values_mut() {
             region.ecs.advance(self.now, &self.iam, &mut region.ec2);
             region.ec2.advance(self.now);
             region.rds.advance(self.now);
             region.dms.advance(self.now);
             region.secretsmanager.advance(self.now);
+        }
+        self.advance_replication();
+    }
+
+    /// Takes replication on, one change of state after the other: what happens next may depend on when the last one was.
+    fn advance_replication(&mut self) {
+        loop {
+            if !self.regions.values().any(|region| region.dms.is_moving()) {
+                return;
+            }
+            let (now, fates) = (self.now, self.fates());
+            let moved = self.regions.values_mut().fold(false, |moved, region| region.dms.step(now, &fates) || moved);
+            if !moved {
+                return;
+            }
         }
     }
 

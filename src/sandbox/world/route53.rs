@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use super::ec2::Tags;
+use super::weights::Weights;
 use crate::aws::partition;
 
 /// What Route 53 keeps.
@@ -20,6 +21,8 @@ pub struct Route53 {
     pub changes: BTreeMap<String, u64>,
     /// Caller references that were ever used for a health check: none can be used again.
     pub used_references: BTreeSet<String>,
+    /// What weights records have had.
+    pub weights: Weights,
 }
 
 /// A public hosted zone.
@@ -83,9 +86,20 @@ pub struct HealthCheckConfig {
     pub path: String,
     pub interval: i32,
     pub failure_threshold: i32,
+    #[serde(default)]
+    pub inverted: bool,
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 impl Route53 {
+    /// Takes down weights that somebody has changed without a call: they count at once.
+    pub fn advance(&mut self, now: u64) {
+        for zone in self.zones.values() {
+            self.weights.note(zone, now, now);
+        }
+    }
+
     /// Returns the name of everything that somebody has made and that still exists.
     pub fn inventory(&self) -> Vec<String> {
         let mut names = Vec::new();

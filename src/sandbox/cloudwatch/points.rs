@@ -1,0 +1,78 @@
+//! Data points: samples of a metric, one value for each period.
+
+use super::expression::Points;
+use super::produced::{MINUTE, Produced};
+use super::statistic::Stat;
+use crate::sandbox::world::World;
+use crate::sandbox::world::metrics::{Measured, MetricName, Sample};
+use crate::sandbox::world::timeline::Timeline;
+
+/// Which data points are wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The metric.
+    pub(super) metric: MetricName,
+    /// How values are made one.
+    pub(super) stat: Stat,
+    /// What a data point covers, in milliseconds.
+    pub(super) period: u64,
+    /// Only samples with this unit.
+    pub(super) unit: Option<String>,
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// Returns the beginnings of all periods from `from`, rounded down to a period, until before `to` and the present.
+///
+/// "Data points with a period of 60 seconds are available for 15 days, […] 300 seconds […] 63 days, […] 3600 seconds […] 455 days"
+/// ("Metrics retention").
+pub(super) fn times(world: &World, period: u64, from: u64, to: u64) -> Vec<u64> {
+    let kept = match period {
+        0..300_000 => 15 * DAY,
+        300_000..3_600_000 => 63 * DAY,
+        _ => 455 * DAY,
+    };
+    let mut times = Vec::new();
+    let mut at = from.max(world.now.saturating_sub(kept)) / period * period;
+    while at < to && at <= world.now {
+        times.push(at);
+        at += period;
+    }
+    times
+}
+
+/// Returns the data points whose periods begin from `from`, rounded down to a period, until before `to`.
+///
+/// A service's point appears when its minute is over. Data that the script says is missing is not there.
+pub(super) fn points(world: &World, region: &str, timeline: &Timeline<'_>, wanted: &Wanted, from: u64, to: u64) -> Points {
+    let Some(here) = world.regions.get(region) else { return Points::new() };
+    let produced = Produced::new(world, here, timeline);
+    let metric = &wanted.metric;
+    let stored: Vec<&Sample> = here
+        .cloudwatch
+        .metrics
+        .iter()
+        .filter(|series| series.name == *metric)
+        .flat_map(|series| &series.samples)
+        .filter(|sample| wanted.unit.as_ref().is_none_or(|unit| sample.unit == *unit))
+        .collect();
+    let is_missing = |at: u64| timeline.at(at).is_missing(&metric.namespace, &metric.name);
+    let mut points = Points::new();
+    for begin in times(world, wanted.period, from, to) {
+        let end = (begin + wanted.period).min(world.now.saturating_add(1));
+        let put = stored.iter().filter(|sample| (begin..end).contains(&sample.at) && !is_missing(sample.at)).map(|sample| sample.measured.clone());
+        let mut measured: Vec<Measured> = put.collect();
+        let mut minute = begin.div_ceil(MINUTE) * MINUTE;
+        while minute < begin + wanted.period && minute + MINUTE <= world.now {
+            let last = minute + MINUTE - 1;
+            if metric.namespace.starts_with("AWS/") && wanted.unit.is_none() && !is_missing(last) {
+                measured.extend(produced.at(metric, last));
+            }
+            minute += MINUTE;
+        }
+        if let Some(value) = wanted.stat.of(&measured.iter().collect::<Vec<_>>()) {
+            points.insert(begin, value);
+        }
+    }
+    points
+}

@@ -1,0 +1,141 @@
+//! Statistics of samples ("CloudWatch statistics definitions").
+
+use crate::sandbox::registry::{Rejection, refuse};
+use crate::sandbox::world::metrics::Measured;
+
+/// How many values are made one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stat {
+    Average,
+    Sum,
+    Minimum,
+    Maximum,
+    SampleCount,
+    /// `pNN`, in percent.
+    Percentile(f64),
+}
+
+impl Stat {
+    /// Reads a statistic. Trimmed means and the like are not modelled.
+    pub(super) fn read(text: &str) -> Result<Self, Rejection> {
+        let percentile = text.strip_prefix('p').and_then(|rest| rest.parse::<f64>().ok()).filter(|rest| (0.0..=100.0).contains(rest));
+        match (text, percentile) {
+            ("Average", _) => Ok(Self::Average),
+            ("Sum", _) => Ok(Self::Sum),
+            ("Minimum", _) => Ok(Self::Minimum),
+            ("Maximum", _) => Ok(Self::Maximum),
+            ("SampleCount", _) => Ok(Self::SampleCount),
+            (_, Some(percentile)) => Ok(Self::Percentile(percentile)),
+            _ if ["tm", "wm", "tc", "ts", "PR(", "IQM", "TM(", "WM(", "TC(", "TS("].iter().any(|known| text.starts_with(known)) => {
+                refuse("SandboxUnknownMember", format!("the sandbox does not model the statistic {text}"))
+            }
+            _ => refuse("ValidationError", format!("The value {text} for parameter Stat is not supported.")),
+        }
+    }
+
+    /// Returns the statistic of samples; `None` when there are none, or when it does not follow from what is known of them: "percentile
+    /// statistics are not available for […] statistic sets" of more than one value.
+    pub(super) fn of(self, samples: &[&Measured]) -> Option<f64> {
+        let count: f64 = samples.iter().map(|one| one.count()).sum();
+        if count <= 0.0 {
+            return None;
+        }
+        let sum: f64 = samples.iter().map(|one| one.sum()).sum();
+        match self {
+            Self::Average => Some(sum / count),
+            Self::Sum => Some(sum),
+            Self::SampleCount => Some(count),
+            Self::Minimum => samples.iter().map(|one| one.minimum()).reduce(f64::min),
+            Self::Maximum => samples.iter().map(|one| one.maximum()).reduce(f64::max),
+            Self::Percentile(percent) => percentile(samples, percent),
+        }
+    }
+}
+
+/// The smallest value that is not less than so many percent of all: the nearest rank.
+fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
+    let mut values = Vec::new();
+    for one in samples {
+        match one {
+            Measured::Values(more) => values.extend_from_slice(more),
+            Measured::Summary { minimum, maximum, count, .. } if minimum == maximum => values.push((*minimum, *count)),
+            Measured::Summary { .. } => return None,
+        }
+    }
+    values.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let total: f64 = values.iter().map(|(_, count)| count).sum();
+    let mut seen = 0.0;
+    for (value, count) in &values {
+        seen += count;
+        if seen * 100.0 >= percent * total {
+            return Some(*value);
+        }
+    }
+    values.last().map(|(value, _)| *value)
+}
+
+impl Measured {
+    fn count(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(_, count)| count).sum(),
+            Self::Summary { count, .. } => *count,
+        }
+    }
+
+    fn sum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, count)| value * count).sum(),
+            Self::Summary { sum, .. } => *sum,
+        }
+    }
+
+    fn minimum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min),
+            Self::Summary { minimum, .. } => *minimum,
+        }
+    }
+
+    fn maximum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max),
+            Self::Summary { maximum, .. } => *maximum,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(stat: &str, samples: &[Measured]) -> Option<f64> {
+        Stat::read(stat).unwrap().of(&samples.iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn each_statistic_is_that_of_all_samples() {
+        let samples = [Measured::Values(vec![(1.0, 98.0), (5.0, 1.0)]), Measured::Values(vec![(10.0, 1.0)])];
+        let expected =
+            [("Sum", 113.0), ("SampleCount", 100.0), ("Average", 1.13), ("Minimum", 1.0), ("Maximum", 10.0), ("p50", 1.0), ("p99", 5.0), ("p100", 10.0)];
+        for (stat, value) in expected {
+            assert_eq!(of(stat, &samples), Some(value), "{stat}");
+        }
+        assert_eq!(of("p99.5", &samples), Some(10.0));
+        assert_eq!(of("Sum", &[]), None);
+    }
+
+    #[test]
+    fn a_summary_has_no_percentiles_unless_all_its_values_are_the_same() {
+        let summary = |maximum| Measured::Summary { count: 4.0, sum: 8.0, minimum: 2.0, maximum };
+        assert_eq!(of("p90", &[summary(3.0)]), None);
+        assert_eq!(of("p90", &[summary(2.0)]), Some(2.0));
+        assert_eq!(of("Average", &[summary(3.0)]), Some(2.0));
+    }
+
+    #[test]
+    fn unknown_statistics_are_refused() {
+        assert_eq!(Stat::read("Mean").unwrap_err().code, "ValidationError");
+        assert_eq!(Stat::read("p101").unwrap_err().code, "ValidationError");
+        assert_eq!(Stat::read("tm99").unwrap_err().code, "SandboxUnknownMember");
+    }
+}

@@ -1,0 +1,41 @@
+//! Pages of descriptions.
+
+use std::ops::RangeInclusive;
+
+use crate::sandbox::registry::{Rejection, refuse};
+
+/// Returns the page that a marker names, and the marker of the next one if there is more. The default size is 100.
+pub(super) fn page<T>(
+    found: Vec<T>,
+    marker: Option<&str>,
+    most: Option<i32>,
+    sizes: RangeInclusive<i32>,
+) -> Result<(Vec<T>, Option<String>), Rejection> {
+    let size = most.unwrap_or(100);
+    if !sizes.contains(&size) {
+        return refuse("InvalidParameterValueException", format!("MaxRecords must be between {} and {}", sizes.start(), sizes.end()));
+    }
+    let start = match marker.unwrap_or("0").parse::<usize>() {
+        Ok(start) => start,
+        Err(_) => return refuse("InvalidParameterValueException", "The marker is not valid"),
+    };
+    let end = start.saturating_add(usize::try_from(size).unwrap_or_default());
+    let next = (found.len() > end).then(|| end.to_string());
+    Ok((found.into_iter().skip(start).take(end - start).collect(), next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_follow_each_other_and_end() {
+        let all: Vec<i32> = (0..45).collect();
+        let (first, marker) = page(all.clone(), None, Some(20), 20..=100).unwrap();
+        let (second, next) = page(all.clone(), marker.as_deref(), Some(20), 20..=100).unwrap();
+        let (third, end) = page(all.clone(), next.as_deref(), Some(20), 20..=100).unwrap();
+        assert_eq!([first, second, third].concat(), all);
+        assert_eq!(end, None);
+        assert!(page(all.clone(), None, Some(19), 20..=100).is_err() && page(all, Some("x"), None, 20..=100).is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! What a resolver is answered.
+
+use aws_sdk_route53::operation::test_dns_answer::{TestDNSAnswerError, TestDnsAnswerInput, TestDnsAnswerOutput};
+use aws_sdk_route53::types::RrType;
+use sha2::{Digest, Sha256};
+
+use super::{absolute, no_zone, records};
+use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
+use crate::sandbox::world::route53::Record;
+
+pub(super) fn register(registry: &mut Registry) {
+    let members = &["hosted_zone_id", "record_name", "record_type", "resolver_ip", "edns0_client_subnet_ip", "edns0_client_subnet_mask"];
+    registry.on("route53", "TestDNSAnswer", members, TestDNSAnswerError::generic, test);
+}
+
+/// The answer of one name server. Which of several weighted records it is follows from who asks and when, so that many resolvers
+/// together get what the weights say.
+fn test(call: &mut Call<'_>, input: &TestDnsAnswerInput) -> Result<TestDnsAnswerOutput, Rejection> {
+    let id = input.hosted_zone_id().unwrap_or_default();
+    let world = &*call.world;
+    let Some(zone) = world.route53.zones.get(id) else { return no_zone(id) };
+    let (name, kind) = (absolute(input.record_name().unwrap_or_default()), input.record_type().map_or("A", RrType::as_str));
+    if name != zone.name && !name.ends_with(&format!(".{}", zone.name)) {
+        return refuse("InvalidInput", format!("The name {name} is not in the zone {}", zone.name));
+    }
+    for address in [input.resolver_ip(), input.edns0_client_subnet_ip()].into_iter().flatten() {
+        if address.parse::<std::net::IpAddr>().is_err() {
+            return refuse("InvalidInput", format!("Invalid IP address: {address}"));
+        }
+    }
+    // "The range of values for this parameter is between 0 and 32 bits" (IPv4), and it needs an address.
+    if let Some(mask) = input.edns0_client_subnet_mask()
+        && (input.edns0_client_subnet_ip().is_none() || !mask.parse::<u8>().is_ok_and(|bits| bits <= 128))
+    {
+        return refuse("InvalidInput", "EDNS0ClientSubnetMask is not valid");
+    }
+    let who = [input.resolver_ip(), input.edns0_client_subnet_ip()].map(Option::unwrap_or_default);
+    let answers = world.answers(&world.timeline(), zone, &name, kind, world.now);
+    let chosen = pick(&answers, &format!("{name}/{kind}/{who:?}/{}", world.now)).cloned();
+    let own = records::own(zone);
+    let chosen = chosen.or_else(|| own.iter().find(|record| record.name == name && record.kind == kind).cloned());
+    let exists = name == zone.name || zone.records.iter().any(|record| record.name == name);
+    let answer = TestDnsAnswerOutput::builder().nameserver(zone.name_servers.first().map_or("", String::as_str));
+    let answer = answer.record_name(name.trim_end_matches('.')).record_type(RrType::from(kind)).protocol("UDP");
+    let data = chosen.map(|record| data(&record)).unwrap_or_default();
+    // RFC 2308: a name that exists without a record of that type is NOERROR without data.
+    built(answer.response_code(if exists { "NOERROR" } else { "NXDOMAIN" }).set_record_data(Some(data)).build())
+}
+
+/// Picks one by weight; the same `who` gets the same one.
+fn pick<'a>(answers: &[(&'a Record, i64)], who: &str) -> Option<&'a Record> {
+    let total: u64 = answers.iter().filter_map(|(_, weight)| u64::try_from(*weight).ok()).sum();
+    let draw = Sha256::digest(who).iter().take(7).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let mut rest = draw % total.max(1);
+    answers.iter().find_map(|(record, weight)| {
+        let weight = u64::try_from(*weight).unwrap_or_default();
+        let hit = rest < weight;
+        rest = rest.saturating_sub(weight);
+        hit.then_some(*record)
+    })
+}
+
+/// The addresses of a load balancer stand for its alias.
+fn data(record: &Record) -> Vec<String> {
+    match &record.alias {
+        Some(alias) => addresses(&alias.dns_name),
+        None => record.values.clone(),
+    }
+}
+
+/// The addresses that the name of a load balancer leads to: two, and always the same, from a range for documentation (RFC 5737).
+fn addresses(dns_name: &str) -> Vec<String> {
+    let name = crate::sandbox::world::traffic::plain(dns_name).to_ascii_lowercase();
+    Sha256::digest(name).iter().take(2).enumerate().map(|(at, byte)| format!("203.0.113.{}", u16::from(byte / 2) + 128 * u16::from(at > 0))).collect()
+}

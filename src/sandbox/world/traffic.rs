@@ -1,0 +1,84 @@
+//! Where requests go: what name servers answer, and so how many requests each load balancer gets.
+
+use super::World;
+use super::elbv2::LoadBalancer;
+use super::health::environment;
+use super::route53::{HealthCheck, HostedZone, Record};
+use super::timeline::Timeline;
+use super::weights::number;
+
+impl World {
+    /// Returns the records that name servers answer with at `at`, and how often each of them is answered: in parts of the sum.
+    ///
+    /// "Route 53 considers non-zero weighted records first; if all of them are unhealthy, it considers the zero-weighted ones; if all
+    /// records are unhealthy, it considers all of them healthy" ("How Amazon Route 53 chooses records when health checking is
+    /// configured"). "If you set Weight to 0 for all of the records, traffic is routed with equal probability" ("Weighted routing").
+    pub fn answers<'a>(&self, timeline: &Timeline<'_>, zone: &'a HostedZone, name: &str, kind: &str, at: u64) -> Vec<(&'a Record, i64)> {
+        let live = self.route53.weights.live(&zone.id, name, kind, at);
+        let weight = |record: &Record| match &record.set_identifier {
+            None => Some(1),
+            Some(set) => live.iter().find(|(of, _)| of == set).map(|(_, weight)| *weight),
+        };
+        let of_name = zone.records.iter().filter(|record| record.name == name && record.kind == kind);
+        let all: Vec<(&Record, i64)> = of_name.filter_map(|record| Some((record, weight(record)?))).collect();
+        let healthy: Vec<(&Record, i64)> = all.iter().filter(|(record, _)| self.is_record_healthy(timeline, record, at)).copied().collect();
+        let considered = if healthy.is_empty() { all } else { healthy };
+        let weighted: Vec<(&Record, i64)> = considered.iter().filter(|(_, weight)| *weight > 0).copied().collect();
+        if weighted.is_empty() { considered.into_iter().map(|(record, _)| (record, 1)).collect() } else { weighted }
+    }
+
+    fn is_record_healthy(&self, timeline: &Timeline<'_>, record: &Record, at: u64) -> bool {
+        let check = record.health_check_id.as_ref().and_then(|id| self.route53.health_checks.get(id));
+        let alias = record.alias.as_ref().filter(|alias| alias.evaluate_target_health);
+        check.is_none_or(|check| self.is_check_healthy(timeline, check, at))
+            && alias.is_none_or(|alias| self.is_target_healthy(timeline, &alias.dns_name, at))
+    }
+
+    /// Returns whether a health check counts as healthy: not unless the last probes, as many as its threshold, have all failed. "After
+    /// you disable a health check, Route 53 considers the status of the health check to always be healthy", and then inverts it if it is
+    /// inverted (UpdateHealthCheck).
+    pub fn is_check_healthy(&self, timeline: &Timeline<'_>, check: &HealthCheck, at: u64) -> bool {
+        let seconds = u64::try_from(check.config.interval).unwrap_or_default();
+        let probes = u64::try_from(check.config.failure_threshold).unwrap_or(1);
+        let passes = (0..probes).any(|probe| self.is_target_healthy(timeline, &check.config.fqdn, at.saturating_sub(probe * seconds * 1000)));
+        (check.config.disabled || passes) != check.config.inverted
+    }
+
+    /// Returns whether what answers at a name is well. Only load balancers answer.
+    pub fn is_target_healthy(&self, timeline: &Timeline<'_>, dns_name: &str, at: u64) -> bool {
+        let plain = plain(dns_name);
+        let mut found = self.regions.values().flat_map(|region| region.elbv2.load_balancers.values().map(move |one| (region, one)));
+        let Some((region, balancer)) = found.find(|(_, one)| one.dns_name.eq_ignore_ascii_case(plain)) else { return false };
+        balancer.active_at <= at && region.is_healthy(balancer, &timeline.at(at), at, self.now)
+    }
+
+    /// Returns how many requests a load balancer gets in the minute that ends at `at`.
+    pub fn requests(&self, timeline: &Timeline<'_>, balancer: &LoadBalancer, at: u64) -> f64 {
+        let mut share = 0.0;
+        for (zone, record) in self.records_of(balancer) {
+            let answers = self.answers(timeline, zone, &record.name, &record.kind, at);
+            let total: i64 = answers.iter().map(|(_, weight)| weight).sum();
+            let own = answers.iter().find(|(one, _)| *one == record).map(|(_, weight)| *weight);
+            share += own.map_or(0.0, |own| number(own) / number(total).max(1.0));
+        }
+        (share * f64::from(self.script.script.requests_per_minute)).round()
+    }
+
+    /// Returns the environment of a load balancer: the set identifier of a weighted record that leads to it, or that of the address that
+    /// this tool has given it.
+    pub fn environment_of<'a>(&'a self, balancer: &'a LoadBalancer) -> Option<&'a str> {
+        let of_record = self.records_of(balancer).find_map(|(_, record)| record.set_identifier.as_deref());
+        of_record.or_else(|| environment(&balancer.tags))
+    }
+
+    fn records_of<'a>(&'a self, balancer: &'a LoadBalancer) -> impl Iterator<Item = (&'a HostedZone, &'a Record)> {
+        let records = self.route53.zones.values().flat_map(|zone| zone.records.iter().map(move |record| (zone, record)));
+        records.filter(|(_, record)| record.alias.as_ref().is_some_and(|alias| balancer.dns_name.eq_ignore_ascii_case(plain(&alias.dns_name))))
+    }
+}
+
+/// A name without the dot at its end and without the prefix that load balancers answer to as well.
+pub fn plain(dns_name: &str) -> &str {
+    let name = dns_name.trim_end_matches('.');
+    name.strip_prefix("dualstack.").unwrap_or(name)
+}
