@@ -134,9 +134,9 @@ async fn a_policy_that_goes_while_its_role_is_replaced_is_no_circle() {
     lab.rest();
     lab.replaced = "source/service/task-role".to_owned();
     let policy = |address: &Address| address.as_str() == "source/service/task-policy";
-    let waits = |graph: &Graph| graph.nodes().values().filter(|node| node.needs.iter().any(|need| policy(&need.on))).map(|node| node.address.clone());
+    let waits = graph.nodes().values().filter(|node| node.needs.iter().any(|need| policy(&need.on))).map(|node| node.address.clone());
     let mut without = graph.clone();
-    for user in waits(&graph).collect::<Vec<_>>() {
+    for user in waits.collect::<Vec<_>>() {
         without = without.altered(&user, |spec| {
             let fields = spec.as_object_mut().expect("a specification");
             fields.retain(|_, value| !value.to_string().contains("source/service/task-policy"));

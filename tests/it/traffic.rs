@@ -113,7 +113,7 @@ async fn a_change_by_somebody_else_is_noticed() {
     let (live, _) = lab
         .act(Fuse::default(), Faults::default(), async |context| {
             let place = context.journal.read(|state| Scene::of(state).place).expect("there is routing");
-            look(&context.looker().reader(&"routing/dns/traffic".into(), &"us-east-1".into()), &place).await
+            look(&context.looker().reader(&migrate_infra::migration::shift::address(), &"us-east-1".into()), &place).await
         })
         .await;
     let live = live.expect("it was not killed").expect("it can be read");
