@@ -8,8 +8,8 @@ use super::Split;
 use super::traffic::{Live, Place, confirm, look, send};
 use crate::address::{Address, Region};
 use crate::aws::Fate;
-use crate::engine::{Context, Operation};
-use crate::resource::{Announce, Cx, Error, Result, describe};
+use crate::engine::{Context, Looker, Operation, Unwritten};
+use crate::resource::{Cx, Error, Result, describe};
 use crate::resources::route53::weights::wait_in_sync;
 use crate::state::{OpenShift, Record};
 
@@ -57,7 +57,8 @@ impl Failed {
 /// What Route 53 answered, or that somebody else has changed the weights.
 pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split, why: &str) -> Result<Shifted, Failed> {
     let looker = context.looker();
-    let reader = looker.reader(&address(), region);
+    // It only reads, and waits.
+    let reader = looker.operator(&address(), region, Arc::new(Unwritten));
     let before = look(&reader, place).await.map_err(Failed::before)?;
     let from = before.split();
     let seen = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
@@ -129,9 +130,8 @@ async fn sent(cx: &Cx, place: &Place, to: Split) -> Result<String> {
 ///
 /// # Errors
 /// What Route 53 answered.
-pub async fn bring_back(looker: &crate::engine::Looker, region: &Region, place: &Place) -> Result<Shifted> {
-    let announce: Arc<dyn Announce> = Arc::new(crate::engine::Unwritten);
-    let cx = looker.operator(&address(), region, announce);
+pub async fn bring_back(looker: &Looker, region: &Region, place: &Place) -> Result<Shifted> {
+    let cx = looker.operator(&address(), region, Arc::new(Unwritten));
     let before = look(&cx, place).await?;
     let from = before.split();
     if before.is(Split::SOURCE) {

@@ -146,7 +146,7 @@ impl<'a> Decider<'a> {
             );
         }
         let immutable = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field));
-        let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, wanted, field)).collect();
+        let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, wanted, entry, field)).collect();
         if !forcing.is_empty() {
             let reason = format!("AWS can not change {} in place", names(&forcing));
             return replace(differences, reason);
@@ -195,9 +195,11 @@ impl<'a> Decider<'a> {
         self.wish.findings.is_some() && entry.needs == node.needs && node.needs.iter().all(|need| stays(&need.on))
     }
 
-    /// Whether an input may turn out to be what it was: it refers to what the state does not know, and that may be there all the same.
-    fn may_stay(&self, node: &Node, wanted: &Value, field: &str) -> bool {
-        let unknown = |of: &Address| matches!(self.fresh.get(of), Some(Fresh::All { surely: false }));
+    /// Whether an input may turn out to be what it was: it refers to what the state does not know, though it did before, and that may be there
+    /// all the same.
+    fn may_stay(&self, node: &Node, wanted: &Value, entry: &Entry, field: &str) -> bool {
+        let known = |of: &Address| entry.needs.iter().any(|need| need.on == *of);
+        let unknown = |of: &Address| known(of) && matches!(self.fresh.get(of), Some(Fresh::All { surely: false }));
         let refers_to = |spec: Option<&Value>| spec.map(needs_of).unwrap_or_default();
         let open = refers_to(wanted.get(field));
         !open.is_empty() && refers_to(node.spec.get(field)).iter().all(|need| unknown(&need.on) || !open.contains(need))

@@ -102,7 +102,7 @@ fn what_another_environment_uses_is_not_replaced_without_it() {
     assert!(refused.contains("[exit 3]") && refused.contains("target/link/peering uses source/network/vpc"), "{refused}");
     assert!(refused.contains("--env target --env source"), "{refused}");
     // A target that has nothing to do with it is none of that.
-    let bucket = "up --env source -y --set environments.source.vpc_cidr=10.7.0.0/16 --replace source/* --target source/storage-source/*";
+    let bucket = "up --env source -y --set environments.source.vpc_cidr=10.7.0.0/16 --target source/storage-source/bucket";
     assert!(!told(&place, bucket).contains("uses source/network/vpc"));
 }
 

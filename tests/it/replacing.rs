@@ -138,8 +138,9 @@ async fn a_policy_that_goes_while_its_role_is_replaced_is_no_circle() {
     let mut without = graph.clone();
     for user in waits.collect::<Vec<_>>() {
         without = without.altered(&user, |spec| {
-            let fields = spec.as_object_mut().expect("a specification");
-            fields.retain(|_, value| !value.to_string().contains("source/service/task-policy"));
+            for items in spec.as_object_mut().expect("a specification").values_mut().filter_map(serde_json::Value::as_array_mut) {
+                items.retain(|item| !item.to_string().contains("source/service/task-policy"));
+            }
         });
     }
     let without = without.part(|address| !policy(address), |_| None).expect("nothing needs the policy");

@@ -48,8 +48,13 @@ macro_rules! refused {
     ($code:literal, $name:literal, $call:expr) => {{
         let error = migrate_infra::aws::permitted($name, $call.send()).await.expect_err("it is refused");
         assert_eq!(error.code(), Some($code), "{error:?}");
-        error.message().unwrap_or_default().to_owned()
+        $crate::replicating::words(error.message())
     }};
+}
+
+/// The words of a refusal.
+pub fn words(message: Option<&str>) -> String {
+    message.unwrap_or_default().to_owned()
 }
 
 /// Lets time pass.

@@ -4,8 +4,8 @@ use aws_sdk_cloudwatch::types::StateValue;
 
 use crate::resource::{Cx, Result};
 
-/// How many alarms one call may ask for (DescribeAlarms: "AlarmNames: up to 100").
-const AT_ONCE: usize = 100;
+/// How many alarms one call asks for: not more than one answer holds (DescribeAlarms, `MaxRecords`: 50 unless told).
+const AT_ONCE: usize = 50;
 
 /// The state of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum AlarmState {
 pub async fn states(cx: &Cx, names: &[String]) -> Result<Vec<(String, AlarmState)>> {
     let mut found = Vec::new();
     for some in names.chunks(AT_ONCE) {
-        let call = cx.aws.cloudwatch.describe_alarms().set_alarm_names(Some(some.to_vec())).max_records(100).send();
+        let call = cx.aws.cloudwatch.describe_alarms().set_alarm_names(Some(some.to_vec())).send();
         let page = cx.read("cloudwatch:DescribeAlarms", call).await?;
         found.extend(page.metric_alarms().iter().map(|alarm| {
             let state = match alarm.state_value() {
