@@ -6,9 +6,9 @@ use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::{Error, describe};
 use migrate_infra::sandbox::world::dms::{Connection, Doing};
-use migrate_infra::sandbox::{Script, World};
 use migrate_infra::sandbox::world::iam::Role;
 use migrate_infra::sandbox::world::route53::{HostedZone, Record};
+use migrate_infra::sandbox::{Script, World};
 
 use crate::lab::{Lab, Ran, Way};
 use crate::stacks::{PAIRED, SELF_CONTAINED, graph, links};

@@ -48,13 +48,8 @@ macro_rules! refused {
     ($code:literal, $name:literal, $call:expr) => {{
         let error = migrate_infra::aws::permitted($name, $call.send()).await.expect_err("it is refused");
         assert_eq!(error.code(), Some($code), "{error:?}");
-        $crate::replicating::words(error.message())
+        error.message().map(str::to_owned).unwrap_or_default()
     }};
-}
-
-/// The words of a refusal.
-pub fn words(message: Option<&str>) -> String {
-    message.unwrap_or_default().to_owned()
 }
 
 /// Lets time pass.
@@ -413,7 +408,10 @@ async fn what_validation_finds_can_be_scripted() {
     account.run().await;
     pass(60).await;
     let seen = |tables: &[TableStatistics]| -> Vec<(String, i64, i64)> {
-        tables.iter().map(|one| (one.validation_state().unwrap().to_owned(), one.validation_failed_records(), one.validation_suspended_records())).collect()
+        tables
+            .iter()
+            .map(|one| (one.validation_state().unwrap().to_owned(), one.validation_failed_records(), one.validation_suspended_records()))
+            .collect()
     };
     let tables = account.tables().await;
     let expected = [("Mismatched records", 3, 0), ("Suspended records", 0, 1), ("No primary key", 0, 0), ("Table error", 0, 0)];

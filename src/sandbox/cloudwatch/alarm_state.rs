@@ -71,15 +71,12 @@ fn evaluate(world: &World, region: &str, timeline: &Timeline<'_>, alarm: &Alarm,
         _ if breaching >= needed => alarmed(breaching),
         _ if missing == 0 => ok(),
         "breaching" if breaching + missing >= needed => alarmed(breaching),
-        "breaching" | "notBreaching" => ok(),
         // As much as is known speaks for it, or nothing is.
         "ignore" if breaching == real => None,
-        "ignore" => ok(),
-        _ if real == 0 => Some(State {
-            value: StateValue::InsufficientData,
-            reason: format!("Insufficient Data: {periods} datapoints were unknown."),
-        }),
-        _ if breaching == real => alarmed(breaching),
+        "missing" if real == 0 => {
+            Some(State { value: StateValue::InsufficientData, reason: format!("Insufficient Data: {periods} datapoints were unknown.") })
+        }
+        "missing" if breaching == real => alarmed(breaching),
         _ => ok(),
     }
 }

@@ -185,7 +185,8 @@ fn page(series: &[(&Query, Vec<(u64, f64)>)], input: &GetMetricDataInput) -> Res
             let status = if last > end { StatusCode::PartialData } else { StatusCode::Complete };
             let result = MetricDataResult::builder().id(&query.id).label(&query.label).status_code(status);
             let time = |(at, _): &(u64, f64)| DateTime::from_millis(i64::try_from(*at).unwrap_or(i64::MAX));
-            let result = result.set_timestamps(Some(here.iter().map(time).collect())).set_values(Some(here.iter().map(|(_, value)| *value).collect()));
+            let result =
+                result.set_timestamps(Some(here.iter().map(time).collect())).set_values(Some(here.iter().map(|(_, value)| *value).collect()));
             answer = answer.metric_data_results(result.build());
         }
         first = last;

@@ -58,7 +58,7 @@ fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
     for one in samples {
         match one {
             Measured::Values(more) => values.extend_from_slice(more),
-            Measured::Summary { minimum, maximum, count, .. } if minimum == maximum => values.push((*minimum, *count)),
+            Measured::Summary { minimum, maximum, count, .. } if maximum <= minimum => values.push((*minimum, *count)),
             Measured::Summary { .. } => return None,
         }
     }
@@ -115,8 +115,16 @@ mod tests {
     #[test]
     fn each_statistic_is_that_of_all_samples() {
         let samples = [Measured::Values(vec![(1.0, 98.0), (5.0, 1.0)]), Measured::Values(vec![(10.0, 1.0)])];
-        let expected =
-            [("Sum", 113.0), ("SampleCount", 100.0), ("Average", 1.13), ("Minimum", 1.0), ("Maximum", 10.0), ("p50", 1.0), ("p99", 5.0), ("p100", 10.0)];
+        let expected = [
+            ("Sum", 113.0),
+            ("SampleCount", 100.0),
+            ("Average", 1.13),
+            ("Minimum", 1.0),
+            ("Maximum", 10.0),
+            ("p50", 1.0),
+            ("p99", 5.0),
+            ("p100", 10.0),
+        ];
         for (stat, value) in expected {
             assert_eq!(of(stat, &samples), Some(value), "{stat}");
         }

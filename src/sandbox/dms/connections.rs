@@ -76,5 +76,8 @@ pub(super) fn check(call: &mut Call<'_>, task: &Task) -> Result<(), Rejection> {
     if successful(&task.source_endpoint_arn) && successful(&task.target_endpoint_arn) {
         return Ok(());
     }
-    refuse("InvalidResourceStateFault", "Test connection for replication instance and endpoint should be successful for starting the replication task")
+    refuse(
+        "InvalidResourceStateFault",
+        "Test connection for replication instance and endpoint should be successful for starting the replication task",
+    )
 }

@@ -15,10 +15,7 @@ pub(super) fn page<T>(
     if !sizes.contains(&size) {
         return refuse("InvalidParameterValueException", format!("MaxRecords must be between {} and {}", sizes.start(), sizes.end()));
     }
-    let start = match marker.unwrap_or("0").parse::<usize>() {
-        Ok(start) => start,
-        Err(_) => return refuse("InvalidParameterValueException", "The marker is not valid"),
-    };
+    let Ok(start) = marker.unwrap_or("0").parse::<usize>() else { return refuse("InvalidParameterValueException", "The marker is not valid") };
     let end = start.saturating_add(usize::try_from(size).unwrap_or_default());
     let next = (found.len() > end).then(|| end.to_string());
     Ok((found.into_iter().skip(start).take(end - start).collect(), next))

@@ -238,10 +238,9 @@ fn describe_health(call: &mut Call<'_>, input: &DescribeTargetHealthInput) -> Re
         let health = match target.health {
             Health::Initial => health.state(TargetHealthStateEnum::Initial),
             Health::Healthy => health.state(TargetHealthStateEnum::Healthy),
-            Health::Unhealthy => health
-                .state(TargetHealthStateEnum::Unhealthy)
-                .reason(TargetHealthReasonEnum::FailedHealthChecks)
-                .description("Health checks failed"),
+            Health::Unhealthy => {
+                health.state(TargetHealthStateEnum::Unhealthy).reason(TargetHealthReasonEnum::FailedHealthChecks).description("Health checks failed")
+            }
             Health::Draining => health.state(TargetHealthStateEnum::Draining),
             Health::Unused => health.state(TargetHealthStateEnum::Unused),
         };

@@ -35,11 +35,14 @@ fn test(call: &mut Call<'_>, input: &TestDnsAnswerInput) -> Result<TestDnsAnswer
         return refuse("InvalidInput", "EDNS0ClientSubnetMask is not valid");
     }
     let who = [input.resolver_ip(), input.edns0_client_subnet_ip()].map(Option::unwrap_or_default);
-    let answers = world.answers(&world.timeline(), zone, &name, kind, world.now);
+    let timeline = world.timeline();
+    let answers = world.answers(&timeline, zone, &name, kind, world.now);
     let chosen = pick(&answers, &format!("{name}/{kind}/{who:?}/{}", world.now)).cloned();
     let own = records::own(zone);
     let chosen = chosen.or_else(|| own.iter().find(|record| record.name == name && record.kind == kind).cloned());
-    let exists = name == zone.name || zone.records.iter().any(|record| record.name == name);
+    // A name that the name servers do not know yet does not exist.
+    let is_known = |record: &Record| !world.answers(&timeline, zone, &name, &record.kind, world.now).is_empty();
+    let exists = name == zone.name || zone.records.iter().filter(|record| record.name == name).any(is_known);
     let answer = TestDnsAnswerOutput::builder().nameserver(zone.name_servers.first().map_or("", String::as_str));
     let answer = answer.record_name(name.trim_end_matches('.')).record_type(RrType::from(kind)).protocol("UDP");
     let data = chosen.map(|record| data(&record)).unwrap_or_default();

@@ -40,7 +40,14 @@ fn print(check: &HealthCheck) -> Result<aws_sdk_route53::types::HealthCheck, Rej
     let config = aws_sdk_route53::types::HealthCheckConfig::builder().r#type(HealthCheckType::from(check.config.kind.as_str()));
     let config = config.fully_qualified_domain_name(&check.config.fqdn).port(check.config.port).resource_path(&check.config.path);
     let config = config.request_interval(check.config.interval).failure_threshold(check.config.failure_threshold);
-    let config = built(config.measure_latency(false).inverted(check.config.inverted).disabled(check.config.disabled).enable_sni(check.config.kind == "HTTPS").build())?;
+    let config = built(
+        config
+            .measure_latency(false)
+            .inverted(check.config.inverted)
+            .disabled(check.config.disabled)
+            .enable_sni(check.config.kind == "HTTPS")
+            .build(),
+    )?;
     let shown = aws_sdk_route53::types::HealthCheck::builder().id(&check.id).caller_reference(&check.caller_reference);
     built(shown.health_check_config(config).health_check_version(check.version).build())
 }
@@ -142,7 +149,8 @@ fn status(call: &mut Call<'_>, input: &GetHealthCheckStatusInput) -> Result<GetH
     let Some(check) = world.route53.health_checks.get(id) else { return no_check(id) };
     let passes = world.is_target_healthy(&world.timeline(), &check.config.fqdn, world.now);
     let words = if passes { "Success: HTTP Status Code 200, OK" } else { "Failure: HTTP Status Code 503, Service Unavailable" };
-    let checkers = [(HealthCheckRegion::UsEast1, "15.177.2.1"), (HealthCheckRegion::UsWest2, "15.177.14.1"), (HealthCheckRegion::EuWest1, "15.177.10.1")];
+    let checkers =
+        [(HealthCheckRegion::UsEast1, "15.177.2.1"), (HealthCheckRegion::UsWest2, "15.177.14.1"), (HealthCheckRegion::EuWest1, "15.177.10.1")];
     let seen = |(region, address): (HealthCheckRegion, &str)| {
         let checked = DateTime::from_millis(i64::try_from(world.now).unwrap_or(i64::MAX));
         let report = StatusReport::builder().status(words).checked_time(checked).build();

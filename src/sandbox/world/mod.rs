@@ -148,8 +148,7 @@ impl World {
                 return;
             }
             let (now, fates) = (self.now, self.fates());
-            let moved = self.regions.values_mut().fold(false, |moved, region| region.dms.step(now, &fates) || moved);
-            if !moved {
+            if !self.regions.values_mut().any(|region| region.dms.step(now, &fates)) {
                 return;
             }
         }

@@ -247,7 +247,7 @@ impl Task {
         let (tables, captures) = (self.selected(&fates.tables), self.migration_type != "full-load");
         self.doing = Doing::Running;
         let before = std::mem::take(&mut self.progress.loads);
-        self.progress.loads = if self.migration_type == "cdc" { instant(tables, at) } else { self.schedule(tables, at, before) };
+        self.progress.loads = if self.migration_type == "cdc" { instant(tables, at) } else { self.schedule(tables, at, &before) };
         let loaded = self.progress.loads.iter().map(|load| load.to).max().unwrap_or(at).max(at);
         if self.progress.begin != Begin::Resume || self.progress.fresh_at.is_none() {
             self.progress.fresh_at = Some(at);
@@ -304,7 +304,7 @@ impl Task {
     /// Plans the loads of a run that begins at `at`. A table that was loaded before is kept when the task is resumed; one that was
     /// not finished begins anew ("StartReplicationTask": "resume-processing will reload any tables that were partially loaded or not
     /// yet loaded").
-    fn schedule(&self, tables: Vec<Table>, at: u64, before: Vec<Load>) -> Vec<Load> {
+    fn schedule(&self, tables: Vec<Table>, at: u64, before: &[Load]) -> Vec<Load> {
         let last = self.progress.runs.last().and_then(|run| run.to).unwrap_or(at);
         let resumes = self.progress.begin == Begin::Resume;
         let subtasks = self.settings.pointer("/FullLoadSettings/MaxFullLoadSubTasks").and_then(Value::as_u64).unwrap_or(SUBTASKS);
