@@ -332,10 +332,13 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: std::io::Re
             };
             Err(error.hint(format!("`{}` sends all traffic back to the source", next("traffic rollback"))))
         }
-        Outcome::RollbackStuck { error, .. } => Err(because(CliError::new(Exit::Stuck, "traffic is not back on the source"))
-            .because_text(error)
-            .remains(record)
-            .hint(format!("`{}` tries again; if Route 53's control plane is down, see the emergency switch in `{}`", next("traffic rollback"), next("runbook")))),
+        Outcome::RollbackStuck { error, .. } => {
+            Err(because(CliError::new(Exit::Stuck, "traffic is not back on the source")).because_text(error).remains(record).hint(format!(
+                "`{}` tries again; if Route 53's control plane is down, see the emergency switch in `{}`",
+                next("traffic rollback"),
+                next("runbook")
+            )))
+        }
     }
 }
 

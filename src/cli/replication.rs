@@ -44,8 +44,7 @@ impl Which {
     pub(super) fn of(&self, globals: &Globals, config: &Config, state: &State) -> Result<Vec<Replication>, CliError> {
         let chosen = Chosen { environments: self.environments.clone(), ..Chosen::default() };
         session::check_chosen(&chosen, &session::environments(config, state))?;
-        let found: Vec<Replication> =
-            Scene::of(state).replications.into_iter().filter(|one| chosen.includes(one.address.environment())).collect();
+        let found: Vec<Replication> = Scene::of(state).replications.into_iter().filter(|one| chosen.includes(one.address.environment())).collect();
         if !found.is_empty() {
             return Ok(found);
         }

@@ -6,7 +6,10 @@ use clap::Parser;
 
 use super::args::{Cli, Command, Globals, OutputFormat, Timing};
 use super::failure::{CliError, Exit};
-use super::{adopt, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, replication, rollback, runbook, state, status, traffic, unlock, up, watch};
+use super::{
+    adopt, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, replication, rollback, runbook, state, status, traffic, unlock,
+    up, watch,
+};
 
 /// Returns whether the run wants a runtime whose time is paused: the sandbox in which minutes pass in milliseconds.
 pub fn needs_paused_time(globals: &Globals) -> bool {

@@ -53,7 +53,11 @@ impl Runbook<'_> {
     fn write(&self) -> String {
         let mut text = format!("# Migration of `{}`\n\n", self.config.stack.id());
         if self.state.has_begun() {
-            let _ = writeln!(text, "Account {}. Commands are to be run where the state is, from the directory of the configuration.\n", self.state.account);
+            let _ = writeln!(
+                text,
+                "Account {}. Commands are to be run where the state is, from the directory of the configuration.\n",
+                self.state.account
+            );
         }
         self.setup(&mut text);
         self.replicate(&mut text);
@@ -111,7 +115,9 @@ impl Runbook<'_> {
     fn validate(&self, text: &mut String) {
         let commands = [(self.command("replication validate"), "Compare both databases. It exits with 0 when nothing differs")];
         self.phase(text, 3, "Validate", None, &commands);
-        text.push_str("DMS carries over no sequences and no secondary indexes: make the indexes that it names, and set the sequences in the last step.\n\n");
+        text.push_str(
+            "DMS carries over no sequences and no secondary indexes: make the indexes that it names, and set the sequences in the last step.\n\n",
+        );
     }
 
     fn service(&self, text: &mut String) {
@@ -158,7 +164,10 @@ impl Runbook<'_> {
         let done = (gone && !self.state.resources.is_empty()).then_some("nothing of it exists");
         let commands = [
             (self.command("replication stop"), "Stop the replication"),
-            (again(self.globals, "down", &Chosen { environments: vec!["source".into()], ..Chosen::default() }), "Delete the source, when nobody needs it any more"),
+            (
+                again(self.globals, "down", &Chosen { environments: vec!["source".into()], ..Chosen::default() }),
+                "Delete the source, when nobody needs it any more",
+            ),
         ];
         self.phase(text, 7, "Take the source down", done, &commands);
     }
@@ -173,7 +182,10 @@ impl Runbook<'_> {
         let group = self.state.get(&crate::address::Address::of("target", "security", "alb"));
         let id = group.and_then(|entry| entry.attrs.as_ref()?.get("group_id")?.as_str().map(str::to_owned));
         if let (Some(service), Some(id)) = (target, id) {
-            let _ = writeln!(text, "Close the target's load balancer to the world; the health check fails after about 90 seconds, and clients go to the source:\n");
+            let _ = writeln!(
+                text,
+                "Close the target's load balancer to the world; the health check fails after about 90 seconds, and clients go to the source:\n"
+            );
             let port = if self.config.environment("target").is_some_and(|one| !one.service.certificate_arn.is_empty()) { 443 } else { 80 };
             let _ = writeln!(
                 text,
@@ -181,7 +193,8 @@ impl Runbook<'_> {
                 service.region
             );
             let up = again(self.globals, "up", &Chosen { targets: vec!["target/security/*".into()], ..Chosen::default() });
-            let _ = writeln!(text, "When Route 53 answers again, run `{}`, and then `{up}`, which opens it again.\n", self.command("traffic rollback"));
+            let _ =
+                writeln!(text, "When Route 53 answers again, run `{}`, and then `{up}`, which opens it again.\n", self.command("traffic rollback"));
         } else {
             text.push_str("The target does not exist yet.\n");
         }

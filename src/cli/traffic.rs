@@ -150,7 +150,10 @@ async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
         };
         let environments: serde_json::Map<String, Value> = rows.iter().map(side).collect();
         let percent = live.split().map(Split::percent);
-        line(&json!({ "name": place.name, "zone_id": place.zone, "target_percent": percent, "environments": environments, "open_shift": open }).to_string());
+        line(
+            &json!({ "name": place.name, "zone_id": place.zone, "target_percent": percent, "environments": environments, "open_shift": open })
+                .to_string(),
+        );
         return Ok(0);
     }
     line(&format!("{} in the zone {}", place.name, place.zone));
@@ -294,10 +297,13 @@ fn end(globals: &Globals, done: Result<Shifted, shift::Failed>, to: Split, comma
                 line(&json!({ "event": "traffic_shifted", "from": from, "to": to.percent(), "changed": shifted.changed }).to_string());
             }
             let was = shifted.from.map(|from| format!(", before it was {from}")).unwrap_or_default();
-            down::say(globals, &match shifted.changed {
-                true => format!("done: {to} of the traffic goes to the target{was}; the records were read back"),
-                false => format!("nothing to do: {to} of the traffic goes to the target"),
-            });
+            down::say(
+                globals,
+                &match shifted.changed {
+                    true => format!("done: {to} of the traffic goes to the target{was}; the records were read back"),
+                    false => format!("nothing to do: {to} of the traffic goes to the target"),
+                },
+            );
             Ok(0)
         }
         Err(failed) => {

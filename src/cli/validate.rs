@@ -1,13 +1,15 @@
 //! `replication validate`: is everything in the target? What DMS has found, and a comparison of its own when both databases can be reached.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::json;
 
 use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::{CliError, Exit};
-use super::report::Comparing;
 use super::replication::Which;
+use super::report::Comparing;
 use super::run::{line, say};
 use super::{down, look, session};
 use crate::config::Config;
@@ -38,6 +40,9 @@ pub struct ValidateArgs {
     /// The database that data goes to.
     #[arg(long, value_name = "URL", env = "MIGRATE_INFRA_TARGET_URL", hide_env_values = true, requires = "source_url")]
     target_url: Option<String>,
+    /// Wait until DMS has compared every table.
+    #[arg(long)]
+    wait: bool,
     /// Only what DMS has found.
     #[arg(long, conflicts_with_all = ["source_url", "target_url"])]
     dms_only: bool,
@@ -51,6 +56,9 @@ pub struct ValidateArgs {
     #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(100..))]
     chunk_rows: u64,
 }
+
+/// How often it is looked how far DMS is.
+const EVERY: Duration = Duration::from_secs(10);
 
 /// What was found for one replication.
 struct Found {
@@ -80,16 +88,27 @@ pub(super) async fn run(globals: &Globals, args: &ValidateArgs) -> Result<u8, Cl
     let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
     let mut found = Vec::new();
     for replication in all {
-        let dms = tables(&looker.reader(&replication.address, &replication.region), &replication.task).await.map_err(|error| {
-            CliError::new(Exit::Failed, "DMS does not tell what its validation found")
-                .because_text(&describe(&error))
-                .remains("nothing was changed")
+        let dms = found_by_dms(&looker, &replication, args.wait).await.map_err(|error| {
+            CliError::new(Exit::Failed, "DMS does not tell what its validation found").because_text(&describe(&error)).remains("nothing was changed")
         })?;
         let own = compared(globals, args, &config, &looker, &scene, &replication).await?;
         found.push(Found { replication, dms, own });
     }
     show(globals, &found);
     end(globals, &found)
+}
+
+/// What DMS has found; with `wait`, once no table is on its way any more.
+async fn found_by_dms(looker: &Looker, replication: &Replication, wait: bool) -> crate::resource::Result<Vec<Table>> {
+    let cx = looker.reader(&replication.address, &replication.region);
+    loop {
+        let found = tables(&cx, &replication.task).await?;
+        let pending = found.iter().any(|table| validated(&table.validation) == TableState::Pending);
+        if !wait || !pending {
+            return Ok(found);
+        }
+        cx.clock.sleep(EVERY).await;
+    }
 }
 
 /// Makes the comparison of its own, if both databases can be reached.
@@ -128,7 +147,8 @@ async fn compared(
 }
 
 fn endpoint(option: &str, url: &str) -> Result<Endpoint, CliError> {
-    Endpoint::parse(url).map_err(|error| CliError::new(Exit::Usage, format!("`{option}` is no URL of a database: {error}")).remains("nothing was changed"))
+    Endpoint::parse(url)
+        .map_err(|error| CliError::new(Exit::Usage, format!("`{option}` is no URL of a database: {error}")).remains("nothing was changed"))
 }
 
 /// The databases as their secrets tell. What is missing is told as a reason.
@@ -144,7 +164,8 @@ async fn with_password(looker: &Looker, database: &Database) -> Result<Endpoint,
         return Err(format!("the state does not know how {} is reached", database.identifier));
     };
     let cx = looker.reader(&database.address, &database.region);
-    let password = password_of(&cx, secret).await.map_err(|error| format!("the secret of {} can not be read: {}", database.identifier, describe(&error)))?;
+    let password =
+        password_of(&cx, secret).await.map_err(|error| format!("the secret of {} can not be read: {}", database.identifier, describe(&error)))?;
     let (user, port) = (database.username.clone().unwrap_or_default(), database.port.unwrap_or(5432));
     let mut endpoint = Endpoint::new(host, port, user, password.expose(), name);
     endpoint.ssl_mode = SslMode::Require;

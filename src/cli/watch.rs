@@ -34,7 +34,9 @@ pub struct WatchArgs {
 pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let Some(schedule) = Schedule::of(&config) else {
-        return Err(CliError::new(Exit::Usage, "there is no routing in this configuration, so there is no traffic to watch").remains("nothing was changed"));
+        return Err(
+            CliError::new(Exit::Usage, "there is no routing in this configuration, so there is no traffic to watch").remains("nothing was changed")
+        );
     };
     let state = session::peek(globals, &config).await?;
     let scene = Scene::of(&state);

@@ -231,7 +231,8 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let undone = |(step, verdict): (&Step, &Verdict)| (*verdict != Verdict::Done).then(|| step.address.clone());
     let remaining: Vec<Address> = plan.steps.iter().zip(&verdicts).filter_map(undone).collect();
     // Nothing failed, and yet nothing could begin: a plan that should not have been made.
-    if gathered.failures.is_empty() && !context.cancel.is_cancelled()
+    if gathered.failures.is_empty()
+        && !context.cancel.is_cancelled()
         && let Some(circle) = Waits::new(plan.steps.iter().map(|step| (&step.address, step.needs.as_slice()))).circle()
     {
         let error = Error::Refused(Knot(circle.clone()).to_string());

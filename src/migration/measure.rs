@@ -191,7 +191,9 @@ impl Measure<'_> {
             let asked = asked.map(|(id, name)| (id.to_owned(), lag_metric(replication, name)));
             let found = self.values(&replication.region, &asked, &limit).await?;
             // "CDCLatency…" is in whole seconds, so what is below one second is shown as zero.
-            let empty = |points: &Vec<Point>| points.iter().filter(|point| point.at >= since).max_by_key(|point| point.at).is_some_and(|last| last.value < 1.0);
+            let empty = |points: &Vec<Point>| {
+                points.iter().filter(|point| point.at >= since).max_by_key(|point| point.at).is_some_and(|last| last.value < 1.0)
+            };
             if !["source", "target", "left"].iter().all(|id| found.get(*id).is_some_and(empty)) {
                 return Ok(false);
             }

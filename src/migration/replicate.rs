@@ -7,7 +7,7 @@ use super::scene::Replication;
 use crate::engine::{Context, Operation};
 use crate::events::Event;
 use crate::resource::{Cx, Error, Result, describe};
-use crate::resources::dms::running::{Begin, Standing, start as begin, standing, stop as halt, test_connection, wait_for};
+use crate::resources::dms::running::{Begin, Standing, standing, start as begin, stop as halt, test_connection, wait_for};
 use crate::state::Record;
 
 /// Statuses in which a task takes orders.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::record::{Line, Op, Record};
 use super::migration::{Migration, OpenOperation, OpenShift};
+use super::record::{Line, Op, Record};
 use super::undo::Undo;
 use super::users::Users;
 use crate::address::{AccountId, Address, Lineage, Region, RunId};

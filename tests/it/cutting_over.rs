@@ -135,9 +135,8 @@ async fn where_nobody_is_there_it_ends_and_goes_on_later() {
     let outcome = run(&mut lab, &config).await;
     assert!(matches!(&outcome, Outcome::Held { why } if why.contains("approve")), "{outcome:?}");
     assert_eq!(weights(&lab), (60, 40));
-    let (done, _) = lab
-        .act(Fuse::default(), Faults::default(), async |context| cut_over(context, &config, vec![Input::Approved("me".into())]).await)
-        .await;
+    let (done, _) =
+        lab.act(Fuse::default(), Faults::default(), async |context| cut_over(context, &config, vec![Input::Approved("me".into())]).await).await;
     assert_eq!(done, Some(Outcome::Completed));
     assert_eq!(saved(&lab).report.approvals.len(), 1);
 }
@@ -242,7 +241,9 @@ fn a_whole_migration_as_a_user_sees_it() {
     assert!(run("replication start -y").contains("it ran already"));
     let status = run("replication status");
     assert!(status.contains("public.payments") && status.contains("lag: source"), "{status}");
-    let validated = place.told("replication validate --sandbox");
+    let pending = place.told("replication validate --sandbox");
+    assert!(pending.contains("[exit 1]") && pending.contains("it is not proved that everything has arrived"), "{pending}");
+    let validated = run("replication validate --wait");
     assert!(validated.contains("public.payments: Validated") && validated.contains("no comparison of its own"), "{validated}");
     let dry = run("cutover --dry-run");
     assert!(dry.contains("replication-lag") && dry.contains("steps: 10, 20"), "{dry}");
@@ -262,7 +263,10 @@ fn a_whole_migration_as_a_user_sees_it() {
     let json = std::fs::read_dir(place.path().join("records")).expect("records").map(|file| file.expect("a file").path());
     let json = json.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).expect("a record");
     let record: Value = serde_json::from_str(&std::fs::read_to_string(json).expect("a record")).expect("it is JSON");
-    assert!(record["result"].to_string().contains("rolled_back") && record["changes"].as_array().is_some_and(|changes| changes.len() == 5), "{record}");
+    assert!(
+        record["result"].to_string().contains("rolled_back") && record["changes"].as_array().is_some_and(|changes| changes.len() == 5),
+        "{record}"
+    );
     assert!(run("traffic show").contains("0 % of the traffic"));
     assert!(run("replication stop -y").contains("stopped"));
     run("down -y");

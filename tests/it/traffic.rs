@@ -126,9 +126,8 @@ async fn all_traffic_is_brought_back_without_a_state() {
     shift_to(&mut lab, 60).await;
     let place = Scene::of(&lab.state()).place.expect("there is routing");
     let before = lab.store.text();
-    let (done, _) = lab
-        .act(Fuse::default(), Faults::default(), async |context| bring_back(&context.looker(), &"us-east-1".into(), &place).await)
-        .await;
+    let (done, _) =
+        lab.act(Fuse::default(), Faults::default(), async |context| bring_back(&context.looker(), &"us-east-1".into(), &place).await).await;
     assert!(done.expect("it was not killed").expect("it succeeds").changed);
     assert_eq!(weights(&lab), (100, 0));
     assert!(!lab.store.text()[before.len().min(lab.store.text().len())..].contains("shift_"), "nothing is written down");

@@ -149,7 +149,14 @@ impl View {
 
     pub(super) fn draw(&self, frame: &mut Frame<'_>) {
         let gates = u16::try_from(self.gates.len()).unwrap_or(u16::MAX).saturating_add(2);
-        let heights = [Constraint::Length(3), Constraint::Length(3), Constraint::Length(5), Constraint::Length(gates), Constraint::Min(3), Constraint::Length(1)];
+        let heights = [
+            Constraint::Length(3),
+            Constraint::Length(3),
+            Constraint::Length(5),
+            Constraint::Length(gates),
+            Constraint::Min(3),
+            Constraint::Length(1),
+        ];
         let [head, traffic, lag, judged, said, keys] = Layout::vertical(heights).areas(frame.area());
         self.draw_head(frame, head);
         let label = format!("source {} %   target {} %", 100 - self.live, self.live);
@@ -163,7 +170,8 @@ impl View {
         let room = usize::from(said.height.saturating_sub(2));
         let text: Vec<Line<'_>> = self.said.iter().skip(self.said.len().saturating_sub(room)).map(|text| Line::raw(text.as_str())).collect();
         frame.render_widget(Paragraph::new(text).block(Block::bordered().title(" what happened ")), said);
-        frame.render_widget(Line::styled(" p pause   c continue   a approve   r roll back   q abort", Style::new().add_modifier(Modifier::DIM)), keys);
+        frame
+            .render_widget(Line::styled(" p pause   c continue   a approve   r roll back   q abort", Style::new().add_modifier(Modifier::DIM)), keys);
     }
 
     fn draw_head(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -185,7 +193,10 @@ impl View {
             Row::new([Line::from(verdict), Line::raw(gate.as_str()), Line::raw(shown.text.as_str()), Line::raw(shown.must.as_str())])
         });
         let widths = [Constraint::Length(10), Constraint::Length(20), Constraint::Fill(2), Constraint::Fill(1)];
-        frame.render_widget(Table::new(rows, widths).block(Block::bordered().title(" gates: verdict, gate, what was measured, what it must be ")), area);
+        frame.render_widget(
+            Table::new(rows, widths).block(Block::bordered().title(" gates: verdict, gate, what was measured, what it must be ")),
+            area,
+        );
     }
 }
 
@@ -247,7 +258,9 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(110, 24)).expect("a terminal");
         terminal.draw(|frame| view.draw(frame)).expect("it is drawn");
         let shown = terminal.backend().to_string();
-        for text in ["01:02:05  watching at 40 % (step 4 of 10, 1 min 15 s left)", "source 60 %   target 40 %", "replication lag: 75 s", "fail", "below 60 s"] {
+        for text in
+            ["01:02:05  watching at 40 % (step 4 of 10, 1 min 15 s left)", "source 60 %   target 40 %", "replication lag: 75 s", "fail", "below 60 s"]
+        {
             assert!(shown.contains(text), "{text} is not in\n{shown}");
         }
     }

@@ -59,7 +59,8 @@ impl Resource for RouteTable {
     async fn observe(&self, cx: &Cx, known: Option<&RouteTableAttrs>) -> Result<Observed<RouteTableAttrs>> {
         let found = look(cx, known.map(|attrs| &attrs.route_table_id)).await?;
         let Some(found) = found else { return Ok(Observed::Absent) };
-        let attrs = |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into(), vpc: table.vpc_id.map(Into::into) };
+        let attrs =
+            |table: Shown| RouteTableAttrs { route_table_id: table.route_table_id.unwrap_or_default().into(), vpc: table.vpc_id.map(Into::into) };
         tagging::judge(cx, found, |table| table.tags(), |table| table.route_table_id().unwrap_or_default().to_owned(), attrs)
     }
 
