@@ -14,6 +14,17 @@ test *args:
 up-sandbox:
     cargo run --release -- up --sandbox --sandbox-timing fast -y
 
+# A whole migration in the embedded sandbox: replication, a cutover, and one that is rolled back because the lag grows at 40 %.
+demo-cutover:
+    cargo run -- up --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- replication start --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- replication validate --wait --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
+    cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- traffic rollback --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    -cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y --sandbox-script tests/it/scripts/lag.toml
+    cargo run -- traffic show --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
+    cargo run -- down --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+
 # Takes all of it down again.
 down-sandbox:
     cargo run --release -- down --sandbox --sandbox-timing fast -y

@@ -147,7 +147,7 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
     let directory = args.record.clone().unwrap_or_else(|| session::directory(globals, &config).join("cutovers"));
     let written = write(&directory, &saved.report);
     let outcome = outcome?;
-    end(globals, &outcome, &saved, written)
+    end(globals, &outcome, &saved, &written)
 }
 
 fn schedule(config: &Config, args: &CutoverArgs) -> Result<Schedule, CliError> {
@@ -296,8 +296,8 @@ fn write(directory: &Path, report: &Report) -> std::io::Result<[PathBuf; 2]> {
     Ok([json, page])
 }
 
-fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: std::io::Result<[PathBuf; 2]>) -> Result<u8, CliError> {
-    let record = match &written {
+fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::Result<[PathBuf; 2]>) -> Result<u8, CliError> {
+    let record = match written {
         Ok([json, page]) => format!("the record is in {} and {}", page.display(), json.display()),
         Err(error) => format!("the record could not be written: {error}; it is in the state"),
     };

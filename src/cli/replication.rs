@@ -132,7 +132,7 @@ async fn start(globals: &Globals, args: &StartArgs) -> Result<u8, CliError> {
             Err(error) => failed.push((replication.clone(), error)),
         }
     }
-    end(globals, failed, "replication start")?;
+    end(globals, &failed, "replication start")?;
     if globals.output == OutputFormat::Text {
         let next = |verb: &str| again(globals, verb, &Chosen::default());
         super::report::go_on([
@@ -167,7 +167,7 @@ async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
             Err(error) => failed.push((replication.clone(), error)),
         }
     }
-    end(globals, failed, "replication stop")?;
+    end(globals, &failed, "replication stop")?;
     Ok(0)
 }
 
@@ -178,7 +178,7 @@ async fn open(globals: &Globals, config: &Config, command: &'static str) -> Resu
     Ok((session, reporter))
 }
 
-fn end(globals: &Globals, failed: Vec<(Replication, crate::resource::Error)>, verb: &str) -> Result<(), CliError> {
+fn end(globals: &Globals, failed: &[(Replication, crate::resource::Error)], verb: &str) -> Result<(), CliError> {
     let Some((first, error)) = failed.first() else { return Ok(()) };
     let what = match verb {
         "replication start" => format!("{} does not replicate", first.address),

@@ -70,23 +70,12 @@ impl Runbook<'_> {
         text
     }
 
-    fn phase(&self, text: &mut String, number: usize, title: &str, done: Option<&str>, commands: &[(String, &str)]) {
-        let (mark, how) = match done {
-            Some(how) => ("x", format!(" ({how})")),
-            None => (" ", String::new()),
-        };
-        let _ = writeln!(text, "## {number}. {title}\n\n- [{mark}] done{how}\n");
-        for (command, what) in commands {
-            let _ = writeln!(text, "{what}:\n\n```\n{command}\n```\n");
-        }
-    }
-
     fn setup(&self, text: &mut String) {
         let unfinished = self.state.resources.values().filter(|entry| entry.status != Status::Ready).count();
         let count = self.state.resources.len();
         let done = (count > 0 && unfinished == 0).then(|| format!("{count} resources exist"));
         let commands = [(self.command("plan"), "See what would be made"), (self.command("up"), "Make it; run it again after a failure")];
-        self.phase(text, 1, "Set up both environments", done.as_deref(), &commands);
+        phase(text, 1, "Set up both environments", done.as_deref(), &commands);
         if unfinished > 0 {
             let _ = writeln!(text, "{unfinished} of {count} resources are unfinished.\n");
         }
@@ -105,7 +94,7 @@ impl Runbook<'_> {
             (self.command("replication start"), "Test both connections, start, and follow the full load"),
             (self.command("replication status"), "Lag, tables, the last failure, and what endangers it. Go on when the lag stays below 60 s"),
         ];
-        self.phase(text, 2, "Replicate the databases", None, &commands);
+        phase(text, 2, "Replicate the databases", None, &commands);
         for replication in &self.scene.replications {
             let _ = writeln!(text, "- task `{}` on `{}`", replication.task, replication.instance_id);
         }
@@ -114,7 +103,7 @@ impl Runbook<'_> {
 
     fn validate(&self, text: &mut String) {
         let commands = [(self.command("replication validate"), "Compare both databases. It exits with 0 when nothing differs")];
-        self.phase(text, 3, "Validate", None, &commands);
+        phase(text, 3, "Validate", None, &commands);
         text.push_str(
             "DMS carries over no sequences and no secondary indexes: make the indexes that it names, and set the sequences in the last step.\n\n",
         );
@@ -122,7 +111,7 @@ impl Runbook<'_> {
 
     fn service(&self, text: &mut String) {
         let commands = [(self.command("traffic show"), "Healthy targets in both environments"), (self.command("watch --once"), "Every gate passes")];
-        self.phase(text, 4, "Check the service", None, &commands);
+        phase(text, 4, "Check the service", None, &commands);
     }
 
     fn shift(&self, text: &mut String) {
@@ -135,7 +124,7 @@ impl Runbook<'_> {
             (self.command("cutover --abort"), "End it from elsewhere"),
             (self.command("traffic rollback"), "Send all traffic back to the source, from any state"),
         ];
-        self.phase(text, 5, "Shift the traffic", done, &commands);
+        phase(text, 5, "Shift the traffic", done, &commands);
         if let Some(schedule) = Schedule::of(self.config) {
             let steps = schedule.steps.as_slice().iter().map(|split| format!("{split}")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(text, "Steps: {steps}, each watched for {} s. Gates:\n", schedule.bake_seconds);
@@ -156,7 +145,7 @@ impl Runbook<'_> {
 
     fn watch(&self, text: &mut String) {
         let commands = [(self.command("watch"), "For 24 to 48 hours")];
-        self.phase(text, 6, "Watch", None, &commands);
+        phase(text, 6, "Watch", None, &commands);
     }
 
     fn remove(&self, text: &mut String) {
@@ -169,7 +158,7 @@ impl Runbook<'_> {
                 "Delete the source, when nobody needs it any more",
             ),
         ];
-        self.phase(text, 7, "Take the source down", done, &commands);
+        phase(text, 7, "Take the source down", done, &commands);
     }
 
     /// "Do not rely on the Route 53 control plane in your recovery path" (AWS Fault Isolation Boundaries, appendix B): its data plane, health
@@ -201,5 +190,17 @@ impl Runbook<'_> {
         for (side, id) in &self.scene.health_checks {
             let _ = writeln!(text, "- health check of the {side}: `{id}`");
         }
+    }
+}
+
+/// Writes the heading of a phase, whether it is done, and its commands.
+fn phase(text: &mut String, number: usize, title: &str, done: Option<&str>, commands: &[(String, &str)]) {
+    let (mark, how) = match done {
+        Some(how) => ("x", format!(" ({how})")),
+        None => (" ", String::new()),
+    };
+    let _ = writeln!(text, "## {number}. {title}\n\n- [{mark}] done{how}\n");
+    for (command, what) in commands {
+        let _ = writeln!(text, "{what}:\n\n```\n{command}\n```\n");
     }
 }

@@ -193,7 +193,9 @@ async fn shift(globals: &Globals, args: &ShiftArgs) -> Result<u8, CliError> {
     let live = seen(&looker, &region, &place).await?;
     let sick = if args.force { Vec::new() } else { sick(&looker, &scene, live.split(), to).await };
     if args.dry_run {
-        sick.iter().for_each(|why| down::say(globals, &format!("note: this would be refused: {why}")));
+        for why in &sick {
+            down::say(globals, &format!("note: this would be refused: {why}"));
+        }
         line(&batch(&live, to));
         return Ok(0);
     }
@@ -292,7 +294,7 @@ fn end(globals: &Globals, done: Result<Shifted, shift::Failed>, to: Split, comma
     let next = again(globals, command, &Chosen::default());
     match done {
         Ok(shifted) => {
-            let from = shifted.from.map(|from| from.percent());
+            let from = shifted.from.map(Split::percent);
             if globals.output == OutputFormat::Json {
                 line(&json!({ "event": "traffic_shifted", "from": from, "to": to.percent(), "changed": shifted.changed }).to_string());
             }

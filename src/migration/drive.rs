@@ -136,8 +136,8 @@ impl Drive {
                     Answer::Change(answers, hook) => {
                         busy = false;
                         if let Some((name, ran)) = hook {
-                            let at = self.at(saved, self.seconds(saved.began));
-                            saved.report.hook(&at, name, ran.exit_code, ran.seconds);
+                            let ended = at(saved, self.seconds(saved.began));
+                            saved.report.hook(&ended, name, ran.exit_code, ran.seconds);
                         }
                         inputs.extend(answers);
                     }
@@ -150,15 +150,9 @@ impl Drive {
                     }
                     Answer::Lag(input) => inputs.push_back(input),
                 },
-                () = self.context.cancel.cancelled() => return Ok(self.interrupted(saved)),
+                () = self.context.cancel.cancelled() => return Ok(interrupted(saved)),
             }
         }
-    }
-
-    /// The state can not be written any more, or the lock is lost: nothing more is done, and the next command goes on.
-    fn interrupted(&self, saved: &Saved) -> Outcome {
-        let why = format!("it was interrupted while {}", saved.progress.phase.as_str());
-        Outcome::Held { why }
     }
 
     /// One step of the machine, durable when this returns.
@@ -177,7 +171,7 @@ impl Drive {
         let happening = Happening { now, input };
         let (progress, commands) = step(&self.schedule, &saved.progress, &happening);
         let verdicts = saved.report.verdicts.len();
-        saved.report.note(&self.at(saved, now), &happening, &saved.progress, &progress);
+        saved.report.note(&at(saved, now), &happening, &saved.progress, &progress);
         let is_news = progress != saved.progress || saved.report.verdicts.len() != verdicts;
         saved.progress = progress;
         if is_news {
@@ -190,13 +184,6 @@ impl Drive {
     /// Seconds since it began.
     fn seconds(&self, began: i64) -> u64 {
         u64::try_from(self.context.cloud.unix_now() - began).unwrap_or_default()
-    }
-
-    /// The time of day, so many seconds after it began.
-    fn at(&self, saved: &Saved, now: u64) -> String {
-        let started: Option<jiff::Timestamp> = saved.report.started.parse().ok();
-        let at = started.and_then(|started| started.checked_add(jiff::SignedDuration::from_secs(i64::try_from(now).ok()?)).ok());
-        at.map_or_else(crate::clock::timestamp, |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
     }
 
     fn tell(&self, saved: &Saved) {
@@ -335,4 +322,16 @@ impl Drive {
         self.context.events.send(Event::HookEnded { name, exit_code: ran.exit_code, seconds: ran.seconds });
         ran
     }
+}
+
+/// The state can not be written any more, or the lock is lost: nothing more is done, and the next command goes on.
+fn interrupted(saved: &Saved) -> Outcome {
+    Outcome::Held { why: format!("it was interrupted while {}", saved.progress.phase.as_str()) }
+}
+
+/// The time of day, so many seconds after it began.
+fn at(saved: &Saved, now: u64) -> String {
+    let started: Option<jiff::Timestamp> = saved.report.started.parse().ok();
+    let at = started.and_then(|started| started.checked_add(jiff::SignedDuration::from_secs(i64::try_from(now).ok()?)).ok());
+    at.map_or_else(crate::clock::timestamp, |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

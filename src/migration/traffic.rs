@@ -60,7 +60,7 @@ impl Live {
         let weight = |record: &Weighted| u64::try_from(record.weight).unwrap_or_default();
         let (source, target) = (weight(&self.source), weight(&self.target));
         let all = source + target;
-        let percent = if all == 0 { 50 } else { (target * 100 + all / 2) / all };
+        let percent = (target * 100 + all / 2).checked_div(all).unwrap_or(50);
         u8::try_from(percent).ok().and_then(Split::new).unwrap_or(Split::TARGET)
     }
 

@@ -75,7 +75,9 @@ async fn cut_over(context: Context, config: &Config, asked: Vec<Input>) -> Outco
         approved: None,
     };
     let (inputs, answers) = mpsc::unbounded_channel();
-    asked.into_iter().for_each(|input| inputs.send(input).expect("it listens"));
+    for input in asked {
+        inputs.send(input).expect("it listens");
+    }
     drive.run(&mut saved, first, answers).await.expect("it can be written down")
 }
 

@@ -67,6 +67,15 @@ impl Lane {
         })
     }
 
+    /// The weights of source and target, as a client of its own reads them.
+    pub fn weights(&self, place: &Place) -> [i64; 2] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let records = eyes::weighted_records(self.clients(place, "us-east-1").await.as_ref()).await;
+            ["source", "target"].map(|set| records.iter().find(|(found, _)| found == set).expect("a weighted record").1)
+        })
+    }
+
     pub async fn clients(&self, place: &Place, region: &str) -> Arc<Clients> {
         match self {
             Self::Sandbox => {

@@ -104,6 +104,16 @@ fn lives(lane: &Lane, file: &str, two_regions: bool) {
     assert_eq!(lane.inventory(&place, regions), up);
     assert!(run("plan --exit-code").contains("there is nothing to do"));
 
+    // A shift of traffic that is killed in the middle, and finished by the same command. No emulator's tasks answer health checks everywhere.
+    killed(lane, &place, &format!("traffic shift --to 30 -y --force{set}"), "call", 1);
+    let [source, target] = lane.weights(&place);
+    assert_eq!(source + target, 100, "{source} {target}");
+    run("traffic shift --to 30 -y --force");
+    assert_eq!(lane.weights(&place), [70, 30]);
+    assert_eq!(lane.run(&place, &format!("plan --exit-code{set}")).status.code(), Some(0), "weights are no drift");
+    run("traffic rollback -y");
+    assert_eq!(lane.weights(&place), [100, 0]);
+
     killed(lane, &place, &format!("down -y{set}"), "step_done", 15);
     run("down -y");
     let left: Vec<String> = lane.inventory(&place, regions).difference(&before).cloned().collect();

@@ -46,13 +46,16 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
             format!("{command} `{stack}` in {endpoint}: {steps} resources{expected}")
         }
         Event::StepWaiting { address, what, status } => format!("  {address}: waiting for {what} ({status})"),
-        Event::StepDone { action: "none", .. } | Event::StepStarted { .. } | Event::StepCreated { .. } | Event::RunFinished { .. } => return None,
+        Event::StepDone { action: "none", .. }
+        | Event::StepStarted { .. }
+        | Event::StepCreated { .. }
+        | Event::TrafficShifted { changed: false, .. }
+        | Event::RunFinished { .. } => return None,
         Event::StepDone { address, action, id, seconds } => format!("  {address}: {} {id} ({})", done(action), duration(whole(*seconds))),
         Event::StepFailed { address, error, .. } => format!("  {address}: FAILED: {error}"),
         Event::StepBlocked { address, by } => format!("  {address}: not tried, it needs {by}"),
         Event::Cutover { phase, live, .. } => format!("{phase} at {live} %"),
         Event::Judged { gate, verdict, text, .. } => format!("  {verdict} {gate}: {text}"),
-        Event::TrafficShifted { changed: false, .. } => return None,
         Event::TrafficShifted { to, .. } => format!("{to} % of the traffic goes to the target: the records were read back"),
         Event::HookEnded { name, exit_code, seconds } => {
             let code = exit_code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));

@@ -27,7 +27,7 @@ pub struct Asked {
 /// # Errors
 /// What CloudWatch answered, also for one of the queries alone.
 pub async fn read(cx: &Cx, asked: &[Asked], from: i64, to: i64) -> Result<BTreeMap<String, Vec<Value>>> {
-    let queries: Vec<MetricDataQuery> = asked.iter().flat_map(|one| queries(one)).collect();
+    let queries: Vec<MetricDataQuery> = asked.iter().flat_map(queries).collect();
     let mut found: BTreeMap<String, Vec<Value>> = asked.iter().map(|one| (one.id.clone(), Vec::new())).collect();
     let mut next = None;
     loop {

@@ -1,7 +1,7 @@
 //! What a replication task does: connection tests, starting, stopping, and how far it is. That it exists and how it is set is the
 //! resource's own business.
 
-use aws_sdk_databasemigration::types::{ReplicationTask as Shown, StartReplicationTaskTypeValue, TableStatistics};
+use aws_sdk_databasemigration::types::{ReplicationTask as Shown, ReplicationTaskStats, StartReplicationTaskTypeValue, TableStatistics};
 
 use super::{BUSY, BUSY_SECONDS, NOT_FOUND, filter};
 use crate::aws::{Progress, Wait};
@@ -69,19 +69,19 @@ pub async fn standing(cx: &Cx, task: &str) -> Result<Option<Standing>> {
 
 fn read(task: &Shown) -> Standing {
     let stats = task.replication_task_stats();
-    let count = |of: fn(&aws_sdk_databasemigration::types::ReplicationTaskStats) -> i32| stats.map(of).unwrap_or_default();
+    let count = |of: fn(&ReplicationTaskStats) -> i32| stats.map(of).unwrap_or_default();
     let words = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     Standing {
         status: task.status().unwrap_or("unknown").to_owned(),
         stop_reason: words(task.stop_reason()),
         last_failure: words(task.last_failure_message()),
         has_run: task.replication_task_start_date().is_some(),
-        full_load_percent: count(|stats| stats.full_load_progress_percent()),
+        full_load_percent: count(ReplicationTaskStats::full_load_progress_percent),
         tables: [
-            count(|stats| stats.tables_loaded()),
-            count(|stats| stats.tables_loading()),
-            count(|stats| stats.tables_queued()),
-            count(|stats| stats.tables_errored()),
+            count(ReplicationTaskStats::tables_loaded),
+            count(ReplicationTaskStats::tables_loading),
+            count(ReplicationTaskStats::tables_queued),
+            count(ReplicationTaskStats::tables_errored),
         ],
     }
 }

@@ -1,5 +1,6 @@
 //! The health of the targets behind a load balancer, as DescribeTargetHealth tells it.
 
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::DescribeTargetHealthOutput;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
 
 use crate::resource::{Cx, Result, settled};
@@ -23,7 +24,7 @@ pub async fn targets(cx: &Cx, group: &str) -> Result<TargetHealth> {
     let call = cx.aws.elb.describe_target_health().target_group_arn(group).send();
     let found = settled(cx.read("elasticloadbalancing:DescribeTargetHealth", call).await, &["TargetGroupNotFound"])?;
     let mut health = TargetHealth::default();
-    for target in found.iter().flat_map(|found| found.target_health_descriptions()) {
+    for target in found.iter().flat_map(DescribeTargetHealthOutput::target_health_descriptions) {
         let shown = target.target_health();
         match shown.and_then(|shown| shown.state()) {
             Some(TargetHealthStateEnum::Healthy) => health.healthy += 1,
