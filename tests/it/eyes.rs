@@ -121,7 +121,7 @@ async fn routing(aws: &Clients, found: &mut Found) {
 /// Every weighted record of the account: its set identifier and its weight.
 pub async fn weighted_records(aws: &Clients) -> Vec<(String, i64)> {
     let mut found = Vec::new();
-    for zone in aws.route53.list_hosted_zones().send().await.unwrap().hosted_zones() {
+    for zone in aws.route53.list_hosted_zones_by_name().send().await.unwrap().hosted_zones() {
         let records = aws.route53.list_resource_record_sets().hosted_zone_id(zone.id()).send().await.unwrap().resource_record_sets;
         found.extend(records.into_iter().filter_map(|record| Some((record.set_identifier?, record.weight?))));
     }

@@ -63,6 +63,8 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     if after != before && input.apply_immediately() != Some(true) {
         // "If this parameter is disabled, changes to the DB instance are applied during the next maintenance window."
         instance.pending = Some((after, call.after(A_DAY, 3.0 * A_DAY, 7.0 * A_DAY)));
+    } else if after != before {
+        start(call, &mut instance, &before, after);
     } else if after != instance.settings && input.apply_immediately() == Some(true) {
         // "Your new changes and any changes in the pending modifications queue are applied."
         let settings = instance.settings.clone();
