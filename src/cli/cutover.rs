@@ -14,16 +14,18 @@ use super::report::{CutoverReporter, duration};
 use super::request::{self, Request};
 use super::run::{line, say};
 use super::session::{self, Session};
-use super::{down, traffic};
+use super::{down, traffic, whole};
 use crate::config::Config;
 use crate::engine::Context;
 use crate::events::Event;
 use crate::migration::Split;
-use crate::migration::drive::{Drive, Hooks, Person, Saved};
+use crate::migration::drive::{Drive, Hooks, Person};
+use crate::migration::measure::Measure;
 use crate::migration::record::{Record as Report, Who};
+use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
-use crate::migration::schedule::{Event as Happening, Input, Outcome, Progress, Schedule, step};
-use crate::state::{Found, Record, State};
+use crate::migration::schedule::{Input, Outcome, Progress, Quiesce, Schedule};
+use crate::state::{Found, State};
 
 /// Shifts traffic from the source to the target, step by step, behind gates.
 ///
@@ -80,11 +82,6 @@ impl CutoverArgs {
     }
 }
 
-/// What the state knows of the last cutover.
-pub(super) fn saved(state: &State) -> Option<Saved> {
-    serde_json::from_value(state.migration.cutover.clone()?).ok()
-}
-
 pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let schedule = schedule(&config, args)?;
@@ -97,7 +94,7 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
     {
         return Ok(0);
     }
-    let before = saved(&state);
+    let before = Saved::of(&state);
     if args.dry_run {
         return show(globals, &config, &schedule, &scene, &state).await;
     }
@@ -111,12 +108,10 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
     let session = Session::open(globals, &config, "cutover", reporter.events()).await?;
     // What was looked at before the lock may have moved on.
     let state = session.context.journal.read(Clone::clone);
-    let again_before = saved(&state);
-    let unchanged = if again_before == before { Ok(()) } else { Err(moved_on(globals)) };
+    let unchanged = if Saved::of(&state) == before { Ok(()) } else { Err(moved_on(globals)) };
     let (session, ()) = session.or_close(unchanged).await?;
     let context = &session.context;
     let mut saved = match (before, &first) {
-        (Some(saved), Input::Started) if saved.progress.outcome().is_none() => saved,
         (Some(saved), input) if *input != Input::Started => saved,
         _ => begin(&config, context, &schedule),
     };
@@ -186,18 +181,15 @@ async fn ask_elsewhere(globals: &Globals, config: &Config, request: Request) -> 
 
 /// What the machine is told first.
 fn first(globals: &Globals, request: Option<Request>, before: Option<&Saved>) -> Result<Input, CliError> {
-    let is_open = before.is_some_and(|saved| saved.progress.outcome().is_none());
-    let can_go_on = before.and_then(|saved| saved.progress.outcome()).is_some_and(Outcome::can_go_on);
+    let goes_on = before.is_some_and(Saved::can_go_on);
     match request {
-        Some(Request::Abort) if is_open || can_go_on => Ok(Input::AbortAsked(who())),
-        Some(Request::Rollback) if is_open || can_go_on => Ok(Input::RollbackAsked(who())),
-        Some(Request::Approve | Request::Continue) if is_open || can_go_on => Ok(if is_open { Input::Resumed } else { Input::Restarted }),
+        Some(Request::Abort) if goes_on => Ok(Input::AbortAsked(who())),
+        Some(Request::Rollback) if goes_on => Ok(Input::RollbackAsked(who())),
+        Some(Request::Approve | Request::Continue) if goes_on => Ok(Saved::first(before)),
         Some(_) => Err(CliError::new(Exit::Refused, "there is no cutover under way")
             .remains("nothing was changed")
             .hint(format!("`{}` begins one", again(globals, "cutover", &Chosen::default())))),
-        None if is_open => Ok(Input::Resumed),
-        None if can_go_on => Ok(Input::Restarted),
-        None => Ok(Input::Started),
+        None => Ok(Saved::first(before)),
     }
 }
 
@@ -250,7 +242,7 @@ fn told(schedule: &Schedule, before: Option<&Saved>) -> String {
     );
     let gates = schedule.gates.iter().map(|rule| format!("  {}: {}\n", rule.gate, rule.must)).collect::<String>();
     text += &format!("gates, every {}:\n{gates}", duration(schedule.gate_interval_seconds));
-    if let Some(saved) = before.filter(|saved| saved.progress.outcome().is_none_or(Outcome::can_go_on)) {
+    if let Some(saved) = before.filter(|saved| saved.can_go_on()) {
         text += &format!("it goes on from {}, where it was {}\n", saved.progress.live, saved.progress.phase.as_str());
     }
     text
@@ -258,20 +250,16 @@ fn told(schedule: &Schedule, before: Option<&Saved>) -> String {
 
 /// Shows the schedule and the gates as they are just now.
 async fn show(globals: &Globals, config: &Config, schedule: &Schedule, scene: &Scene, state: &State) -> Result<u8, CliError> {
-    use crate::migration::gate::judge;
-    use crate::migration::measure::Measure;
     let cloud = session::connect(globals, config).await?;
     let now = cloud.unix_now();
     let looker = super::look::looker(globals, config, cloud);
     let live = state.migration.live.and_then(Split::new).unwrap_or(Split::SOURCE);
-    let readings = Measure { looker: &looker, scene, now }.all(&config.gates).await;
-    let moment = schedule.moment(live, now);
-    let judgements: Vec<_> = config.gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect();
+    let judgements = Measure { looker: &looker, scene, now }.judge(&config.gates, schedule, live).await;
     if globals.output == OutputFormat::Json {
         line(&serde_json::json!({ "schedule": schedule, "gates": judgements }).to_string());
         return Ok(0);
     }
-    line(told(schedule, saved(state).as_ref()).trim_end());
+    line(told(schedule, Saved::of(state).as_ref()).trim_end());
     line("now:");
     for one in &judgements {
         line(&format!("  {:<8}  {}: {}", one.verdict.as_str(), one.gate, one.text));
@@ -279,7 +267,7 @@ async fn show(globals: &Globals, config: &Config, schedule: &Schedule, scene: &S
     Ok(0)
 }
 
-/// Writes the record beside and moves it into place, as JSON and as a page; returns the names of both.
+/// Writes the record as JSON and as a page; returns the names of both.
 fn write(directory: &Path, report: &Report) -> std::io::Result<[PathBuf; 2]> {
     std::fs::create_dir_all(directory)?;
     let json = report.to_json().map_err(std::io::Error::other)?;
@@ -287,9 +275,7 @@ fn write(directory: &Path, report: &Report) -> std::io::Result<[PathBuf; 2]> {
     let mut written = Vec::new();
     for (ending, text) in files {
         let path = directory.join(format!("{}.{ending}", report.id));
-        let beside = path.with_extension(format!("{ending}.new"));
-        std::fs::write(&beside, text)?;
-        std::fs::rename(&beside, &path)?;
+        whole::write(&path, &text)?;
         written.push(path);
     }
     let [json, page] = [written.remove(0), written.remove(0)];
@@ -344,23 +330,15 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::R
 
 /// A cutover that was under way ends with a roll-back that was made by hand.
 pub(super) async fn rolled_back_by_hand(context: &Context) -> Result<(), CliError> {
-    let Some(mut saved) = context.journal.read(saved) else { return Ok(()) };
-    if !saved.progress.outcome().is_none_or(Outcome::can_go_on) {
-        return Ok(());
-    }
+    let Some(mut saved) = context.journal.read(Saved::of).filter(Saved::can_go_on) else { return Ok(()) };
     let schedule = saved.report.schedule.clone();
     let now = u64::try_from(context.cloud.unix_now() - saved.began).unwrap_or_default();
-    let at = crate::clock::timestamp();
     for input in [Input::RollbackAsked(format!("`traffic rollback` by {}", who())), Input::RollbackDone] {
-        let happening = Happening { now, input };
-        let (progress, _) = step(&schedule, &saved.progress, &happening);
-        saved.report.note(&at, &happening, &saved.progress, &progress);
-        saved.progress = progress;
+        saved.take(&schedule, now, input);
     }
-    if saved.progress.quiesce != crate::migration::schedule::Quiesce::NotRun {
+    if saved.progress.quiesce != Quiesce::NotRun {
         let text = "the quiesce command had been run, and the release command was not: run it by hand".to_owned();
         context.events.send(Event::Notice { address: None, text });
     }
-    let value = serde_json::to_value(&saved).map_err(|error| CliError::new(Exit::State, error.to_string()))?;
-    Ok(context.journal.write(vec![Record::Cutover { saved: Some(value) }]).await?)
+    Ok(context.journal.write(vec![saved.record()?]).await?)
 }

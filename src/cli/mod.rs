@@ -33,6 +33,7 @@ mod unlock;
 mod up;
 mod validate;
 mod watch;
+mod whole;
 
 pub use args::{Cli, Command, Globals, Timing};
 pub use failure::{CliError, Exit};

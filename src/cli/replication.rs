@@ -10,9 +10,10 @@ use super::failure::{CliError, Exit};
 use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
-use super::{cutover, down, look, validate};
+use super::{down, look, validate};
 use crate::config::Config;
 use crate::migration::replicate::{self, advice};
+use crate::migration::saved::Saved;
 use crate::migration::scene::{Replication, Scene};
 use crate::migration::watch::{Health, health};
 use crate::resource::describe;
@@ -148,7 +149,7 @@ async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
     let all = args.which.of(globals, &config, &state)?;
-    if let Some(saved) = cutover::saved(&state).filter(|saved| saved.progress.outcome().is_none()) {
+    if let Some(saved) = Saved::of(&state).filter(Saved::is_under_way) {
         return Err(CliError::new(Exit::Refused, format!("a cutover is under way, at {}, and needs the replication", saved.progress.live))
             .remains("nothing was changed")
             .hint(format!("`{}` ends it", again(globals, "cutover --abort", &Chosen::default()))));

@@ -1,12 +1,16 @@
 //! What another process asks of a cutover that runs: one file beside the state, which the cutover takes away when it has read it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::traffic::EVERY;
+use super::whole;
 use crate::migration::schedule::Input;
+
+/// How often a request is looked for.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// A request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,9 +59,7 @@ fn file(directory: &Path) -> PathBuf {
 /// Asks the cutover whose state is in this directory.
 pub(super) fn send(directory: &Path, request: Request, who: &str) -> std::io::Result<()> {
     let text = serde_json::to_string(&Asked { request, who: who.to_owned() })?;
-    let beside = directory.join("cutover.request.new");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(beside, file(directory))
+    whole::write(&file(directory), &text)
 }
 
 /// Passes on what is asked, from now on.

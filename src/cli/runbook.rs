@@ -9,8 +9,9 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::{cutover, session};
+use super::session;
 use crate::config::{Config, Side};
+use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Outcome, Schedule};
 use crate::state::{State, Status};
@@ -115,7 +116,7 @@ impl Runbook<'_> {
     }
 
     fn shift(&self, text: &mut String) {
-        let saved = cutover::saved(self.state);
+        let saved = Saved::of(self.state);
         let outcome = saved.as_ref().and_then(|saved| saved.progress.outcome());
         let done = matches!(outcome, Some(Outcome::Completed)).then_some("all traffic goes to the target");
         let commands = [

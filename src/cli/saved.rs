@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
+use super::whole;
 use crate::address::Lineage;
 use crate::plan::{Findings, Plan};
 use crate::state::State;
@@ -62,8 +63,7 @@ impl Saved {
     pub(super) fn write(&self, path: &Path) -> Result<(), CliError> {
         let failed = |error: std::io::Error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error);
         let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        let beside = path.with_extension("partial");
-        std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path)).map_err(failed)
+        whole::write(path, &text).map_err(failed)
     }
 
     /// Reads the file.

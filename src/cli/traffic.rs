@@ -1,7 +1,5 @@
 //! `traffic`: where traffic goes, shifting it, and bringing it back.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -17,6 +15,7 @@ use crate::address::Region;
 use crate::config::{Config, Side};
 use crate::engine::Looker;
 use crate::migration::Split;
+use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
 use crate::migration::shift::{self, Shifted, address};
 use crate::migration::traffic::{Live, Place, look as read};
@@ -221,8 +220,8 @@ async fn shift(globals: &Globals, args: &ShiftArgs) -> Result<u8, CliError> {
 
 /// A cutover that has not ended shifts traffic itself.
 fn refuse_beside_cutover(globals: &Globals, state: &State) -> Result<(), CliError> {
-    let saved = super::cutover::saved(state);
-    let Some(saved) = saved.filter(|saved| saved.progress.outcome().is_none()) else { return Ok(()) };
+    let saved = Saved::of(state);
+    let Some(saved) = saved.filter(Saved::is_under_way) else { return Ok(()) };
     Err(CliError::new(Exit::Refused, format!("a cutover is under way, at {}", saved.progress.live)).remains("nothing was changed").hint(format!(
         "`{}` goes on with it, `{}` ends it, `traffic rollback` brings all traffic back",
         again(globals, "cutover", &Chosen::default()),
@@ -356,7 +355,7 @@ fn unreadable(error: &crate::resource::Error) -> CliError {
 /// Environments that would get more traffic and have no healthy target, in words.
 pub(super) async fn sick(looker: &Looker, scene: &Scene, from: Option<Split>, to: Split) -> Vec<String> {
     let mut sick = Vec::new();
-    for side in [Side::Source, Side::Target].into_iter().filter(|side| crate::migration::measure::gains(*side, from, to)) {
+    for side in [Side::Source, Side::Target].into_iter().filter(|side| to.gains(*side, from)) {
         match scene.service(side) {
             None => sick.push(format!("the state knows no service in `{side}`")),
             Some(service) => match targets(&looker.reader(&address(), &service.region), &service.target_group).await {
@@ -395,6 +394,3 @@ fn batch(live: &Live, to: Split) -> String {
     let changes: Vec<Value> = live.with(to).iter().map(change).collect();
     serde_json::to_string_pretty(&json!({ "Changes": changes })).unwrap_or_default()
 }
-
-/// How often a request to a cutover that runs elsewhere is looked for.
-pub(super) const EVERY: Duration = Duration::from_secs(1);

@@ -12,8 +12,8 @@ use super::session;
 use super::{look, traffic};
 use crate::events::{Event, Events};
 use crate::migration::Split;
-use crate::migration::gate::{Judgement, Verdict, judge};
-use crate::migration::measure::Measure;
+use crate::migration::gate::{Judgement, Verdict};
+use crate::migration::measure::{Measure, told};
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Input, Schedule};
 use crate::migration::shift::address;
@@ -62,9 +62,7 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
             }
         };
         let measure = Measure { looker: &looker, scene: &scene, now };
-        let readings = measure.all(&config.gates).await;
-        let moment = schedule.moment(live, now);
-        let judgements: Vec<Judgement> = config.gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect();
+        let judgements = measure.judge(&config.gates, &schedule, live).await;
         tell(&events, &schedule, live, u64::try_from(now - began).unwrap_or_default(), &judgements);
         if args.once {
             let holds = judgements.iter().all(|one| matches!(one.verdict, Verdict::Pass | Verdict::NotJudged));
@@ -95,8 +93,5 @@ fn tell(events: &Events, schedule: &Schedule, live: Split, seconds: u64, judgeme
     let percent = live.percent();
     let (step, steps) = (schedule.steps.done(live), schedule.steps.as_slice().len());
     events.send(Event::Cutover { phase: "watching", live: percent, intended: percent, seconds, until: None, step, steps, why: None });
-    for one in judgements {
-        let (gate, text) = (one.gate.clone(), one.text.clone());
-        events.send(Event::Judged { gate, verdict: one.verdict.as_str(), value: one.value, text });
-    }
+    judgements.iter().map(told).for_each(|event| events.send(event));
 }

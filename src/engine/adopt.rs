@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::run::{Context, Looker, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, Subject, cx, new_token};
+use super::step::{StepLog, Subject, cx, new_token, registered};
 use super::survey::compare;
 use crate::graph::resolve;
 use crate::plan::{Action, Change, Finding, Plan, Step};
-use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
+use crate::resource::{Cx, Error, Kind, Observed, Result};
 use crate::state::{JournalError, Op, Record, State};
 
 /// What adopting a thing comes to.
@@ -108,7 +108,7 @@ fn as_it_is(found: &Adoption) -> Value {
 }
 
 fn resolved<'a>(state: &State, step: &Step) -> Result<(&'a dyn Kind, Value)> {
-    let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
+    let kind = registered(&step.kind)?;
     Ok((kind, resolve(&step.spec, &|output| state.output(output))?))
 }
 

@@ -23,32 +23,47 @@ impl Looker {
 
     /// Makes a context for calls that only read.
     pub fn reader(&self, address: &Address, region: &Region) -> Cx {
-        Cx { looks_only: true, ..self.operator(address, region, Arc::new(Unwritten)) }
+        self.silent(&State::empty(), &Subject { address, region, tags: &BTreeMap::new(), token: "" })
+    }
+}
+
+/// Records that are preceded by an intent, which is written with the first of them.
+pub(super) struct Intended {
+    journal: Journal,
+    intent: Mutex<Option<Record>>,
+}
+
+impl Intended {
+    pub(super) fn new(journal: &Journal, intent: Record) -> Self {
+        Self { journal: journal.clone(), intent: Mutex::new(Some(intent)) }
+    }
+
+    /// Writes records, preceded by the intent when it has not been written yet.
+    pub(super) async fn write(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        let mut intent = self.intent.lock().await;
+        self.journal.write(intent.iter().cloned().chain(records).collect()).await?;
+        *intent = None;
+        Ok(())
     }
 }
 
 /// Writes the intent of an operation before its first mutating call, and each call before it is sent.
 pub struct Operation {
-    journal: Journal,
-    intent: Mutex<Option<Record>>,
+    intended: Intended,
     call: Box<dyn Fn(&'static str) -> Record + Send + Sync>,
 }
 
 impl Operation {
     /// An operation with this intent, whose calls are recorded as `call` says.
     pub fn new(journal: &Journal, intent: Record, call: impl Fn(&'static str) -> Record + Send + Sync + 'static) -> Self {
-        Self { journal: journal.clone(), intent: Mutex::new(Some(intent)), call: Box::new(call) }
+        Self { intended: Intended::new(journal, intent), call: Box::new(call) }
     }
 }
 
 #[async_trait]
 impl Announce for Operation {
     async fn announce(&self, call: &'static str) -> Result<(), JournalError> {
-        let mut intent = self.intent.lock().await;
-        let records = intent.iter().cloned().chain([(self.call)(call)]).collect();
-        self.journal.write(records).await?;
-        *intent = None;
-        Ok(())
+        self.intended.write(vec![(self.call)(call)]).await
     }
 
     fn told(&self, _call: &'static str, _fate: Fate, _error: Option<&AwsError>) {}

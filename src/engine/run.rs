@@ -232,6 +232,7 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let remaining: Vec<Address> = plan.steps.iter().zip(&verdicts).filter_map(undone).collect();
     // Nothing failed, and yet nothing could begin: a plan that should not have been made.
     if gathered.failures.is_empty()
+        && !remaining.is_empty()
         && !context.cancel.is_cancelled()
         && let Some(circle) = Waits::new(plan.steps.iter().map(|step| (&step.address, step.needs.as_slice()))).circle()
     {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
 
+use super::operate::Intended;
 use super::run::{Context, Looker};
 use crate::address::{Address, Region};
 use crate::aws::{AwsError, Fate};
@@ -34,8 +34,7 @@ pub(super) fn new_token(stack: &str, address: &Address) -> String {
 pub(super) struct StepLog {
     journal: Journal,
     address: Address,
-    intent: Record,
-    opened: Mutex<bool>,
+    intended: Intended,
 }
 
 impl StepLog {
@@ -50,20 +49,12 @@ impl StepLog {
             tags: step.tags.clone(),
             token: token.to_owned(),
         };
-        Self { journal: journal.clone(), address: step.address.clone(), intent, opened: Mutex::new(false) }
+        Self { journal: journal.clone(), address: step.address.clone(), intended: Intended::new(journal, intent) }
     }
 
     /// Writes `records`, preceded by the intent when it has not been written yet.
     pub(super) async fn write(&self, records: Vec<Record>) -> Result<(), JournalError> {
-        let mut opened = self.opened.lock().await;
-        let mut all = Vec::new();
-        if !*opened {
-            all.push(self.intent.clone());
-        }
-        all.extend(records);
-        self.journal.write(all).await?;
-        *opened = true;
-        Ok(())
+        self.intended.write(records).await
     }
 }
 
@@ -145,10 +136,15 @@ pub(super) async fn moved(context: &Context, step: &Step) -> Result<()> {
     }
 }
 
+/// Returns a kind by its name.
+pub(super) fn registered(name: &str) -> Result<&'static dyn Kind> {
+    kind(name).ok_or_else(|| Error::Refused(format!("there is no kind `{name}`")))
+}
+
 /// Finds out what became of a creation whose answer is not known, before something else may be made in its place: without its id, the old
 /// thing could be taken for the new one. Returns whether it exists.
 async fn known_now(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
-    let kind = kind(&entry.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", entry.kind)))?;
+    let kind = registered(&entry.kind)?;
     let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
     let cx = context.journal.read(|state| context.looker().silent(state, &subject));
     let (exists, record) = match look(&cx, kind, &entry.spec, None, may_be_hidden(Some(entry))).await? {

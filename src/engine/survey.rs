@@ -5,17 +5,16 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use futures::StreamExt;
 use serde_json::Value;
 
+use super::operate::Unwritten;
 use super::run::Looker;
 use super::step::{Subject, look};
 use crate::address::Address;
-use crate::aws::{AwsError, Fate};
 use crate::plan::{Change, Finding, Findings, changes};
-use crate::resource::{Announce, Cx, Error, Kind, Listing, Observed, Result, kind};
-use crate::state::{Entry, JournalError, State, Status};
+use crate::resource::{Cx, Error, Kind, Listing, Observed, Result, kind};
+use crate::state::{Entry, State, Status};
 
 /// What a survey came to.
 #[derive(Debug, Default)]
@@ -54,7 +53,7 @@ pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) ->
 impl Looker {
     /// Makes the context of a look.
     pub(super) fn silent(&self, state: &State, subject: &Subject<'_>) -> Cx {
-        Cx { looks_only: true, ..self.cx(state, subject, Arc::new(Silent)) }
+        Cx { looks_only: true, ..self.cx(state, subject, Arc::new(Unwritten)) }
     }
 
     async fn look(cx: Cx, entry: &Entry) -> Result<Option<Finding>> {
@@ -118,16 +117,4 @@ fn unsettled(error: Error) -> Result<Finding> {
         }
         error => Err(error),
     }
-}
-
-/// A look changes nothing, so it has nothing to announce.
-struct Silent;
-
-#[async_trait]
-impl Announce for Silent {
-    async fn announce(&self, _call: &'static str) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    fn told(&self, _call: &'static str, _fate: Fate, _error: Option<&AwsError>) {}
 }

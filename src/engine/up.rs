@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::down::DownSteps;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
-use super::step::{StepLog, cx, look, may_be_hidden, moved, new_token, worth_settling};
+use super::step::{StepLog, cx, look, may_be_hidden, moved, new_token, registered, worth_settling};
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Plan, Step};
@@ -76,7 +76,7 @@ impl UpSteps {
     }
 
     async fn bring(&self, step: &Step, mut released: Released) -> Result<StepEnd> {
-        let kind = kind(&step.kind).ok_or_else(|| Error::Refused(format!("there is no kind `{}`", step.kind)))?;
+        let kind = registered(&step.kind)?;
         let lookup = |output: &OutputRef| self.context.journal.read(|state| state.output(output));
         let spec = resolve(&step.spec, &lookup)?;
         moved(&self.context, step).await?;

@@ -30,13 +30,8 @@ pub struct Need {
     /// How far it must be.
     pub at: Moment,
     /// Whether the one that needs it only waits for it, or mentions it by a name: AWS then lets it be deleted all the same.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loose: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// A named output of a resource.

@@ -6,15 +6,14 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::Split;
-use super::gate::{Judgement, judge};
-use super::measure::Measure;
-use super::record::Record as Report;
+use super::gate::Judgement;
+use super::measure::{Measure, told};
+use super::saved::Saved;
 use super::scene::Scene;
-use super::schedule::{Command, Effect, Event as Happening, Input, Outcome, Progress, Question, Schedule, step};
+use super::schedule::{Command, Effect, Input, Outcome, Question, Schedule};
 use super::traffic::{Place, look};
 use super::{hook, shift};
 use crate::address::Region;
@@ -22,18 +21,7 @@ use crate::config::Gate;
 use crate::engine::{Context, Looker};
 use crate::events::Event;
 use crate::resource::describe;
-use crate::state::{JournalError, Record};
-
-/// All of a cutover that outlives the process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Saved {
-    /// When it began, in AWS's seconds since 1970.
-    pub began: i64,
-    /// How far it is.
-    pub progress: Progress,
-    /// What has happened so far.
-    pub report: Report,
-}
+use crate::state::JournalError;
 
 /// A command that is run around the last step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +124,7 @@ impl Drive {
                     Answer::Change(answers, hook) => {
                         busy = false;
                         if let Some((name, ran)) = hook {
-                            let ended = at(saved, self.seconds(saved.began));
+                            let ended = saved.at(self.seconds(saved.began));
                             saved.report.hook(&ended, name, ran.exit_code, ran.seconds);
                         }
                         inputs.extend(answers);
@@ -158,25 +146,11 @@ impl Drive {
     /// One step of the machine, durable when this returns.
     async fn take(&self, saved: &mut Saved, input: Input) -> Result<Vec<Command>, JournalError> {
         if let Input::Judged(judgements) = &input {
-            for one in judgements {
-                self.context.events.send(Event::Judged {
-                    gate: one.gate.clone(),
-                    verdict: one.verdict.as_str(),
-                    value: one.value,
-                    text: one.text.clone(),
-                });
-            }
+            judgements.iter().map(told).for_each(|event| self.context.events.send(event));
         }
-        let now = self.seconds(saved.began);
-        let happening = Happening { now, input };
-        let (progress, commands) = step(&self.schedule, &saved.progress, &happening);
-        let verdicts = saved.report.verdicts.len();
-        saved.report.note(&at(saved, now), &happening, &saved.progress, &progress);
-        let is_news = progress != saved.progress || saved.report.verdicts.len() != verdicts;
-        saved.progress = progress;
+        let (commands, is_news) = saved.take(&self.schedule, self.seconds(saved.began), input);
         if is_news {
-            let value = serde_json::to_value(&*saved).map_err(|error| JournalError::Record(error.to_string()))?;
-            self.context.journal.write(vec![Record::Cutover { saved: Some(value) }]).await?;
+            self.context.journal.write(vec![saved.record()?]).await?;
         }
         Ok(commands)
     }
@@ -220,9 +194,7 @@ impl Drive {
             let now = self.context.cloud.unix_now();
             let reader = looker.reader(&shift::address(), &self.region);
             let measure = Measure { looker, scene: &self.scene, now };
-            let (readings, seen) = futures::join!(measure.all(&self.gates), look(&reader, &self.place));
-            let moment = self.schedule.moment(live, now);
-            let judgements = self.gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect();
+            let (judgements, seen) = futures::join!(measure.judge(&self.gates, &self.schedule, live), look(&reader, &self.place));
             Answer::Judged(number, seen.ok().map(|live| live.nearest()), judgements)
         }
         .boxed()
@@ -327,11 +299,4 @@ impl Drive {
 /// The state can not be written any more, or the lock is lost: nothing more is done, and the next command goes on.
 fn interrupted(saved: &Saved) -> Outcome {
     Outcome::Held { why: format!("it was interrupted while {}", saved.progress.phase.as_str()) }
-}
-
-/// The time of day, so many seconds after it began.
-fn at(saved: &Saved, now: u64) -> String {
-    let started: Option<jiff::Timestamp> = saved.report.started.parse().ok();
-    let at = started.and_then(|started| started.checked_add(jiff::SignedDuration::from_secs(i64::try_from(now).ok()?)).ok());
-    at.map_or_else(crate::clock::timestamp, |at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

@@ -1,15 +1,18 @@
-//! Measuring what gates look at: every gate asks for what it needs, all at once, and nothing is thought of the answers here.
+//! Measuring what gates look at: every gate asks for what it needs, all at once. What to think of the answers is for the pure part to say.
 
 use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::gate::{self, Point, Reading, Requests, Series, Table, TableState, Targets};
-use super::scene::{Replication, Scene, Service};
+use super::Split;
+use super::gate::{self, Judgement, Point, Reading, Requests, Series, Table, TableState, Targets, judge};
+use super::scene::{Database, Replication, Scene, Service};
+use super::schedule::Schedule;
 use super::shift;
 use crate::address::Region;
-use crate::config::{Check, Gate, Limit, Metric, Query, Side, Statistic};
+use crate::config::{Check, Gate, Limit, Metric, Query, Statistic};
 use crate::engine::Looker;
+use crate::events::Event;
 use crate::resource::{Cx, Result, describe};
 use crate::resources::cloudwatch::alarm_state::{self, AlarmState};
 use crate::resources::cloudwatch::metric::{Asked, Value, read};
@@ -30,9 +33,11 @@ pub struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// Measures for all gates at the same time.
-    pub async fn all(&self, gates: &[Gate]) -> Vec<Reading> {
-        join_all(gates.iter().map(|gate| self.one(gate))).await
+    /// Measures for all gates at the same time, and judges them for traffic that is divided like this.
+    pub async fn judge(&self, gates: &[Gate], schedule: &Schedule, live: Split) -> Vec<Judgement> {
+        let moment = schedule.moment(live, self.now);
+        let readings = join_all(gates.iter().map(|gate| self.one(gate))).await;
+        gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect()
     }
 
     /// Measures for one gate. What can not be asked is a reading, too.
@@ -138,7 +143,7 @@ impl Measure<'_> {
     async fn cpu(&self, limit: &Limit) -> Result<Reading> {
         let mut all = Vec::new();
         for database in &self.scene.databases {
-            let query = named("AWS/RDS", "CPUUtilization", &[("DBInstanceIdentifier", &database.identifier)], "Average");
+            let query = database_metric(database, "CPUUtilization");
             let mut found = self.values(&database.region, &[("cpu".to_owned(), query)], limit).await?;
             all.push(Series { of: database.identifier.clone(), side: None, points: found.remove("cpu").unwrap_or_default() });
         }
@@ -214,6 +219,11 @@ pub fn lag_metric(replication: &Replication, name: &str) -> Query {
     named("AWS/DMS", name, &dimensions, "Maximum")
 }
 
+/// A metric of a database.
+pub fn database_metric(database: &Database, name: &str) -> Query {
+    named("AWS/RDS", name, &[("DBInstanceIdentifier", &database.identifier)], "Average")
+}
+
 fn balancer_metric(service: &Service, name: &str, statistic: &str) -> Query {
     named("AWS/ApplicationELB", name, &[("LoadBalancer", &service.load_balancer)], statistic)
 }
@@ -229,7 +239,8 @@ pub fn validated(state: &str) -> TableState {
     }
 }
 
-/// Returns whether a shift sends more traffic to an environment than it has.
-pub fn gains(side: Side, from: Option<super::Split>, to: super::Split) -> bool {
-    to.weight(side) > from.map_or(0, |from| from.weight(side))
+/// What is told of a judgement.
+pub fn told(judgement: &Judgement) -> Event {
+    let (gate, text) = (judgement.gate.clone(), judgement.text.clone());
+    Event::Judged { gate, verdict: judgement.verdict.as_str(), value: judgement.value, text }
 }

@@ -10,6 +10,7 @@ mod hook;
 pub mod measure;
 pub mod record;
 pub mod replicate;
+pub mod saved;
 pub mod scene;
 pub mod schedule;
 pub mod shift;

@@ -7,11 +7,9 @@ use super::scene::Replication;
 use crate::engine::{Context, Operation};
 use crate::events::Event;
 use crate::resource::{Cx, Error, Result, describe};
-use crate::resources::dms::running::{Begin, Standing, standing, start as begin, stop as halt, test_connection, wait_for};
+use crate::resources::dms::running::{AT_REST, Begin, Standing, present, start as begin, stop as halt, test_connection, wait_for};
 use crate::state::Record;
 
-/// Statuses in which a task takes orders.
-const AT_REST: [&str; 3] = ["ready", "stopped", "failed"];
 /// Statuses in which it works, or is about to.
 const AT_WORK: [&str; 2] = ["starting", "running"];
 /// Seconds between two looks at a full load.
@@ -64,7 +62,7 @@ fn operation(context: &Context, replication: &Replication, what: &str) -> Cx {
 pub async fn start(context: &Context, replication: &Replication, reload: bool, follow: bool) -> Result<Started> {
     let cx = operation(context, replication, "replication start");
     let begun = loop {
-        match decide(&look(&cx, replication).await?, &replication.migration_type, reload) {
+        match decide(&present(&cx, &replication.task).await?, &replication.migration_type, reload) {
             Decision::Follow => break None,
             Decision::Wait => {
                 let reached = [&AT_REST[..], &AT_WORK[..]].concat();
@@ -76,8 +74,7 @@ pub async fn start(context: &Context, replication: &Replication, reload: bool, f
                     Ok(()) => {}
                     // The answer is lost: whether it starts is to be seen.
                     Err(error) if error.fate() == crate::aws::Fate::Unknown => {
-                        cx.notice(format!("{}; looking what became of it", describe(&error)));
-                        cx.pause(Duration::from_secs(5)).await?;
+                        look_again(&cx, &error).await?;
                         continue;
                     }
                     // "Test connection for replication instance and endpoint should be successful": a test can be out of date.
@@ -104,9 +101,10 @@ pub async fn start(context: &Context, replication: &Replication, reload: bool, f
     Ok(Started { begun, standing })
 }
 
-async fn look(cx: &Cx, replication: &Replication) -> Result<Standing> {
-    let found = standing(cx, &replication.task).await?;
-    found.ok_or_else(|| Error::Refused(format!("the replication task {} is gone; `up` makes it again", replication.task_id)))
+/// The answer to an order is lost: what became of it shows after a moment.
+async fn look_again(cx: &Cx, error: &Error) -> Result<()> {
+    cx.notice(format!("{}; looking what became of it", describe(error)));
+    cx.pause(Duration::from_secs(5)).await
 }
 
 /// Both connections at the same time.
@@ -138,7 +136,7 @@ async fn load(cx: &Cx, context: &Context, replication: &Replication, mut standin
             _ => {}
         }
         cx.pause(Duration::from_secs(EVERY)).await?;
-        standing = look(cx, replication).await?;
+        standing = present(cx, &replication.task).await?;
     }
 }
 
@@ -150,13 +148,12 @@ pub async fn stop(context: &Context, replication: &Replication) -> Result<bool> 
     let cx = operation(context, replication, "replication stop");
     let mut stopped = false;
     loop {
-        match look(&cx, replication).await?.status.as_str() {
+        match present(&cx, &replication.task).await?.status.as_str() {
             status if AT_REST.contains(&status) => break,
             "running" => match halt(&cx, &replication.task).await {
                 Ok(()) => stopped = true,
                 Err(error) if error.fate() == crate::aws::Fate::Unknown => {
-                    cx.notice(format!("{}; looking what became of it", describe(&error)));
-                    cx.pause(Duration::from_secs(5)).await?;
+                    look_again(&cx, &error).await?;
                 }
                 Err(error) => return Err(error),
             },

@@ -39,6 +39,11 @@ impl Split {
         (100 - self.0, self.0)
     }
 
+    /// Returns whether an environment gets more traffic than before; of what was before nothing may be known.
+    pub fn gains(self, side: Side, before: Option<Self>) -> bool {
+        self.weight(side) > before.map_or(0, |before| before.weight(side))
+    }
+
     /// Returns the weight of one environment.
     pub fn weight(self, side: Side) -> u8 {
         match side {

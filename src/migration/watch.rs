@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::measure::lag_metric;
+use super::measure::{database_metric, lag_metric};
 use super::scene::{Database, Replication, Scene};
-use crate::config::{Metric, Query, Statistic};
+use crate::config::Query;
 use crate::engine::Looker;
-use crate::resource::{Cx, Error, Result};
+use crate::resource::{Cx, Result};
 use crate::resources::cloudwatch::metric::{Asked, read};
-use crate::resources::dms::running::{Standing, Table, standing, tables};
+use crate::resources::dms::running::{Standing, Table, present, tables};
 
 /// How far back values are looked for, in seconds.
 const BACK: i64 = 15 * 60;
@@ -42,8 +42,7 @@ pub struct Health {
 /// What AWS answered, or that the task is gone.
 pub async fn health(looker: &Looker, scene: &Scene, replication: &Replication, now: i64) -> Result<Health> {
     let cx = looker.reader(&replication.address, &replication.region);
-    let found = standing(&cx, &replication.task).await?;
-    let standing = found.ok_or_else(|| Error::Refused(format!("the replication task {} is gone; `up` makes it again", replication.task_id)))?;
+    let standing = present(&cx, &replication.task).await?;
     let asked = [("source", "CDCLatencySource"), ("target", "CDCLatencyTarget"), ("left", "CDCIncomingChanges")];
     let asked: Vec<Asked> = asked.map(|(id, name)| ask(id, lag_metric(replication, name))).into();
     let (values, tables) = futures::join!(read(&cx, &asked, now - BACK, now + 60), tables(&cx, &replication.task));
@@ -70,13 +69,8 @@ fn ask(id: &str, query: Query) -> Asked {
     Asked { id: id.to_owned(), query, period_seconds: 60 }
 }
 
-fn of_database(database: &Database, name: &str) -> Query {
-    let dimensions = [("DBInstanceIdentifier".to_owned(), database.identifier.clone())].into();
-    Query::Metric(Metric { namespace: "AWS/RDS".to_owned(), name: name.to_owned(), dimensions, statistic: Statistic::average() })
-}
-
 async fn last_value(cx: &Cx, database: &Database, name: &str, now: i64) -> Result<Option<f64>> {
-    let values = read(cx, &[ask("value", of_database(database, name))], now - BACK, now + 60).await?;
+    let values = read(cx, &[ask("value", database_metric(database, name))], now - BACK, now + 60).await?;
     Ok(values.get("value").and_then(|values| values.last()).map(|(_, value)| *value))
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::record::Record;
 use crate::address::Address;
 
 /// What is remembered.
@@ -54,5 +55,35 @@ impl Migration {
     /// Returns whether there is nothing to remember.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Adds a record that is about the migration.
+    pub(super) fn take(&mut self, record: &Record) -> Result<(), String> {
+        match record {
+            Record::ShiftIntent { from, to, why } => {
+                self.shift = Some(OpenShift { from: *from, to: *to, why: why.clone(), calls: Vec::new(), change: None });
+            }
+            Record::ShiftCall { call } => {
+                self.shift.as_mut().ok_or_else(|| format!("{call} of a shift without an intent"))?.calls.push(call.clone());
+            }
+            Record::ShiftAccepted { change } => {
+                self.shift.as_mut().ok_or("a shift was accepted without an intent")?.change = Some(change.clone());
+            }
+            Record::ShiftSeen { live } => {
+                self.live = *live;
+                self.shift = None;
+            }
+            Record::OperationIntent { address, what } => {
+                self.operations.insert(address.clone(), OpenOperation { what: what.clone(), calls: Vec::new() });
+            }
+            Record::OperationCall { address, call } => {
+                let open = self.operations.get_mut(address);
+                open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
+            }
+            Record::OperationEnded { address } => drop(self.operations.remove(address)),
+            Record::Cutover { saved } => self.cutover.clone_from(saved),
+            _ => {}
+        }
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::migration::{Migration, OpenOperation, OpenShift};
+use super::migration::Migration;
 use super::record::{Line, Op, Record};
 use super::undo::Undo;
 use super::users::Users;
@@ -265,28 +265,14 @@ impl State {
                     calls.push(call.clone());
                 }
             }
-            Record::ShiftIntent { from, to, why } => {
-                self.migration.shift = Some(OpenShift { from: *from, to: *to, why: why.clone(), calls: Vec::new(), change: None });
-            }
-            Record::ShiftCall { call } => {
-                self.migration.shift.as_mut().ok_or_else(|| format!("{call} of a shift without an intent"))?.calls.push(call.clone());
-            }
-            Record::ShiftAccepted { change } => {
-                self.migration.shift.as_mut().ok_or("a shift was accepted without an intent")?.change = Some(change.clone());
-            }
-            Record::ShiftSeen { live } => {
-                self.migration.live = *live;
-                self.migration.shift = None;
-            }
-            Record::OperationIntent { address, what } => {
-                self.migration.operations.insert(address.clone(), OpenOperation { what: what.clone(), calls: Vec::new() });
-            }
-            Record::OperationCall { address, call } => {
-                let open = self.migration.operations.get_mut(address);
-                open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
-            }
-            Record::OperationEnded { address } => drop(self.migration.operations.remove(address)),
-            Record::Cutover { saved } => self.migration.cutover.clone_from(saved),
+            Record::ShiftIntent { .. }
+            | Record::ShiftCall { .. }
+            | Record::ShiftAccepted { .. }
+            | Record::ShiftSeen { .. }
+            | Record::OperationIntent { .. }
+            | Record::OperationCall { .. }
+            | Record::OperationEnded { .. }
+            | Record::Cutover { .. } => self.migration.take(record)?,
             Record::Answer { .. } => {}
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;

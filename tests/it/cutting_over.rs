@@ -5,9 +5,10 @@ use std::time::Duration;
 use migrate_infra::config::Config;
 use migrate_infra::engine::Context;
 use migrate_infra::fuse::Fuse;
-use migrate_infra::migration::drive::{Drive, Hooks, Person, Saved};
+use migrate_infra::migration::drive::{Drive, Hooks, Person};
 use migrate_infra::migration::record::{Record as Report, Who};
 use migrate_infra::migration::replicate;
+use migrate_infra::migration::saved::Saved;
 use migrate_infra::migration::scene::Scene;
 use migrate_infra::migration::schedule::{Input, Outcome, Progress, Schedule};
 use migrate_infra::sandbox::Faults;
@@ -48,16 +49,14 @@ fn quick(sets: &[&str]) -> Config {
 async fn cut_over(context: Context, config: &Config, asked: Vec<Input>) -> Outcome {
     let schedule = Schedule::of(config).expect("there is routing");
     let state = context.journal.read(Clone::clone);
-    let before: Option<Saved> = state.migration.cutover.clone().map(|saved| serde_json::from_value(saved).expect("it can be read"));
-    let who = Who { user: "me".into(), host: "here".into() };
-    let (mut saved, first) = match before {
-        Some(saved) if saved.progress.outcome().is_none() => (saved, Input::Resumed),
-        Some(saved) if saved.progress.outcome().is_some_and(Outcome::can_go_on) => (saved, Input::Restarted),
-        _ => {
-            let report = Report::new("cutover-1", "test", who, "2026-01-01T00:00:00Z", schedule.clone());
-            (Saved { began: context.cloud.unix_now(), progress: Progress::new(), report }, Input::Started)
-        }
+    let before = Saved::of(&state);
+    let first = Saved::first(before.as_ref());
+    let begun = || {
+        let who = Who { user: "me".into(), host: "here".into() };
+        let report = Report::new("cutover-1", "test", who, "2026-01-01T00:00:00Z", schedule.clone());
+        Saved { began: context.cloud.unix_now(), progress: Progress::new(), report }
     };
+    let mut saved = before.filter(|_| first != Input::Started).unwrap_or_else(begun);
     let scene = Scene::of(&state);
     let drive = Drive {
         context,
@@ -90,9 +89,8 @@ fn scripted(lab: &mut Lab, script: &str) {
     lab.world.play(Script::parse(script, "script.toml").expect("it is right"));
 }
 
-/// Every division of traffic that name servers have seen, as the world remembers it.
 fn saved(lab: &Lab) -> Saved {
-    serde_json::from_value(lab.state().migration.cutover.expect("a cutover")).expect("it can be read")
+    Saved::of(&lab.state()).expect("a cutover")
 }
 
 #[tokio::test(start_paused = true)]

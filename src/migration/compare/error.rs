@@ -1,29 +1,7 @@
 //! Why there is no comparison at all.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::reason::Trouble;
-
-/// One of the two databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// Where the data comes from.
-    Source,
-    /// Where it goes to.
-    Target,
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        })
-    }
-}
+pub use crate::config::Side;
 
 /// Why two databases could not be compared. [`CompareError::hint`] says what to do.
 #[derive(Clone, Debug, thiserror::Error)]

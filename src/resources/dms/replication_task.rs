@@ -8,6 +8,7 @@ use aws_sdk_databasemigration::types::{MigrationTypeValue, ReplicationTask as Sh
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::running::AT_REST;
 use super::{BUSY, BUSY_SECONDS, NOT_FOUND, filter, tagging};
 use crate::address::Arn;
 use crate::aws::{Progress, Wait};
@@ -17,8 +18,6 @@ use crate::resources::owned::judge;
 
 /// How long one status may last, in seconds.
 const PATIENCE: u64 = 30 * 60;
-/// Statuses in which a task can be changed ("ModifyReplicationTask": the task must not be running).
-const AT_REST: &[&str] = &["ready", "stopped", "failed"];
 
 const STOP: &str = "dms:StopReplicationTask";
 

@@ -10,6 +10,9 @@ use crate::resource::{Cx, Error, Result, settled};
 /// How long a connection test, a start or a stop may stay in one status, in seconds.
 const PATIENCE: u64 = 30 * 60;
 
+/// Statuses in which a task takes orders, and can be changed (ModifyReplicationTask: the task must not be running).
+pub const AT_REST: [&str; 3] = ["ready", "stopped", "failed"];
+
 /// How a task is started (StartReplicationTaskType).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
@@ -65,6 +68,15 @@ pub async fn standing(cx: &Cx, task: &str) -> Result<Option<Standing>> {
     let call = cx.aws.dms.describe_replication_tasks().filters(filter("replication-task-arn", task)?).without_settings(true).send();
     let found = settled(cx.read("dms:DescribeReplicationTasks", call).await, NOT_FOUND)?;
     Ok(found.and_then(|found| found.replication_tasks?.pop()).map(|task| read(&task)))
+}
+
+/// Asks for a task that must be there.
+///
+/// # Errors
+/// What DMS answered, or that it is gone.
+pub async fn present(cx: &Cx, task: &str) -> Result<Standing> {
+    let gone = || Error::Refused(format!("the replication task {} is gone; `up` makes it again", name_of(task)));
+    standing(cx, task).await?.ok_or_else(gone)
 }
 
 fn read(task: &Shown) -> Standing {
@@ -183,7 +195,7 @@ pub async fn start(cx: &Cx, task: &str, begin: Begin) -> Result<()> {
 pub async fn stop(cx: &Cx, task: &str) -> Result<()> {
     let call = || cx.aws.dms.stop_replication_task().replication_task_arn(task).send();
     settled(cx.mutate("dms:StopReplicationTask", call).await, BUSY)?;
-    wait_for(cx, task, "stop", &["stopped", "failed", "ready"], &[]).await.map(drop)
+    wait_for(cx, task, "stop", &AT_REST, &[]).await.map(drop)
 }
 
 /// Waits until a task is in one of these statuses. One of `broken` is where it can not come from.
@@ -192,9 +204,7 @@ pub async fn stop(cx: &Cx, task: &str) -> Result<()> {
 /// That it failed, with DMS's reason.
 pub async fn wait_for(cx: &Cx, task: &str, what: &str, reached: &[&str], broken: &[&str]) -> Result<Standing> {
     cx.wait(Wait::new(format!("the replication to {what}"), 5, PATIENCE), || async {
-        let Some(standing) = standing(cx, task).await? else {
-            return Err(Error::Refused(format!("the replication task {task} is gone")));
-        };
+        let standing = present(cx, task).await?;
         Ok(match standing.status.as_str() {
             status if reached.contains(&status) => Progress::Reached(standing),
             status if broken.contains(&status) => {

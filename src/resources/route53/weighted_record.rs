@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_route53::types::ChangeAction;
 use serde::{Deserialize, Serialize};
 
-use super::change::{Weighted, batch, records, same_name};
-use super::{BUSY, BUSY_SECONDS, bare, wait_in_sync};
+use super::change::{Weighted, records, same_name};
+use super::wait_in_sync;
+use super::weights::send;
 use crate::address::{HealthCheckId, HostedZoneId};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
@@ -164,12 +165,7 @@ impl WeightedRecord {
 
     /// Makes one change and returns its id.
     async fn change(&self, cx: &Cx, zone: &str, action: ChangeAction, record: &Weighted) -> Result<String> {
-        let batch = batch("migrate-infra", [(action, record.record()?)])?;
-        let call = || cx.aws.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch.clone()).send();
-        let why = "Route 53 to finish an earlier change";
-        let made = cx.retry(why, BUSY, BUSY_SECONDS, || cx.mutate("route53:ChangeResourceRecordSets", call)).await?;
-        let id = made.change_info.map(|change| bare(change.id()).to_owned());
-        id.ok_or(Error::Incomplete { call: "route53:ChangeResourceRecordSets", what: "the change" })
+        send(cx, zone, "migrate-infra", [(action, record)]).await
     }
 }
 

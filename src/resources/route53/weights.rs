@@ -24,7 +24,16 @@ pub async fn live(cx: &Cx, zone: &str, name: &str) -> Result<Vec<Weighted>> {
 /// # Errors
 /// What Route 53 answered. While an earlier change of the zone is under way it is asked again, for two minutes.
 pub async fn set(cx: &Cx, zone: &str, records: &[Weighted], comment: &str) -> Result<String> {
-    let changes = records.iter().map(|record| Ok((ChangeAction::Upsert, record.record()?))).collect::<Result<Vec<_>>>()?;
+    let changes = records.iter().map(|record| (ChangeAction::Upsert, record));
+    send(cx, zone, comment, changes).await
+}
+
+/// Sends changes in one batch, and returns the id of the change.
+///
+/// # Errors
+/// What Route 53 answered. While an earlier change of the zone is under way it is asked again, for two minutes.
+pub async fn send<'a>(cx: &Cx, zone: &str, comment: &str, changes: impl IntoIterator<Item = (ChangeAction, &'a Weighted)>) -> Result<String> {
+    let changes = changes.into_iter().map(|(action, record)| Ok((action, record.record()?))).collect::<Result<Vec<_>>>()?;
     let batch = batch(comment, changes)?;
     let call = || cx.aws.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch.clone()).send();
     let why = "Route 53 to finish an earlier change";
