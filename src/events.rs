@@ -130,6 +130,15 @@ pub enum Event {
         /// What was measured, in words.
         text: String,
     },
+    /// The targets of an environment's load balancer were counted.
+    Health {
+        /// `source` or `target`.
+        environment: &'static str,
+        /// How many are healthy.
+        healthy: u32,
+        /// How many tasks are wanted.
+        desired: u32,
+    },
     /// Traffic is divided in another way, as was read back.
     TrafficShifted {
         /// The share of the target before, in percent.

@@ -179,6 +179,16 @@ impl Names {
         self.of("payment-health")
     }
 
+    /// The health check that follows the emergency switch.
+    pub fn switch_health_check(&self) -> String {
+        self.of("payment-switch")
+    }
+
+    /// The health check that is healthy when the load balancer and the emergency switch are.
+    pub fn switched_health_check(&self) -> String {
+        self.of("payment-health-switched")
+    }
+
     /// Every name that can become too long, with AWS's limit.
     pub fn limited(&self, parts: &Parts<'_>) -> Vec<Limited> {
         let limited = |name, limit, what| Limited { name, limit, what };

@@ -10,21 +10,21 @@ use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
-use super::report::{CutoverReporter, duration};
-use super::request::{self, Request};
+use super::report::{CutoverReporter, Keys, duration};
+use super::request::{Letterbox, Request};
 use super::run::{line, say};
 use super::session::{self, Session};
 use super::{down, traffic, whole};
 use crate::config::Config;
 use crate::engine::Context;
 use crate::events::Event;
-use crate::migration::Split;
 use crate::migration::drive::{Drive, Hooks, Person};
 use crate::migration::measure::Measure;
 use crate::migration::record::{Record as Report, Who};
 use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
-use crate::migration::schedule::{Input, Outcome, Progress, Quiesce, Schedule};
+use crate::migration::schedule::{Input, Outcome, Progress, Schedule};
+use crate::migration::{Split, hook};
 use crate::state::{Found, State};
 
 /// Shifts traffic from the source to the target, step by step, behind gates.
@@ -99,12 +99,14 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
         return show(globals, &config, &schedule, &scene, &state).await;
     }
     let first = first(globals, request, before.as_ref())?;
+    let approved = approved(globals, args, &schedule, before.as_ref())?;
     if !args.yes && !matches!(request, Some(Request::Abort | Request::Rollback)) {
         say(&told(&schedule, before.as_ref()));
     }
     confirm(question(request), args.yes)?;
-    let keys = !args.wait && CutoverReporter::has_board(globals);
-    let reporter = CutoverReporter::start(globals, &schedule);
+    let directory = args.record.clone().unwrap_or_else(|| records(globals, &config));
+    let reporter = CutoverReporter::start(globals, &schedule, Keys::Cutover);
+    let keys = !args.wait && reporter.has_keys();
     let session = Session::open(globals, &config, "cutover", reporter.events()).await?;
     // What was looked at before the lock may have moved on.
     let state = session.context.journal.read(Clone::clone);
@@ -113,7 +115,16 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
     let context = &session.context;
     let mut saved = match (before, &first) {
         (Some(saved), input) if *input != Input::Started => saved,
-        _ => begin(&config, context, &schedule),
+        (before, _) => {
+            // One that was killed before its record was a file is kept, too.
+            if let Some(before) = before.filter(|before| !directory.join(format!("{}.json", before.report.id)).exists())
+                && let Err(error) = write(&directory, &before.report)
+            {
+                let text = format!("the record of the cutover before could not be written: {error}");
+                context.events.send(Event::Notice { address: None, text });
+            }
+            begin(&config, context, &schedule)
+        }
     };
     saved.report.schedule = schedule.clone();
     let drive = Drive {
@@ -129,20 +140,40 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
             timeout: Duration::from_secs(config.cutover.quiesce_timeout_seconds.into()),
         },
         person: if keys || args.wait { Person::There } else { Person::Nobody },
-        approved: args.approve.then(who),
+        approved,
     };
     let (inputs, asked) = mpsc::unbounded_channel();
     reporter.keys(inputs.clone());
     abort_on_ctrl_c(inputs.clone());
-    request::listen(&session::directory(globals, &config), inputs);
+    Letterbox::of(&session::place(globals, &config, Some(&context.cloud)).await?).listen(inputs).await;
     let outcome = drive.run(&mut saved, first, asked).await;
     reporter.finish();
     drop(drive);
     session.close().await;
-    let directory = args.record.clone().unwrap_or_else(|| session::directory(globals, &config).join("cutovers"));
     let written = write(&directory, &saved.report);
-    let outcome = outcome?;
-    end(globals, &outcome, &saved, &written)
+    match outcome {
+        Ok(outcome) => end(globals, &outcome, &saved, &written),
+        Err(error) => Err(CliError::from(error)
+            .remains(format!("{} of the traffic goes to the target, and nobody judges the gates", saved.progress.live))
+            .hint(format!("`{}` goes on once the state can be written", again(globals, "cutover", &Chosen::default())))
+            .hint(format!("`{}` sends all traffic back to the source", again(globals, "traffic rollback", &Chosen::default())))),
+    }
+}
+
+/// The directory for the records, unless told.
+fn records(globals: &Globals, config: &Config) -> PathBuf {
+    session::directory(globals, config).join("cutovers")
+}
+
+/// The step that is approved with this command, and by whom. Nothing is approved before somebody could have seen it.
+fn approved(globals: &Globals, args: &CutoverArgs, schedule: &Schedule, before: Option<&Saved>) -> Result<Option<(Split, String)>, CliError> {
+    let Some(saved) = before.filter(|_| args.approve) else { return Ok(None) };
+    match saved.progress.waits_at(schedule) {
+        Some(step) => Ok(Some((step, who()))),
+        None => Err(CliError::new(Exit::Refused, format!("no step waits for an approval: it is at {}", saved.progress.live))
+            .remains("nothing was changed")
+            .hint(format!("`{}` goes on with it", again(globals, "cutover", &Chosen::default())))),
+    }
 }
 
 fn schedule(config: &Config, args: &CutoverArgs) -> Result<Schedule, CliError> {
@@ -172,9 +203,8 @@ async fn ask_elsewhere(globals: &Globals, config: &Config, request: Request) -> 
     if !runs {
         return Ok(false);
     }
-    request::send(&session::directory(globals, config), request, &who()).map_err(|error| {
-        CliError::new(Exit::Failed, "the request could not be written").because_io(&error).remains("the cutover goes on as it was")
-    })?;
+    let sent = Letterbox::of(&place).send(request, &who()).await;
+    sent.map_err(|error| error.hint(format!("`{}` needs nobody's help", again(globals, "traffic rollback", &Chosen::default()))))?;
     down::say(globals, &format!("the cutover that is running was asked to {}", request.words()));
     Ok(true)
 }
@@ -184,7 +214,10 @@ fn first(globals: &Globals, request: Option<Request>, before: Option<&Saved>) ->
     let goes_on = before.is_some_and(Saved::can_go_on);
     match request {
         Some(Request::Abort) if goes_on => Ok(Input::AbortAsked(who())),
-        Some(Request::Rollback) if goes_on => Ok(Input::RollbackAsked(who())),
+        // Also after it is complete: the source may have to be released.
+        Some(Request::Rollback) if before.is_some_and(|saved| !saved.progress.outcome().is_some_and(Outcome::is_back)) => {
+            Ok(Input::RollbackAsked(who()))
+        }
         Some(Request::Approve | Request::Continue) if goes_on => Ok(Saved::first(before)),
         Some(_) => Err(CliError::new(Exit::Refused, "there is no cutover under way")
             .remains("nothing was changed")
@@ -229,6 +262,7 @@ fn abort_on_ctrl_c(inputs: mpsc::UnboundedSender<Input>) {
         let _ = inputs.send(Input::AbortAsked(format!("Ctrl-C by {}", who())));
         say("\naborting as `cutover.on_abort` says; Ctrl-C again ends the process at once, and the same command goes on from there");
         session::wish_to_stop().await;
+        super::report::give_back_terminal();
         std::process::exit(i32::from(Exit::Stopped as u8));
     });
 }
@@ -254,7 +288,7 @@ async fn show(globals: &Globals, config: &Config, schedule: &Schedule, scene: &S
     let now = cloud.unix_now();
     let looker = super::look::looker(globals, config, cloud);
     let live = state.migration.live.and_then(Split::new).unwrap_or(Split::SOURCE);
-    let judgements = Measure { looker: &looker, scene, now }.judge(&config.gates, schedule, live).await;
+    let (judgements, _) = Measure { looker: &looker, scene, now }.judge(&config.gates, schedule, live).await;
     if globals.output == OutputFormat::Json {
         line(&serde_json::json!({ "schedule": schedule, "gates": judgements }).to_string());
         return Ok(0);
@@ -318,27 +352,65 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::R
             };
             Err(error.hint(format!("`{}` sends all traffic back to the source", next("traffic rollback"))))
         }
+        Outcome::NotReleased { error, .. } => {
+            Err(because(CliError::new(Exit::Stuck, "all traffic goes to the source, and its release command failed: the source may refuse writes"))
+                .because_text(error)
+                .remains(record)
+                .hint(format!("`{}` runs it again", next("cutover")))
+                .hint("or run it by hand"))
+        }
         Outcome::RollbackStuck { error, .. } => {
             Err(because(CliError::new(Exit::Stuck, "traffic is not back on the source")).because_text(error).remains(record).hint(format!(
-                "`{}` tries again; if Route 53's control plane is down, see the emergency switch in `{}`",
+                "`{}` tries again; if Route 53's control plane is down, `{}` takes the target out without it",
                 next("traffic rollback"),
-                next("runbook")
+                next("traffic emergency")
             )))
         }
     }
 }
 
-/// A cutover that was under way ends with a roll-back that was made by hand.
-pub(super) async fn rolled_back_by_hand(context: &Context) -> Result<(), CliError> {
-    let Some(mut saved) = context.journal.read(Saved::of).filter(Saved::can_go_on) else { return Ok(()) };
+/// A cutover ends, or is undone, with a roll-back that was made by hand: the source is released, and the record says so.
+pub(super) async fn rolled_back_by_hand(globals: &Globals, config: &Config, context: &Context) -> Result<(), CliError> {
+    let is_back = |saved: &Saved| saved.progress.outcome().is_some_and(Outcome::is_back);
+    let Some(mut saved) = context.journal.read(Saved::of).filter(|saved| !is_back(saved)) else { return Ok(()) };
     let schedule = saved.report.schedule.clone();
-    let now = u64::try_from(context.cloud.unix_now() - saved.began).unwrap_or_default();
+    let seconds = |saved: &Saved| u64::try_from(context.cloud.unix_now() - saved.began).unwrap_or_default();
+    let now = seconds(&saved);
     for input in [Input::RollbackAsked(format!("`traffic rollback` by {}", who())), Input::RollbackDone] {
         saved.take(&schedule, now, input);
     }
-    if saved.progress.quiesce != Quiesce::NotRun {
-        let text = "the quiesce command had been run, and the release command was not: run it by hand".to_owned();
+    context.journal.write(vec![saved.record()?]).await?;
+    while saved.progress.outcome().is_none() {
+        let input = release(config, context, &mut saved).await;
+        let now = seconds(&saved);
+        saved.take(&schedule, now, input);
+        context.journal.write(vec![saved.record()?]).await?;
+    }
+    if let Err(error) = write(&records(globals, config), &saved.report) {
+        let text = format!("the record of the cutover could not be written: {error}; it is in the state");
         context.events.send(Event::Notice { address: None, text });
     }
-    Ok(context.journal.write(vec![saved.record()?]).await?)
+    match saved.progress.outcome() {
+        Some(Outcome::NotReleased { error, .. }) => Err(CliError::new(
+            Exit::Stuck,
+            "all traffic goes to the source, and the release command of the cutover failed: the source may refuse writes",
+        )
+        .because_text(error)
+        .hint(format!("`{}` runs it again", again(globals, "cutover", &Chosen::default())))),
+        _ => Ok(()),
+    }
+}
+
+/// Runs the release command, if there is one.
+async fn release(config: &Config, context: &Context, saved: &mut Saved) -> Input {
+    let command = &config.cutover.release_command;
+    if command.is_empty() {
+        let text = "the quiesce command was run, and there is no release command: take back by hand what it did".to_owned();
+        context.events.send(Event::Notice { address: None, text });
+        return Input::Released;
+    }
+    let timeout = Duration::from_secs(config.cutover.quiesce_timeout_seconds.into());
+    let ran = hook::told(&context.events, "release", command, timeout, Split::SOURCE).await;
+    saved.report.hook(&crate::clock::timestamp(), "release", ran.exit_code, ran.seconds);
+    ran.failed.map_or(Input::Released, Input::ReleaseFailed)
 }

@@ -8,6 +8,7 @@ mod confirm;
 mod cutover;
 mod down;
 mod drift;
+mod emergency;
 mod failure;
 mod forget;
 mod graph;

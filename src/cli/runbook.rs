@@ -9,31 +9,48 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::session;
+use super::{look, session, whole};
 use crate::config::{Config, Side};
+use crate::engine::Looker;
+use crate::migration::emergency::Position;
+use crate::migration::gate::TableState;
+use crate::migration::measure::validated;
 use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Outcome, Schedule};
+use crate::migration::shift;
+use crate::resource::{Result, describe};
+use crate::resources::dms::running;
+use crate::resources::elbv2::health::targets;
+use crate::stack::Switch;
 use crate::state::{State, Status};
 
 /// Writes the runbook of the migration as Markdown: every phase with its commands, this stack's ids, and whether it is done.
 ///
-/// It is made from the configuration and the state alone; nothing is called and nothing is changed.
+/// Replication, validation and the health of both services are looked at. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra runbook --out runbook.md")]
 pub struct RunbookArgs {
+    /// Make no call: what the state does not know is not said to be done.
+    #[arg(long)]
+    offline: bool,
     /// Write it to this file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-pub(super) async fn run(globals: &Globals, args: &RunbookArgs) -> Result<u8, CliError> {
+pub(super) async fn run(globals: &Globals, args: &RunbookArgs) -> std::result::Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
-    let text = Runbook { globals, config: &config, state: &state, scene: Scene::of(&state) }.write();
+    let scene = Scene::of(&state);
+    let looked = match args.offline || !state.has_begun() {
+        true => Looked::default(),
+        false => Looked::at(&look::looker(globals, &config, session::connect(globals, &config).await?), &scene).await,
+    };
+    let text = Runbook { globals, config: &config, state: &state, scene, looked }.write();
     match &args.out {
         None => line(text.trim_end()),
-        Some(path) => std::fs::write(path, text)
+        Some(path) => whole::write(path, &text)
             .map_err(|error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error))?,
     }
     Ok(0)
@@ -44,6 +61,56 @@ struct Runbook<'a> {
     config: &'a Config,
     state: &'a State,
     scene: Scene,
+    looked: Looked,
+}
+
+/// How far it is with what the state does not know: what is said of each phase, and whether it is done. Nothing when it was not looked at.
+#[derive(Default)]
+struct Looked {
+    replication: Option<(bool, String)>,
+    validation: Option<(bool, String)>,
+    service: Option<(bool, String)>,
+}
+
+impl Looked {
+    async fn at(looker: &Looker, scene: &Scene) -> Self {
+        let (replication, validation, service) =
+            futures::join!(Self::replication(looker, scene), Self::validation(looker, scene), Self::service(looker, scene));
+        let told = |found: Result<Option<(bool, String)>>| found.unwrap_or_else(|error| Some((false, format!("not known: {}", describe(&error)))));
+        Self { replication: told(replication), validation: told(validation), service: told(service) }
+    }
+
+    async fn replication(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
+        let (mut done, mut told) = (true, Vec::new());
+        for one in &scene.replications {
+            let standing = running::standing(&looker.reader(&one.address, &one.region), &one.task).await?.unwrap_or_default();
+            done &= standing.is_at_work() && standing.full_load_percent == 100;
+            let status = if standing.status.is_empty() { "gone" } else { &standing.status };
+            told.push(format!("`{}` is `{status}`, full load {} %", one.task_id, standing.full_load_percent));
+        }
+        Ok((!told.is_empty()).then(|| (done, told.join("; "))))
+    }
+
+    async fn validation(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
+        let mut states = Vec::new();
+        for one in &scene.replications {
+            let tables = running::tables(&looker.reader(&one.address, &one.region), &one.task).await?;
+            states.extend(tables.iter().map(|table| validated(&table.validation)));
+        }
+        let same = states.iter().filter(|state| **state == TableState::Same).count();
+        let done = !states.is_empty() && same == states.len();
+        Ok((!scene.replications.is_empty()).then(|| (done, format!("DMS found {same} of {} tables to be the same", states.len()))))
+    }
+
+    async fn service(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
+        let (mut done, mut told) = (scene.services.len() == 2, Vec::new());
+        for one in &scene.services {
+            let health = targets(&looker.reader(&shift::address(), &one.region), &one.target_group).await?;
+            done &= health.healthy > 0 && health.unhealthy.is_empty();
+            told.push(format!("{}: {} healthy, {} not", one.side, health.healthy, health.unhealthy.len()));
+        }
+        Ok((!told.is_empty()).then(|| (done, told.join("; "))))
+    }
 }
 
 impl Runbook<'_> {
@@ -76,7 +143,7 @@ impl Runbook<'_> {
         let count = self.state.resources.len();
         let done = (count > 0 && unfinished == 0).then(|| format!("{count} resources exist"));
         let commands = [(self.command("plan"), "See what would be made"), (self.command("up"), "Make it; run it again after a failure")];
-        phase(text, 1, "Set up both environments", done.as_deref(), &commands);
+        phase(text, 1, "Set up both environments", done.map(|how| (true, how)).as_ref(), &commands);
         if unfinished > 0 {
             let _ = writeln!(text, "{unfinished} of {count} resources are unfinished.\n");
         }
@@ -95,16 +162,16 @@ impl Runbook<'_> {
             (self.command("replication start"), "Test both connections, start, and follow the full load"),
             (self.command("replication status"), "Lag, tables, the last failure, and what endangers it. Go on when the lag stays below 60 s"),
         ];
-        phase(text, 2, "Replicate the databases", None, &commands);
+        phase(text, 2, "Replicate the databases", self.looked.replication.as_ref(), &commands);
         for replication in &self.scene.replications {
             let _ = writeln!(text, "- task `{}` on `{}`", replication.task, replication.instance_id);
         }
-        text.push_str("\nWhether it runs is not part of the state: `replication status` tells.\n\n");
+        text.push('\n');
     }
 
     fn validate(&self, text: &mut String) {
         let commands = [(self.command("replication validate"), "Compare both databases. It exits with 0 when nothing differs")];
-        phase(text, 3, "Validate", None, &commands);
+        phase(text, 3, "Validate", self.looked.validation.as_ref(), &commands);
         text.push_str(
             "DMS carries over no sequences and no secondary indexes: make the indexes that it names, and set the sequences in the last step.\n\n",
         );
@@ -112,20 +179,20 @@ impl Runbook<'_> {
 
     fn service(&self, text: &mut String) {
         let commands = [(self.command("traffic show"), "Healthy targets in both environments"), (self.command("watch --once"), "Every gate passes")];
-        phase(text, 4, "Check the service", None, &commands);
+        phase(text, 4, "Check the service", self.looked.service.as_ref(), &commands);
     }
 
     fn shift(&self, text: &mut String) {
         let saved = Saved::of(self.state);
         let outcome = saved.as_ref().and_then(|saved| saved.progress.outcome());
-        let done = matches!(outcome, Some(Outcome::Completed)).then_some("all traffic goes to the target");
+        let done = matches!(outcome, Some(Outcome::Completed)).then(|| (true, "all traffic goes to the target".to_owned()));
         let commands = [
             (self.command("cutover --dry-run"), "See the steps and the gates as they are now"),
             (self.command("cutover"), "Shift the traffic; killed at any moment, the same command goes on"),
             (self.command("cutover --abort"), "End it from elsewhere"),
             (self.command("traffic rollback"), "Send all traffic back to the source, from any state"),
         ];
-        phase(text, 5, "Shift the traffic", done, &commands);
+        phase(text, 5, "Shift the traffic", done.as_ref(), &commands);
         if let Some(schedule) = Schedule::of(self.config) {
             let steps = schedule.steps.as_slice().iter().map(|split| format!("{split}")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(text, "Steps: {steps}, each watched for {} s. Gates:\n", schedule.bake_seconds);
@@ -151,7 +218,7 @@ impl Runbook<'_> {
 
     fn remove(&self, text: &mut String) {
         let gone = !self.state.resources.keys().any(|address| address.environment() == "source");
-        let done = (gone && !self.state.resources.is_empty()).then_some("nothing of it exists");
+        let done = (gone && !self.state.resources.is_empty()).then(|| (true, "nothing of it exists".to_owned()));
         let commands = [
             (self.command("replication stop"), "Stop the replication"),
             (
@@ -159,7 +226,7 @@ impl Runbook<'_> {
                 "Delete the source, when nobody needs it any more",
             ),
         ];
-        phase(text, 7, "Take the source down", done, &commands);
+        phase(text, 7, "Take the source down", done.as_ref(), &commands);
     }
 
     /// "Do not rely on the Route 53 control plane in your recovery path" (AWS Fault Isolation Boundaries, appendix B): its data plane, health
@@ -168,38 +235,60 @@ impl Runbook<'_> {
         text.push_str("## Emergency: Route 53's control plane does not answer\n\n");
         text.push_str("`traffic rollback` changes records, which needs the control plane of Route 53 in us-east-1. Without it, the answers still follow the\nhealth checks: ");
         text.push_str("when the target's record is unhealthy, Route 53 answers with the source's, also when that has the weight 0\n(\"How Amazon Route 53 chooses records when health checking is configured\").\n\n");
-        let target = self.scene.service(Side::Target);
-        let group = self.state.get(&crate::address::Address::of("target", "security", "alb"));
-        let id = group.and_then(|entry| entry.attrs.as_ref()?.get("group_id")?.as_str().map(str::to_owned));
-        if let (Some(service), Some(id)) = (target, id) {
-            let _ = writeln!(
-                text,
-                "Close the target's load balancer to the world; the health check fails after about 90 seconds, and clients go to the source:\n"
-            );
-            let port = if self.config.environment("target").is_some_and(|one| !one.service.certificate_arn.is_empty()) { 443 } else { 80 };
-            let _ = writeln!(
-                text,
-                "```\naws ec2 revoke-security-group-ingress --region {} --group-id {id} --protocol tcp --port {port} --cidr 0.0.0.0/0\n```\n",
-                service.region
-            );
-            let up = again(self.globals, "up", &Chosen { targets: vec!["target/security/*".into()], ..Chosen::default() });
-            let _ =
-                writeln!(text, "When Route 53 answers again, run `{}`, and then `{up}`, which opens it again.\n", self.command("traffic rollback"));
-        } else {
-            text.push_str("The target does not exist yet.\n");
+        match Switch::of(self.config) {
+            Some(switch) => self.switch(text, &switch),
+            None => self.close(text),
         }
         for (side, id) in &self.scene.health_checks {
             let _ = writeln!(text, "- health check of the {side}: `{id}`");
         }
     }
+
+    /// The switch that was made for it.
+    fn switch(&self, text: &mut String, switch: &Switch) {
+        if self.scene.switch.is_none() {
+            text.push_str("The switch for it does not exist yet: `up` makes it.\n\n");
+        }
+        let _ = writeln!(
+            text,
+            "The target's record has a health check that follows the alarm `{}` in {} as well. One value of its metric takes the target out, within\none to three minutes, and needs neither Route 53's control plane nor the state:\n",
+            switch.alarm, switch.region
+        );
+        let _ = writeln!(text, "```\n{}\n```\n", self.command("traffic emergency"));
+        let _ = writeln!(text, "The same without this program:\n\n```\n{}\n```\n", super::emergency::command(switch, Position::Out));
+        let _ = writeln!(
+            text,
+            "It works only while the source is healthy: when both records are unhealthy, Route 53 takes both for healthy. When records can be changed\nagain, run `{}`, and then `{}`.\n",
+            self.command("traffic rollback"),
+            self.command("traffic emergency --release")
+        );
+    }
+
+    /// Without a switch: nobody reaches the target's load balancer any more.
+    fn close(&self, text: &mut String) {
+        let target = self.scene.service(Side::Target);
+        let group = self.state.get(&crate::address::Address::of("target", "security", "alb"));
+        let id = group.and_then(|entry| entry.attrs.as_ref()?.get("group_id")?.as_str().map(str::to_owned));
+        let (Some(service), Some(id)) = (target, id) else {
+            text.push_str("The target does not exist yet.\n");
+            return;
+        };
+        text.push_str("This stack has no emergency switch (`routing.emergency_switch = false`). Close the target's load balancer to the world instead; the\nhealth check fails after about 90 seconds, and clients go to the source:\n\n");
+        let port = if self.config.environment("target").is_some_and(|one| !one.service.certificate_arn.is_empty()) { 443 } else { 80 };
+        let _ = writeln!(
+            text,
+            "```\naws ec2 revoke-security-group-ingress --region {} --group-id {id} --protocol tcp --port {port} --cidr 0.0.0.0/0\n```\n",
+            service.region
+        );
+        let up = again(self.globals, "up", &Chosen { targets: vec!["target/security/*".into()], ..Chosen::default() });
+        let _ = writeln!(text, "When Route 53 answers again, run `{}`, and then `{up}`, which opens it again.\n", self.command("traffic rollback"));
+    }
 }
 
-/// Writes the heading of a phase, whether it is done, and its commands.
-fn phase(text: &mut String, number: usize, title: &str, done: Option<&str>, commands: &[(String, &str)]) {
-    let (mark, how) = match done {
-        Some(how) => ("x", format!(" ({how})")),
-        None => (" ", String::new()),
-    };
+/// Writes the heading of a phase, whether it is done and what is known of it, and its commands.
+fn phase(text: &mut String, number: usize, title: &str, known: Option<&(bool, String)>, commands: &[(String, &str)]) {
+    let mark = if known.is_some_and(|(done, _)| *done) { "x" } else { " " };
+    let how = known.map(|(_, how)| format!(" ({how})")).unwrap_or_default();
     let _ = writeln!(text, "## {number}. {title}\n\n- [{mark}] done{how}\n");
     for (command, what) in commands {
         let _ = writeln!(text, "{what}:\n\n```\n{command}\n```\n");

@@ -3,12 +3,14 @@
 use clap::Args;
 use serde_json::json;
 
+use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::CliError;
 use super::run::line;
 use super::session;
+use crate::migration::saved::Saved;
 use crate::resource::kind;
-use crate::state::{Entry, Status};
+use crate::state::{Entry, State, Status};
 
 /// Shows what exists and what is unfinished, as the state knows it; it makes no call.
 #[derive(Debug, Args)]
@@ -48,11 +50,32 @@ pub(super) async fn run(globals: &Globals, args: &StatusArgs) -> Result<u8, CliE
             )
         }
     });
+    for text in under_way(globals, &state) {
+        line(&text);
+    }
     if let Some(run) = &state.last_run {
         let end = run.outcome.as_deref().unwrap_or("did not end by itself: it was killed, or is still running");
         line(&format!("last run: `{}` of {}, {end}", run.command, run.at));
     }
     Ok(0)
+}
+
+/// What of the migration was begun and is not over, with the command that goes on.
+fn under_way(globals: &Globals, state: &State) -> Vec<String> {
+    let next = |verb: &str| again(globals, verb, &Chosen::default());
+    let mut told = Vec::new();
+    if let Some(open) = &state.migration.shift {
+        let command = next(&format!("traffic shift --to {}", open.to));
+        told.push(format!("a shift to {} % was begun and not seen to be live: `{command}` finishes it", open.to));
+    }
+    for (address, open) in &state.migration.operations {
+        told.push(format!("`{}` of {address} was begun and not seen to be over: run it again", open.what));
+    }
+    if let Some(saved) = Saved::of(state).filter(Saved::can_go_on) {
+        let how = saved.progress.outcome().map_or("under way, or killed", |outcome| outcome.as_str());
+        told.push(format!("the cutover is {how} at {}: `{}` goes on with it", saved.progress.live, next("cutover")));
+    }
+    told
 }
 
 pub(super) fn id(entry: &Entry) -> String {

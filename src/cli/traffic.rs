@@ -6,17 +6,21 @@ use serde_json::{Value, json};
 use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
+use super::emergency::{self, EmergencyArgs};
 use super::failure::{CliError, Exit};
 use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
 use super::{down, look};
 use crate::address::Region;
+use crate::aws::Cancel;
 use crate::config::{Config, Side};
-use crate::engine::Looker;
+use crate::engine::{Context, Looker};
+use crate::events::Event;
 use crate::migration::Split;
 use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
+use crate::migration::schedule::{Effect, Quiesce};
 use crate::migration::shift::{self, Shifted, address};
 use crate::migration::traffic::{Live, Place, look as read};
 use crate::resource::describe;
@@ -36,6 +40,8 @@ pub enum TrafficCommand {
     Shift(ShiftArgs),
     /// Send all traffic to the source again. Works from any state, also without one.
     Rollback(RollbackArgs),
+    /// Take the target out of the answers, without Route 53's control plane.
+    Emergency(EmergencyArgs),
 }
 
 /// Shows the weights, the health of both environments, and what is under way. Nothing is changed.
@@ -95,6 +101,7 @@ pub(super) async fn run(globals: &Globals, command: &TrafficCommand) -> Result<u
         TrafficCommand::Show(args) => show(globals, args).await,
         TrafficCommand::Shift(args) => shift(globals, args).await,
         TrafficCommand::Rollback(args) => roll_back(globals, args).await,
+        TrafficCommand::Emergency(args) => emergency::run(globals, args).await,
     }
 }
 
@@ -136,6 +143,7 @@ async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
         rows.push((side, live.weight(side), health));
     }
     let open = state.migration.shift.as_ref();
+    let is_out = emergency::is_out(&looker, &config).await;
     if globals.output == OutputFormat::Json {
         let side = |(side, weight, health): &(Side, i64, Option<crate::resource::Result<TargetHealth>>)| {
             let health = health.as_ref().and_then(|health| health.as_ref().ok());
@@ -150,7 +158,7 @@ async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
         let environments: serde_json::Map<String, Value> = rows.iter().map(side).collect();
         let percent = live.split().map(Split::percent);
         line(
-            &json!({ "name": place.name, "zone_id": place.zone, "target_percent": percent, "environments": environments, "open_shift": open })
+            &json!({ "name": place.name, "zone_id": place.zone, "target_percent": percent, "environments": environments, "open_shift": open, "target_taken_out": is_out })
                 .to_string(),
         );
         return Ok(0);
@@ -167,6 +175,10 @@ async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
     match live.split() {
         Some(split) => line(&format!("{split} of the traffic goes to the target")),
         None => line("the weights are no whole percent: something else has set them"),
+    }
+    if is_out {
+        let next = again(globals, "traffic emergency --release", &Chosen::default());
+        line(&format!("the target is taken out by the emergency switch, whatever the weights are: `{next}` puts it in again"));
     }
     if let Some(open) = open {
         let next = again(globals, &format!("traffic shift --to {}", open.to), &Chosen::default());
@@ -203,6 +215,11 @@ async fn shift(globals: &Globals, args: &ShiftArgs) -> Result<u8, CliError> {
             .remains("nothing was changed")
             .hint(format!("`{}` shows more", again(globals, "traffic show", &Chosen::default())))
             .hint("`--force` shifts all the same"));
+    }
+    if to != Split::SOURCE && !args.force && emergency::is_out(&looker, &config).await {
+        return Err(CliError::new(Exit::Refused, "the target is taken out by the emergency switch, so no traffic would go there")
+            .remains("nothing was changed")
+            .hint(format!("`{}` puts it in again", again(globals, "traffic emergency --release", &Chosen::default()))));
     }
     refuse_beside_cutover(globals, &state)?;
     confirm(&format!("{} Shift to {to}?", now(&live)), args.yes)?;
@@ -254,6 +271,12 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
         Some(zone) => format!("traffic rollback --zone-id {zone}"),
         None => "traffic rollback".to_owned(),
     };
+    let by_hand = Saved::of(&state).is_some_and(|saved| saved.progress.quiesce != Quiesce::NotRun && !config.cutover.release_command.is_empty());
+    let unreleased = || {
+        if by_hand {
+            down::say(globals, "note: the quiesce command of the cutover was run: run its release command by hand");
+        }
+    };
     if zone.is_some() || trouble.is_some() || scene.place.is_none() {
         if let Some(trouble) = trouble {
             down::say(globals, &format!("note: {trouble}; it goes on without a state"));
@@ -269,14 +292,25 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
             reporter.finish();
             down::say(globals, &format!("note: {}; it goes on without writing anything down", error.what));
             let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
-            return end(globals, unwritten(&looker, &region, &place).await, Split::SOURCE, &command);
+            let done = unwritten(&looker, &region, &place).await;
+            unreleased();
+            return end(globals, done, Split::SOURCE, &command);
         }
     };
     session::stop_on_ctrl_c(session.context.cancel.clone());
     let done = shift::shift(&session.context, &region, &place, Split::SOURCE, "rolled back by hand").await;
-    let ended = match &done {
-        Ok(_) => super::cutover::rolled_back_by_hand(&session.context).await,
-        Err(_) => Ok(()),
+    let (done, ended) = match done {
+        Ok(shifted) => (Ok(shifted), super::cutover::rolled_back_by_hand(globals, &config, &session.context).await),
+        // That it can not be written down must not stand in the way.
+        Err(failed) if matches!(failed.error, crate::resource::Error::Journal(_)) => {
+            let text = format!("{}; it goes on without writing anything down", describe(&failed.error));
+            session.context.events.send(Event::Notice { address: None, text });
+            let context = Context { cancel: Cancel::default(), ..session.context.clone() };
+            let done = unwritten(&context.looker(), &region, &place).await;
+            unreleased();
+            (done, Ok(()))
+        }
+        Err(failed) => (Err(failed), Ok(())),
     };
     reporter.finish();
     session.close().await;
@@ -285,7 +319,7 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
 }
 
 async fn unwritten(looker: &Looker, region: &Region, place: &Place) -> Result<Shifted, shift::Failed> {
-    shift::bring_back(looker, region, place).await.map_err(|error| shift::Failed { may_be_live: true, error })
+    shift::bring_back(looker, region, place).await.map_err(|error| shift::Failed { effect: Effect::Unknown, error })
 }
 
 /// Sums up.
@@ -310,9 +344,10 @@ fn end(globals: &Globals, done: Result<Shifted, shift::Failed>, to: Split, comma
         Err(failed) => {
             let what = if to == Split::SOURCE { "traffic was not brought back".to_owned() } else { format!("traffic was not shifted to {to}") };
             let error = CliError::new(Exit::Failed, what).because_text(&describe(&failed.error));
-            let remains = match failed.may_be_live {
-                true => "the change may have been made all the same: `traffic show` tells",
-                false => "traffic goes where it went before",
+            let remains = match failed.effect {
+                Effect::Unknown => "the change may have been made all the same: `traffic show` tells",
+                Effect::Overridden(_) => "traffic goes where the other change has sent it",
+                Effect::None => "traffic goes where it went before",
             };
             Err(error.remains(remains).hint(format!("run `{next}` again")))
         }

@@ -19,7 +19,7 @@ use crate::migration::gate::TableState;
 use crate::migration::measure::validated;
 use crate::migration::scene::{Database, Replication, Scene};
 use crate::resource::describe;
-use crate::resources::dms::running::{Table, tables};
+use crate::resources::dms::running::{Table, present, tables};
 use crate::resources::secretsmanager::password_of;
 
 /// Compares both databases. Nothing is written to either, and no data is shown.
@@ -64,6 +64,8 @@ const EVERY: Duration = Duration::from_secs(10);
 struct Found {
     replication: Replication,
     dms: Vec<Table>,
+    /// The status of a task that is not at work, although there may be changes to carry over.
+    idle: Option<String>,
     own: Own,
 }
 
@@ -88,24 +90,26 @@ pub(super) async fn run(globals: &Globals, args: &ValidateArgs) -> Result<u8, Cl
     let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
     let mut found = Vec::new();
     for replication in all {
-        let dms = found_by_dms(&looker, &replication, args.wait).await.map_err(|error| {
+        let (dms, idle) = found_by_dms(&looker, &replication, args.wait).await.map_err(|error| {
             CliError::new(Exit::Failed, "DMS does not tell what its validation found").because_text(&describe(&error)).remains("nothing was changed")
         })?;
         let own = compared(globals, args, &config, &looker, &scene, &replication).await?;
-        found.push(Found { replication, dms, own });
+        found.push(Found { replication, dms, idle, own });
     }
     show(globals, &found);
     end(globals, &found)
 }
 
-/// What DMS has found; with `wait`, once no table is on its way any more.
-async fn found_by_dms(looker: &Looker, replication: &Replication, wait: bool) -> crate::resource::Result<Vec<Table>> {
+/// What DMS has found, and in which status the task is when it is not at work although there may be changes to carry over. With `wait`,
+/// once no table is on its way any more, or nothing more can come.
+async fn found_by_dms(looker: &Looker, replication: &Replication, wait: bool) -> crate::resource::Result<(Vec<Table>, Option<String>)> {
     let cx = looker.reader(&replication.address, &replication.region);
     loop {
-        let found = tables(&cx, &replication.task).await?;
-        let pending = found.iter().any(|table| validated(&table.validation) == TableState::Pending);
-        if !wait || !pending {
-            return Ok(found);
+        let (found, standing) = futures::try_join!(tables(&cx, &replication.task), present(&cx, &replication.task))?;
+        let pending = found.is_empty() || found.iter().any(|table| validated(&table.validation) == TableState::Pending);
+        if !wait || !pending || !standing.is_at_work() {
+            let is_idle = replication.migration_type.contains("cdc") && !standing.is_at_work();
+            return Ok((found, is_idle.then_some(standing.status)));
         }
         cx.clock.sleep(EVERY).await;
     }
@@ -249,6 +253,12 @@ fn end(globals: &Globals, found: &[Found]) -> Result<u8, CliError> {
                 TableState::Pending | TableState::NotCompared | TableState::Failed => open.push(format!("{}: {}", table.name, table.validation)),
                 TableState::Same => {}
             }
+        }
+        // What DMS found before it stopped says nothing of what was written since.
+        if let Some(status) = &one.idle
+            && !matches!(&one.own, Own::Made(comparison) if comparison.verdict == Verdict::Equal)
+        {
+            open.push(format!("{address}: the task is `{status}`, and carries no changes over"));
         }
         match &one.own {
             Own::Made(comparison) => match comparison.verdict {

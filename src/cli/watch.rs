@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 
 use super::args::Globals;
 use super::failure::{CliError, Exit};
-use super::report::CutoverReporter;
+use super::report::{CutoverReporter, Keys};
 use super::session;
 use super::{look, traffic};
 use crate::events::{Event, Events};
 use crate::migration::Split;
 use crate::migration::gate::{Judgement, Verdict};
-use crate::migration::measure::{Measure, told};
+use crate::migration::measure::{Measure, healthy, told};
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Input, Schedule};
 use crate::migration::shift::address;
@@ -46,7 +46,7 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
     let clock = cloud.clock();
     let began = cloud.unix_now();
     let looker = look::looker(globals, &config, cloud);
-    let reporter = CutoverReporter::start(globals, &schedule);
+    let reporter = CutoverReporter::start(globals, &schedule, Keys::Watch);
     let events = reporter.events();
     let (inputs, mut asked) = mpsc::unbounded_channel();
     reporter.keys(inputs.clone());
@@ -62,8 +62,9 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
             }
         };
         let measure = Measure { looker: &looker, scene: &scene, now };
-        let judgements = measure.judge(&config.gates, &schedule, live).await;
+        let (judgements, health) = measure.judge(&config.gates, &schedule, live).await;
         tell(&events, &schedule, live, u64::try_from(now - began).unwrap_or_default(), &judgements);
+        health.iter().map(healthy).for_each(|event| events.send(event));
         if args.once {
             let holds = judgements.iter().all(|one| matches!(one.verdict, Verdict::Pass | Verdict::NotJudged));
             break u8::from(!holds);

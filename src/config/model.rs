@@ -613,6 +613,9 @@ pub struct Routing {
     /// Health checks in a row that must fail, or succeed, to change the verdict.
     #[schemars(range(min = 1, max = 10))]
     pub health_check_failures: i32,
+    /// Whether a switch is made that takes the target out of the answers without Route 53's control plane, for `traffic emergency`: an
+    /// alarm, and two health checks.
+    pub emergency_switch: bool,
 }
 
 impl Default for Routing {
@@ -624,6 +627,7 @@ impl Default for Routing {
             record: "api".into(),
             health_check_interval_seconds: 30,
             health_check_failures: 3,
+            emergency_switch: true,
         }
     }
 }

@@ -10,20 +10,24 @@ use tokio::sync::mpsc;
 
 use super::Split;
 use super::gate::Judgement;
-use super::measure::{Measure, told};
+use super::measure::{Measure, healthy, told};
 use super::saved::Saved;
 use super::scene::Scene;
-use super::schedule::{Command, Effect, Input, Outcome, Question, Schedule};
+use super::schedule::{Command, Input, Outcome, Phase, Question, Quiesce, Schedule};
 use super::traffic::{Place, look};
 use super::{hook, shift};
 use crate::address::Region;
-use crate::config::Gate;
+use crate::aws::Cancel;
+use crate::config::{Gate, Otherwise};
 use crate::engine::{Context, Looker};
 use crate::events::Event;
 use crate::resource::describe;
 use crate::state::JournalError;
 
-/// A command that is run around the last step.
+/// How long it waits before it tries again to bring traffic back, or to release the source.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// The commands that are run around the last step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// Stops writes to the source.
@@ -61,86 +65,151 @@ pub struct Drive {
     pub hooks: Hooks,
     /// Who answers.
     pub person: Person,
-    /// Who has approved that it goes on from the step at which it waits, if somebody has.
-    pub approved: Option<String>,
+    /// Who has approved that it goes on from the step at which it waits, and which step that is.
+    pub approved: Option<(Split, String)>,
 }
 
 /// The end of something that was to be done.
 enum Answer {
-    /// A change, or a look at where the traffic is: the next one may begin.
-    Change(Vec<Input>, Option<(&'static str, hook::Ran)>),
     /// The gates were looked at; the number says on whose behalf.
     Judged(u64, Option<Split>, Vec<Judgement>),
-    /// The lag.
-    Lag(Input),
+    /// The lag; the number says of which wait.
+    Lag(u64, Input),
+}
+
+/// What is under way: at most one change of the traffic, at most one command, and any number of looks.
+struct UnderWay<'a> {
+    looks: FuturesUnordered<BoxFuture<'a, Answer>>,
+    newest_look: u64,
+    newest_drain: u64,
+    changes: VecDeque<Command>,
+    change: Option<BoxFuture<'a, Input>>,
+    /// Ends the waits of the change that is under way.
+    gives_way: Cancel,
+    hooks: VecDeque<Hook>,
+    hook: Option<BoxFuture<'a, (Hook, Option<hook::Ran>)>>,
+}
+
+/// A command around the last step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hook {
+    Quiesce,
+    Release { attempt: u32 },
+}
+
+impl Hook {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quiesce => "quiesce",
+            Self::Release { .. } => "release",
+        }
+    }
 }
 
 impl Drive {
-    /// Begins with `first`, and goes on until it ends. What is in `saved` is written down at each step.
+    /// Begins with `first`, and goes on until it ends. What is in `saved` is written down at each step. When that is not possible any more,
+    /// traffic is brought back all the same, if `on_failure` says so.
     ///
     /// # Errors
-    /// Only when it can not be written down any more; everything else is an outcome.
+    /// It could not be written down, and traffic stays where it is; everything else is an outcome.
     pub async fn run(&self, saved: &mut Saved, first: Input, mut asked: mpsc::UnboundedReceiver<Input>) -> Result<Outcome, JournalError> {
         let looker = self.context.looker();
-        let mut work: FuturesUnordered<BoxFuture<'_, Answer>> = FuturesUnordered::new();
-        let mut changes: VecDeque<Command> = VecDeque::new();
-        let (mut busy, mut looks, mut approved) = (false, 0_u64, self.approved.clone());
+        let mut work = UnderWay {
+            looks: FuturesUnordered::new(),
+            newest_look: 0,
+            newest_drain: 0,
+            changes: VecDeque::new(),
+            change: None,
+            gives_way: Cancel::default(),
+            hooks: VecDeque::new(),
+            hook: None,
+        };
         let mut inputs = VecDeque::from([first]);
         loop {
             while let Some(input) = inputs.pop_front() {
-                for command in self.take(saved, input).await? {
-                    match command {
-                        Command::Finish(outcome) => {
-                            self.tell(saved);
-                            return Ok(outcome);
-                        }
-                        Command::Judge => {
-                            looks += 1;
-                            work.push(self.look(&looker, saved, looks, None));
-                        }
-                        Command::Wait { until } => {
-                            looks += 1;
-                            work.push(self.look(&looker, saved, looks, Some(until)));
-                        }
-                        Command::WaitForLagZero { until } => work.push(self.drain(&looker, saved.began, until)),
-                        Command::AskPerson(question) => match (&question, approved.take(), self.person) {
-                            (Question::Approve { .. }, Some(who), _) => inputs.push_back(Input::Approved(who)),
-                            (_, _, Person::Nobody) => inputs.push_back(Input::NobodyThere),
-                            _ => self.ask(&question),
-                        },
-                        change => changes.push_back(change),
+                let commands = match self.take(saved, input).await {
+                    Ok(commands) => commands,
+                    Err(error) => return self.unwritten(saved, error).await,
+                };
+                for command in commands {
+                    if let Command::Finish(outcome) = command {
+                        self.tell(saved);
+                        return Ok(outcome);
                     }
+                    inputs.extend(self.begin(&looker, saved, &mut work, command));
                 }
             }
-            if !busy && let Some(change) = changes.pop_front() {
-                busy = true;
-                work.push(self.change(&looker, saved, change));
+            if work.change.is_none()
+                && let Some(change) = work.changes.pop_front()
+            {
+                work.gives_way = Cancel::default();
+                work.change = Some(self.change(change, work.gives_way.clone()));
+            }
+            if work.hook.is_none()
+                && let Some(hook) = work.hooks.pop_front()
+            {
+                work.hook = Some(self.hook(hook, saved.progress.live));
             }
             self.tell(saved);
             tokio::select! {
                 biased;
                 Some(input) = asked.recv() => inputs.push_back(input),
-                Some(answer) = work.next() => match answer {
-                    Answer::Change(answers, hook) => {
-                        busy = false;
-                        if let Some((name, ran)) = hook {
-                            let ended = saved.at(self.seconds(saved.began));
-                            saved.report.hook(&ended, name, ran.exit_code, ran.seconds);
-                        }
-                        inputs.extend(answers);
-                    }
-                    // Only the newest look counts.
-                    Answer::Judged(number, ..) if number != looks => {}
-                    Answer::Judged(_, live, judgements) => {
+                input = answer(&mut work.change) => {
+                    work.change = None;
+                    // That a shift gave way to the roll-back is no news.
+                    inputs.extend((!work.gives_way.is_cancelled() || matches!(input, Input::ShiftDone(_))).then_some(input));
+                }
+                (hook, ran) = answer(&mut work.hook) => {
+                    work.hook = None;
+                    inputs.push_back(self.ran(saved, hook, ran));
+                }
+                Some(answer) = work.looks.next() => match answer {
+                    // Only the newest look counts, and the newest wait.
+                    Answer::Judged(number, live, judgements) if number == work.newest_look => {
                         // Somebody else may have changed where traffic goes.
-                        inputs.extend(live.filter(|live| !busy && *live != saved.progress.live).map(Input::Observed));
+                        let is_news = |live: &Split| work.change.is_none() && *live != saved.progress.live;
+                        inputs.extend(live.filter(is_news).map(Input::Observed));
                         inputs.push_back(Input::Judged(judgements));
                     }
-                    Answer::Lag(input) => inputs.push_back(input),
+                    Answer::Lag(number, input) if number == work.newest_drain => inputs.push_back(input),
+                    Answer::Judged(..) | Answer::Lag(..) => {}
                 },
-                () = self.context.cancel.cancelled() => return Ok(interrupted(saved)),
+                () = self.context.cancel.cancelled() => {
+                    drop(work);
+                    return Ok(self.interrupted(saved).await);
+                }
             }
         }
+    }
+
+    /// Begins what the machine says. Returns what is known already.
+    fn begin<'a>(&'a self, looker: &'a Looker, saved: &Saved, work: &mut UnderWay<'a>, command: Command) -> Option<Input> {
+        match command {
+            Command::Judge => {
+                work.newest_look += 1;
+                work.looks.push(self.look(looker, saved, work.newest_look, None));
+            }
+            Command::Wait { until } => {
+                work.newest_look += 1;
+                work.looks.push(self.look(looker, saved, work.newest_look, Some(until)));
+            }
+            Command::WaitForLagZero { until } => {
+                work.newest_drain += 1;
+                work.looks.push(self.drain(looker, saved.began, work.newest_drain, until));
+            }
+            Command::AskPerson(question) => return self.ask(&question),
+            Command::Quiesce => work.hooks.push_back(Hook::Quiesce),
+            Command::Release { attempt } => work.hooks.push_back(Hook::Release { attempt }),
+            Command::RollBack { .. } => {
+                // What is being shifted has been sent, or will be answered at once: it is not waited for until it is live.
+                work.gives_way.cancel();
+                work.changes.clear();
+                work.changes.push_back(command);
+            }
+            Command::Observe | Command::Shift { .. } => work.changes.push_back(command),
+            Command::Finish(_) => {}
+        }
+        None
     }
 
     /// One step of the machine, durable when this returns.
@@ -174,13 +243,23 @@ impl Drive {
         });
     }
 
-    fn ask(&self, question: &Question) {
+    /// Asks a person. Returns the answer when it is known already: it was given with the command, or nobody is there.
+    fn ask(&self, question: &Question) -> Option<Input> {
+        if let (Question::Approve { at }, Some((approved, who))) = (question, &self.approved)
+            && at == approved
+        {
+            return Some(Input::Approved(who.clone()));
+        }
+        if self.person == Person::Nobody {
+            return Some(Input::NobodyThere);
+        }
         let text = match question {
             Question::Approve { at } => format!("{at} of the traffic goes to the target; may it go on? approve, roll back or abort"),
             Question::Paused => "paused; continue, roll back or abort".to_owned(),
             Question::Decide { why } => format!("{why}; continue, roll back or abort"),
         };
         self.context.events.send(Event::Notice { address: None, text });
+        None
     }
 
     /// Looks at all gates, now or later.
@@ -194,24 +273,25 @@ impl Drive {
             let now = self.context.cloud.unix_now();
             let reader = looker.reader(&shift::address(), &self.region);
             let measure = Measure { looker, scene: &self.scene, now };
-            let (judgements, seen) = futures::join!(measure.judge(&self.gates, &self.schedule, live), look(&reader, &self.place));
+            let ((judgements, health), seen) = futures::join!(measure.judge(&self.gates, &self.schedule, live), look(&reader, &self.place));
+            health.iter().map(healthy).for_each(|event| self.context.events.send(event));
             Answer::Judged(number, seen.ok().map(|live| live.nearest()), judgements)
         }
         .boxed()
     }
 
     /// Waits until what was written to the source is in the target.
-    fn drain<'a>(&'a self, looker: &'a Looker, began: i64, until: u64) -> BoxFuture<'a, Answer> {
+    fn drain<'a>(&'a self, looker: &'a Looker, began: i64, number: u64, until: u64) -> BoxFuture<'a, Answer> {
         let since = self.context.cloud.unix_now();
         async move {
             loop {
                 let now = self.context.cloud.unix_now();
                 let measure = Measure { looker, scene: &self.scene, now };
                 if measure.is_drained(since).await.unwrap_or(false) {
-                    return Answer::Lag(Input::LagZero);
+                    return Answer::Lag(number, Input::LagZero);
                 }
                 if self.seconds(began) >= until {
-                    return Answer::Lag(Input::LagTimeout);
+                    return Answer::Lag(number, Input::LagTimeout);
                 }
                 self.context.cloud.clock().sleep(Duration::from_secs(self.schedule.gate_interval_seconds.clamp(1, 30))).await;
             }
@@ -219,20 +299,25 @@ impl Drive {
         .boxed()
     }
 
-    fn change<'a>(&'a self, looker: &'a Looker, saved: &Saved, command: Command) -> BoxFuture<'a, Answer> {
-        let live = saved.progress.live;
+    /// Makes a change of the traffic, or looks where it is. Its waits end when it has to give way.
+    fn change(&self, command: Command, gives_way: Cancel) -> BoxFuture<'_, Input> {
+        let context = Context { cancel: gives_way, ..self.context.clone() };
         async move {
             match command {
-                Command::Observe => Answer::Change(vec![self.observe(looker).await], None),
-                Command::Shift { to } => Answer::Change(vec![self.shift(to).await], None),
-                Command::Quiesce => self.quiesce(live).await,
-                Command::RollBack { reason, attempt, release } => {
+                Command::Shift { to } => self.shift(&context, to).await,
+                Command::RollBack { reason, attempt } => {
                     if attempt > 1 {
-                        self.context.cloud.clock().sleep(Duration::from_secs(5)).await;
+                        self.context.cloud.clock().sleep(AGAIN).await;
                     }
-                    self.roll_back(&reason, release).await
+                    match shift::shift(&context, &self.region, &self.place, Split::SOURCE, &reason).await {
+                        Ok(shifted) => {
+                            self.shifted(&shifted, Split::SOURCE);
+                            Input::RollbackDone
+                        }
+                        Err(failed) => Input::RollbackFailed(describe(&failed.error)),
+                    }
                 }
-                _ => Answer::Change(Vec::new(), None),
+                _ => self.observe(&context.looker()).await,
             }
         }
         .boxed()
@@ -246,16 +331,13 @@ impl Drive {
         }
     }
 
-    async fn shift(&self, to: Split) -> Input {
-        match shift::shift(&self.context, &self.region, &self.place, to, "cutover").await {
+    async fn shift(&self, context: &Context, to: Split) -> Input {
+        match shift::shift(context, &self.region, &self.place, to, "cutover").await {
             Ok(shifted) => {
                 self.shifted(&shifted, to);
                 Input::ShiftDone(to)
             }
-            Err(failed) => {
-                let effect = if failed.may_be_live { Effect::Unknown } else { Effect::None };
-                Input::ShiftFailed(effect, describe(&failed.error))
-            }
+            Err(failed) => Input::ShiftFailed(failed.effect, describe(&failed.error)),
         }
     }
 
@@ -264,39 +346,106 @@ impl Drive {
         self.context.events.send(Event::TrafficShifted { from, to: to.percent(), changed: shifted.changed });
     }
 
-    async fn roll_back(&self, reason: &str, release: bool) -> Answer {
-        match shift::shift(&self.context, &self.region, &self.place, Split::SOURCE, reason).await {
-            Ok(shifted) => self.shifted(&shifted, Split::SOURCE),
-            Err(failed) => return Answer::Change(vec![Input::RollbackFailed(describe(&failed.error))], None),
-        }
-        if !release || self.hooks.release.is_empty() {
-            return Answer::Change(vec![Input::RollbackDone], None);
-        }
-        let ran = self.hook("release", &self.hooks.release, Split::SOURCE).await;
-        let input = match &ran.failed {
-            None => Input::RollbackDone,
-            Some(why) => Input::RollbackFailed(format!("all traffic is on the source, and the release command failed: {why}")),
+    /// Runs a command around the last step, if there is one.
+    fn hook(&self, hook: Hook, live: Split) -> BoxFuture<'_, (Hook, Option<hook::Ran>)> {
+        let command = match hook {
+            Hook::Quiesce => &self.hooks.quiesce,
+            Hook::Release { .. } => &self.hooks.release,
         };
-        Answer::Change(vec![input], Some(("release", ran)))
+        async move {
+            if let Hook::Release { attempt: 2.. } = hook {
+                self.context.cloud.clock().sleep(AGAIN).await;
+            }
+            if command.is_empty() {
+                return (hook, None);
+            }
+            (hook, Some(hook::told(&self.context.events, hook.name(), command, self.hooks.timeout, live).await))
+        }
+        .boxed()
     }
 
-    async fn quiesce(&self, live: Split) -> Answer {
-        let ran = self.hook("quiesce", &self.hooks.quiesce, live).await;
-        let input = ran.failed.clone().map_or(Input::QuiesceDone, Input::QuiesceFailed);
-        Answer::Change(vec![input], Some(("quiesce", ran)))
+    /// Takes down what became of a command.
+    fn ran(&self, saved: &mut Saved, hook: Hook, ran: Option<hook::Ran>) -> Input {
+        let failed = match ran {
+            Some(ran) => {
+                let ended = saved.at(self.seconds(saved.began));
+                saved.report.hook(&ended, hook.name(), ran.exit_code, ran.seconds);
+                ran.failed
+            }
+            None => {
+                let text = "there is no release command: take back by hand what the quiesce command did".to_owned();
+                self.context.events.send(Event::Notice { address: None, text });
+                None
+            }
+        };
+        match (hook, failed) {
+            (Hook::Quiesce, None) => Input::QuiesceDone,
+            (Hook::Quiesce, Some(why)) => Input::QuiesceFailed(why),
+            (Hook::Release { .. }, None) => Input::Released,
+            (Hook::Release { .. }, Some(why)) => Input::ReleaseFailed(why),
+        }
     }
 
-    async fn hook(&self, name: &'static str, command: &[String], live: Split) -> hook::Ran {
-        let events = self.context.events.clone();
-        events.send(Event::Notice { address: None, text: format!("the {name} command runs") });
-        let tell = move |text: String| events.send(Event::Notice { address: None, text: format!("{name}: {text}") });
-        let ran = hook::run(command, self.hooks.timeout, live, tell).await;
-        self.context.events.send(Event::HookEnded { name, exit_code: ran.exit_code, seconds: ran.seconds });
-        ran
+    /// The state can not be written any more.
+    async fn unwritten(&self, saved: &mut Saved, error: JournalError) -> Result<Outcome, JournalError> {
+        let why = format!("how far it is can not be written down any more: {}", describe(&error));
+        if let Some(outcome) = saved.progress.outcome() {
+            self.context.events.send(Event::Notice { address: None, text: why });
+            return Ok(outcome.clone());
+        }
+        if !self.must_go_back(saved) {
+            return Err(error);
+        }
+        Ok(self.bring_back(saved, why).await)
+    }
+
+    /// The lock is lost: nothing more is written down, and nobody judges the gates any more.
+    async fn interrupted(&self, saved: &mut Saved) -> Outcome {
+        let why = format!("it was interrupted while {}: the lock was lost", saved.progress.phase.as_str());
+        if self.must_go_back(saved) { self.bring_back(saved, why).await } else { Outcome::Held { why } }
+    }
+
+    /// Whether traffic that nobody watches any more goes back: a failure like any other.
+    fn must_go_back(&self, saved: &Saved) -> bool {
+        let progress = &saved.progress;
+        let begun = matches!(progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. });
+        let is_elsewhere = progress.live != Split::SOURCE || progress.intended != Split::SOURCE || progress.quiesce != Quiesce::NotRun;
+        begun || (self.schedule.on_failure == Otherwise::Rollback && is_elsewhere && progress.outcome().is_none())
+    }
+
+    /// Brings all traffic back without the state. The next command sees that it is there.
+    async fn bring_back(&self, saved: &mut Saved, why: String) -> Outcome {
+        let text = format!("{why}; all traffic is sent back to the source without writing it down");
+        self.context.events.send(Event::Notice { address: None, text });
+        let context = Context { cancel: Cancel::default(), ..self.context.clone() };
+        let done = shift::bring_back(&context.looker(), &self.region, &self.place).await;
+        let now = self.seconds(saved.began);
+        saved.take(&self.schedule, now, Input::RollbackAsked(why.clone()));
+        let error = match done {
+            Ok(shifted) => {
+                self.shifted(&shifted, Split::SOURCE);
+                saved.take(&self.schedule, now, Input::RollbackDone);
+                if saved.progress.outcome().is_none() {
+                    let ran = self.hook(Hook::Release { attempt: 1 }, Split::SOURCE).await.1;
+                    let input = self.ran(saved, Hook::Release { attempt: 1 }, ran);
+                    saved.take(&self.schedule, now, input);
+                }
+                self.tell(saved);
+                match saved.progress.outcome() {
+                    Some(outcome) => return outcome.clone(),
+                    None => return Outcome::NotReleased { why, error: "the release command failed".to_owned() },
+                }
+            }
+            Err(error) => describe(&error),
+        };
+        Outcome::RollbackStuck { why, error }
     }
 }
 
-/// The state can not be written any more, or the lock is lost: nothing more is done, and the next command goes on.
-fn interrupted(saved: &Saved) -> Outcome {
-    Outcome::Held { why: format!("it was interrupted while {}", saved.progress.phase.as_str()) }
+/// The answer of something that may be under way; none ever comes when nothing is.
+async fn answer<T>(under_way: &mut Option<BoxFuture<'_, T>>) -> T {
+    match under_way {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
 }

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Split;
+use crate::events::{Event, Events};
 
 /// How often it is looked whether a command has ended.
 const EVERY: Duration = Duration::from_millis(20);
@@ -18,6 +19,16 @@ pub struct Ran {
     pub seconds: u64,
     /// Why it counts as failed, if it does. What the command wrote is not part of it: that may hold a secret.
     pub failed: Option<String>,
+}
+
+/// Runs a command and tells of it.
+pub async fn told(events: &Events, name: &'static str, command: &[String], timeout: Duration, live: Split) -> Ran {
+    events.send(Event::Notice { address: None, text: format!("the {name} command runs") });
+    let lines = events.clone();
+    let tell = move |text: String| lines.send(Event::Notice { address: None, text: format!("{name}: {text}") });
+    let ran = run(command, timeout, live, tell).await;
+    events.send(Event::HookEnded { name, exit_code: ran.exit_code, seconds: ran.seconds });
+    ran
 }
 
 /// Runs a command: a program and its arguments, not a shell line. It learns where the traffic is from `MIGRATE_INFRA_TRAFFIC_PERCENT`.

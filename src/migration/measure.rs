@@ -19,9 +19,6 @@ use crate::resources::cloudwatch::metric::{Asked, Value, read};
 use crate::resources::dms::running;
 use crate::resources::{ecs, elbv2};
 
-/// Statuses of a task in which it carries changes over, or is about to.
-const AT_WORK: &[&str] = &["starting", "running", "modifying", "moving", "testing"];
-
 /// What measures.
 pub struct Measure<'a> {
     /// What is needed to look.
@@ -33,11 +30,14 @@ pub struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// Measures for all gates at the same time, and judges them for traffic that is divided like this.
-    pub async fn judge(&self, gates: &[Gate], schedule: &Schedule, live: Split) -> Vec<Judgement> {
+    /// Measures for all gates at the same time, and judges them for traffic that is divided like this. Returns the health of both environments
+    /// as well, when a gate has asked for it.
+    pub async fn judge(&self, gates: &[Gate], schedule: &Schedule, live: Split) -> (Vec<Judgement>, Vec<Targets>) {
         let moment = schedule.moment(live, self.now);
         let readings = join_all(gates.iter().map(|gate| self.one(gate))).await;
-        gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect()
+        let judgements = gates.iter().zip(&readings).map(|(gate, reading)| judge(gate, reading, &moment)).collect();
+        let health = readings.into_iter().find_map(|reading| if let Reading::Targets(all) = reading { Some(all) } else { None });
+        (judgements, health.unwrap_or_default())
     }
 
     /// Measures for one gate. What can not be asked is a reading, too.
@@ -95,7 +95,7 @@ impl Measure<'_> {
         let Some(standing) = running::standing(&cx, &replication.task).await? else {
             return Ok(Some(format!("the replication task {} is gone", replication.task_id)));
         };
-        if AT_WORK.contains(&standing.status.as_str()) {
+        if standing.is_at_work() {
             return Ok(None);
         }
         let why = standing.last_failure.or(standing.stop_reason).map(|why| format!(": {why}")).unwrap_or_default();
@@ -161,19 +161,22 @@ impl Measure<'_> {
 
     async fn alarms(&self) -> Result<Reading> {
         let mut by_region: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
-        for (region, name) in &self.scene.alarms {
+        for (region, name) in self.scene.alarms.iter().chain(&self.scene.switch) {
             by_region.entry(region).or_default().push(name.clone());
         }
+        let switch = self.scene.switch.as_ref().map(|(_, name)| name);
         let mut all = Vec::new();
         for (region, names) in by_region {
             let found = alarm_state::states(&self.cx(region), &names).await?;
             // One that is not there says nothing.
-            let state = |name: &String| found.iter().find(|(found, _)| found == name).map_or(AlarmState::Unknown, |(_, state)| *state);
+            let state = |name: &String| found.iter().find(|(found, _)| found == name).map(|(_, state)| *state);
             all.extend(names.iter().map(|name| gate::Alarm {
                 state: match state(name) {
-                    AlarmState::Ok => gate::AlarmState::Ok,
-                    AlarmState::Raised => gate::AlarmState::Alarm,
-                    AlarmState::Unknown => gate::AlarmState::InsufficientData,
+                    Some(AlarmState::Ok) => gate::AlarmState::Ok,
+                    Some(AlarmState::Raised) => gate::AlarmState::Alarm,
+                    // The emergency switch has no data until somebody uses it.
+                    Some(AlarmState::Unknown) if switch == Some(name) => gate::AlarmState::Ok,
+                    Some(AlarmState::Unknown) | None => gate::AlarmState::InsufficientData,
                 },
                 name: name.clone(),
             }));
@@ -237,6 +240,11 @@ pub fn validated(state: &str) -> TableState {
         "Table error" | "Error" => TableState::Failed,
         _ => TableState::Pending,
     }
+}
+
+/// What is told of the health of an environment.
+pub fn healthy(targets: &Targets) -> Event {
+    Event::Health { environment: targets.side.as_str(), healthy: targets.healthy, desired: targets.desired }
 }
 
 /// What is told of a judgement.

@@ -5,8 +5,10 @@
 pub mod compare;
 pub mod dns;
 pub mod drive;
+pub mod emergency;
 pub mod gate;
-mod hook;
+pub mod hook;
+mod insist;
 pub mod measure;
 pub mod record;
 pub mod replicate;

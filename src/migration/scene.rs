@@ -8,6 +8,9 @@ use crate::address::{Address, Region};
 use crate::config::Side;
 use crate::state::{Entry, State};
 
+/// The address of the emergency switch's alarm.
+const SWITCH_ALARM: &str = "routing/dns/target-switch-alarm";
+
 /// Everything that a migration is about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scene {
@@ -25,6 +28,8 @@ pub struct Scene {
     pub replications: Vec<Replication>,
     /// The alarms, with the region that they are in.
     pub alarms: Vec<(Region, String)>,
+    /// The alarm of the emergency switch, with its region.
+    pub switch: Option<(Region, String)>,
 }
 
 /// The service of an environment.
@@ -112,6 +117,7 @@ impl Scene {
                     let servers = entry.attrs.as_ref().and_then(|attrs| attrs.get("name_servers")?.as_array());
                     scene.name_servers.extend(servers.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
                 }
+                "cloudwatch.alarm" if address.as_str() == SWITCH_ALARM => scene.switch = text(entry, "name").map(|name| (entry.region.clone(), name)),
                 "cloudwatch.alarm" => scene.alarms.extend(text(entry, "name").map(|name| (entry.region.clone(), name))),
                 "rds.db_instance" => scene.databases.extend(database(address, entry)),
                 "dms.replication_task" => scene.replications.extend(replication(state, address, entry)),

@@ -2,19 +2,17 @@
 //! brought to an end by the next: the batch says what both weights are to be, so it can be sent again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Split;
-use super::traffic::{Live, Place, confirm, look, send};
+use super::insist::insist;
+use super::schedule::Effect;
+use super::traffic::{Confirmed, Live, Place, confirm, look, send};
 use crate::address::{Address, Region};
 use crate::aws::Fate;
+use crate::config::Side;
 use crate::engine::{Context, Looker, Operation, Unwritten};
-use crate::resource::{Cx, Error, Result, describe};
-use crate::resources::route53::weights::wait_in_sync;
+use crate::resource::{Cx, Error, Result};
 use crate::state::{OpenShift, Record};
-
-/// How often a shift whose answer is lost is sent again.
-const ATTEMPTS: u32 = 4;
 
 /// The address that calls about traffic are shown under.
 pub fn address() -> Address {
@@ -37,17 +35,17 @@ pub struct Shifted {
 pub struct Failed {
     /// Why.
     pub error: Error,
-    /// Whether it may have taken effect all the same. The next shift, or a look, finds out.
-    pub may_be_live: bool,
+    /// Whether it has taken effect all the same, as far as is known. The next shift, or a look, finds out.
+    pub effect: Effect,
 }
 
 impl Failed {
     fn before(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), may_be_live: false }
+        Self { error: error.into(), effect: Effect::None }
     }
 
     fn after(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), may_be_live: true }
+        Self { error: error.into(), effect: Effect::Unknown }
     }
 }
 
@@ -69,7 +67,7 @@ pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split,
     }
     // The same shift was accepted already, and is only to be waited for.
     if let Some(OpenShift { change: Some(change), .. }) = open.filter(|open| before.is(to) && open.to == to.percent()) {
-        let live = confirm(&reader, place, &change, to).await.map_err(Failed::after)?;
+        let live = confirmed(context, &reader, place, &change, to).await?;
         seen().await.map_err(Failed::after)?;
         return Ok(Shifted { from, live, changed: false });
     }
@@ -79,22 +77,37 @@ pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split,
     match sent(&cx, place, to).await {
         Ok(change) => {
             context.journal.write(vec![Record::ShiftAccepted { change: change.clone() }]).await.map_err(Failed::after)?;
-            let live = match confirm(&reader, place, &change, to).await {
-                Ok(live) => live,
-                Err(error) => {
-                    settle(context, &reader, place, &error).await;
-                    return Err(Failed::after(error));
-                }
-            };
+            let live = confirmed(context, &reader, place, &change, to).await?;
             seen().await.map_err(Failed::after)?;
             Ok(Shifted { from, live, changed: true })
         }
         Err(error) => {
             settle(context, &reader, place, &error).await;
             let may_be_live = error.fate() == Fate::Unknown || matches!(error, Error::Journal(_));
-            Err(Failed { error, may_be_live })
+            Err(if may_be_live { Failed::after(error) } else { Failed::before(error) })
         }
     }
+}
+
+/// Waits until a change that was accepted is seen to be live.
+async fn confirmed(context: &Context, reader: &Cx, place: &Place, change: &str, to: Split) -> Result<Live, Failed> {
+    match confirm(reader, place, change, to).await {
+        Ok(Confirmed::Live(live)) => Ok(live),
+        Ok(Confirmed::Overridden(live)) => {
+            let (error, effect) = (overridden(&live, to), Effect::Overridden(live.nearest()));
+            settle(context, reader, place, &error).await;
+            Err(Failed { error, effect })
+        }
+        Err(error) => {
+            settle(context, reader, place, &error).await;
+            Err(Failed::after(error))
+        }
+    }
+}
+
+fn overridden(live: &Live, to: Split) -> Error {
+    let (source, target) = (live.weight(Side::Source), live.weight(Side::Target));
+    Error::Refused(format!("the weights were set to {to} for the target, and are {source} and {target} now: somebody else has changed them"))
 }
 
 /// Writes down where traffic is after a shift that failed, unless that can not be known yet.
@@ -112,18 +125,12 @@ async fn settle(context: &Context, reader: &Cx, place: &Place, error: &Error) {
 
 /// Sends the batch until its answer is known, and returns the id of the change.
 async fn sent(cx: &Cx, place: &Place, to: Split) -> Result<String> {
-    for attempt in 0.. {
+    let attempt = || async {
         // All but the weights stays as it is just now.
         let live = look(cx, place).await?;
-        match send(cx, place, &live, to).await {
-            Err(error) if error.fate() == Fate::Unknown && attempt + 1 < ATTEMPTS && !cx.cancel.is_cancelled() => {
-                cx.notice(format!("{}; both weights are sent again", describe(&error)));
-                cx.pause(Duration::from_secs(2 << attempt)).await?;
-            }
-            other => return other,
-        }
-    }
-    Err(Error::Cancelled)
+        send(cx, place, &live, to).await
+    };
+    insist(cx, "both weights are sent again", attempt).await
 }
 
 /// Brings all traffic back to the source without a state: nothing is written down, and nobody's lock is waited for.
@@ -138,7 +145,8 @@ pub async fn bring_back(looker: &Looker, region: &Region, place: &Place) -> Resu
         return Ok(Shifted { from, live: before, changed: false });
     }
     let change = sent(&cx, place, Split::SOURCE).await?;
-    wait_in_sync(&cx, &change).await?;
-    let live = confirm(&cx, place, &change, Split::SOURCE).await?;
-    Ok(Shifted { from, live, changed: true })
+    match confirm(&cx, place, &change, Split::SOURCE).await? {
+        Confirmed::Live(live) => Ok(Shifted { from, live, changed: true }),
+        Confirmed::Overridden(live) => Err(overridden(&live, Split::SOURCE)),
+    }
 }

@@ -98,19 +98,27 @@ pub async fn send(cx: &Cx, place: &Place, live: &Live, to: Split) -> Result<Stri
     weights::set(cx, &place.zone, &live.with(to), &format!("migrate-infra: {to} to the target")).await
 }
 
+/// What is seen of a change once all name servers know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// The records are as they were set.
+    Live(Live),
+    /// Something else has changed the weights since.
+    Overridden(Live),
+}
+
 /// Waits until all name servers know of a change, and reads the records back.
 ///
 /// # Errors
-/// When somebody else has changed the weights in the meantime; or what Route 53 answered.
-pub async fn confirm(cx: &Cx, place: &Place, change: &str, to: Split) -> Result<Live> {
+/// That a name server goes on answering otherwise; or what Route 53 answered.
+pub async fn confirm(cx: &Cx, place: &Place, change: &str, to: Split) -> Result<Confirmed> {
     weights::wait_in_sync(cx, change).await?;
     let live = look(cx, place).await?;
-    if live.is(to) {
-        answered(cx, place, &live, to).await?;
-        return Ok(live);
+    if !live.is(to) {
+        return Ok(Confirmed::Overridden(live));
     }
-    let (source, target) = (live.weight(Side::Source), live.weight(Side::Target));
-    Err(Error::Refused(format!("the weights were set to {to} for the target, and are {source} and {target} now: somebody else has changed them")))
+    answered(cx, place, &live, to).await?;
+    Ok(Confirmed::Live(live))
 }
 
 /// Asks the zone's name servers, until none leads where no traffic should go. That nobody can be asked from here is only worth a note: the
@@ -122,7 +130,11 @@ async fn answered(cx: &Cx, place: &Place, live: &Live, to: Split) -> Result<()> 
     let balancers = [Side::Source, Side::Target].map(|side| live.record(side).alias_dns_name.as_str());
     let mut last = String::new();
     for _ in 0..ASKED_AGAIN {
-        match dns::check(&place.servers, &place.name, balancers, to).await {
+        let asked = tokio::select! {
+            asked = dns::check(&place.servers, &place.name, balancers, to) => asked,
+            () = cx.cancel.cancelled() => return Err(Error::Cancelled),
+        };
+        match asked {
             Seen::Fits(servers) => {
                 cx.notice(format!("{servers} name servers of the zone answer as they should"));
                 return Ok(());

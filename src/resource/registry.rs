@@ -43,6 +43,8 @@ const KINDS: &[&dyn Kind] = &[
     &Erased::<s3::BucketReplication>::NEW,
     &Erased::<route53::HostedZone>::NEW,
     &Erased::<route53::HealthCheck>::NEW,
+    &Erased::<route53::AlarmHealthCheck>::NEW,
+    &Erased::<route53::CalculatedHealthCheck>::NEW,
     &Erased::<route53::WeightedRecord>::NEW,
     &Erased::<dms::AccountRole>::NEW,
     &Erased::<dms::ReplicationSubnetGroup>::NEW,

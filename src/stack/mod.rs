@@ -13,7 +13,9 @@ mod security;
 mod service;
 mod storage;
 mod storage_replication;
+mod switch;
 mod task_settings;
 
 pub use build::build;
 pub use outputs::{Output, outputs};
+pub use switch::Switch;

@@ -3,14 +3,18 @@
 //! Route 53 belongs to the account, not to a region. Its weights are state of the migration: they are what is set here only when
 //! a record is made.
 
+use std::collections::BTreeMap;
+
 use super::build::tags;
 use super::environment::Environment;
-use crate::address::{Address, HostedZoneId, Region};
+use super::switch::Switch;
+use crate::address::{Address, HealthCheckId, HostedZoneId, Region};
 use crate::aws::partition;
 use crate::config::{Config, Routing};
 use crate::graph::{Graph, Input};
 use crate::naming::Names;
-use crate::resources::route53::{HealthCheck, HealthCheckProtocol, HostedZone, WeightedRecord};
+use crate::resources::cloudwatch::{Alarm, AlarmMetric, Dimension};
+use crate::resources::route53::{AlarmHealthCheck, CalculatedHealthCheck, HealthCheck, HealthCheckProtocol, HostedZone, WeightedRecord};
 
 /// The name of the pseudo environment that all of this belongs to.
 const ENVIRONMENT: &str = "routing";
@@ -44,7 +48,18 @@ pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environ
             name: Names::new(name, &config.stack.suffix).health_check(),
             listener: service.listener.clone(),
         };
-        let check = graph.add(address(&format!("{name}-health-check")), &region, &tags, &check);
+        let mut health = graph.add(address(&format!("{name}-health-check")), &region, &tags, &check).id();
+        if name == "target"
+            && let Some(switch) = Switch::of(config)
+        {
+            let watched = add_switch(graph, &switch, &region, &tags, &Names::new(name, &config.stack.suffix));
+            let both = CalculatedHealthCheck {
+                children: vec![health, watched],
+                health_threshold: 2,
+                name: Names::new(name, &config.stack.suffix).switched_health_check(),
+            };
+            health = graph.add(address("target-switched"), &region, &tags, &both).id();
+        }
         let record = WeightedRecord {
             zone: zone.clone(),
             name: routing.domain_name(),
@@ -53,10 +68,46 @@ pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environ
             alias_dns_name: service.load_balancer.dns_name(),
             alias_zone_id: service.load_balancer.hosted_zone_id(),
             evaluate_target_health: true,
-            health_check: check.id(),
+            health_check: health,
         };
         graph.add(address(&format!("{name}-record")), &region, &tags, &record);
     }
+}
+
+/// Adds the emergency switch, and returns its health check: unhealthy once somebody has put 1, until somebody puts 0.
+///
+/// The check judges the metric itself, which needs one data point and no control plane. When none comes, it stays as it was.
+fn add_switch(graph: &mut Graph, switch: &Switch, region: &Region, tags: &BTreeMap<String, String>, names: &Names) -> Input<HealthCheckId> {
+    let address = |name: &str| Address::of(ENVIRONMENT, PART, name);
+    let dimension = |(name, value): (&String, &String)| Dimension { name: name.clone(), value: Input::Value(value.clone()) };
+    let metric = AlarmMetric {
+        namespace: switch.metric.namespace.clone(),
+        name: switch.metric.name.clone(),
+        dimensions: switch.metric.dimensions.iter().map(dimension).collect(),
+    };
+    let alarm = Alarm {
+        name: switch.alarm.clone(),
+        description: "Somebody has taken the target out of the answers of Route 53".to_owned(),
+        metric,
+        statistic: switch.metric.statistic.as_str().to_owned(),
+        period_seconds: 60,
+        evaluation_periods: 1,
+        datapoints_to_alarm: 1,
+        threshold: 1.0,
+        comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+        // The alarm keeps its state as well.
+        treat_missing_data: "ignore".to_owned(),
+        actions: Vec::new(),
+        insufficient_data_actions: Vec::new(),
+    };
+    let alarm = graph.add(address("target-switch-alarm"), &switch.region, tags, &alarm);
+    let check = AlarmHealthCheck {
+        alarm: alarm.name(),
+        alarm_region: switch.region.clone(),
+        insufficient_data: "LastKnownStatus".to_owned(),
+        name: names.switch_health_check(),
+    };
+    graph.add(address("target-switch"), region, tags, &check).id()
 }
 
 /// The region that Route 53's control plane is in ("AWS Fault Isolation Boundaries", global services).

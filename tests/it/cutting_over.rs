@@ -1,26 +1,34 @@
 //! Whole cutovers in the sandbox: to the end, back when a gate fails, killed at every point, and as a user sees them.
 
+use std::io::{self, BufRead, BufReader};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use migrate_infra::config::Config;
 use migrate_infra::engine::Context;
+use migrate_infra::events::{Event, Events};
 use migrate_infra::fuse::Fuse;
+use migrate_infra::migration::Split;
 use migrate_infra::migration::drive::{Drive, Hooks, Person};
 use migrate_infra::migration::record::{Record as Report, Who};
 use migrate_infra::migration::replicate;
 use migrate_infra::migration::saved::Saved;
 use migrate_infra::migration::scene::Scene;
-use migrate_infra::migration::schedule::{Input, Outcome, Progress, Schedule};
+use migrate_infra::migration::schedule::{Input, Outcome, Phase, Progress, Schedule};
+use migrate_infra::migration::shift::bring_back;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::script::Script;
+use migrate_infra::state::{Journal, JournalError, MemoryStore, Store};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::cli::Place;
-use crate::lab::Lab;
+use crate::lab::{AFTER, BEFORE, Lab};
 use crate::lane::Lane;
 use crate::stacks::{PAIRED, config};
-use crate::traffic::{routed, weights};
+use crate::traffic::{routed, split, weights};
 
 /// Both environments, and the replication at work.
 async fn replicating() -> Lab {
@@ -47,6 +55,25 @@ fn quick(sets: &[&str]) -> Config {
 
 /// Carries out a cutover, or goes on with one; a person says what is in `asked`.
 async fn cut_over(context: Context, config: &Config, asked: Vec<Input>) -> Outcome {
+    let (inputs, answers) = mpsc::unbounded_channel();
+    for input in asked {
+        inputs.send(input).expect("it listens");
+    }
+    listening(context, config, answers).await.expect("it can be written down")
+}
+
+/// The same, for somebody who says something meanwhile.
+async fn listening(context: Context, config: &Config, answers: mpsc::UnboundedReceiver<Input>) -> Result<Outcome, JournalError> {
+    driven(context, config, None, answers).await
+}
+
+/// The same, with an approval.
+async fn driven(
+    context: Context,
+    config: &Config,
+    approved: Option<(Split, String)>,
+    answers: mpsc::UnboundedReceiver<Input>,
+) -> Result<Outcome, JournalError> {
     let schedule = Schedule::of(config).expect("there is routing");
     let state = context.journal.read(Clone::clone);
     let before = Saved::of(&state);
@@ -71,13 +98,9 @@ async fn cut_over(context: Context, config: &Config, asked: Vec<Input>) -> Outco
             timeout: Duration::from_secs(10),
         },
         person: Person::Nobody,
-        approved: None,
+        approved,
     };
-    let (inputs, answers) = mpsc::unbounded_channel();
-    for input in asked {
-        inputs.send(input).expect("it listens");
-    }
-    drive.run(&mut saved, first, answers).await.expect("it can be written down")
+    drive.run(&mut saved, first, answers).await
 }
 
 async fn run(lab: &mut Lab, config: &Config) -> Outcome {
@@ -94,7 +117,7 @@ fn saved(lab: &Lab) -> Saved {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_traffic_is_shifted_when_the_gates_hold() {
+pub async fn all_traffic_is_shifted_when_the_gates_hold() {
     let mut lab = replicating().await;
     assert_eq!(run(&mut lab, &quick(&[])).await, Outcome::Completed);
     assert_eq!(weights(&lab), (0, 100));
@@ -156,14 +179,156 @@ async fn commands_are_run_around_the_last_step() {
     assert_eq!((hooks, weights(&lab)), (vec![("quiesce".to_owned(), Some(1)), ("release".to_owned(), Some(0))], (100, 0)));
 }
 
-/// Killed at any point, the same command goes on to the end; or back, when the configuration says so.
+/// Somebody brings all traffic back while the first step is on its way: the cutover does not send it there again.
 #[tokio::test(start_paused = true)]
-async fn a_cutover_that_was_killed_goes_on_or_back() {
+async fn a_roll_back_by_hand_during_a_step_is_not_undone() {
+    let mut lab = replicating().await;
+    let config = quick(&[]);
+    let both = async |context: Context| {
+        let place = context.journal.read(|state| Scene::of(state).place).expect("there is routing");
+        let by_hand = async {
+            let is_sent = || context.journal.read(|state| state.migration.shift.as_ref().is_some_and(|open| open.change.is_some()));
+            while !is_sent() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            bring_back(&context.looker(), &"us-east-1".into(), &place).await.expect("it succeeds")
+        };
+        tokio::join!(cut_over(context.clone(), &config, Vec::new()), by_hand).0
+    };
+    let (outcome, meter) = lab.act(Fuse::default(), Faults::default(), both).await;
+    let outcome = outcome.expect("it was not killed");
+    assert!(matches!(&outcome, Outcome::RolledBack { why } if why.contains("something else")), "{outcome:?}");
+    assert_eq!((weights(&lab), meter.by_call().get("route53:ChangeResourceRecordSets")), ((100, 0), Some(&2)), "one there, and one back by hand");
+}
+
+/// Somebody rolls back while the quiesce command runs: the weights are set before that ends, and the source is released after it.
+#[tokio::test(start_paused = true)]
+async fn traffic_comes_back_while_the_quiesce_command_still_runs() {
+    let mut lab = replicating().await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&seen);
+    lab.listener = Some(Events::to(move |event| match event {
+        Event::Call { call: "route53:ChangeResourceRecordSets", .. } => to.lock().unwrap().push("shifted"),
+        Event::HookEnded { name, .. } => to.lock().unwrap().push(name),
+        _ => {}
+    }));
+    let config = quick(&["cutover.quiesce_command=[\"sleep\", \"2\"]", "cutover.release_command=[\"true\"]"]);
+    let act = async |context: Context| {
+        let (inputs, answers) = mpsc::unbounded_channel();
+        let journal = context.journal.clone();
+        // A thread, because no other time passes while a command runs.
+        std::thread::spawn(move || {
+            let quiesces = || journal.read(Saved::of).is_some_and(|saved| saved.progress.phase == Phase::Quiescing);
+            while !inputs.is_closed() && !quiesces() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            let _ = inputs.send(Input::RollbackAsked("anna".into()));
+        });
+        listening(context, &config, answers).await.expect("it can be written down")
+    };
+    let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+    assert_eq!((done, weights(&lab)), (Some(Outcome::RolledBack { why: "anna".into() }), (100, 0)));
+    assert_eq!(*seen.lock().unwrap(), ["shifted", "shifted", "quiesce", "release"]);
+}
+
+/// A store that takes nothing more once it is told so.
+struct Breaking(MemoryStore, Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl Store for Breaking {
+    async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.0.snapshot().await
+    }
+
+    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+        self.0.journal().await
+    }
+
+    async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { self.0.append(first, bytes).await }
+    }
+
+    async fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.0.truncate(length).await
+    }
+
+    async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
+        self.0.compact(snapshot).await
+    }
+
+    async fn set_aside(&mut self, label: &str) -> io::Result<Vec<String>> {
+        self.0.set_aside(label).await
+    }
+
+    fn journal_place(&self) -> String {
+        self.0.journal_place()
+    }
+
+    fn snapshot_place(&self) -> String {
+        self.0.snapshot_place()
+    }
+}
+
+/// The journal can not be written any more while part of the traffic is on the target: it goes where `on_failure` says all the same.
+#[tokio::test(start_paused = true)]
+async fn traffic_comes_back_when_the_state_can_not_be_written() {
+    for (on_failure, end) in [("rollback", (100, 0)), ("hold", (60, 40))] {
+        let mut lab = replicating().await;
+        scripted(&mut lab, "[[events]]\ntraffic_percent = 40\nenvironment = \"target\"\nlag_seconds = 300\n");
+        let config = quick(&[&format!("cutover.on_failure=\"{on_failure}\""), "cutover.bake_seconds=600"]);
+        let act = async |context: Context| {
+            let full = Arc::new(AtomicBool::new(false));
+            let store = Breaking(MemoryStore::default(), Arc::clone(&full));
+            let (journal, _writer) = Journal::start(context.journal.read(Clone::clone), Box::new(store));
+            let context = Context { journal: journal.clone(), ..context };
+            let breaking = async {
+                while journal.read(|state| state.migration.live) != Some(40) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                full.store(true, Ordering::SeqCst);
+            };
+            let (_inputs, answers) = mpsc::unbounded_channel();
+            tokio::join!(listening(context, &config, answers), breaking).0
+        };
+        let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+        let done = done.expect("it was not killed");
+        assert_eq!(weights(&lab), end, "{done:?}");
+        assert_eq!(matches!(done, Ok(Outcome::RolledBack { .. })), on_failure == "rollback", "{done:?}");
+        assert_eq!(done.is_err(), on_failure == "hold", "{done:?}");
+    }
+}
+
+/// A name that was given with the command approves the step that was waiting, and no other; a question before it does not use it up.
+#[tokio::test(start_paused = true)]
+async fn an_approval_is_for_the_step_at_which_it_waited() {
+    let mut lab = replicating().await;
+    let config = config(PAIRED, &["cutover.steps=[20,40,100]", "cutover.bake_seconds=60", "cutover.pause_at=[20,40]"]);
+    assert!(matches!(run(&mut lab, &config).await, Outcome::Held { .. }));
+    assert_eq!(weights(&lab), (80, 20));
+    let act = async |context: Context| driven(context, &config, Some((split(20), "anna".into())), mpsc::unbounded_channel().1).await;
+    let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+    assert!(matches!(done, Some(Ok(Outcome::Held { .. }))), "{done:?}");
+    assert_eq!((weights(&lab), saved(&lab).report.approvals.len()), ((60, 40), 1));
+}
+
+/// Killed at any point, the same command goes on to the end; or back, when the configuration says so. In two halves, for two processors.
+#[tokio::test(start_paused = true)]
+async fn a_cutover_that_was_killed_goes_on_or_back_first_half() {
+    killed_cutovers(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cutover_that_was_killed_goes_on_or_back_second_half() {
+    killed_cutovers(2).await;
+}
+
+async fn killed_cutovers(first: u64) {
     let ground = replicating().await;
     for (on_resume, end) in [("cutover.on_resume=\"continue\"", (0, 100)), ("cutover.on_resume=\"rollback\"", (100, 0))] {
         let config = quick(&[on_resume]);
         let mut points = 0;
-        for point in (1..).step_by(7) {
+        for point in (first..).step_by(2) {
             let mut lab = ground.fork();
             let fuse = Fuse::blowing_at(point);
             lab.act(fuse.clone(), Faults::default(), async |context| cut_over(context, &config, Vec::new()).await).await;
@@ -182,6 +347,54 @@ async fn a_cutover_that_was_killed_goes_on_or_back() {
         }
         assert!(points > 5, "{points}");
         crate::points::killed_at(points);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+pub async fn a_replication_that_runs_is_stopped_and_resumed() {
+    let mut lab = replicating().await;
+    let stop = async |context: Context| {
+        let scene = context.journal.read(Scene::of);
+        replicate::stop(&context, &scene.replications[0]).await.expect("it stops")
+    };
+    let (stopped, _) = lab.act(Fuse::default(), Faults::default(), stop).await;
+    assert_eq!(stopped, Some(true));
+    replicate_in(&mut lab).await;
+}
+
+/// Every sort of answer that is lost, at every mutating call of starting, stopping and a whole cutover.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_changes_nothing_of_how_it_ends() {
+    let (ground, running) = (routed().await, replicating().await);
+    let config = quick(&[]);
+    for fault in BEFORE.iter().chain(&AFTER) {
+        for nth in 1.. {
+            let faults = Faults::aimed(nth, fault.clone());
+            let mut lab = ground.fork();
+            let start = async |context: Context| {
+                let scene = context.journal.read(Scene::of);
+                replicate::start(&context, &scene.replications[0], false, true).await.is_ok()
+            };
+            let (started, _) = lab.act(Fuse::default(), faults.clone(), start).await;
+            if !faults.has_struck() {
+                break;
+            }
+            if started != Some(true) {
+                replicate_in(&mut lab).await;
+            }
+            assert!(lab.state().migration.operations.is_empty(), "{fault:?} at {nth}");
+        }
+        for nth in 1.. {
+            let faults = Faults::aimed(nth, fault.clone());
+            let mut lab = running.fork();
+            let act = async |context: Context| cut_over(context, &config, Vec::new()).await;
+            let (outcome, _) = lab.act(Fuse::default(), faults.clone(), act).await;
+            assert_eq!((outcome, weights(&lab)), (Some(Outcome::Completed), (0, 100)), "{fault:?} at {nth}");
+            if !faults.has_struck() {
+                assert!(nth > 1, "nothing was struck");
+                break;
+            }
+        }
     }
 }
 
@@ -233,7 +446,8 @@ async fn a_replication_that_was_being_started_or_stopped_is_brought_to_an_end() 
 fn a_whole_migration_as_a_user_sees_it() {
     let place = Place::new();
     let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
-    run("up -y");
+    let up = run("up -y");
+    assert!(up.contains("migrate-infra replication start"), "{up}");
     let none = place.told("cutover --sandbox -y");
     assert!(none.contains("[exit 8]") && none.contains("replication"), "nothing replicates yet: {none}");
     let started = run("replication start -y");
@@ -247,14 +461,30 @@ fn a_whole_migration_as_a_user_sees_it() {
     assert!(validated.contains("public.payments: Validated") && validated.contains("no comparison of its own"), "{validated}");
     let dry = run("cutover --dry-run");
     assert!(dry.contains("replication-lag") && dry.contains("steps: 10, 20"), "{dry}");
-    let done = run("cutover -y --set cutover.step_percent=50 --set cutover.bake_seconds=60");
+    let ready = run("runbook");
+    for phase in ["full load 100 %)", "DMS found 3 of 3 tables to be the same)", "source: 2 healthy, 0 not; target: 2 healthy, 0 not)"] {
+        assert!(ready.lines().any(|line| line.starts_with("- [x] done (") && line.ends_with(phase)), "{phase}: {ready}");
+    }
+    assert!(!run("runbook --offline").contains("full load 100 %"));
+    let quick = "--set cutover.step_percent=50 --set cutover.bake_seconds=60";
+    let hooks = r#"--set cutover.quiesce_command=["true"] --set cutover.release_command=["true"]"#;
+    let nothing = place.told("cutover --approve -y --sandbox");
+    assert!(nothing.contains("[exit 3]") && nothing.contains("no cutover under way"), "{nothing}");
+    let held = place.told(&format!("cutover -y --sandbox --set cutover.pause_at=[50] {quick} {hooks}"));
+    assert!(held.contains("[exit 9]") && held.contains("cutover --approve"), "{held}");
+    assert!(run("status").contains("the cutover is held at 50 %"));
+    let done = run(&format!("cutover --approve -y --set cutover.pause_at=[50] {quick} {hooks}"));
     assert!(done.contains("done: all traffic goes to the target"), "{done}");
     let records: Vec<_> = std::fs::read_dir(place.state().join("cutovers")).expect("records").map(|file| file.expect("a file").path()).collect();
     assert!(records.iter().any(|path| path.extension().is_some_and(|ending| ending == "md")), "{records:?}");
     let runbook = run("runbook");
     assert!(runbook.contains("all traffic goes to the target") && runbook.contains("payment-migration/dev-001"), "{runbook}");
     assert!(run("traffic show").contains("100 % of the traffic"));
-    run("traffic rollback -y");
+    // The source takes no writes any more: it is released, and the record knows of it.
+    run(&format!("traffic rollback -y {hooks}"));
+    let page = records.iter().find(|path| path.extension().is_some_and(|ending| ending == "md")).expect("a page");
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains(": rolled back") && page.contains("| release | 0 |") && page.contains("Traffic to the target now: 0 %"), "{page}");
     // The lag grows at 40 %.
     let script = "[[events]]\ntraffic_percent = 40\nenvironment = \"target\"\nlag_seconds = 300\n";
     std::fs::write(place.path().join("lag.toml"), script).expect("a file");
@@ -269,5 +499,30 @@ fn a_whole_migration_as_a_user_sees_it() {
     );
     assert!(run("traffic show").contains("0 % of the traffic"));
     assert!(run("replication stop -y").contains("stopped"));
+    let stale = place.told("replication validate --sandbox");
+    assert!(stale.contains("[exit 1]") && stale.contains("carries no changes over"), "{stale}");
+    run("down -y");
+}
+
+/// A cutover that waits for a person hears what another process asks, and says nothing to one that asks when nobody runs.
+#[test]
+fn a_cutover_that_waits_hears_what_is_asked_elsewhere() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up -y");
+    run("replication start -y");
+    run("replication validate --wait");
+    for (request, ends) in [("--abort", 8), ("--approve", 0)] {
+        let arguments = "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 --set cutover.bake_seconds=60";
+        let mut child = place.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let told = BufReader::new(child.stderr.take().expect("standard error")).lines().map_while(Result::ok);
+        let mut lines = told.inspect(|line| assert!(!line.contains("error"), "{line}"));
+        assert!(lines.any(|line| line.contains("may it go on?")), "it ended before it asked");
+        let reading = std::thread::spawn(move || lines.count());
+        let asked = place.told(&format!("cutover {request} --sandbox"));
+        assert!(asked.contains("[exit 0]") && asked.contains("was asked to"), "{asked}");
+        assert_eq!(child.wait().expect("it ends").code(), Some(ends), "{request}");
+        reading.join().expect("it was read");
+    }
     run("down -y");
 }

@@ -202,6 +202,10 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("failure_threshold", json!(7)),
             to("name", json!("payment-renamed")),
         ],
+        "route53.alarm_health_check" => {
+            vec![to("insufficient_data", json!("Unhealthy")), not("alarm_region", "the alarm's"), to("name", json!("payment-renamed"))]
+        }
+        "route53.calculated_health_check" => vec![to("health_threshold", json!(1)), to("name", json!("payment-renamed"))],
         "route53.weighted_record" => vec![
             to("name", json!("renamed.payment-migration.internal")),
             to("set_identifier", json!("renamed")),

@@ -280,7 +280,11 @@ pub async fn what_somebody_changed_in_the_routing_is_put_right() {
     let before = route53.clone();
     route53.zones.values_mut().for_each(|zone| zone.comment = Some("somebody's".into()));
     for check in route53.health_checks.values_mut() {
-        check.config.path = "/".into();
+        match check.config.kind.as_str() {
+            "CALCULATED" => check.config.health_threshold = 1,
+            "CLOUDWATCH_METRIC" => check.config.insufficient_data = Some("Unhealthy".into()),
+            _ => check.config.path = "/".into(),
+        }
         check.tags.clear();
     }
     lab.up(&graph).await.must_succeed();

@@ -13,6 +13,7 @@ mod cutting_over;
 mod database;
 mod drawing;
 mod drift;
+mod emergency;
 mod emulator;
 mod eyes;
 mod fields;

@@ -567,8 +567,8 @@ async fn a_health_check_can_be_turned_over_and_off() {
     let route53 = &account.clients.route53;
     account.shift(50, 50).await;
     let world = account.sandbox.snapshot();
-    let record = world.route53.zones.values().flat_map(|zone| &zone.records).find(|record| record.set_identifier.as_deref() == Some("target"));
-    let check = record.unwrap().health_check_id.clone().unwrap();
+    let of_target = balancer(&world, "target").0.split('/').nth(1).unwrap().to_owned();
+    let check = world.route53.health_checks.values().find(|check| check.config.fqdn.contains(&of_target)).unwrap().id.clone();
     let status = || async {
         let answer = route53.get_health_check_status().health_check_id(&check).send().await.unwrap();
         let words = |one: &aws_sdk_route53::types::HealthCheckObservation| one.status_report().unwrap().status().unwrap().to_owned();
@@ -588,6 +588,44 @@ async fn a_health_check_can_be_turned_over_and_off() {
     assert_eq!(account.values(of_balancer("RequestCount", "target"), "Sum", 1).await, [300.0]);
     assert!(status().await.is_empty(), "nothing is checked any more");
     refused!("NoSuchHealthCheck", "route53:GetHealthCheckStatus", route53.get_health_check_status().health_check_id("nobody"));
+}
+
+/// A health check on an alarm judges the metric itself, keeps what it saw last, and counts for a calculated one.
+#[tokio::test(start_paused = true)]
+async fn a_calculated_health_check_follows_an_alarm() {
+    let account = Account::of(stack()).await;
+    let route53 = &account.clients.route53;
+    account.shift(0, 100).await;
+    let world = account.sandbox.snapshot();
+    let record = world.route53.zones.values().flat_map(|zone| &zone.records).find(|record| record.set_identifier.as_deref() == Some("target"));
+    let calculated = record.unwrap().health_check_id.clone().unwrap();
+    let children = world.route53.health_checks[&calculated].config.children.clone();
+    let switch = children.iter().find(|id| world.route53.health_checks[*id].config.alarm.is_some()).unwrap();
+    let here = &world.regions["us-east-1"].cloudwatch;
+    let alarm = &here.alarms[&world.route53.health_checks[switch].config.alarm.as_ref().unwrap().name];
+    let source = account.resolve("198.51.100.1").await;
+    let put = async |value: f64| {
+        let dimensions = alarm.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect();
+        let datum = MetricDatum::builder().metric_name(&alarm.metric_name).set_dimensions(Some(dimensions)).value(value).build();
+        done!("cloudwatch:PutMetricData", account.clients.cloudwatch.put_metric_data().namespace(&alarm.namespace).metric_data(datum));
+        account.minute().await;
+        account.resolve("198.51.100.1").await
+    };
+    assert_eq!(account.alarm(&alarm.name).await.0, StateValue::InsufficientData);
+    let taken_out = put(1.0).await;
+    assert_ne!(taken_out, source);
+    assert_eq!(account.alarm(&alarm.name).await.0, StateValue::Alarm);
+    pass(7200).await;
+    assert_eq!(account.resolve("198.51.100.1").await, taken_out, "it stays as it was when no more data comes");
+    assert_eq!(put(0.0).await, source);
+    assert_eq!(account.alarm(&alarm.name).await.0, StateValue::Ok);
+    // What can not be.
+    let update = || route53.update_health_check().health_check_id(&calculated);
+    refused!("InvalidInput", "route53:UpdateHealthCheck", update().child_health_checks("nobody"));
+    refused!("InvalidInput", "route53:UpdateHealthCheck", update().health_threshold(257));
+    refused!("InvalidInput", "route53:GetHealthCheckStatus", route53.get_health_check_status().health_check_id(&calculated));
+    let nowhere = aws_sdk_route53::types::AlarmIdentifier::builder().name("nobody").region("us-east-1".into()).build().unwrap();
+    refused!("InvalidInput", "route53:UpdateHealthCheck", route53.update_health_check().health_check_id(switch).alarm_identifier(nowhere));
 }
 
 #[tokio::test(start_paused = true)]

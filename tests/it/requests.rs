@@ -14,7 +14,7 @@ use crate::lab::Lab;
 use crate::recorder::Recorder;
 use crate::source::PERMISSIONS_ONLY;
 use crate::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
-use crate::{containers, database, iam, linking, load_balancing, logs, network, s3};
+use crate::{containers, cutting_over, database, emergency, iam, linking, load_balancing, logs, network, s3};
 
 /// Brings a graph up, changes it, and takes it down, recording.
 async fn record(recorder: &Recorder, before: &Graph, after: &Graph) {
@@ -91,6 +91,9 @@ const CHANGING: &[fn()] = &[
     linking::a_task_that_runs_is_stopped_changed_and_goes_on,
     linking::what_somebody_changed_in_a_replication_is_put_right,
     linking::what_somebody_changed_in_the_routing_is_put_right,
+    cutting_over::all_traffic_is_shifted_when_the_gates_hold,
+    cutting_over::a_replication_that_runs_is_stopped_and_resumed,
+    emergency::the_target_is_taken_out_and_put_in_without_a_call_of_route_53,
 ];
 
 #[test]

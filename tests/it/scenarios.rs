@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use migrate_infra::address::Address;
+
 use crate::cli::Place;
 use crate::emulator::Emulator;
 use crate::lane::Lane;
@@ -53,6 +55,8 @@ fn expected(file: &str, sets: &[&str]) -> BTreeMap<&'static str, usize> {
     // A replica is a secret, too.
     expected.insert("secret", count("secretsmanager.secret") + count("secretsmanager.secret_replica"));
     expected.insert("role", count("iam.role") + distinct_account_roles(&graph));
+    let checks = ["route53.health_check", "route53.alarm_health_check", "route53.calculated_health_check"];
+    expected.insert("health check", checks.iter().map(|kind| count(kind)).sum());
     expected.retain(|_, count| *count > 0);
     expected
 }
@@ -122,6 +126,58 @@ fn lives(lane: &Lane, file: &str, two_regions: bool) {
     run("down -y");
 }
 
+/// Something is changed by hand, deleted by hand, forgotten and adopted, and replaced; on a part of an environment.
+fn by_hand(lane: &Lane) {
+    let place = Place::with(PAIRED);
+    let before = lane.inventory(&place, &["us-east-1"]);
+    let part = "--target source/service/target-group --target source/service/logs";
+    let run = |arguments: &str| lane.succeed(&place, arguments);
+    let code = |arguments: &str| lane.run(&place, arguments).status.code();
+    run(&format!("up -y {part}"));
+    assert_eq!(code("drift"), Some(0));
+    let graph = graph(PAIRED, &[]);
+    let logs = graph.nodes()[&Address::new("source/service/logs")].spec["name"].as_str().expect("a name").to_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let clients = runtime.block_on(lane.clients(&place, "us-east-1"));
+    let groups = || {
+        let shown = runtime.block_on(clients.elb.describe_target_groups().send()).expect("an answer");
+        let group = |group: &aws_sdk_elasticloadbalancingv2::types::TargetGroup| {
+            (
+                group.target_group_arn().unwrap_or_default().to_owned(),
+                group.port().unwrap_or_default(),
+                group.health_check_path().unwrap_or_default().to_owned(),
+            )
+        };
+        shown.target_groups().iter().map(group).collect::<Vec<_>>()
+    };
+    let [(first, 8080, _)] = &groups()[..] else { panic!("{:?}", groups()) };
+
+    // Changed, and deleted.
+    runtime.block_on(clients.elb.modify_target_group().target_group_arn(first).health_check_path("/by-hand").send()).expect("it is changed");
+    runtime.block_on(clients.logs.delete_log_group().log_group_name(&logs).send()).expect("it is deleted");
+    let seen = lane.run(&place, "drift");
+    let told = String::from_utf8_lossy(&seen.stdout).into_owned();
+    assert!(seen.status.code() == Some(4) && told.contains("source/service/target-group") && told.contains("source/service/logs"), "{told}");
+    run(&format!("up -y {part}"));
+    assert_eq!((code("drift"), &*groups()[0].2), (Some(0), "/health"));
+
+    // Forgotten, and adopted: nothing is to be done then.
+    run("forget source/service/logs -y");
+    run(&format!("adopt source/service/logs {} -y", &logs));
+    assert_eq!(code(&format!("plan --exit-code {part}")), Some(0));
+
+    // Replaced: the port of a target group can not be changed.
+    let set = "--set service.port=9090";
+    let plan = run(&format!("plan {part} {set}"));
+    assert!(plan.contains("to replace"), "{plan}");
+    run(&format!("up -y {part} {set}"));
+    let [(second, 9090, _)] = &groups()[..] else { panic!("{:?}", groups()) };
+    assert_ne!(first, second);
+    run(&format!("down -y {set}"));
+    let left: Vec<String> = lane.inventory(&place, &["us-east-1"]).difference(&before).cloned().collect();
+    assert_eq!(left, Vec::<String>::new(), "down left something");
+}
+
 macro_rules! scenarios {
     ($($name:ident: $file:expr, $two_regions:expr;)*) => {
         mod on_the_sandbox {
@@ -131,6 +187,12 @@ macro_rules! scenarios {
         mod over_http {
             use super::*;
             $(#[test] fn $name() { lives(&Lane::Http(Emulator::account()), $file, $two_regions); })*
+
+            /// In the sandbox, `drift.rs`, `adopting.rs` and `replacing.rs` do this to everything.
+            #[test]
+            fn what_is_changed_by_hand_is_seen_and_put_right_adopted_and_replaced() {
+                by_hand(&Lane::Http(Emulator::account()));
+            }
         }
     };
 }

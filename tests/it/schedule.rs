@@ -341,7 +341,7 @@ fn a_gate_that_fails_half_way_brings_all_traffic_back_at_once() {
     driver.now += INTERVAL;
     driver.send(judged(Verdict::Fail));
     let reason = "gate `lag`: fail: as scripted".to_owned();
-    assert_eq!(driver.told, [Command::RollBack { reason: reason.clone(), attempt: 1, release: false }]);
+    assert_eq!(driver.told, [Command::RollBack { reason: reason.clone(), attempt: 1 }]);
     driver.answer();
     assert_eq!(driver.dns, Split::SOURCE);
     assert_eq!(driver.outcome(), Some(&Outcome::RolledBack { why: reason }));
@@ -449,8 +449,121 @@ fn a_command_that_fails_or_a_lag_that_stays_is_a_failure_and_the_source_is_relea
             assert!(matches!(driver.progress.phase, Phase::Draining { .. }));
         }
         driver.send(failing);
-        assert!(matches!(driver.told[..], [Command::RollBack { release: true, .. }]), "{:?}", driver.told);
+        assert!(matches!(driver.told[..], [Command::RollBack { .. }]), "{:?}", driver.told);
+        driver.answer();
+        assert!(driver.events.contains(&Input::Released));
+        assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { .. })));
     }
+}
+
+/// Quiesced, and just brought back because a gate failed.
+fn releasing() -> Driver {
+    let mut driver = Driver::start(Schedule { quiesce: true, ..schedule() });
+    until_live(&mut driver, 50);
+    while driver.progress.phase != Phase::Quiescing {
+        passes(&mut driver, 1);
+    }
+    driver.send(judged(Verdict::Fail));
+    driver.dns = Split::SOURCE;
+    driver.send(Input::RollbackDone);
+    assert!(matches!(driver.told[..], [Command::Release { attempt: 1 }]), "{:?}", driver.told);
+    driver
+}
+
+#[test]
+fn a_release_that_fails_does_not_say_that_traffic_is_elsewhere() {
+    let mut driver = releasing();
+    for _ in 0..3 {
+        assert_eq!(driver.progress.live, Split::SOURCE);
+        driver.send(Input::ReleaseFailed("exit code 1".into()));
+    }
+    let Some(Outcome::NotReleased { why, error }) = driver.outcome().cloned() else { panic!("{:?}", driver.progress) };
+    assert!(why.contains("lag") && error == "exit code 1");
+    // The same command runs it again.
+    driver.send(Input::Restarted);
+    driver.answer();
+    assert_eq!(driver.outcome(), Some(&Outcome::RolledBack { why }));
+}
+
+#[test]
+fn a_release_that_was_killed_is_run_again() {
+    let mut driver = releasing();
+    driver.kill(Fate::Lost);
+    assert!(matches!(driver.told[..], [Command::Release { attempt: 1 }]), "{:?}", driver.told);
+    driver.send(Input::AbortAsked("Ctrl-C".into()));
+    driver.answer();
+    assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { .. })));
+}
+
+#[test]
+fn weights_that_somebody_brought_back_during_a_shift_are_left_to_them() {
+    for (on_failure, back) in [(Otherwise::Rollback, true), (Otherwise::Hold, false)] {
+        let mut driver = Driver::start(Schedule { on_failure, ..schedule() });
+        passes(&mut driver, 1);
+        assert_eq!(driver.progress.phase, Phase::Shifting);
+        driver.pending.clear();
+        driver.dns = Split::SOURCE;
+        driver.send(Input::ShiftFailed(Effect::Overridden(Split::SOURCE), "somebody else has changed them".into()));
+        let shifts = driver.told.iter().any(|command| matches!(command, Command::Shift { .. }));
+        assert!(!shifts && !matches!(driver.progress.phase, Phase::Checking | Phase::Observing { .. }), "{:?}", driver.progress);
+        driver.answer();
+        assert_eq!(matches!(driver.outcome(), Some(Outcome::RolledBack { why }) if why.contains("something else")), back);
+        assert!(back || matches!(driver.settle(), Outcome::Held { .. }));
+    }
+}
+
+#[test]
+fn what_was_held_can_be_aborted() {
+    for (on_abort, rolled_back) in [(Otherwise::Rollback, true), (Otherwise::Hold, false)] {
+        let mut driver = Driver::start(Schedule { pause_at: vec![split(50)], on_abort, ..schedule() });
+        until_live(&mut driver, 50);
+        passes(&mut driver, 3);
+        driver.send(Input::NobodyThere);
+        assert!(matches!(driver.outcome(), Some(Outcome::Held { .. })));
+        driver.send(Input::AbortAsked("anna".into()));
+        driver.answer();
+        assert_eq!(driver.outcome(), Some(&Outcome::Aborted { why: "anna".into(), rolled_back }));
+        assert_eq!(driver.dns, if rolled_back { Split::SOURCE } else { split(50) });
+    }
+}
+
+#[test]
+fn a_pause_with_nobody_there_is_over_when_the_command_is_run_again() {
+    let mut driver = Driver::start(schedule());
+    until_live(&mut driver, 50);
+    driver.send(Input::Paused);
+    driver.send(Input::NobodyThere);
+    assert_eq!(driver.outcome(), Some(&Outcome::Held { why: "a person has paused it".into() }));
+    driver.send(Input::Restarted);
+    assert!(!driver.progress.paused);
+    assert_eq!(driver.settle(), Outcome::Completed);
+}
+
+#[test]
+fn a_lag_that_was_zero_before_it_ended_is_waited_for_again() {
+    let steps = vec![Split::TARGET].into();
+    let mut driver = Driver::start(Schedule { steps, lag_zero_seconds: Some(600), on_abort: Otherwise::Hold, ..schedule() });
+    passes(&mut driver, 1);
+    driver.answer();
+    assert!(driver.progress.drained);
+    driver.send(Input::AbortAsked("anna".into()));
+    driver.send(Input::Restarted);
+    assert!(!driver.progress.drained);
+}
+
+#[test]
+fn only_the_step_at_which_it_waits_can_be_approved() {
+    let schedule = Schedule { pause_at: vec![split(50)], ..schedule() };
+    let mut driver = Driver::start(schedule.clone());
+    assert_eq!(driver.progress.waits_at(&schedule), None);
+    until_live(&mut driver, 50);
+    passes(&mut driver, 3);
+    assert_eq!(driver.progress.waits_at(&schedule), Some(split(50)));
+    driver.send(Input::NobodyThere);
+    assert_eq!(driver.progress.waits_at(&schedule), Some(split(50)), "also after it has ended there");
+    driver.send(Input::Restarted);
+    driver.send(Input::Approved("anna".into()));
+    assert_eq!(driver.progress.waits_at(&schedule), None);
 }
 
 #[test]

@@ -105,6 +105,10 @@ impl Driver {
                     self.going_back = true;
                     self.pending.push(command.clone());
                 }
+                Command::Release { .. } => {
+                    assert_eq!((self.dns, after.live), (Split::SOURCE, Split::SOURCE), "the source is released when the traffic is there");
+                    self.pending.push(command.clone());
+                }
                 Command::Observe | Command::Quiesce | Command::WaitForLagZero { .. } => {
                     self.pending.retain(|one| one != &Command::Observe || command != &Command::Observe);
                     self.pending.push(command.clone());
@@ -127,7 +131,7 @@ impl Driver {
         if let Some(Outcome::Completed) = self.outcome() {
             assert_eq!((self.dns, self.progress.live), (Split::TARGET, Split::TARGET));
         }
-        if let Some(Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. }) = self.outcome() {
+        if let Some(Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. } | Outcome::NotReleased { .. }) = self.outcome() {
             assert_eq!((self.dns, self.progress.live), (Split::SOURCE, Split::SOURCE));
         }
     }
@@ -146,7 +150,11 @@ impl Driver {
                 Command::RollBack { .. } => {
                     self.dns = Split::SOURCE;
                     self.send(Input::RollbackDone);
+                    if self.take(|command| matches!(command, Command::Release { .. })).is_some() {
+                        self.send(Input::Released);
+                    }
                 }
+                Command::Release { .. } => self.send(Input::Released),
                 Command::Observe => self.send(Input::Observed(self.dns)),
                 Command::Quiesce => self.send(Input::QuiesceDone),
                 Command::WaitForLagZero { .. } => self.send(Input::LagZero),

@@ -48,6 +48,7 @@ fn said() -> impl Strategy<Value = Input> {
         1 => Just(Input::ObserveFailed(text())),
         1 => Just(Input::QuiesceFailed(text())),
         1 => Just(Input::LagTimeout),
+        1 => Just(Input::ReleaseFailed(text())),
     ]
 }
 
@@ -107,6 +108,9 @@ fn anything() -> impl Strategy<Value = Input> {
         4 => splits().prop_map(Input::ShiftDone),
         1 => Just(Input::ShiftFailed(Effect::None, text())),
         1 => Just(Input::ShiftFailed(Effect::Unknown, text())),
+        1 => splits().prop_map(|split| Input::ShiftFailed(Effect::Overridden(split), text())),
+        1 => Just(Input::Released),
+        1 => Just(Input::ReleaseFailed(text())),
         1 => Just(Input::QuiesceDone),
         1 => Just(Input::QuiesceFailed(text())),
         1 => Just(Input::LagZero),
@@ -155,7 +159,7 @@ proptest! {
         let outcome = driver.settle();
         let lives = match outcome {
             Outcome::Completed => driver.dns == Split::TARGET,
-            Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. } => driver.dns == Split::SOURCE,
+            Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. } | Outcome::NotReleased { .. } => driver.dns == Split::SOURCE,
             Outcome::Held { .. } | Outcome::Aborted { .. } | Outcome::RollbackStuck { .. } => true,
         };
         prop_assert!(lives, "{:?} with {}", outcome, driver.dns);

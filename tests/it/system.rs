@@ -121,7 +121,16 @@ fn an_environment_of_the_self_contained_layout_has_all_its_parts() {
         let ingress = graph.nodes().values().filter(|node| node.address.environment() == environment && node.spec["direction"] == "ingress");
         assert_eq!(ingress.count(), 5, "rules that let something into {environment}");
     }
-    for (kind, wanted) in [("route53.hosted_zone", 1), ("route53.health_check", 2), ("route53.weighted_record", 2)] {
+    let routing = [
+        ("route53.hosted_zone", 1),
+        ("route53.health_check", 2),
+        ("route53.weighted_record", 2),
+        // The emergency switch.
+        ("cloudwatch.alarm", 1),
+        ("route53.alarm_health_check", 1),
+        ("route53.calculated_health_check", 1),
+    ];
+    for (kind, wanted) in routing {
         assert_eq!(count("routing", kind), wanted, "{kind}");
     }
 }

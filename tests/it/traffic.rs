@@ -6,6 +6,7 @@ use migrate_infra::engine::Context;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::migration::Split;
 use migrate_infra::migration::scene::Scene;
+use migrate_infra::migration::schedule::Effect;
 use migrate_infra::migration::shift::{Failed, Shifted, bring_back, shift};
 use migrate_infra::migration::traffic::look;
 use migrate_infra::sandbox::Faults;
@@ -141,7 +142,7 @@ async fn what_is_refused_leaves_traffic_where_it_was() {
     }
     let (done, meter) = lab.act(Fuse::default(), Faults::default(), async |context| shifted(context, split(20)).await).await;
     let failed = done.expect("it was not killed").expect_err("there is only one record");
-    assert_eq!((failed.may_be_live, failed.error.fate(), meter.mutations()), (false, Fate::NotDone, 0));
+    assert_eq!((failed.effect, failed.error.fate(), meter.mutations()), (Effect::None, Fate::NotDone, 0));
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Stderr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event as Pressed, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event as Happened, KeyEventKind};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -18,7 +19,9 @@ use tokio::sync::mpsc;
 
 use super::Show;
 use super::cutover::{Lines, clock};
+use super::keys::{Keys, Pressed};
 use super::words::duration;
+use crate::cli::failure::Exit;
 use crate::events::Event;
 use crate::migration::gate::Rule;
 use crate::migration::schedule::Input;
@@ -45,12 +48,10 @@ impl Board {
     ///
     /// # Errors
     /// When the terminal can not be drawn on.
-    pub(super) fn start(rules: &[Rule]) -> std::io::Result<Self> {
-        crossterm::terminal::enable_raw_mode()?;
-        crossterm::execute!(std::io::stderr(), crossterm::terminal::EnterAlternateScreen)?;
-        let terminal = Terminal::new(CrosstermBackend::new(std::io::stderr()))?;
+    pub(super) fn start(rules: &[Rule], keys: Keys) -> std::io::Result<Self> {
+        let terminal = take_over().inspect_err(|_| give_back())?;
         let (to, from) = channel();
-        let view = View::new(rules);
+        let view = View::new(rules, keys);
         let drawing = std::thread::spawn(move || draw_until_the_end(terminal, view, &from));
         Ok(Self { to, drawing: Mutex::new(Some(drawing)) })
     }
@@ -80,6 +81,24 @@ impl Drop for Board {
     }
 }
 
+/// Whether the terminal is taken over.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+fn take_over() -> std::io::Result<Terminal<CrosstermBackend<Stderr>>> {
+    TAKEN.store(true, Ordering::SeqCst);
+    crossterm::terminal::enable_raw_mode()?;
+    crossterm::execute!(std::io::stderr(), crossterm::terminal::EnterAlternateScreen)?;
+    Terminal::new(CrosstermBackend::new(std::io::stderr()))
+}
+
+/// Gives the terminal back as it was, if it was taken over.
+pub(in crate::cli) fn give_back() {
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        let _ = crossterm::terminal::disable_raw_mode();
+        let _ = crossterm::execute!(std::io::stderr(), crossterm::terminal::LeaveAlternateScreen);
+    }
+}
+
 /// Everything that is shown.
 pub(super) struct View {
     phase: String,
@@ -90,6 +109,9 @@ pub(super) struct View {
     step: usize,
     steps: usize,
     gates: BTreeMap<String, Shown>,
+    /// Healthy targets and wanted tasks, by environment.
+    health: BTreeMap<&'static str, (u32, u32)>,
+    keys: Keys,
     lag: VecDeque<u64>,
     said: VecDeque<String>,
     lines: Lines,
@@ -103,7 +125,7 @@ struct Shown {
 }
 
 impl View {
-    pub(super) fn new(rules: &[Rule]) -> Self {
+    pub(super) fn new(rules: &[Rule], keys: Keys) -> Self {
         let gate = |rule: &Rule| {
             let shown = Shown { verdict: "…".to_owned(), text: String::new(), must: rule.must.clone() };
             (rule.gate.clone(), shown)
@@ -117,6 +139,8 @@ impl View {
             step: 0,
             steps: 0,
             gates: rules.iter().map(gate).collect(),
+            health: BTreeMap::new(),
+            keys,
             lag: VecDeque::new(),
             said: VecDeque::new(),
             lines: Lines::default(),
@@ -135,6 +159,7 @@ impl View {
                 (self.live, self.intended, self.seconds, self.until) = (*live, *intended, *seconds, *until);
                 (self.step, self.steps, self.seen) = (*step, *steps, Instant::now());
             }
+            Event::Health { environment, healthy, desired } => drop(self.health.insert(environment, (*healthy, *desired))),
             Event::Judged { gate, verdict, value, text } => {
                 if gate == "replication-lag" {
                     self.lag.extend(value.map(super::words::whole));
@@ -152,16 +177,18 @@ impl View {
         let heights = [
             Constraint::Length(3),
             Constraint::Length(3),
+            Constraint::Length(3),
             Constraint::Length(5),
             Constraint::Length(gates),
             Constraint::Min(3),
             Constraint::Length(1),
         ];
-        let [head, traffic, lag, judged, said, keys] = Layout::vertical(heights).areas(frame.area());
+        let [head, traffic, health, lag, judged, said, keys] = Layout::vertical(heights).areas(frame.area());
         self.draw_head(frame, head);
         let label = format!("source {} %   target {} %", 100 - self.live, self.live);
         let gauge = Gauge::default().block(Block::bordered().title(" traffic to the target ")).gauge_style(Style::new().fg(Color::Cyan));
         frame.render_widget(gauge.percent(self.live.into()).label(label), traffic);
+        self.draw_health(frame, health);
         let values: Vec<u64> = self.lag.iter().copied().collect();
         let last = values.last().map_or_else(|| "no value yet".to_owned(), |last| format!("{last} s"));
         let spark = Sparkline::default().block(Block::bordered().title(format!(" replication lag: {last} "))).data(&values);
@@ -170,8 +197,22 @@ impl View {
         let room = usize::from(said.height.saturating_sub(2));
         let text: Vec<Line<'_>> = self.said.iter().skip(self.said.len().saturating_sub(room)).map(|text| Line::raw(text.as_str())).collect();
         frame.render_widget(Paragraph::new(text).block(Block::bordered().title(" what happened ")), said);
-        frame
-            .render_widget(Line::styled(" p pause   c continue   a approve   r roll back   q abort", Style::new().add_modifier(Modifier::DIM)), keys);
+        frame.render_widget(Line::styled(self.keys.told(), Style::new().add_modifier(Modifier::DIM)), keys);
+    }
+
+    fn draw_health(&self, frame: &mut Frame<'_>, area: Rect) {
+        let side = |environment: &'static str| {
+            let (text, colour) = match self.health.get(environment) {
+                None => (format!("{environment}: not known yet   "), Color::DarkGray),
+                Some((healthy, desired)) => {
+                    let colour = if healthy >= desired && *healthy > 0 { Color::Green } else { Color::Red };
+                    (format!("{environment}: {healthy} of {desired} healthy   "), colour)
+                }
+            };
+            Span::styled(text, Style::new().fg(colour))
+        };
+        let line = Line::from(vec![side("source"), side("target")]);
+        frame.render_widget(Paragraph::new(line).block(Block::bordered().title(" targets ")), area);
     }
 
     fn draw_head(&self, frame: &mut Frame<'_>, area: Rect) {
@@ -201,7 +242,7 @@ impl View {
 }
 
 fn draw_until_the_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: View, from: &Receiver<Message>) {
-    let mut inputs = None;
+    let (mut inputs, mut stopped) = (None, false);
     'drawing: loop {
         while let Ok(message) = from.try_recv() {
             match message {
@@ -213,32 +254,32 @@ fn draw_until_the_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view
         // A terminal that is gone shows nothing; the cutover goes on.
         let _ = terminal.draw(|frame| view.draw(frame));
         if crossterm::event::poll(TICK).unwrap_or(false)
-            && let Ok(Pressed::Key(key)) = crossterm::event::read()
+            && let Ok(Happened::Key(key)) = crossterm::event::read()
             && key.kind == KeyEventKind::Press
-            && let (Some(inputs), Some(input)) = (&inputs, asked(key.code, key.modifiers))
         {
-            let _ = inputs.send(input);
+            let input = match view.keys.pressed(key.code, key.modifiers) {
+                Pressed::Ask(input) => input,
+                Pressed::Stop(_) if stopped => {
+                    give_back();
+                    crate::cli::run::say("stopped at once; the same command goes on from there");
+                    std::process::exit(i32::from(Exit::Stopped as u8));
+                }
+                Pressed::Stop(input) => {
+                    stopped = true;
+                    view.said.push_back("Ctrl-C again ends the process at once, and the same command goes on from there".to_owned());
+                    input
+                }
+                Pressed::Nothing => continue,
+            };
+            if let Some(inputs) = &inputs {
+                let _ = inputs.send(input);
+            }
         }
     }
-    let _ = crossterm::terminal::disable_raw_mode();
-    let _ = crossterm::execute!(std::io::stderr(), crossterm::terminal::LeaveAlternateScreen);
+    give_back();
     // What happened stays on the screen.
     for text in &view.said {
         crate::cli::run::say(text);
-    }
-}
-
-/// What a key asks for. In raw mode Ctrl-C is a key like any other.
-fn asked(key: KeyCode, modifiers: KeyModifiers) -> Option<Input> {
-    let who = || "somebody at the terminal".to_owned();
-    match key {
-        KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => Some(Input::AbortAsked(format!("Ctrl-C by {}", who()))),
-        KeyCode::Char('p') => Some(Input::Paused),
-        KeyCode::Char('c') => Some(Input::Continued),
-        KeyCode::Char('a') => Some(Input::Approved(who())),
-        KeyCode::Char('r') => Some(Input::RollbackAsked(who())),
-        KeyCode::Char('q') => Some(Input::AbortAsked(who())),
-        _ => None,
     }
 }
 
@@ -251,16 +292,24 @@ mod tests {
     #[test]
     fn the_board_shows_traffic_gates_and_what_happened() {
         let rules = [Rule { gate: "replication-lag".into(), must: "below 60 s".into(), failures_in_a_row: 1 }];
-        let mut view = View::new(&rules);
+        let mut view = View::new(&rules, Keys::Cutover);
+        view.take(&Event::Health { environment: "source", healthy: 2, desired: 2 });
+        view.take(&Event::Health { environment: "target", healthy: 1, desired: 2 });
         let (phase, why) = ("watching", None);
         view.take(&Event::Cutover { phase, live: 40, intended: 40, seconds: 3725, until: Some(3800), step: 4, steps: 10, why });
         view.take(&Event::Judged { gate: "replication-lag".into(), verdict: "fail", value: Some(75.0), text: "75 s, must be below 60 s".into() });
         let mut terminal = Terminal::new(TestBackend::new(110, 24)).expect("a terminal");
         terminal.draw(|frame| view.draw(frame)).expect("it is drawn");
         let shown = terminal.backend().to_string();
-        for text in
-            ["01:02:05  watching at 40 % (step 4 of 10, 1 min 15 s left)", "source 60 %   target 40 %", "replication lag: 75 s", "fail", "below 60 s"]
-        {
+        for text in [
+            "01:02:05  watching at 40 % (step 4 of 10, 1 min 15 s left)",
+            "source 60 %   target 40 %",
+            "replication lag: 75 s",
+            "fail",
+            "below 60 s",
+            "source: 2 of 2 healthy   target: 1 of 2 healthy",
+            "r roll back",
+        ] {
             assert!(shown.contains(text), "{text} is not in\n{shown}");
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use super::board::Board;
+use super::keys::Keys;
 use super::words::{duration, line};
 use super::{Show, json};
 use crate::cli::args::{Globals, OutputFormat};
@@ -18,6 +19,7 @@ use crate::migration::schedule::{Input, Schedule};
 pub(super) struct Lines {
     phase: Option<(String, u8)>,
     verdicts: BTreeMap<String, String>,
+    health: BTreeMap<&'static str, (u32, u32)>,
 }
 
 impl Lines {
@@ -39,6 +41,11 @@ impl Lines {
                     return None;
                 }
                 Some(format!("       {verdict:<10} {gate}: {text}"))
+            }
+            Event::Health { environment, healthy, desired } => {
+                let before = self.health.insert(environment, (*healthy, *desired));
+                let is_news = before != Some((*healthy, *desired));
+                is_news.then(|| format!("       {environment}: {healthy} of {desired} targets healthy"))
             }
             other => line(other, calls),
         }
@@ -70,17 +77,14 @@ pub(in crate::cli) struct CutoverReporter {
 }
 
 impl CutoverReporter {
-    /// Returns whether there is a terminal with somebody in front of it.
-    pub(in crate::cli) fn has_board(globals: &Globals) -> bool {
+    /// Chooses how to show: a board where there is a terminal with somebody in front of it.
+    pub(in crate::cli) fn start(globals: &Globals, schedule: &Schedule, keys: Keys) -> Self {
         use std::io::IsTerminal;
-        globals.output == OutputFormat::Text && can_draw() && std::io::stdin().is_terminal()
-    }
-
-    /// Chooses how to show.
-    pub(in crate::cli) fn start(globals: &Globals, schedule: &Schedule) -> Self {
         let calls = globals.verbose > 0;
-        if Self::has_board(globals)
-            && let Ok(board) = Board::start(&schedule.gates)
+        if globals.output == OutputFormat::Text
+            && can_draw()
+            && std::io::stdin().is_terminal()
+            && let Ok(board) = Board::start(&schedule.gates, keys)
         {
             let board = Arc::new(board);
             return Self { show: board.clone(), board: Some(board) };
@@ -90,6 +94,11 @@ impl CutoverReporter {
             OutputFormat::Text => Arc::new(Told { lines: Mutex::default(), calls }),
         };
         Self { show, board: None }
+    }
+
+    /// Returns whether somebody can press keys.
+    pub(in crate::cli) fn has_keys(&self) -> bool {
+        self.board.is_some()
     }
 
     /// Returns where to send events.

@@ -4,6 +4,7 @@ mod board;
 mod comparing;
 mod cutover;
 mod json;
+mod keys;
 mod live;
 mod plain;
 mod plan_markdown;
@@ -15,8 +16,10 @@ mod words;
 
 use std::sync::Arc;
 
+pub(super) use board::give_back as give_back_terminal;
 pub(super) use comparing::Comparing;
 pub(super) use cutover::CutoverReporter;
+pub(super) use keys::Keys;
 pub(super) use plan_markdown::markdown;
 pub(super) use plan_text::show as show_plan;
 pub(super) use reference::reference;

@@ -40,7 +40,12 @@ pub(in crate::cli) fn end_of_up(
             }
         }
         let everything = Chosen::default();
-        let rows = [("outputs", "ids, endpoints and URLs again")].into_iter().chain(NEXT);
+        let replicates = state.resources.values().any(|entry| entry.kind == "dms.replication_task");
+        let migration = replicates.then_some([
+            ("replication start", "carry over the databases; after that `cutover` shifts the traffic"),
+            ("runbook", "the whole procedure, with what is done"),
+        ]);
+        let rows = [("outputs", "ids, endpoints and URLs again")].into_iter().chain(migration.into_iter().flatten()).chain(NEXT);
         go_on(rows.map(|(verb, what)| (again(globals, verb, &everything), what)));
     }
     Ok(0)

@@ -56,6 +56,7 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
         Event::StepBlocked { address, by } => format!("  {address}: not tried, it needs {by}"),
         Event::Cutover { phase, live, .. } => format!("{phase} at {live} %"),
         Event::Judged { gate, verdict, text, .. } => format!("  {verdict} {gate}: {text}"),
+        Event::Health { environment, healthy, desired } => format!("  {environment}: {healthy} of {desired} targets healthy"),
         Event::TrafficShifted { to, .. } => format!("{to} % of the traffic goes to the target: the records were read back"),
         Event::HookEnded { name, exit_code, seconds } => {
             let code = exit_code.map_or_else(|| "without an exit code".to_owned(), |code| format!("with {code}"));

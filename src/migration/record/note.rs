@@ -93,6 +93,7 @@ fn told(input: &Input) -> Option<String> {
         Input::LagZero => "the replication lag was zero".to_owned(),
         Input::LagTimeout => "the replication lag did not become zero in time".to_owned(),
         Input::RollbackFailed(why) => format!("a roll-back failed: {why}"),
+        Input::ReleaseFailed(why) => format!("the release command failed: {why}"),
         Input::NobodyThere => "nobody was there to be asked".to_owned(),
         _ => return None,
     })

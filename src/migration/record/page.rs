@@ -1,6 +1,7 @@
 //! The record as a page that a person reads, in Markdown.
 
 use super::Record;
+use crate::migration::schedule::Outcome;
 
 impl Record {
     /// Returns a page for a change ticket: outcome and reason first.
@@ -10,7 +11,7 @@ impl Record {
         if let Some(why) = self.result.as_ref().and_then(|result| result.why()) {
             text.push_str(&format!("**Reason:** {}\n\n", cell(why)));
         }
-        if let Some(crate::migration::schedule::Outcome::RollbackStuck { error, .. }) = &self.result {
+        if let Some(Outcome::RollbackStuck { error, .. } | Outcome::NotReleased { error, .. }) = &self.result {
             text.push_str(&format!("**What stands in the way:** {}\n\n", cell(error)));
         }
         let at = self.changes.last().map_or("0 %".to_owned(), |change| change.to.to_string());

@@ -9,7 +9,7 @@ use crate::migration::Split;
 /// How many times a shift whose outcome was unknown is tried, when it turns out not to have happened.
 const SHIFT_ATTEMPTS: u32 = 3;
 
-/// How many times in a row the traffic is tried to be brought back until a person has to help.
+/// How many times in a row the traffic is tried to be brought back, or the source to be released, until a person has to help.
 const ROLLBACK_ATTEMPTS: u32 = 3;
 
 impl Run<'_> {
@@ -27,7 +27,7 @@ impl Run<'_> {
                 self.then(then, expected, before, shifted)
             }
             // What is under way will tell by itself.
-            Phase::New | Phase::Shifting | Phase::RollingBack { .. } | Phase::Done(_) => Vec::new(),
+            Phase::New | Phase::Shifting | Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Done(_) => Vec::new(),
             _ if expected => Vec::new(),
             _ => {
                 let why = elsewhere(split, self.progress.live);
@@ -103,13 +103,16 @@ impl Run<'_> {
                 Vec::new()
             }
             // A shift must not come after a roll-back. If one does, it is taken back.
-            Phase::Done(Outcome::RolledBack { why } | Outcome::Aborted { why, rolled_back: true }) if to != Split::SOURCE => {
+            Phase::Releasing { why, .. }
+            | Phase::Done(Outcome::RolledBack { why } | Outcome::Aborted { why, rolled_back: true } | Outcome::NotReleased { why, .. })
+                if to != Split::SOURCE =>
+            {
                 let why = why.clone();
                 self.progress.live = to;
                 self.progress.intended = to;
                 self.try_rolling_back(Cause::Failure, why, 1)
             }
-            Phase::New | Phase::Done(_) => Vec::new(),
+            Phase::New | Phase::Releasing { .. } | Phase::Done(_) => Vec::new(),
             _ if to == self.progress.live => Vec::new(),
             Phase::Holding { why } => {
                 let then = Then::Hold { why: why.clone() };
@@ -126,6 +129,14 @@ impl Run<'_> {
         }
         match effect {
             Effect::Unknown => self.observe(Then::Check),
+            // A person, or another program, has the last word.
+            Effect::Overridden(found) => {
+                let why = format!("the shift to {} was live, and then something else has changed it to {found}", self.progress.intended);
+                self.progress.live = found;
+                self.progress.intended = found;
+                self.enter(Phase::Checking);
+                self.fail(why)
+            }
             Effect::None => {
                 let why = format!("traffic could not be shifted to {}: {why}", self.progress.intended);
                 self.progress.intended = self.progress.live;
@@ -159,10 +170,33 @@ impl Run<'_> {
         let Phase::RollingBack { cause, why, .. } = self.progress.phase.clone() else { return Vec::new() };
         self.progress.live = Split::SOURCE;
         self.progress.intended = Split::SOURCE;
+        if self.progress.quiesce != Quiesce::NotRun {
+            return self.try_releasing(cause, why, 1);
+        }
+        self.brought_back(cause, why)
+    }
+
+    fn brought_back(&mut self, cause: Cause, why: String) -> Vec<Command> {
         self.finish(match cause {
             Cause::Abort => Outcome::Aborted { why, rolled_back: true },
             Cause::Failure | Cause::Resume | Cause::Asked => Outcome::RolledBack { why },
         })
+    }
+
+    /// The source is as it was before the quiesce command.
+    pub(super) fn released(&mut self) -> Vec<Command> {
+        let Phase::Releasing { cause, why, .. } = self.progress.phase.clone() else { return Vec::new() };
+        self.progress.quiesce = Quiesce::NotRun;
+        self.brought_back(cause, why)
+    }
+
+    /// The release command failed.
+    pub(super) fn not_released(&mut self, error: &str) -> Vec<Command> {
+        let Phase::Releasing { cause, why, attempt } = self.progress.phase.clone() else { return Vec::new() };
+        if attempt < ROLLBACK_ATTEMPTS {
+            return self.try_releasing(cause, why, attempt + 1);
+        }
+        self.finish(Outcome::NotReleased { why, error: error.to_owned() })
     }
 
     /// The traffic could not be brought back.

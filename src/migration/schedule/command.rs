@@ -52,8 +52,11 @@ pub enum Command {
         reason: String,
         /// The number of this attempt, from 1; later ones may wait a little.
         attempt: u32,
-        /// Whether the release command is to be run once the traffic is back.
-        release: bool,
+    },
+    /// Run the release command: the traffic is back on the source, whose writes were stopped.
+    Release {
+        /// The number of this attempt, from 1.
+        attempt: u32,
     },
     /// End.
     Finish(Outcome),

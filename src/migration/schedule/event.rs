@@ -19,6 +19,8 @@ pub enum Effect {
     None,
     /// It may have.
     Unknown,
+    /// It had, and then something else has changed the weights: this is how traffic is divided since.
+    Overridden(Split),
 }
 
 /// What has happened. Texts say who or why, and hold no secret.
@@ -62,6 +64,10 @@ pub enum Input {
     NobodyThere,
     /// All traffic goes to the source, as was seen.
     RollbackDone,
-    /// The traffic could not be brought back, or the release command failed.
+    /// The traffic could not be brought back.
     RollbackFailed(String),
+    /// The release command has ended well, or there is none.
+    Released,
+    /// The release command has failed, or took too long.
+    ReleaseFailed(String),
 }

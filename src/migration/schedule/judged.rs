@@ -7,7 +7,7 @@ use crate::migration::gate::{Judgement, Sight};
 
 impl Run<'_> {
     pub(super) fn judged(&mut self, judgements: &[Judgement]) -> Vec<Command> {
-        if matches!(self.progress.phase, Phase::New | Phase::RollingBack { .. } | Phase::Done(_)) {
+        if matches!(self.progress.phase, Phase::New | Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Done(_)) {
             return Vec::new();
         }
         let schedule = self.schedule;

@@ -78,6 +78,14 @@ pub enum Outcome {
         /// What stands in the way.
         error: String,
     },
+    /// All traffic goes to the source again, and the release command failed: the source may still refuse writes. The same command runs it
+    /// again.
+    NotReleased {
+        /// What led to it.
+        why: String,
+        /// How the command failed.
+        error: String,
+    },
 }
 
 impl Outcome {
@@ -90,6 +98,7 @@ impl Outcome {
             Self::Aborted { rolled_back: true, .. } => "aborted and rolled back",
             Self::Aborted { rolled_back: false, .. } => "aborted",
             Self::RollbackStuck { .. } => "roll-back stuck",
+            Self::NotReleased { .. } => "rolled back, and not released",
         }
     }
 
@@ -97,13 +106,27 @@ impl Outcome {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Completed => None,
-            Self::RolledBack { why } | Self::Held { why } | Self::Aborted { why, .. } | Self::RollbackStuck { why, .. } => Some(why),
+            Self::RolledBack { why }
+            | Self::Held { why }
+            | Self::Aborted { why, .. }
+            | Self::RollbackStuck { why, .. }
+            | Self::NotReleased { why, .. } => Some(why),
         }
     }
 
     /// Returns whether the same command can go on from here; otherwise it has to begin anew.
     pub fn can_go_on(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Aborted { rolled_back: false, .. } | Self::RollbackStuck { .. })
+        self.stays() || matches!(self, Self::RollbackStuck { .. } | Self::NotReleased { .. })
+    }
+
+    /// Returns whether traffic was left where it was, for a person to decide.
+    pub fn stays(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Aborted { rolled_back: false, .. })
+    }
+
+    /// Returns whether all traffic was brought back, and nothing more is to be done.
+    pub fn is_back(&self) -> bool {
+        matches!(self, Self::RolledBack { .. } | Self::Aborted { rolled_back: true, .. })
     }
 }
 
@@ -163,6 +186,15 @@ pub enum Phase {
         /// The number of this attempt, from 1.
         attempt: u32,
     },
+    /// All traffic is on the source, and it runs the release command.
+    Releasing {
+        /// Why traffic went back.
+        cause: Cause,
+        /// Why, in words.
+        why: String,
+        /// The number of this attempt, from 1.
+        attempt: u32,
+    },
     /// It has ended.
     Done(Outcome),
 }
@@ -182,6 +214,7 @@ impl Phase {
             Self::Paused { .. } => "paused",
             Self::Holding { .. } => "holding",
             Self::RollingBack { .. } => "rolling back",
+            Self::Releasing { .. } => "releasing the source",
             Self::Done(_) => "ended",
         }
     }
@@ -270,6 +303,12 @@ impl Progress {
             Phase::Done(outcome) => Some(outcome),
             _ => None,
         }
+    }
+
+    /// Returns the step at which it waits for a person to approve, or has ended because nobody was there who could.
+    pub fn waits_at(&self, schedule: &Schedule) -> Option<Split> {
+        let waits = self.phase == Phase::Asking || self.outcome().is_some_and(Outcome::stays);
+        (waits && !self.may_leave(schedule)).then_some(self.live)
     }
 
     /// Returns whether no approval is missing to go on from here.

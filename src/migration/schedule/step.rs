@@ -44,6 +44,8 @@ impl Run<'_> {
             Input::NobodyThere => self.leave(),
             Input::RollbackDone => self.rolled_back(),
             Input::RollbackFailed(error) => self.not_rolled_back(error),
+            Input::Released => self.released(),
+            Input::ReleaseFailed(error) => self.not_released(error),
         }
     }
 
@@ -142,8 +144,8 @@ impl Run<'_> {
     /// All traffic goes back to the source, from wherever it is. What led to it first stays the reason.
     pub(super) fn roll_back(&mut self, cause: Cause, why: String) -> Vec<Command> {
         let (cause, why) = match &self.progress.phase {
-            Phase::RollingBack { .. } => return Vec::new(),
-            Phase::Done(Outcome::RollbackStuck { why, .. }) => (Cause::Failure, why.clone()),
+            Phase::RollingBack { .. } | Phase::Releasing { .. } => return Vec::new(),
+            Phase::Done(Outcome::RollbackStuck { why, .. } | Outcome::NotReleased { why, .. }) => (Cause::Failure, why.clone()),
             _ => (cause, why),
         };
         self.try_rolling_back(cause, why, 1)
@@ -151,7 +153,12 @@ impl Run<'_> {
 
     pub(super) fn try_rolling_back(&mut self, cause: Cause, why: String, attempt: u32) -> Vec<Command> {
         self.enter(Phase::RollingBack { cause, why: why.clone(), attempt });
-        vec![Command::RollBack { reason: why, attempt, release: self.progress.quiesce != Quiesce::NotRun }]
+        vec![Command::RollBack { reason: why, attempt }]
+    }
+
+    pub(super) fn try_releasing(&mut self, cause: Cause, why: String, attempt: u32) -> Vec<Command> {
+        self.enter(Phase::Releasing { cause, why, attempt });
+        vec![Command::Release { attempt }]
     }
 
     /// The process was killed, and nobody has looked since.
@@ -163,6 +170,7 @@ impl Run<'_> {
             Phase::New => return self.observe(Then::Begin),
             Phase::Done(outcome) => return vec![Command::Finish(outcome)],
             Phase::RollingBack { cause, why, .. } => return self.try_rolling_back(cause, why, 1),
+            Phase::Releasing { cause, why, .. } => return self.try_releasing(cause, why, 1),
             _ if self.schedule.on_resume == OnResume::Rollback => {
                 return self.roll_back(Cause::Resume, "it was killed, and `on_resume` says `rollback`".to_owned());
             }
@@ -180,17 +188,21 @@ impl Run<'_> {
     fn restart(&mut self) -> Vec<Command> {
         self.progress.watch.forget();
         match self.progress.phase.clone() {
-            Phase::Done(Outcome::Held { .. } | Outcome::Aborted { rolled_back: false, .. }) => {
+            Phase::Done(outcome) if outcome.stays() => {
+                // Who runs it again wants it to go on, and what was seen before is long ago.
+                self.progress.paused = false;
+                self.progress.drained = false;
                 self.progress.attempts = 0;
                 self.observe(Then::Begin)
             }
             Phase::Done(Outcome::RollbackStuck { why, .. }) => self.try_rolling_back(Cause::Failure, why, 1),
+            Phase::Done(Outcome::NotReleased { why, .. }) => self.try_releasing(Cause::Failure, why, 1),
             _ => self.resume(),
         }
     }
 
     fn approved(&mut self, who: &str) -> Vec<Command> {
-        if matches!(self.progress.phase, Phase::RollingBack { .. } | Phase::Done(_)) {
+        if matches!(self.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Done(_)) {
             return Vec::new();
         }
         if !self.progress.may_leave(self.schedule) {
@@ -201,7 +213,9 @@ impl Run<'_> {
 
     fn pause(&mut self) -> Vec<Command> {
         let until = match self.progress.phase {
-            Phase::RollingBack { .. } | Phase::Done(_) | Phase::Holding { .. } | Phase::Paused { .. } => return Vec::new(),
+            Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Done(_) | Phase::Holding { .. } | Phase::Paused { .. } => {
+                return Vec::new();
+            }
             Phase::Checking => self.now,
             Phase::Baking { until } => until,
             // What is under way is not torn apart: the pause comes before the next shift.
@@ -233,8 +247,9 @@ impl Run<'_> {
 
     fn abort(&mut self, who: &str) -> Vec<Command> {
         match (self.schedule.on_abort, &self.progress.phase) {
-            (_, Phase::RollingBack { .. } | Phase::Observing { then: Then::End { .. }, .. }) => Vec::new(),
-            (_, Phase::Done(outcome)) => vec![Command::Finish(outcome.clone())],
+            (_, Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Observing { then: Then::End { .. }, .. }) => Vec::new(),
+            // Whoever left it where it is may still decide that it ends.
+            (_, Phase::Done(outcome)) if !outcome.stays() => vec![Command::Finish(outcome.clone())],
             (Otherwise::Rollback, _) => self.roll_back(Cause::Abort, who.to_owned()),
             (Otherwise::Hold, Phase::Shifting | Phase::Observing { .. }) => self.observe(Then::End { why: who.to_owned() }),
             (Otherwise::Hold, _) => self.finish(Outcome::Aborted { why: who.to_owned(), rolled_back: false }),

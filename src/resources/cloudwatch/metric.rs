@@ -1,8 +1,8 @@
-//! Values of metrics, as GetMetricData tells them.
+//! Values of metrics: reading them with GetMetricData, and putting one of our own.
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric as Named, MetricDataQuery, MetricStat, ScanBy, StatusCode};
+use aws_sdk_cloudwatch::types::{Dimension, Metric as Named, MetricDataQuery, MetricDatum, MetricStat, ScanBy, StatusCode};
 use aws_smithy_types::DateTime;
 
 use crate::config::{Metric, Query};
@@ -51,11 +51,23 @@ pub async fn read(cx: &Cx, asked: &[Asked], from: i64, to: i64) -> Result<BTreeM
     }
 }
 
+/// Puts a value of a metric, as of now. Putting it twice changes nothing that a maximum or a minimum would show.
+///
+/// # Errors
+/// What CloudWatch answered.
+pub async fn put(cx: &Cx, metric: &Metric, value: f64) -> Result<()> {
+    let datum = MetricDatum::builder().metric_name(&metric.name).set_dimensions(Some(dimensions(metric))).value(value).build();
+    let call = || cx.aws.cloudwatch.put_metric_data().namespace(&metric.namespace).metric_data(datum.clone()).send();
+    cx.mutate("cloudwatch:PutMetricData", call).await.map(drop)
+}
+
+fn dimensions(metric: &Metric) -> Vec<Dimension> {
+    metric.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
+}
+
 fn queries(asked: &Asked) -> Vec<MetricDataQuery> {
     let metric = |id: &str, metric: &Metric, shown: bool| {
-        let dimension = |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
-        let dimensions = metric.dimensions.iter().map(dimension).collect();
-        let named = Named::builder().namespace(&metric.namespace).metric_name(&metric.name).set_dimensions(Some(dimensions)).build();
+        let named = Named::builder().namespace(&metric.namespace).metric_name(&metric.name).set_dimensions(Some(dimensions(metric))).build();
         let period = i32::try_from(asked.period_seconds).unwrap_or(i32::MAX);
         let stat = MetricStat::builder().metric(named).period(period).stat(metric.statistic.as_str()).build();
         MetricDataQuery::builder().id(id).metric_stat(stat).return_data(shown).build()

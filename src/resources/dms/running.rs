@@ -60,6 +60,16 @@ pub struct Standing {
     pub tables: [i32; 4],
 }
 
+/// Statuses of a task in which it carries changes over, or is about to.
+const AT_WORK: &[&str] = &["starting", "running", "modifying", "moving", "testing"];
+
+impl Standing {
+    /// Returns whether it carries changes over, or is about to.
+    pub fn is_at_work(&self) -> bool {
+        AT_WORK.contains(&self.status.as_str())
+    }
+}
+
 /// Asks for a task.
 ///
 /// # Errors

@@ -1,21 +1,16 @@
 //! A health check on a load balancer.
-//!
-//! It has no name of its own: it is found again by its tags, and in the moment between its creation and its tags by the caller
-//! reference, which is our token. A reference can be used once only, "even if the health check is deleted" (CreateHealthCheck).
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType, TagResourceType};
+use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType};
 use serde::{Deserialize, Serialize};
 
-use super::{built, tagging};
+use super::{built, checks};
 use crate::address::HealthCheckId;
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
-use crate::resources::owned::{Tags, missing, other_owner};
-
-const GONE: &[&str] = &["NoSuchHealthCheck"];
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
+use crate::resources::owned::Tags;
 
 /// What a health check speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,18 +73,10 @@ impl Resource for HealthCheck {
         create_seconds: 2,
         ready_seconds: 0,
         delete_seconds: 1,
-        operations: &[
-            "route53:CreateHealthCheck",
-            "route53:GetHealthCheck",
-            "route53:ListHealthChecks",
-            "route53:UpdateHealthCheck",
-            "route53:ListTagsForResources",
-            "route53:ChangeTagsForResource",
-            "route53:DeleteHealthCheck",
-        ],
-        creates: &["route53:CreateHealthCheck", "route53:ChangeTagsForResource"],
-        changes: &["route53:UpdateHealthCheck", "route53:ChangeTagsForResource"],
-        deletes: &["route53:DeleteHealthCheck"],
+        operations: checks::OPERATIONS,
+        creates: checks::CREATES,
+        changes: checks::CHANGES,
+        deletes: checks::DELETES,
         immutable: &["protocol", "interval_seconds"],
         tagged: true,
         blocked_by: "nothing",
@@ -101,17 +88,10 @@ impl Resource for HealthCheck {
     type Attrs = HealthCheckAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&HealthCheckAttrs>) -> Result<Observed<HealthCheckAttrs>> {
-        let found = match known {
-            Some(attrs) => {
-                let call = cx.aws.route53.get_health_check().health_check_id(attrs.health_check_id.as_str()).send();
-                settled(cx.read("route53:GetHealthCheck", call).await, GONE)?.and_then(|found| found.health_check)
-            }
-            None => self.find(cx).await?,
-        };
-        let Some(shown) = found else { return Ok(Observed::Absent) };
-        let id = shown.id().to_owned();
-        let tags = tagging::of(cx, &TagResourceType::Healthcheck, std::slice::from_ref(&id)).await?.remove(&id).unwrap_or_default();
-        Ok(Observed::Ours(HealthCheckAttrs { missing_tags: self.missing(cx, &tags), ..attrs_of(&shown) }))
+        let fqdn = if known.is_none() { self.fqdn.get()? } else { "" };
+        let is_alike = |config: &HealthCheckConfig| config.fully_qualified_domain_name() == Some(fqdn);
+        let found = checks::observe(cx, known.map(|attrs| &attrs.health_check_id), &self.name, is_alike).await?;
+        Ok(found.map_or(Observed::Absent, |(shown, missing_tags)| Observed::Ours(attrs_of(&shown, missing_tags))))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<HealthCheckAttrs>) -> Result<HealthCheckAttrs> {
@@ -132,19 +112,15 @@ impl Resource for HealthCheck {
         };
         let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
         let shown = changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })?;
-        Ok(attrs_of(&shown))
+        Ok(attrs_of(&shown, Tags::new()))
     }
 
     async fn delete(&self, cx: &Cx, attrs: &HealthCheckAttrs) -> Result<()> {
-        let call = || cx.aws.route53.delete_health_check().health_check_id(attrs.health_check_id.as_str()).send();
-        settled(cx.mutate("route53:DeleteHealthCheck", call).await, GONE).map(drop)
+        checks::delete(cx, &attrs.health_check_id).await
     }
 
     async fn retag(&self, cx: &Cx, attrs: &HealthCheckAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
-        }
-        tagging::add(cx, &TagResourceType::Healthcheck, attrs.health_check_id.as_str(), &attrs.missing_tags).await
+        checks::retag(cx, &attrs.health_check_id, &attrs.missing_tags).await
     }
 
     fn known_by(id: &str) -> Option<HealthCheckAttrs> {
@@ -166,26 +142,6 @@ impl Resource for HealthCheck {
 }
 
 impl HealthCheck {
-    /// Finds the check that carries our marks, among those on the same name.
-    async fn find(&self, cx: &Cx) -> Result<Option<Shown>> {
-        let fqdn = self.fqdn.get()?;
-        let pages = cx.aws.route53.list_health_checks().into_paginator().items().send();
-        let all = cx.read("route53:ListHealthChecks", pages.collect::<Result<Vec<_>, _>>()).await?;
-        if let Some(ours) = all.iter().find(|check| check.caller_reference() == cx.identity.token) {
-            return Ok(Some(ours.clone()));
-        }
-        let on_it = |check: &&Shown| check.health_check_config().and_then(HealthCheckConfig::fully_qualified_domain_name) == Some(fqdn);
-        let ids: Vec<String> = all.iter().filter(on_it).map(|check| check.id().to_owned()).collect();
-        let tags = tagging::of(cx, &TagResourceType::Healthcheck, &ids).await?;
-        let ours: Vec<String> =
-            tags.into_iter().filter(|(id, tags)| other_owner(cx, tags).is_none() && !cx.namesakes.contains(id)).map(|(id, _)| id).collect();
-        match ours.as_slice() {
-            [] => Ok(None),
-            [id] => Ok(all.into_iter().find(|check| check.id() == id)),
-            _ => Err(Error::Ambiguous(ours)),
-        }
-    }
-
     async fn create(&self, cx: &Cx) -> Result<HealthCheckAttrs> {
         let kind = match self.protocol {
             HealthCheckProtocol::Http => HealthCheckType::Http,
@@ -194,23 +150,12 @@ impl HealthCheck {
         let configuration = HealthCheckConfig::builder().r#type(kind).fully_qualified_domain_name(self.fqdn.get()?).port(self.port);
         let configuration = configuration.resource_path(&self.path).request_interval(self.interval_seconds);
         let configuration = built(configuration.failure_threshold(self.failure_threshold).build())?;
-        let call = || cx.aws.route53.create_health_check().caller_reference(&cx.identity.token).health_check_config(configuration.clone()).send();
-        let made = cx.mutate("route53:CreateHealthCheck", call).await?;
-        let shown = made.health_check.ok_or(Error::Incomplete { call: "route53:CreateHealthCheck", what: "the health check" })?;
-        Ok(HealthCheckAttrs { missing_tags: self.missing(cx, &Tags::new()), ..attrs_of(&shown) })
-    }
-
-    /// The tags that are not there yet, with the one that consoles show.
-    fn missing(&self, cx: &Cx, shown: &Tags) -> Tags {
-        let mut missing = missing(cx, shown);
-        if shown.get("Name") != Some(&self.name) {
-            missing.insert("Name".to_owned(), self.name.clone());
-        }
-        missing
+        let shown = checks::create(cx, configuration).await?;
+        Ok(attrs_of(&shown, checks::missing_tags(cx, &self.name, &Tags::new())))
     }
 }
 
-fn attrs_of(shown: &Shown) -> HealthCheckAttrs {
+fn attrs_of(shown: &Shown, missing_tags: Tags) -> HealthCheckAttrs {
     let config = shown.health_check_config();
     HealthCheckAttrs {
         health_check_id: shown.id().into(),
@@ -220,6 +165,6 @@ fn attrs_of(shown: &Shown) -> HealthCheckAttrs {
         path: config.and_then(HealthCheckConfig::resource_path).unwrap_or_default().to_owned(),
         interval_seconds: config.and_then(HealthCheckConfig::request_interval).unwrap_or_default(),
         failure_threshold: config.and_then(HealthCheckConfig::failure_threshold).unwrap_or_default(),
-        missing_tags: Tags::new(),
+        missing_tags,
     }
 }

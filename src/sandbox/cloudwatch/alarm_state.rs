@@ -53,7 +53,7 @@ fn evaluate(world: &World, region: &str, timeline: &Timeline<'_>, alarm: &Alarm,
     let found: Vec<f64> = points(world, region, timeline, wanted, from, end).into_values().rev().collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let counted: Vec<f64> = found.into_iter().take(usize::try_from(periods).unwrap_or(usize::MAX)).collect();
-    let breaching = count(counted.iter().filter(|value| breaches(alarm, **value)).count());
+    let breaching = count(counted.iter().filter(|value| alarm.is_breached_by(**value)).count());
     let (real, missing) = (count(counted.len()), periods - count(counted.len()));
     let words = |value: StateValue, points: u64| {
         let shown: Vec<String> = counted.iter().map(f64::to_string).collect();
@@ -78,16 +78,6 @@ fn evaluate(world: &World, region: &str, timeline: &Timeline<'_>, alarm: &Alarm,
         }
         "missing" if breaching == real => alarmed(breaching),
         _ => ok(),
-    }
-}
-
-fn breaches(alarm: &Alarm, value: f64) -> bool {
-    match alarm.comparison_operator.as_str() {
-        "GreaterThanThreshold" => value > alarm.threshold,
-        "GreaterThanOrEqualToThreshold" => value >= alarm.threshold,
-        "LessThanThreshold" => value < alarm.threshold,
-        "LessThanOrEqualToThreshold" => value <= alarm.threshold,
-        _ => false,
     }
 }
 

@@ -74,36 +74,6 @@ fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
     values.last().map(|(value, _)| *value)
 }
 
-impl Measured {
-    fn count(&self) -> f64 {
-        match self {
-            Self::Values(values) => values.iter().map(|(_, count)| count).sum(),
-            Self::Summary { count, .. } => *count,
-        }
-    }
-
-    fn sum(&self) -> f64 {
-        match self {
-            Self::Values(values) => values.iter().map(|(value, count)| value * count).sum(),
-            Self::Summary { sum, .. } => *sum,
-        }
-    }
-
-    fn minimum(&self) -> f64 {
-        match self {
-            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min),
-            Self::Summary { minimum, .. } => *minimum,
-        }
-    }
-
-    fn maximum(&self) -> f64 {
-        match self {
-            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max),
-            Self::Summary { maximum, .. } => *maximum,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Health checks. What they ask are the load balancers of the model.
+//! Health checks. What they ask are the load balancers of the model, metrics that somebody has put, and each other.
 
 use aws_sdk_route53::operation::create_health_check::{CreateHealthCheckError, CreateHealthCheckInput, CreateHealthCheckOutput};
 use aws_sdk_route53::operation::delete_health_check::{DeleteHealthCheckError, DeleteHealthCheckInput, DeleteHealthCheckOutput};
@@ -6,12 +6,13 @@ use aws_sdk_route53::operation::get_health_check::{GetHealthCheckError, GetHealt
 use aws_sdk_route53::operation::get_health_check_status::{GetHealthCheckStatusError, GetHealthCheckStatusInput, GetHealthCheckStatusOutput};
 use aws_sdk_route53::operation::list_health_checks::{ListHealthChecksError, ListHealthChecksInput, ListHealthChecksOutput};
 use aws_sdk_route53::operation::update_health_check::{UpdateHealthCheckError, UpdateHealthCheckInput, UpdateHealthCheckOutput};
-use aws_sdk_route53::types::{HealthCheckObservation, HealthCheckRegion, HealthCheckType, StatusReport};
+use aws_sdk_route53::types::{self as sdk, HealthCheckObservation, HealthCheckRegion, HealthCheckType, StatusReport};
 use aws_smithy_types::DateTime;
 
 use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
+use crate::sandbox::world::World;
 use crate::sandbox::world::ec2::Tags;
-use crate::sandbox::world::route53::{HealthCheck, HealthCheckConfig};
+use crate::sandbox::world::route53::{AlarmIdentifier, HealthCheck, HealthCheckConfig};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("route53", "CreateHealthCheck", &["caller_reference", "health_check_config"], CreateHealthCheckError::generic, create);
@@ -27,6 +28,10 @@ pub(super) fn register(registry: &mut Registry) {
         "failure_threshold",
         "inverted",
         "disabled",
+        "child_health_checks",
+        "health_threshold",
+        "alarm_identifier",
+        "insufficient_data_health_status",
     ];
     registry.on("route53", "UpdateHealthCheck", members, UpdateHealthCheckError::generic, update);
     registry.on("route53", "DeleteHealthCheck", &["health_check_id"], DeleteHealthCheckError::generic, delete);
@@ -36,38 +41,92 @@ fn no_check<T>(id: &str) -> Result<T, Rejection> {
     refuse("NoSuchHealthCheck", format!("A health check with id {id} does not exist."))
 }
 
-fn print(check: &HealthCheck) -> Result<aws_sdk_route53::types::HealthCheck, Rejection> {
-    let config = aws_sdk_route53::types::HealthCheckConfig::builder().r#type(HealthCheckType::from(check.config.kind.as_str()));
-    let config = config.fully_qualified_domain_name(&check.config.fqdn).port(check.config.port).resource_path(&check.config.path);
-    let config = config.request_interval(check.config.interval).failure_threshold(check.config.failure_threshold);
-    let config = built(
-        config
+fn print(check: &HealthCheck) -> Result<sdk::HealthCheck, Rejection> {
+    let known = &check.config;
+    let config = sdk::HealthCheckConfig::builder().r#type(HealthCheckType::from(known.kind.as_str()));
+    let config = config.inverted(known.inverted).disabled(known.disabled);
+    let config = match known.kind.as_str() {
+        "CALCULATED" => config.set_child_health_checks(Some(known.children.clone())).health_threshold(known.health_threshold),
+        "CLOUDWATCH_METRIC" => {
+            let alarm = known.alarm.as_ref().map(|alarm| {
+                let region = sdk::CloudWatchRegion::from(alarm.region.as_str());
+                built(sdk::AlarmIdentifier::builder().name(&alarm.name).region(region).build())
+            });
+            config.set_alarm_identifier(alarm.transpose()?).set_insufficient_data_health_status(known.insufficient_data.as_deref().map(Into::into))
+        }
+        _ => config
+            .fully_qualified_domain_name(&known.fqdn)
+            .port(known.port)
+            .resource_path(&known.path)
+            .request_interval(known.interval)
+            .failure_threshold(known.failure_threshold)
             .measure_latency(false)
-            .inverted(check.config.inverted)
-            .disabled(check.config.disabled)
-            .enable_sni(check.config.kind == "HTTPS")
-            .build(),
-    )?;
-    let shown = aws_sdk_route53::types::HealthCheck::builder().id(&check.id).caller_reference(&check.caller_reference);
-    built(shown.health_check_config(config).health_check_version(check.version).build())
+            .enable_sni(known.kind == "HTTPS"),
+    };
+    let shown = sdk::HealthCheck::builder().id(&check.id).caller_reference(&check.caller_reference);
+    built(shown.health_check_config(built(config.build())?).health_check_version(check.version).build())
 }
 
-/// The ranges of "HealthCheckConfig".
-fn check(config: &HealthCheckConfig) -> Result<(), Rejection> {
-    let fits = (1..=65535).contains(&config.port)
-        && [10, 30].contains(&config.interval)
-        && (1..=10).contains(&config.failure_threshold)
-        && config.path.starts_with('/')
-        && config.path.len() <= 255
-        && (1..=255).contains(&config.fqdn.len());
-    if fits { Ok(()) } else { refuse("InvalidInput", "Invalid parameter in HealthCheckConfig") }
+/// What "HealthCheckConfig" says of each type.
+fn check(world: &World, config: &HealthCheckConfig) -> Result<(), Rejection> {
+    match config.kind.as_str() {
+        "CALCULATED" => check_children(world, config),
+        "CLOUDWATCH_METRIC" => check_alarm(world, config),
+        _ => {
+            let fits = (1..=65535).contains(&config.port)
+                && [10, 30].contains(&config.interval)
+                && (1..=10).contains(&config.failure_threshold)
+                && config.path.starts_with('/')
+                && config.path.len() <= 255
+                && (1..=255).contains(&config.fqdn.len());
+            if fits { Ok(()) } else { refuse("InvalidInput", "Invalid parameter in HealthCheckConfig") }
+        }
+    }
+}
+
+/// "ChildHealthChecks": at most 255; "HealthThreshold": 0 to 256.
+fn check_children(world: &World, config: &HealthCheckConfig) -> Result<(), Rejection> {
+    if !(1..=255).contains(&config.children.len()) || !(0..=256).contains(&config.health_threshold) {
+        return refuse("InvalidInput", "A calculated health check needs 1 to 255 children and a threshold of 0 to 256");
+    }
+    for id in &config.children {
+        match world.route53.health_checks.get(id) {
+            None => return refuse("InvalidInput", format!("The child health check {id} does not exist")),
+            Some(child) if child.config.kind == "CALCULATED" => {
+                return refuse("SandboxUnknownMember", "the sandbox does not model calculated health checks of calculated ones");
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// "Standard-resolution metrics"; "extended statistics aren't supported"; no "M out of N" (AlarmIdentifier).
+fn check_alarm(world: &World, config: &HealthCheckConfig) -> Result<(), Rejection> {
+    let Some(wanted) = &config.alarm else { return refuse("InvalidInput", "AlarmIdentifier is needed") };
+    if !["Healthy", "Unhealthy", "LastKnownStatus"].contains(&config.insufficient_data.as_deref().unwrap_or("LastKnownStatus")) {
+        return refuse("InvalidInput", "InsufficientDataHealthStatus is not valid");
+    }
+    let alarm = world.regions.get(wanted.region.as_str()).and_then(|region| region.cloudwatch.alarms.get(&wanted.name));
+    let Some(alarm) = alarm else { return refuse("InvalidInput", format!("The alarm {} does not exist in {}", wanted.name, wanted.region)) };
+    if alarm.statistic.is_none() || alarm.period < 60 || alarm.datapoints_to_alarm.is_some_and(|points| points != alarm.evaluation_periods) {
+        return refuse("InvalidInput", format!("The alarm {} is not one that a health check can follow", wanted.name));
+    }
+    if alarm.statistic.as_deref() != Some("Maximum") || alarm.namespace.starts_with("AWS/") {
+        return refuse("SandboxUnknownMember", "the sandbox models health checks on the maximum of metrics that somebody puts");
+    }
+    Ok(())
+}
+
+fn identifier(alarm: &sdk::AlarmIdentifier) -> AlarmIdentifier {
+    AlarmIdentifier { region: alarm.region().as_str().to_owned(), name: alarm.name().to_owned() }
 }
 
 fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateHealthCheckOutput, Rejection> {
     let reference = input.caller_reference().unwrap_or_default();
     let Some(wanted) = input.health_check_config() else { return refuse("InvalidInput", "A configuration is needed") };
-    if !["HTTP", "HTTPS"].contains(&wanted.r#type().as_str()) {
-        return refuse("SandboxUnknownMember", "the sandbox models HTTP and HTTPS checks only");
+    if !["HTTP", "HTTPS", "CALCULATED", "CLOUDWATCH_METRIC"].contains(&wanted.r#type().as_str()) {
+        return refuse("SandboxUnknownMember", "the sandbox models checks by HTTP and HTTPS, calculated ones, and those on alarms");
     }
     let config = HealthCheckConfig {
         kind: wanted.r#type().as_str().to_owned(),
@@ -78,8 +137,12 @@ fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateH
         failure_threshold: wanted.failure_threshold().unwrap_or(3),
         inverted: wanted.inverted().unwrap_or_default(),
         disabled: wanted.disabled().unwrap_or_default(),
+        children: wanted.child_health_checks().to_vec(),
+        health_threshold: wanted.health_threshold().unwrap_or_default(),
+        alarm: wanted.alarm_identifier().map(identifier),
+        insufficient_data: wanted.insufficient_data_health_status().map(|status| status.as_str().to_owned()),
     };
-    check(&config)?;
+    check(call.world, &config)?;
     if !(1..=64).contains(&reference.len()) {
         return refuse("InvalidInput", "CallerReference must have 1 to 64 characters");
     }
@@ -122,7 +185,7 @@ fn list(call: &mut Call<'_>, input: &ListHealthChecksInput) -> Result<ListHealth
 
 fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateHealthCheckOutput, Rejection> {
     let id = input.health_check_id().unwrap_or_default();
-    let Some(there) = call.world.route53.health_checks.get_mut(id) else { return no_check(id) };
+    let Some(there) = call.world.route53.health_checks.get(id) else { return no_check(id) };
     // "If the value of HealthCheckVersion in the health check is greater, […] Route 53 does not update the health check, and it returns
     // a HealthCheckVersionMismatch error" (UpdateHealthCheck).
     if input.health_check_version().is_some_and(|version| version != there.version) {
@@ -135,10 +198,17 @@ fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateH
     config.port = input.port().unwrap_or(config.port);
     config.path = input.resource_path().map_or(config.path, str::to_owned);
     config.failure_threshold = input.failure_threshold().unwrap_or(config.failure_threshold);
-    check(&config)?;
-    there.config = config;
-    there.version += 1;
-    Ok(UpdateHealthCheckOutput::builder().health_check(print(there)?).build())
+    if !input.child_health_checks().is_empty() {
+        config.children = input.child_health_checks().to_vec();
+    }
+    config.health_threshold = input.health_threshold().unwrap_or(config.health_threshold);
+    config.alarm = input.alarm_identifier().map(identifier).or(config.alarm);
+    config.insufficient_data = input.insufficient_data_health_status().map(|status| status.as_str().to_owned()).or(config.insufficient_data);
+    check(call.world, &config)?;
+    let changed = HealthCheck { config, version: there.version + 1, ..there.clone() };
+    let answer = UpdateHealthCheckOutput::builder().health_check(print(&changed)?).build();
+    call.world.route53.health_checks.insert(id.to_owned(), changed);
+    Ok(answer)
 }
 
 /// What three of Route 53's health checkers have last seen, whether the check is inverted or not. A check that is disabled has nothing
@@ -147,6 +217,10 @@ fn status(call: &mut Call<'_>, input: &GetHealthCheckStatusInput) -> Result<GetH
     let id = input.health_check_id().unwrap_or_default();
     let world = &*call.world;
     let Some(check) = world.route53.health_checks.get(id) else { return no_check(id) };
+    // "You can use GetHealthCheckStatus only for health checks that check an endpoint": a calculated one has no checkers (GetHealthCheckStatus).
+    if !["HTTP", "HTTPS"].contains(&check.config.kind.as_str()) {
+        return refuse("InvalidInput", format!("The health check {id} has no status of its own"));
+    }
     let passes = world.is_target_healthy(&world.timeline(), &check.config.fqdn, world.now);
     let words = if passes { "Success: HTTP Status Code 200, OK" } else { "Failure: HTTP Status Code 503, Service Unavailable" };
     let checkers =

@@ -46,6 +46,19 @@ pub struct Alarm {
     pub tags: Tags,
 }
 
+impl Alarm {
+    /// Returns whether a value is on the wrong side of the threshold.
+    pub fn is_breached_by(&self, value: f64) -> bool {
+        match self.comparison_operator.as_str() {
+            "GreaterThanThreshold" => value > self.threshold,
+            "GreaterThanOrEqualToThreshold" => value >= self.threshold,
+            "LessThanThreshold" => value < self.threshold,
+            "LessThanOrEqualToThreshold" => value <= self.threshold,
+            _ => false,
+        }
+    }
+}
+
 /// The dashboards of the account: "Dashboards in your account are global, not region-specific" (PutDashboard).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -68,3 +68,37 @@ pub enum Measured {
         maximum: f64,
     },
 }
+
+impl Measured {
+    /// How many values there are.
+    pub fn count(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(_, count)| count).sum(),
+            Self::Summary { count, .. } => *count,
+        }
+    }
+
+    /// The sum of all values.
+    pub fn sum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, count)| value * count).sum(),
+            Self::Summary { sum, .. } => *sum,
+        }
+    }
+
+    /// The smallest value.
+    pub fn minimum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min),
+            Self::Summary { minimum, .. } => *minimum,
+        }
+    }
+
+    /// The greatest value.
+    pub fn maximum(&self) -> f64 {
+        match self {
+            Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max),
+            Self::Summary { maximum, .. } => *maximum,
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! References between things are ids; whether something is still in use is computed from them, never kept in a list.
 
+mod alarm_check;
 pub mod autoscaling;
 pub mod cloudwatch;
 pub mod dms;

@@ -90,6 +90,22 @@ pub struct HealthCheckConfig {
     pub inverted: bool,
     #[serde(default)]
     pub disabled: bool,
+    #[serde(default)]
+    pub children: Vec<String>,
+    #[serde(default)]
+    pub health_threshold: i32,
+    #[serde(default)]
+    pub alarm: Option<AlarmIdentifier>,
+    #[serde(default)]
+    pub insufficient_data: Option<String>,
+}
+
+/// The alarm that a health check follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the Route 53 API's `AlarmIdentifier`")]
+pub struct AlarmIdentifier {
+    pub region: String,
+    pub name: String,
 }
 
 impl Route53 {

@@ -3,7 +3,7 @@
 use super::World;
 use super::elbv2::LoadBalancer;
 use super::health::environment;
-use super::route53::{HealthCheck, HostedZone, Record};
+use super::route53::{HealthCheck, HealthCheckConfig, HostedZone, Record};
 use super::timeline::Timeline;
 use super::weights::number;
 
@@ -34,14 +34,31 @@ impl World {
             && alias.is_none_or(|alias| self.is_target_healthy(timeline, &alias.dns_name, at))
     }
 
-    /// Returns whether a health check counts as healthy: not unless the last probes, as many as its threshold, have all failed. "After
-    /// you disable a health check, Route 53 considers the status of the health check to always be healthy", and then inverts it if it is
-    /// inverted (UpdateHealthCheck).
+    /// Returns whether a health check counts as healthy. "After you disable a health check, Route 53 considers the status of the health
+    /// check to always be healthy", and then inverts it if it is inverted (UpdateHealthCheck).
     pub fn is_check_healthy(&self, timeline: &Timeline<'_>, check: &HealthCheck, at: u64) -> bool {
-        let seconds = u64::try_from(check.config.interval).unwrap_or_default();
-        let probes = u64::try_from(check.config.failure_threshold).unwrap_or(1);
-        let passes = (0..probes).any(|probe| self.is_target_healthy(timeline, &check.config.fqdn, at.saturating_sub(probe * seconds * 1000)));
-        (check.config.disabled || passes) != check.config.inverted
+        let config = &check.config;
+        let passes = match config.kind.as_str() {
+            "CALCULATED" => {
+                let children = config.children.iter().filter_map(|id| self.route53.health_checks.get(id));
+                let healthy = children.filter(|child| self.is_check_healthy(timeline, child, at)).count();
+                healthy >= usize::try_from(config.health_threshold).unwrap_or_default()
+            }
+            "CLOUDWATCH_METRIC" => {
+                let insufficient = config.insufficient_data.as_deref().unwrap_or("LastKnownStatus");
+                let known = config.alarm.as_ref().and_then(|alarm| self.is_alarm_quiet(alarm, insufficient == "LastKnownStatus", at));
+                known.unwrap_or(insufficient != "Unhealthy")
+            }
+            _ => self.is_answering(timeline, config, at),
+        };
+        (config.disabled || passes) != config.inverted
+    }
+
+    /// Returns whether not all of the last probes have failed, as many as the threshold says.
+    pub fn is_answering(&self, timeline: &Timeline<'_>, config: &HealthCheckConfig, at: u64) -> bool {
+        let seconds = u64::try_from(config.interval).unwrap_or_default();
+        let probes = u64::try_from(config.failure_threshold).unwrap_or(1);
+        (0..probes).any(|probe| self.is_target_healthy(timeline, &config.fqdn, at.saturating_sub(probe * seconds * 1000)))
     }
 
     /// Returns whether what answers at a name is well. Only load balancers answer.

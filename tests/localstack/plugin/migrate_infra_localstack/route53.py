@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localstack.aws.api.route53 import InvalidChangeBatch
+from moto.backends import get_backend
 
 from .serving import Call, Dict, Repairs, refuse
 
@@ -32,16 +33,52 @@ def create_health_check(call: Call) -> Dict:
             message = "A health check with this caller reference was created with other settings."
             raise refuse("HealthCheckAlreadyExists", message, 409)
         return {"HealthCheck": _check(call, check), "Location": f"/2013-04-01/healthcheck/{check}"}
+    if settings["Type"] == "CLOUDWATCH_METRIC":
+        _must_exist(call, settings["AlarmIdentifier"])
+    missing = [child for child in settings.get("ChildHealthChecks", []) if child not in call.backend().health_checks]
+    if missing:
+        raise refuse("InvalidInput", f"The child health checks {missing} do not exist.")
     answer = call.forward()
     known[reference] = settings, answer["HealthCheck"]["Id"]
+    if settings["Type"] in _WITHOUT_ENDPOINT:
+        call.memory["settings"][answer["HealthCheck"]["Id"]] = dict(settings)
+    return _as_made(call, answer)
+
+
+# Those that moto knows in part only, and shows with a port and other things of an endpoint.
+_WITHOUT_ENDPOINT = ("CALCULATED", "CLOUDWATCH_METRIC")
+_CHANGEABLE = ("ChildHealthChecks", "HealthThreshold", "AlarmIdentifier", "InsufficientDataHealthStatus", "Inverted", "Disabled")
+
+
+def _must_exist(call: Call, alarm: Dict) -> None:
+    alarms = get_backend("cloudwatch")[call.account][alarm["Region"]].alarms
+    if alarm["Name"] not in alarms:
+        raise refuse("InvalidInput", f"The alarm {alarm['Name']} does not exist in {alarm['Region']}.")
+
+
+def _as_made(call: Call, answer: Dict) -> Dict:
+    """Shows a check with the children and the alarm that it was made with."""
+    check = answer["HealthCheck"]
+    kept = call.memory["settings"].get(check["Id"])
+    if kept:
+        check["HealthCheckConfig"] = dict(kept)
     return answer
 
 
 @repair("GetHealthCheck")
 def get_health_check(call: Call) -> Dict:
-    """With the version that updates count up."""
+    """With the version that updates count up, children and alarm."""
     answer = call.forward()
     answer["HealthCheck"]["HealthCheckVersion"] = _version(call, answer["HealthCheck"]["Id"])
+    return _as_made(call, answer)
+
+
+@repair("ListHealthChecks")
+def list_health_checks(call: Call) -> Dict:
+    """With children and alarms."""
+    answer = call.forward()
+    for check in answer["HealthChecks"]:
+        _as_made(call, {"HealthCheck": check})
     return answer
 
 
@@ -52,8 +89,11 @@ def update_health_check(call: Call) -> Dict:
     if call.request.get("HealthCheckVersion") not in (None, _version(call, check)):
         raise refuse("HealthCheckVersionMismatch", "The value of HealthCheckVersion does not match.", 409)
     answer = call.forward()
+    if check in call.memory["settings"]:
+        changed = {name: call.request[name] for name in _CHANGEABLE if name in call.request}
+        call.memory["settings"][check].update(changed)
     call.memory["versions"][check] = answer["HealthCheck"]["HealthCheckVersion"] = _version(call, check) + 1
-    return answer
+    return _as_made(call, answer)
 
 
 def _version(call: Call, check: str) -> int:
@@ -61,7 +101,7 @@ def _version(call: Call, check: str) -> int:
 
 
 def _check(call: Call, check: str) -> Dict:
-    answer = call.ask("GetHealthCheck", HealthCheckId=check)["HealthCheck"]
+    answer = _as_made(call, call.ask("GetHealthCheck", HealthCheckId=check))["HealthCheck"]
     return answer | {"HealthCheckVersion": _version(call, check)}
 
 

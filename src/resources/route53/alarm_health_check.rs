@@ -1,0 +1,148 @@
+//! A health check that follows the metric of a CloudWatch alarm.
+//!
+//! Route 53 judges the metric by the alarm's settings itself, and does not wait for the alarm's state ("How Route 53 determines the status
+//! of health checks that monitor CloudWatch alarms").
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_route53::types::{
+    AlarmIdentifier, CloudWatchRegion, HealthCheck as Shown, HealthCheckConfig, HealthCheckType, InsufficientDataHealthStatus,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{built, checks};
+use crate::address::{HealthCheckId, Region};
+use crate::graph::Input;
+use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
+use crate::resources::owned::Tags;
+
+/// The specification of a health check on an alarm.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlarmHealthCheck {
+    /// The name of the alarm.
+    pub alarm: Input<String>,
+    /// The region of the alarm.
+    pub alarm_region: Region,
+    /// What it counts as without enough data: `Healthy`, `Unhealthy` or `LastKnownStatus`, which is healthy at first.
+    pub insufficient_data: String,
+    /// What consoles call it: the tag `Name`.
+    pub name: String,
+}
+
+/// What is known of a health check on an alarm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlarmHealthCheckAttrs {
+    pub health_check_id: HealthCheckId,
+    pub alarm: String,
+    pub alarm_region: Region,
+    pub insufficient_data: String,
+    /// Tags that it should carry and does not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing_tags: Tags,
+}
+
+impl Handle<AlarmHealthCheck> {
+    /// The health check's id.
+    pub fn id(&self) -> Input<HealthCheckId> {
+        self.created("health_check_id")
+    }
+}
+
+#[async_trait]
+impl Resource for AlarmHealthCheck {
+    const KIND: &'static str = "route53.alarm_health_check";
+    const ABOUT: About = About {
+        summary: "a health check on an alarm",
+        create_seconds: 2,
+        ready_seconds: 0,
+        delete_seconds: 1,
+        operations: checks::OPERATIONS,
+        creates: checks::CREATES,
+        changes: checks::CHANGES,
+        deletes: checks::DELETES,
+        tagged: true,
+        blocked_by: "nothing",
+        mentions: &["alarm"],
+        global: true,
+        ..About::PLAIN
+    };
+    type Attrs = AlarmHealthCheckAttrs;
+
+    async fn observe(&self, cx: &Cx, known: Option<&AlarmHealthCheckAttrs>) -> Result<Observed<AlarmHealthCheckAttrs>> {
+        let is_alike = |config: &HealthCheckConfig| *config.r#type() == HealthCheckType::CloudwatchMetric;
+        let found = checks::observe(cx, known.map(|attrs| &attrs.health_check_id), &self.name, is_alike).await?;
+        Ok(found.map_or(Observed::Absent, |(shown, missing_tags)| Observed::Ours(attrs_of(&shown, missing_tags))))
+    }
+
+    async fn ensure(&self, cx: &Cx, seen: Option<AlarmHealthCheckAttrs>) -> Result<AlarmHealthCheckAttrs> {
+        let mut attrs = match seen {
+            Some(attrs) => attrs,
+            None => self.create(cx).await?,
+        };
+        self.retag(cx, &attrs).await?;
+        attrs.missing_tags.clear();
+        let same = attrs.alarm == *self.alarm.get()? && attrs.alarm_region == self.alarm_region && attrs.insufficient_data == self.insufficient_data;
+        if same {
+            return Ok(attrs);
+        }
+        let alarm = self.identifier()?;
+        let call = || {
+            let call = cx.aws.route53.update_health_check().health_check_id(attrs.health_check_id.as_str());
+            call.alarm_identifier(alarm.clone()).insufficient_data_health_status(self.insufficient_data.as_str().into()).send()
+        };
+        let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
+        let shown = changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })?;
+        Ok(attrs_of(&shown, Tags::new()))
+    }
+
+    async fn delete(&self, cx: &Cx, attrs: &AlarmHealthCheckAttrs) -> Result<()> {
+        checks::delete(cx, &attrs.health_check_id).await
+    }
+
+    async fn retag(&self, cx: &Cx, attrs: &AlarmHealthCheckAttrs) -> Result<()> {
+        checks::retag(cx, &attrs.health_check_id, &attrs.missing_tags).await
+    }
+
+    fn known_by(id: &str) -> Option<AlarmHealthCheckAttrs> {
+        Some(AlarmHealthCheckAttrs {
+            health_check_id: id.into(),
+            alarm: String::new(),
+            alarm_region: "".into(),
+            insufficient_data: String::new(),
+            missing_tags: Tags::new(),
+        })
+    }
+
+    fn id(attrs: &AlarmHealthCheckAttrs) -> String {
+        attrs.health_check_id.0.clone()
+    }
+}
+
+impl AlarmHealthCheck {
+    fn identifier(&self) -> Result<AlarmIdentifier> {
+        let region = CloudWatchRegion::from(self.alarm_region.as_str());
+        built(AlarmIdentifier::builder().name(self.alarm.get()?).region(region).build())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<AlarmHealthCheckAttrs> {
+        let config = HealthCheckConfig::builder().r#type(HealthCheckType::CloudwatchMetric).alarm_identifier(self.identifier()?);
+        let config = config.insufficient_data_health_status(self.insufficient_data.as_str().into());
+        let shown = checks::create(cx, built(config.build())?).await?;
+        Ok(attrs_of(&shown, checks::missing_tags(cx, &self.name, &Tags::new())))
+    }
+}
+
+fn attrs_of(shown: &Shown, missing_tags: Tags) -> AlarmHealthCheckAttrs {
+    let config = shown.health_check_config();
+    let alarm = config.and_then(HealthCheckConfig::alarm_identifier);
+    let status = config.and_then(HealthCheckConfig::insufficient_data_health_status);
+    AlarmHealthCheckAttrs {
+        health_check_id: shown.id().into(),
+        alarm: alarm.map(|alarm| alarm.name().to_owned()).unwrap_or_default(),
+        alarm_region: alarm.map(|alarm| alarm.region().as_str()).unwrap_or_default().into(),
+        // "LastKnownStatus" is what counts unless told (UpdateHealthCheck).
+        insufficient_data: status.unwrap_or(&InsufficientDataHealthStatus::LastKnownStatus).as_str().to_owned(),
+        missing_tags,
+    }
+}
