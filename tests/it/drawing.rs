@@ -34,7 +34,7 @@ fn the_whole_stack_is_drawn_the_same_every_time() {
     }
     let json: serde_json::Value = serde_json::from_str(&drawn(&place, "--format json")).expect("JSON");
     let nodes = json["nodes"].as_array().expect("nodes");
-    assert_eq!(nodes.len(), 165);
+    assert_eq!(nodes.len(), 168);
     let path: Vec<&str> = nodes.iter().filter(|node| node["critical"] == true).filter_map(|node| node["address"].as_str()).collect();
     assert!(path.len() > 3 && path.contains(&"target/replication/task"), "{path:?}");
     // Every box of the SVG is inside the picture, and no two lie over each other.
