@@ -21,7 +21,7 @@ fn lost() -> Place {
 fn a_lost_state_is_made_anew() {
     let place = lost();
     let told = succeed(&place, "state rebuild -y");
-    assert!(told.contains("165 resources were found, 165 are known now"), "{told}");
+    assert!(told.contains("168 resources were found, 165 are known now"), "{told}");
     assert!(succeed(&place, "up -y").contains("nothing to do"));
     succeed(&place, "down -y");
     assert!(Lane::Sandbox.inventory(&place, &["us-east-1"]).iter().all(|id| !id.contains("payment")));
@@ -62,7 +62,7 @@ fn orphans_are_shown_and_adopted() {
     );
     assert_eq!(Lane::Sandbox.run(&place, "orphans --exit-code").status.code(), Some(4));
     let told = succeed(&place, "orphans --adopt -y");
-    assert!(told.contains("165 resources were taken into the state"), "{told}");
+    assert!(told.contains("168 resources were taken into the state"), "{told}");
     assert!(succeed(&place, "orphans").contains("no orphans"));
     assert!(succeed(&place, "up -y").contains("nothing to do"));
 }
@@ -71,7 +71,7 @@ fn orphans_are_shown_and_adopted() {
 fn orphans_are_deleted() {
     let place = lost();
     let told = succeed(&place, "orphans --delete -y");
-    assert!(told.contains("165 resources deleted"), "{told}");
+    assert!(told.contains("168 resources deleted"), "{told}");
     assert!(succeed(&place, "status").contains("nothing of"));
     assert!(Lane::Sandbox.inventory(&place, &["us-east-1"]).iter().all(|id| !id.contains("payment")));
 }
