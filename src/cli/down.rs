@@ -13,9 +13,7 @@ use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
 use crate::events::{Event, Events};
-use crate::graph::Graph;
-use crate::plan::{Plan, Step, plan_down, plan_up};
-use crate::resource::kind;
+use crate::plan::{Plan, plan_down, plan_up};
 use crate::state::State;
 
 /// Deletes all that this stack created, and nothing else.
@@ -96,30 +94,9 @@ fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> R
     let graph = crate::stack::build(config)?;
     protection::check(config, &graph, state)?;
     protection::refuse(&plan, config, Exit::Refused)?;
-    as_configured_now(&mut plan, &graph);
-    let protected: Vec<String> = plan.steps.iter().filter(|step| is_protected(step)).map(|step| step.address.to_string()).collect();
-    if protected.is_empty() {
-        return Ok(plan);
-    }
-    Err(CliError::new(Exit::Refused, format!("{} is protected from deletion by the configuration", protected.join(" and ")))
-        .remains("nothing was changed")
-        .hint("set `database.deletion_protection = false`, in the file or with --set, and run the same command again"))
-}
-
-/// How something is deleted is told by the configuration of today: whether a snapshot is taken, whether a bucket is emptied.
-fn as_configured_now(plan: &mut Plan, graph: &Graph) {
-    for step in &mut plan.steps {
-        let (Some(node), Some(kind)) = (graph.get(&step.address), kind(&step.kind)) else { continue };
-        for input in kind.deletion_inputs() {
-            if let (Some(spec), Some(now)) = (step.spec.as_object_mut(), node.spec.get(*input)) {
-                spec.insert((*input).to_owned(), now.clone());
-            }
-        }
-    }
-}
-
-fn is_protected(step: &Step) -> bool {
-    step.spec.get("deletion_protection").and_then(serde_json::Value::as_bool) == Some(true)
+    plan.delete_as_configured(&graph);
+    protection::refuse_in_aws(&plan, &graph)?;
+    Ok(plan)
 }
 
 /// Says in text mode that there was nothing to do.

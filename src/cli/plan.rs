@@ -222,5 +222,5 @@ pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: 
         let together = Chosen { environments: others.chain(chosen.environments.clone()).collect(), ..chosen.clone() };
         return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
-    Ok(())
+    protection::refuse_in_aws(plan, &crate::stack::build(config)?)
 }

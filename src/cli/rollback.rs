@@ -66,7 +66,8 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
 ///
 /// Only the environments of that `up` are rolled back. Returns what stays all the same.
 pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
-    let rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    let mut rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    rollback.plan.delete_as_configured(&crate::stack::build(config)?);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
@@ -82,7 +83,8 @@ fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback,
             .remains("nothing was changed")
             .hint("`rollback` without -y shows what would be undone"));
     }
-    let rollback = plan_rollback(state, skipped, &|_| true);
+    let mut rollback = plan_rollback(state, skipped, &|_| true);
+    rollback.plan.delete_as_configured(&crate::stack::build(config)?);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck).map_err(|error| error.hint("or leave a resource as it is with `--skip ADDRESS`"))?;
     Ok(rollback)

@@ -19,7 +19,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Region};
-use crate::graph::{Need, Timing};
+use crate::graph::{Graph, Need, Timing};
 
 pub use calls::{Calls, calls};
 pub use diff::{Change, changes};
@@ -176,6 +176,11 @@ impl Plan {
     /// A plan of one step that waits for nothing.
     pub fn single(step: Step) -> Self {
         Self::new(vec![step])
+    }
+
+    /// Lets everything be deleted as the configuration says now.
+    pub fn delete_as_configured(&mut self, graph: &Graph) {
+        down::as_configured(&mut self.steps, graph);
     }
 
     /// Keeps only the steps of the wanted resources and those that have to come before them.

@@ -1,0 +1,73 @@
+//! What makes way or is taken out of the configuration: how it goes, and that it gets its place back when it is not to go after all.
+
+use migrate_infra::address::Address;
+use migrate_infra::graph::Graph;
+
+use crate::cli::Place;
+use crate::lab::Lab;
+use crate::lane::Lane;
+use crate::stacks::{PAIRED, graph};
+
+const INSTANCE: &str = "source/database-source/instance";
+
+fn source(sets: &[&str]) -> Graph {
+    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replaced_database_went_without_the_snapshot_that_is_wanted_now() {
+    let mut lab = Lab::default();
+    lab.up(&source(&[])).await.must_succeed();
+    lab.replaced = INSTANCE.to_owned();
+    lab.up(&source(&["database.username=other", "database.final_snapshot=true"])).await.must_succeed();
+    assert!(lab.world.inventory().iter().any(|id| id.contains(" db snapshot ")), "{:#?}", lab.world.inventory());
+}
+
+#[test]
+fn deletion_protection_of_what_makes_way_could_not_be_turned_off() {
+    let place = Place::new();
+    let told = |arguments: &str| place.told(&format!("{arguments} --sandbox -y"));
+    Lane::Sandbox.succeed(&place, "up --env source -y --set database.deletion_protection=true");
+    let replace = format!("up --env source --set database.username=other --replace {INSTANCE}");
+    let refused = told(&format!("{replace} --set database.deletion_protection=true"));
+    assert!(refused.contains("[exit 3]") && refused.contains("deletion_protection = false") && refused.contains("nothing was changed"), "{refused}");
+    let replaced = told(&format!("{replace} --set database.deletion_protection=false"));
+    assert!(replaced.contains("[exit 0]"), "{replaced}");
+}
+
+#[test]
+fn a_protected_database_that_the_configuration_no_longer_has_was_a_dead_end() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y --set database.deletion_protection=true");
+    let file = place.path().join("config/migration.toml");
+    let whole = std::fs::read_to_string(&file).expect("the configuration");
+    let (before, rest) = whole.split_once("[environments.target.replicates.database]").expect("it is replicated");
+    let (_, after) = rest.split_once("to = \"target\"").expect("to the target");
+    std::fs::write(&file, format!("{before}{after}")).expect("the configuration");
+    place.edit("databases = [\"source\"]", "databases = []");
+    let without = std::fs::read_to_string(&file).expect("the configuration");
+    for command in ["up --env source", "down"] {
+        let refused = place.told(&format!("{command} --sandbox -y"));
+        assert!(refused.contains("[exit 3]") && refused.contains("put it back") && refused.contains("nothing was changed"), "{refused}");
+    }
+    // What the hint says helps.
+    std::fs::write(&file, whole).expect("the configuration");
+    Lane::Sandbox.succeed(&place, "up --env source -y");
+    std::fs::write(&file, without).expect("the configuration");
+    Lane::Sandbox.succeed(&place, "up --env source -y");
+    assert!(!Lane::Sandbox.succeed(&place, "state list").contains(&Address::new(INSTANCE).to_string()));
+}
+
+#[test]
+fn a_rollback_did_not_hear_that_a_database_may_go() {
+    let place = Place::new();
+    // Another stack has the name of a log group, so that the first `up` of this one fails.
+    Lane::Sandbox.succeed(&place, "up --env source -y --target source/service/logs --set stack.name=other");
+    let told = |arguments: &str| place.told(&format!("{arguments} --sandbox -y"));
+    let failed = told("up --env source --set database.deletion_protection=true");
+    assert!(failed.contains("[exit 1]"), "{failed}");
+    let stuck = told("rollback --set database.deletion_protection=true");
+    assert!(stuck.contains("[exit 5]") && stuck.contains("deletion_protection = false"), "{stuck}");
+    let undone = told("rollback --set database.deletion_protection=false");
+    assert!(undone.contains("[exit 0]"), "{undone}");
+}
