@@ -13,7 +13,7 @@ use crate::events::{Event, Events};
 use crate::graph::{Moment, Waits};
 use crate::plan::{Knot, Plan, Step};
 use crate::resource::Error;
-use crate::state::{Journal, JournalError, Record};
+use crate::state::{DONE_IN_PART, Journal, JournalError, Record};
 
 /// What every step of a run needs.
 #[derive(Clone)]
@@ -77,9 +77,6 @@ pub struct Failure {
     /// Why.
     pub error: Error,
 }
-
-/// How a run is recorded that ended well and was only about targets.
-const DONE_IN_PART: &str = "done in part";
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
