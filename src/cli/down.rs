@@ -8,7 +8,7 @@ use super::failure::{CliError, Exit};
 use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
-use super::{plan, protection, report};
+use super::{moves, plan, protection, report};
 use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
@@ -34,7 +34,7 @@ pub struct DownArgs {
 
 pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config).await?;
+    let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let chosen = &args.targets.of(&args.chosen);
     session::check_chosen(chosen, &session::environments(&config, &state))?;
     let preview = make(globals, &config, &state, chosen)?;
@@ -48,7 +48,7 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(globals, &config, state, chosen));
+    let plan = plan_again(globals, &config, &session.context, chosen).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
@@ -84,14 +84,22 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
     }
 }
 
+/// Plans under the lock. What was renamed has its new address from here on.
+async fn plan_again(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Plan, CliError> {
+    let plan = context.journal.read(|state| make(globals, config, &moves::renamed(config, state), chosen))?;
+    moves::carry_out(context, config).await?;
+    Ok(plan)
+}
+
 fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+    let graph = crate::stack::build(config)?;
+    moves::check(config, &graph)?;
     let plan = plan_down(state, &|environment| chosen.includes(environment)).map_err(|needed| {
         let mut error = CliError::new(Exit::Refused, needed.to_string());
         error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
         error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), chosen))
     })?;
     let mut plan = plan::narrow(plan, chosen)?;
-    let graph = crate::stack::build(config)?;
     protection::check(config, &graph, state)?;
     protection::refuse(&plan, config, Exit::Refused)?;
     plan.delete_as_configured(&graph);

@@ -13,6 +13,7 @@ mod forget;
 mod graph;
 mod init;
 mod look;
+mod moves;
 mod orphans;
 mod outputs;
 mod plan;

@@ -9,10 +9,9 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::run::{line, say};
 use super::saved::Saved;
-use super::{policies, protection, report, session};
+use super::{moves, policies, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::graph::Graph;
 use crate::plan::{Action, Findings, Impossible, Plan, Wish, plan_wish};
 use crate::resource::kind;
 use crate::state::State;
@@ -80,12 +79,13 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
 
 /// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called.
 pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Option<Looked>, CliError> {
+    let state = &moves::renamed(config, state);
     let about = about(globals, config, state, chosen)?;
     if !state.resources.keys().any(&about) {
         return Ok(None);
     }
     let looker = looker(globals, config, session::connect(globals, config).await?);
-    look(config, &looker, &renamed(config, state), about, Unseen::Refuse).await.map(Some)
+    look(config, &looker, state, about, Unseen::Refuse).await.map(Some)
 }
 
 /// The same with a cloud that is connected already.
@@ -97,7 +97,7 @@ pub(super) async fn looked_with(
     context: &crate::engine::Context,
 ) -> Result<Looked, CliError> {
     let about = about(globals, config, state, chosen)?;
-    look(config, &context.looker(), &renamed(config, state), about, Unseen::GoOn).await
+    look(config, &context.looker(), &moves::renamed(config, state), about, Unseen::GoOn).await
 }
 
 /// What a plan from the state alone is about.
@@ -107,19 +107,13 @@ fn about(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> 
     Ok(move |address: &Address| steps.contains(address))
 }
 
-/// The state with the addresses that the configuration has for what was renamed.
-pub(super) fn renamed(config: &Config, state: &State) -> State {
-    let moves = config.renamed();
-    state.renamed(moves.iter().map(|(from, to)| (from, to)))
-}
-
 /// Plans `up` for the chosen environments.
 pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen, findings: Option<&Findings>) -> Result<Plan, CliError> {
     let graph = crate::stack::build(config)?;
-    let state = &renamed(config, state);
+    let state = &moves::renamed(config, state);
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
-    check_moves(config, &graph)?;
+    moves::check(config, &graph)?;
     session::check_chosen(chosen, &graph.environments())?;
     let includes = |environment: &str| chosen.includes(environment);
     let replaces = |address: &Address| chosen.replaces(address);
@@ -137,22 +131,6 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     })?;
     check_patterns("--replace", &chosen.replace, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
     narrow(plan, chosen)
-}
-
-/// Refuses a move from an address that the configuration still has, or to one that it does not have.
-fn check_moves(config: &Config, graph: &Graph) -> Result<(), CliError> {
-    let known: Vec<&str> = graph.nodes().keys().map(Address::as_str).collect();
-    for (from, to) in config.renamed() {
-        let usage = |what: String| CliError::new(Exit::Usage, what).remains("nothing was changed");
-        if graph.get(&from).is_some() {
-            return Err(usage(format!("`moved` takes {from} away, which the configuration still has")).hint("take the entry out of `moved`"));
-        }
-        if graph.get(&to).is_none() {
-            let hint = did_you_mean(to.as_str(), &known, "`plan` shows all addresses");
-            return Err(usage(format!("`moved` moves {from} to {to}, which no resource is called")).hint(hint));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses patterns that match nothing.

@@ -9,7 +9,7 @@ use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
 use super::run::line;
 use super::session::{self, Session};
-use super::{down, protection};
+use super::{down, moves, protection};
 use crate::address::Address;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, Report};
@@ -35,7 +35,7 @@ pub struct RollbackArgs {
 pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
-    let state = session::peek(globals, &config).await?;
+    let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let preview = make(&config, &state, &skipped)?;
     if state.undo.is_empty() {
         down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
@@ -51,7 +51,7 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = session.context.journal.read(|state| make(&config, state, &skipped));
+    let rollback = plan_again(&config, &session.context, &skipped).await;
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
@@ -76,7 +76,16 @@ pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Contex
     end(globals, &report).map(|_| rest)
 }
 
+/// Plans under the lock. What was renamed has its new address from here on.
+async fn plan_again(config: &Config, context: &Context, skipped: &[Address]) -> Result<Rollback, CliError> {
+    let rollback = context.journal.read(|state| make(config, &moves::renamed(config, state), skipped))?;
+    moves::carry_out(context, config).await?;
+    Ok(rollback)
+}
+
 fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
+    let graph = crate::stack::build(config)?;
+    moves::check(config, &graph)?;
     let known = |address: &&Address| state.undo.created.contains(*address) || state.undo.changed.contains_key(*address);
     if let Some(unknown) = skipped.iter().find(|address| !known(address)) {
         return Err(CliError::new(Exit::Usage, format!("`{unknown}` is not among what would be undone"))
@@ -84,7 +93,7 @@ fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback,
             .hint("`rollback` without -y shows what would be undone"));
     }
     let mut rollback = plan_rollback(state, skipped, &|_| true);
-    rollback.plan.delete_as_configured(&crate::stack::build(config)?);
+    rollback.plan.delete_as_configured(&graph);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck).map_err(|error| error.hint("or leave a resource as it is with `--skip ADDRESS`"))?;
     Ok(rollback)

@@ -10,11 +10,10 @@ use super::failure::CliError;
 use super::report::Reporter;
 use super::saved::Saved;
 use super::session::{self, Session};
-use super::{plan, report, rollback};
+use super::{moves, plan, report, rollback};
 use crate::config::Config;
 use crate::engine::{Context, Outcome};
 use crate::plan::{Findings, Plan};
-use crate::state::{Record, State};
 
 /// Creates or changes until the cloud matches the configuration.
 ///
@@ -133,14 +132,7 @@ impl Request<'_> {
         let plan = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &plan))?;
         plan::possible(&plan, config, globals, chosen)?;
-        rename(context, config, &state).await?;
+        moves::carry_out(context, config).await?;
         Ok(plan)
     }
-}
-
-/// Gives what was renamed in the configuration its new address. Nothing is changed in AWS.
-async fn rename(context: &Context, config: &Config, state: &State) -> Result<(), CliError> {
-    let due = config.renamed().into_iter().filter(|(from, to)| state.get(from).is_some() && state.get(to).is_none());
-    let records: Vec<Record> = due.map(|(from, to)| Record::Moved { from, to }).collect();
-    if records.is_empty() { Ok(()) } else { Ok(context.journal.write(records).await?) }
 }
