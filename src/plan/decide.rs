@@ -110,8 +110,12 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// A resource that the state does not know: unless an earlier run had set aside one that fits, it is made.
+    /// A resource that the state does not know: unless an earlier run had set aside one that fits, it is made. One that was asked for by name is
+    /// made in any case: nothing else may have set the old one aside.
     fn without_entry(&self, node: &Node, wanted: &Value, about: &About) -> Decision {
+        if self.wish.replaces(&node.address) {
+            return Decision::new(Action::Create, "it does not exist");
+        }
         for (address, old) in self.state.set_aside(&node.address) {
             let mut decision = self.compare(node, wanted, old, about, self.wish.finding(address));
             if old.status == Status::Ready && matches!(decision.action, Action::Nothing | Action::Update { .. }) {

@@ -1,10 +1,11 @@
 //! What makes way or is taken out of the configuration: how it goes, and that it gets its place back when it is not to go after all.
 
 use migrate_infra::address::Address;
+use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 
 use crate::cli::Place;
-use crate::lab::Lab;
+use crate::lab::{Lab, Way};
 use crate::lane::Lane;
 use crate::stacks::{PAIRED, graph};
 
@@ -21,6 +22,38 @@ async fn a_replaced_database_went_without_the_snapshot_that_is_wanted_now() {
     lab.replaced = INSTANCE.to_owned();
     lab.up(&source(&["database.username=other", "database.final_snapshot=true"])).await.must_succeed();
     assert!(lab.world.inventory().iter().any(|id| id.contains(" db snapshot ")), "{:#?}", lab.world.inventory());
+}
+
+/// Killed when the old one had made way and nothing new was begun, the same command took the old one back and said that there was nothing to do.
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_replacement_was_taken_back_by_the_same_command() {
+    let graph = source(&[]);
+    let instance = Address::new(INSTANCE);
+    for (address, id) in [(&instance, "resource_id"), (&Address::new("source/network/public-1-routes"), "route_table_id")] {
+        let mut ground = Lab::default();
+        ground.up(&graph).await.must_succeed();
+        ground.rest();
+        let before = ground.attrs(address.as_str())[id].clone();
+        assert!(before.is_string(), "{address} has no {id}");
+        ground.replaced = address.to_string();
+        let mut between = 0;
+        for point in 1.. {
+            let mut lab = ground.fork();
+            let fuse = Fuse::blowing_at(point);
+            lab.run(&graph, Way::Up, fuse.clone()).await;
+            if !fuse.is_dead() {
+                break;
+            }
+            let state = lab.state();
+            if state.get(&address.set_aside(0)).is_none() || state.get(address).is_some() {
+                continue;
+            }
+            between += 1;
+            lab.up(&graph).await.must_succeed();
+            assert_ne!(lab.attrs(address.as_str())[id], before, "{address} killed at {point}");
+        }
+        assert!(between > 0, "{address}");
+    }
 }
 
 #[test]
