@@ -95,7 +95,7 @@ struct Found {
 }
 
 impl Request<'_> {
-    /// Plans without the lock, and asks. Whatever can be refused is refused here.
+    /// Plans without the lock, and asks. Whatever can be refused is refused here; without a look, what AWS says may still make it possible.
     async fn preview(&self, yes: bool) -> Result<Option<Found>, CliError> {
         let Self { globals, config, chosen, saved } = self;
         let state = session::peek(globals, config).await?;
@@ -108,7 +108,9 @@ impl Request<'_> {
         };
         let preview = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &preview))?;
-        plan::possible(&preview, config, globals, chosen)?;
+        if findings.is_some() || !yes {
+            plan::possible(&preview, config, globals, chosen)?;
+        }
         if !yes {
             if globals.output == OutputFormat::Text {
                 report::show_plan(globals, &preview, false);

@@ -94,6 +94,20 @@ fn what_holds_data_is_replaced_only_when_told_by_address() {
     assert!(protected.contains("[exit 3]") && protected.contains("protect"), "{protected}");
 }
 
+/// What was deleted by hand is made anew, whatever it would take to change it: there is no data to be asked for.
+#[test]
+fn up_without_asking_refused_what_plan_allows() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    crate::adopting::edit_world(&place, |world| {
+        world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances").clear();
+    });
+    let plan = run(&place, "plan --env source --set database.username=other");
+    assert!(plan.contains("+ source/database-source/instance") && plan.contains("it is gone from AWS"), "{plan}");
+    let up = run(&place, "up --env source -y --set database.username=other");
+    assert!(up.contains("resources created or changed"), "{up}");
+}
+
 #[test]
 fn what_another_environment_uses_is_not_replaced_without_it() {
     let place = Place::new();
