@@ -177,6 +177,7 @@ pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Cho
 
 /// Refuses a plan that must not be carried out, before anything is changed.
 pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
+    let graph = crate::stack::build(config)?;
     protection::refuse(plan, config, Exit::Refused)?;
     let replaced = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. }));
     let holds_data = |step: &&crate::plan::Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data) && !chosen.replaces(&step.address);
@@ -193,12 +194,16 @@ pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: 
     }
     let strangers = &plan.strangers;
     if !strangers.uses.is_empty() {
-        let mut error =
-            CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
+        let mut error = CliError::new(Exit::Refused, "what is to be replaced or deleted is in use by what is not part of this plan")
+            .remains("nothing was changed");
         error.causes = some(&strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
-        let others = strangers.environments().into_iter().map(str::to_owned);
-        let together = Chosen { environments: others.chain(chosen.environments.clone()).collect(), ..chosen.clone() };
+        let others: Vec<String> = strangers.environments().into_iter().map(str::to_owned).collect();
+        // One that the configuration no longer has can not be chosen by name.
+        let known = graph.environments();
+        let known = others.iter().all(|name| known.contains(name));
+        let environments = if known { [&others[..], &chosen.environments].concat() } else { Vec::new() };
+        let together = Chosen { environments, ..chosen.clone() };
         return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
-    protection::refuse_in_aws(plan, &crate::stack::build(config)?)
+    protection::refuse_in_aws(plan, &graph)
 }

@@ -148,7 +148,7 @@ pub struct Plan {
     /// Whether it is only about targets: when it ends well, what an earlier `up` left unfinished beside them stays to be undone.
     #[serde(skip)]
     pub is_part: bool,
-    /// What is to be replaced, and what uses it although it is not part of this plan.
+    /// What is to be replaced or deleted, and what uses it although it is not part of this plan.
     #[serde(skip)]
     pub strangers: StillNeeded,
     /// What would be done and is left out, because it is not among the targets.

@@ -65,9 +65,9 @@ impl<'a> Replaced<'a> {
         self.old.push(Old { now: address.clone(), address, base: node.address.clone(), order, step });
     }
 
-    /// Puts everything in its order. Returns what makes way, and whoever uses it without being part of the plan.
-    pub(super) fn finish(self, steps: &mut Vec<Step>) -> StillNeeded {
-        if self.old.is_empty() {
+    /// Puts everything in its order. Returns what makes way or is doomed, and whoever uses it without being part of the plan.
+    pub(super) fn finish(self, steps: &mut Vec<Step>, doomed: &[Address]) -> StillNeeded {
+        if self.old.is_empty() && doomed.is_empty() {
             return StillNeeded::default();
         }
         let index: BTreeMap<Address, usize> = steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
@@ -75,7 +75,9 @@ impl<'a> Replaced<'a> {
             self.old.iter().filter(|old| old.address != old.now).map(|old| (&old.base, &old.address)).collect();
         let old_ones: BTreeSet<&Address> = self.old.iter().map(|old| &old.address).collect();
         let ready = |on: &Address, loose: bool| Need { on: on.clone(), at: Moment::Ready, loose };
-        let mut uses = Vec::new();
+        let used = doomed.iter().flat_map(|address| self.users.get(address).into_iter().flatten().map(move |(user, _)| (address, *user)));
+        let strangers = used.filter(|(_, user)| !index.contains_key(*user) && !old_ones.contains(user));
+        let mut uses: Vec<(Address, Address)> = strangers.map(|(address, user)| (address.clone(), user.clone())).collect();
         let mut deletions = Vec::new();
         for old in &self.old {
             let mut needs = Vec::new();

@@ -99,7 +99,7 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
     }
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
-    let strangers = old.finish(&mut steps);
+    let strangers = old.finish(&mut steps, &doomed);
     untie(&mut steps)?;
     super::down::as_configured(&mut steps, graph);
     steps.sort_by(|one, other| one.address.cmp(&other.address));

@@ -3,6 +3,7 @@
 use migrate_infra::address::Address;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
+use migrate_infra::plan::{Wish, plan_wish};
 
 use crate::cli::Place;
 use crate::lab::{Lab, Way};
@@ -54,6 +55,22 @@ async fn an_interrupted_replacement_was_taken_back_by_the_same_command() {
         }
         assert!(between > 0, "{address}");
     }
+}
+
+/// The target replicates from the source's database, which the configuration no longer has.
+#[tokio::test(start_paused = true)]
+async fn an_up_of_one_environment_deleted_what_another_one_still_uses() {
+    let graph = graph(PAIRED, &[]);
+    let mut lab = Lab::default();
+    lab.up(&graph).await.must_succeed();
+    let stays = |address: &Address| address.environment() == "source" && ["network", "security"].contains(&address.part());
+    let without = graph.part(stays, |_| None).expect("it needs nothing else");
+    let wish = Wish::of(&|environment: &str| environment == "source");
+    let plan = plan_wish(&without, &lab.state(), &wish).expect("nothing is missing");
+    let uses: Vec<String> = plan.strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect();
+    assert!(uses.iter().any(|uses| uses.starts_with("target/replication/") && uses.contains("source/database-source/")), "{uses:?}");
+    let everything = plan_wish(&without, &lab.state(), &Wish::of(&|_| true)).expect("nothing is missing");
+    assert!(everything.strangers.uses.is_empty(), "{:?}", everything.strangers);
 }
 
 #[test]
