@@ -1,21 +1,23 @@
 //! `down`: delete all that the stack created.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
 use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
-use super::{plan, protection, report};
+use super::{moves, plan, protection, report};
+use crate::address::Address;
 use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
 use crate::events::{Event, Events};
-use crate::graph::Graph;
-use crate::plan::{Plan, Step, plan_down, plan_up};
-use crate::resource::kind;
+use crate::plan::{Plan, plan_down, plan_up};
 use crate::state::State;
 
 /// Deletes all that this stack created, and nothing else.
@@ -36,21 +38,23 @@ pub struct DownArgs {
 
 pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let state = session::peek(globals, &config).await?;
+    let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let chosen = &args.targets.of(&args.chosen);
     session::check_chosen(chosen, &session::environments(&config, &state))?;
     let preview = make(globals, &config, &state, chosen)?;
+    let mut agreed = Agreed::unasked();
     if !args.yes {
         if globals.output == OutputFormat::Text {
             report::show_plan(globals, &preview, false);
         }
         let count = preview.steps.len();
         confirm(&format!("\nDelete these {count} resources from {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+        agreed = Agreed::to(preview.digest());
     }
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| make(globals, &config, state, chosen));
+    let plan = plan_again(globals, &config, &session.context, chosen, &agreed).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
@@ -75,7 +79,8 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
     // Of what an earlier run has deleted, the configuration tells how to look for it.
     let mut looked = done.clone();
     let all = crate::stack::build(config).ok().and_then(|graph| plan_up(&graph, &State::empty(), &|_| true).ok());
-    looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| done.steps.iter().all(|known| known.address != step.address)));
+    let known: BTreeSet<&Address> = done.steps.iter().map(|step| &step.address).collect();
+    looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| !known.contains(&step.address)));
     match leftovers(&quiet, &regions, &looked).await {
         Ok(found) => found.into_iter().filter(|thing| chosen.includes(thing.address.environment())).collect(),
         Err(error) => {
@@ -86,40 +91,28 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
     }
 }
 
+/// Plans under the lock. What was renamed has its new address from here on.
+async fn plan_again(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen, agreed: &Agreed) -> Result<Plan, CliError> {
+    let plan = context.journal.read(|state| make(globals, config, &moves::renamed(config, state), chosen))?;
+    agreed.covers(&plan.digest())?;
+    moves::carry_out(context, config).await?;
+    Ok(plan)
+}
+
 fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {
+    let graph = crate::stack::build(config)?;
+    moves::check(config, &graph)?;
     let plan = plan_down(state, &|environment| chosen.includes(environment)).map_err(|needed| {
         let mut error = CliError::new(Exit::Refused, needed.to_string());
         error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
         error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), chosen))
     })?;
     let mut plan = plan::narrow(plan, chosen)?;
-    let graph = crate::stack::build(config)?;
     protection::check(config, &graph, state)?;
     protection::refuse(&plan, config, Exit::Refused)?;
-    as_configured_now(&mut plan, &graph);
-    let protected: Vec<String> = plan.steps.iter().filter(|step| is_protected(step)).map(|step| step.address.to_string()).collect();
-    if protected.is_empty() {
-        return Ok(plan);
-    }
-    Err(CliError::new(Exit::Refused, format!("{} is protected from deletion by the configuration", protected.join(" and ")))
-        .remains("nothing was changed")
-        .hint("set `database.deletion_protection = false`, in the file or with --set, and run the same command again"))
-}
-
-/// How something is deleted is told by the configuration of today: whether a snapshot is taken, whether a bucket is emptied.
-fn as_configured_now(plan: &mut Plan, graph: &Graph) {
-    for step in &mut plan.steps {
-        let (Some(node), Some(kind)) = (graph.get(&step.address), kind(&step.kind)) else { continue };
-        for input in kind.deletion_inputs() {
-            if let (Some(spec), Some(now)) = (step.spec.as_object_mut(), node.spec.get(*input)) {
-                spec.insert((*input).to_owned(), now.clone());
-            }
-        }
-    }
-}
-
-fn is_protected(step: &Step) -> bool {
-    step.spec.get("deletion_protection").and_then(serde_json::Value::as_bool) == Some(true)
+    plan.delete_as_configured(&graph);
+    protection::refuse_in_aws(&plan, &graph)?;
+    Ok(plan)
 }
 
 /// Says in text mode that there was nothing to do.

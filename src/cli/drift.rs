@@ -9,7 +9,7 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::report::values::changed;
 use super::run::line;
-use super::{plan, session};
+use super::{moves, plan, session};
 use crate::plan::Finding;
 
 /// Compares everything in AWS with what this tool left, without changing anything.
@@ -28,7 +28,7 @@ pub struct DriftArgs {
 pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let chosen = args.targets.of(&args.chosen);
-    let state = plan::renamed(&config, &session::peek(globals, &config).await?);
+    let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     session::check_chosen(&chosen, &session::environments(&config, &state))?;
     plan::check_patterns("--target", &chosen.targets, &state.resources.keys().collect::<Vec<_>>())?;
     if state.resources.is_empty() {
@@ -37,7 +37,7 @@ pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<u8, CliEr
     }
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
     let wanted = |address: &crate::address::Address| chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address));
-    let looked = look(&config, &looker, &state, wanted, Unseen::Refuse).await?;
+    let looked = look(&config, &looker, &state, wanted, Unseen::Refuse("`--env` and `--target` choose what can be looked at")).await?;
     match globals.output {
         OutputFormat::Json => line(&print(&looked)),
         OutputFormat::Text => show(&looked, &again(globals, "up", &chosen)),

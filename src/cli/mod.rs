@@ -2,6 +2,7 @@
 
 mod adopt;
 mod again;
+mod agreed;
 mod args;
 mod config;
 mod confirm;
@@ -14,6 +15,7 @@ mod forget;
 mod graph;
 mod init;
 mod look;
+mod moves;
 mod orphans;
 mod outputs;
 mod plan;

@@ -9,10 +9,9 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::run::{line, say};
 use super::saved::Saved;
-use super::{policies, protection, report, session};
+use super::{moves, policies, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::graph::Graph;
 use crate::plan::{Action, Findings, Impossible, Plan, Wish, plan_wish};
 use crate::resource::kind;
 use crate::state::State;
@@ -54,7 +53,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     let chosen = args.replacements.of(args.targets.of(&args.chosen));
     let looked = match args.offline {
         true => None,
-        false => looked(globals, &config, &state, &chosen).await?,
+        false => looked(globals, &config, &state, &chosen, "plan").await?,
     };
     let findings = looked.as_ref().map(|looked| &looked.findings);
     let plan = make(globals, &config, &state, &chosen, findings)?;
@@ -78,14 +77,17 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
-/// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called.
-pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Option<Looked>, CliError> {
+/// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called. When that fails, `verb` is to be run
+/// offline.
+pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen, verb: &str) -> Result<Option<Looked>, CliError> {
+    let state = &moves::renamed(config, state);
     let about = about(globals, config, state, chosen)?;
     if !state.resources.keys().any(&about) {
         return Ok(None);
     }
     let looker = looker(globals, config, session::connect(globals, config).await?);
-    look(config, &looker, &renamed(config, state), about, Unseen::Refuse).await.map(Some)
+    let instead = format!("`{}` goes by the state alone", super::again::again(globals, &format!("{verb} --offline"), chosen));
+    look(config, &looker, state, about, Unseen::Refuse(&instead)).await.map(Some)
 }
 
 /// The same with a cloud that is connected already.
@@ -97,7 +99,7 @@ pub(super) async fn looked_with(
     context: &crate::engine::Context,
 ) -> Result<Looked, CliError> {
     let about = about(globals, config, state, chosen)?;
-    look(config, &context.looker(), &renamed(config, state), about, Unseen::GoOn).await
+    look(config, &context.looker(), &moves::renamed(config, state), about, Unseen::GoOn).await
 }
 
 /// What a plan from the state alone is about.
@@ -107,19 +109,13 @@ fn about(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> 
     Ok(move |address: &Address| steps.contains(address))
 }
 
-/// The state with the addresses that the configuration has for what was renamed.
-pub(super) fn renamed(config: &Config, state: &State) -> State {
-    let moves = config.renamed();
-    state.renamed(moves.iter().map(|(from, to)| (from, to)))
-}
-
 /// Plans `up` for the chosen environments.
 pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen, findings: Option<&Findings>) -> Result<Plan, CliError> {
     let graph = crate::stack::build(config)?;
-    let state = &renamed(config, state);
+    let state = &moves::renamed(config, state);
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
-    check_moves(config, &graph)?;
+    moves::check(config, &graph)?;
     session::check_chosen(chosen, &graph.environments())?;
     let includes = |environment: &str| chosen.includes(environment);
     let replaces = |address: &Address| chosen.replaces(address);
@@ -137,22 +133,6 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     })?;
     check_patterns("--replace", &chosen.replace, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
     narrow(plan, chosen)
-}
-
-/// Refuses a move from an address that the configuration still has, or to one that it does not have.
-fn check_moves(config: &Config, graph: &Graph) -> Result<(), CliError> {
-    let known: Vec<&str> = graph.nodes().keys().map(Address::as_str).collect();
-    for (from, to) in config.renamed() {
-        let usage = |what: String| CliError::new(Exit::Usage, what).remains("nothing was changed");
-        if graph.get(&from).is_some() {
-            return Err(usage(format!("`moved` takes {from} away, which the configuration still has")).hint("take the entry out of `moved`"));
-        }
-        if graph.get(&to).is_none() {
-            let hint = did_you_mean(to.as_str(), &known, "`plan` shows all addresses");
-            return Err(usage(format!("`moved` moves {from} to {to}, which no resource is called")).hint(hint));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses patterns that match nothing.
@@ -199,6 +179,7 @@ pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Cho
 
 /// Refuses a plan that must not be carried out, before anything is changed.
 pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
+    let graph = crate::stack::build(config)?;
     protection::refuse(plan, config, Exit::Refused)?;
     let replaced = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. }));
     let holds_data = |step: &&crate::plan::Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data) && !chosen.replaces(&step.address);
@@ -215,12 +196,16 @@ pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: 
     }
     let strangers = &plan.strangers;
     if !strangers.uses.is_empty() {
-        let mut error =
-            CliError::new(Exit::Refused, "what is to be replaced is in use by what is not part of this plan").remains("nothing was changed");
+        let mut error = CliError::new(Exit::Refused, "what is to be replaced or deleted is in use by what is not part of this plan")
+            .remains("nothing was changed");
         error.causes = some(&strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
-        let others = strangers.environments().into_iter().map(str::to_owned);
-        let together = Chosen { environments: others.chain(chosen.environments.clone()).collect(), ..chosen.clone() };
+        let others: Vec<String> = strangers.environments().into_iter().map(str::to_owned).collect();
+        // One that the configuration no longer has can not be chosen by name.
+        let known = graph.environments();
+        let known = others.iter().all(|name| known.contains(name));
+        let environments = if known { [&others[..], &chosen.environments].concat() } else { Vec::new() };
+        let together = Chosen { environments, ..chosen.clone() };
         return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
     }
-    Ok(())
+    protection::refuse_in_aws(plan, &graph)
 }

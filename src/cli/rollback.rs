@@ -3,13 +3,14 @@
 use clap::Args;
 
 use super::again::again;
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
 use super::run::line;
 use super::session::{self, Session};
-use super::{down, protection};
+use super::{down, moves, protection};
 use crate::address::Address;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, Report};
@@ -35,30 +36,33 @@ pub struct RollbackArgs {
 pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
-    let state = session::peek(globals, &config).await?;
+    let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let preview = make(&config, &state, &skipped)?;
-    if state.undo.is_empty() {
+    if state.undo.is_empty() && preview.lost.is_empty() {
         down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
         return Ok(0);
     }
+    let mut agreed = Agreed::unasked();
     if !args.yes {
         if globals.output == OutputFormat::Text {
             report::show_plan(globals, &preview.plan, false);
             show_rest(&preview);
         }
         confirm(&format!("\nUndo this in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+        agreed = Agreed::to(preview.plan.digest());
     }
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = session.context.journal.read(|state| make(&config, state, &skipped));
+    let rollback = plan_again(&config, &session.context, &skipped, &agreed).await;
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
+    let lost = rollback.lost.len();
     let report = crate::engine::rollback(&session.context, rollback.plan).await;
     reporter.finish();
     session.close().await;
-    let code = end(globals, &report?)?;
+    let code = end(globals, &report?, lost)?;
     Ok(code)
 }
 
@@ -66,23 +70,35 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
 ///
 /// Only the environments of that `up` are rolled back. Returns what stays all the same.
 pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
-    let rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    let mut rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
+    rollback.plan.delete_as_configured(&crate::stack::build(config)?);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
-    let rest = rest(&rollback);
+    let (rest, lost) = (rest(&rollback), rollback.lost.len());
     let report = crate::engine::rollback(context, rollback.plan).await?;
-    end(globals, &report).map(|_| rest)
+    end(globals, &report, lost).map(|_| rest)
+}
+
+/// Plans under the lock. What was renamed has its new address from here on.
+async fn plan_again(config: &Config, context: &Context, skipped: &[Address], agreed: &Agreed) -> Result<Rollback, CliError> {
+    let rollback = context.journal.read(|state| make(config, &moves::renamed(config, state), skipped))?;
+    agreed.covers(&rollback.plan.digest())?;
+    moves::carry_out(context, config).await?;
+    Ok(rollback)
 }
 
 fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
+    let graph = crate::stack::build(config)?;
+    moves::check(config, &graph)?;
     let known = |address: &&Address| state.undo.created.contains(*address) || state.undo.changed.contains_key(*address);
     if let Some(unknown) = skipped.iter().find(|address| !known(address)) {
         return Err(CliError::new(Exit::Usage, format!("`{unknown}` is not among what would be undone"))
             .remains("nothing was changed")
             .hint("`rollback` without -y shows what would be undone"));
     }
-    let rollback = plan_rollback(state, skipped, &|_| true);
+    let mut rollback = plan_rollback(state, skipped, &|_| true);
+    rollback.plan.delete_as_configured(&graph);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck).map_err(|error| error.hint("or leave a resource as it is with `--skip ADDRESS`"))?;
     Ok(rollback)
@@ -96,7 +112,7 @@ fn refuse_knot(rollback: &Rollback) -> Result<(), CliError> {
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {
-    let lost = rollback.lost.iter().map(|address| format!("{address} was deleted by the `up` and can not be brought back"));
+    let lost = rollback.lost.iter().map(|(address, why)| format!("{address} is not as it was: {why}"));
     let kept = rollback.kept.iter().map(|(address, why)| format!("{address} stays as it is: {why}"));
     lost.chain(kept).collect()
 }
@@ -113,13 +129,14 @@ fn tell_rest(events: &Events, rollback: &Rollback) {
     }
 }
 
-/// Sums up.
-fn end(globals: &Globals, report: &Report) -> Result<u8, CliError> {
+/// Sums up. What is lost is told before, one by one.
+fn end(globals: &Globals, report: &Report, lost: usize) -> Result<u8, CliError> {
     let command = again(globals, "rollback", &Chosen::default());
     match report.outcome {
         Outcome::Done => {
             let took = report::duration(report.elapsed.as_secs());
-            down::say(globals, &format!("done: {} resources are as they were before the last `up` ({took})", report.changed));
+            let but = if lost == 0 { String::new() } else { format!(", and {lost} are not") };
+            down::say(globals, &format!("done: {} resources are as they were before the last `up`{but} ({took})", report.changed));
             Ok(0)
         }
         Outcome::Stopped => Err(report::unfinished(report, &command)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Action, Plan, Step, names};
 use crate::address::Address;
-use crate::graph::{Moment, Need, Timing};
-use crate::resource::kind;
+use crate::graph::{Graph, Moment, Need, Timing};
+use crate::resource::{Kind, kind};
 use crate::state::{Entry, State};
 
 /// Things that were not asked to be deleted need things that were.
@@ -47,11 +47,26 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
         reason: reason.to_owned(),
         needs: Vec::new(),
         moves: None,
+        clears: None,
         gives_back: None,
         seen: false,
         spec: entry.spec.clone(),
         tags: entry.tags.clone(),
         timing: Timing { created: Duration::ZERO, ready: Duration::from_secs(seconds.into()) },
+    }
+}
+
+/// How something is deleted is told by the configuration of today, not by the one that it was made with: whether a snapshot is taken, whether a
+/// bucket is emptied. For what makes way that is the configuration of what takes its place.
+pub(super) fn as_configured(steps: &mut [Step], graph: &Graph) {
+    for step in steps.iter_mut().filter(|step| step.action == Action::Delete) {
+        let base = step.address.made_way();
+        let Some(node) = graph.get(base.as_ref().unwrap_or(&step.address)).filter(|node| node.kind == step.kind) else { continue };
+        for input in kind(&step.kind).map(<dyn Kind>::deletion_inputs).unwrap_or_default() {
+            if let (Some(spec), Some(now)) = (step.spec.as_object_mut(), node.spec.get(*input)) {
+                spec.insert((*input).to_owned(), now.clone());
+            }
+        }
     }
 }
 
@@ -62,7 +77,7 @@ pub fn order(steps: &mut [Step], state: &State, doomed: &[Address]) {
     let staying: BTreeSet<&Address> = steps.iter().map(|step| &step.address).collect();
     let counts = |user: &Address| doomed.contains(user) || staying.contains(user);
     for (user, entry) in state.resources.iter().filter(|(user, _)| counts(user)) {
-        for need in &entry.needs {
+        for need in entry.needs.iter().filter(|need| need.on != *user) {
             users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready, loose: need.loose });
         }
     }

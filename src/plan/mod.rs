@@ -19,7 +19,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::address::{Address, Region};
-use crate::graph::{Need, Timing};
+use crate::graph::{Graph, Need, Timing};
 
 pub use calls::{Calls, calls};
 pub use diff::{Change, changes};
@@ -116,6 +116,9 @@ pub struct Step {
     /// What is moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves: Option<Move>,
+    /// What is moved out of the way of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clears: Option<Move>,
     /// What is moved once it is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gives_back: Option<Move>,
@@ -133,6 +136,13 @@ pub struct Step {
     pub timing: Timing,
 }
 
+impl Step {
+    /// Returns what it needs as long as it is there: all but what only has to be gone before it is made.
+    pub fn lasting_needs(&self) -> Vec<Need> {
+        self.needs.iter().filter(|need| need.on.made_way().as_ref() != Some(&self.address)).cloned().collect()
+    }
+}
+
 /// All steps, by address.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {
@@ -148,7 +158,7 @@ pub struct Plan {
     /// Whether it is only about targets: when it ends well, what an earlier `up` left unfinished beside them stays to be undone.
     #[serde(skip)]
     pub is_part: bool,
-    /// What is to be replaced, and what uses it although it is not part of this plan.
+    /// What is to be replaced or deleted, and what uses it although it is not part of this plan.
     #[serde(skip)]
     pub strangers: StillNeeded,
     /// What would be done and is left out, because it is not among the targets.
@@ -176,6 +186,11 @@ impl Plan {
     /// A plan of one step that waits for nothing.
     pub fn single(step: Step) -> Self {
         Self::new(vec![step])
+    }
+
+    /// Lets everything be deleted as the configuration says now.
+    pub fn delete_as_configured(&mut self, graph: &Graph) {
+        down::as_configured(&mut self.steps, graph);
     }
 
     /// Keeps only the steps of the wanted resources and those that have to come before them.

@@ -28,6 +28,6 @@ pub use migrate::{MoveError, Moved, migrate};
 pub use migration::{Migration, OpenOperation, OpenShift};
 pub use place::Place;
 pub use record::{Line, LineError, Op, Record};
-pub use snapshot::{DOWN, Entry, FORMAT, IllegalRecord, OpenIntent, ROLLBACK, State, Status, UP};
+pub use snapshot::{DONE_IN_PART, DOWN, Entry, FORMAT, IllegalRecord, OpenIntent, ROLLBACK, State, Status, UP};
 pub use store::{Salvage, StateError, Store, load, open, salvage};
 pub use undo::{Previous, Undo};

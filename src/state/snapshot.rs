@@ -23,6 +23,8 @@ pub const ROLLBACK: &str = "rollback";
 pub const DOWN: &str = "down";
 /// How a run ends well.
 const DONE: &str = "done";
+/// How a run ends well that was only about targets.
+pub const DONE_IN_PART: &str = "done in part";
 
 /// How far a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,8 +126,11 @@ pub struct State {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub marks: BTreeSet<(Address, Address)>,
     /// What a rollback would undo.
-    #[serde(default, skip_serializing_if = "Undo::is_empty")]
+    #[serde(default, skip_serializing_if = "Undo::is_blank")]
     pub undo: Undo,
+    /// What a rollback would have undone when the last `up` began, unless that has ended.
+    #[serde(default, skip_serializing_if = "Undo::is_blank")]
+    pub undo_before: Undo,
     /// The migration itself.
     #[serde(default, skip_serializing_if = "Migration::is_empty")]
     pub migration: Migration,
@@ -156,6 +161,7 @@ impl State {
             resources: BTreeMap::new(),
             marks: BTreeSet::new(),
             undo: Undo::default(),
+            undo_before: Undo::default(),
             migration: Migration::default(),
             users: Users::default(),
         }
@@ -208,11 +214,13 @@ impl State {
             _ if !self.has_begun() => return Err("the history has not begun".into()),
             Record::RunStarted { run, command, environments, at, .. } => {
                 let environments = environments.clone();
+                self.undo_before = if command == UP { self.undo.clone() } else { Undo::default() };
                 self.last_run = Some(Run { id: run.clone(), command: command.clone(), environments, at: at.clone(), outcome: None });
             }
             Record::RunFinished { run, outcome, .. } => match &mut self.last_run {
                 Some(last) if last.id == *run => {
                     last.outcome = Some(outcome.clone());
+                    let before = std::mem::take(&mut self.undo_before);
                     // What ended well stays, what was rolled back to its end is as it was, and of what was taken down nothing is left.
                     match last.command.as_str() {
                         DOWN if outcome == DONE => {
@@ -222,6 +230,7 @@ impl State {
                             }
                         }
                         UP | ROLLBACK if outcome == DONE => self.undo.settle(&last.environments),
+                        UP if outcome == DONE_IN_PART => self.undo.settle_part(&before),
                         _ => {}
                     }
                 }
@@ -353,9 +362,19 @@ impl State {
 
     /// Returns other resources whose tags say this address.
     pub fn namesakes<'a>(&'a self, address: &'a Address, tagged_as: &'a Address) -> impl Iterator<Item = &'a Entry> {
-        let marked = self.marks.range((tagged_as.clone(), Address::new(""))..).take_while(move |(says, _)| says == tagged_as).map(|(_, at)| at);
-        let itself = Some(tagged_as).filter(|at| self.get(at).is_some_and(|entry| entry.tagged_as.is_none()));
-        marked.chain(itself).filter(move |other| *other != address).filter_map(|other| self.get(other))
+        self.that_say(tagged_as).filter(move |other| *other != address).filter_map(|other| self.get(other))
+    }
+
+    /// Returns whether something is known whose tags say this address, wherever it is known: it may have been renamed, or make way.
+    pub fn knows_tagged_as(&self, says: &Address) -> bool {
+        self.that_say(says).next().is_some()
+    }
+
+    /// The addresses of all whose tags say this address.
+    fn that_say<'a>(&'a self, says: &'a Address) -> impl Iterator<Item = &'a Address> {
+        let marked = self.marks.range((says.clone(), Address::new(""))..).take_while(move |(other, _)| other == says).map(|(_, at)| at);
+        let itself = Some(says).filter(|at| self.get(at).is_some_and(|entry| entry.tagged_as.is_none()));
+        marked.chain(itself)
     }
 
     fn keep(&mut self, address: &Address, entry: Entry) {
@@ -428,29 +447,6 @@ mod tests {
         let mut state = begun();
         run(&mut state, vec![intent(Op::Create), Record::Settled { address: Address::new("a") }]);
         assert!(state.resources.is_empty());
-    }
-
-    #[test]
-    fn what_was_taken_down_is_new_when_it_is_made_again() {
-        let mut state = begun();
-        let address = Address::new("a");
-        let started = |command: &str| Record::RunStarted {
-            run: RunId(command.to_owned()),
-            command: command.to_owned(),
-            environments: ["a".to_owned()].into(),
-            version: "0".into(),
-            at: "now".into(),
-        };
-        let attrs = json!({ "vpc_id": "vpc-1" });
-        let made = || vec![intent(Op::Create), Record::Ready { address: address.clone(), attrs: attrs.clone() }];
-        run(&mut state, [vec![started(UP)], made()].concat());
-        run(&mut state, vec![Record::RunFinished { run: RunId(UP.to_owned()), outcome: DONE.into(), at: "now".into() }]);
-        // It is gone, and the `up` that makes it again does not end.
-        run(&mut state, [vec![started(UP), Record::Deleted { address: address.clone() }], made()].concat());
-        assert!(state.undo.remade.contains_key(&address));
-        run(&mut state, vec![started(DOWN), intent(Op::Delete), Record::Deleted { address: address.clone() }]);
-        run(&mut state, [vec![started(UP)], made()].concat());
-        assert!(state.undo.created.contains(&address), "a rollback deletes what was not there before");
     }
 
     #[test]

@@ -94,6 +94,20 @@ fn what_holds_data_is_replaced_only_when_told_by_address() {
     assert!(protected.contains("[exit 3]") && protected.contains("protect"), "{protected}");
 }
 
+/// What was deleted by hand is made anew, whatever it would take to change it: there is no data to be asked for.
+#[test]
+fn up_without_asking_refused_what_plan_allows() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    crate::adopting::edit_world(&place, |world| {
+        world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances").clear();
+    });
+    let plan = run(&place, "plan --env source --set database.username=other");
+    assert!(plan.contains("+ source/database-source/instance") && plan.contains("it is gone from AWS"), "{plan}");
+    let up = run(&place, "up --env source -y --set database.username=other");
+    assert!(up.contains("resources created or changed"), "{up}");
+}
+
 #[test]
 fn what_another_environment_uses_is_not_replaced_without_it() {
     let place = Place::new();
@@ -106,29 +120,70 @@ fn what_another_environment_uses_is_not_replaced_without_it() {
     assert!(!told(&place, bucket).contains("uses source/network/vpc"));
 }
 
-#[test]
-fn an_address_that_was_renamed_keeps_what_it_is() {
-    let place = Place::new();
-    run(&place, "up --env source -y");
-    let before = Lane::Sandbox.inventory(&place, &["us-east-1"]);
-    // As an earlier version would have called it.
+/// Calls the VPC as an earlier version would have called it, in the state and in AWS.
+fn as_it_was_called(place: &Place) {
     for file in [place.state().join("state.json"), place.path().join(".migrate-infra/sandbox/world.json")] {
         let text = std::fs::read_to_string(&file).expect("a file");
         assert!(text.contains("\"source/network/vpc\""));
         std::fs::write(&file, text.replace("\"source/network/vpc\"", "\"source/net/vpc\"")).expect("a file");
     }
+}
+
+const MOVED: &str = "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n\n[stack]";
+
+#[test]
+fn a_renaming_was_seen_by_up_alone() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let subnet: Value = serde_json::from_str(&run(&place, "state show source/network/public-1")).expect("it is JSON");
+    let subnet = subnet["attrs"]["subnet_id"].as_str().expect("its id").to_owned();
+    as_it_was_called(&place);
+    place.edit("[stack]", MOVED);
+    // What is protected under its new address is not deleted under its old one.
+    let file = place.path().join("config/migration.toml");
+    let whole = std::fs::read_to_string(&file).expect("the configuration");
+    std::fs::write(&file, format!("{whole}\n[resources.\"source/network/vpc\"]\nprotect = true\n")).expect("the configuration");
+    let refused = told(&place, "down -y");
+    assert!(refused.contains("[exit 3]") && refused.contains("source/network/vpc is protected"), "{refused}");
+    std::fs::write(&file, whole).expect("the configuration");
+    let plan = run(&place, "plan --target source/network/vpc");
+    assert!(plan.contains("looked at 1 resources"), "{plan}");
+    let down = told(&place, "down --target source/network/vpc");
+    assert!(down.contains("there is no terminal to ask on"), "{down}");
+    run(&place, "forget source/network/public-1 -y");
+    run(&place, &format!("adopt source/network/public-1 {subnet} -y"));
+    assert!(run(&place, "state list").contains("source/network/vpc\t"));
+}
+
+#[test]
+fn an_address_that_was_renamed_keeps_what_it_is() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let before = Lane::Sandbox.inventory(&place, &["us-east-1"]);
+    as_it_was_called(&place);
     let lost = run(&place, "plan --env source");
     assert!(lost.contains("- source/net/vpc") && lost.contains("+ source/network/vpc"), "{lost}");
-    place.edit("[stack]", "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n\n[stack]");
+    place.edit("[stack]", MOVED);
     let plan = run(&place, "plan --env source");
     assert!(plan.contains("there is nothing to do"), "{plan}");
     let up = run(&place, "up --env source -y");
     assert!(up.contains("nothing to do"), "{up}");
     assert_eq!(Lane::Sandbox.inventory(&place, &["us-east-1"]), before);
+    // What has the tags of its old address is no orphan, and is found again by them when it was forgotten or the state is lost.
+    assert!(told(&place, "orphans --exit-code").contains("[exit 0]"));
+    assert!(run(&place, "forget source/network/vpc -y").contains("`up` would make another one"));
+    assert!(run(&place, "state rebuild -y").contains("1 resources were found"));
+    assert!(run(&place, "up --env source -y").contains("nothing to do"));
+    std::fs::remove_dir_all(place.state()).expect("the state");
+    run(&place, "state rebuild -y");
+    assert!(run(&place, "up --env source -y").contains("nothing to do"));
+    assert_eq!(Lane::Sandbox.inventory(&place, &["us-east-1"]), before);
     // The state knows it by its new name from here on, and the entry is no longer needed.
     place.edit("[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n", "");
     assert!(run(&place, "plan --env source").contains("there is nothing to do"));
     assert!(run(&place, "drift").contains("no drift"));
+    let refused = told(&place, "forget source/network/vpc -y");
+    assert!(refused.contains("[exit 3]") && refused.contains("[[moved]]"), "{refused}");
     place.edit("[stack]", "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vcp\"\n\n[stack]");
     let unknown = told(&place, "plan");
     assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean `source/network/vpc`"), "{unknown}");

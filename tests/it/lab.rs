@@ -95,6 +95,8 @@ pub struct Lab {
     pub adopted: Option<(Address, String)>,
     /// What is replaced although nothing forces it: a pattern.
     pub replaced: String,
+    /// What `up` is narrowed to, if anything: a pattern.
+    pub targets: String,
     /// What a look at the world has found, when `up` goes by that.
     pub findings: Option<Findings>,
     /// How many bytes the disk has room for, if it is a small one.
@@ -135,6 +137,7 @@ impl Default for Lab {
             skipped: Vec::new(),
             adopted: None,
             replaced: String::new(),
+            targets: String::new(),
             findings: None,
             room: None,
             keep: None,
@@ -315,7 +318,11 @@ impl Lab {
     pub fn plan(&self, graph: &Graph, state: &State) -> Plan {
         let replaced = |address: &Address| address.matches(&self.replaced);
         let wish = Wish { replace: &replaced, findings: self.findings.as_ref(), ..Wish::of(&|_| true) };
-        plan_wish(graph, state, &wish).expect("everything is chosen")
+        let mut plan = plan_wish(graph, state, &wish).expect("everything is chosen");
+        if !self.targets.is_empty() {
+            plan.only(|address| address.matches(&self.targets));
+        }
+        plan
     }
 
     /// Lets a day pass: what goes by itself, such as the interfaces of what was deleted, is gone.

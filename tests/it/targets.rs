@@ -1,7 +1,12 @@
 //! `--target`: a part of the stack, and what has to come with it; and `forget`.
 
+use migrate_infra::address::Address;
+use migrate_infra::plan::Action;
+
 use crate::cli::Place;
+use crate::lab::Lab;
 use crate::lane::Lane;
+use crate::stacks::{PAIRED, graph};
 
 fn succeed(place: &Place, arguments: &str) -> String {
     Lane::Sandbox.succeed(place, arguments)
@@ -56,6 +61,22 @@ fn an_up_of_a_part_leaves_what_a_failed_up_did_to_be_undone() {
     let told = succeed(&place, "rollback -y");
     assert!(!told.contains("nothing to undo"), "{told}");
     assert!(addresses(&place).is_empty(), "{:?}", addresses(&place));
+}
+
+/// It ended well, so it is not undone with what fails later on, and the same replacement can be asked for again.
+#[tokio::test(start_paused = true)]
+async fn an_up_of_a_part_that_ended_well_was_undone_by_a_later_rollback() {
+    let graph = graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself");
+    let (vpc, instance) = ("source/network/vpc", "source/database-source/instance");
+    let mut lab = Lab { targets: instance.to_owned(), ..Lab::default() };
+    lab.up(&graph).await.must_succeed();
+    assert!(lab.state().get(&Address::new(vpc)).is_some() && lab.state().undo.is_empty(), "{:?}", lab.state().undo);
+    lab.rest();
+    lab.replaced = instance.to_owned();
+    lab.up(&graph).await.must_succeed();
+    let plan = lab.plan(&graph, &lab.state());
+    let step = plan.steps.iter().find(|step| step.address.as_str() == instance).expect("it has a step");
+    assert!(matches!(step.action, Action::Replace { .. }), "{}", step.reason);
 }
 
 #[test]
