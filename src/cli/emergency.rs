@@ -16,7 +16,7 @@ use super::{down, look};
 use crate::config::Config;
 use crate::engine::Looker;
 use crate::migration::emergency::{Position, address, position, turn, turn_unwritten};
-use crate::resource::{Result, describe};
+use crate::resource::{Error, Result, describe};
 use crate::resources::cloudwatch::alarm_state::AlarmState;
 use crate::stack::Switch;
 
@@ -79,7 +79,11 @@ async fn send(globals: &Globals, config: &Config, switch: &Switch, to: Position)
     let why = match opened {
         Ok(Ok(session)) => {
             session::stop_on_ctrl_c(session.context.cancel.clone());
-            let done = turn(&session.context, switch, to).await;
+            let done = match turn(&session.context, switch, to).await {
+                // That it can not be written down must not stand in the way.
+                Err(Error::Journal(_)) => turn_unwritten(&session.context.looker(), switch, to).await,
+                done => done,
+            };
             reporter.finish();
             session.close().await;
             return Ok(done);
