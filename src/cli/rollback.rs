@@ -37,7 +37,7 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
     let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let preview = make(&config, &state, &skipped)?;
-    if state.undo.is_empty() {
+    if state.undo.is_empty() && preview.lost.is_empty() {
         down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
         return Ok(0);
     }
@@ -55,10 +55,11 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
+    let lost = rollback.lost.len();
     let report = crate::engine::rollback(&session.context, rollback.plan).await;
     reporter.finish();
     session.close().await;
-    let code = end(globals, &report?)?;
+    let code = end(globals, &report?, lost)?;
     Ok(code)
 }
 
@@ -71,9 +72,9 @@ pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Contex
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
-    let rest = rest(&rollback);
+    let (rest, lost) = (rest(&rollback), rollback.lost.len());
     let report = crate::engine::rollback(context, rollback.plan).await?;
-    end(globals, &report).map(|_| rest)
+    end(globals, &report, lost).map(|_| rest)
 }
 
 /// Plans under the lock. What was renamed has its new address from here on.
@@ -107,7 +108,7 @@ fn refuse_knot(rollback: &Rollback) -> Result<(), CliError> {
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {
-    let lost = rollback.lost.iter().map(|address| format!("{address} was deleted by the `up` and can not be brought back"));
+    let lost = rollback.lost.iter().map(|(address, why)| format!("{address} is not as it was: {why}"));
     let kept = rollback.kept.iter().map(|(address, why)| format!("{address} stays as it is: {why}"));
     lost.chain(kept).collect()
 }
@@ -124,13 +125,14 @@ fn tell_rest(events: &Events, rollback: &Rollback) {
     }
 }
 
-/// Sums up.
-fn end(globals: &Globals, report: &Report) -> Result<u8, CliError> {
+/// Sums up. What is lost is told before, one by one.
+fn end(globals: &Globals, report: &Report, lost: usize) -> Result<u8, CliError> {
     let command = again(globals, "rollback", &Chosen::default());
     match report.outcome {
         Outcome::Done => {
             let took = report::duration(report.elapsed.as_secs());
-            down::say(globals, &format!("done: {} resources are as they were before the last `up` ({took})", report.changed));
+            let but = if lost == 0 { String::new() } else { format!(", and {lost} are not") };
+            down::say(globals, &format!("done: {} resources are as they were before the last `up`{but} ({took})", report.changed));
             Ok(0)
         }
         Outcome::Stopped => Err(report::unfinished(report, &command)),

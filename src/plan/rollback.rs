@@ -19,8 +19,8 @@ pub struct Rollback {
     pub plan: Plan,
     /// What was to be skipped, and what that needs, each with the reason why it stays.
     pub kept: Vec<(Address, String)>,
-    /// What the `up` deleted, which can not be brought back.
-    pub lost: Vec<Address>,
+    /// What was there before and is not there afterwards, each with the reason.
+    pub lost: Vec<(Address, &'static str)>,
     /// Why it can not be carried out.
     pub knot: Option<Knot>,
 }
@@ -81,7 +81,10 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let knot = untie(&mut steps).err();
     let mut plan = Plan::new(steps);
     plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
-    let lost = undo.deleted.iter().filter(|address| chosen(address.environment())).cloned().collect();
+    let deleted = undo.deleted.iter().map(|address| (address, "it was deleted by the `up` and can not be brought back"));
+    let missing = undo.remade.keys().filter(|address| state.attrs(address).is_none());
+    let lost = deleted.chain(missing.map(|address| (address, "it is gone, and no new one was made; `up` makes it again")));
+    let lost = lost.filter(|(address, _)| chosen(address.environment())).map(|(address, why)| (address.clone(), why)).collect();
     Rollback { plan, kept, lost, knot }
 }
 

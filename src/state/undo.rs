@@ -35,7 +35,8 @@ pub struct Undo {
     pub changed: BTreeMap<Address, Previous>,
     /// What was deleted, because the configuration no longer had it. It can not be brought back.
     pub deleted: BTreeSet<Address>,
-    /// What was gone from AWS and was made again, with what was known of it before. It stays: it was there before the `up`.
+    /// What was gone from AWS, or made way, and was or is to be made again, with what was known of it before. The new one stays: it was there before
+    /// the `up`.
     pub remade: BTreeMap<Address, Value>,
     /// What has been replaced: the same `up`, run again, does not have to do it again.
     pub replaced: BTreeSet<Address>,
@@ -44,7 +45,7 @@ pub struct Undo {
 }
 
 impl Undo {
-    /// Returns whether there is nothing to undo.
+    /// Returns whether there is nothing to undo. What has to be made again is not undone, and may still be missing.
     pub fn is_empty(&self) -> bool {
         self.created.is_empty() && self.changed.is_empty() && self.deleted.is_empty() && self.set_aside.is_empty()
     }
@@ -56,7 +57,7 @@ impl Undo {
 
     /// Returns the environments in which there is something to undo.
     pub fn environments(&self) -> impl Iterator<Item = &str> {
-        let all = self.created.iter().chain(self.changed.keys()).chain(&self.deleted).chain(self.set_aside.keys());
+        let all = self.created.iter().chain(self.changed.keys()).chain(&self.deleted).chain(self.remade.keys()).chain(self.set_aside.keys());
         all.map(Address::environment)
     }
 

@@ -3,7 +3,7 @@
 use migrate_infra::address::Address;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
-use migrate_infra::plan::{Wish, plan_wish};
+use migrate_infra::plan::{Wish, plan_rollback, plan_wish};
 
 use crate::cli::Place;
 use crate::lab::{Lab, Way};
@@ -55,6 +55,39 @@ async fn an_interrupted_replacement_was_taken_back_by_the_same_command() {
         }
         assert!(between > 0, "{address}");
     }
+}
+
+/// The old service had to go first, and the new one was not made.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_did_not_tell_what_an_old_first_replacement_had_destroyed() {
+    let (before, after) = (source(&[]), source(&["service.port=9090"]));
+    let mut ground = Lab::default();
+    ground.up(&before).await.must_succeed();
+    ground.rest();
+    let service = Address::new("source/service/service");
+    let mut between = 0;
+    for point in (1..).step_by(7) {
+        let mut lab = ground.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&after, Way::Up, fuse.clone()).await;
+        if !fuse.is_dead() {
+            break;
+        }
+        let state = lab.state();
+        if state.get(&service.set_aside(0)).is_some() || state.get(&service).is_some() {
+            continue;
+        }
+        between += 1;
+        let rollback = plan_rollback(&state, &[], &|_| true);
+        let lost: Vec<&Address> = rollback.lost.iter().map(|(address, _)| address).collect();
+        assert!(lost.contains(&&service), "killed at {point}: {lost:?}");
+        if between % 2 == 1 {
+            lab.run(&Graph::default(), Way::Rollback, Fuse::default()).await.must_succeed();
+            lab.up(&before).await.must_succeed();
+            assert!(lab.state().attrs(&service).is_some());
+        }
+    }
+    assert!(between > 0);
 }
 
 /// The target replicates from the source's database, which the configuration no longer has.
