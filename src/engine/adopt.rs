@@ -85,7 +85,7 @@ impl AdoptSteps {
         let (kind, _) = resolved(&state, step)?;
         let spec = as_it_is(&found);
         let token = state.get(&step.address).map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
-        let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.needs.clone(), &token));
+        let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.lasting_needs(), &token));
         // Its id is durable before its tags are set: whatever becomes of this run, no other one is made in its place.
         log.write(vec![Record::Created { address: step.address.clone(), attrs: found.attrs.clone() }]).await?;
         let cx = Cx { adopts: true, ..cx(&self.context, step, &token, Arc::clone(&log)) };

@@ -38,7 +38,7 @@ impl FindSteps {
         let lookup = |output: &OutputRef| self.context.journal.read(|state| state.output(output));
         let Ok(spec) = resolve(&step.spec, &lookup) else { return Ok(nothing) };
         let token = new_token(&self.context.stack, &step.address);
-        let log = Arc::new(StepLog::new(&self.context.journal, Op::Create, step, &spec, step.needs.clone(), &token));
+        let log = Arc::new(StepLog::new(&self.context.journal, Op::Create, step, &spec, step.lasting_needs(), &token));
         let cx = cx(&self.context, step, &token, Arc::clone(&log));
         match look(&cx, kind, &spec, None, false).await? {
             Observed::Absent => Ok(nothing),

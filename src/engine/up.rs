@@ -85,7 +85,7 @@ impl UpSteps {
         for attempt in 0.. {
             let token = before.as_ref().map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
             let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
-            let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.needs.clone(), &token));
+            let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.lasting_needs(), &token));
             let cx = cx(&self.context, step, &token, Arc::clone(&log));
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
             let result = match look(&cx, kind, &spec, known, hidden).await {
@@ -104,7 +104,7 @@ impl UpSteps {
                 Ok(Observed::Absent) => self.finish(step, kind, &cx, &log, &spec, None, before.as_ref(), &mut released).await,
                 Ok(Observed::Ours(seen)) if before.is_none() => {
                     // The state did not know it, and it is there: it is found, not made, and a rollback must not delete it.
-                    let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.needs.clone(), &token));
+                    let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.lasting_needs(), &token));
                     let cx = super::step::cx(&self.context, step, &token, Arc::clone(&log));
                     self.finish(step, kind, &cx, &log, &spec, Some(seen), None, &mut released).await
                 }
@@ -146,7 +146,8 @@ impl UpSteps {
         if existed && (before.is_some_and(|entry| entry.tags != step.tags) || !cx.stray_tags().is_empty()) {
             kind.retag(cx, spec, &attrs).await?;
         }
-        let same = |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.needs;
+        let same =
+            |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.lasting_needs();
         let up_to_date = !cx.has_changed() && before.is_some_and(|entry| same(entry) && entry.attrs.as_ref() == Some(&attrs));
         if !up_to_date {
             log.write(vec![Record::Created { address: address.clone(), attrs: attrs.clone() }]).await?;

@@ -76,7 +76,7 @@ pub fn order(steps: &mut [Step], state: &State, doomed: &[Address]) {
     let staying: BTreeSet<&Address> = steps.iter().map(|step| &step.address).collect();
     let counts = |user: &Address| doomed.contains(user) || staying.contains(user);
     for (user, entry) in state.resources.iter().filter(|(user, _)| counts(user)) {
-        for need in &entry.needs {
+        for need in entry.needs.iter().filter(|need| need.on != *user) {
             users.entry(&need.on).or_default().push(Need { on: user.clone(), at: Moment::Ready, loose: need.loose });
         }
     }

@@ -133,6 +133,13 @@ pub struct Step {
     pub timing: Timing,
 }
 
+impl Step {
+    /// Returns what it needs as long as it is there: all but what only has to be gone before it is made.
+    pub fn lasting_needs(&self) -> Vec<Need> {
+        self.needs.iter().filter(|need| need.on.made_way().as_ref() != Some(&self.address)).cloned().collect()
+    }
+}
+
 /// All steps, by address.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plan {

@@ -34,7 +34,8 @@ impl<'a> Replaced<'a> {
     pub(super) fn new(state: &'a State) -> Self {
         let mut users: BTreeMap<&Address, Vec<(&Address, bool)>> = BTreeMap::new();
         for (user, entry) in &state.resources {
-            for need in &entry.needs {
+            // An earlier version took down what had to be gone before something was made: it may have the same place by now.
+            for need in entry.needs.iter().filter(|need| need.on != *user) {
                 users.entry(&need.on).or_default().push((user, need.loose));
             }
         }
