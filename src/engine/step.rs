@@ -124,16 +124,16 @@ impl Looker {
     }
 }
 
-/// Gives a resource the address that the step wants it to have.
+/// Gives a resource the address that the step wants it to have, and what is in its way another one.
 pub(super) async fn moved(context: &Context, step: &Step) -> Result<()> {
-    let Some(Move { from, to }) = &step.moves else { return Ok(()) };
-    let due = context.journal.read(|state| state.get(from).filter(|_| state.get(to).is_none()).cloned());
-    match due {
-        Some(entry) if entry.attrs.is_some() || known_now(context, from, &entry).await? => {
-            Ok(context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await?)
+    for Move { from, to } in step.clears.iter().chain(&step.moves) {
+        let due = context.journal.read(|state| state.get(from).filter(|_| state.get(to).is_none()).cloned());
+        let Some(entry) = due else { continue };
+        if entry.attrs.is_some() || known_now(context, from, &entry).await? {
+            context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await?;
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Returns a kind by its name.

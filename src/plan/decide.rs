@@ -23,6 +23,8 @@ pub(super) struct Decider<'a> {
     elsewhere: BTreeSet<&'a Address>,
     /// What is in another VPC already, while its old one is still there.
     went_elsewhere: BTreeSet<&'a Address>,
+    /// What gives its place back to one in another VPC.
+    leaving: BTreeSet<&'a Address>,
     /// What an earlier run had set aside and has its place again.
     back: BTreeMap<&'a Address, &'a Entry>,
     /// What is gone for a while, between the old one and the new one.
@@ -60,6 +62,7 @@ impl<'a> Decider<'a> {
             fresh: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
             went_elsewhere: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             back: BTreeMap::new(),
             away: BTreeSet::new(),
         }
@@ -70,11 +73,18 @@ impl<'a> Decider<'a> {
         let about = about(node.kind);
         let wanted = self.wanted(node);
         let decision = match self.state.get(&node.address) {
-            Some(entry) => self.compare(node, &wanted, entry, about, self.wish.finding(&node.address)),
-            None => self.without_entry(node, &wanted, about),
+            Some(entry) => {
+                let decision = self.compare(node, &wanted, entry, about, self.wish.finding(&node.address));
+                let given_back = || self.given_back(node, &wanted, about);
+                if matches!(decision.action, Action::Replace { .. }) { given_back().unwrap_or(decision) } else { decision }
+            }
+            None => self.given_back(node, &wanted, about).unwrap_or_else(|| Decision::new(Action::Create, "it does not exist")),
         };
         if let Some(entry) = decision.takes_back.as_ref().and_then(|from| self.state.get(from)) {
             self.back.insert(&node.address, entry);
+            if self.state.get(&node.address).is_some_and(|new| node.kind == "ec2.vpc" || new.spec.get("vpc") != entry.spec.get("vpc")) {
+                self.leaving.insert(&node.address);
+            }
         }
         if self.state.set_aside(&node.address).any(|(_, old)| old.spec.get("vpc") != wanted.get("vpc")) {
             self.went_elsewhere.insert(&node.address);
@@ -110,22 +120,18 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// A resource that the state does not know: unless an earlier run had set aside one that fits, it is made. One that was asked for by name is
-    /// made in any case: nothing else may have set the old one aside.
-    fn without_entry(&self, node: &Node, wanted: &Value, about: &About) -> Decision {
+    /// One that an earlier run had set aside and that fits again gets its place back: there is nothing in it yet, or what would have to be replaced
+    /// once more. Unless it was asked for by name to be replaced: then nothing else may have set it aside.
+    fn given_back(&self, node: &Node, wanted: &Value, about: &About) -> Option<Decision> {
         if self.wish.replaces(&node.address) {
-            return Decision::new(Action::Create, "it does not exist");
+            return None;
         }
-        for (address, old) in self.state.set_aside(&node.address) {
-            let mut decision = self.compare(node, wanted, old, about, self.wish.finding(address));
-            if old.status == Status::Ready && matches!(decision.action, Action::Nothing | Action::Update { .. }) {
-                decision.reason = format!("it was to be replaced, and fits again: {}", decision.reason);
-                decision.takes_back = Some(address.clone());
-                decision.seen = false;
-                return decision;
-            }
-        }
-        Decision::new(Action::Create, "it does not exist")
+        self.state.set_aside(&node.address).find_map(|(address, old)| {
+            let decision = self.compare(node, wanted, old, about, self.wish.finding(address));
+            let fits = old.status == Status::Ready && matches!(decision.action, Action::Nothing | Action::Update { .. });
+            let reason = format!("it was to be replaced, and fits again: {}", decision.reason);
+            fits.then(|| Decision { reason, takes_back: Some(address.clone()), seen: false, ..decision })
+        })
     }
 
     fn compare(&self, node: &Node, wanted: &Value, entry: &Entry, about: &About, finding: Option<&Finding>) -> Decision {
@@ -158,7 +164,7 @@ impl<'a> Decider<'a> {
         if let Some((field, _)) = refers(node, |field| about.within_vpc.contains(&field), |of| self.elsewhere.contains(of)) {
             return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
         }
-        let left = |on: &Address| on.made_way().is_some_and(|base| self.went_elsewhere.contains(&base));
+        let left = |on: &Address| self.leaving.contains(on) || on.made_way().is_some_and(|base| self.went_elsewhere.contains(&base));
         if let Some(field) = about.within_vpc.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
             return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
         }

@@ -47,6 +47,7 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
         reason: reason.to_owned(),
         needs: Vec::new(),
         moves: None,
+        clears: None,
         gives_back: None,
         seen: false,
         spec: entry.spec.clone(),

@@ -116,6 +116,9 @@ pub struct Step {
     /// What is moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves: Option<Move>,
+    /// What is moved out of the way of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clears: Option<Move>,
     /// What is moved once it is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gives_back: Option<Move>,

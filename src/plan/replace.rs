@@ -13,6 +13,8 @@ use crate::state::{Entry, State};
 /// All that makes way in one plan.
 pub(super) struct Replaced<'a> {
     state: &'a State,
+    /// What an earlier run had set aside and gets its place back: where it is, and its place.
+    back: BTreeMap<Address, Address>,
     /// Who uses what, as the state knows it, and whether it does so loosely.
     users: BTreeMap<&'a Address, Vec<(&'a Address, bool)>>,
     /// The old ones.
@@ -39,16 +41,31 @@ impl<'a> Replaced<'a> {
                 users.entry(&need.on).or_default().push((user, need.loose));
             }
         }
-        Self { state, users, old: Vec::new() }
+        Self { state, back: BTreeMap::new(), users, old: Vec::new() }
     }
 
     /// Something is replaced in this plan. Returns what has to be moved before the new one is made.
     pub(super) fn replaces(&mut self, node: &Node, entry: &Entry, order: Order) -> Option<Move> {
+        self.makes_way(node, entry, order, "a new one takes its place")
+    }
+
+    /// What an earlier run had set aside gets its place back. Returns how it is moved.
+    pub(super) fn takes_back(&mut self, node: &Node, from: Address) -> Move {
+        self.back.insert(from.clone(), node.address.clone());
+        Move { from, to: node.address.clone() }
+    }
+
+    /// What has taken that place in the meantime gives way. Returns what has to be moved before: AWS has taken both already.
+    pub(super) fn gives_way(&mut self, node: &Node, entry: &Entry) -> Option<Move> {
+        self.makes_way(node, entry, Order::NewFirst, "what it was to replace gets its place back")
+    }
+
+    fn makes_way(&mut self, node: &Node, entry: &Entry, order: Order, reason: &str) -> Option<Move> {
         // One more than there are is free at the latest.
         let taken = self.state.set_aside(&node.address).count();
         let free = (0..=taken).map(|number| node.address.set_aside(number)).find(|address| self.state.get(address).is_none())?;
         let moves = Move { from: node.address.clone(), to: free.clone() };
-        let mut step = super::down::step(&free, entry, "a new one takes its place");
+        let mut step = super::down::step(&free, entry, reason);
         // Whichever of the two is first moves it.
         let (first, second) = match order {
             Order::NewFirst => (Some(moves), None),
@@ -77,7 +94,7 @@ impl<'a> Replaced<'a> {
         let old_ones: BTreeSet<&Address> = self.old.iter().map(|old| &old.address).collect();
         let ready = |on: &Address, loose: bool| Need { on: on.clone(), at: Moment::Ready, loose };
         let used = doomed.iter().flat_map(|address| self.users.get(address).into_iter().flatten().map(move |(user, _)| (address, *user)));
-        let strangers = used.filter(|(_, user)| !index.contains_key(*user) && !old_ones.contains(user));
+        let strangers = used.filter(|(_, user)| !index.contains_key(*user) && !old_ones.contains(user) && !self.back.contains_key(*user));
         let mut uses: Vec<(Address, Address)> = strangers.map(|(address, user)| (address.clone(), user.clone())).collect();
         let mut deletions = Vec::new();
         for old in &self.old {
@@ -96,7 +113,10 @@ impl<'a> Replaced<'a> {
                     Some((step, _)) => {
                         let lets_go = old.order == Order::NewFirst || step.needs.iter().all(|need| need.on != old.base);
                         needs.extend(lets_go.then(|| ready(user, loose)));
+                        // One that gives way itself goes before.
+                        needs.extend(replaced.get(user).map(|old_user| ready(old_user, loose)));
                     }
+                    None if self.back.contains_key(user) => needs.extend(self.back.get(user).map(|base| ready(base, loose))),
                     // An old one that an earlier run left behind has a deletion of its own.
                     None if old_ones.contains(user) => needs.push(ready(user, loose)),
                     None => uses.push((old.base.clone(), user.clone())),
@@ -115,7 +135,10 @@ impl<'a> Replaced<'a> {
                 }
             }
             let users = self.users.get(&step.address).into_iter().flatten();
-            step.needs.extend(users.filter(|(user, _)| old_ones.contains(user)).map(|(user, loose)| ready(user, *loose)));
+            for (user, loose) in users {
+                let still = if old_ones.contains(user) { Some(*user) } else { self.back.get(*user) };
+                step.needs.extend(still.map(|user| ready(user, *loose)));
+            }
         }
         for old in self.old.iter().filter(|old| old.order == Order::OldFirst) {
             if let Some(at) = index.get(&old.base) {

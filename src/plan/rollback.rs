@@ -146,6 +146,7 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
         reason: "the last `up` changed it".to_owned(),
         needs,
         moves: None,
+        clears: None,
         gives_back: None,
         seen: false,
         spec,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::decide::{Decider, Decision};
 use super::knot::{Knot, untie};
 use super::replace::Replaced;
-use super::{Action, Finding, Findings, Move, Plan, Step, names};
+use super::{Action, Finding, Findings, Plan, Step, names};
 use crate::address::Address;
 use crate::graph::{Graph, Moment, Need, Node, Timing};
 use crate::resource::{Kind, kind};
@@ -124,8 +124,11 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         Action::Nothing => Timing::default(),
         _ => kind(node.kind).map(<dyn Kind>::timing).unwrap_or_default(),
     };
-    let mut moves = decision.takes_back.map(|from| Move { from, to: node.address.clone() });
-    if let (Action::Replace { order, .. }, Some(entry)) = (&decision.action, state.get(&node.address)) {
+    let (mut moves, mut clears) = (None, None);
+    if let Some(from) = decision.takes_back {
+        clears = state.get(&node.address).and_then(|entry| old.gives_way(node, entry));
+        moves = Some(old.takes_back(node, from));
+    } else if let (Action::Replace { order, .. }, Some(entry)) = (&decision.action, state.get(&node.address)) {
         moves = old.replaces(node, entry, *order);
     }
     Step {
@@ -136,6 +139,7 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         reason: decision.reason,
         needs: node.needs.clone(),
         moves,
+        clears,
         gives_back: None,
         seen: decision.seen,
         spec: node.spec.clone(),

@@ -16,6 +16,11 @@ fn source(sets: &[&str]) -> Graph {
     graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
 }
 
+/// Everything there is, without what only says what others said.
+fn things(lab: &Lab) -> Vec<String> {
+    lab.world.inventory().into_iter().filter(|id| !id.contains(":task-definition/") && !id.contains(" eni-")).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replaced_database_went_without_the_snapshot_that_is_wanted_now() {
     let mut lab = Lab::default();
@@ -88,6 +93,47 @@ async fn a_rollback_did_not_tell_what_an_old_first_replacement_had_destroyed() {
         }
     }
     assert!(between > 0);
+}
+
+/// The new one was there already, or was begun, and a third one was made.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time() {
+    for (file_sets, address, id) in [
+        (&["environments.source.vpc_cidr=10.7.0.0/16"], "source/network/vpc", "vpc_id"),
+        (&["routing.zone_name=renamed.internal"], "routing/dns/zone", "zone_id"),
+    ] {
+        let parts = |graph: Graph| graph.part(|address| address.environment() == "source" || file_sets[0].starts_with("routing"), |_| None);
+        let (before, after) = (parts(graph(PAIRED, &[])).expect("whole"), parts(graph(PAIRED, file_sets)).expect("whole"));
+        let address = Address::new(address);
+        let mut ground = Lab::default();
+        ground.up(&before).await.must_succeed();
+        ground.rest();
+        let (first, count) = (ground.attrs(address.as_str())[id].clone(), things(&ground).len());
+        assert!(first.is_string(), "{address} has no {id}");
+        let mut both = 0;
+        for point in (1..).step_by(31) {
+            let mut lab = ground.fork();
+            let fuse = Fuse::blowing_at(point);
+            lab.run(&after, Way::Up, fuse.clone()).await;
+            if !fuse.is_dead() {
+                break;
+            }
+            let state = lab.state();
+            if state.get(&address.set_aside(0)).is_none_or(|old| old.open.is_some()) || state.get(&address).is_none() {
+                continue;
+            }
+            both += 1;
+            // The way back is interrupted, too, and goes on.
+            lab.run(&before, Way::Up, Fuse::blowing_at(1 + point % 31)).await;
+            lab.up(&before).await.must_succeed();
+            lab.rest();
+            assert_eq!(lab.attrs(address.as_str())[id], first, "{address} killed at {point}");
+            assert_eq!(things(&lab).len(), count, "{address} killed at {point}: {:#?}", lab.world.inventory());
+            let plan = lab.plan(&before, &lab.state());
+            assert!(!plan.changes_something(), "{address} killed at {point}");
+        }
+        assert!(both > 1, "{address}: {both}");
+    }
 }
 
 /// The target replicates from the source's database, which the configuration no longer has.
