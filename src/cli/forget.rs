@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
-use super::args::Globals;
+use super::again::again;
+use super::args::{Chosen, Globals};
 use super::confirm::confirm;
 use super::down;
 use super::failure::{CliError, Exit};
@@ -18,7 +19,8 @@ use crate::state::{Record, State};
 
 /// Drops resources from the state. Nothing in AWS is changed: they go on, and this stack no longer looks after them.
 ///
-/// Their ownership tags stay. So `up` takes one back that the configuration still has, and `orphans` lists one that it has no more.
+/// Their ownership tags stay. So `up` takes one back that the configuration still has, and `orphans` lists one that it has no more. One that was
+/// renamed has the tags of its old address: `state rebuild` takes it back by its entry in `[[moved]]`, which has to be there.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra forget source/storage/bucket-source\n  migrate-infra forget 'target/monitoring/*' -y")]
 pub struct ForgetArgs {
@@ -57,7 +59,27 @@ pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliE
     session.close().await;
     written?;
     down::say(globals, &format!("{} resources are forgotten; they exist as before", chosen.len()));
+    if !renamed(&state, &chosen).is_empty() {
+        let rebuild = again(globals, "state rebuild", &Chosen::default());
+        down::say(globals, &format!("what was renamed has the tags of its old address: `{rebuild}` takes it back, and `up` would make another one"));
+    }
     Ok(0)
+}
+
+/// What has the tags of an address that it had before, and which. What makes way is none of that.
+fn renamed<'a>(state: &'a State, chosen: &'a BTreeSet<Address>) -> Vec<(&'a Address, &'a Address)> {
+    let known = chosen.iter().filter(|address| address.made_way().is_none());
+    known.filter_map(|address| Some((state.get(address)?.tagged_as.as_ref()?, address))).collect()
+}
+
+/// Refuses to forget what nothing would find again.
+fn check_renamed(config: &Config, state: &State, chosen: &BTreeSet<Address>) -> Result<(), CliError> {
+    let moves = config.renamed();
+    let lost = |(says, address): &(&Address, &Address)| !moves.iter().any(|(from, to)| from == *says && to == *address);
+    let Some((says, address)) = renamed(state, chosen).into_iter().find(lost) else { return Ok(()) };
+    Err(CliError::new(Exit::Refused, format!("{address} has the tags of {says}, and would not be found again: `up` would make another one"))
+        .remains("nothing was changed")
+        .hint(format!("write `[[moved]]`, `from = \"{says}\"`, `to = \"{address}\"` into the configuration: then `state rebuild` finds it")))
 }
 
 /// What the patterns name. Something that the configuration has and the state does not was forgotten by an earlier try.
@@ -79,6 +101,7 @@ fn choose(config: &Config, state: &State, patterns: &[String]) -> Result<BTreeSe
         }
         chosen.extend(found.cloned());
     }
+    check_renamed(config, state, &chosen)?;
     Ok(chosen)
 }
 

@@ -12,7 +12,7 @@ use super::failure::{CliError, Exit};
 use super::report::{self, Reporter};
 use super::run::line;
 use super::session::{self, Session};
-use super::{down, protection};
+use super::{down, moves, protection};
 use crate::address::{Address, Region};
 use crate::aws::{AwsError, Tagged, tagged_roles};
 use crate::config::Config;
@@ -69,9 +69,11 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
     }
     let what = if args.adopt { "Take them, and what belongs to them, into the state" } else { "Delete them, and what belongs to them" };
     confirm(&format!("\n{what}?"), args.yes)?;
+    moves::check(config, graph)?;
+    moves::carry_out(context, config).await?;
     let before: BTreeSet<Address> = context.journal.read(|state| state.resources.keys().cloned().collect());
     let plan = context.journal.read(|state| plan_find(graph, state));
-    let report = crate::engine::find(context, "orphans", plan).await?;
+    let report = crate::engine::find(context, "orphans", plan, &config.renamed()).await?;
     succeeded(globals, &report)?;
     let taken: BTreeSet<Address> =
         context.journal.read(|state| state.resources.keys().filter(|address| !before.contains(*address)).cloned().collect());
@@ -125,7 +127,7 @@ async fn orphans(context: &Context, config: &Config, graph: &Graph) -> Result<Ve
     let mut found = leftovers(&quiet, &regions, &plan_find(&Graph::default(), &State::empty())).await?;
     if let Some(home) = regions.first() {
         let roles = tagged_roles(&context.cloud, &context.meter, home, &context.stack, &config.stack.suffix).await?;
-        found.extend(roles.into_iter().filter(|role| context.journal.read(|state| state.get(&role.address).is_none())));
+        found.extend(roles.into_iter().filter(|role| context.journal.read(|state| !state.knows_tagged_as(&role.address))));
     }
     found.sort_by(|one, other| (&one.address, &one.arn).cmp(&(&other.address, &other.arn)));
     found.dedup_by(|one, other| one.arn == other.arn);

@@ -1,5 +1,6 @@
 //! Looking for what exists although the state does not know it: by names and ownership tags, without changing anything in AWS.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,31 +8,48 @@ use async_trait::async_trait;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::Released;
 use super::step::{StepLog, cx, look, new_token};
+use crate::address::Address;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Plan, Step};
 use crate::resource::{Error, Observed, Result, kind};
 use crate::state::{JournalError, Op, Record};
 
-/// Looks for each resource of the plan and takes down what is ours. What refers to something that is not there is not there either.
+/// Looks for each resource of the plan and takes down what is ours. What refers to something that is not there is not there either. What was
+/// `renamed`, from one address to another, may still have the tags of the first.
 ///
 /// # Errors
 /// Only when the journal cannot be written at all; failed steps are in the report.
-pub async fn find(context: &Context, command: &'static str, plan: Plan) -> Result<Report, JournalError> {
-    run(context, command, plan, FindSteps { context: context.clone() }).await
+pub async fn find(context: &Context, command: &'static str, plan: Plan, renamed: &[(Address, Address)]) -> Result<Report, JournalError> {
+    let before = renamed.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
+    run(context, command, plan, FindSteps { context: context.clone(), before }).await
 }
 
 struct FindSteps {
     context: Context,
+    /// What had another address, and which.
+    before: BTreeMap<Address, Address>,
 }
 
 #[async_trait]
 impl Steps for FindSteps {
     async fn run(&self, step: &Step, _released: Released) -> Result<StepEnd, (Option<String>, Error)> {
-        Box::pin(self.find(step)).await.map_err(|error| (None, error))
+        Box::pin(self.find_renamed(step)).await.map_err(|error| (None, error))
     }
 }
 
 impl FindSteps {
+    /// Looks for it by the tags that it would be given today, and then by those that it had before it was renamed.
+    async fn find_renamed(&self, step: &Step) -> Result<StepEnd> {
+        let found = self.find(step).await?;
+        let before = self.before.get(&step.address).filter(|before| !self.context.journal.read(|state| state.knows_tagged_as(before)));
+        let Some(before) = before.filter(|_| !found.changed) else { return Ok(found) };
+        let found = self.find(&Step { address: before.clone(), ..step.clone() }).await?;
+        if found.changed {
+            self.context.journal.write(vec![Record::Moved { from: before.clone(), to: step.address.clone() }]).await?;
+        }
+        Ok(found)
+    }
+
     async fn find(&self, step: &Step) -> Result<StepEnd> {
         let nothing = StepEnd { id: String::new(), action: "none", changed: false };
         let Some(kind) = kind(&step.kind) else { return Ok(nothing) };

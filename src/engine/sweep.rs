@@ -1,13 +1,13 @@
 //! After a `down`: does AWS still list anything with this stack's tags that is really there?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::run::Context;
 use super::step::{StepLog, cx};
-use crate::address::Region;
+use crate::address::{Address, Region};
 use crate::aws::{AwsError, Tagged, tagged};
-use crate::plan::Plan;
+use crate::plan::{Plan, Step};
 use crate::resource::{Observed, kind};
 use crate::resources::lingering;
 use crate::state::Op;
@@ -18,12 +18,13 @@ use crate::state::Op;
 /// # Errors
 /// When AWS does not list; nothing is known then.
 pub async fn leftovers(context: &Context, regions: &BTreeSet<Region>, done: &Plan) -> Result<Vec<Tagged>, AwsError> {
+    let deleted: BTreeMap<&Address, &Step> = done.steps.iter().map(|step| (&step.address, step)).collect();
     let mut found = Vec::new();
     for region in regions {
         let (clients, _) = context.cloud.clients(region);
         for thing in tagged(&context.cloud, &context.meter, region, &context.stack).await? {
-            let in_state = context.journal.read(|state| state.get(&thing.address).is_some());
-            if !in_state && !seen_gone(context, done, &thing).await && !lingering::is_gone(&clients, &thing.arn).await {
+            let is_known = context.journal.read(|state| state.knows_tagged_as(&thing.address));
+            if !is_known && !seen_gone(context, deleted.get(&thing.address).copied()).await && !lingering::is_gone(&clients, &thing.arn).await {
                 found.push(thing);
             }
         }
@@ -31,8 +32,8 @@ pub async fn leftovers(context: &Context, regions: &BTreeSet<Region>, done: &Pla
     Ok(found)
 }
 
-async fn seen_gone(context: &Context, done: &Plan, thing: &Tagged) -> bool {
-    let Some(step) = done.steps.iter().find(|step| step.address == thing.address) else { return false };
+async fn seen_gone(context: &Context, step: Option<&Step>) -> bool {
+    let Some(step) = step else { return false };
     let Some(kind) = kind(&step.kind) else { return false };
     let log = Arc::new(StepLog::new(&context.journal, Op::Delete, step, &step.spec, Vec::new(), ""));
     matches!(kind.observe(&cx(context, step, "", log), &step.spec, None).await, Ok(Observed::Absent))

@@ -362,9 +362,19 @@ impl State {
 
     /// Returns other resources whose tags say this address.
     pub fn namesakes<'a>(&'a self, address: &'a Address, tagged_as: &'a Address) -> impl Iterator<Item = &'a Entry> {
-        let marked = self.marks.range((tagged_as.clone(), Address::new(""))..).take_while(move |(says, _)| says == tagged_as).map(|(_, at)| at);
-        let itself = Some(tagged_as).filter(|at| self.get(at).is_some_and(|entry| entry.tagged_as.is_none()));
-        marked.chain(itself).filter(move |other| *other != address).filter_map(|other| self.get(other))
+        self.that_say(tagged_as).filter(move |other| *other != address).filter_map(|other| self.get(other))
+    }
+
+    /// Returns whether something is known whose tags say this address, wherever it is known: it may have been renamed, or make way.
+    pub fn knows_tagged_as(&self, says: &Address) -> bool {
+        self.that_say(says).next().is_some()
+    }
+
+    /// The addresses of all whose tags say this address.
+    fn that_say<'a>(&'a self, says: &'a Address) -> impl Iterator<Item = &'a Address> {
+        let marked = self.marks.range((says.clone(), Address::new(""))..).take_while(move |(other, _)| other == says).map(|(_, at)| at);
+        let itself = Some(says).filter(|at| self.get(at).is_some_and(|entry| entry.tagged_as.is_none()));
+        marked.chain(itself)
     }
 
     fn keep(&mut self, address: &Address, entry: Entry) {

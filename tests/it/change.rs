@@ -169,10 +169,21 @@ fn an_address_that_was_renamed_keeps_what_it_is() {
     let up = run(&place, "up --env source -y");
     assert!(up.contains("nothing to do"), "{up}");
     assert_eq!(Lane::Sandbox.inventory(&place, &["us-east-1"]), before);
+    // What has the tags of its old address is no orphan, and is found again by them when it was forgotten or the state is lost.
+    assert!(told(&place, "orphans --exit-code").contains("[exit 0]"));
+    assert!(run(&place, "forget source/network/vpc -y").contains("`up` would make another one"));
+    assert!(run(&place, "state rebuild -y").contains("1 resources were found"));
+    assert!(run(&place, "up --env source -y").contains("nothing to do"));
+    std::fs::remove_dir_all(place.state()).expect("the state");
+    run(&place, "state rebuild -y");
+    assert!(run(&place, "up --env source -y").contains("nothing to do"));
+    assert_eq!(Lane::Sandbox.inventory(&place, &["us-east-1"]), before);
     // The state knows it by its new name from here on, and the entry is no longer needed.
     place.edit("[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vpc\"\n", "");
     assert!(run(&place, "plan --env source").contains("there is nothing to do"));
     assert!(run(&place, "drift").contains("no drift"));
+    let refused = told(&place, "forget source/network/vpc -y");
+    assert!(refused.contains("[exit 3]") && refused.contains("[[moved]]"), "{refused}");
     place.edit("[stack]", "[[moved]]\nfrom = \"source/net/vpc\"\nto = \"source/network/vcp\"\n\n[stack]");
     let unknown = told(&place, "plan");
     assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean `source/network/vpc`"), "{unknown}");
