@@ -37,7 +37,7 @@ pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<u8, CliEr
     }
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
     let wanted = |address: &crate::address::Address| chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address));
-    let looked = look(&config, &looker, &state, wanted, Unseen::Refuse).await?;
+    let looked = look(&config, &looker, &state, wanted, Unseen::Refuse("`--env` and `--target` choose what can be looked at")).await?;
     match globals.output {
         OutputFormat::Json => line(&print(&looked)),
         OutputFormat::Text => show(&looked, &again(globals, "up", &chosen)),

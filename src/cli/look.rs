@@ -40,9 +40,9 @@ pub(super) fn looker(globals: &Globals, config: &Config, cloud: Cloud) -> Looker
 
 /// What to make of what can not be looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unseen {
-    /// Nothing can be said then.
-    Refuse,
+pub(super) enum Unseen<'a> {
+    /// Nothing can be said then; this is what to do instead.
+    Refuse(&'a str),
     /// Its step will see for itself.
     GoOn,
 }
@@ -53,18 +53,20 @@ pub(super) async fn look(
     looker: &Looker,
     state: &State,
     wanted: impl Fn(&Address) -> bool,
-    unseen: Unseen,
+    unseen: Unseen<'_>,
 ) -> Result<Looked, CliError> {
     let before = looker.meter.reads();
     let mut survey = survey(looker, state, wanted).await;
-    if unseen == Unseen::GoOn {
-        let failures = std::mem::take(&mut survey.failures).into_iter();
-        survey.findings.extend(failures.map(|(address, error)| (address, Finding::Unsettled { what: describe(&error) })));
-    }
-    if !survey.failures.is_empty() {
-        let mut error = CliError::new(Exit::Failed, format!("{} resources can not be looked at", survey.failures.len()));
-        error.causes = some(&survey.failures.iter().map(|(address, error)| format!("{address}: {}", describe(error))).collect::<Vec<_>>());
-        return Err(error.remains("nothing was changed").hint("`plan --offline` plans from the state alone"));
+    let failures = std::mem::take(&mut survey.failures);
+    match unseen {
+        Unseen::Refuse(instead) if !failures.is_empty() => {
+            let mut error = CliError::new(Exit::Failed, format!("{} resources can not be looked at", failures.len()));
+            error.causes = some(&failures.iter().map(|(address, error)| format!("{address}: {}", describe(error))).collect::<Vec<_>>());
+            return Err(error.remains("nothing was changed").hint(instead));
+        }
+        Unseen::Refuse(_) | Unseen::GoOn => {
+            survey.findings.extend(failures.into_iter().map(|(address, error)| (address, Finding::Unsettled { what: describe(&error) })));
+        }
     }
     let mut looked = Looked { resources: survey.looked_at, reads: looker.meter.reads() - before, findings: Findings::new(), ignored: Vec::new() };
     for (address, finding) in survey.findings {

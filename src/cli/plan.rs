@@ -53,7 +53,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     let chosen = args.replacements.of(args.targets.of(&args.chosen));
     let looked = match args.offline {
         true => None,
-        false => looked(globals, &config, &state, &chosen).await?,
+        false => looked(globals, &config, &state, &chosen, "plan").await?,
     };
     let findings = looked.as_ref().map(|looked| &looked.findings);
     let plan = make(globals, &config, &state, &chosen, findings)?;
@@ -77,15 +77,17 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
-/// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called.
-pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Option<Looked>, CliError> {
+/// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called. When that fails, `verb` is to be run
+/// offline.
+pub(super) async fn looked(globals: &Globals, config: &Config, state: &State, chosen: &Chosen, verb: &str) -> Result<Option<Looked>, CliError> {
     let state = &moves::renamed(config, state);
     let about = about(globals, config, state, chosen)?;
     if !state.resources.keys().any(&about) {
         return Ok(None);
     }
     let looker = looker(globals, config, session::connect(globals, config).await?);
-    look(config, &looker, state, about, Unseen::Refuse).await.map(Some)
+    let instead = format!("`{}` goes by the state alone", super::again::again(globals, &format!("{verb} --offline"), chosen));
+    look(config, &looker, state, about, Unseen::Refuse(&instead)).await.map(Some)
 }
 
 /// The same with a cloud that is connected already.

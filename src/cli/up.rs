@@ -104,7 +104,7 @@ impl Request<'_> {
         let findings = match saved {
             Some(saved) => saved.findings().cloned(),
             None if yes => None,
-            None => plan::looked(globals, config, &state, chosen).await?.map(|looked| looked.findings),
+            None => plan::looked(globals, config, &state, chosen, "plan").await?.map(|looked| looked.findings),
         };
         let preview = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &preview))?;

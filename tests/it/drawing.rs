@@ -61,3 +61,22 @@ fn what_an_up_would_do_is_coloured() {
         |address: &str| json["nodes"].as_array().expect("nodes").iter().find(|node| node["address"] == address).expect(address)["action"].clone();
     assert_eq!((action("source/network/vpc"), action("source/network/public-1")), ("none".into(), "create".into()));
 }
+
+#[test]
+fn a_drawn_plan_did_not_look_at_what_exists() {
+    let place = Place::new();
+    assert!(place.run("up --target source/network/public-1 --sandbox -y").status.success());
+    crate::adopting::edit_world(&place, |world| {
+        world["regions"]["us-east-1"]["ec2"]["subnets"].as_object_mut().expect("the subnets").clear();
+    });
+    let action = |arguments: &str| {
+        let json: serde_json::Value = serde_json::from_str(&drawn(&place, arguments)).expect("JSON");
+        let nodes = json["nodes"].as_array().expect("nodes").clone();
+        nodes.iter().find(|node| node["address"] == "source/network/public-1").expect("it is drawn")["action"].clone()
+    };
+    assert_eq!(action(&format!("{PART} --plan --format json")), "create");
+    assert_eq!(action(&format!("{PART} --plan --offline --format json")), "none");
+    assert_eq!(action(&format!("{PART} --plan --offline --format json --replace source/network/public-1")), "replace");
+    let usage = place.told("graph --replace source/network/public-1");
+    assert!(usage.contains("[exit 2]") && usage.contains("--plan"), "{usage}");
+}
