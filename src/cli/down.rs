@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat, Targets};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
@@ -38,17 +39,19 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let chosen = &args.targets.of(&args.chosen);
     session::check_chosen(chosen, &session::environments(&config, &state))?;
     let preview = make(globals, &config, &state, chosen)?;
+    let mut agreed = Agreed::unasked();
     if !args.yes {
         if globals.output == OutputFormat::Text {
             report::show_plan(globals, &preview, false);
         }
         let count = preview.steps.len();
         confirm(&format!("\nDelete these {count} resources from {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+        agreed = Agreed::to(preview.digest());
     }
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = plan_again(globals, &config, &session.context, chosen).await;
+    let plan = plan_again(globals, &config, &session.context, chosen, &agreed).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
@@ -85,8 +88,9 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
 }
 
 /// Plans under the lock. What was renamed has its new address from here on.
-async fn plan_again(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Plan, CliError> {
+async fn plan_again(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen, agreed: &Agreed) -> Result<Plan, CliError> {
     let plan = context.journal.read(|state| make(globals, config, &moves::renamed(config, state), chosen))?;
+    agreed.covers(&plan.digest())?;
     moves::carry_out(context, config).await?;
     Ok(plan)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 
 use super::again::again;
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals};
 use super::confirm::confirm;
 use super::down;
@@ -40,6 +41,7 @@ pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliE
         down::say(globals, "nothing to forget: the state does not know them");
         return Ok(0);
     }
+    let mut agreed = Agreed::unasked();
     if !args.yes {
         for address in &chosen {
             line(&format!("  {address}"));
@@ -48,12 +50,13 @@ pub(super) async fn run(globals: &Globals, args: &ForgetArgs) -> Result<u8, CliE
             line(&format!("note: {user} needs {used} and stays in the state"));
         }
         confirm("\nForget these? Nothing in AWS is changed.", false)?;
+        agreed = Agreed::to(digest(&chosen));
     }
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "forget", reporter.events()).await?;
     // The state may have moved on while the question was asked.
     let chosen = session.context.journal.read(|state| choose(&config, state, &args.addresses));
-    let (session, chosen) = session.or_close(chosen).await?;
+    let (session, chosen) = session.or_close(chosen.and_then(|chosen| agreed.covers(&digest(&chosen)).map(|()| chosen))).await?;
     let written = session.context.journal.write(records(&chosen)).await;
     reporter.finish();
     session.close().await;
@@ -80,6 +83,11 @@ fn check_renamed(config: &Config, state: &State, chosen: &BTreeSet<Address>) -> 
     Err(CliError::new(Exit::Refused, format!("{address} has the tags of {says}, and would not be found again: `up` would make another one"))
         .remains("nothing was changed")
         .hint(format!("write `[[moved]]`, `from = \"{says}\"`, `to = \"{address}\"` into the configuration: then `state rebuild` finds it")))
+}
+
+/// What tells a choice apart from others.
+fn digest(chosen: &BTreeSet<Address>) -> String {
+    chosen.iter().map(Address::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// What the patterns name. Something that the configuration has and the state does not was forgotten by an earlier try.

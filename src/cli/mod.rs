@@ -2,6 +2,7 @@
 
 mod adopt;
 mod again;
+mod agreed;
 mod args;
 mod config;
 mod confirm;

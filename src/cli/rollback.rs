@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::again::again;
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
@@ -41,17 +42,19 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
         down::say(globals, "nothing to undo: the last `up` ended well, or nothing was begun");
         return Ok(0);
     }
+    let mut agreed = Agreed::unasked();
     if !args.yes {
         if globals.output == OutputFormat::Text {
             report::show_plan(globals, &preview.plan, false);
             show_rest(&preview);
         }
         confirm(&format!("\nUndo this in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+        agreed = Agreed::to(preview.plan.digest());
     }
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = plan_again(&config, &session.context, &skipped).await;
+    let rollback = plan_again(&config, &session.context, &skipped, &agreed).await;
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
@@ -78,8 +81,9 @@ pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Contex
 }
 
 /// Plans under the lock. What was renamed has its new address from here on.
-async fn plan_again(config: &Config, context: &Context, skipped: &[Address]) -> Result<Rollback, CliError> {
+async fn plan_again(config: &Config, context: &Context, skipped: &[Address], agreed: &Agreed) -> Result<Rollback, CliError> {
     let rollback = context.journal.read(|state| make(config, &moves::renamed(config, state), skipped))?;
+    agreed.covers(&rollback.plan.digest())?;
     moves::carry_out(context, config).await?;
     Ok(rollback)
 }

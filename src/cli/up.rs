@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat, Replacements, Targets};
 use super::confirm::confirm;
 use super::failure::CliError;
@@ -49,11 +50,11 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
         None => args.replacements.of(args.targets.of(&args.chosen)),
     };
     let request = Request { globals, config: &config, chosen, saved: saved.as_ref() };
-    let found = request.preview(args.yes).await?;
+    let (found, agreed) = request.preview(args.yes).await?;
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "up", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = request.plan(&session.context, found).await;
+    let plan = request.plan(&session.context, found, &agreed).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::up(&session.context, plan).await;
@@ -96,7 +97,7 @@ struct Found {
 
 impl Request<'_> {
     /// Plans without the lock, and asks. Whatever can be refused is refused here; without a look, what AWS says may still make it possible.
-    async fn preview(&self, yes: bool) -> Result<Option<Found>, CliError> {
+    async fn preview(&self, yes: bool) -> Result<(Option<Found>, Agreed), CliError> {
         let Self { globals, config, chosen, saved } = self;
         let state = session::peek(globals, config).await?;
         let stack = config.stack.id();
@@ -111,17 +112,20 @@ impl Request<'_> {
         if findings.is_some() || !yes {
             plan::possible(&preview, config, globals, chosen)?;
         }
+        let mut agreed = Agreed::unasked();
         if !yes {
             if globals.output == OutputFormat::Text {
                 report::show_plan(globals, &preview, false);
             }
             confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
+            agreed = Agreed::to(preview.digest());
         }
-        Ok(findings.map(|findings| Found { findings, seq: state.seq }))
+        Ok((findings.map(|findings| Found { findings, seq: state.seq }), agreed))
     }
 
-    /// Plans under the lock. What was found before counts only if the state has not moved on while the question was asked.
-    async fn plan(&self, context: &Context, found: Option<Found>) -> Result<Plan, CliError> {
+    /// Plans under the lock. What was found before counts only if the state has not moved on while the question was asked; what is planned then has
+    /// to be what was agreed to.
+    async fn plan(&self, context: &Context, found: Option<Found>, agreed: &Agreed) -> Result<Plan, CliError> {
         let Self { globals, config, chosen, saved } = self;
         let state = context.journal.read(Clone::clone);
         saved.map_or(Ok(()), |saved| saved.fits(globals, &state, &config.stack.id()))?;
@@ -133,6 +137,7 @@ impl Request<'_> {
         };
         let plan = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &plan))?;
+        agreed.covers(&plan.digest())?;
         plan::possible(&plan, config, globals, chosen)?;
         moves::carry_out(context, config).await?;
         Ok(plan)
