@@ -1,5 +1,7 @@
 //! `down`: delete all that the stack created.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::agreed::Agreed;
@@ -10,6 +12,7 @@ use super::report::Reporter;
 use super::run::line;
 use super::session::{self, Session};
 use super::{moves, plan, protection, report};
+use crate::address::Address;
 use crate::aws::Tagged;
 use crate::config::Config;
 use crate::engine::{Context, Outcome, leftovers};
@@ -76,7 +79,8 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
     // Of what an earlier run has deleted, the configuration tells how to look for it.
     let mut looked = done.clone();
     let all = crate::stack::build(config).ok().and_then(|graph| plan_up(&graph, &State::empty(), &|_| true).ok());
-    looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| done.steps.iter().all(|known| known.address != step.address)));
+    let known: BTreeSet<&Address> = done.steps.iter().map(|step| &step.address).collect();
+    looked.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| !known.contains(&step.address)));
     match leftovers(&quiet, &regions, &looked).await {
         Ok(found) => found.into_iter().filter(|thing| chosen.includes(thing.address.environment())).collect(),
         Err(error) => {

@@ -1,5 +1,6 @@
 //! What the steps of a run share, and what a run comes to.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -218,9 +219,9 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let verdicts = schedule(&jobs, context.parallelism, &context.cancel, runner.clone()).await;
     let mut gathered = std::mem::take(&mut *runner.gathered());
     // A step that ended without saying why: a fault of this program, and still one that the user must see.
+    let told: HashSet<Address> = gathered.failures.iter().map(|failure| failure.address.clone()).collect();
     for (step, verdict) in plan.steps.iter().zip(&verdicts) {
-        let told = gathered.failures.iter().any(|failure| failure.address == step.address);
-        if *verdict == Verdict::Failed && !told && !context.cancel.is_cancelled() {
+        if *verdict == Verdict::Failed && !told.contains(&step.address) && !context.cancel.is_cancelled() {
             let error = Error::Refused("the step ended unexpectedly; what it did is in the journal".to_owned());
             gathered.failures.push(Failure { address: step.address.clone(), action: step.action.verb(), id: None, error });
         }
@@ -265,7 +266,7 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
 }
 
 fn jobs(plan: &Plan) -> Vec<Job> {
-    let index: std::collections::HashMap<&Address, usize> = plan.steps.iter().enumerate().map(|(index, step)| (&step.address, index)).collect();
+    let index: HashMap<&Address, usize> = plan.steps.iter().enumerate().map(|(index, step)| (&step.address, index)).collect();
     let needs = |step: &Step| -> Vec<(usize, Moment)> { step.needs.iter().filter_map(|need| Some((*index.get(&need.on)?, need.at))).collect() };
     plan.steps.iter().zip(plan.remaining()).map(|(step, remaining)| Job { needs: needs(step), remaining }).collect()
 }
