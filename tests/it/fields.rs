@@ -246,7 +246,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("name", json!("payment-renamed")),
             to("description", json!("renamed")),
             not("metric", "it follows what it watches"),
-            to("statistic", json!("Maximum")),
+            to("statistic", json!("Minimum")),
             to("period_seconds", json!(60)),
             to("evaluation_periods", json!(7)),
             to("datapoints_to_alarm", json!(1)),

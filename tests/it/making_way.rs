@@ -71,7 +71,7 @@ async fn a_rollback_did_not_tell_what_an_old_first_replacement_had_destroyed() {
     ground.rest();
     let service = Address::new("source/service/service");
     let mut between = 0;
-    for point in 1.. {
+    for point in (1..).step_by(7) {
         let mut lab = ground.fork();
         let fuse = Fuse::blowing_at(point);
         lab.run(&after, Way::Up, fuse.clone()).await;
@@ -86,7 +86,7 @@ async fn a_rollback_did_not_tell_what_an_old_first_replacement_had_destroyed() {
         let rollback = plan_rollback(&state, &[], &|_| true);
         let lost: Vec<&Address> = rollback.lost.iter().map(|(address, _)| address).collect();
         assert!(lost.contains(&&service), "killed at {point}: {lost:?}");
-        if between % 5 == 1 {
+        if between % 2 == 1 {
             lab.run(&Graph::default(), Way::Rollback, Fuse::default()).await.must_succeed();
             lab.up(&before).await.must_succeed();
             assert!(lab.state().attrs(&service).is_some());
@@ -111,7 +111,7 @@ async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time()
         let (first, count) = (ground.attrs(address.as_str())[id].clone(), things(&ground).len());
         assert!(first.is_string(), "{address} has no {id}");
         let mut both = 0;
-        for point in (1..).step_by(13) {
+        for point in (1..).step_by(31) {
             let mut lab = ground.fork();
             let fuse = Fuse::blowing_at(point);
             lab.run(&after, Way::Up, fuse.clone()).await;
@@ -132,7 +132,7 @@ async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time()
             let plan = lab.plan(&before, &lab.state());
             assert!(!plan.changes_something(), "{address} killed at {point}");
         }
-        assert!(both > 3, "{address}: {both}");
+        assert!(both > 1, "{address}: {both}");
     }
 }
 
