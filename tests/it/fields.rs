@@ -246,7 +246,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("name", json!("payment-renamed")),
             to("description", json!("renamed")),
             not("metric", "it follows what it watches"),
-            to("statistic", json!("Minimum")),
+            to("statistic", json!("Maximum")),
             to("period_seconds", json!(60)),
             to("evaluation_periods", json!(7)),
             to("datapoints_to_alarm", json!(1)),
@@ -274,8 +274,10 @@ fn only_refers(value: &Value) -> bool {
 pub fn examples(graph: &Graph) -> BTreeMap<&'static str, Address> {
     let mut examples = BTreeMap::new();
     for node in graph.nodes().values() {
-        // A private subnet has the database in it, which RDS does not move.
-        if node.address.as_str() == "source/network/private-1" || node.address.as_str() == "source/network/private-2" {
+        // A private subnet has the database in it, which RDS does not move. A health check follows the alarm of the emergency switch, and takes
+        // only what it is.
+        let special = ["source/network/private-1", "source/network/private-2", "routing/dns/target-switch-alarm"];
+        if special.contains(&node.address.as_str()) {
             continue;
         }
         examples.entry(node.kind).or_insert_with(|| node.address.clone());

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{
     AlarmIdentifier, CloudWatchRegion, HealthCheck as Shown, HealthCheckConfig, HealthCheckType, InsufficientDataHealthStatus,
 };
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{built, checks};
 use crate::address::{HealthCheckId, Region};
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
+use crate::resource::{About, Cx, Handle, Observed, Resource, Result};
 use crate::resources::owned::Tags;
 
 /// The specification of a health check on an alarm.
@@ -87,12 +88,9 @@ impl Resource for AlarmHealthCheck {
             return Ok(attrs);
         }
         let alarm = self.identifier()?;
-        let call = || {
-            let call = cx.aws.route53.update_health_check().health_check_id(attrs.health_check_id.as_str());
-            call.alarm_identifier(alarm.clone()).insufficient_data_health_status(self.insufficient_data.as_str().into()).send()
-        };
-        let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
-        let shown = changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })?;
+        let status = InsufficientDataHealthStatus::from(self.insufficient_data.as_str());
+        let change = |call: Update| call.alarm_identifier(alarm.clone()).insufficient_data_health_status(status.clone());
+        let shown = checks::update(cx, &attrs.health_check_id, change).await?;
         Ok(attrs_of(&shown, Tags::new()))
     }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType};
 use serde::{Deserialize, Serialize};
 
 use super::{built, checks};
 use crate::address::HealthCheckId;
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
+use crate::resource::{About, Cx, Handle, Observed, Resource, Result};
 use crate::resources::owned::Tags;
 
 /// The specification of a calculated health check.
@@ -78,12 +79,8 @@ impl Resource for CalculatedHealthCheck {
         if attrs.children == children && attrs.health_threshold == self.health_threshold {
             return Ok(attrs);
         }
-        let call = || {
-            let call = cx.aws.route53.update_health_check().health_check_id(attrs.health_check_id.as_str());
-            call.set_child_health_checks(Some(children.iter().cloned().collect())).health_threshold(self.health_threshold).send()
-        };
-        let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
-        let shown = changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })?;
+        let change = |call: Update| call.set_child_health_checks(Some(children.iter().cloned().collect())).health_threshold(self.health_threshold);
+        let shown = checks::update(cx, &attrs.health_check_id, change).await?;
         Ok(attrs_of(&shown, Tags::new()))
     }
 

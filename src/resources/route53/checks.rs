@@ -3,6 +3,7 @@
 //! None has a name of its own: it is found again by its tags, and in the moment between its creation and its tags by the caller
 //! reference, which is our token. A reference can be used once only, "even if the health check is deleted" (CreateHealthCheck).
 
+use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, TagResourceType};
 
 use super::tagging;
@@ -72,6 +73,13 @@ pub(super) async fn create(cx: &Cx, config: HealthCheckConfig) -> Result<HealthC
     let call = || cx.aws.route53.create_health_check().caller_reference(&cx.identity.token).health_check_config(config.clone()).send();
     let made = cx.mutate("route53:CreateHealthCheck", call).await?;
     made.health_check.ok_or(Error::Incomplete { call: "route53:CreateHealthCheck", what: "the health check" })
+}
+
+/// Changes a check in place; `change` says what.
+pub(super) async fn update(cx: &Cx, id: &HealthCheckId, change: impl Fn(Update) -> Update + Send + Sync) -> Result<HealthCheck> {
+    let call = || change(cx.aws.route53.update_health_check().health_check_id(id.as_str())).send();
+    let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
+    changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })
 }
 
 pub(super) async fn delete(cx: &Cx, id: &HealthCheckId) -> Result<()> {

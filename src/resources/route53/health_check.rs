@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType};
 use serde::{Deserialize, Serialize};
 
 use super::{built, checks};
 use crate::address::HealthCheckId;
 use crate::graph::Input;
-use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result};
+use crate::resource::{About, Cx, Handle, Observed, Resource, Result};
 use crate::resources::owned::Tags;
 
 /// What a health check speaks.
@@ -106,12 +107,11 @@ impl Resource for HealthCheck {
         if same {
             return Ok(attrs);
         }
-        let call = || {
-            let call = cx.aws.route53.update_health_check().health_check_id(attrs.health_check_id.as_str()).fully_qualified_domain_name(fqdn);
-            call.port(self.port).resource_path(&self.path).failure_threshold(self.failure_threshold).send()
+        let change = |call: Update| {
+            let call = call.fully_qualified_domain_name(fqdn).port(self.port);
+            call.resource_path(&self.path).failure_threshold(self.failure_threshold)
         };
-        let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
-        let shown = changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })?;
+        let shown = checks::update(cx, &attrs.health_check_id, change).await?;
         Ok(attrs_of(&shown, Tags::new()))
     }
 
