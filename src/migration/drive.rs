@@ -205,6 +205,8 @@ impl Drive {
                 work.gives_way.cancel();
                 work.changes.clear();
                 work.changes.push_back(command);
+                // One that was not begun is not wanted any more.
+                work.hooks.clear();
             }
             Command::Observe | Command::Shift { .. } => work.changes.push_back(command),
             Command::Finish(_) => {}
