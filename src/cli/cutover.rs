@@ -59,7 +59,7 @@ pub struct CutoverArgs {
     #[arg(long)]
     wait: bool,
     /// Show what would be done, and the gates as they are now.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "request")]
     dry_run: bool,
     /// Directory for the record [default: `cutovers` in the directory of the state].
     #[arg(long, value_name = "DIR")]
@@ -145,7 +145,7 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
     let (inputs, asked) = mpsc::unbounded_channel();
     reporter.keys(inputs.clone());
     abort_on_ctrl_c(inputs.clone());
-    Letterbox::of(&session::place(globals, &config, Some(&context.cloud)).await?).listen(inputs).await;
+    Letterbox::of(&session::place(globals, &config, Some(&context.cloud)).await?).listen(inputs);
     let outcome = drive.run(&mut saved, first, asked).await;
     reporter.finish();
     drop(drive);
@@ -203,7 +203,7 @@ async fn ask_elsewhere(globals: &Globals, config: &Config, request: Request) -> 
     if !runs {
         return Ok(false);
     }
-    let sent = Letterbox::of(&place).send(request, &who()).await;
+    let sent = Letterbox::of(&place).send(request, &who(), holder.as_ref()).await;
     sent.map_err(|error| error.hint(format!("`{}` needs nobody's help", again(globals, "traffic rollback", &Chosen::default()))))?;
     down::say(globals, &format!("the cutover that is running was asked to {}", request.words()));
     Ok(true)
@@ -213,16 +213,23 @@ async fn ask_elsewhere(globals: &Globals, config: &Config, request: Request) -> 
 fn first(globals: &Globals, request: Option<Request>, before: Option<&Saved>) -> Result<Input, CliError> {
     let goes_on = before.is_some_and(Saved::can_go_on);
     match request {
-        Some(Request::Abort) if goes_on => Ok(Input::AbortAsked(who())),
+        Some(Request::Abort) if goes_on => Ok(asked(before, Input::AbortAsked(who()))),
         // Also after it is complete: the source may have to be released.
         Some(Request::Rollback) if before.is_some_and(|saved| !saved.progress.outcome().is_some_and(Outcome::is_back)) => {
-            Ok(Input::RollbackAsked(who()))
+            Ok(asked(before, Input::RollbackAsked(who())))
         }
         Some(Request::Approve | Request::Continue) if goes_on => Ok(Saved::first(before)),
         Some(_) => Err(CliError::new(Exit::Refused, "there is no cutover under way")
             .remains("nothing was changed")
             .hint(format!("`{}` begins one", again(globals, "cutover", &Chosen::default())))),
         None => Ok(Saved::first(before)),
+    }
+}
+
+fn asked(before: Option<&Saved>, input: Input) -> Input {
+    match before {
+        Some(saved) => saved.asked(input),
+        None => input,
     }
 }
 

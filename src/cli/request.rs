@@ -1,6 +1,6 @@
-//! What another process asks of a cutover that runs: a letter beside the state, which the cutover takes away when it has read it.
+//! What another process asks of a cutover that runs: letters beside the state, each of which the cutover takes away when it has read it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use super::failure::{CliError, Exit};
 use super::whole;
 use crate::aws::{Expect, Objects};
 use crate::migration::schedule::Input;
-use crate::state::Place;
+use crate::state::{Holder, Place};
 
-/// What the letter is called.
-const NAME: &str = "cutover.request";
+/// What the name of a letter begins with.
+const PREFIX: &str = "cutover.request.";
 /// How often a letter is looked for: in a directory, and in a bucket.
 const EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
 /// How long a letter may lie there until nobody seems to read it.
@@ -53,12 +53,19 @@ impl Request {
     }
 }
 
+/// A letter. Each has a name of its own, so none takes the place of another.
 #[derive(Serialize, Deserialize)]
-struct Asked {
+struct Letter {
     request: Request,
     who: String,
-    /// Tells letters apart that say the same.
-    id: String,
+    /// Machine and process of the cutover that it is for, if that is known: what was asked of an earlier one is none of this one's business.
+    to: Option<(String, u32)>,
+}
+
+impl Letter {
+    fn is_for(&self, reader: &(String, u32)) -> bool {
+        self.to.as_ref().is_none_or(|to| to == reader)
+    }
 }
 
 /// Where letters for a cutover are left: where its state is, so that everybody who can read that reaches it.
@@ -77,17 +84,19 @@ impl Letterbox {
     }
 
     /// Asks the cutover that runs, and returns once it has read that.
-    pub(super) async fn send(&self, request: Request, who: &str) -> Result<(), CliError> {
-        let asked = Asked { request, who: who.to_owned(), id: uuid::Uuid::new_v4().to_string() };
+    pub(super) async fn send(&self, request: Request, who: &str, to: Option<&Holder>) -> Result<(), CliError> {
+        let letter = Letter { request, who: who.to_owned(), to: to.map(|holder| (holder.host.clone(), holder.pid)) };
+        // In the order in which they were sent.
+        let name = format!("{PREFIX}{}-{}", jiff::Timestamp::now().as_millisecond(), uuid::Uuid::new_v4());
         let unsent = |why: &str| {
             CliError::new(Exit::Failed, "the cutover that runs could not be asked").because_text(why).remains("the cutover goes on as it was")
         };
-        let text = serde_json::to_string(&asked).map_err(|error| unsent(&error.to_string()))?;
-        self.put(&text).await.map_err(|why| unsent(&why))?;
+        let text = serde_json::to_string(&letter).map_err(|error| unsent(&error.to_string()))?;
+        self.put(&name, &text).await.map_err(|why| unsent(&why))?;
         let began = std::time::Instant::now();
-        while self.read().await.map_err(|why| unsent(&why))?.is_some_and(|there| there == text) {
+        while self.read(&name).await.map_err(|why| unsent(&why))?.is_some() {
             if began.elapsed() > PATIENCE {
-                self.remove().await;
+                self.remove(&name).await;
                 return Err(unsent(&format!("it has not read the request within {} seconds: it may hang, or be gone", PATIENCE.as_secs())));
             }
             // Real time: whoever reads it is another process.
@@ -97,69 +106,108 @@ impl Letterbox {
     }
 
     /// Passes on what is asked, from now on.
-    pub(super) async fn listen(self, inputs: mpsc::UnboundedSender<Input>) {
-        // What was asked of an earlier one is none of this one's business.
-        self.remove().await;
+    pub(super) fn listen(self, inputs: mpsc::UnboundedSender<Input>) {
+        let own = Holder::myself("cutover", None);
+        let reader = (own.host, own.pid);
         match self {
             // A thread, because the sandbox's minutes pass in milliseconds.
             Self::Directory(directory) => drop(std::thread::spawn(move || {
-                let (letter, taken) = (directory.join(NAME), directory.join("cutover.request.taken"));
                 while !inputs.is_closed() {
-                    // Nothing that is written in between is lost: what was renamed is what is read.
-                    if std::fs::rename(&letter, &taken).is_ok() {
-                        pass_on(&std::fs::read_to_string(&taken).unwrap_or_default(), &inputs);
-                        let _ = std::fs::remove_file(&taken);
+                    for path in letters_in(&directory) {
+                        let text = std::fs::read_to_string(&path).unwrap_or_default();
+                        if pass_on(&text, &reader, &inputs) {
+                            let _ = std::fs::remove_file(&path);
+                        }
                     }
                     std::thread::sleep(EVERY[0]);
                 }
             })),
-            Self::Bucket(_) => drop(tokio::spawn(async move {
-                while !inputs.is_closed() {
-                    if let Ok(Some(text)) = self.read().await {
-                        self.remove().await;
-                        pass_on(&text, &inputs);
+            Self::Bucket(ref objects) => {
+                let objects = objects.clone();
+                drop(tokio::spawn(async move {
+                    while !inputs.is_closed() {
+                        for name in objects.list(PREFIX).await.unwrap_or_default() {
+                            if let Ok(Some(text)) = self.read(&name).await
+                                && pass_on(&text, &reader, &inputs)
+                            {
+                                self.remove(&name).await;
+                            }
+                        }
+                        tokio::time::sleep(EVERY[1]).await;
                     }
-                    tokio::time::sleep(EVERY[1]).await;
-                }
-            })),
+                }));
+            }
         }
     }
 
-    async fn put(&self, text: &str) -> Result<(), String> {
+    async fn put(&self, name: &str, text: &str) -> Result<(), String> {
         match self {
             Self::Directory(directory) => {
-                let written = std::fs::create_dir_all(directory).and_then(|()| whole::write(&directory.join(NAME), text));
+                let written = std::fs::create_dir_all(directory).and_then(|()| whole::write(&directory.join(name), text));
                 written.map_err(|error| error.to_string())
             }
-            Self::Bucket(objects) => {
-                let before = objects.get(NAME).await.map_err(|error| error.to_string())?;
-                let expect = before.as_ref().map_or(Expect::Absent, |object| Expect::Tag(&object.etag));
-                objects.put(NAME, text.as_bytes(), expect).await.map(drop).map_err(|error| error.to_string())
-            }
+            Self::Bucket(objects) => objects.put(name, text.as_bytes(), Expect::Absent).await.map(drop).map_err(|error| error.to_string()),
         }
     }
 
-    async fn read(&self) -> Result<Option<String>, String> {
+    async fn read(&self, name: &str) -> Result<Option<String>, String> {
         match self {
-            Self::Directory(directory) => Ok(std::fs::read_to_string(directory.join(NAME)).ok()),
+            Self::Directory(directory) => Ok(std::fs::read_to_string(directory.join(name)).ok()),
             Self::Bucket(objects) => {
-                let found = objects.get(NAME).await.map_err(|error| error.to_string())?;
+                let found = objects.get(name).await.map_err(|error| error.to_string())?;
                 Ok(found.map(|object| String::from_utf8_lossy(&object.bytes).into_owned()))
             }
         }
     }
 
-    async fn remove(&self) {
+    async fn remove(&self, name: &str) {
         // What can not be taken away is read once more, which does no harm.
         match self {
-            Self::Directory(directory) => drop(std::fs::remove_file(directory.join(NAME))),
-            Self::Bucket(objects) => drop(objects.delete(&[NAME.to_owned()]).await),
+            Self::Directory(directory) => drop(std::fs::remove_file(directory.join(name))),
+            Self::Bucket(objects) => drop(objects.delete(&[name.to_owned()]).await),
         }
     }
 }
 
-fn pass_on(text: &str, inputs: &mpsc::UnboundedSender<Input>) {
-    if let Ok(asked) = serde_json::from_str::<Asked>(text) {
-        let _ = inputs.send(asked.request.input(asked.who));
+/// The letters in a directory; one that is being written is none yet.
+fn letters_in(directory: &Path) -> Vec<PathBuf> {
+    let is_letter = |path: &PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.starts_with(PREFIX) && !name.ends_with(".partial")
+    };
+    let found = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path());
+    let mut letters: Vec<PathBuf> = found.filter(is_letter).collect();
+    letters.sort();
+    letters
+}
+
+/// Passes on a letter that is for this reader. Returns whether it was.
+fn pass_on(text: &str, reader: &(String, u32), inputs: &mpsc::UnboundedSender<Input>) -> bool {
+    let letter = serde_json::from_str::<Letter>(text).ok().filter(|letter| letter.is_for(reader));
+    letter.is_some_and(|letter| inputs.send(letter.request.input(letter.who)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_requests_in_a_row_are_both_heard_and_one_for_another_process_is_not() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let me = ("here".to_owned(), 7);
+        let (inputs, mut heard) = mpsc::unbounded_channel();
+        let write = |name: &str, request: Request, to: Option<(String, u32)>| {
+            let text = serde_json::to_string(&Letter { request, who: "anna".into(), to }).expect("JSON");
+            whole::write(&directory.path().join(format!("{PREFIX}{name}")), &text).expect("a file");
+        };
+        write("1", Request::Pause, Some(me.clone()));
+        write("2", Request::Abort, None);
+        write("3", Request::Rollback, Some(("here".into(), 8)));
+        std::fs::write(directory.path().join(format!("{PREFIX}4.partial")), "{").expect("a file");
+        let letters = letters_in(directory.path());
+        assert_eq!(letters.len(), 3);
+        let passed = letters.iter().map(|path| pass_on(&std::fs::read_to_string(path).expect("a letter"), &me, &inputs));
+        assert_eq!(passed.collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(Input::Paused), Ok(Input::AbortAsked("anna".into()))]);
     }
 }

@@ -319,7 +319,7 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
 }
 
 async fn unwritten(looker: &Looker, region: &Region, place: &Place) -> Result<Shifted, shift::Failed> {
-    shift::bring_back(looker, region, place).await.map_err(|error| shift::Failed { effect: Effect::Unknown, error })
+    shift::bring_back(looker, region, place, shift::Send::WhenNeeded).await.map_err(|error| shift::Failed { effect: Effect::Unknown, error })
 }
 
 /// Sums up.

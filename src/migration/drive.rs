@@ -77,6 +77,10 @@ enum Answer {
     Lag(u64, Input),
 }
 
+/// What is to be done, and whether anything is new that has to be durable before.
+#[derive(Default)]
+struct Step(Vec<Command>, bool);
+
 /// What is under way: at most one change of the traffic, at most one command, and any number of looks.
 struct UnderWay<'a> {
     looks: FuturesUnordered<BoxFuture<'a, Answer>>,
@@ -87,7 +91,25 @@ struct UnderWay<'a> {
     /// Ends the waits of the change that is under way.
     gives_way: Cancel,
     hooks: VecDeque<Hook>,
-    hook: Option<BoxFuture<'a, (Hook, Option<hook::Ran>)>>,
+    hook: Option<(Hook, BoxFuture<'a, Option<hook::Ran>>)>,
+    /// Whether how far it is can be written down. Once it can not, all that is left to do is to bring traffic back.
+    is_written: bool,
+}
+
+impl UnderWay<'_> {
+    fn new() -> Self {
+        Self {
+            looks: FuturesUnordered::new(),
+            newest_look: 0,
+            newest_drain: 0,
+            changes: VecDeque::new(),
+            change: None,
+            gives_way: Cancel::default(),
+            hooks: VecDeque::new(),
+            hook: None,
+            is_written: true,
+        }
+    }
 }
 
 /// A command around the last step.
@@ -114,24 +136,19 @@ impl Drive {
     /// It could not be written down, and traffic stays where it is; everything else is an outcome.
     pub async fn run(&self, saved: &mut Saved, first: Input, mut asked: mpsc::UnboundedReceiver<Input>) -> Result<Outcome, JournalError> {
         let looker = self.context.looker();
-        let mut work = UnderWay {
-            looks: FuturesUnordered::new(),
-            newest_look: 0,
-            newest_drain: 0,
-            changes: VecDeque::new(),
-            change: None,
-            gives_way: Cancel::default(),
-            hooks: VecDeque::new(),
-            hook: None,
-        };
+        let mut work = UnderWay::new();
         let mut inputs = VecDeque::from([first]);
         loop {
             while let Some(input) = inputs.pop_front() {
-                let commands = match self.take(saved, input).await {
-                    Ok(commands) => commands,
-                    Err(error) => return self.unwritten(saved, error).await,
-                };
-                for command in commands {
+                let mut commands = self.take(saved, input);
+                if let Err(error) = self.write(saved, &mut commands, work.is_written).await {
+                    let why = format!("how far it is can not be written down any more: {}", describe(&error));
+                    if saved.progress.outcome().is_none() && !self.must_go_back(saved) {
+                        return Err(error);
+                    }
+                    inputs.extend(self.go_on_unwritten(saved, &mut work, &mut commands, why));
+                }
+                for command in commands.0 {
                     if let Command::Finish(outcome) = command {
                         self.tell(saved);
                         return Ok(outcome);
@@ -143,25 +160,26 @@ impl Drive {
                 && let Some(change) = work.changes.pop_front()
             {
                 work.gives_way = Cancel::default();
-                work.change = Some(self.change(change, work.gives_way.clone()));
+                work.change = Some(self.change(change, work.gives_way.clone(), work.is_written));
             }
             if work.hook.is_none()
                 && let Some(hook) = work.hooks.pop_front()
             {
-                work.hook = Some(self.hook(hook, saved.progress.live));
+                work.hook = Some((hook, self.hook(hook, saved.progress.live)));
             }
             self.tell(saved);
             tokio::select! {
                 biased;
                 Some(input) = asked.recv() => inputs.push_back(input),
-                input = answer(&mut work.change) => {
+                input = answer(work.change.as_mut()) => {
                     work.change = None;
                     // That a shift gave way to the roll-back is no news.
                     inputs.extend((!work.gives_way.is_cancelled() || matches!(input, Input::ShiftDone(_))).then_some(input));
                 }
-                (hook, ran) = answer(&mut work.hook) => {
-                    work.hook = None;
-                    inputs.push_back(self.ran(saved, hook, ran));
+                ran = answer(work.hook.as_mut().map(|(_, future)| future)) => {
+                    if let Some((hook, _)) = work.hook.take() {
+                        inputs.push_back(self.ran(saved, hook, ran));
+                    }
                 }
                 Some(answer) = work.looks.next() => match answer {
                     // Only the newest look counts, and the newest wait.
@@ -174,9 +192,12 @@ impl Drive {
                     Answer::Lag(number, input) if number == work.newest_drain => inputs.push_back(input),
                     Answer::Judged(..) | Answer::Lag(..) => {}
                 },
-                () = self.context.cancel.cancelled() => {
-                    drop(work);
-                    return Ok(self.interrupted(saved).await);
+                () = self.context.cancel.cancelled(), if work.is_written => {
+                    let why = format!("it was interrupted while {}: the lock was lost", saved.progress.phase.as_str());
+                    if !self.must_go_back(saved) {
+                        return Ok(Outcome::Held { why });
+                    }
+                    inputs.extend(self.go_on_unwritten(saved, &mut work, &mut Step::default(), why));
                 }
             }
         }
@@ -198,6 +219,8 @@ impl Drive {
                 work.looks.push(self.drain(looker, saved.began, work.newest_drain, until));
             }
             Command::AskPerson(question) => return self.ask(&question),
+            // One that still runs answers for this one, too.
+            Command::Quiesce if work.hook.as_ref().is_some_and(|(hook, _)| *hook == Hook::Quiesce) => {}
             Command::Quiesce => work.hooks.push_back(Hook::Quiesce),
             Command::Release { attempt } => work.hooks.push_back(Hook::Release { attempt }),
             Command::RollBack { .. } => {
@@ -214,16 +237,32 @@ impl Drive {
         None
     }
 
-    /// One step of the machine, durable when this returns.
-    async fn take(&self, saved: &mut Saved, input: Input) -> Result<Vec<Command>, JournalError> {
+    /// One step of the machine.
+    fn take(&self, saved: &mut Saved, input: Input) -> Step {
         if let Input::Judged(judgements) = &input {
             judgements.iter().map(told).for_each(|event| self.context.events.send(event));
         }
         let (commands, is_news) = saved.take(&self.schedule, self.seconds(saved.began), input);
-        if is_news {
-            self.context.journal.write(vec![saved.record()?]).await?;
+        Step(commands, is_news)
+    }
+
+    /// Makes a step durable, before anything of it is done.
+    async fn write(&self, saved: &Saved, step: &mut Step, is_written: bool) -> Result<(), JournalError> {
+        if step.1 && is_written { self.context.journal.write(vec![saved.record()?]).await } else { Ok(()) }
+    }
+
+    /// Nothing can be written down any more, and nobody will judge the gates: from here on traffic is only brought back. Returns what leads to
+    /// that, unless it is on its way already, or it has ended.
+    fn go_on_unwritten(&self, saved: &Saved, work: &mut UnderWay<'_>, step: &mut Step, why: String) -> Option<Input> {
+        let is_over = saved.progress.outcome().is_some();
+        let next = if is_over { "" } else { "; all traffic is sent back to the source without writing it down" };
+        self.context.events.send(Event::Notice { address: None, text: format!("{why}{next}") });
+        work.is_written = false;
+        if is_over || matches!(saved.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. }) {
+            return None;
         }
-        Ok(commands)
+        step.0.clear();
+        Some(Input::RollbackAsked(why))
     }
 
     /// Seconds since it began.
@@ -302,7 +341,7 @@ impl Drive {
     }
 
     /// Makes a change of the traffic, or looks where it is. Its waits end when it has to give way.
-    fn change(&self, command: Command, gives_way: Cancel) -> BoxFuture<'_, Input> {
+    fn change(&self, command: Command, gives_way: Cancel, is_written: bool) -> BoxFuture<'_, Input> {
         let context = Context { cancel: gives_way, ..self.context.clone() };
         async move {
             match command {
@@ -311,18 +350,27 @@ impl Drive {
                     if attempt > 1 {
                         self.context.cloud.clock().sleep(AGAIN).await;
                     }
-                    match shift::shift(&context, &self.region, &self.place, Split::SOURCE, &reason).await {
-                        Ok(shifted) => {
-                            self.shifted(&shifted, Split::SOURCE);
-                            Input::RollbackDone
-                        }
-                        Err(failed) => Input::RollbackFailed(describe(&failed.error)),
-                    }
+                    self.roll_back(&context, &reason, is_written).await
                 }
                 _ => self.observe(&context.looker()).await,
             }
         }
         .boxed()
+    }
+
+    async fn roll_back(&self, context: &Context, reason: &str, is_written: bool) -> Input {
+        let done = match is_written {
+            true => shift::shift(context, &self.region, &self.place, Split::SOURCE, reason).await.map_err(|failed| failed.error),
+            // A shift that nobody heard of may still be on its way: this comes after it.
+            false => shift::bring_back(&context.looker(), &self.region, &self.place, shift::Send::Always).await,
+        };
+        match done {
+            Ok(shifted) => {
+                self.shifted(&shifted, Split::SOURCE);
+                Input::RollbackDone
+            }
+            Err(error) => Input::RollbackFailed(describe(&error)),
+        }
     }
 
     async fn observe(&self, looker: &Looker) -> Input {
@@ -349,7 +397,7 @@ impl Drive {
     }
 
     /// Runs a command around the last step, if there is one.
-    fn hook(&self, hook: Hook, live: Split) -> BoxFuture<'_, (Hook, Option<hook::Ran>)> {
+    fn hook(&self, hook: Hook, live: Split) -> BoxFuture<'_, Option<hook::Ran>> {
         let command = match hook {
             Hook::Quiesce => &self.hooks.quiesce,
             Hook::Release { .. } => &self.hooks.release,
@@ -358,10 +406,10 @@ impl Drive {
             if let Hook::Release { attempt: 2.. } = hook {
                 self.context.cloud.clock().sleep(AGAIN).await;
             }
-            if command.is_empty() {
-                return (hook, None);
+            match command.is_empty() {
+                true => None,
+                false => Some(hook::told(&self.context.events, hook.name(), command, self.hooks.timeout, live).await),
             }
-            (hook, Some(hook::told(&self.context.events, hook.name(), command, self.hooks.timeout, live).await))
         }
         .boxed()
     }
@@ -388,25 +436,6 @@ impl Drive {
         }
     }
 
-    /// The state can not be written any more.
-    async fn unwritten(&self, saved: &mut Saved, error: JournalError) -> Result<Outcome, JournalError> {
-        let why = format!("how far it is can not be written down any more: {}", describe(&error));
-        if let Some(outcome) = saved.progress.outcome() {
-            self.context.events.send(Event::Notice { address: None, text: why });
-            return Ok(outcome.clone());
-        }
-        if !self.must_go_back(saved) {
-            return Err(error);
-        }
-        Ok(self.bring_back(saved, why).await)
-    }
-
-    /// The lock is lost: nothing more is written down, and nobody judges the gates any more.
-    async fn interrupted(&self, saved: &mut Saved) -> Outcome {
-        let why = format!("it was interrupted while {}: the lock was lost", saved.progress.phase.as_str());
-        if self.must_go_back(saved) { self.bring_back(saved, why).await } else { Outcome::Held { why } }
-    }
-
     /// Whether traffic that nobody watches any more goes back: a failure like any other.
     fn must_go_back(&self, saved: &Saved) -> bool {
         let progress = &saved.progress;
@@ -414,38 +443,10 @@ impl Drive {
         let is_elsewhere = progress.live != Split::SOURCE || progress.intended != Split::SOURCE || progress.quiesce != Quiesce::NotRun;
         begun || (self.schedule.on_failure == Otherwise::Rollback && is_elsewhere && progress.outcome().is_none())
     }
-
-    /// Brings all traffic back without the state. The next command sees that it is there.
-    async fn bring_back(&self, saved: &mut Saved, why: String) -> Outcome {
-        let text = format!("{why}; all traffic is sent back to the source without writing it down");
-        self.context.events.send(Event::Notice { address: None, text });
-        let context = Context { cancel: Cancel::default(), ..self.context.clone() };
-        let done = shift::bring_back(&context.looker(), &self.region, &self.place).await;
-        let now = self.seconds(saved.began);
-        saved.take(&self.schedule, now, Input::RollbackAsked(why.clone()));
-        let error = match done {
-            Ok(shifted) => {
-                self.shifted(&shifted, Split::SOURCE);
-                saved.take(&self.schedule, now, Input::RollbackDone);
-                if saved.progress.outcome().is_none() {
-                    let ran = self.hook(Hook::Release { attempt: 1 }, Split::SOURCE).await.1;
-                    let input = self.ran(saved, Hook::Release { attempt: 1 }, ran);
-                    saved.take(&self.schedule, now, input);
-                }
-                self.tell(saved);
-                match saved.progress.outcome() {
-                    Some(outcome) => return outcome.clone(),
-                    None => return Outcome::NotReleased { why, error: "the release command failed".to_owned() },
-                }
-            }
-            Err(error) => describe(&error),
-        };
-        Outcome::RollbackStuck { why, error }
-    }
 }
 
 /// The answer of something that may be under way; none ever comes when nothing is.
-async fn answer<T>(under_way: &mut Option<BoxFuture<'_, T>>) -> T {
+async fn answer<T>(under_way: Option<&mut BoxFuture<'_, T>>) -> T {
     match under_way {
         Some(future) => future.await,
         None => std::future::pending().await,

@@ -58,7 +58,15 @@ fn wait(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String
     };
     if let Some(told) = child.stderr.take() {
         // It ends with the program, or with what that leaves behind.
-        std::thread::spawn(move || BufReader::new(told).lines().map_while(Result::ok).for_each(tell));
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(told);
+            let mut line = Vec::new();
+            // Also what is no UTF-8 is read to its end: a program that can not write any more would fail.
+            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                tell(String::from_utf8_lossy(&line).trim_end().to_owned());
+                line.clear();
+            }
+        });
     }
     match end(&mut child, began + timeout) {
         Ok(Some(status)) if status.success() => Ran { exit_code: status.code(), seconds: began.elapsed().as_secs(), failed: None },

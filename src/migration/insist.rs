@@ -17,7 +17,10 @@ where
         match attempt().await {
             Err(error) if error.fate() == Fate::Unknown && attempts < ATTEMPTS && !cx.cancel.is_cancelled() => {
                 cx.notice(format!("{}; {again}", describe(&error)));
-                cx.pause(Duration::from_secs(1 << attempts)).await?;
+                // Who stops now still has to know that it may have taken effect.
+                if cx.pause(Duration::from_secs(1 << attempts)).await.is_err() {
+                    return Err(error);
+                }
             }
             other => return other,
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::Record as Report;
-use super::schedule::{Command, Event, Input, Outcome, Progress, Schedule, step};
+use super::schedule::{Command, Event, Input, Outcome, Phase, Progress, Schedule, Then, step};
 use crate::state::{JournalError, Record, State};
 
 /// All of a cutover that outlives the process.
@@ -40,6 +40,16 @@ impl Saved {
             Some(saved) if saved.can_go_on() => Input::Restarted,
             _ => Input::Started,
         }
+    }
+
+    /// Returns what the machine is told first when a person asks for something of it. What is on its way back, or to its end, only goes on.
+    pub fn asked(&self, input: Input) -> Input {
+        let ends = match &self.progress.phase {
+            Phase::RollingBack { .. } | Phase::Releasing { .. } => true,
+            Phase::Observing { then, .. } => matches!(then, Then::End { .. }) && matches!(input, Input::AbortAsked(_)),
+            _ => false,
+        };
+        if ends { Input::Resumed } else { input }
     }
 
     /// Makes one step of the machine, so many seconds after it began. Returns what is to be done, and whether anything is new that has to be

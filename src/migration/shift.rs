@@ -133,15 +133,24 @@ async fn sent(cx: &Cx, place: &Place, to: Split) -> Result<String> {
     insist(cx, "both weights are sent again", attempt).await
 }
 
+/// Whether weights are sent that are there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Send {
+    /// Only when they are others.
+    WhenNeeded,
+    /// In any case: another change may be on its way, and this one has to come after it.
+    Always,
+}
+
 /// Brings all traffic back to the source without a state: nothing is written down, and nobody's lock is waited for.
 ///
 /// # Errors
 /// What Route 53 answered.
-pub async fn bring_back(looker: &Looker, region: &Region, place: &Place) -> Result<Shifted> {
+pub async fn bring_back(looker: &Looker, region: &Region, place: &Place, when: Send) -> Result<Shifted> {
     let cx = looker.operator(&address(), region, Arc::new(Unwritten));
     let before = look(&cx, place).await?;
     let from = before.split();
-    if before.is(Split::SOURCE) {
+    if before.is(Split::SOURCE) && when == Send::WhenNeeded {
         return Ok(Shifted { from, live: before, changed: false });
     }
     let change = sent(&cx, place, Split::SOURCE).await?;

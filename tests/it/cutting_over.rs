@@ -17,7 +17,7 @@ use migrate_infra::migration::replicate;
 use migrate_infra::migration::saved::Saved;
 use migrate_infra::migration::scene::Scene;
 use migrate_infra::migration::schedule::{Input, Outcome, Phase, Progress, Schedule};
-use migrate_infra::migration::shift::bring_back;
+use migrate_infra::migration::shift::{Send, bring_back};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::script::Script;
 use migrate_infra::state::{Journal, JournalError, MemoryStore, Store};
@@ -64,20 +64,23 @@ async fn cut_over(context: Context, config: &Config, asked: Vec<Input>) -> Outco
 
 /// The same, for somebody who says something meanwhile.
 async fn listening(context: Context, config: &Config, answers: mpsc::UnboundedReceiver<Input>) -> Result<Outcome, JournalError> {
-    driven(context, config, None, answers).await
+    driven(context, config, (None, None), answers).await
 }
 
-/// The same, with an approval.
+/// The same, with an approval, and with what a person asks for first.
 async fn driven(
     context: Context,
     config: &Config,
-    approved: Option<(Split, String)>,
+    (approved, wanted): (Option<(Split, String)>, Option<Input>),
     answers: mpsc::UnboundedReceiver<Input>,
 ) -> Result<Outcome, JournalError> {
     let schedule = Schedule::of(config).expect("there is routing");
     let state = context.journal.read(Clone::clone);
     let before = Saved::of(&state);
-    let first = Saved::first(before.as_ref());
+    let first = match (&before, wanted) {
+        (Some(saved), Some(wanted)) => saved.asked(wanted),
+        _ => Saved::first(before.as_ref()),
+    };
     let begun = || {
         let who = Who { user: "me".into(), host: "here".into() };
         let report = Report::new("cutover-1", "test", who, "2026-01-01T00:00:00Z", schedule.clone());
@@ -191,7 +194,7 @@ async fn a_roll_back_by_hand_during_a_step_is_not_undone() {
             while !is_sent() {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            bring_back(&context.looker(), &"us-east-1".into(), &place).await.expect("it succeeds")
+            bring_back(&context.looker(), &"us-east-1".into(), &place, Send::WhenNeeded).await.expect("it succeeds")
         };
         tokio::join!(cut_over(context.clone(), &config, Vec::new()), by_hand).0
     };
@@ -299,6 +302,44 @@ async fn traffic_comes_back_when_the_state_can_not_be_written() {
     }
 }
 
+/// The lock is lost while part of the traffic is on the target.
+#[tokio::test(start_paused = true)]
+async fn traffic_comes_back_when_the_lock_is_lost() {
+    for (on_failure, end) in [("rollback", (100, 0)), ("hold", (60, 40))] {
+        let mut lab = replicating().await;
+        let config = quick(&[&format!("cutover.on_failure=\"{on_failure}\""), "cutover.bake_seconds=600"]);
+        let act = async |context: Context| {
+            let (journal, cancel) = (context.journal.clone(), context.cancel.clone());
+            let losing = async {
+                while journal.read(|state| state.migration.live) != Some(40) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                cancel.cancel();
+            };
+            tokio::join!(cut_over(context, &config, Vec::new()), losing).0
+        };
+        let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+        let done = done.expect("it was not killed");
+        assert_eq!(weights(&lab), end, "{done:?}");
+        assert_eq!(matches!(done, Outcome::RolledBack { .. }), on_failure == "rollback", "{done:?}");
+    }
+}
+
+/// Whatever a person asks for after a kill, in whichever phase, it comes to an end.
+async fn a_request_after_a_kill_ends(lab: &Lab, config: &Config, point: u64) {
+    for wanted in [Input::RollbackAsked("anna".into()), Input::AbortAsked("anna".into())] {
+        let mut lab = lab.fork();
+        let is_over = saved(&lab).progress.outcome().is_some_and(|outcome| !outcome.can_go_on());
+        if is_over {
+            continue;
+        }
+        let asked = (None, Some(wanted.clone()));
+        let act = async |context: Context| driven(context, config, asked, mpsc::unbounded_channel().1).await;
+        let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+        assert_eq!(weights(&lab), (100, 0), "killed at {point}, then {wanted:?}: {done:?}");
+    }
+}
+
 /// A name that was given with the command approves the step that was waiting, and no other; a question before it does not use it up.
 #[tokio::test(start_paused = true)]
 async fn an_approval_is_for_the_step_at_which_it_waited() {
@@ -306,7 +347,7 @@ async fn an_approval_is_for_the_step_at_which_it_waited() {
     let config = config(PAIRED, &["cutover.steps=[20,40,100]", "cutover.bake_seconds=60", "cutover.pause_at=[20,40]"]);
     assert!(matches!(run(&mut lab, &config).await, Outcome::Held { .. }));
     assert_eq!(weights(&lab), (80, 20));
-    let act = async |context: Context| driven(context, &config, Some((split(20), "anna".into())), mpsc::unbounded_channel().1).await;
+    let act = async |context: Context| driven(context, &config, (Some((split(20), "anna".into())), None), mpsc::unbounded_channel().1).await;
     let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
     assert!(matches!(done, Some(Ok(Outcome::Held { .. }))), "{done:?}");
     assert_eq!((weights(&lab), saved(&lab).report.approvals.len()), ((60, 40), 1));
@@ -338,6 +379,9 @@ async fn killed_cutovers(first: u64) {
                 break;
             }
             points += 1;
+            if point % 5 == 1 && lab.state().migration.cutover.is_some() {
+                a_request_after_a_kill_ends(&lab, &config, point).await;
+            }
             let begun = lab.state().migration.cutover.is_some();
             let ended = begun && saved(&lab).progress.outcome().is_some();
             let outcome = run(&mut lab, &config).await;

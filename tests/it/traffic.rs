@@ -7,7 +7,7 @@ use migrate_infra::fuse::Fuse;
 use migrate_infra::migration::Split;
 use migrate_infra::migration::scene::Scene;
 use migrate_infra::migration::schedule::Effect;
-use migrate_infra::migration::shift::{Failed, Shifted, bring_back, shift};
+use migrate_infra::migration::shift::{Failed, Send, Shifted, bring_back, shift};
 use migrate_infra::migration::traffic::look;
 use migrate_infra::sandbox::Faults;
 
@@ -127,8 +127,9 @@ async fn all_traffic_is_brought_back_without_a_state() {
     shift_to(&mut lab, 60).await;
     let place = Scene::of(&lab.state()).place.expect("there is routing");
     let before = lab.store.text();
-    let (done, _) =
-        lab.act(Fuse::default(), Faults::default(), async |context| bring_back(&context.looker(), &"us-east-1".into(), &place).await).await;
+    let (done, _) = lab
+        .act(Fuse::default(), Faults::default(), async |context| bring_back(&context.looker(), &"us-east-1".into(), &place, Send::WhenNeeded).await)
+        .await;
     assert!(done.expect("it was not killed").expect("it succeeds").changed);
     assert_eq!(weights(&lab), (100, 0));
     assert!(!lab.store.text()[before.len().min(lab.store.text().len())..].contains("shift_"), "nothing is written down");

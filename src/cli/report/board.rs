@@ -243,11 +243,16 @@ impl View {
 
 fn draw_until_the_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: View, from: &Receiver<Message>) {
     let (mut inputs, mut stopped) = (None, false);
+    // Keys count also before anybody listens.
+    let mut pressed: Vec<Input> = Vec::new();
     'drawing: loop {
         while let Ok(message) = from.try_recv() {
             match message {
                 Message::Event(event) => view.take(&event),
-                Message::Keys(to) => inputs = Some(to),
+                Message::Keys(to) => {
+                    pressed.drain(..).for_each(|input| drop(to.send(input)));
+                    inputs = Some(to);
+                }
                 Message::End => break 'drawing,
             }
         }
@@ -271,8 +276,9 @@ fn draw_until_the_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view
                 }
                 Pressed::Nothing => continue,
             };
-            if let Some(inputs) = &inputs {
-                let _ = inputs.send(input);
+            match &inputs {
+                Some(inputs) => drop(inputs.send(input)),
+                None => pressed.push(input),
             }
         }
     }
