@@ -117,8 +117,10 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
         (Some(saved), input) if *input != Input::Started => saved,
         (before, _) => {
             // One that was killed before its record was a file is kept, too.
-            if let Some(before) = before.filter(|before| !directory.join(format!("{}.json", before.report.id)).exists())
-                && let Err(error) = write(&directory, &before.report)
+            let usual = records(globals, &config);
+            let is_kept = |saved: &Saved| [&directory, &usual].iter().any(|place| place.join(format!("{}.json", saved.report.id)).exists());
+            if let Some(before) = before.filter(|before| !is_kept(before))
+                && let Err(error) = write(&usual, &before.report)
             {
                 let text = format!("the record of the cutover before could not be written: {error}");
                 context.events.send(Event::Notice { address: None, text });
