@@ -14,7 +14,7 @@ use super::session::{self, Session};
 use super::{down, moves, plan};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::engine::{Adoption, Context, Outcome, inspect};
+use crate::engine::{Adoption, Outcome, inspect};
 use crate::plan::Step;
 use crate::resource::{Error, describe};
 use crate::state::{Entry, State};
@@ -58,7 +58,7 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "adopt", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let step = choose_again(globals, &config, &session.context, args).await;
+    let step = moves::planned(&session.context, &config, |state| choose(globals, &config, state, &args.address, &args.id)).await;
     let (session, step) = session.or_close(step).await?;
     let report = crate::engine::adopt(&session.context, step, &args.id).await;
     reporter.finish();
@@ -71,13 +71,6 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
     let next = again(globals, "plan", &Chosen::default());
     down::say(globals, &format!("`{}` is taken into the state as {}; `{next}` shows what `up` would change", found.id, args.address));
     Ok(0)
-}
-
-/// The same under the lock. What was renamed has its new address from here on.
-async fn choose_again(globals: &Globals, config: &Config, context: &Context, args: &AdoptArgs) -> Result<Step, CliError> {
-    let step = context.journal.read(|state| choose(globals, config, &moves::renamed(config, state), &args.address, &args.id))?;
-    moves::carry_out(context, config).await?;
-    Ok(step)
 }
 
 /// The resource that the address is of, unless the state knows it already.

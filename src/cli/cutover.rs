@@ -1,7 +1,6 @@
 //! `cutover`: the gated sequence that sends all traffic to the target, step by step, and back when something fails.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::mpsc;
@@ -18,13 +17,14 @@ use super::{down, traffic, whole};
 use crate::config::Config;
 use crate::engine::Context;
 use crate::events::Event;
-use crate::migration::drive::{Drive, Hooks, Person};
+use crate::migration::Split;
+use crate::migration::drive::{Drive, Person};
+use crate::migration::hook::{Hook, Hooks, ended};
 use crate::migration::measure::Measure;
 use crate::migration::record::{Record as Report, Who};
 use crate::migration::saved::Saved;
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Input, Outcome, Progress, Schedule};
-use crate::migration::{Split, hook};
 use crate::state::{Found, State};
 
 /// Shifts traffic from the source to the target, step by step, behind gates.
@@ -136,11 +136,7 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
         schedule,
         gates: config.gates.clone(),
         scene,
-        hooks: Hooks {
-            quiesce: config.cutover.quiesce_command.clone(),
-            release: config.cutover.release_command.clone(),
-            timeout: Duration::from_secs(config.cutover.quiesce_timeout_seconds.into()),
-        },
+        hooks: Hooks::of(&config.cutover),
         person: if keys || args.wait { Person::There } else { Person::Nobody },
         approved,
     };
@@ -213,26 +209,20 @@ async fn ask_elsewhere(globals: &Globals, config: &Config, request: Request) -> 
 
 /// What the machine is told first.
 fn first(globals: &Globals, request: Option<Request>, before: Option<&Saved>) -> Result<Input, CliError> {
-    let goes_on = before.is_some_and(Saved::can_go_on);
-    match request {
-        Some(Request::Abort) if goes_on => Ok(asked(before, Input::AbortAsked(who()))),
+    let open = before.filter(|saved| saved.can_go_on());
+    let first = match request {
+        None => Some(Saved::first(before)),
+        Some(Request::Approve | Request::Continue) => open.map(|_| Saved::first(before)),
+        Some(Request::Abort) => open.map(|saved| saved.asked(Input::AbortAsked(who()))),
         // Also after it is complete: the source may have to be released.
-        Some(Request::Rollback) if before.is_some_and(|saved| !saved.progress.outcome().is_some_and(Outcome::is_back)) => {
-            Ok(asked(before, Input::RollbackAsked(who())))
-        }
-        Some(Request::Approve | Request::Continue) if goes_on => Ok(Saved::first(before)),
-        Some(_) => Err(CliError::new(Exit::Refused, "there is no cutover under way")
+        Some(Request::Rollback) => before.filter(|saved| !saved.is_back()).map(|saved| saved.asked(Input::RollbackAsked(who()))),
+        Some(Request::Pause) => None,
+    };
+    first.ok_or_else(|| {
+        CliError::new(Exit::Refused, "there is no cutover under way")
             .remains("nothing was changed")
-            .hint(format!("`{}` begins one", again(globals, "cutover", &Chosen::default())))),
-        None => Ok(Saved::first(before)),
-    }
-}
-
-fn asked(before: Option<&Saved>, input: Input) -> Input {
-    match before {
-        Some(saved) => saved.asked(input),
-        None => input,
-    }
+            .hint(format!("`{}` begins one", again(globals, "cutover", &Chosen::default())))
+    })
 }
 
 fn question(request: Option<Request>) -> &'static str {
@@ -361,13 +351,7 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::R
             };
             Err(error.hint(format!("`{}` sends all traffic back to the source", next("traffic rollback"))))
         }
-        Outcome::NotReleased { error, .. } => {
-            Err(because(CliError::new(Exit::Stuck, "all traffic goes to the source, and its release command failed: the source may refuse writes"))
-                .because_text(error)
-                .remains(record)
-                .hint(format!("`{}` runs it again", next("cutover")))
-                .hint("or run it by hand"))
-        }
+        Outcome::NotReleased { error, .. } => Err(because(not_released(globals)).because_text(error).remains(record)),
         Outcome::RollbackStuck { error, .. } => {
             Err(because(CliError::new(Exit::Stuck, "traffic is not back on the source")).because_text(error).remains(record).hint(format!(
                 "`{}` tries again; if Route 53's control plane is down, `{}` takes the target out without it",
@@ -380,8 +364,7 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::R
 
 /// A cutover ends, or is undone, with a roll-back that was made by hand: the source is released, and the record says so.
 pub(super) async fn rolled_back_by_hand(globals: &Globals, config: &Config, context: &Context) -> Result<(), CliError> {
-    let is_back = |saved: &Saved| saved.progress.outcome().is_some_and(Outcome::is_back);
-    let Some(mut saved) = context.journal.read(Saved::of).filter(|saved| !is_back(saved)) else { return Ok(()) };
+    let Some(mut saved) = context.journal.read(Saved::of).filter(|saved| !saved.is_back()) else { return Ok(()) };
     let schedule = saved.report.schedule.clone();
     let seconds = |saved: &Saved| u64::try_from(context.cloud.unix_now() - saved.began).unwrap_or_default();
     let now = seconds(&saved);
@@ -389,8 +372,10 @@ pub(super) async fn rolled_back_by_hand(globals: &Globals, config: &Config, cont
         saved.take(&schedule, now, input);
     }
     context.journal.write(vec![saved.record()?]).await?;
+    let hooks = Hooks::of(&config.cutover);
     while saved.progress.outcome().is_none() {
-        let input = release(config, context, &mut saved).await;
+        let ran = hooks.run(Hook::Release, &context.events, Split::SOURCE).await;
+        let input = ended(&mut saved.report, &crate::clock::timestamp(), Hook::Release, ran);
         let now = seconds(&saved);
         saved.take(&schedule, now, input);
         context.journal.write(vec![saved.record()?]).await?;
@@ -400,26 +385,13 @@ pub(super) async fn rolled_back_by_hand(globals: &Globals, config: &Config, cont
         context.events.send(Event::Notice { address: None, text });
     }
     match saved.progress.outcome() {
-        Some(Outcome::NotReleased { error, .. }) => Err(CliError::new(
-            Exit::Stuck,
-            "all traffic goes to the source, and the release command of the cutover failed: the source may refuse writes",
-        )
-        .because_text(error)
-        .hint(format!("`{}` runs it again", again(globals, "cutover", &Chosen::default())))),
+        Some(Outcome::NotReleased { error, .. }) => Err(not_released(globals).because_text(error)),
         _ => Ok(()),
     }
 }
 
-/// Runs the release command, if there is one.
-async fn release(config: &Config, context: &Context, saved: &mut Saved) -> Input {
-    let command = &config.cutover.release_command;
-    if command.is_empty() {
-        let text = "the quiesce command was run, and there is no release command: take back by hand what it did".to_owned();
-        context.events.send(Event::Notice { address: None, text });
-        return Input::Released;
-    }
-    let timeout = Duration::from_secs(config.cutover.quiesce_timeout_seconds.into());
-    let ran = hook::told(&context.events, "release", command, timeout, Split::SOURCE).await;
-    saved.report.hook(&crate::clock::timestamp(), "release", ran.exit_code, ran.seconds);
-    ran.failed.map_or(Input::Released, Input::ReleaseFailed)
+fn not_released(globals: &Globals) -> CliError {
+    CliError::new(Exit::Stuck, "all traffic goes to the source, and its release command failed: the source may refuse writes")
+        .hint(format!("`{}` runs it again", again(globals, "cutover", &Chosen::default())))
+        .hint("or run it by hand")
 }

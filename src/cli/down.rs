@@ -54,7 +54,11 @@ pub(super) async fn run(globals: &Globals, args: &DownArgs) -> Result<u8, CliErr
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "down", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = plan_again(globals, &config, &session.context, chosen, &agreed).await;
+    let plan = moves::planned(&session.context, &config, |state| {
+        let plan = make(globals, &config, state, chosen)?;
+        agreed.covers(&plan.digest()).map(|()| plan)
+    });
+    let plan = plan.await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
@@ -89,14 +93,6 @@ async fn left_behind(context: &Context, config: &Config, done: &Plan, chosen: &C
             Vec::new()
         }
     }
-}
-
-/// Plans under the lock. What was renamed has its new address from here on.
-async fn plan_again(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen, agreed: &Agreed) -> Result<Plan, CliError> {
-    let plan = context.journal.read(|state| make(globals, config, &moves::renamed(config, state), chosen))?;
-    agreed.covers(&plan.digest())?;
-    moves::carry_out(context, config).await?;
-    Ok(plan)
 }
 
 fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> Result<Plan, CliError> {

@@ -69,7 +69,7 @@ pub(super) async fn run(globals: &Globals, args: &EmergencyArgs) -> Result<u8, C
 pub(super) async fn is_out(looker: &Looker, config: &Config) -> bool {
     let Some(switch) = Switch::of(config) else { return false };
     let reader = looker.reader(&address(), &switch.region);
-    matches!(position(&reader, &switch).await, Ok(Some(AlarmState::Raised)))
+    matches!(position(&reader, &switch).await, Ok(Some(AlarmState::Alarm)))
 }
 
 /// With the state if it can be opened soon, and without it if not.

@@ -30,6 +30,13 @@ pub(super) fn check(config: &Config, graph: &Graph) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Plans under the lock by the addresses of today. When that can be done, what was renamed has its new address from here on.
+pub(super) async fn planned<T>(context: &Context, config: &Config, plan: impl FnOnce(&State) -> Result<T, CliError>) -> Result<T, CliError> {
+    let planned = context.journal.read(|state| plan(&renamed(config, state)))?;
+    carry_out(context, config).await?;
+    Ok(planned)
+}
+
 /// Gives what was renamed its new address in the state. Nothing is changed in AWS.
 pub(super) async fn carry_out(context: &Context, config: &Config) -> Result<(), CliError> {
     let is_due = |state: &State, (from, to): &(Address, Address)| state.get(from).is_some() && state.get(to).is_none();

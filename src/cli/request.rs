@@ -14,8 +14,10 @@ use crate::state::{Holder, Place};
 
 /// What the name of a letter begins with.
 const PREFIX: &str = "cutover.request.";
-/// How often a letter is looked for: in a directory, and in a bucket.
-const EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+/// How often a letter is looked for in a directory.
+const EVERY: Duration = Duration::from_secs(1);
+/// The same in a bucket, where each look is a call.
+const EVERY_CALL: Duration = Duration::from_secs(5);
 /// How long a letter may lie there until nobody seems to read it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -119,7 +121,7 @@ impl Letterbox {
                             let _ = std::fs::remove_file(&path);
                         }
                     }
-                    std::thread::sleep(EVERY[0]);
+                    std::thread::sleep(EVERY);
                 }
             })),
             Self::Bucket(ref objects) => {
@@ -133,7 +135,7 @@ impl Letterbox {
                                 self.remove(&name).await;
                             }
                         }
-                        tokio::time::sleep(EVERY[1]).await;
+                        tokio::time::sleep(EVERY_CALL).await;
                     }
                 }));
             }

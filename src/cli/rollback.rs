@@ -54,7 +54,11 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let reporter = Reporter::start(globals);
     let session = Session::open(globals, &config, "rollback", reporter.events()).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let rollback = plan_again(&config, &session.context, &skipped, &agreed).await;
+    let rollback = moves::planned(&session.context, &config, |state| {
+        let rollback = make(&config, state, &skipped)?;
+        agreed.covers(&rollback.plan.digest()).map(|()| rollback)
+    });
+    let rollback = rollback.await;
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
@@ -78,14 +82,6 @@ pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Contex
     let (rest, lost) = (rest(&rollback), rollback.lost.len());
     let report = crate::engine::rollback(context, rollback.plan).await?;
     end(globals, &report, lost).map(|_| rest)
-}
-
-/// Plans under the lock. What was renamed has its new address from here on.
-async fn plan_again(config: &Config, context: &Context, skipped: &[Address], agreed: &Agreed) -> Result<Rollback, CliError> {
-    let rollback = context.journal.read(|state| make(config, &moves::renamed(config, state), skipped))?;
-    agreed.covers(&rollback.plan.digest())?;
-    moves::carry_out(context, config).await?;
-    Ok(rollback)
 }
 
 fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {

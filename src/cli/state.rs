@@ -94,9 +94,8 @@ async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
     let reporter = Reporter::start(globals);
     let session = Session::open_even(globals, config, "state rebuild", reporter.events(), damaged).await?;
     session::stop_on_ctrl_c(session.context.cancel.clone());
-    let plan = session.context.journal.read(|state| plan_find(&graph, &moves::renamed(config, state)));
-    let moved = moves::carry_out(&session.context, config).await;
-    let (session, ()) = session.or_close(moved).await?;
+    let plan = moves::planned(&session.context, config, |state| Ok(plan_find(&graph, state))).await;
+    let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = crate::engine::find(&session.context, "state rebuild", plan, &config.renamed()).await;
     reporter.finish();

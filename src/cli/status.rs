@@ -7,7 +7,7 @@ use super::again::again;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::failure::CliError;
 use super::run::line;
-use super::session;
+use super::{session, traffic};
 use crate::migration::saved::Saved;
 use crate::resource::kind;
 use crate::state::{Entry, State, Status};
@@ -65,8 +65,7 @@ fn under_way(globals: &Globals, state: &State) -> Vec<String> {
     let next = |verb: &str| again(globals, verb, &Chosen::default());
     let mut told = Vec::new();
     if let Some(open) = &state.migration.shift {
-        let command = next(&format!("traffic shift --to {}", open.to));
-        told.push(format!("a shift to {} % was begun and not seen to be live: `{command}` finishes it", open.to));
+        told.push(traffic::unfinished(globals, open));
     }
     for (address, open) in &state.migration.operations {
         told.push(format!("`{}` of {address} was begun and not seen to be over: run it again", open.what));

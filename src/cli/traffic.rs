@@ -26,7 +26,7 @@ use crate::migration::traffic::{Live, Place, look as read};
 use crate::resource::describe;
 use crate::resources::elbv2::health::{TargetHealth, targets};
 use crate::resources::route53::weights::zone_called;
-use crate::state::State;
+use crate::state::{OpenShift, State};
 
 /// Where clients are sent, and how many of them.
 ///
@@ -181,10 +181,15 @@ async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
         line(&format!("the target is taken out by the emergency switch, whatever the weights are: `{next}` puts it in again"));
     }
     if let Some(open) = open {
-        let next = again(globals, &format!("traffic shift --to {}", open.to), &Chosen::default());
-        line(&format!("a shift to {} % was begun and not seen to be live: `{next}` finishes it, `traffic rollback` undoes it", open.to));
+        line(&unfinished(globals, open));
     }
     Ok(0)
+}
+
+/// What to do about a shift that was begun.
+pub(super) fn unfinished(globals: &Globals, open: &OpenShift) -> String {
+    let next = again(globals, &format!("traffic shift --to {}", open.to), &Chosen::default());
+    format!("a shift to {} % was begun and not seen to be live: `{next}` finishes it, `traffic rollback` undoes it", open.to)
 }
 
 fn told(health: &TargetHealth) -> String {
@@ -272,16 +277,18 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
         None => "traffic rollback".to_owned(),
     };
     let by_hand = Saved::of(&state).is_some_and(|saved| saved.progress.quiesce != Quiesce::NotRun && !config.cutover.release_command.is_empty());
-    let unreleased = || {
+    let unwritten = async |looker: &Looker| {
+        let done = shift::bring_back(looker, &region, &place, shift::Send::WhenNeeded).await;
         if by_hand {
             down::say(globals, "note: the quiesce command of the cutover was run: run its release command by hand");
         }
+        done.map_err(|error| shift::Failed { effect: Effect::Unknown, error })
     };
     if zone.is_some() || trouble.is_some() || scene.place.is_none() {
         if let Some(trouble) = trouble {
             down::say(globals, &format!("note: {trouble}; it goes on without a state"));
         }
-        return end(globals, unwritten(&looker, &region, &place).await, Split::SOURCE, &command);
+        return end(globals, unwritten(&looker).await, Split::SOURCE, &command);
     }
     drop(looker);
     let reporter = Reporter::start(globals);
@@ -292,9 +299,7 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
             reporter.finish();
             down::say(globals, &format!("note: {}; it goes on without writing anything down", error.what));
             let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
-            let done = unwritten(&looker, &region, &place).await;
-            unreleased();
-            return end(globals, done, Split::SOURCE, &command);
+            return end(globals, unwritten(&looker).await, Split::SOURCE, &command);
         }
     };
     session::stop_on_ctrl_c(session.context.cancel.clone());
@@ -306,9 +311,7 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
             let text = format!("{}; it goes on without writing anything down", describe(&failed.error));
             session.context.events.send(Event::Notice { address: None, text });
             let context = Context { cancel: Cancel::default(), ..session.context.clone() };
-            let done = unwritten(&context.looker(), &region, &place).await;
-            unreleased();
-            (done, Ok(()))
+            (unwritten(&context.looker()).await, Ok(()))
         }
         Err(failed) => (Err(failed), Ok(())),
     };
@@ -316,10 +319,6 @@ async fn roll_back(globals: &Globals, args: &RollbackArgs) -> Result<u8, CliErro
     session.close().await;
     ended?;
     end(globals, done, Split::SOURCE, &command)
-}
-
-async fn unwritten(looker: &Looker, region: &Region, place: &Place) -> Result<Shifted, shift::Failed> {
-    shift::bring_back(looker, region, place, shift::Send::WhenNeeded).await.map_err(|error| shift::Failed { effect: Effect::Unknown, error })
 }
 
 /// Sums up.

@@ -10,12 +10,13 @@ use tokio::sync::mpsc;
 
 use super::Split;
 use super::gate::Judgement;
+use super::hook::{Hook, Hooks, Ran, ended};
 use super::measure::{Measure, healthy, told};
 use super::saved::Saved;
 use super::scene::Scene;
 use super::schedule::{Command, Input, Outcome, Phase, Question, Quiesce, Schedule};
+use super::shift;
 use super::traffic::{Place, look};
-use super::{hook, shift};
 use crate::address::Region;
 use crate::aws::Cancel;
 use crate::config::{Gate, Otherwise};
@@ -26,17 +27,6 @@ use crate::state::JournalError;
 
 /// How long it waits before it tries again to bring traffic back, or to release the source.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// The commands that are run around the last step.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hooks {
-    /// Stops writes to the source.
-    pub quiesce: Vec<String>,
-    /// Allows them again.
-    pub release: Vec<String>,
-    /// How long either may take.
-    pub timeout: Duration,
-}
 
 /// Who answers when a person is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +67,6 @@ enum Answer {
     Lag(u64, Input),
 }
 
-/// What is to be done, and whether anything is new that has to be durable before.
-#[derive(Default)]
-struct Step(Vec<Command>, bool);
-
 /// What is under way: at most one change of the traffic, at most one command, and any number of looks.
 struct UnderWay<'a> {
     looks: FuturesUnordered<BoxFuture<'a, Answer>>,
@@ -90,8 +76,9 @@ struct UnderWay<'a> {
     change: Option<BoxFuture<'a, Input>>,
     /// Ends the waits of the change that is under way.
     gives_way: Cancel,
-    hooks: VecDeque<Hook>,
-    hook: Option<(Hook, BoxFuture<'a, Option<hook::Ran>>)>,
+    /// Commands, and how often each of them was tried.
+    hooks: VecDeque<(Hook, u32)>,
+    hook: Option<(Hook, BoxFuture<'a, Option<Ran>>)>,
     /// Whether how far it is can be written down. Once it can not, all that is left to do is to bring traffic back.
     is_written: bool,
 }
@@ -112,22 +99,6 @@ impl UnderWay<'_> {
     }
 }
 
-/// A command around the last step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hook {
-    Quiesce,
-    Release { attempt: u32 },
-}
-
-impl Hook {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Quiesce => "quiesce",
-            Self::Release { .. } => "release",
-        }
-    }
-}
-
 impl Drive {
     /// Begins with `first`, and goes on until it ends. What is in `saved` is written down at each step. When that is not possible any more,
     /// traffic is brought back all the same, if `on_failure` says so.
@@ -140,15 +111,21 @@ impl Drive {
         let mut inputs = VecDeque::from([first]);
         loop {
             while let Some(input) = inputs.pop_front() {
-                let mut commands = self.take(saved, input);
-                if let Err(error) = self.write(saved, &mut commands, work.is_written).await {
+                let (mut commands, is_news) = self.take(saved, input);
+                if is_news
+                    && work.is_written
+                    && let Err(error) = self.write(saved).await
+                {
                     let why = format!("how far it is can not be written down any more: {}", describe(&error));
                     if saved.progress.outcome().is_none() && !self.must_go_back(saved) {
                         return Err(error);
                     }
-                    inputs.extend(self.go_on_unwritten(saved, &mut work, &mut commands, why));
+                    if let Some(input) = self.go_on_unwritten(saved, &mut work, why) {
+                        commands.clear();
+                        inputs.push_back(input);
+                    }
                 }
-                for command in commands.0 {
+                for command in commands {
                     if let Command::Finish(outcome) = command {
                         self.tell(saved);
                         return Ok(outcome);
@@ -163,9 +140,9 @@ impl Drive {
                 work.change = Some(self.change(change, work.gives_way.clone(), work.is_written));
             }
             if work.hook.is_none()
-                && let Some(hook) = work.hooks.pop_front()
+                && let Some((hook, attempt)) = work.hooks.pop_front()
             {
-                work.hook = Some((hook, self.hook(hook, saved.progress.live)));
+                work.hook = Some((hook, self.hook(hook, attempt, saved.progress.live)));
             }
             self.tell(saved);
             tokio::select! {
@@ -178,7 +155,8 @@ impl Drive {
                 }
                 ran = answer(work.hook.as_mut().map(|(_, future)| future)) => {
                     if let Some((hook, _)) = work.hook.take() {
-                        inputs.push_back(self.ran(saved, hook, ran));
+                        let at = saved.at(self.seconds(saved.began));
+                        inputs.push_back(ended(&mut saved.report, &at, hook, ran));
                     }
                 }
                 Some(answer) = work.looks.next() => match answer {
@@ -197,7 +175,7 @@ impl Drive {
                     if !self.must_go_back(saved) {
                         return Ok(Outcome::Held { why });
                     }
-                    inputs.extend(self.go_on_unwritten(saved, &mut work, &mut Step::default(), why));
+                    inputs.extend(self.go_on_unwritten(saved, &mut work, why));
                 }
             }
         }
@@ -221,8 +199,8 @@ impl Drive {
             Command::AskPerson(question) => return self.ask(&question),
             // One that still runs answers for this one, too.
             Command::Quiesce if work.hook.as_ref().is_some_and(|(hook, _)| *hook == Hook::Quiesce) => {}
-            Command::Quiesce => work.hooks.push_back(Hook::Quiesce),
-            Command::Release { attempt } => work.hooks.push_back(Hook::Release { attempt }),
+            Command::Quiesce => work.hooks.push_back((Hook::Quiesce, 1)),
+            Command::Release { attempt } => work.hooks.push_back((Hook::Release, attempt)),
             Command::RollBack { .. } => {
                 // What is being shifted has been sent, or will be answered at once: it is not waited for until it is live.
                 work.gives_way.cancel();
@@ -237,32 +215,27 @@ impl Drive {
         None
     }
 
-    /// One step of the machine.
-    fn take(&self, saved: &mut Saved, input: Input) -> Step {
+    /// One step of the machine. Returns what is to be done, and whether anything is new that has to be durable before.
+    fn take(&self, saved: &mut Saved, input: Input) -> (Vec<Command>, bool) {
         if let Input::Judged(judgements) = &input {
             judgements.iter().map(told).for_each(|event| self.context.events.send(event));
         }
-        let (commands, is_news) = saved.take(&self.schedule, self.seconds(saved.began), input);
-        Step(commands, is_news)
+        saved.take(&self.schedule, self.seconds(saved.began), input)
     }
 
-    /// Makes a step durable, before anything of it is done.
-    async fn write(&self, saved: &Saved, step: &mut Step, is_written: bool) -> Result<(), JournalError> {
-        if step.1 && is_written { self.context.journal.write(vec![saved.record()?]).await } else { Ok(()) }
+    async fn write(&self, saved: &Saved) -> Result<(), JournalError> {
+        self.context.journal.write(vec![saved.record()?]).await
     }
 
     /// Nothing can be written down any more, and nobody will judge the gates: from here on traffic is only brought back. Returns what leads to
     /// that, unless it is on its way already, or it has ended.
-    fn go_on_unwritten(&self, saved: &Saved, work: &mut UnderWay<'_>, step: &mut Step, why: String) -> Option<Input> {
+    fn go_on_unwritten(&self, saved: &Saved, work: &mut UnderWay<'_>, why: String) -> Option<Input> {
         let is_over = saved.progress.outcome().is_some();
         let next = if is_over { "" } else { "; all traffic is sent back to the source without writing it down" };
         self.context.events.send(Event::Notice { address: None, text: format!("{why}{next}") });
         work.is_written = false;
-        if is_over || matches!(saved.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. }) {
-            return None;
-        }
-        step.0.clear();
-        Some(Input::RollbackAsked(why))
+        let goes_back = matches!(saved.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. });
+        (!is_over && !goes_back).then_some(Input::RollbackAsked(why))
     }
 
     /// Seconds since it began.
@@ -397,43 +370,14 @@ impl Drive {
     }
 
     /// Runs a command around the last step, if there is one.
-    fn hook(&self, hook: Hook, live: Split) -> BoxFuture<'_, Option<hook::Ran>> {
-        let command = match hook {
-            Hook::Quiesce => &self.hooks.quiesce,
-            Hook::Release { .. } => &self.hooks.release,
-        };
+    fn hook(&self, hook: Hook, attempt: u32, live: Split) -> BoxFuture<'_, Option<Ran>> {
         async move {
-            if let Hook::Release { attempt: 2.. } = hook {
+            if attempt > 1 {
                 self.context.cloud.clock().sleep(AGAIN).await;
             }
-            match command.is_empty() {
-                true => None,
-                false => Some(hook::told(&self.context.events, hook.name(), command, self.hooks.timeout, live).await),
-            }
+            self.hooks.run(hook, &self.context.events, live).await
         }
         .boxed()
-    }
-
-    /// Takes down what became of a command.
-    fn ran(&self, saved: &mut Saved, hook: Hook, ran: Option<hook::Ran>) -> Input {
-        let failed = match ran {
-            Some(ran) => {
-                let ended = saved.at(self.seconds(saved.began));
-                saved.report.hook(&ended, hook.name(), ran.exit_code, ran.seconds);
-                ran.failed
-            }
-            None => {
-                let text = "there is no release command: take back by hand what the quiesce command did".to_owned();
-                self.context.events.send(Event::Notice { address: None, text });
-                None
-            }
-        };
-        match (hook, failed) {
-            (Hook::Quiesce, None) => Input::QuiesceDone,
-            (Hook::Quiesce, Some(why)) => Input::QuiesceFailed(why),
-            (Hook::Release { .. }, None) => Input::Released,
-            (Hook::Release { .. }, Some(why)) => Input::ReleaseFailed(why),
-        }
     }
 
     /// Whether traffic that nobody watches any more goes back: a failure like any other.

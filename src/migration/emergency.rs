@@ -36,7 +36,7 @@ impl Position {
 
     fn is(self, state: AlarmState) -> bool {
         match self {
-            Self::Out => state == AlarmState::Raised,
+            Self::Out => state == AlarmState::Alarm,
             Self::In => state == AlarmState::Ok,
         }
     }

@@ -5,6 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Split;
+use super::record::Record;
+use super::schedule::Input;
+use crate::config::Cutover;
 use crate::events::{Event, Events};
 
 /// How often it is looked whether a command has ended.
@@ -21,21 +24,83 @@ pub struct Ran {
     pub failed: Option<String>,
 }
 
-/// Runs a command and tells of it.
-pub async fn told(events: &Events, name: &'static str, command: &[String], timeout: Duration, live: Split) -> Ran {
-    events.send(Event::Notice { address: None, text: format!("the {name} command runs") });
-    let lines = events.clone();
-    let tell = move |text: String| lines.send(Event::Notice { address: None, text: format!("{name}: {text}") });
-    let ran = run(command, timeout, live, tell).await;
-    events.send(Event::HookEnded { name, exit_code: ran.exit_code, seconds: ran.seconds });
-    ran
+/// The commands that are run around the last step.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// Stops writes to the source.
+    pub quiesce: Vec<String>,
+    /// Allows them again.
+    pub release: Vec<String>,
+    /// How long either may take.
+    pub timeout: Duration,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Before the last step.
+    Quiesce,
+    /// Once all traffic is on the source again.
+    Release,
+}
+
+impl Hook {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Quiesce => "quiesce",
+            Self::Release => "release",
+        }
+    }
+}
+
+impl Hooks {
+    /// The commands of a configuration.
+    pub fn of(cutover: &Cutover) -> Self {
+        Self {
+            quiesce: cutover.quiesce_command.clone(),
+            release: cutover.release_command.clone(),
+            timeout: Duration::from_secs(cutover.quiesce_timeout_seconds.into()),
+        }
+    }
+
+    /// Runs a command, if there is one, and tells of it.
+    pub async fn run(&self, hook: Hook, events: &Events, live: Split) -> Option<Ran> {
+        let (name, command) = match hook {
+            Hook::Quiesce => (hook.name(), &self.quiesce),
+            Hook::Release => (hook.name(), &self.release),
+        };
+        let notice = |text: String| Event::Notice { address: None, text };
+        if command.is_empty() {
+            events.send(notice(format!("there is no {name} command: take back by hand what the quiesce command did")));
+            return None;
+        }
+        events.send(notice(format!("the {name} command runs")));
+        let lines = events.clone();
+        let tell = move |text: String| lines.send(Event::Notice { address: None, text: format!("{name}: {text}") });
+        let ran = run(command, self.timeout, live, tell).await;
+        events.send(Event::HookEnded { name, exit_code: ran.exit_code, seconds: ran.seconds });
+        Some(ran)
+    }
+}
+
+/// Takes down what became of a command, which ended at this time, and returns what the machine is told of it.
+pub fn ended(report: &mut Record, at: &str, hook: Hook, ran: Option<Ran>) -> Input {
+    if let Some(ran) = &ran {
+        report.hook(at, hook.name(), ran.exit_code, ran.seconds);
+    }
+    match (hook, ran.and_then(|ran| ran.failed)) {
+        (Hook::Quiesce, None) => Input::QuiesceDone,
+        (Hook::Quiesce, Some(why)) => Input::QuiesceFailed(why),
+        (Hook::Release, None) => Input::Released,
+        (Hook::Release, Some(why)) => Input::ReleaseFailed(why),
+    }
 }
 
 /// Runs a command: a program and its arguments, not a shell line. It learns where the traffic is from `MIGRATE_INFRA_TRAFFIC_PERCENT`.
 /// Each line that it writes to standard error is told.
 ///
 /// A program takes real time, also where AWS's minutes pass in milliseconds: as long as a thread waits for it, no other time passes.
-pub async fn run(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String) + Send + 'static) -> Ran {
+async fn run(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String) + Send + 'static) -> Ran {
     let command = command.to_vec();
     let ran = tokio::task::spawn_blocking(move || wait(&command, timeout, live, tell)).await;
     ran.unwrap_or_else(|error| Ran { exit_code: None, seconds: 0, failed: Some(format!("it is not known what became of it: {error}")) })

@@ -172,11 +172,9 @@ impl Measure<'_> {
             let state = |name: &String| found.iter().find(|(found, _)| found == name).map(|(_, state)| *state);
             all.extend(names.iter().map(|name| gate::Alarm {
                 state: match state(name) {
-                    Some(AlarmState::Ok) => gate::AlarmState::Ok,
-                    Some(AlarmState::Raised) => gate::AlarmState::Alarm,
                     // The emergency switch has no data until somebody uses it.
-                    Some(AlarmState::Unknown) if switch == Some(name) => gate::AlarmState::Ok,
-                    Some(AlarmState::Unknown) | None => gate::AlarmState::InsufficientData,
+                    Some(AlarmState::InsufficientData) if switch == Some(name) => AlarmState::Ok,
+                    state => state.unwrap_or(AlarmState::InsufficientData),
                 },
                 name: name.clone(),
             }));

@@ -33,6 +33,11 @@ impl Saved {
         self.progress.outcome().is_none_or(Outcome::can_go_on)
     }
 
+    /// Returns whether all traffic was brought back, and nothing more is to be done.
+    pub fn is_back(&self) -> bool {
+        self.progress.outcome().is_some_and(Outcome::is_back)
+    }
+
     /// Returns what the machine is told first when the command is run after this.
     pub fn first(before: Option<&Self>) -> Input {
         match before {

@@ -33,6 +33,7 @@ pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environ
     };
     for (environment, initial_weight) in environments.into_iter().zip([100, 0]) {
         let (name, service) = (&environment.config.name, &environment.service);
+        let names = Names::new(name, &config.stack.suffix);
         // A check must ask what a listener answers: with a certificate, port 80 only redirects.
         let (protocol, port) = match environment.config.service.certificate_arn.is_empty() {
             true => (HealthCheckProtocol::Http, 80),
@@ -45,19 +46,15 @@ pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environ
             path: environment.config.service.health_check_path.clone(),
             interval_seconds: routing.health_check_interval_seconds,
             failure_threshold: routing.health_check_failures,
-            name: Names::new(name, &config.stack.suffix).health_check(),
+            name: names.health_check(),
             listener: service.listener.clone(),
         };
         let mut health = graph.add(address(&format!("{name}-health-check")), &region, &tags, &check).id();
         if name == "target"
             && let Some(switch) = Switch::of(config)
         {
-            let watched = add_switch(graph, &switch, &region, &tags, &Names::new(name, &config.stack.suffix));
-            let both = CalculatedHealthCheck {
-                children: vec![health, watched],
-                health_threshold: 2,
-                name: Names::new(name, &config.stack.suffix).switched_health_check(),
-            };
+            let watched = add_switch(graph, &switch, &region, &tags, &names);
+            let both = CalculatedHealthCheck { children: vec![health, watched], health_threshold: 2, name: names.switched_health_check() };
             health = graph.add(address("target-switched"), &region, &tags, &both).id();
         }
         let record = WeightedRecord {

@@ -9,11 +9,7 @@ use serde_json::Value;
 use crate::cli::Place;
 use crate::lab::{Lab, Way};
 use crate::lane::Lane;
-use crate::stacks::{PAIRED, graph};
-
-fn source() -> Graph {
-    graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
-}
+use crate::stacks::source;
 
 /// Takes the marks of an address, and all that this tool tags, from a thing: as if somebody else had made it.
 fn unmark(value: &mut Value, address: &str) {
@@ -55,7 +51,7 @@ const ADOPTED: [&str; 13] = [
 
 #[tokio::test(start_paused = true)]
 async fn what_exists_is_adopted_whatever_dies_in_between() {
-    let graph = source();
+    let graph = source(&[]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
     ground.rest();
@@ -93,7 +89,7 @@ async fn what_exists_is_adopted_whatever_dies_in_between() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_forgotten_is_forgotten_whole_or_not_at_all() {
-    let graph = source();
+    let graph = source(&[]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
     let address = Address::new("source/network/vpc");
@@ -150,7 +146,7 @@ fn adopt_as_a_user_sees_it() {
 
 #[tokio::test(start_paused = true)]
 async fn what_stands_elsewhere_is_not_adopted() {
-    let graph = source();
+    let graph = source(&[]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
     for (address, fields) in [

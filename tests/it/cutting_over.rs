@@ -1,8 +1,8 @@
 //! Whole cutovers in the sandbox: to the end, back when a gate fails, killed at every point, and as a user sees them.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use migrate_infra::engine::Context;
 use migrate_infra::events::{Event, Events};
 use migrate_infra::fuse::Fuse;
 use migrate_infra::migration::Split;
-use migrate_infra::migration::drive::{Drive, Hooks, Person};
+use migrate_infra::migration::drive::{Drive, Person};
+use migrate_infra::migration::hook::Hooks;
 use migrate_infra::migration::record::{Record as Report, Who};
 use migrate_infra::migration::replicate;
 use migrate_infra::migration::saved::Saved;
@@ -20,11 +21,12 @@ use migrate_infra::migration::schedule::{Input, Outcome, Phase, Progress, Schedu
 use migrate_infra::migration::shift::{Send, bring_back};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::script::Script;
-use migrate_infra::state::{Journal, JournalError, MemoryStore, Store};
+use migrate_infra::state::{Journal, JournalError, MemoryStore};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::cli::Place;
+use crate::full_disk::Filling;
 use crate::lab::{AFTER, BEFORE, Lab};
 use crate::lane::Lane;
 use crate::stacks::{PAIRED, config};
@@ -95,11 +97,7 @@ async fn driven(
         schedule,
         gates: config.gates.clone(),
         scene,
-        hooks: Hooks {
-            quiesce: config.cutover.quiesce_command.clone(),
-            release: config.cutover.release_command.clone(),
-            timeout: Duration::from_secs(10),
-        },
+        hooks: Hooks { timeout: Duration::from_secs(10), ..Hooks::of(&config.cutover) },
         person: Person::Nobody,
         approved,
     };
@@ -235,44 +233,6 @@ async fn traffic_comes_back_while_the_quiesce_command_still_runs() {
     assert_eq!(*seen.lock().unwrap(), ["shifted", "shifted", "quiesce", "release"]);
 }
 
-/// A store that takes nothing more once it is told so.
-struct Breaking(MemoryStore, Arc<AtomicBool>);
-
-#[async_trait::async_trait]
-impl Store for Breaking {
-    async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
-        self.0.snapshot().await
-    }
-
-    async fn journal(&mut self) -> io::Result<Vec<u8>> {
-        self.0.journal().await
-    }
-
-    async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.1.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { self.0.append(first, bytes).await }
-    }
-
-    async fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.truncate(length).await
-    }
-
-    async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
-        self.0.compact(snapshot).await
-    }
-
-    async fn set_aside(&mut self, label: &str) -> io::Result<Vec<String>> {
-        self.0.set_aside(label).await
-    }
-
-    fn journal_place(&self) -> String {
-        self.0.journal_place()
-    }
-
-    fn snapshot_place(&self) -> String {
-        self.0.snapshot_place()
-    }
-}
-
 /// The journal can not be written any more while part of the traffic is on the target: it goes where `on_failure` says all the same.
 #[tokio::test(start_paused = true)]
 async fn traffic_comes_back_when_the_state_can_not_be_written() {
@@ -281,15 +241,15 @@ async fn traffic_comes_back_when_the_state_can_not_be_written() {
         scripted(&mut lab, "[[events]]\ntraffic_percent = 40\nenvironment = \"target\"\nlag_seconds = 300\n");
         let config = quick(&[&format!("cutover.on_failure=\"{on_failure}\""), "cutover.bake_seconds=600"]);
         let act = async |context: Context| {
-            let full = Arc::new(AtomicBool::new(false));
-            let store = Breaking(MemoryStore::default(), Arc::clone(&full));
+            let store = Filling::new(MemoryStore::default(), usize::MAX);
+            let room = store.room();
             let (journal, _writer) = Journal::start(context.journal.read(Clone::clone), Box::new(store));
             let context = Context { journal: journal.clone(), ..context };
             let breaking = async {
                 while journal.read(|state| state.migration.live) != Some(40) {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                full.store(true, Ordering::SeqCst);
+                room.store(0, Ordering::SeqCst);
             };
             let (_inputs, answers) = mpsc::unbounded_channel();
             tokio::join!(listening(context, &config, answers), breaking).0

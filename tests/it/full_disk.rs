@@ -1,6 +1,8 @@
 //! A disk that is full while an `up` runs: nothing that AWS already has is lost, and the next run goes on.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use migrate_infra::fuse::Fuse;
@@ -8,17 +10,22 @@ use migrate_infra::resource::Error;
 use migrate_infra::state::{MemoryStore, Status, Store};
 
 use crate::lab::{Lab, Way};
-use crate::stacks::{PAIRED, graph};
+use crate::stacks::source;
 
 /// A store with room for so many bytes. What does not fit is written as far as it does, as a file system would.
 pub struct Filling {
     inner: MemoryStore,
-    room: usize,
+    room: Arc<AtomicUsize>,
 }
 
 impl Filling {
     pub fn new(inner: MemoryStore, room: usize) -> Self {
-        Self { inner, room }
+        Self { inner, room: Arc::new(AtomicUsize::new(room)) }
+    }
+
+    /// The room that is left, for somebody else to take it.
+    pub fn room(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.room)
     }
 }
 
@@ -33,8 +40,8 @@ impl Store for Filling {
     }
 
     async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
-        let fits = bytes.len().min(self.room);
-        self.room -= fits;
+        let fits = bytes.len().min(self.room.load(Ordering::SeqCst));
+        self.room.fetch_sub(fits, Ordering::SeqCst);
         self.inner.append(first, &bytes[..fits]).await?;
         if fits < bytes.len() { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
     }
@@ -44,7 +51,11 @@ impl Store for Filling {
     }
 
     async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
-        if snapshot.len() > self.room { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { self.inner.compact(snapshot).await }
+        if snapshot.len() > self.room.load(Ordering::SeqCst) {
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        } else {
+            self.inner.compact(snapshot).await
+        }
     }
 
     async fn set_aside(&mut self, label: &str) -> io::Result<Vec<String>> {
@@ -62,7 +73,7 @@ impl Store for Filling {
 
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_fills_up_anywhere_loses_nothing() {
-    let graph = graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself");
+    let graph = source(&[]);
     let mut calm = Lab::default();
     calm.up(&graph).await.must_succeed();
     let things = calm.world.inventory().len();

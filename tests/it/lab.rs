@@ -270,6 +270,15 @@ impl Lab {
         report.ok()
     }
 
+    /// Everything there is, in order, without the revisions of task definitions and the interfaces of tasks: going back makes a new revision, and
+    /// new tasks.
+    pub fn things(&self) -> Vec<String> {
+        let mut things: Vec<String> = self.world.inventory();
+        things.retain(|id| !id.contains(":task-definition/") && !id.contains(" eni-"));
+        things.sort();
+        things
+    }
+
     /// Does something that belongs to no plan, and dies when the fuse blows. Returns what it came to unless it was killed, and its calls.
     pub async fn act<T>(&mut self, fuse: Fuse, faults: Faults, act: impl AsyncFnOnce(Context) -> T) -> (Option<T>, Arc<Meter>) {
         let clock = Clock::real();

@@ -8,18 +8,9 @@ use migrate_infra::plan::{Wish, plan_rollback, plan_wish};
 use crate::cli::Place;
 use crate::lab::{Lab, Way};
 use crate::lane::Lane;
-use crate::stacks::{PAIRED, graph};
+use crate::stacks::{PAIRED, graph, source};
 
 const INSTANCE: &str = "source/database-source/instance";
-
-fn source(sets: &[&str]) -> Graph {
-    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
-}
-
-/// Everything there is, without what only says what others said.
-fn things(lab: &Lab) -> Vec<String> {
-    lab.world.inventory().into_iter().filter(|id| !id.contains(":task-definition/") && !id.contains(" eni-")).collect()
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_replaced_database_went_without_the_snapshot_that_is_wanted_now() {
@@ -108,7 +99,7 @@ async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time()
         let mut ground = Lab::default();
         ground.up(&before).await.must_succeed();
         ground.rest();
-        let (first, count) = (ground.attrs(address.as_str())[id].clone(), things(&ground).len());
+        let (first, count) = (ground.attrs(address.as_str())[id].clone(), ground.things().len());
         assert!(first.is_string(), "{address} has no {id}");
         let mut both = 0;
         for point in (1..).step_by(31) {
@@ -128,7 +119,7 @@ async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time()
             lab.up(&before).await.must_succeed();
             lab.rest();
             assert_eq!(lab.attrs(address.as_str())[id], first, "{address} killed at {point}");
-            assert_eq!(things(&lab).len(), count, "{address} killed at {point}: {:#?}", lab.world.inventory());
+            assert_eq!(lab.things().len(), count, "{address} killed at {point}: {:#?}", lab.world.inventory());
             let plan = lab.plan(&before, &lab.state());
             assert!(!plan.changes_something(), "{address} killed at {point}");
         }

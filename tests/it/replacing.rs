@@ -7,11 +7,7 @@ use migrate_infra::plan::{Action, Order, Plan};
 use migrate_infra::sandbox::Faults;
 
 use crate::lab::{AFTER, BEFORE, Lab, Way};
-use crate::stacks::{PAIRED, graph};
-
-fn source(sets: &[&str]) -> Graph {
-    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
-}
+use crate::stacks::{PAIRED, graph, source};
 
 fn planned(lab: &Lab, graph: &Graph) -> Plan {
     lab.plan(graph, &lab.state())
@@ -22,14 +18,9 @@ fn replaced(plan: &Plan, wanted: Order) -> Vec<&str> {
     plan.steps.iter().filter(|step| of(&step.action)).map(|step| step.address.as_str()).collect()
 }
 
-/// Everything there is, without the revisions of task definitions: a new one says what an old one said, which stays.
-fn things(lab: &Lab) -> Vec<String> {
-    lab.world.inventory().into_iter().filter(|id| !id.contains(":task-definition/") && !id.contains(" eni-")).collect()
-}
-
 /// Each thing without the part of it that AWS makes up.
 fn kinds(lab: &Lab) -> Vec<String> {
-    let mut kinds: Vec<String> = things(lab).iter().map(|id| id.chars().take(12).collect()).collect();
+    let mut kinds: Vec<String> = lab.things().iter().map(|id| id.chars().take(12).collect()).collect();
     kinds.sort();
     kinds
 }
@@ -57,7 +48,7 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
     lab.up(after).await.must_succeed();
     lab.replaced.clear();
     settled(&mut lab, after, "unharmed").await;
-    let count = things(&lab).len();
+    let count = lab.things().len();
     let mut points = 0;
     for point in (1..).step_by(step) {
         let mut lab = ground.fork();
@@ -71,7 +62,7 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
         lab.run(after, Way::Up, Fuse::default()).await.must_succeed();
         lab.replaced.clear();
         settled(&mut lab, after, &format!("killed at {point}")).await;
-        assert_eq!(things(&lab).len(), count, "killed at {point}: {:#?}", lab.world.inventory());
+        assert_eq!(lab.things().len(), count, "killed at {point}: {:#?}", lab.world.inventory());
         lab.down().await.must_succeed();
         lab.rest();
         assert_eq!(lab.world.inventory(), Vec::<String>::new(), "killed at {point}, then down");
@@ -88,7 +79,7 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
         }
         lab.replaced.clear();
         settled(&mut lab, after, &format!("call {at} struck")).await;
-        assert_eq!(things(&lab).len(), count, "call {at} struck: {:#?}", lab.world.inventory());
+        assert_eq!(lab.things().len(), count, "call {at} struck: {:#?}", lab.world.inventory());
     }
     plan
 }
@@ -156,7 +147,7 @@ async fn what_may_have_been_made_is_not_taken_for_what_replaces_it() {
     let mut whole = Lab::default();
     whole.up(&after).await.must_succeed();
     whole.rest();
-    let count = things(&whole).len();
+    let count = whole.things().len();
     let mut points = 0;
     for point in (1..).step_by(9) {
         let mut lab = Lab::default();
@@ -168,7 +159,7 @@ async fn what_may_have_been_made_is_not_taken_for_what_replaces_it() {
         points += 1;
         lab.up(&after).await.must_succeed();
         settled(&mut lab, &after, &format!("killed at {point}")).await;
-        assert_eq!(things(&lab).len(), count, "killed at {point}: {:#?}", lab.world.inventory());
+        assert_eq!(lab.things().len(), count, "killed at {point}: {:#?}", lab.world.inventory());
     }
     crate::points::killed_at(points);
 }
@@ -328,7 +319,7 @@ async fn a_rollback_gives_back_what_was_to_make_way() {
     let mut ground = Lab::default();
     ground.up(&before).await.must_succeed();
     ground.rest();
-    let count = things(&ground).len();
+    let count = ground.things().len();
     let (mut given_back, mut points) = (0, 0);
     for point in (1..).step_by(7) {
         let mut lab = ground.fork();
@@ -344,11 +335,11 @@ async fn a_rollback_gives_back_what_was_to_make_way() {
         points += 1;
         lab.run(&Graph::default(), Way::Rollback, Fuse::default()).await.must_succeed();
         lab.rest();
-        assert_eq!(things(&lab).len(), count, "killed at {point}");
+        assert_eq!(lab.things().len(), count, "killed at {point}");
         given_back += usize::from(!planned(&lab, &before).changes_something());
         lab.up(&before).await.must_succeed();
         settled(&mut lab, &before, &format!("killed at {point}")).await;
-        assert_eq!(things(&lab).len(), count, "killed at {point}");
+        assert_eq!(lab.things().len(), count, "killed at {point}");
     }
     assert!(points > 3 && given_back > 1, "{points} {given_back}");
     crate::points::killed_at(points);

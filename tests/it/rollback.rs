@@ -7,12 +7,7 @@ use migrate_infra::sandbox::world::route53::Record;
 
 use crate::cli::Place;
 use crate::lab::{Lab, Way};
-use crate::stacks::{PAIRED, graph, links};
-
-/// Small enough to be killed often, and with everything that a rollback has to do with.
-fn source(sets: &[&str]) -> Graph {
-    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
-}
+use crate::stacks::{PAIRED, links, source};
 
 /// Whatever a later `up` changes in place, makes, or deletes because it is gone from the configuration.
 pub const CHANGES: &[&str] = &[
@@ -25,14 +20,6 @@ pub const CHANGES: &[&str] = &[
     "service.log_retention_days=30",
     "monitoring.database_cpu_percent=70",
 ];
-
-/// Everything there is, without the revisions of task definitions and the interfaces of tasks: going back to an earlier revision makes a
-/// new one, and new tasks.
-fn things(lab: &Lab) -> Vec<String> {
-    let mut things: Vec<String> = lab.world.inventory().into_iter().filter(|id| !id.contains(":task-definition/") && !id.contains(" eni-")).collect();
-    things.sort();
-    things
-}
 
 async fn roll_back(lab: &mut Lab) {
     lab.run(&Graph::default(), Way::Rollback, Fuse::default()).await.must_succeed();
@@ -66,7 +53,7 @@ async fn changes_that_were_killed_anywhere_become_what_was_before() {
     let mut ground = Lab::default();
     ground.up(&before).await.must_succeed();
     assert!(ground.state().undo.is_empty(), "an up that ended well leaves nothing to undo");
-    let before_it = things(&ground);
+    let before_it = ground.things();
     let mut points = 0;
     for point in (3..).step_by(29) {
         let mut lab = ground.fork();
@@ -78,7 +65,7 @@ async fn changes_that_were_killed_anywhere_become_what_was_before() {
         }
         points += 1;
         roll_back(&mut lab).await;
-        assert_eq!(things(&lab), before_it, "killed at point {point}");
+        assert_eq!(lab.things(), before_it, "killed at point {point}");
         settles(&mut lab, &before, point).await;
     }
     assert!(points > 8, "only {points} points");
@@ -101,7 +88,7 @@ async fn a_rollback_that_was_killed_goes_on() {
     let (before, after) = (source(&[]), source(CHANGES));
     let mut ground = Lab::default();
     ground.up(&before).await.must_succeed();
-    let before_it = things(&ground);
+    let before_it = ground.things();
     // Killed near its end, so that there is much to undo.
     ground.run(&after, Way::Up, Fuse::blowing_at(330)).await;
     assert!(!ground.state().undo.is_empty());
@@ -114,7 +101,7 @@ async fn a_rollback_that_was_killed_goes_on() {
         }
         lab.run(&Graph::default(), Way::Rollback, Fuse::blowing_at(point + 4)).await;
         roll_back(&mut lab).await;
-        assert_eq!(things(&lab), before_it, "killed at point {point}");
+        assert_eq!(lab.things(), before_it, "killed at point {point}");
         settles(&mut lab, &before, point).await;
     }
 }
@@ -138,14 +125,14 @@ async fn a_rollback_deleted_what_an_up_had_only_found() {
     let graph = source(&[]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
-    let before_it = things(&ground);
+    let before_it = ground.things();
     for point in [40, 160, 280] {
         let mut lab = Lab { world: ground.world.clone(), ..Lab::default() };
         lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
         // The run after that finds the rest, and dies, too.
         lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
         roll_back(&mut lab).await;
-        assert_eq!(things(&lab), before_it, "killed at point {point}");
+        assert_eq!(lab.things(), before_it, "killed at point {point}");
     }
 }
 
@@ -155,7 +142,7 @@ async fn what_was_gone_and_was_made_again_stays() {
     let graph = source(&[]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
-    let count = things(&ground).len();
+    let count = ground.things().len();
     let ec2 = &mut ground.world.region("us-east-1").ec2;
     ec2.nat_gateways.clear();
     ec2.interfaces.retain(|_, interface| !interface.description.contains("NAT"));
@@ -165,7 +152,7 @@ async fn what_was_gone_and_was_made_again_stays() {
         lab.run(&graph, Way::Up, Fuse::blowing_at(point)).await;
         roll_back(&mut lab).await;
         lab.up(&graph).await.must_succeed();
-        assert_eq!(things(&lab).len(), count, "killed at point {point}");
+        assert_eq!(lab.things().len(), count, "killed at point {point}");
     }
 }
 

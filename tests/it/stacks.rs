@@ -28,6 +28,11 @@ pub fn graph(file: &str, sets: &[&str]) -> Graph {
     migrate_infra::stack::build(&config(file, sets)).expect("the configuration makes a graph")
 }
 
+/// The source of the default layout by itself: small enough to be killed often, and with everything that a roll-back has to do with.
+pub fn source(sets: &[&str]) -> Graph {
+    graph(PAIRED, sets).part(|address| address.environment() == "source", |_| None).expect("it stands by itself")
+}
+
 /// Parts of a stack that link its environments, or refer to what does.
 const LINKS: &[&str] = &["link", "replication", "storage-replication", "dns", "monitoring"];
 

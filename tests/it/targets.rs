@@ -6,7 +6,7 @@ use migrate_infra::plan::Action;
 use crate::cli::Place;
 use crate::lab::Lab;
 use crate::lane::Lane;
-use crate::stacks::{PAIRED, graph};
+use crate::stacks::source;
 
 fn succeed(place: &Place, arguments: &str) -> String {
     Lane::Sandbox.succeed(place, arguments)
@@ -66,7 +66,7 @@ fn an_up_of_a_part_leaves_what_a_failed_up_did_to_be_undone() {
 /// It ended well, so it is not undone with what fails later on, and the same replacement can be asked for again.
 #[tokio::test(start_paused = true)]
 async fn an_up_of_a_part_that_ended_well_was_undone_by_a_later_rollback() {
-    let graph = graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself");
+    let graph = source(&[]);
     let (vpc, instance) = ("source/network/vpc", "source/database-source/instance");
     let mut lab = Lab { targets: instance.to_owned(), ..Lab::default() };
     lab.up(&graph).await.must_succeed();

@@ -48,7 +48,7 @@ async fn survives(graph: &Graph, seed: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn the_source_environment_survives_storms() {
-    let graph = graph(PAIRED, &[]).part(|address| address.environment() == "source", |_| None).expect("it stands by itself");
+    let graph = crate::stacks::source(&[]);
     for seed in 1..=6 {
         survives(&graph, seed).await;
     }

@@ -1,7 +1,8 @@
 //! The verdict on requests, targets, tables and alarms.
 
+use super::AlarmState;
 use super::judge::Moment;
-use super::reading::{Alarm, AlarmState, Point, Requests, Table, TableState, Targets};
+use super::reading::{Alarm, Point, Requests, Table, TableState, Targets};
 use super::series::{AHEAD, in_window, is_ahead, values};
 use super::verdict::Verdict;
 use crate::config::{Limit, Side};

@@ -1,5 +1,6 @@
 //! What was measured for a gate, as it was found: nothing is thought of it yet.
 
+use super::AlarmState;
 use crate::config::Side;
 
 /// One value of a metric.
@@ -66,17 +67,6 @@ pub struct Table {
     pub name: String,
     /// What was found.
     pub state: TableState,
-}
-
-/// The state of an alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlarmState {
-    /// It is not raised.
-    Ok,
-    /// It is raised.
-    Alarm,
-    /// It has no data.
-    InsufficientData,
 }
 
 /// One alarm.

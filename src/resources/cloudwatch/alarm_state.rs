@@ -13,9 +13,9 @@ pub enum AlarmState {
     /// It is quiet.
     Ok,
     /// It is raised.
-    Raised,
+    Alarm,
     /// It has too few data, or a state that nobody has heard of.
-    Unknown,
+    InsufficientData,
 }
 
 /// Asks for the states of alarms by name. One that is not there is not in the answer.
@@ -30,8 +30,8 @@ pub async fn states(cx: &Cx, names: &[String]) -> Result<Vec<(String, AlarmState
         found.extend(page.metric_alarms().iter().map(|alarm| {
             let state = match alarm.state_value() {
                 Some(StateValue::Ok) => AlarmState::Ok,
-                Some(StateValue::Alarm) => AlarmState::Raised,
-                _ => AlarmState::Unknown,
+                Some(StateValue::Alarm) => AlarmState::Alarm,
+                _ => AlarmState::InsufficientData,
             };
             (alarm.alarm_name().unwrap_or_default().to_owned(), state)
         }));

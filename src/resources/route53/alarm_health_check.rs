@@ -53,21 +53,7 @@ impl Handle<AlarmHealthCheck> {
 #[async_trait]
 impl Resource for AlarmHealthCheck {
     const KIND: &'static str = "route53.alarm_health_check";
-    const ABOUT: About = About {
-        summary: "a health check on an alarm",
-        create_seconds: 2,
-        ready_seconds: 0,
-        delete_seconds: 1,
-        operations: checks::OPERATIONS,
-        creates: checks::CREATES,
-        changes: checks::CHANGES,
-        deletes: checks::DELETES,
-        tagged: true,
-        blocked_by: "nothing",
-        mentions: &["alarm"],
-        global: true,
-        ..About::PLAIN
-    };
+    const ABOUT: About = About { summary: "a health check on an alarm", mentions: &["alarm"], ..checks::ABOUT };
     type Attrs = AlarmHealthCheckAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&AlarmHealthCheckAttrs>) -> Result<Observed<AlarmHealthCheckAttrs>> {

@@ -45,21 +45,7 @@ impl Handle<CalculatedHealthCheck> {
 #[async_trait]
 impl Resource for CalculatedHealthCheck {
     const KIND: &'static str = "route53.calculated_health_check";
-    const ABOUT: About = About {
-        summary: "a health check that counts others",
-        create_seconds: 2,
-        ready_seconds: 0,
-        delete_seconds: 1,
-        operations: checks::OPERATIONS,
-        creates: checks::CREATES,
-        changes: checks::CHANGES,
-        deletes: checks::DELETES,
-        tagged: true,
-        blocked_by: "nothing",
-        mentions: &["children"],
-        global: true,
-        ..About::PLAIN
-    };
+    const ABOUT: About = About { summary: "a health check that counts others", mentions: &["children"], ..checks::ABOUT };
     type Attrs = CalculatedHealthCheckAttrs;
 
     async fn observe(&self, cx: &Cx, known: Option<&CalculatedHealthCheckAttrs>) -> Result<Observed<CalculatedHealthCheckAttrs>> {

@@ -8,25 +8,31 @@ use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, TagResourceType};
 
 use super::tagging;
 use crate::address::HealthCheckId;
-use crate::resource::{Cx, Error, Result, settled};
+use crate::resource::{About, Cx, Error, Result, settled};
 use crate::resources::owned::{Tags, missing, other_owner};
 
-/// What every sort of health check may call.
-pub(super) const OPERATIONS: &[&str] = &[
-    "route53:CreateHealthCheck",
-    "route53:GetHealthCheck",
-    "route53:ListHealthChecks",
-    "route53:UpdateHealthCheck",
-    "route53:ListTagsForResources",
-    "route53:ChangeTagsForResource",
-    "route53:DeleteHealthCheck",
-];
-/// What makes one.
-pub(super) const CREATES: &[&str] = &["route53:CreateHealthCheck", "route53:ChangeTagsForResource"];
-/// What changes one.
-pub(super) const CHANGES: &[&str] = &["route53:UpdateHealthCheck", "route53:ChangeTagsForResource"];
-/// What deletes one.
-pub(super) const DELETES: &[&str] = &["route53:DeleteHealthCheck"];
+/// What every sort of health check is.
+pub(super) const ABOUT: About = About {
+    create_seconds: 2,
+    ready_seconds: 0,
+    delete_seconds: 1,
+    operations: &[
+        "route53:CreateHealthCheck",
+        "route53:GetHealthCheck",
+        "route53:ListHealthChecks",
+        "route53:UpdateHealthCheck",
+        "route53:ListTagsForResources",
+        "route53:ChangeTagsForResource",
+        "route53:DeleteHealthCheck",
+    ],
+    creates: &["route53:CreateHealthCheck", "route53:ChangeTagsForResource"],
+    changes: &["route53:UpdateHealthCheck", "route53:ChangeTagsForResource"],
+    deletes: &["route53:DeleteHealthCheck"],
+    tagged: true,
+    blocked_by: "nothing",
+    global: true,
+    ..About::PLAIN
+};
 
 const GONE: &[&str] = &["NoSuchHealthCheck"];
 

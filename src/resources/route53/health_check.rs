@@ -71,20 +71,10 @@ impl Resource for HealthCheck {
     const KIND: &'static str = "route53.health_check";
     const ABOUT: About = About {
         summary: "a health check on a load balancer",
-        create_seconds: 2,
-        ready_seconds: 0,
-        delete_seconds: 1,
-        operations: checks::OPERATIONS,
-        creates: checks::CREATES,
-        changes: checks::CHANGES,
-        deletes: checks::DELETES,
         immutable: &["protocol", "interval_seconds"],
-        tagged: true,
-        blocked_by: "nothing",
         mentions: &["fqdn"],
         waits_for: &["listener"],
-        global: true,
-        ..About::PLAIN
+        ..checks::ABOUT
     };
     type Attrs = HealthCheckAttrs;
 

@@ -55,7 +55,7 @@ impl World {
     }
 
     /// Returns whether not all of the last probes have failed, as many as the threshold says.
-    pub fn is_answering(&self, timeline: &Timeline<'_>, config: &HealthCheckConfig, at: u64) -> bool {
+    fn is_answering(&self, timeline: &Timeline<'_>, config: &HealthCheckConfig, at: u64) -> bool {
         let seconds = u64::try_from(config.interval).unwrap_or_default();
         let probes = u64::try_from(config.failure_threshold).unwrap_or(1);
         (0..probes).any(|probe| self.is_target_healthy(timeline, &config.fqdn, at.saturating_sub(probe * seconds * 1000)))
