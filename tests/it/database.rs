@@ -257,12 +257,7 @@ async fn up_after_a_killed_down_makes_everything_again() {
         settle(&mut before, &wish).await;
         let made = before.world.inventory().len();
         for point in 1.. {
-            let mut lab = before.fork();
-            let fuse = Fuse::blowing_at(point);
-            lab.run(&graph, Way::Down, fuse.clone()).await;
-            if !fuse.is_dead() {
-                break;
-            }
+            let Some(mut lab) = before.killed(&graph, Way::Down, point).await else { break };
             settle(&mut lab, &wish).await;
             assert_eq!(lab.world.inventory().len(), made, "down killed at point {point}, then up");
             assert_eq!(value(&mut lab)["password"], database(&mut lab).settings.master_password.as_str(), "killed at point {point}");

@@ -270,6 +270,14 @@ impl Lab {
         report.ok()
     }
 
+    /// A fork of this in which a run was killed at a point; nothing when it ended before.
+    pub async fn killed(&self, graph: &Graph, way: Way, point: u64) -> Option<Self> {
+        let mut lab = self.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(graph, way, fuse.clone()).await;
+        fuse.is_dead().then_some(lab)
+    }
+
     /// Everything there is, in order, without the revisions of task definitions and the interfaces of tasks: going back makes a new revision, and
     /// new tasks.
     pub fn things(&self) -> Vec<String> {

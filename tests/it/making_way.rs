@@ -35,12 +35,7 @@ async fn an_interrupted_replacement_was_taken_back_by_the_same_command() {
         ground.replaced = address.to_string();
         let mut between = 0;
         for point in 1.. {
-            let mut lab = ground.fork();
-            let fuse = Fuse::blowing_at(point);
-            lab.run(&graph, Way::Up, fuse.clone()).await;
-            if !fuse.is_dead() {
-                break;
-            }
+            let Some(mut lab) = ground.killed(&graph, Way::Up, point).await else { break };
             let state = lab.state();
             if state.get(&address.set_aside(0)).is_none() || state.get(address).is_some() {
                 continue;
@@ -63,12 +58,7 @@ async fn a_rollback_did_not_tell_what_an_old_first_replacement_had_destroyed() {
     let service = Address::new("source/service/service");
     let mut between = 0;
     for point in (1..).step_by(7) {
-        let mut lab = ground.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(&after, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
-            break;
-        }
+        let Some(mut lab) = ground.killed(&after, Way::Up, point).await else { break };
         let state = lab.state();
         if state.get(&service.set_aside(0)).is_some() || state.get(&service).is_some() {
             continue;
@@ -103,12 +93,7 @@ async fn what_was_taken_back_after_the_new_one_was_begun_was_made_a_third_time()
         assert!(first.is_string(), "{address} has no {id}");
         let mut both = 0;
         for point in (1..).step_by(31) {
-            let mut lab = ground.fork();
-            let fuse = Fuse::blowing_at(point);
-            lab.run(&after, Way::Up, fuse.clone()).await;
-            if !fuse.is_dead() {
-                break;
-            }
+            let Some(mut lab) = ground.killed(&after, Way::Up, point).await else { break };
             let state = lab.state();
             if state.get(&address.set_aside(0)).is_none_or(|old| old.open.is_some()) || state.get(&address).is_none() {
                 continue;

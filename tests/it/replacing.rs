@@ -51,12 +51,7 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: usize) -> 
     let count = lab.things().len();
     let mut points = 0;
     for point in (1..).step_by(step) {
-        let mut lab = ground.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(after, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
-            break;
-        }
+        let Some(mut lab) = ground.killed(after, Way::Up, point).await else { break };
         points += 1;
         // The same command goes on. What it was to replace it may have replaced already.
         lab.run(after, Way::Up, Fuse::default()).await.must_succeed();
@@ -175,12 +170,7 @@ async fn what_an_unfinished_up_has_replaced_is_not_replaced_again() {
     let instance = Address::new("source/database-source/instance");
     let mut fulfilled = 0;
     for point in (1..).step_by(5) {
-        let mut lab = ground.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(&graph, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
-            break;
-        }
+        let Some(mut lab) = ground.killed(&graph, Way::Up, point).await else { break };
         let state = lab.state();
         if !state.undo.replaced.contains(&instance) || state.get(&instance).is_none() {
             continue;
@@ -214,12 +204,7 @@ async fn what_was_left_behind_goes_before_what_it_stands_on() {
     ground.up(&before).await.must_succeed();
     let mut left = 0;
     for point in 1.. {
-        let mut lab = ground.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(&after, Way::Up, fuse.clone()).await;
-        if !fuse.is_dead() {
-            break;
-        }
+        let Some(mut lab) = ground.killed(&after, Way::Up, point).await else { break };
         let old = lab.state().resources.keys().find(|address| address.made_way().is_some()).cloned();
         if let Some(old) = old.filter(|_| lab.state().get(&Address::new("source/network/first")).is_some()) {
             left += 1;
