@@ -9,6 +9,7 @@ pub(super) fn again(globals: &Globals, verb: &str, chosen: &Chosen) -> String {
     words.extend(chosen.environments.iter().map(|environment| format!("--env {environment}")));
     words.extend(chosen.targets.iter().map(|target| format!("--target '{target}'")));
     words.extend(chosen.replace.iter().map(|address| format!("--replace '{address}'")));
+    words.extend(chosen.delete.iter().map(|address| format!("--delete '{address}'")));
     if globals.sandbox {
         words.push("--sandbox".to_owned());
     }

@@ -163,6 +163,9 @@ pub struct Chosen {
     /// What is made anew, also when nothing forces it.
     #[arg(skip)]
     pub replace: Vec<String>,
+    /// What is deleted although it holds data, when the configuration no longer has it.
+    #[arg(skip)]
+    pub delete: Vec<String>,
 }
 
 /// Single resources that a command works on.
@@ -188,6 +191,21 @@ impl Replacements {
     }
 }
 
+/// Resources that the configuration no longer has, and that may be deleted although they hold data.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Deletions {
+    /// Delete this resource, which the configuration no longer has, although it holds data. `*` stands for any text; can be repeated.
+    #[arg(long = "delete", value_name = "ADDRESS")]
+    deleted: Vec<String>,
+}
+
+impl Deletions {
+    /// The choice of environments and resources, with these deletions.
+    pub fn of(&self, chosen: Chosen) -> Chosen {
+        Chosen { delete: self.deleted.clone(), ..chosen }
+    }
+}
+
 impl Targets {
     /// The choice of environments, narrowed to these resources.
     pub fn of(&self, chosen: &Chosen) -> Chosen {
@@ -204,6 +222,11 @@ impl Chosen {
     /// Returns whether an address is to be replaced.
     pub fn replaces(&self, address: &crate::address::Address) -> bool {
         self.replace.iter().any(|pattern| address.matches(pattern))
+    }
+
+    /// Returns whether an address may be deleted although it holds data.
+    pub fn deletes(&self, address: &crate::address::Address) -> bool {
+        self.delete.iter().any(|pattern| address.matches(pattern))
     }
 
     /// Returns whether an environment was chosen.

@@ -8,7 +8,7 @@ use super::args::{Chosen, Globals, Replacements, Targets};
 use super::failure::{CliError, Exit};
 use super::look::Looked;
 use super::run::say;
-use super::{plan, session};
+use super::{plan, session, whole};
 use crate::draw::{Picture, dot, mermaid, svg};
 use crate::plan::plan_up;
 use crate::state::State;
@@ -86,7 +86,7 @@ pub(super) async fn run(globals: &Globals, args: &GraphArgs) -> Result<u8, CliEr
     match &args.out {
         None => super::run::line(text.trim_end()),
         Some(path) => {
-            std::fs::write(path, text)
+            whole::write(path, &text)
                 .map_err(|error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error))?;
             say(&format!("{} resources are drawn in {}", picture.nodes.len(), path.display()));
         }

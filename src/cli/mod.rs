@@ -20,6 +20,7 @@ mod orphans;
 mod outputs;
 mod plan;
 mod policies;
+mod possible;
 mod protection;
 mod replication;
 mod report;

@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{Chosen, Globals, OutputFormat, Replacements, Targets};
+use super::args::{Chosen, Deletions, Globals, OutputFormat, Replacements, Targets};
 use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::run::{line, say};
 use super::saved::Saved;
-use super::{moves, policies, protection, report, session};
+use super::{moves, policies, possible, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::plan::{Action, Findings, Impossible, Plan, Wish, plan_wish};
-use crate::resource::kind;
+use crate::plan::{Findings, Impossible, Plan, Wish, plan_wish};
 use crate::state::State;
 
 /// Shows what `up` would do: every resource, why, how many, and how long it will take.
 ///
-/// It looks at everything that exists, so that what was changed or deleted outside is in the plan, too. Nothing is changed.
+/// It looks at everything that exists, so that what was changed or deleted outside is in the plan, too. Nothing is changed. What `up` would
+/// refuse to carry out is refused here, after it has been shown.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  migrate-infra plan --env source\n  migrate-infra plan --out plan.json && migrate-infra up plan.json\n  migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'"
@@ -30,6 +30,8 @@ pub struct PlanArgs {
     targets: Targets,
     #[command(flatten)]
     replacements: Replacements,
+    #[command(flatten)]
+    deletions: Deletions,
     /// Exit with 4 when there is something to do.
     #[arg(long)]
     exit_code: bool,
@@ -50,7 +52,7 @@ pub struct PlanArgs {
 pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
-    let chosen = args.replacements.of(args.targets.of(&args.chosen));
+    let chosen = args.deletions.of(args.replacements.of(args.targets.of(&args.chosen)));
     let looked = match args.offline {
         true => None,
         false => looked(globals, &config, &state, &chosen, "plan").await?,
@@ -70,6 +72,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
             }
         }
     }
+    possible::check(&possible::Asked { verb: "plan", globals, config: &config, chosen: &chosen }, &plan, &state)?;
     if let Some(path) = &args.out {
         Saved::of(&plan, &state, config.stack.id(), &chosen, findings).write(path)?;
         say(&format!("the plan is in {0}; `migrate-infra up {0}` carries out exactly that", path.display()));
@@ -131,7 +134,9 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
             .remains("nothing was changed")
             .hint("make one of the changes first and run `up`, and then the others"),
     })?;
-    check_patterns("--replace", &chosen.replace, &plan.steps.iter().map(|step| &step.address).collect::<Vec<_>>())?;
+    let known: Vec<&Address> = plan.steps.iter().map(|step| &step.address).collect();
+    check_patterns("--replace", &chosen.replace, &known)?;
+    // `--delete` is not checked: what it names is gone when the same command is run again after a failure.
     narrow(plan, chosen)
 }
 
@@ -175,37 +180,4 @@ pub(super) fn first(globals: &Globals, verb: &str, others: &[&str], chosen: &Cho
         command(&together),
         command(&Chosen::default())
     )
-}
-
-/// Refuses a plan that must not be carried out, before anything is changed.
-pub(super) fn possible(plan: &Plan, config: &Config, globals: &Globals, chosen: &Chosen) -> Result<(), CliError> {
-    let graph = crate::stack::build(config)?;
-    protection::refuse(plan, config, Exit::Refused)?;
-    let replaced = plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. }));
-    let holds_data = |step: &&crate::plan::Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data) && !chosen.replaces(&step.address);
-    let data: Vec<_> = replaced.filter(holds_data).collect();
-    if let Some(first) = data.first() {
-        let what = match data.len() {
-            1 => format!("{} holds data, and would be deleted and made anew without it", first.address),
-            many => format!("{many} resources hold data, and would be deleted and made anew without it"),
-        };
-        let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed");
-        error.causes = some(&data.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect::<Vec<_>>());
-        let told = Chosen { replace: data.iter().map(|step| step.address.to_string()).collect(), ..chosen.clone() };
-        return Err(error.hint("take the change back").hint(format!("or, if the data may go: `{}`", super::again::again(globals, "up", &told))));
-    }
-    let strangers = &plan.strangers;
-    if !strangers.uses.is_empty() {
-        let mut error = CliError::new(Exit::Refused, "what is to be replaced or deleted is in use by what is not part of this plan")
-            .remains("nothing was changed");
-        error.causes = some(&strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
-        let others: Vec<String> = strangers.environments().into_iter().map(str::to_owned).collect();
-        // One that the configuration no longer has can not be chosen by name.
-        let known = graph.environments();
-        let known = others.iter().all(|name| known.contains(name));
-        let environments = if known { [&others[..], &chosen.environments].concat() } else { Vec::new() };
-        let together = Chosen { environments, ..chosen.clone() };
-        return Err(error.hint(format!("run `{}` for these together", super::again::again(globals, "up", &together))));
-    }
-    protection::refuse_in_aws(plan, &graph)
 }

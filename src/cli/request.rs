@@ -192,6 +192,11 @@ fn pass_on(text: &str, reader: &(String, u32), inputs: &mpsc::UnboundedSender<In
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{Cloud, Endpoint};
+    use crate::clock::Clock;
+    use crate::fuse::Fuse;
+    use crate::sandbox::world::s3::Bucket;
+    use crate::sandbox::{Sandbox, World};
 
     #[test]
     fn two_requests_in_a_row_are_both_heard_and_one_for_another_process_is_not() {
@@ -211,5 +216,30 @@ mod tests {
         let passed = letters.iter().map(|path| pass_on(&std::fs::read_to_string(path).expect("a letter"), &me, &inputs));
         assert_eq!(passed.collect::<Vec<_>>(), [true, true, false]);
         assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(Input::Paused), Ok(Input::AbortAsked("anna".into()))]);
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_over_a_bucket_is_heard_and_taken_away() {
+        let mut world = World::default();
+        world.s3.buckets.insert("states".to_owned(), Bucket::new("states", "us-east-1", "111122223333"));
+        let sandbox = Sandbox::new(world, Clock::real(), None, Fuse::default());
+        let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), Clock::real()).await.expect("it answers");
+        let objects = Objects::new(cloud.clients(&"us-east-1".into()).0, "states", "team/stack/", None);
+        let letterbox = Letterbox::Bucket(objects.clone());
+        let elsewhere = Letter { request: Request::Rollback, who: "ben".into(), to: Some(("elsewhere".into(), 8)) };
+        let other = format!("{PREFIX}1-other");
+        letterbox.put(&other, &serde_json::to_string(&elsewhere).expect("JSON")).await.expect("it is written");
+        let (inputs, mut heard) = mpsc::unbounded_channel();
+        let me = Holder::myself("cutover", None);
+        let (sent, ()) = tokio::join!(letterbox.send(Request::Abort, "anna", Some(&me)), async {
+            // It is there before anybody listens.
+            while objects.list(PREFIX).await.expect("a list").len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            letterbox.clone().listen(inputs);
+        });
+        sent.expect("it was read");
+        assert_eq!(heard.recv().await, Some(Input::AbortAsked("anna".into())));
+        assert_eq!(objects.list(PREFIX).await.expect("a list"), [other]);
     }
 }

@@ -33,6 +33,8 @@ pub(super) struct Saved {
     environments: Vec<String>,
     targets: Vec<String>,
     replace: Vec<String>,
+    #[serde(default)]
+    delete: Vec<String>,
     /// What a look at AWS found; nothing when there was none.
     findings: Option<Findings>,
     /// What tells two plans apart.
@@ -53,6 +55,7 @@ impl Saved {
             environments: chosen.environments.clone(),
             targets: chosen.targets.clone(),
             replace: chosen.replace.clone(),
+            delete: chosen.delete.clone(),
             findings: findings.cloned(),
             digest: plan.digest(),
             plan: serde_json::to_value(plan).unwrap_or_default(),
@@ -83,7 +86,7 @@ impl Saved {
 
     /// What was chosen.
     pub(super) fn chosen(&self) -> Chosen {
-        Chosen { environments: self.environments.clone(), targets: self.targets.clone(), replace: self.replace.clone() }
+        Chosen { environments: self.environments.clone(), targets: self.targets.clone(), replace: self.replace.clone(), delete: self.delete.clone() }
     }
 
     /// What a look at AWS found.

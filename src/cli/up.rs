@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::agreed::Agreed;
-use super::args::{Chosen, Globals, OutputFormat, Replacements, Targets};
+use super::args::{Chosen, Deletions, Globals, OutputFormat, Replacements, Targets};
 use super::confirm::confirm;
 use super::failure::CliError;
 use super::report::Reporter;
 use super::saved::Saved;
 use super::session::{self, Session};
-use super::{moves, plan, report, rollback};
+use super::{moves, plan, possible, report, rollback};
 use crate::config::Config;
 use crate::engine::{Context, Outcome};
 use crate::plan::{Findings, Plan};
+use crate::state::State;
 
 /// Creates or changes until the cloud matches the configuration.
 ///
@@ -26,7 +27,7 @@ use crate::plan::{Findings, Plan};
 )]
 pub struct UpArgs {
     /// Carry out exactly this plan, which `plan --out FILE` wrote. It is refused when the state or the configuration has moved on.
-    #[arg(value_name = "FILE", conflicts_with_all = ["environments", "addresses", "replaced"])]
+    #[arg(value_name = "FILE", conflicts_with_all = ["environments", "addresses", "replaced", "deleted"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
     chosen: Chosen,
@@ -34,6 +35,8 @@ pub struct UpArgs {
     targets: Targets,
     #[command(flatten)]
     replacements: Replacements,
+    #[command(flatten)]
+    deletions: Deletions,
     /// When something fails, undo at once what was done, as `rollback` does.
     #[arg(long)]
     rollback_on_failure: bool,
@@ -47,7 +50,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     let saved = args.plan.as_deref().map(Saved::read).transpose()?;
     let chosen = &match &saved {
         Some(saved) => saved.chosen(),
-        None => args.replacements.of(args.targets.of(&args.chosen)),
+        None => args.deletions.of(args.replacements.of(args.targets.of(&args.chosen))),
     };
     let request = Request { globals, config: &config, chosen, saved: saved.as_ref() };
     let (found, agreed) = request.preview(args.yes).await?;
@@ -96,6 +99,11 @@ struct Found {
 }
 
 impl Request<'_> {
+    fn possible(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
+        let Self { globals, config, chosen, .. } = *self;
+        possible::check(&possible::Asked { verb: "up", globals, config, chosen }, plan, state)
+    }
+
     /// Plans without the lock, and asks. Whatever can be refused is refused here; without a look, what AWS says may still make it possible.
     async fn preview(&self, yes: bool) -> Result<(Option<Found>, Agreed), CliError> {
         let Self { globals, config, chosen, saved } = self;
@@ -110,7 +118,7 @@ impl Request<'_> {
         let preview = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &preview))?;
         if findings.is_some() || !yes {
-            plan::possible(&preview, config, globals, chosen)?;
+            self.possible(&preview, &state)?;
         }
         let mut agreed = Agreed::unasked();
         if !yes {
@@ -138,7 +146,7 @@ impl Request<'_> {
         let plan = plan::make(globals, config, &state, chosen, findings.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.is_same(globals, &plan))?;
         agreed.covers(&plan.digest())?;
-        plan::possible(&plan, config, globals, chosen)?;
+        self.possible(&plan, &state)?;
         moves::carry_out(context, config).await?;
         Ok(plan)
     }

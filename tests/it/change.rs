@@ -191,3 +191,28 @@ fn an_address_that_was_renamed_keeps_what_it_is() {
     run(&place, "down -y");
     assert!(run(&place, "status").contains("nothing of"));
 }
+
+#[test]
+fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let without = "--env source --set environments.source.databases=[]";
+    let planned = told(&place, &format!("plan --out plan.json {without}"));
+    let names = "--delete 'source/database-source/instance' --delete 'source/database-source/logs-postgresql'";
+    for part in ["- source/database-source/instance", "[exit 3]", "resources hold data, and would be deleted", "migrate-infra plan", names] {
+        assert!(planned.contains(part), "{part}: {planned}");
+    }
+    assert!(!place.path().join("plan.json").exists());
+    let up = told(&place, &format!("up -y {without}"));
+    for part in ["[exit 3]", "nothing was changed", "migrate-infra forget source/database-source/instance", names] {
+        assert!(up.contains(part), "{part}: {up}");
+    }
+    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    let consent = format!("--delete source/database-source/* {without}");
+    let planned = run(&place, &format!("plan --out plan.json {consent}"));
+    assert!(planned.contains("the plan is in plan.json"), "{planned}");
+    run(&place, "up plan.json -y --set environments.source.databases=[]");
+    // The same command again: what it names is gone, and that is no mistake.
+    assert!(run(&place, &format!("up -y {consent}")).contains("nothing to do"));
+    run(&place, "down -y");
+}

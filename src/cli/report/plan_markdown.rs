@@ -1,8 +1,8 @@
 //! A plan as Markdown, for the description of a pull request.
 
-use super::plan_text::{details, is_part_of_replacement, summary};
+use super::plan_text::{called, details, is_part_of_replacement, summary};
 use super::words::{duration, upper};
-use crate::plan::{Action, Plan, calls};
+use crate::plan::{Action, Plan};
 
 /// Returns the Markdown text of a plan.
 pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> String {
@@ -22,13 +22,15 @@ pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> St
             text.push_str(&format!("- `{}` ({}){why}\n", step.address, step.kind));
             text.extend(details(step).into_iter().map(|detail| format!("  - {}\n", cell(&detail))));
             if with_calls {
-                text.extend(calls(step).lines().map(|call| format!("  - {call}\n")));
+                text.extend(called(plan, step).into_iter().map(|call| format!("  - {call}\n")));
             }
         }
         text.push_str("\n</details>\n");
     }
-    if !plan.left_out.is_empty() {
-        text.push_str(&format!("\n{} resources are left out, because they are not among the targets.\n", plan.left_out.len()));
+    match plan.left_out.as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!("\nLeft out, because it is not among the targets: `{one}`.\n")),
+        many => text.push_str(&format!("\n{} resources are left out, because they are not among the targets.\n", many.len())),
     }
     text
 }

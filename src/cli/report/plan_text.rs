@@ -30,10 +30,7 @@ fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         lines.push(format!("  {head}  {}{why}", step.kind).trim_end().to_owned());
         lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
         if with_calls {
-            lines.extend(calls(step).lines().map(|call| format!("      {call}")));
-            lines.extend(
-                old_ones(plan, step).flat_map(|old| calls(old).lines().map(|call| format!("      {call} for the old one")).collect::<Vec<_>>()),
-            );
+            lines.extend(called(plan, step).into_iter().map(|call| format!("      {call}")));
         }
     }
     lines.push(summary(plan));
@@ -78,6 +75,14 @@ pub(super) fn details(step: &Step) -> Vec<String> {
         Order::OldFirst => "the old one goes before the new one is made",
     });
     changes.map(|one| changed(&one)).chain(first.map(str::to_owned)).collect()
+}
+
+/// What is called, also for what makes way.
+pub(super) fn called(plan: &Plan, step: &Step) -> Vec<String> {
+    let for_old = |old: &Step| calls(old).lines().map(|call| format!("{call} for the old one")).collect::<Vec<_>>();
+    let mut called: Vec<String> = calls(step).lines().collect();
+    called.extend(old_ones(plan, step).flat_map(for_old));
+    called
 }
 
 /// What differs inside of a group, each for itself. What is not known yet is left whole.

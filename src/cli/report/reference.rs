@@ -13,7 +13,7 @@ it wants to be unique stays the same, the old one goes first, with all that hold
 - **at creation**: it counts when the thing is made and never again.\n\
 - **at deletion**: it says how `down` deletes it.\n\
 - **order**: it only says what it waits for; nothing in AWS follows from it.\n\n\
-What holds data is replaced only when `--replace ADDRESS` says so.\n";
+What holds data is replaced only when `--replace ADDRESS` says so, and deleted only with `--delete ADDRESS` when the configuration no longer has it.\n";
 
 /// Returns the page as Markdown.
 pub(in crate::cli) fn reference() -> String {

@@ -1,0 +1,130 @@
+//! What `up` refuses to carry out, before anything is changed: what deletes what is protected, or data that nobody gave up.
+
+use super::again::again;
+use super::args::{Chosen, Globals};
+use super::failure::{CliError, Exit};
+use super::plan::some;
+use super::{moves, protection};
+use crate::address::Address;
+use crate::config::Config;
+use crate::plan::{Action, Plan, Step};
+use crate::resource::kind;
+use crate::state::{State, Status};
+
+/// What was asked for, as far as a refusal tells of it.
+pub(super) struct Asked<'a> {
+    /// The command.
+    pub verb: &'a str,
+    pub globals: &'a Globals,
+    pub config: &'a Config,
+    pub chosen: &'a Chosen,
+}
+
+/// Refuses a plan that must not be carried out.
+pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(), CliError> {
+    protection::refuse(plan, asked.config, Exit::Refused)?;
+    asked.data(plan, state)?;
+    let graph = crate::stack::build(asked.config)?;
+    asked.strangers(plan, &graph.environments())?;
+    protection::refuse_in_aws(plan, &graph)
+}
+
+impl Asked<'_> {
+    /// Refuses what takes data away, unless it was told by address.
+    fn data(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
+        let Self { verb, globals, config, chosen } = self;
+        let lost = untold(plan, &moves::renamed(config, state), chosen);
+        let Some(first) = lost.first() else { return Ok(()) };
+        let (deleted, replaced): (Vec<&Step>, Vec<&Step>) = lost.iter().partition(|step| step.action == Action::Delete);
+        let fate = match (replaced.is_empty(), deleted.is_empty()) {
+            (false, true) => "would be deleted and made anew without it",
+            (false, false) => "would be deleted, or deleted and made anew without it",
+            (true, _) => "would be deleted",
+        };
+        let what = match lost.len() {
+            1 => format!("{} holds data, and {fate}", first.address),
+            many => format!("{many} resources hold data, and {fate}"),
+        };
+        let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed").hint("take the change back");
+        error.causes = some(&lost.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect::<Vec<_>>());
+        if let Some(first) = deleted.first() {
+            let keep = again(globals, &format!("forget {}", first.address), &Chosen::default());
+            error = error.hint(format!("or keep what is there, without this tool: `{keep}`"));
+        }
+        let names = |steps: &[&Step]| steps.iter().map(|step| step.address.to_string()).collect::<Vec<_>>();
+        let told = Chosen {
+            replace: [chosen.replace.clone(), names(&replaced)].concat(),
+            delete: [chosen.delete.clone(), names(&deleted)].concat(),
+            ..(*chosen).clone()
+        };
+        Err(error.hint(format!("or, if the data may go: `{}`", again(globals, verb, &told))))
+    }
+
+    /// Refuses what is in use by what is not part of the plan.
+    fn strangers(&self, plan: &Plan, known: &[String]) -> Result<(), CliError> {
+        let Self { verb, globals, chosen, .. } = self;
+        let strangers = &plan.strangers;
+        if strangers.uses.is_empty() {
+            return Ok(());
+        }
+        let mut error = CliError::new(Exit::Refused, "what is to be replaced or deleted is in use by what is not part of this plan")
+            .remains("nothing was changed");
+        error.causes = some(&strangers.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect::<Vec<_>>());
+        let others: Vec<String> = strangers.environments().into_iter().map(str::to_owned).collect();
+        // One that the configuration no longer has can not be chosen by name.
+        let known = others.iter().all(|name| known.contains(name));
+        let environments = if known { [&others[..], &chosen.environments].concat() } else { Vec::new() };
+        let together = Chosen { environments, ..(*chosen).clone() };
+        Err(error.hint(format!("run `{}` for these together", again(globals, verb, &together))))
+    }
+}
+
+/// What would take data away without having been told by address. What makes way was told of when its replacement was, and a deletion that was
+/// begun has to end.
+fn untold<'a>(plan: &'a Plan, state: &State, chosen: &Chosen) -> Vec<&'a Step> {
+    let is_going = |address: &Address| address.made_way().is_some() || state.get(address).is_some_and(|entry| entry.status == Status::Deleting);
+    let holds_data = |step: &&Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data);
+    let is_lost = |step: &&Step| match step.action {
+        Action::Replace { .. } => !chosen.replaces(&step.address),
+        Action::Delete => !chosen.deletes(&step.address) && !is_going(&step.address),
+        _ => false,
+    };
+    plan.steps.iter().filter(holds_data).filter(is_lost).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::graph::Graph;
+    use crate::plan::plan_up;
+
+    fn state(status: &str) -> State {
+        let entry = |kind: &str| json!({ "kind": kind, "region": "us-east-1", "status": status, "spec": {}, "attrs": {}, "needs": [], "tags": {}, "token": "t" });
+        let mut state = State::empty();
+        for (address, kind) in
+            [("source/storage/bucket", "s3.bucket"), ("source/storage/bucket~old", "s3.bucket"), ("source/service/role", "iam.role")]
+        {
+            state.resources.insert(Address::new(address), serde_json::from_value(entry(kind)).expect("an entry"));
+        }
+        state
+    }
+
+    fn names(state: &State, chosen: &Chosen) -> Vec<String> {
+        let plan = plan_up(&Graph::default(), state, &|_| true).expect("a plan");
+        untold(&plan, state, chosen).iter().map(|step| step.address.to_string()).collect()
+    }
+
+    #[test]
+    fn data_goes_when_it_was_told_by_address() {
+        let told = Chosen { delete: vec!["source/*".to_owned()], ..Chosen::default() };
+        assert_eq!(names(&state("ready"), &Chosen::default()), ["source/storage/bucket"]);
+        assert!(names(&state("ready"), &told).is_empty());
+    }
+
+    #[test]
+    fn a_deletion_that_was_begun_is_not_asked_for_again() {
+        assert!(names(&state("deleting"), &Chosen::default()).is_empty());
+    }
+}
