@@ -1,8 +1,11 @@
 //! Commands of the user's own that are run around the last step.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::Split;
 use super::record::Record;
@@ -12,6 +15,8 @@ use crate::events::{Event, Events};
 
 /// How often it is looked whether a command has ended.
 const EVERY: Duration = Duration::from_millis(20);
+/// How long it is waited for what was killed to be gone.
+const GONE: Duration = Duration::from_secs(5);
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +121,8 @@ fn wait(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        // A group of its own: all that it has started can be stopped with it, and Ctrl-C is for this program alone.
+        .process_group(0)
         .spawn();
     let mut child = match started {
         Ok(child) => child,
@@ -128,7 +135,7 @@ fn wait(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String
             let mut line = Vec::new();
             // Also what is no UTF-8 is read to its end: a program that can not write any more would fail.
             while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                tell(String::from_utf8_lossy(&line).trim_end().to_owned());
+                tell(plain(&String::from_utf8_lossy(&line)));
                 line.clear();
             }
         });
@@ -141,17 +148,61 @@ fn wait(command: &[String], timeout: Duration, live: Split, tell: impl Fn(String
     }
 }
 
-/// Waits until a program has ended, or stops it. Returns nothing when it had to be stopped.
+/// A line without what would control a terminal.
+fn plain(line: &str) -> String {
+    line.trim_end().chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// Waits until a program has ended, or stops it and all that it has started. Returns nothing when it had to be stopped.
 fn end(child: &mut Child, limit: Instant) -> std::io::Result<Option<std::process::ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if Instant::now() >= limit {
-            child.kill()?;
-            child.wait()?;
+            stop(child)?;
             return Ok(None);
         }
         std::thread::sleep(EVERY);
+    }
+}
+
+/// Stops a program and all that it has started, and returns once nothing of it runs: whatever it was about to do must not be done after what
+/// comes next.
+fn stop(child: &mut Child) -> std::io::Result<()> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    match group {
+        Some(group) => drop(kill_process_group(group, Signal::KILL)),
+        None => child.kill()?,
+    }
+    child.wait()?;
+    let limit = Instant::now() + GONE;
+    while let Some(group) = group
+        && test_kill_process_group(group).is_ok()
+        && Instant::now() < limit
+    {
+        std::thread::sleep(EVERY);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_command_had_started_went_on_after_it_was_stopped() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let late = directory.path().join("late");
+        let command = ["sh".to_owned(), "-c".to_owned(), format!("sh -c 'sleep 1; echo late > {}'; true", late.display())];
+        let ran = run(&command, Duration::from_millis(200), Split::SOURCE, |_| {}).await;
+        assert!(ran.failed.is_some_and(|why| why.contains("was stopped")));
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(!late.exists());
+    }
+
+    #[test]
+    fn what_a_command_wrote_reached_the_terminal_as_it_was() {
+        assert_eq!(plain("a\u{1b}[31mred\u{7}\tb\r\n"), "a [31mred  b");
     }
 }
