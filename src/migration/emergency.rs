@@ -5,16 +5,24 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::insist::insist;
 use crate::address::Address;
-use crate::aws::Wait;
+use crate::aws::Fate;
 use crate::engine::{Context, Looker, Operation, Unwritten};
 use crate::resource::{Cx, Error, Result};
 use crate::resources::cloudwatch::alarm_state::{AlarmState, states};
 use crate::resources::cloudwatch::metric::put;
 use crate::stack::Switch;
 use crate::state::Record;
+
+/// The period of the switch's alarm: its values count together.
+const PERIOD: Duration = Duration::from_mins(1);
+/// How often it is looked what CloudWatch shows.
+const EVERY: Duration = Duration::from_secs(10);
+/// How long CloudWatch may take.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Where the switch is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +74,8 @@ pub async fn position(cx: &Cx, switch: &Switch) -> Result<Option<AlarmState>> {
     Ok(found.into_iter().next().map(|(_, state)| state))
 }
 
-/// Moves the switch, and returns once CloudWatch shows it, which takes up to two minutes. What is sent is written down before.
+/// Moves the switch, and returns once CloudWatch shows it, which takes up to two minutes, or three to put the target in again. What is sent is
+/// written down before.
 ///
 /// # Errors
 /// That there is no switch; or what CloudWatch answered.
@@ -75,9 +84,12 @@ pub async fn turn(context: &Context, switch: &Switch, to: Position) -> Result<()
     let intent = Record::OperationIntent { address: address(), what: to.to_string() };
     let call = |call: &str| Record::OperationCall { address: address(), call: call.to_owned() };
     let cx = looker.operator(&address(), &switch.region, Arc::new(Operation::new(&context.journal, intent, call)));
-    moved(&cx, switch, to).await?;
-    context.journal.write(vec![Record::OperationEnded { address: address() }]).await?;
-    seen(&cx, switch, to).await
+    let turned = turned(&cx, switch, to).await;
+    // Every value that was sent has an answer: there is nothing to settle.
+    if turned.as_ref().err().is_none_or(|error| error.fate() != Fate::Unknown) {
+        context.journal.write(vec![Record::OperationEnded { address: address() }]).await?;
+    }
+    turned
 }
 
 /// Moves the switch without a state: nothing is written down, and nobody's lock is waited for.
@@ -86,22 +98,36 @@ pub async fn turn(context: &Context, switch: &Switch, to: Position) -> Result<()
 /// That there is no switch; or what CloudWatch answered.
 pub async fn turn_unwritten(looker: &Looker, switch: &Switch, to: Position) -> Result<()> {
     let cx = looker.operator(&address(), &switch.region, Arc::new(Unwritten));
-    moved(&cx, switch, to).await?;
-    seen(&cx, switch, to).await
+    turned(&cx, switch, to).await
 }
 
-/// Sends the value until its answer is known.
-async fn moved(cx: &Cx, switch: &Switch, to: Position) -> Result<()> {
-    insist(cx, "the value is sent again", || put(cx, &switch.metric, to.value())).await
-}
-
-async fn seen(cx: &Cx, switch: &Switch, to: Position) -> Result<()> {
-    cx.wait(Wait::new("the emergency switch to be seen by CloudWatch", 10, 5 * 60), || async {
-        match position(cx, switch).await? {
-            None => Err(Error::Refused(format!("there is no alarm `{}` in {}: the switch was never made", switch.alarm, switch.region))),
-            Some(state) if to.is(state) => Ok(crate::aws::Progress::Reached(())),
-            Some(_) => Ok(crate::aws::Progress::Pending("not yet".to_owned())),
+/// Sends the value, once in each period, until CloudWatch shows it for good.
+///
+/// The highest value of a period counts. When the target was taken out just before, the first value that puts it in again may share its period
+/// with one that takes it out, and that period may not have been evaluated yet: the alarm shows nothing of it. So the target is in again only
+/// when later periods, which hold nothing else, are over and had time to be evaluated.
+async fn turned(cx: &Cx, switch: &Switch, to: Position) -> Result<()> {
+    let settles_after = match to {
+        Position::Out => Duration::ZERO,
+        Position::In => 3 * PERIOD,
+    };
+    let mut waited = Duration::ZERO;
+    loop {
+        if waited.as_secs() % PERIOD.as_secs() == 0 {
+            insist(cx, "the value is sent again", || put(cx, &switch.metric, to.value())).await?;
         }
-    })
-    .await
+        match position(cx, switch).await? {
+            None => return Err(Error::Refused(format!("there is no alarm `{}` in {}: the switch was never made", switch.alarm, switch.region))),
+            Some(state) if to.is(state) && waited >= settles_after => return Ok(()),
+            Some(state) if waited >= PATIENCE => {
+                return Err(Error::Timeout { what: format!("the alarm `{}`", switch.alarm), status: format!("{state:?}"), after: PATIENCE });
+            }
+            Some(_) => {}
+        }
+        if waited.is_zero() {
+            cx.notice("waiting for CloudWatch to see the emergency switch");
+        }
+        cx.pause(EVERY).await?;
+        waited += EVERY;
+    }
 }

@@ -1,5 +1,7 @@
 //! The emergency switch: the target is taken out of the answers without a single call of Route 53.
 
+use std::time::Duration;
+
 use migrate_infra::engine::Context;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::migration::emergency::{Position, turn, turn_unwritten};
@@ -50,7 +52,8 @@ pub async fn the_target_is_taken_out_and_put_in_without_a_call_of_route_53() {
     for (to, led) in [(Position::Out, "source"), (Position::In, "target")] {
         let (done, meter) = lab.act(Fuse::default(), Faults::default(), async |context| turned(context, to).await).await;
         assert_eq!((done, answers(&lab)), (Some(true), vec![led.to_owned()]));
-        assert_eq!(meter.by_call().get("cloudwatch:PutMetricData"), Some(&1));
+        let sent = meter.by_call().get("cloudwatch:PutMetricData").copied();
+        assert!(sent.is_some_and(|sent| sent >= if to == Position::In { 3 } else { 1 }), "{sent:?}");
         assert!(meter.by_call().keys().all(|call| !call.starts_with("route53:")), "{:?}", meter.by_call());
         assert_eq!(weights(&lab), (0, 100), "the weights stay as they are");
         assert!(lab.state().migration.operations.is_empty());
@@ -84,6 +87,40 @@ async fn a_switch_that_was_killed_or_had_no_answer_is_moved_by_the_next() {
         assert!(faults.has_struck());
         assert_eq!((done, answers(&lab)), (Some(true), vec!["source".to_owned()]), "{fault:?}");
     }
+}
+
+/// The values of a minute count together, and the highest one wins.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_put_in_again_at_once_was_taken_out_a_minute_later() {
+    let mut lab = on_the_target().await;
+    // Sent, and nobody waits for it.
+    let sent = async |context: Context| {
+        let (out, clock) = (turned(context.clone(), Position::Out), context.cloud.clock().clone());
+        tokio::select! {
+            done = out => done,
+            () = clock.sleep(Duration::from_secs(1)) => true,
+        }
+    };
+    lab.act(Fuse::default(), Faults::default(), sent).await;
+    let (done, _) = lab.act(Fuse::default(), Faults::default(), async |context| turned(context, Position::In).await).await;
+    assert_eq!((done, answers(&lab)), (Some(true), vec!["target".to_owned()]));
+    for minute in 1..=6 {
+        lab.act(Fuse::default(), Faults::default(), async |context: Context| {
+            context.cloud.clock().sleep(Duration::from_mins(1)).await;
+        })
+        .await;
+        assert_eq!(answers(&lab), ["target"], "after {minute} min");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_was_taken_out_twice_could_not_be_put_in_again() {
+    let mut lab = on_the_target().await;
+    for to in [Position::Out, Position::Out, Position::In] {
+        let (done, _) = lab.act(Fuse::default(), Faults::default(), async |context| turned(context, to).await).await;
+        assert_eq!(done, Some(true), "{to}");
+    }
+    assert_eq!(answers(&lab), ["target"]);
 }
 
 #[tokio::test(start_paused = true)]
