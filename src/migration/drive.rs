@@ -325,7 +325,7 @@ impl Drive {
                     }
                     self.roll_back(&context, &reason, is_written).await
                 }
-                _ => self.observe(&context.looker()).await,
+                _ => self.observe(&context).await,
             }
         }
         .boxed()
@@ -346,9 +346,8 @@ impl Drive {
         }
     }
 
-    async fn observe(&self, looker: &Looker) -> Input {
-        let reader = looker.reader(&shift::address(), &self.region);
-        match look(&reader, &self.place).await {
+    async fn observe(&self, context: &Context) -> Input {
+        match shift::find(context, &self.region, &self.place).await {
             Ok(live) => Input::Observed(live.nearest()),
             Err(error) => Input::ObserveFailed(describe(&error)),
         }

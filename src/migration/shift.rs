@@ -89,6 +89,25 @@ pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split,
     }
 }
 
+/// Finds out where traffic is. A shift that was begun and whose weights are there is first brought to its end: weights are read back before all
+/// name servers know of them (ListResourceRecordSets).
+///
+/// # Errors
+/// What Route 53 answered.
+pub async fn find(context: &Context, region: &Region, place: &Place) -> Result<Live> {
+    let live = look(&context.looker().reader(&address(), region), place).await?;
+    let open = context.journal.read(|state| state.migration.shift.clone());
+    let begun = open.and_then(|open| Split::new(open.to).map(|to| (to, open.why)));
+    match begun.filter(|(to, _)| live.is(*to)) {
+        None => Ok(live),
+        Some((to, why)) => match shift(context, region, place, to, &why).await {
+            Ok(shifted) => Ok(shifted.live),
+            Err(Failed { effect: Effect::Overridden(_), .. }) => look(&context.looker().reader(&address(), region), place).await,
+            Err(failed) => Err(failed.error),
+        },
+    }
+}
+
 /// Waits until a change that was accepted is seen to be live.
 async fn confirmed(context: &Context, reader: &Cx, place: &Place, change: &str, to: Split) -> Result<Live, Failed> {
     match confirm(reader, place, change, to).await {
