@@ -84,7 +84,7 @@ impl CutoverArgs {
 
 pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
-    let schedule = schedule(&config, args)?;
+    let mut schedule = schedule(&config, args)?;
     let state = session::peek(globals, &config).await?;
     let scene = Scene::of(&state);
     let place = traffic::place_of(globals, &scene)?;
@@ -95,6 +95,9 @@ pub(super) async fn run(globals: &Globals, args: &CutoverArgs) -> Result<u8, Cli
         return Ok(0);
     }
     let before = Saved::of(&state);
+    if let Some(saved) = before.as_ref().filter(|saved| saved.can_go_on()) {
+        schedule.keep_pauses(&saved.report.schedule);
+    }
     if args.dry_run {
         return show(globals, &config, &schedule, &scene, &state).await;
     }
@@ -257,8 +260,12 @@ fn who() -> String {
 /// Aborts on Ctrl-C, and ends the process on a second one, which is safe: how far it is is written down.
 fn abort_on_ctrl_c(inputs: mpsc::UnboundedSender<Input>) {
     tokio::spawn(async move {
-        session::wish_to_stop().await;
-        let _ = inputs.send(Input::AbortAsked(format!("Ctrl-C by {}", who())));
+        let why = match session::wish_to_stop().await {
+            // Who ended the process is not known; whose it is, is.
+            "SIGTERM" => format!("SIGTERM, sent to the process of {}", who()),
+            key => format!("{key} by {}", who()),
+        };
+        let _ = inputs.send(Input::AbortAsked(why));
         say("\naborting as `cutover.on_abort` says; Ctrl-C again ends the process at once, and the same command goes on from there");
         session::wish_to_stop().await;
         super::report::give_back_terminal();
@@ -275,6 +282,10 @@ fn told(schedule: &Schedule, before: Option<&Saved>) -> String {
     );
     let gates = schedule.gates.iter().map(|rule| format!("  {}: {}\n", rule.gate, rule.must)).collect::<String>();
     text += &format!("gates, every {}:\n{gates}", duration(schedule.gate_interval_seconds));
+    if !schedule.pause_at.is_empty() {
+        let pauses = schedule.pause_at.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        text += &format!("a person has to approve after: {pauses}\n");
+    }
     if let Some(saved) = before.filter(|saved| saved.can_go_on()) {
         text += &format!("it goes on from {}, where it was {}\n", saved.progress.live, saved.progress.phase.as_str());
     }
@@ -333,7 +344,7 @@ fn end(globals: &Globals, outcome: &Outcome, saved: &Saved, written: &std::io::R
                 super::report::go_on([
                     (next("watch"), "watch it for a day or two"),
                     (next("traffic rollback"), "send all traffic back to the source"),
-                    (next("down --env source"), "delete the source when it is not needed any more"),
+                    (next("runbook"), "its last phase takes the source down when it is not needed any more"),
                 ]);
             }
             Ok(0)
@@ -375,8 +386,9 @@ pub(super) async fn rolled_back_by_hand(globals: &Globals, config: &Config, cont
     let hooks = Hooks::of(&config.cutover);
     while saved.progress.outcome().is_none() {
         let ran = hooks.run(Hook::Release, &context.events, Split::SOURCE).await;
-        let input = ended(&mut saved.report, &crate::clock::timestamp(), Hook::Release, ran);
         let now = seconds(&saved);
+        let at = saved.at(now);
+        let input = ended(&mut saved.report, &at, Hook::Release, ran);
         saved.take(&schedule, now, input);
         context.journal.write(vec![saved.record()?]).await?;
     }

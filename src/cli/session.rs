@@ -328,7 +328,7 @@ pub(super) fn stop_on_ctrl_c(cancel: Cancel) {
     });
 }
 
-pub(super) async fn wish_to_stop() {
+pub(super) async fn wish_to_stop() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
     let ended = async {
         match signal(SignalKind::terminate()) {
@@ -337,7 +337,7 @@ pub(super) async fn wish_to_stop() {
         }
     };
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = ended => {}
+        _ = tokio::signal::ctrl_c() => "Ctrl-C",
+        _ = ended => "SIGTERM",
     }
 }

@@ -73,7 +73,7 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
         tokio::select! {
             () = over => {}
             () = ended(&mut asked) => break 0,
-            () = session::wish_to_stop() => break 0,
+            _ = session::wish_to_stop() => break 0,
         }
     };
     reporter.finish();

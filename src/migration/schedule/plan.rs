@@ -98,6 +98,13 @@ impl Schedule {
         })
     }
 
+    /// Takes over the pauses of a cutover that is gone on with: where a person was to be asked, one is asked, whatever the command says now.
+    pub fn keep_pauses(&mut self, begun: &Self) {
+        self.pause_at.extend_from_slice(&begun.pause_at);
+        self.pause_at.sort_unstable();
+        self.pause_at.dedup();
+    }
+
     /// Returns the moment at which gates are judged. `now` is in seconds since 1970.
     pub fn moment(&self, live: Split, now: i64) -> Moment {
         Moment { now, live, next: self.steps.after(live).unwrap_or(live) }
