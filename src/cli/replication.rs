@@ -12,11 +12,14 @@ use super::run::line;
 use super::session::{self, Session};
 use super::{down, look, validate};
 use crate::config::Config;
+use crate::engine::Looker;
+use crate::migration::Split;
 use crate::migration::replicate::{self, advice};
 use crate::migration::saved::Saved;
 use crate::migration::scene::{Replication, Scene};
 use crate::migration::watch::{Health, health};
 use crate::resource::describe;
+use crate::resources::dms::running::present;
 use crate::state::State;
 
 /// The replication of the databases with AWS DMS.
@@ -80,6 +83,9 @@ pub struct StartArgs {
 pub struct StopArgs {
     #[command(flatten)]
     which: Which,
+    /// Stop it also while traffic goes to both environments, or a cutover can go on.
+    #[arg(long)]
+    force: bool,
     /// Do not ask.
     #[arg(short, long)]
     yes: bool,
@@ -105,11 +111,12 @@ async fn start(globals: &Globals, args: &StartArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
     let all = args.which.of(globals, &config, &state)?;
+    let wish = refuse_to_load(globals, args, &config, &state, &all).await?;
     let question = if args.reload { "Load everything into the target again?" } else { "Start the replication?" };
     confirm(&format!("{}\n{question}", names(&all)), args.yes)?;
     let (session, reporter) = open(globals, &config, "replication start").await?;
     let context = &session.context;
-    let starts = all.iter().map(|replication| replicate::start(context, replication, args.reload, !args.no_follow));
+    let starts = all.iter().map(|replication| replicate::start(context, replication, wish));
     let done = futures::future::join_all(starts).await;
     reporter.finish();
     session.close().await;
@@ -125,10 +132,6 @@ async fn start(globals: &Globals, args: &StartArgs) -> Result<u8, CliError> {
                 });
                 let percent = started.standing.full_load_percent;
                 down::say(globals, &format!("{address}: {how}; `{}`, full load {percent} %", started.standing.status));
-                if args.reload && started.begun.is_none() {
-                    let stop = again(globals, "replication stop", &Chosen::default());
-                    down::say(globals, &format!("note: it was not loaded again, because it runs; `{stop}` first"));
-                }
             }
             Err(error) => failed.push((replication.clone(), error)),
         }
@@ -145,6 +148,44 @@ async fn start(globals: &Globals, args: &StartArgs) -> Result<u8, CliError> {
     Ok(0)
 }
 
+/// Refuses what would replace tables of a target that has traffic, or what can not be loaded again because it runs. Returns what is wanted, for
+/// the case that it has become so by the time the lock is held.
+async fn refuse_to_load(
+    globals: &Globals,
+    args: &StartArgs,
+    config: &Config,
+    state: &State,
+    all: &[Replication],
+) -> Result<replicate::Wish, CliError> {
+    let looker = look::looker(globals, config, session::connect(globals, config).await?);
+    let use_of_target = use_of_target(globals, config, state, &looker).await?;
+    let wish = replicate::Wish { reload: args.reload, may_load: use_of_target.is_none(), follow: !args.no_follow };
+    for replication in all {
+        let standing = present(&looker.reader(&replication.address, &replication.region), &replication.task).await;
+        // What DMS does not tell now it is asked again when it is started.
+        let Ok(standing) = standing else { continue };
+        let reloading = replicate::is_reloading(state, replication);
+        let Some(why) = replicate::objection(&standing, &replication.migration_type, wish, reloading) else { continue };
+        let error = CliError::new(Exit::Refused, format!("{}: {why}", replication.address)).remains("nothing was changed");
+        return Err(match use_of_target {
+            Some(how) => error.because_text(&how).hint(format!("`{}` first", again(globals, "traffic rollback", &Chosen::default()))),
+            None => error.hint(format!("`{}` first", again(globals, "replication stop", &Chosen::default()))),
+        });
+    }
+    Ok(wish)
+}
+
+/// What the target is used for, in words: the traffic that goes there, or a cutover that can go on.
+async fn use_of_target(globals: &Globals, config: &Config, state: &State, looker: &Looker) -> Result<Option<String>, CliError> {
+    let cutover = Saved::of(state).filter(|saved| saved.can_go_on());
+    let live = super::traffic::live(globals, config, state, looker).await?;
+    Ok(match (cutover, live.filter(|live| *live != Split::SOURCE)) {
+        (_, Some(live)) => Some(format!("{live} of the traffic goes to the target")),
+        (Some(saved), None) => Some(format!("a cutover can go on, at {}", saved.progress.live)),
+        (None, None) => None,
+    })
+}
+
 async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = session::peek(globals, &config).await?;
@@ -153,6 +194,18 @@ async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
         return Err(CliError::new(Exit::Refused, format!("a cutover is under way, at {}, and needs the replication", saved.progress.live))
             .remains("nothing was changed")
             .hint(format!("`{}` ends it", again(globals, "cutover --abort", &Chosen::default()))));
+    }
+    if !args.force {
+        let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
+        let is_begun = Saved::of(&state).is_some_and(|saved| saved.can_go_on());
+        let live = super::traffic::live(globals, &config, &state, &looker).await?.unwrap_or(Split::SOURCE);
+        let is_shared = live != Split::SOURCE && live != Split::TARGET;
+        if is_begun || is_shared {
+            return Err(CliError::new(Exit::Refused, format!("{live} of the traffic goes to the target, which would get no changes any more"))
+                .remains("nothing was changed")
+                .hint(format!("`{}` first, or shift all of it", again(globals, "traffic rollback", &Chosen::default())))
+                .hint("`--force` stops it all the same"));
+        }
     }
     confirm(&format!("{}\nStop the replication?", names(&all)), args.yes)?;
     let (session, reporter) = open(globals, &config, "replication stop").await?;

@@ -123,6 +123,16 @@ pub(super) fn place_of(globals: &Globals, scene: &Scene) -> Result<Place, CliErr
     })
 }
 
+/// How traffic is divided just now, to the nearest percent; nothing where there is no routing.
+pub(super) async fn live(globals: &Globals, config: &Config, state: &State, looker: &Looker) -> Result<Option<Split>, CliError> {
+    let scene = Scene::of(state);
+    if scene.place.is_none() {
+        return Ok(None);
+    }
+    let place = place_of(globals, &scene)?;
+    Ok(Some(seen(looker, &region(state, config), &place).await?.nearest()))
+}
+
 async fn show(globals: &Globals, args: &ShowArgs) -> Result<u8, CliError> {
     let config = session::config(globals)?;
     let state = match &args.zone.zone_id {
@@ -342,7 +352,8 @@ fn end(globals: &Globals, done: Result<Shifted, shift::Failed>, to: Split, comma
         }
         Err(failed) => {
             let what = if to == Split::SOURCE { "traffic was not brought back".to_owned() } else { format!("traffic was not shifted to {to}") };
-            let error = CliError::new(Exit::Failed, what).because_text(&describe(&failed.error));
+            let exit = if matches!(failed.error, crate::resource::Error::Cancelled) { Exit::Stopped } else { Exit::Failed };
+            let error = CliError::new(exit, what).because_text(&describe(&failed.error));
             let remains = match failed.effect {
                 Effect::Unknown => "the change may have been made all the same: `traffic show` tells",
                 Effect::Overridden(_) => "traffic goes where the other change has sent it",

@@ -8,7 +8,7 @@ use crate::engine::{Context, Operation};
 use crate::events::Event;
 use crate::resource::{Cx, Error, Result, describe};
 use crate::resources::dms::running::{AT_REST, Begin, Standing, present, start as begin, stop as halt, test_connection, wait_for};
-use crate::state::Record;
+use crate::state::{Record, State};
 
 /// Statuses in which it works, or is about to.
 const AT_WORK: [&str; 2] = ["starting", "running"];
@@ -55,14 +55,49 @@ fn operation(context: &Context, replication: &Replication, what: &str) -> Cx {
     context.looker().operator(&replication.address, &replication.region, announce)
 }
 
+/// How a replication is to be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Everything is to be loaded again.
+    pub reload: bool,
+    /// Tables of the target may be replaced: nobody uses them.
+    pub may_load: bool,
+    /// Whether it returns only once the full load is done.
+    pub follow: bool,
+}
+
+/// What it is written down as when everything is to be loaded again.
+const RELOAD: &str = "replication start --reload";
+
+/// Returns why a task can not be started as it is wanted, as it stands: it would replace tables that are in use, or it runs already and is to
+/// load everything again.
+pub fn objection(standing: &Standing, migration_type: &str, wish: Wish, is_reloading: bool) -> Option<&'static str> {
+    match decide(standing, migration_type, wish.reload) {
+        Decision::Begin(Begin::Start | Begin::Reload) if !wish.may_load => Some("a full load would replace tables of the target, which has traffic"),
+        Decision::Follow if wish.reload && !is_reloading => Some("it runs, so nothing is loaded again"),
+        _ => None,
+    }
+}
+
+/// Returns whether an earlier command has begun to load everything again, and was not seen to end.
+pub fn is_reloading(state: &State, replication: &Replication) -> bool {
+    state.migration.operations.get(&replication.address).is_some_and(|open| open.what == RELOAD)
+}
+
 /// Tests both connections, starts the task as its state wants it, and returns once it runs; with `follow`, once the full load is done.
 ///
 /// # Errors
-/// What DMS says, of a connection or of the task.
-pub async fn start(context: &Context, replication: &Replication, reload: bool, follow: bool) -> Result<Started> {
-    let cx = operation(context, replication, "replication start");
+/// What DMS says, of a connection or of the task; or an [`objection`].
+pub async fn start(context: &Context, replication: &Replication, wish: Wish) -> Result<Started> {
+    let Wish { reload, follow, .. } = wish;
+    let mut is_reloading = context.journal.read(|state| is_reloading(state, replication));
+    let cx = operation(context, replication, if reload { RELOAD } else { "replication start" });
     let begun = loop {
-        match decide(&present(&cx, &replication.task).await?, &replication.migration_type, reload) {
+        let standing = present(&cx, &replication.task).await?;
+        if let Some(why) = objection(&standing, &replication.migration_type, wish, is_reloading) {
+            return Err(Error::Refused(why.to_owned()));
+        }
+        match decide(&standing, &replication.migration_type, reload) {
             Decision::Follow => break None,
             Decision::Wait => {
                 let reached = [&AT_REST[..], &AT_WORK[..]].concat();
@@ -70,6 +105,7 @@ pub async fn start(context: &Context, replication: &Replication, reload: bool, f
             }
             Decision::Begin(how) => {
                 connected(&cx, replication).await?;
+                is_reloading = true;
                 match begin(&cx, &replication.task, how).await {
                     Ok(()) => {}
                     // The answer is lost: whether it starts is to be seen.
@@ -224,6 +260,26 @@ mod tests {
         ];
         for (status, has_run, migration_type, reload, decision) in table {
             assert_eq!(decide(&standing(status, has_run), migration_type, reload), decision, "{status} {has_run} {migration_type} {reload}");
+        }
+    }
+
+    #[test]
+    fn tables_that_are_in_use_were_loaded_anew() {
+        let wish = |reload, may_load| Wish { reload, may_load, follow: true };
+        let table = [
+            ("ready", false, "full-load-and-cdc", wish(false, false), false, true),
+            ("ready", false, "full-load-and-cdc", wish(false, true), false, false),
+            ("stopped", true, "full-load-and-cdc", wish(true, false), false, true),
+            ("stopped", true, "full-load-and-cdc", wish(true, true), false, false),
+            ("stopped", true, "full-load-and-cdc", wish(false, false), false, false),
+            ("stopped", true, "full-load", wish(false, false), false, true),
+            ("running", true, "full-load-and-cdc", wish(true, true), false, true),
+            ("running", true, "full-load-and-cdc", wish(true, true), true, false),
+            ("running", true, "full-load-and-cdc", wish(false, false), false, false),
+        ];
+        for (status, has_run, migration_type, wish, is_reloading, refused) in table {
+            let objection = objection(&standing(status, has_run), migration_type, wish, is_reloading);
+            assert_eq!(objection.is_some(), refused, "{status} {has_run} {migration_type} {wish:?} {is_reloading}");
         }
     }
 

@@ -32,6 +32,9 @@ use crate::lane::Lane;
 use crate::stacks::{PAIRED, config};
 use crate::traffic::{routed, split, weights};
 
+/// The replication as one starts it first: into a target that nobody uses.
+const START: replicate::Wish = replicate::Wish { reload: false, may_load: true, follow: true };
+
 /// Both environments, and the replication at work.
 async fn replicating() -> Lab {
     let mut lab = routed().await;
@@ -43,7 +46,7 @@ async fn replicate_in(lab: &mut Lab) {
     let (done, _) = lab
         .act(Fuse::default(), Faults::default(), async |context: Context| {
             let scene = context.journal.read(Scene::of);
-            replicate::start(&context, &scene.replications[0], false, true).await
+            replicate::start(&context, &scene.replications[0], START).await
         })
         .await;
     let started = done.expect("it was not killed").expect("it starts");
@@ -348,6 +351,7 @@ async fn killed_cutovers(first: u64) {
             // One that had not begun, or had ended, begins anew, and nothing is in its way.
             let end = if begun && !ended { end } else { (0, 100) };
             assert_eq!(weights(&lab), end, "killed at {point}: {outcome:?}");
+            assert_eq!(lab.state().migration.shift, None, "killed at {point}: a shift that nobody saw to be live");
         }
         assert!(points > 5, "{points}");
         crate::points::killed_at(points);
@@ -377,7 +381,7 @@ async fn an_answer_that_is_lost_changes_nothing_of_how_it_ends() {
             let mut lab = ground.fork();
             let start = async |context: Context| {
                 let scene = context.journal.read(Scene::of);
-                replicate::start(&context, &scene.replications[0], false, true).await.is_ok()
+                replicate::start(&context, &scene.replications[0], START).await.is_ok()
             };
             let (started, _) = lab.act(Fuse::default(), faults.clone(), start).await;
             if !faults.has_struck() {
@@ -414,7 +418,7 @@ async fn a_replication_that_was_being_started_or_stopped_is_brought_to_an_end() 
         let fuse = Fuse::blowing_at(point);
         lab.act(fuse.clone(), Faults::default(), async |context: Context| {
             let scene = context.journal.read(Scene::of);
-            replicate::start(&context, &scene.replications[0], false, true).await.is_ok()
+            replicate::start(&context, &scene.replications[0], START).await.is_ok()
         })
         .await;
         if !fuse.is_dead() {
@@ -474,10 +478,19 @@ fn a_whole_migration_as_a_user_sees_it() {
     let hooks = r#"--set cutover.quiesce_command=["true"] --set cutover.release_command=["true"]"#;
     let nothing = place.told("cutover --approve -y --sandbox");
     assert!(nothing.contains("[exit 3]") && nothing.contains("no cutover under way"), "{nothing}");
-    let held = place.told(&format!("cutover -y --sandbox --set cutover.pause_at=[50] {quick} {hooks}"));
+    let again = place.told("replication start --reload -y --sandbox");
+    assert!(again.contains("[exit 3]") && again.contains("it runs, so nothing is loaded again"), "{again}");
+    let held = place.told(&format!("cutover -y --sandbox --pause-at 50 {quick} {hooks}"));
     assert!(held.contains("[exit 9]") && held.contains("cutover --approve"), "{held}");
     assert!(run("status").contains("the cutover is held at 50 %"));
-    let done = run(&format!("cutover --approve -y --set cutover.pause_at=[50] {quick} {hooks}"));
+    // The target is in use: it keeps its tables and gets its changes, and only who approves goes on.
+    for (command, why) in [("start --reload", "50 % of the traffic goes to the target"), ("stop", "which would get no changes any more")] {
+        let refused = place.told(&format!("replication {command} -y --sandbox"));
+        assert!(refused.contains("[exit 3]") && refused.contains(why), "{refused}");
+    }
+    let still = place.told(&format!("cutover -y --sandbox {quick} {hooks}"));
+    assert!(still.contains("[exit 9]") && still.contains("cutover --approve"), "{still}");
+    let done = run(&format!("cutover --approve -y {quick} {hooks}"));
     assert!(done.contains("done: all traffic goes to the target"), "{done}");
     // The one that was refused has a record too: the names tell which is the last.
     let records = std::fs::read_dir(place.state().join("cutovers")).expect("records").map(|file| file.expect("a file").path());
@@ -487,6 +500,7 @@ fn a_whole_migration_as_a_user_sees_it() {
     assert!(run("traffic show").contains("100 % of the traffic"));
     // The source takes no writes any more: it is released, and the record knows of it.
     run(&format!("traffic rollback -y {hooks}"));
+    assert!(run("runbook").contains("- [ ] done (0 % of the traffic goes to the target)"));
     let page = std::fs::read_to_string(page).expect("a page");
     assert!(page.contains(": rolled back") && page.contains("| release | 0 |") && page.contains("Traffic to the target now: 0 %"), "{page}");
     // The lag grows at 40 %.
