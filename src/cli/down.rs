@@ -101,7 +101,13 @@ fn make(globals: &Globals, config: &Config, state: &State, chosen: &Chosen) -> R
     let plan = plan_down(state, &|environment| chosen.includes(environment)).map_err(|needed| {
         let mut error = CliError::new(Exit::Refused, needed.to_string());
         error.causes = plan::some(&needed.uses.iter().map(|(doomed, user)| format!("{doomed} is in use by {user}")).collect::<Vec<_>>());
-        error.remains("nothing was changed").hint(plan::first(globals, "down", &needed.environments(), chosen))
+        let error = error.remains("nothing was changed");
+        // Where traffic goes is nothing to delete first.
+        let others = needed.environments();
+        let is_in_use = state.migration.live.is_some_and(|live| live > 0) && others.iter().any(|name| ["routing", "target"].contains(name));
+        let error = if is_in_use { error } else { error.hint(plan::first(globals, "down", &others, chosen)) };
+        let up = super::again::again(globals, "up", &Chosen::default());
+        error.hint(format!("what stays lets go of what you take out of the configuration, and `{up}` deletes that"))
     })?;
     let mut plan = plan::narrow(plan, chosen)?;
     protection::check(config, &graph, state)?;

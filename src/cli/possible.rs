@@ -1,4 +1,4 @@
-//! What `up` refuses to carry out, before anything is changed: what deletes what is protected, or data that nobody gave up.
+//! What `up` refuses to carry out, before anything is changed: what deletes what is protected, data that nobody gave up, or where traffic goes.
 
 use super::again::again;
 use super::args::{Chosen, Globals};
@@ -7,6 +7,7 @@ use super::plan::some;
 use super::{moves, protection};
 use crate::address::Address;
 use crate::config::Config;
+use crate::migration::Split;
 use crate::plan::{Action, Plan, Step};
 use crate::resource::kind;
 use crate::state::{State, Status};
@@ -24,6 +25,7 @@ pub(super) struct Asked<'a> {
 pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(), CliError> {
     protection::refuse(plan, asked.config, Exit::Refused)?;
     asked.data(plan, state)?;
+    asked.traffic(plan, state)?;
     let graph = crate::stack::build(asked.config)?;
     asked.strangers(plan, &graph.environments())?;
     protection::refuse_in_aws(plan, &graph)
@@ -58,6 +60,25 @@ impl Asked<'_> {
             ..(*chosen).clone()
         };
         Err(error.hint(format!("or, if the data may go: `{}`", again(globals, verb, &told))))
+    }
+
+    /// Refuses to delete a record that clients are led by, unless it was told by address.
+    fn traffic(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
+        let Self { verb, globals, chosen, .. } = self;
+        let live = state.migration.live.and_then(Split::new).unwrap_or(Split::SOURCE);
+        let share = |step: &Step| match step.spec.get("set_identifier").and_then(serde_json::Value::as_str) {
+            Some("source") => 100 - live.percent(),
+            _ => live.percent(),
+        };
+        let is_led = |step: &&Step| step.action == Action::Delete && step.kind == "route53.weighted_record" && step.address.made_way().is_none();
+        let Some(step) = plan.steps.iter().filter(is_led).find(|step| share(step) > 0 && !chosen.deletes(&step.address)) else { return Ok(()) };
+        let address = &step.address;
+        let told = Chosen { delete: [chosen.delete.clone(), vec![address.to_string()]].concat(), ..(*chosen).clone() };
+        Err(CliError::new(Exit::Refused, format!("{address} leads {} % of the traffic, and would be deleted", share(step)))
+            .because_text(&step.reason)
+            .remains("nothing was changed")
+            .hint(format!("`{}` shifts the traffic elsewhere first", again(globals, "traffic shift --to PERCENT", &Chosen::default())))
+            .hint(format!("or, if the name may go: `{}`", again(globals, verb, &told))))
     }
 
     /// Refuses what is in use by what is not part of the plan.

@@ -9,9 +9,10 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::{look, session, whole};
+use super::{emergency, look, session, traffic, whole};
 use crate::config::{Config, Side};
 use crate::engine::Looker;
+use crate::migration::Split;
 use crate::migration::emergency::Position;
 use crate::migration::gate::TableState;
 use crate::migration::measure::validated;
@@ -45,7 +46,10 @@ pub(super) async fn run(globals: &Globals, args: &RunbookArgs) -> std::result::R
     let scene = Scene::of(&state);
     let looked = match args.offline || !state.has_begun() {
         true => Looked::default(),
-        false => Looked::at(&look::looker(globals, &config, session::connect(globals, &config).await?), &scene).await,
+        false => {
+            let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
+            Looked::at(globals, &config, &state, &looker, &scene).await
+        }
     };
     let text = Runbook { globals, config: &config, state: &state, scene, looked }.write();
     match &args.out {
@@ -54,6 +58,15 @@ pub(super) async fn run(globals: &Globals, args: &RunbookArgs) -> std::result::R
             .map_err(|error| CliError::new(Exit::Failed, format!("{} can not be written", path.display())).because_io(&error))?,
     }
     Ok(0)
+}
+
+/// Whether all traffic has moved, and where it goes.
+fn moved(live: Split, is_out: bool) -> (bool, String) {
+    match (live == Split::TARGET, is_out) {
+        (_, true) => (false, "the target is taken out by the emergency switch".to_owned()),
+        (true, false) => (true, "all traffic goes to the target".to_owned()),
+        (false, false) => (false, format!("{live} of the traffic goes to the target")),
+    }
 }
 
 struct Runbook<'a> {
@@ -70,14 +83,24 @@ struct Looked {
     replication: Option<(bool, String)>,
     validation: Option<(bool, String)>,
     service: Option<(bool, String)>,
+    traffic: Option<(bool, String)>,
 }
 
 impl Looked {
-    async fn at(looker: &Looker, scene: &Scene) -> Self {
-        let (replication, validation, service) =
-            futures::join!(Self::replication(looker, scene), Self::validation(looker, scene), Self::service(looker, scene));
+    async fn at(globals: &Globals, config: &Config, state: &State, looker: &Looker, scene: &Scene) -> Self {
+        let (replication, validation, service, traffic, is_out) = futures::join!(
+            Self::replication(looker, scene),
+            Self::validation(looker, scene),
+            Self::service(looker, scene),
+            traffic::live(globals, config, state, looker),
+            emergency::is_out(looker, config)
+        );
         let told = |found: Result<Option<(bool, String)>>| found.unwrap_or_else(|error| Some((false, format!("not known: {}", describe(&error)))));
-        Self { replication: told(replication), validation: told(validation), service: told(service) }
+        let traffic = match traffic {
+            Ok(live) => live.map(|live| moved(live, is_out)),
+            Err(error) => Some((false, format!("not known: {}", error.what))),
+        };
+        Self { replication: told(replication), validation: told(validation), service: told(service), traffic }
     }
 
     async fn replication(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
@@ -185,14 +208,16 @@ impl Runbook<'_> {
     fn shift(&self, text: &mut String) {
         let saved = Saved::of(self.state);
         let outcome = saved.as_ref().and_then(|saved| saved.progress.outcome());
-        let done = matches!(outcome, Some(Outcome::Completed)).then(|| (true, "all traffic goes to the target".to_owned()));
+        // Without a look, where this tool has sent the traffic last.
+        let sent = self.state.migration.live.and_then(Split::new).map(|live| moved(live, false));
+        let known = self.looked.traffic.clone().or(sent);
         let commands = [
             (self.command("cutover --dry-run"), "See the steps and the gates as they are now"),
             (self.command("cutover"), "Shift the traffic; killed at any moment, the same command goes on"),
             (self.command("cutover --abort"), "End it from elsewhere"),
             (self.command("traffic rollback"), "Send all traffic back to the source, from any state"),
         ];
-        phase(text, 5, "Shift the traffic", done.as_ref(), &commands);
+        phase(text, 5, "Shift the traffic", known.as_ref(), &commands);
         if let Some(schedule) = Schedule::of(self.config) {
             let steps = schedule.steps.as_slice().iter().map(|split| format!("{split}")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(text, "Steps: {steps}, each watched for {} s. Gates:\n", schedule.bake_seconds);
@@ -219,12 +244,27 @@ impl Runbook<'_> {
     fn remove(&self, text: &mut String) {
         let gone = !self.state.resources.keys().any(|address| address.environment() == "source");
         let done = (gone && !self.state.resources.is_empty()).then(|| (true, "nothing of it exists".to_owned()));
+        let replicates: Vec<String> = self
+            .config
+            .environments
+            .iter()
+            .flat_map(|one| {
+                let links = [("database", one.replicates.database.as_ref()), ("bucket", one.replicates.bucket.as_ref())];
+                let from_source = links.into_iter().filter(|(_, link)| link.is_some_and(|link| link.from_environment == "source"));
+                from_source.map(|(what, _)| format!("`[environments.{}.replicates.{what}]`", one.name))
+            })
+            .filter(|section| !section.contains("environments.source."))
+            .collect();
+        let sections = [&["`[environments.source]`".to_owned()], &replicates[..]].concat().join(", ");
+        let up = again(self.globals, "up", &Chosen { delete: vec!["source/*".into(), "*/replication/logs".into()], ..Chosen::default() });
+        let plan = up.replacen("migrate-infra up", "migrate-infra plan", 1);
+        let empty = "Let what is in its bucket go, if it may: set `storage.empty_on_down = true` and run";
+        let take_out = format!("Take {sections} and all sections inside of them out of the configuration, and keep `[routing]`. See what goes");
         let commands = [
-            (self.command("replication stop"), "Stop the replication"),
-            (
-                again(self.globals, "down", &Chosen { environments: vec!["source".into()], ..Chosen::default() }),
-                "Delete the source, when nobody needs it any more",
-            ),
+            (self.command("replication stop"), "Stop the replication, once nobody may have to go back"),
+            (self.command("up"), empty),
+            (plan, take_out.as_str()),
+            (up, "Let go of the source and delete it. It is refused while traffic goes there"),
         ];
         phase(text, 7, "Take the source down", done.as_ref(), &commands);
     }
@@ -255,7 +295,7 @@ impl Runbook<'_> {
             switch.alarm, switch.region
         );
         let _ = writeln!(text, "```\n{}\n```\n", self.command("traffic emergency"));
-        let _ = writeln!(text, "The same without this program:\n\n```\n{}\n```\n", super::emergency::command(switch, Position::Out));
+        let _ = writeln!(text, "The same without this program:\n\n```\n{}\n```\n", emergency::command(switch, Position::Out));
         let _ = writeln!(
             text,
             "It works only while the source is healthy: when both records are unhealthy, Route 53 takes both for healthy. When records can be changed\nagain, run `{}`, and then `{}`.\n",

@@ -599,7 +599,7 @@ impl Default for Monitoring {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Routing {
-    /// Whether the routing is part of the stack. It needs both environments.
+    /// Whether the routing is part of the stack. It needs the target; when the source is gone, all traffic goes there.
     pub enabled: bool,
     /// Name of the hosted zone.
     pub zone_name: String,

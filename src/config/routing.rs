@@ -10,11 +10,9 @@ impl Validator<'_> {
     /// Checks the routing.
     pub(super) fn routing(&mut self, config: &Config) {
         let Some(routing) = &config.routing else { return };
-        for name in ["source", "target"] {
-            if config.environment(name).is_none() {
-                let message = format!("the routing needs the environment `{name}`, which is not configured");
-                self.report(&["routing"], message, format!("write `[environments.{name}]`, or `enabled = false` here"));
-            }
+        if config.environment("target").is_none() {
+            let message = "the routing needs the environment `target`, which is not configured";
+            self.report(&["routing"], message, "write `[environments.target]`, or `enabled = false` here");
         }
         let zone = routing.zone_name.as_str();
         if !is_domain(zone) || !zone.contains('.') {

@@ -69,8 +69,8 @@ pub fn build(config: &Config) -> Result<Graph, GraphError> {
         }
         monitoring::add(&mut builder, &own.databases, &own.service, replicating.as_ref());
     }
-    if let (Some(routing), Some(source), Some(target)) = (&config.routing, built.get("source"), built.get("target")) {
-        routing::add(&mut graph, config, routing, [source, target]);
+    if let (Some(routing), Some(target)) = (&config.routing, built.get("target")) {
+        routing::add(&mut graph, config, routing, built.get("source"), target);
     }
     graph.finish()
 }

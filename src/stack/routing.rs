@@ -20,10 +20,10 @@ use crate::resources::route53::{AlarmHealthCheck, CalculatedHealthCheck, HealthC
 const ENVIRONMENT: &str = "routing";
 const PART: &str = "dns";
 
-/// Adds zone, health checks and records; `environments` are the source and the target.
-pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environments: [&Environment; 2]) {
+/// Adds zone, health checks and records. When the source is gone, the target is all there is.
+pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, source: Option<&Environment>, target: &Environment) {
     let tags = tags(config, &Names::new(ENVIRONMENT, &config.stack.suffix));
-    let region = home(&environments[0].config.region);
+    let region = home(&target.config.region);
     let address = |name: &str| Address::of(ENVIRONMENT, PART, name);
     let zone: Input<HostedZoneId> = if routing.zone_id.is_empty() {
         let comment = format!("Payment migration {}", config.stack.id());
@@ -31,7 +31,8 @@ pub(super) fn add(graph: &mut Graph, config: &Config, routing: &Routing, environ
     } else {
         Input::Value(routing.zone_id.clone().into())
     };
-    for (environment, initial_weight) in environments.into_iter().zip([100, 0]) {
+    let target_weight = if source.is_some() { 0 } else { 100 };
+    for (environment, initial_weight) in source.map(|source| (source, 100)).into_iter().chain([(target, target_weight)]) {
         let (name, service) = (&environment.config.name, &environment.service);
         let names = Names::new(name, &config.stack.suffix);
         // A check must ask what a listener answers: with a certificate, port 80 only redirects.

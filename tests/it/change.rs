@@ -161,7 +161,7 @@ fn an_address_that_was_renamed_keeps_what_it_is() {
     run(&place, "up --env source -y");
     let before = Lane::Sandbox.inventory(&place, &["us-east-1"]);
     as_it_was_called(&place);
-    let lost = run(&place, "plan --env source");
+    let lost = told(&place, "plan --env source");
     assert!(lost.contains("- source/net/vpc") && lost.contains("+ source/network/vpc"), "{lost}");
     place.edit("[stack]", MOVED);
     let plan = run(&place, "plan --env source");
@@ -195,8 +195,10 @@ fn an_address_that_was_renamed_keeps_what_it_is() {
 #[test]
 fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
     let place = Place::new();
-    run(&place, "up --env source -y");
-    let without = "--env source --set environments.source.databases=[]";
+    let own = "[environments.source]\nregion = \"us-east-1\"\nvpc_cidr = \"10.0.0.0/16\"\ndatabases = [\"source\"]\n";
+    std::fs::write(place.path().join("own.toml"), own).expect("a file");
+    run(&place, "up -y --config own.toml");
+    let without = "--config own.toml --set environments.source.databases=[]";
     let planned = told(&place, &format!("plan --out plan.json {without}"));
     let names = "--delete 'source/database-source/instance' --delete 'source/database-source/logs-postgresql'";
     for part in ["- source/database-source/instance", "[exit 3]", "resources hold data, and would be deleted", "migrate-infra plan", names] {
@@ -207,12 +209,12 @@ fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
     for part in ["[exit 3]", "nothing was changed", "migrate-infra forget source/database-source/instance", names] {
         assert!(up.contains(part), "{part}: {up}");
     }
-    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    assert!(run(&place, "plan --config own.toml").contains("there is nothing to do"));
     let consent = format!("--delete source/database-source/* {without}");
-    let planned = run(&place, &format!("plan --out plan.json {consent}"));
+    let planned = told(&place, &format!("plan --out plan.json {consent}"));
     assert!(planned.contains("the plan is in plan.json"), "{planned}");
-    run(&place, "up plan.json -y --set environments.source.databases=[]");
+    run(&place, &format!("up plan.json -y {without}"));
     // The same command again: what it names is gone, and that is no mistake.
     assert!(run(&place, &format!("up -y {consent}")).contains("nothing to do"));
-    run(&place, "down -y");
+    run(&place, "down -y --config own.toml");
 }

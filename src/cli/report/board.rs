@@ -95,7 +95,7 @@ fn take_over() -> std::io::Result<Terminal<CrosstermBackend<Stderr>>> {
 pub(in crate::cli) fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = crossterm::terminal::disable_raw_mode();
-        let _ = crossterm::execute!(std::io::stderr(), crossterm::terminal::LeaveAlternateScreen);
+        let _ = crossterm::execute!(std::io::stderr(), crossterm::terminal::LeaveAlternateScreen, crossterm::cursor::Show);
     }
 }
 

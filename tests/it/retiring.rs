@@ -1,0 +1,49 @@
+//! The source is taken down when all traffic has left it: what stays lets go of it.
+
+use crate::cli::Place;
+use crate::lane::Lane;
+
+/// The configuration without the source, and without what is replicated from it.
+fn without_the_source() -> String {
+    let mut text = include_str!("../../config/migration.toml").to_owned();
+    for (from, to) in [("[environments.source]", "[environments.target]"), ("[environments.target.replicates.database]", "[network]")] {
+        let (from, to) = (text.find(from).expect("it begins"), text.find(to).expect("it ends"));
+        text.replace_range(from..to, "");
+    }
+    text
+}
+
+#[test]
+fn the_source_could_not_be_taken_down_after_the_migration() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    let told = |arguments: &str| place.told(&format!("{arguments} --sandbox"));
+    run("up -y");
+    run("replication start -y");
+    run("traffic shift --to 40 -y");
+    std::fs::write(place.path().join("target.toml"), without_the_source()).expect("a file");
+    let consent = "--delete source/* --delete */replication/logs --config target.toml";
+    let early = told(&format!("plan {consent}"));
+    assert!(early.contains("[exit 3]") && early.contains("routing/dns/source-record leads 60 % of the traffic"), "{early}");
+    run("traffic shift --to 100 -y");
+    let down = told("down --env source -y");
+    assert!(down.contains("[exit 3]") && down.contains("lets go of what you take out of the configuration"), "{down}");
+    assert!(!down.contains("--env routing"), "where traffic goes is nothing to delete first: {down}");
+    run("replication stop -y");
+    let runbook = run("runbook");
+    for part in ["`[environments.source]`", "`[environments.target.replicates.database]`", "--delete 'source/*' --delete '*/replication/logs'"] {
+        assert!(runbook.contains(part), "{part}: {runbook}");
+    }
+    run(&format!("up -y {consent}"));
+    let left = run("state list --config target.toml");
+    assert!(
+        !left.lines().any(|line| line.starts_with("source/"))
+            && !left.contains("routing/dns/source-record")
+            && left.contains("routing/dns/target-record"),
+        "{left}"
+    );
+    assert!(run("plan --config target.toml").contains("there is nothing to do"));
+    assert!(run("runbook --config target.toml").contains("nothing of it exists"));
+    run("down -y --config target.toml");
+    assert!(Lane::Sandbox.inventory(&place, &["us-east-1"]).is_empty());
+}
