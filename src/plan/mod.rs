@@ -3,6 +3,7 @@
 mod calls;
 mod decide;
 mod diff;
+mod division;
 mod down;
 mod find;
 mod finding;

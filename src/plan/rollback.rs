@@ -79,6 +79,7 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let knot = untie(&mut steps).err();
+    super::division::keep(&mut steps, state);
     let mut plan = Plan::new(steps);
     plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
     let deleted = undo.deleted.iter().map(|address| (address, "it was deleted by the `up` and can not be brought back"));
