@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "Exit codes:
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
   4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
-  5    `rollback`: something can not be undone, the rest was; `cutover`: traffic is not back on the source
+  5    `rollback`: something can not be undone or is lost, the rest was undone; `cutover`: traffic is not back on the source
   6    the state can not be used; nothing was changed
   7    AWS can not be used: no credentials, or nothing answers; nothing was changed
   8    `cutover`: it was rolled back, all traffic goes to the source

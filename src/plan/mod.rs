@@ -8,6 +8,7 @@ mod down;
 mod find;
 mod finding;
 mod knot;
+mod patience;
 mod replace;
 mod rollback;
 mod up;

@@ -101,6 +101,7 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
     super::down::order(&mut steps, state, &doomed);
     let strangers = old.finish(&mut steps, &doomed);
     untie(&mut steps)?;
+    super::patience::wait(&mut steps);
     super::down::as_configured(&mut steps, graph);
     super::division::keep(&mut steps, state);
     steps.sort_by(|one, other| one.address.cmp(&other.address));

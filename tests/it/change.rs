@@ -216,3 +216,75 @@ fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
     assert!(run(&place, &format!("up -y {consent}")).contains("nothing to do"));
     run(&place, "down -y");
 }
+
+#[test]
+fn another_major_version_was_planned_as_deleting_the_database() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    for version in ["17", "15"] {
+        for command in ["plan", "up -y"] {
+            let refused = told(&place, &format!("{command} --env source --set database.engine_version={version}"));
+            for part in ["[exit 3]", "source/database-source/instance can not be changed as it is configured", "is a migration of its own"] {
+                assert!(refused.contains(part), "{part}: {refused}");
+            }
+            assert!(refused.contains("set `database.engine_version` to 16") && refused.contains("nothing was changed"), "{refused}");
+            assert!(refused.contains("without the data") && refused.contains("--replace 'source/database-source/instance'"), "{refused}");
+        }
+    }
+    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    // A new one, without the data, if that is what is wanted.
+    run(&place, "up --env source -y --set database.engine_version=17 --replace source/database-source/instance");
+    assert!(run(&place, "plan --env source --set database.engine_version=17").contains("there is nothing to do"));
+}
+
+#[test]
+fn storage_that_can_not_shrink_took_the_services_down() {
+    let place = Place::new();
+    run(&place, "up -y");
+    for (set, address) in
+        [("database.allocated_storage_gb=50", "source/database-source/instance"), ("replication.allocated_storage_gb=20", "instance")]
+    {
+        for command in ["plan --out plan.json", "up -y"] {
+            let refused = told(&place, &format!("{command} --set {set} --set service.port=9090"));
+            assert!(refused.contains("[exit 3]") && refused.contains(address) && refused.contains("can not shrink it"), "{refused}");
+        }
+    }
+    assert!(!place.path().join("plan.json").exists());
+    assert!(run(&place, "plan").contains("there is nothing to do"));
+}
+
+/// Gives the database to somebody else, so that the next step on it fails.
+fn lose_the_database(place: &Place) {
+    crate::adopting::edit_world(place, |world| {
+        for instance in world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances").values_mut() {
+            instance["tags"]["migrate-infra:stack"] = "somebody/else".into();
+        }
+    });
+}
+
+#[test]
+fn a_service_went_before_what_the_new_one_waits_for_was_done() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    lose_the_database(&place);
+    let failed = told(&place, "up --env source -y --set service.port=9090");
+    assert!(failed.contains("[exit 1]") && failed.contains("source/service/service~old"), "{failed}");
+    let things = Lane::Sandbox.inventory(&place, &["us-east-1"]);
+    assert!(things.iter().any(|thing| thing.contains("service/") && thing.contains("payment-service")), "{things:#?}");
+    let back = told(&place, "rollback -y");
+    assert!(back.contains("[exit 0]"), "{back}");
+}
+
+#[test]
+fn a_rollback_that_could_not_give_something_back_ended_well() {
+    let place = Place::new();
+    run(&place, "up --env source -y --set database.allowed_cidrs=[\"10.8.0.0/24\"]");
+    lose_the_database(&place);
+    let failed = told(&place, "up --env source -y --set database.backup_retention_days=14");
+    assert!(failed.contains("[exit 1]"), "{failed}");
+    let back = told(&place, "rollback -y");
+    for part in ["[exit 5]", "one resource is not as it was, and can not be given back", "it was deleted by the `up`", "makes again"] {
+        assert!(back.contains(part), "{part}: {back}");
+    }
+    assert!(run(&place, "rollback -y").contains("nothing to undo"));
+}

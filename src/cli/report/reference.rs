@@ -35,7 +35,8 @@ pub(in crate::cli) fn reference() -> String {
         text.push_str("\n| input | a change is made | |\n|---|---|---|\n");
         for input in kind.inputs() {
             let interrupts = about.interrupts.iter().find(|(name, _)| name == input).map(|(_, note)| (*note).to_owned());
-            let note = interrupts.or_else(|| restarts(about, input)).unwrap_or_default();
+            let limit = about.limits.iter().find(|(name, _)| name == input).map(|(_, limit)| (*limit).to_owned());
+            let note = interrupts.or_else(|| restarts(about, input)).into_iter().chain(limit).collect::<Vec<_>>().join("; ");
             text.push_str(&format!("| `{input}` | {} | {note} |\n", change(kind, input)));
         }
     }

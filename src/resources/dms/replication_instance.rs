@@ -98,6 +98,7 @@ impl Resource for ReplicationInstance {
             ("engine_version", "the replication instance restarts, and its tasks resume"),
             ("instance_class", "the replication instance restarts, and its tasks resume"),
         ],
+        limits: &[("allocated_storage_gb", "less is refused")],
         ..About::PLAIN
     };
     type Attrs = ReplicationInstanceAttrs;
@@ -120,11 +121,8 @@ impl Resource for ReplicationInstance {
         let security_groups = self.security_groups.iter().map(|group| group.get().cloned()).collect::<Result<BTreeSet<_>, _>>()?;
         let groups: Vec<String> = security_groups.iter().map(Into::into).collect();
         let Some(attrs) = seen else { return self.create(cx, groups).await };
-        if attrs.allocated_storage_gb > self.allocated_storage_gb {
-            let (has, wanted) = (attrs.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
-                "the replication instance has {has} GiB, and DMS can not shrink it to {wanted}; set `replication.allocated_storage_gb` to {has} or more"
-            )));
+        if let Some(why) = self.impossible(&attrs) {
+            return Err(Error::Refused(why));
         }
         if self.is_in(&attrs, &security_groups) {
             return Ok(attrs);
@@ -168,6 +166,13 @@ impl Resource for ReplicationInstance {
 
     async fn retag(&self, cx: &Cx, attrs: &ReplicationInstanceAttrs) -> Result<()> {
         tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
+    fn impossible(&self, is: &ReplicationInstanceAttrs) -> Option<String> {
+        let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
+        (has > wanted).then(|| {
+            format!("the replication instance has {has} GiB, and DMS can not shrink it to {wanted}; set `replication.allocated_storage_gb` to {has} or more")
+        })
     }
 
     fn id(attrs: &ReplicationInstanceAttrs) -> String {

@@ -225,6 +225,7 @@ impl Resource for DbInstance {
             ("instance_class", "the database restarts"),
             ("parameter_group", "it takes effect with the next restart"),
         ],
+        limits: &[("engine_version", "another major version is refused"), ("allocated_storage_gb", "less is refused")],
         holds_data: true,
         ..About::PLAIN
     };
@@ -247,13 +248,10 @@ impl Resource for DbInstance {
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
-        if let Some(shown) = seen.as_ref().filter(|shown| shown.allocated_storage_gb > self.allocated_storage_gb) {
-            let (has, wanted) = (shown.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
-                "the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more"
-            )));
-        }
         let Some(attrs) = seen else { return self.create(cx).await };
+        if let Some(why) = self.impossible(&attrs) {
+            return Err(Error::Refused(why));
+        }
         let mut attrs = match self.is_in(&attrs)? {
             true if attrs.waits_for_window && self.apply_immediately => self.hasten(cx, attrs).await?,
             true => attrs,
@@ -280,6 +278,24 @@ impl Resource for DbInstance {
 
     async fn retag(&self, cx: &Cx, attrs: &DbInstanceAttrs) -> Result<()> {
         tagging::bring(cx, attrs.arn.as_str(), attrs.tags.clone()).await.map(drop)
+    }
+
+    fn impossible(&self, is: &DbInstanceAttrs) -> Option<String> {
+        if major(&self.engine_version) != major(&is.engine_version) {
+            // RDS takes no version back, and wants logical replication slots dropped before (RDS User Guide, "How to perform a major version
+            // upgrade for RDS for PostgreSQL").
+            return Some(format!(
+                "the database has PostgreSQL {}, and another major version, {}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {}",
+                is.engine_version,
+                self.engine_version,
+                major(&is.engine_version)
+            ));
+        }
+        let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
+        // Storage can only grow (RDS User Guide, "Increasing DB instance storage capacity").
+        (has > wanted).then(|| {
+            format!("the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more")
+        })
     }
 
     fn id(attrs: &DbInstanceAttrs) -> String {
@@ -336,15 +352,11 @@ impl DbInstance {
         if self.is_in(&attrs)? {
             return Ok(attrs);
         }
+        if let Some(why) = self.impossible(&attrs) {
+            return Err(Error::Refused(why));
+        }
         let mut order = Self::modification(cx, identifier).apply_immediately(self.apply_immediately);
         if !self.same_version(&attrs.engine_version) {
-            if major(&self.engine_version) != major(&attrs.engine_version) {
-                let text = format!(
-                    "an upgrade of {identifier} from PostgreSQL {} to {} is a new major version, which is a migration of its own: make a new database for it",
-                    attrs.engine_version, self.engine_version
-                );
-                return Err(Error::Refused(text));
-            }
             order = order.engine_version(&self.engine_version);
         }
         if attrs.instance_class != self.instance_class {
