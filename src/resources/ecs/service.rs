@@ -92,6 +92,9 @@ pub struct Settings {
     pub health_check_grace_seconds: i32,
     /// Whether deployments that do not work are given up and taken back.
     pub circuit_breaker: bool,
+    /// Whether its tasks have public addresses; never with this tool.
+    #[serde(default)]
+    pub public_addresses: bool,
 }
 
 impl Handle<Service> {
@@ -225,6 +228,7 @@ impl Service {
             container_port: self.container_port,
             health_check_grace_seconds: self.health_check_grace_seconds,
             circuit_breaker: true,
+            public_addresses: false,
         })
     }
 
@@ -255,7 +259,7 @@ impl Service {
         }
         let (old, new) = (&seen.settings, &after.settings);
         let task_definition = (old.task_definition != new.task_definition).then(|| new.task_definition.0.clone());
-        let moved = old.subnets != new.subnets || old.security_groups != new.security_groups;
+        let moved = old.subnets != new.subnets || old.security_groups != new.security_groups || old.public_addresses;
         let network = moved.then(|| network(new));
         let other_targets =
             (&old.target_group, &old.container_name, old.container_port) != (&new.target_group, &new.container_name, new.container_port);
@@ -326,6 +330,7 @@ fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
             container_port: target.and_then(aws_sdk_ecs::types::LoadBalancer::container_port).unwrap_or_default(),
             health_check_grace_seconds: shown.health_check_grace_period_seconds().unwrap_or_default(),
             circuit_breaker: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback()),
+            public_addresses: vpc.is_some_and(|vpc| vpc.assign_public_ip() == Some(&AssignPublicIp::Enabled)),
         },
         name: shown.service_name.unwrap_or_default(),
         arn: Arn(shown.service_arn.unwrap_or_default()),

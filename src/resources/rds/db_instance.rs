@@ -110,6 +110,29 @@ pub struct Fixed {
     pub encrypted: Option<bool>,
 }
 
+/// What is the same for every database of this tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct House {
+    /// Whether its name resolves to a public address.
+    pub publicly_accessible: bool,
+    /// Whether AWS upgrades minor versions when it likes.
+    pub auto_minor_version_upgrade: bool,
+    /// Whether snapshots get its tags.
+    pub copy_tags_to_snapshot: bool,
+}
+
+impl House {
+    /// What this tool sets.
+    pub(super) const RULES: Self = Self { publicly_accessible: false, auto_minor_version_upgrade: false, copy_tags_to_snapshot: true };
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self::RULES
+    }
+}
+
 /// What is known of a database instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DbInstanceAttrs {
@@ -152,6 +175,9 @@ pub struct DbInstanceAttrs {
     pub waits_for_window: bool,
     /// The tags that this tool sets.
     pub tags: Tags,
+    /// What is the same for every database; states of before it was kept have it as it was set.
+    #[serde(flatten)]
+    pub house: House,
     /// What can not be changed in place, as AWS shows it; nothing in states of before it was kept.
     #[serde(flatten, default)]
     pub fixed: Fixed,
@@ -317,11 +343,13 @@ impl DbInstance {
             let call = call.allocated_storage(self.allocated_storage_gb).storage_type(&self.storage_type).storage_encrypted(self.encrypted);
             let call = call.set_kms_key_id(self.kms_key.clone()).db_name(&self.db_name).master_username(&self.master_username);
             let call = call.master_user_password(password.expose()).db_subnet_group_name(subnet_group).db_parameter_group_name(parameter_group);
-            let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(false).multi_az(self.multi_az);
+            let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(House::RULES.publicly_accessible);
+            let call = call.multi_az(self.multi_az).copy_tags_to_snapshot(House::RULES.copy_tags_to_snapshot);
+            let call = call.auto_minor_version_upgrade(House::RULES.auto_minor_version_upgrade);
             let call = call.backup_retention_period(self.backup_retention_days).set_enable_cloudwatch_logs_exports(Some(self.log_exports.clone()));
             let call = call.enable_performance_insights(self.performance_insights_days.is_some());
             let call = call.set_performance_insights_retention_period(self.performance_insights_days);
-            let call = call.deletion_protection(self.deletion_protection).copy_tags_to_snapshot(true).auto_minor_version_upgrade(false);
+            let call = call.deletion_protection(self.deletion_protection);
             call.set_tags(Some(tags.clone())).send()
         };
         let made = cx.mutate("rds:CreateDBInstance", call).await?;
@@ -340,6 +368,7 @@ impl DbInstance {
             && attrs.log_exports.iter().eq(self.wanted_logs())
             && attrs.performance_insights_days == self.performance_insights_days
             && attrs.deletion_protection == self.deletion_protection
+            && attrs.house == House::RULES
             && attrs.parameter_group == *self.parameter_group.get()?
             && attrs.security_groups.iter().eq(self.wanted_groups()?)
             && attrs.master_secret.as_ref() == Some(self.master_secret.get()?))
@@ -385,6 +414,16 @@ impl DbInstance {
         }
         if attrs.deletion_protection != self.deletion_protection {
             order = order.deletion_protection(self.deletion_protection);
+        }
+        let (is, rules) = (attrs.house, House::RULES);
+        if is.publicly_accessible != rules.publicly_accessible {
+            order = order.publicly_accessible(rules.publicly_accessible);
+        }
+        if is.auto_minor_version_upgrade != rules.auto_minor_version_upgrade {
+            order = order.auto_minor_version_upgrade(rules.auto_minor_version_upgrade);
+        }
+        if is.copy_tags_to_snapshot != rules.copy_tags_to_snapshot {
+            order = order.copy_tags_to_snapshot(rules.copy_tags_to_snapshot);
         }
         if attrs.parameter_group != *self.parameter_group.get()? {
             order = order.db_parameter_group_name(self.parameter_group.get()?);
