@@ -11,6 +11,7 @@ mod knot;
 mod patience;
 mod replace;
 mod rollback;
+mod timing;
 mod up;
 
 use std::collections::{BTreeMap, BTreeSet};

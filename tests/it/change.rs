@@ -288,3 +288,45 @@ fn a_rollback_that_could_not_give_something_back_ended_well() {
     }
     assert!(run(&place, "rollback -y").contains("nothing to undo"));
 }
+
+#[test]
+fn totals_of_a_plan_were_not_those_of_the_run() {
+    let place = Place::new();
+    run(&place, "up -y");
+    let number = |text: &str, before: &str| -> usize {
+        let end = text.find(before).unwrap_or_else(|| panic!("{text}"));
+        text[..end].rsplit(' ').next().expect("a word").parse().expect("a number")
+    };
+    let tags = "--set tags.CostCenter=elsewhere";
+    let planned = number(&run(&place, &format!("plan {tags}")), " to change");
+    let done = number(&run(&place, &format!("up -y {tags}")), " resources created or changed");
+    assert_eq!(planned, done);
+    // What only says how something is deleted is taken down, and no more.
+    let later = format!("{tags} --set database.final_snapshot=true");
+    assert!(run(&place, &format!("plan {later}")).contains("there is nothing to do"));
+    assert!(run(&place, &format!("up -y {later}")).contains("nothing to do"));
+    let entry: Value = serde_json::from_str(&run(&place, "state show source/database-source/instance")).expect("it is JSON");
+    assert_eq!(entry["spec"]["final_snapshot"], "take");
+    // A change in place does not take as long as to make it.
+    let retention = run(&place, &format!("plan {later} --set database.backup_retention_days=14"));
+    assert!(retention.contains("expected to take 1 min"), "{retention}");
+    let window = run(&place, &format!("plan {later} --set database.apply_immediately=false --set database.instance_class=db.r5.xlarge"));
+    assert!(window.contains("AWS makes it in the next maintenance window") && !window.contains("the database restarts"), "{window}");
+}
+
+#[test]
+fn calls_were_listed_that_are_not_made() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let retention = run(&place, "plan --env source --calls --set service.log_retention_days=14");
+    assert!(retention.contains("calls logs:PutRetentionPolicy") && !retention.contains("KmsKey"), "{retention}");
+    let range = "--env source --set database.allowed_cidrs=[\"192.168.0.0/16\"]";
+    let rule = run(&place, &format!("plan --calls {range}"));
+    assert!(rule.contains("calls ec2:AuthorizeSecurityGroupIngress") && !rule.contains("Egress"), "{rule}");
+    let json: Value = serde_json::from_str(&run(&place, &format!("plan --calls --output json {range}"))).expect("it is JSON");
+    let steps = json["steps"].as_array().expect("steps");
+    let made = steps.iter().find(|step| step["action"] == "create").expect("a rule is made");
+    assert_eq!(made["calls"][0], "ec2:AuthorizeSecurityGroupIngress");
+    let json: Value = serde_json::from_str(&run(&place, &format!("plan --output json {range}"))).expect("it is JSON");
+    assert!(json["steps"].as_array().expect("steps").iter().all(|step| step.get("calls").is_none()));
+}

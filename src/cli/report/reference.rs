@@ -50,14 +50,9 @@ fn change(kind: &dyn Kind, input: &str) -> &'static str {
         () if about.within_vpc.contains(&input) => "within its VPC",
         () if about.at_creation.contains(&input) => "at creation",
         () if about.waits_for.contains(&input) => "order",
-        () if kind.deletion_inputs().contains(&input) && !sets_something(kind, input) => "at deletion",
+        () if kind.only_at_deletion(input) => "at deletion",
         () => "in place",
     }
-}
-
-/// Protection from deletion is a setting in AWS as well.
-fn sets_something(kind: &dyn Kind, input: &str) -> bool {
-    !kind.about().changes.is_empty() && input == "deletion_protection"
 }
 
 fn unique(about: &About) -> String {

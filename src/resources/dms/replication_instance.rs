@@ -104,6 +104,7 @@ impl Resource for ReplicationInstance {
             ("engine_version", "the replication instance restarts, and its tasks resume"),
             ("instance_class", "the replication instance restarts, and its tasks resume"),
         ],
+        change_seconds: &[("instance_class", 400), ("allocated_storage_gb", 400), ("multi_az", 400), ("engine_version", 30), ("security_groups", 30)],
         limits: &[("allocated_storage_gb", "less is refused")],
         ..About::PLAIN
     };

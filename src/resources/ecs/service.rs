@@ -144,6 +144,7 @@ impl Resource for Service {
         mentions: &["task_definition"],
         waits_for: &["listener", "egress", "database_ready"],
         within_vpc: &["subnets"],
+        change_seconds: &[("task_definition", 65), ("subnets", 65), ("security_groups", 65), ("target_group", 65), ("desired_count", 65)],
         computed: &["asked_count", "live_count"],
         interrupts: &[
             ("task_definition", "tasks are replaced one after another"),

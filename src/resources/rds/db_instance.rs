@@ -251,6 +251,18 @@ impl Resource for DbInstance {
             ("instance_class", "the database restarts"),
             ("parameter_group", "it takes effect with the next restart"),
         ],
+        // As the embedded AWS has them, which follows measurements: see `sandbox/rds/changes.rs`.
+        change_seconds: &[
+            ("engine_version", 370),
+            ("instance_class", 370),
+            ("multi_az", 370),
+            ("allocated_storage_gb", 70),
+            ("storage_type", 70),
+            ("backup_retention_days", 70),
+            ("log_exports", 55),
+            ("master_secret", 55),
+        ],
+        windowed: &["engine_version", "instance_class", "multi_az", "allocated_storage_gb", "storage_type"],
         limits: &[("engine_version", "another major version is refused"), ("allocated_storage_gb", "less is refused")],
         holds_data: true,
         ..About::PLAIN
