@@ -330,3 +330,26 @@ fn calls_were_listed_that_are_not_made() {
     let json: Value = serde_json::from_str(&run(&place, &format!("plan --output json {range}"))).expect("it is JSON");
     assert!(json["steps"].as_array().expect("steps").iter().all(|step| step.get("calls").is_none()));
 }
+
+#[test]
+fn what_was_deleted_was_told_as_changed() {
+    let place = Place::new();
+    run(&place, "up --env source -y --set database.allowed_cidrs=[\"10.8.0.0/24\"]");
+    let up = run(&place, "up --env source -y");
+    assert!(up.contains("done: 1 resources deleted in"), "{up}");
+    // A replacement is one thing that is protected.
+    place.edit("protect = false", "protect = true");
+    let refused = told(&place, "up --env source -y --replace source/database-source/instance");
+    assert!(refused.contains("source/database-source/instance is protected and would be deleted"), "{refused}");
+}
+
+#[test]
+fn an_option_of_the_sandbox_was_taken_on_one_side_of_the_command_only() {
+    let place = Place::new();
+    let planned = place.told("--sandbox plan --env source --sandbox-timing instant");
+    assert!(planned.contains("[exit 0]"), "{planned}");
+    let planned = place.told("--sandbox-timing instant plan --env source --sandbox");
+    assert!(planned.contains("[exit 0]"), "{planned}");
+    let refused = place.told("plan --sandbox-timing instant");
+    assert!(refused.contains("[exit 2]") && refused.contains("add `--sandbox`"), "{refused}");
+}

@@ -244,3 +244,18 @@ fn what_this_tool_sets_the_same_for_all_was_changed_unseen() {
     run("up -y --replace */replication/instance");
     assert!(run("drift").contains("no drift"));
 }
+
+#[test]
+fn drift_of_a_vpc_did_not_say_what_differs() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y --target source/network/vpc");
+    edit_world(&place, |world| {
+        for vpc in world["regions"]["us-east-1"]["ec2"]["vpcs"].as_object_mut().expect("VPCs").values_mut() {
+            vpc["dns_hostnames"] = false.into();
+        }
+    });
+    let drift = place.told("drift --sandbox");
+    assert!(drift.contains("[exit 4]") && drift.contains("dns_hostnames: true -> false"), "{drift}");
+    Lane::Sandbox.succeed(&place, "up --env source -y --target source/network/vpc");
+    assert!(Lane::Sandbox.succeed(&place, "drift").contains("no drift"));
+}
