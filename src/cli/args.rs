@@ -13,7 +13,7 @@ const EXIT_CODES: &str = "Exit codes:
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
   4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
-  5    `rollback`: something can not be undone, the rest was; `cutover`: traffic is not back on the source
+  5    `rollback`: something can not be undone or is lost, the rest was undone; `cutover`: traffic is not back on the source
   6    the state can not be used; nothing was changed
   7    AWS can not be used: no credentials, or nothing answers; nothing was changed
   8    `cutover`: it was rolled back, all traffic goes to the source
@@ -63,10 +63,10 @@ pub struct Globals {
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// How fast the sandbox's AWS is [default: fast on a terminal, else instant].
-    #[arg(long, global = true, value_enum, requires = "sandbox")]
+    #[arg(long, global = true, value_enum)]
     pub sandbox_timing: Option<Timing>,
     /// What happens in the sandbox's AWS besides what is done to it; see docs/sandbox-script.md. Later commands go on with it.
-    #[arg(long, global = true, value_name = "FILE", requires = "sandbox", hide = true)]
+    #[arg(long, global = true, value_name = "FILE", hide = true)]
     pub sandbox_script: Option<PathBuf>,
     /// How many resources are worked on at the same time.
     #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]

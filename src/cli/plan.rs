@@ -12,7 +12,7 @@ use super::saved::Saved;
 use super::{moves, policies, possible, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
-use crate::plan::{Findings, Impossible, Plan, Wish, plan_wish};
+use crate::plan::{Findings, Impossible, Plan, Wish, calls, plan_wish};
 use crate::state::State;
 
 /// Shows what `up` would do: every resource, why, how many, and how long it will take.
@@ -60,7 +60,7 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     let findings = looked.as_ref().map(|looked| &looked.findings);
     let plan = make(globals, &config, &state, &chosen, findings)?;
     match globals.output {
-        OutputFormat::Json => line(&serde_json::to_string(&plan).unwrap_or_default()),
+        OutputFormat::Json => line(&json(&plan, args.calls)),
         OutputFormat::Text if args.markdown => line(report::markdown(&plan, &config.stack.id(), args.calls).trim_end()),
         OutputFormat::Text => {
             report::show_plan(globals, &plan, args.calls);
@@ -78,6 +78,21 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
         say(&format!("the plan is in {0}; `migrate-infra up {0}` carries out exactly that", path.display()));
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
+}
+
+/// The plan for programs.
+fn json(plan: &Plan, with_calls: bool) -> String {
+    if !with_calls {
+        return serde_json::to_string(plan).unwrap_or_default();
+    }
+    let mut value = serde_json::to_value(plan).unwrap_or_default();
+    let steps = value.get_mut("steps").and_then(serde_json::Value::as_array_mut);
+    for (printed, step) in steps.into_iter().flatten().zip(&plan.steps) {
+        let calls = calls(step);
+        let (name, operations) = calls.named();
+        printed[name] = operations.into();
+    }
+    value.to_string()
 }
 
 /// Looks at what a plan is about, as far as the state knows it. Where there is nothing, nothing is called. When that fails, `verb` is to be run

@@ -1,4 +1,5 @@
-//! What `up` refuses to carry out, before anything is changed: what deletes what is protected, data that nobody gave up, or where traffic goes.
+//! What `up` refuses to carry out, before anything is changed: what AWS would refuse in the middle of it, and what deletes what is protected,
+//! data that nobody gave up, or where traffic goes.
 
 use super::again::again;
 use super::args::{Chosen, Globals};
@@ -23,6 +24,7 @@ pub(super) struct Asked<'a> {
 
 /// Refuses a plan that must not be carried out.
 pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(), CliError> {
+    asked.impossible(plan, state)?;
     protection::refuse(plan, asked.config, Exit::Refused)?;
     asked.data(plan, state)?;
     asked.traffic(plan, state)?;
@@ -32,6 +34,23 @@ pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(),
 }
 
 impl Asked<'_> {
+    /// Refuses changes that AWS is known to refuse, unless a new one was asked for by address.
+    fn impossible(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
+        let Self { verb, globals, config, chosen } = self;
+        let refused = refused(plan, &moves::renamed(config, state), chosen);
+        let Some((first, _)) = refused.first() else { return Ok(()) };
+        let what = match refused.len() {
+            1 => format!("{} can not be changed as it is configured", first.address),
+            many => format!("{many} resources can not be changed as they are configured"),
+        };
+        let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed").hint("take the change back");
+        error.causes = some(&refused.iter().map(|(step, why)| format!("{}: {why}", step.address)).collect::<Vec<_>>());
+        let names = refused.iter().map(|(step, _)| step.address.to_string()).collect();
+        let told = Chosen { replace: [chosen.replace.clone(), names].concat(), ..(*chosen).clone() };
+        let data = if refused.iter().any(|(step, _)| holds_data(step)) { ", without the data" } else { "" };
+        Err(error.hint(format!("or have a new one made in its place{data}: `{}`", again(globals, verb, &told))))
+    }
+
     /// Refuses what takes data away, unless it was told by address.
     fn data(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
         let Self { verb, globals, config, chosen } = self;
@@ -65,7 +84,7 @@ impl Asked<'_> {
     /// Refuses to delete a record that clients are led by, unless it was told by address.
     fn traffic(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
         let Self { verb, globals, chosen, .. } = self;
-        let live = state.migration.live.and_then(Split::new).unwrap_or(Split::SOURCE);
+        let live = state.migration.division().and_then(Split::new).unwrap_or(Split::SOURCE);
         let share = |step: &Step| match step.spec.get("set_identifier").and_then(serde_json::Value::as_str) {
             Some("source") => 100 - live.percent(),
             _ => live.percent(),
@@ -100,17 +119,33 @@ impl Asked<'_> {
     }
 }
 
+/// What can not be brought to its specification, and why. What is made anew can, but what holds data is so only when it was told by address.
+fn refused<'a>(plan: &'a Plan, state: &State, chosen: &Chosen) -> Vec<(&'a Step, String)> {
+    let stays = |step: &&Step| match step.action {
+        Action::Update { .. } | Action::Resume => true,
+        Action::Replace { .. } => holds_data(step) && !chosen.replaces(&step.address),
+        Action::Create | Action::Nothing | Action::Delete | Action::Restore => false,
+    };
+    // One that gets its place back is still where it was set aside.
+    let from = |step: &Step| step.moves.as_ref().filter(|moves| moves.to == step.address).map_or(step.address.clone(), |moves| moves.from.clone());
+    let why = |step: &Step| kind(&step.kind)?.impossible(&step.spec, state.attrs(&from(step))?);
+    plan.steps.iter().filter(stays).filter_map(|step| Some((step, why(step)?))).collect()
+}
+
+fn holds_data(step: &Step) -> bool {
+    kind(&step.kind).is_some_and(|kind| kind.about().holds_data)
+}
+
 /// What would take data away without having been told by address. What makes way was told of when its replacement was, and a deletion that was
 /// begun has to end.
 fn untold<'a>(plan: &'a Plan, state: &State, chosen: &Chosen) -> Vec<&'a Step> {
     let is_going = |address: &Address| address.made_way().is_some() || state.get(address).is_some_and(|entry| entry.status == Status::Deleting);
-    let holds_data = |step: &&Step| kind(&step.kind).is_some_and(|kind| kind.about().holds_data);
     let is_lost = |step: &&Step| match step.action {
         Action::Replace { .. } => !chosen.replaces(&step.address),
         Action::Delete => !chosen.deletes(&step.address) && !is_going(&step.address),
         _ => false,
     };
-    plan.steps.iter().filter(holds_data).filter(is_lost).collect()
+    plan.steps.iter().filter(|step| holds_data(step)).filter(is_lost).collect()
 }
 
 #[cfg(test)]

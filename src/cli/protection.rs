@@ -1,5 +1,7 @@
 //! What the configuration protects from deletion.
 
+use std::collections::BTreeSet;
+
 use super::failure::{CliError, Exit};
 use super::plan::some;
 use crate::address::Address;
@@ -21,6 +23,10 @@ pub(super) fn check(config: &Config, graph: &Graph, state: &State) -> Result<(),
 /// Refuses a plan that would delete or replace what is protected, before anything is called.
 pub(super) fn refuse(plan: &Plan, config: &Config, exit: Exit) -> Result<(), CliError> {
     let doomed = plan.steps.iter().filter(|step| matches!(step.action, Action::Delete | Action::Replace { .. }));
+    // The old one of a replacement is the same thing.
+    let replaced: BTreeSet<&Address> =
+        plan.steps.iter().filter(|step| matches!(step.action, Action::Replace { .. })).map(|step| &step.address).collect();
+    let doomed = doomed.filter(|step| step.address.made_way().is_none_or(|base| !replaced.contains(&base)));
     let protected: Vec<(&Address, String)> = doomed.filter_map(|step| Some((&step.address, config.protection_of(&step.address)?))).collect();
     let Some((first, key)) = protected.first() else { return Ok(()) };
     let what = match protected.len() {

@@ -7,6 +7,7 @@ use super::agreed::Agreed;
 use super::args::{Chosen, Globals, OutputFormat};
 use super::confirm::confirm;
 use super::failure::{CliError, Exit};
+use super::plan::some;
 use super::report::{self, Reporter};
 use super::run::line;
 use super::session::{self, Session};
@@ -62,26 +63,34 @@ pub(super) async fn run(globals: &Globals, args: &RollbackArgs) -> Result<u8, Cl
     let (session, rollback) = session.or_close(rollback).await?;
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     tell_rest(&session.context.events, &rollback);
-    let lost = rollback.lost.len();
+    let lost = lost(&rollback);
     let report = crate::engine::rollback(&session.context, rollback.plan).await;
     reporter.finish();
     session.close().await;
-    let code = end(globals, &report?, lost)?;
+    let code = end(globals, &report?, &lost)?;
     Ok(code)
 }
 
 /// Undoes at once what an `up` that has just failed did, under the same lock.
 ///
 /// Only the environments of that `up` are rolled back. Returns what stays all the same.
-pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Vec<String>, CliError> {
+pub(super) async fn at_once(globals: &Globals, config: &Config, context: &Context, chosen: &Chosen) -> Result<Undone, CliError> {
     let mut rollback = context.journal.read(|state| plan_rollback(state, &[], &|environment| chosen.includes(environment)));
     rollback.plan.delete_as_configured(&crate::stack::build(config)?);
     refuse_knot(&rollback)?;
     protection::refuse(&rollback.plan, config, Exit::Stuck)?;
     tell_rest(&context.events, &rollback);
-    let (rest, lost) = (rest(&rollback), rollback.lost.len());
+    let undone = Undone { exit: if rollback.lost.is_empty() { Exit::Failed } else { Exit::Stuck }, rest: rest(&rollback) };
     let report = crate::engine::rollback(context, rollback.plan).await?;
-    end(globals, &report, lost).map(|_| rest)
+    end(globals, &report, &[]).map(|_| undone)
+}
+
+/// What undoing an `up` at once has come to.
+pub(super) struct Undone {
+    /// What is not as it was.
+    pub(super) rest: Vec<String>,
+    /// What the `up` ends with.
+    pub(super) exit: Exit,
 }
 
 fn make(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, CliError> {
@@ -108,9 +117,12 @@ fn refuse_knot(rollback: &Rollback) -> Result<(), CliError> {
 }
 
 fn rest(rollback: &Rollback) -> Vec<String> {
-    let lost = rollback.lost.iter().map(|(address, why)| format!("{address} is not as it was: {why}"));
     let kept = rollback.kept.iter().map(|(address, why)| format!("{address} stays as it is: {why}"));
-    lost.chain(kept).collect()
+    lost(rollback).into_iter().chain(kept).collect()
+}
+
+fn lost(rollback: &Rollback) -> Vec<String> {
+    rollback.lost.iter().map(|(address, why)| format!("{address} is not as it was: {why}")).collect()
 }
 
 fn show_rest(rollback: &Rollback) {
@@ -125,15 +137,24 @@ fn tell_rest(events: &Events, rollback: &Rollback) {
     }
 }
 
-/// Sums up. What is lost is told before, one by one.
-fn end(globals: &Globals, report: &Report, lost: usize) -> Result<u8, CliError> {
+/// Sums up. What is lost is no success.
+fn end(globals: &Globals, report: &Report, lost: &[String]) -> Result<u8, CliError> {
     let command = again(globals, "rollback", &Chosen::default());
     match report.outcome {
         Outcome::Done => {
             let took = report::duration(report.elapsed.as_secs());
-            let but = if lost == 0 { String::new() } else { format!(", and {lost} are not") };
-            down::say(globals, &format!("done: {} resources are as they were before the last `up`{but} ({took})", report.changed));
-            Ok(0)
+            let done = format!("{} resources are as they were before the last `up`", report.changed);
+            if lost.is_empty() {
+                down::say(globals, &format!("done: {done} ({took})"));
+                return Ok(0);
+            }
+            let what = match lost.len() {
+                1 => "one resource is not as it was, and can not be given back".to_owned(),
+                many => format!("{many} resources are not as they were, and can not be given back"),
+            };
+            let mut error = CliError::new(Exit::Stuck, what).remains(format!("nothing to undo: {done} ({took})"));
+            error.causes = some(lost);
+            Err(error.hint(format!("`{}` makes again what the configuration has", again(globals, "up", &Chosen::default()))))
         }
         Outcome::Stopped => Err(report::unfinished(report, &command)),
         Outcome::Failed => {

@@ -42,7 +42,7 @@ pub fn main() -> u8 {
     let cli = Cli::parse();
     start_log(cli.globals.verbose);
     let globals = cli.globals.clone();
-    match start(cli) {
+    match check(&globals).and_then(|()| start(cli)) {
         Ok(code) => code,
         Err(error) => {
             match globals.output {
@@ -62,6 +62,17 @@ pub(super) fn line(text: &str) {
 /// Writes a line to standard error; that nobody listens there any more must not stop a run.
 pub(super) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Refuses options of the sandbox without it. The parser would look for both on the same side of the command only.
+fn check(globals: &Globals) -> Result<(), CliError> {
+    let given = [("--sandbox-timing", globals.sandbox_timing.is_some()), ("--sandbox-script", globals.sandbox_script.is_some())];
+    match given.into_iter().find(|(_, given)| *given && !globals.sandbox) {
+        None => Ok(()),
+        Some((option, _)) => {
+            Err(CliError::new(Exit::Usage, format!("`{option}` is about the sandbox")).remains("nothing was changed").hint("add `--sandbox`"))
+        }
+    }
 }
 
 fn start(cli: Cli) -> Result<u8, CliError> {

@@ -72,13 +72,13 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     session.close().await;
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
-        let rest = undone?;
+        let rollback::Undone { rest, exit } = undone?;
         let error = report::unfinished(&report?, &super::again::again(globals, "up", chosen));
         let remains = match rest.as_slice() {
             [] => "nothing of this `up`: all that it did was undone".to_owned(),
             some => format!("all that could be undone was; {}", some.join("; ")),
         };
-        return Err(CliError { remains: Some(remains), ..error });
+        return Err(CliError { remains: Some(remains), exit, ..error });
     }
     let code = report::end_of_up(globals, &report?, &state, calls, chosen)?;
     Ok(code)

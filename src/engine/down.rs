@@ -64,7 +64,13 @@ impl DownSteps {
                         return Ok(StepEnd { id: String::new(), action: "none", changed: false });
                     }
                 },
-                Ok(Observed::Ours(attrs)) => kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs)),
+                Ok(Observed::Ours(attrs)) => {
+                    // What takes its place may go by how it was at last, as a service does by the number of its tasks.
+                    if step.address.made_way().is_some() && entry.attrs.as_ref() != Some(&attrs) {
+                        self.context.journal.write(vec![Record::Created { address: step.address.clone(), attrs: attrs.clone() }]).await?;
+                    }
+                    kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs))
+                }
             };
             match result {
                 Ok(id) => {

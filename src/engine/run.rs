@@ -109,6 +109,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// How many steps changed something.
     pub changed: usize,
+    /// How many of them deleted something for good: not to make way for a new one.
+    pub deleted: usize,
     /// The steps that failed.
     pub failures: Vec<Failure>,
     /// Resources whose step was not done.
@@ -135,6 +137,7 @@ pub(super) trait Steps: Send + Sync + 'static {
 #[derive(Default)]
 struct Gathered {
     changed: usize,
+    deleted: usize,
     failures: Vec<Failure>,
     durations: Vec<(Address, Duration)>,
 }
@@ -166,6 +169,7 @@ impl<S: Steps> Work for Runner<S> {
             Ok(end) => {
                 let mut gathered = self.gathered();
                 gathered.changed += usize::from(end.changed);
+                gathered.deleted += usize::from(end.changed && end.action == "delete" && address.made_way().is_none());
                 gathered.durations.push((address.clone(), took));
                 drop(gathered);
                 self.context.events.send(Event::StepDone { address, action: end.action, id: end.id, seconds: took.as_secs_f64() });
@@ -245,7 +249,8 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let mut durations = gathered.durations;
     durations.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     let elapsed = clock.now().saturating_sub(began);
-    let report = Report { outcome, changed: gathered.changed, failures: gathered.failures, remaining, durations, elapsed };
+    let Gathered { changed, deleted, failures, .. } = gathered;
+    let report = Report { outcome, changed, deleted, failures, remaining, durations, elapsed };
     let word = if plan.is_part && outcome == Outcome::Done { DONE_IN_PART } else { outcome.as_str() };
     let finished = Record::RunFinished { run, outcome: word.to_owned(), at: timestamp() };
     // When the journal is the very thing that failed, the report with its failures says so; it must not be lost here.

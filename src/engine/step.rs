@@ -109,6 +109,7 @@ impl Looker {
             brought_to,
             begun: open.map(|open| open.calls.clone()).unwrap_or_default(),
             namesakes,
+            replaced: state.undo.remade.get(subject.address).cloned(),
             clock: self.cloud.clock(),
             budgets,
             meter: Arc::clone(&self.meter),

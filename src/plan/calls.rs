@@ -1,7 +1,7 @@
 //! What a step calls.
 
 use super::{Action, Step};
-use crate::resource::about;
+use crate::resource::{about, kind};
 
 /// The operations of a step that change something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,23 +21,45 @@ impl Calls {
         };
         operations.iter().map(move |operation| format!("{word} {operation}"))
     }
+
+    /// Returns the name under which programs find them, and the operations.
+    pub fn named(&self) -> (&'static str, &[&'static str]) {
+        match self {
+            Self::These(operations) => ("calls", operations),
+            Self::Among(operations) => ("may_call", operations),
+        }
+    }
 }
 
-/// Returns what a step calls. Operations that only read are left out, and so are those that set tags when no tag changes.
+/// Returns what a step calls. Operations that only read are left out, and so are those that set tags when no tag changes, and those that a
+/// specification like this one never takes.
 pub fn calls(step: &Step) -> Calls {
     let about = about(&step.kind);
+    let taken = |operations: &[&'static str]| -> Vec<&'static str> {
+        let takes = |operation: &&&str| kind(&step.kind).is_none_or(|kind| kind.takes(&step.spec, operation));
+        operations.iter().filter(takes).copied().collect()
+    };
     match &step.action {
-        Action::Create | Action::Replace { .. } => Calls::These(about.creates.to_vec()),
-        Action::Resume => Calls::Among(about.creates.iter().chain(about.changes).copied().collect()),
+        Action::Create | Action::Replace { .. } => Calls::These(taken(about.creates)),
+        Action::Resume => Calls::Among(taken(&[about.creates, about.changes].concat())),
         Action::Update { changes } => {
-            let tags = changes.iter().any(|change| change.field.starts_with("tags"));
-            let others = changes.iter().any(|change| !change.field.starts_with("tags"));
-            let fits = |operation: &&&str| if operation.contains("Tag") { tags } else { others };
-            let operations: Vec<_> = about.changes.iter().filter(fits).copied().collect();
+            let tags = changes.iter().any(super::Change::is_tags);
+            let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(super::Change::input).collect();
+            let inputs_of = |operation: &str| about.called_for.iter().find(|(name, _)| *name == operation).map(|(_, inputs)| *inputs);
+            // What was seen to differ may be called otherwise than the input that it follows from.
+            let known = |field: &&str| about.called_for.iter().any(|(_, inputs)| inputs.contains(field));
+            let exact = fields.iter().all(known);
+            let fits = |operation: &&'static str| match inputs_of(operation) {
+                _ if operation.contains("Tag") => tags,
+                Some(inputs) if exact => fields.iter().any(|field| inputs.contains(field)),
+                None if exact => false,
+                _ => !fields.is_empty(),
+            };
+            let operations: Vec<_> = taken(about.changes).into_iter().filter(fits).collect();
             // With one there is no choice.
-            if operations.len() == 1 { Calls::These(operations) } else { Calls::Among(operations) }
+            if exact || operations.len() == 1 { Calls::These(operations) } else { Calls::Among(operations) }
         }
-        Action::Delete => Calls::These(about.deletes.to_vec()),
+        Action::Delete => Calls::These(taken(about.deletes)),
         Action::Nothing | Action::Restore => Calls::These(Vec::new()),
     }
 }

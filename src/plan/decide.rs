@@ -9,7 +9,7 @@ use super::diff::{Change, changes};
 use super::{Action, Finding, Order, Wish};
 use crate::address::Address;
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
-use crate::resource::{About, about};
+use crate::resource::{About, about, kind};
 use crate::state::{Entry, State, Status};
 
 /// Goes through the resources, each after all that it refers to, and remembers what is going to be another one.
@@ -145,8 +145,11 @@ impl<'a> Decider<'a> {
             return replace(changes, "AWS can not move it to another region".to_owned());
         }
         let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
-        let mut differences: Vec<Change> = changes(&entry.spec, wanted).into_iter().filter(counts).collect();
+        // What only says how it is deleted is taken down, and that is all.
+        let for_later = |change: &Change| kind(node.kind).is_some_and(|kind| kind.only_at_deletion(&change.field));
+        let (later, mut differences): (Vec<Change>, Vec<Change>) = changes(&entry.spec, wanted).into_iter().filter(counts).partition(for_later);
         for change in &mut differences {
+            change.waits_for_window = about.windowed.contains(&change.field.as_str()) && wanted.get("apply_immediately") == Some(&Value::Bool(false));
             change.note = note(about, change);
         }
         if let Some(of) = self.holds_on_to(node, about) {
@@ -176,7 +179,7 @@ impl<'a> Decider<'a> {
         if entry.status != Status::Ready {
             return Decision::new(Action::Resume, unfinished(entry.status));
         }
-        if entry.tags != node.tags {
+        if about.tagged && entry.tags != node.tags {
             let print = |tags| serde_json::to_value(tags).unwrap_or(Value::Null);
             differences.push(Change::new("tags", print(&entry.tags), print(&node.tags)));
         }
@@ -194,7 +197,7 @@ impl<'a> Decider<'a> {
             Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
             Some(Finding::Gone) | None => match changed {
                 Some(reason) => Decision::new(Action::Update { changes: differences }, reason),
-                None => Decision { seen: self.is_settled(node, entry), ..Decision::new(Action::Nothing, "it is as specified") },
+                None => Decision { seen: later.is_empty() && self.is_settled(node, entry), ..Decision::new(Action::Nothing, "it is as specified") },
             },
         }
     }
@@ -267,6 +270,9 @@ fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> b
 
 /// What a change interrupts.
 fn note(about: &About, change: &Change) -> Option<String> {
+    if change.waits_for_window {
+        return Some("AWS makes it in the next maintenance window".to_owned());
+    }
     let (_, keys) = about.restarts.iter().find(|(field, _)| *field == change.field).unwrap_or(&("", &[]));
     let inside = changes(&change.old, &change.new);
     let waiting: Vec<&str> = inside.iter().map(|inner| inner.field.as_str()).filter(|field| keys.contains(field)).collect();

@@ -15,18 +15,36 @@ pub struct Change {
     /// What the change interrupts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Whether AWS makes it later, in a window that it chooses.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_window: bool,
 }
 
 impl Change {
     /// A change of one input.
     pub fn new(field: impl Into<String>, old: Value, new: Value) -> Self {
-        Self { field: field.into(), old, new, note: None }
+        Self { field: field.into(), old, new, note: None, waits_for_window: false }
+    }
+
+    /// Returns the input, without the way to what differs inside of it.
+    pub fn input(&self) -> &str {
+        self.field.split('.').next().unwrap_or(&self.field)
+    }
+
+    /// Returns whether it is a change of tags.
+    pub fn is_tags(&self) -> bool {
+        self.input() == "tags"
     }
 
     /// Returns what differs inside, named by the way to it, when both values are groups.
     pub fn inside(&self) -> Option<Vec<Self>> {
         let groups = self.old.is_object() && self.new.is_object();
-        let named = |inner: Self| Self { field: format!("{}.{}", self.field, inner.field), note: self.note.clone(), ..inner };
+        let named = |inner: Self| Self {
+            field: format!("{}.{}", self.field, inner.field),
+            note: self.note.clone(),
+            waits_for_window: self.waits_for_window,
+            ..inner
+        };
         groups.then(|| changes(&self.old, &self.new).into_iter().map(named).collect())
     }
 }

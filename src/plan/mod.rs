@@ -3,12 +3,15 @@
 mod calls;
 mod decide;
 mod diff;
+mod division;
 mod down;
 mod find;
 mod finding;
 mod knot;
+mod patience;
 mod replace;
 mod rollback;
+mod timing;
 mod up;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -9,7 +9,6 @@ use super::knot::{Knot, untie};
 use super::{Action, Move, Plan, Step};
 use crate::address::Address;
 use crate::graph::{Moment, Need, OutputRef, Timing};
-use crate::resource::{Kind, kind};
 use crate::state::{Op, Previous, State};
 
 /// A plan, and what it leaves out.
@@ -79,6 +78,7 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let knot = untie(&mut steps).err();
+    super::division::keep(&mut steps, state);
     let mut plan = Plan::new(steps);
     plan.environments.extend(undo.environments().filter(|environment| chosen(environment)).map(str::to_owned));
     let deleted = undo.deleted.iter().map(|address| (address, "it was deleted by the `up` and can not be brought back"));
@@ -138,11 +138,13 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
     let needs = places.needs(previous);
     let restored: Vec<_> = needs.iter().filter_map(|need| Some((&need.on, known(&need.on)?))).collect();
     let spec = restored.into_iter().fold(previous.spec.clone(), |spec, (of, attrs)| refer(&spec, of, attrs));
+    let action = Action::Update { changes: differences };
     Some(Step {
         address: address.clone(),
         kind: entry.kind.clone(),
         region: entry.region.clone(),
-        action: Action::Update { changes: differences },
+        timing: super::timing::of(&entry.kind, &action),
+        action,
         reason: "the last `up` changed it".to_owned(),
         needs,
         moves: None,
@@ -151,7 +153,6 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
         seen: false,
         spec,
         tags: previous.tags.clone(),
-        timing: kind(&entry.kind).map(<dyn Kind>::timing).unwrap_or_default(),
     })
 }
 

@@ -7,8 +7,7 @@ use super::knot::{Knot, untie};
 use super::replace::Replaced;
 use super::{Action, Finding, Findings, Plan, Step, names};
 use crate::address::Address;
-use crate::graph::{Graph, Moment, Need, Node, Timing};
-use crate::resource::{Kind, kind};
+use crate::graph::{Graph, Moment, Need, Node};
 use crate::state::{State, Status};
 
 /// Things that are needed of environments that were not asked for, and that do not exist.
@@ -101,7 +100,9 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
     super::down::order(&mut steps, state, &doomed);
     let strangers = old.finish(&mut steps, &doomed);
     untie(&mut steps)?;
+    super::patience::wait(&mut steps);
     super::down::as_configured(&mut steps, graph);
+    super::division::keep(&mut steps, state);
     steps.sort_by(|one, other| one.address.cmp(&other.address));
     let mut plan = Plan::new(steps);
     plan.strangers = strangers;
@@ -120,10 +121,7 @@ fn is_there(state: &State, need: &Need) -> bool {
 }
 
 fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) -> Step {
-    let timing = match decision.action {
-        Action::Nothing => Timing::default(),
-        _ => kind(node.kind).map(<dyn Kind>::timing).unwrap_or_default(),
-    };
+    let timing = super::timing::of(node.kind, &decision.action);
     let (mut moves, mut clears) = (None, None);
     if let Some(from) = decision.takes_back {
         clears = state.get(&node.address).and_then(|entry| old.gives_way(node, entry));

@@ -50,6 +50,14 @@ pub struct About {
     pub at_creation: &'static [&'static str],
     /// Inputs whose change interrupts something, and what.
     pub interrupts: &'static [(&'static str, &'static str)],
+    /// Inputs whose change in place takes long, and how long, in seconds.
+    pub change_seconds: &'static [(&'static str, u32)],
+    /// Inputs whose change waits for the maintenance window, unless `apply_immediately` says otherwise.
+    pub windowed: &'static [&'static str],
+    /// Operations that are called only when one of these inputs changes.
+    pub called_for: &'static [(&'static str, &'static [&'static str])],
+    /// Inputs of which AWS refuses some changes, and which; see [`Resource::impossible`].
+    pub limits: &'static [(&'static str, &'static str)],
     /// Inputs that are maps with keys whose change takes effect only when what uses it restarts, and these keys.
     pub restarts: &'static [(&'static str, &'static [&'static str])],
     /// Outputs that are others after a change in place.
@@ -82,6 +90,10 @@ impl About {
         within_vpc: &[],
         at_creation: &[],
         interrupts: &[],
+        change_seconds: &[],
+        windowed: &[],
+        called_for: &[],
+        limits: &[],
         restarts: &[],
         renews: &[],
         computed: &[],
@@ -154,6 +166,17 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         Ok(())
     }
 
+    /// Returns why one that is like this can not be brought to the specification in place, when AWS refuses it whatever the way: its storage
+    /// can not shrink. It is asked by the plan, before anything is called, so references may still be references.
+    fn impossible(&self, _is: &Self::Attrs) -> Option<String> {
+        None
+    }
+
+    /// Returns whether an operation that this kind calls is one for a specification like this. References may still be references.
+    fn takes(&self, _operation: &str) -> bool {
+        true
+    }
+
     /// Returns as much as is known of a thing of which only the id is known, so that it can be looked for. Nothing for kinds that are found by
     /// the name in their specification.
     fn known_by(_id: &str) -> Option<Self::Attrs> {
@@ -185,10 +208,19 @@ pub trait Kind: Send + Sync {
     async fn delete(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::retag`].
     async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::impossible`].
+    fn impossible(&self, spec: &Value, is: &Value) -> Option<String>;
+    /// See [`Resource::takes`].
+    fn takes(&self, spec: &Value, operation: &str) -> bool;
     /// See [`Resource::known_by`].
     fn known_by(&self, id: &str) -> Option<Value>;
     /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
     fn id(&self, attrs: &Value) -> String;
+
+    /// Returns whether an input counts for a deletion only. Protection from deletion is a setting in AWS as well.
+    fn only_at_deletion(&self, input: &str) -> bool {
+        self.deletion_inputs().contains(&input) && input != "deletion_protection"
+    }
 
     /// Typical times until created and from there until ready.
     fn timing(&self) -> crate::graph::Timing {
@@ -260,6 +292,15 @@ impl<R: Resource> Kind for Erased<R> {
     async fn retag(&self, cx: &Cx, spec: &Value, attrs: &Value) -> Result<()> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.retag(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    fn impossible(&self, spec: &Value, is: &Value) -> Option<String> {
+        // What does not fit the kind fails when it is carried out, with a better message.
+        R::deserialize(spec).ok()?.impossible(&R::Attrs::deserialize(is).ok()?)
+    }
+
+    fn takes(&self, spec: &Value, operation: &str) -> bool {
+        R::deserialize(spec).map_or(true, |spec| spec.takes(operation))
     }
 
     fn known_by(&self, id: &str) -> Option<Value> {

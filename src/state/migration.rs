@@ -57,6 +57,12 @@ impl Migration {
         *self == Self::default()
     }
 
+    /// Returns the share of the target in percent, as far as the journal knows: the one that Route 53 has accepted, else the one that was seen.
+    pub fn division(&self) -> Option<u8> {
+        let accepted = self.shift.as_ref().filter(|shift| shift.change.is_some()).map(|shift| shift.to);
+        accepted.or(self.live)
+    }
+
     /// Adds a record that is about the migration.
     pub(super) fn take(&mut self, record: &Record) -> Result<(), String> {
         match record {

@@ -218,3 +218,140 @@ fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
     assert!(run(&place, &format!("up -y {consent}")).contains("nothing to do"));
     run(&place, "down -y --config own.toml");
 }
+
+#[test]
+fn another_major_version_was_planned_as_deleting_the_database() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    for version in ["17", "15"] {
+        for command in ["plan", "up -y"] {
+            let refused = told(&place, &format!("{command} --env source --set database.engine_version={version}"));
+            for part in ["[exit 3]", "source/database-source/instance can not be changed as it is configured", "is a migration of its own"] {
+                assert!(refused.contains(part), "{part}: {refused}");
+            }
+            assert!(refused.contains("set `database.engine_version` to 16") && refused.contains("nothing was changed"), "{refused}");
+            assert!(refused.contains("without the data") && refused.contains("--replace 'source/database-source/instance'"), "{refused}");
+        }
+    }
+    assert!(run(&place, "plan --env source").contains("there is nothing to do"));
+    // A new one, without the data, if that is what is wanted.
+    run(&place, "up --env source -y --set database.engine_version=17 --replace source/database-source/instance");
+    assert!(run(&place, "plan --env source --set database.engine_version=17").contains("there is nothing to do"));
+}
+
+#[test]
+fn storage_that_can_not_shrink_took_the_services_down() {
+    let place = Place::new();
+    run(&place, "up -y");
+    for (set, address) in
+        [("database.allocated_storage_gb=50", "source/database-source/instance"), ("replication.allocated_storage_gb=20", "instance")]
+    {
+        for command in ["plan --out plan.json", "up -y"] {
+            let refused = told(&place, &format!("{command} --set {set} --set service.port=9090"));
+            assert!(refused.contains("[exit 3]") && refused.contains(address) && refused.contains("can not shrink it"), "{refused}");
+        }
+    }
+    assert!(!place.path().join("plan.json").exists());
+    assert!(run(&place, "plan").contains("there is nothing to do"));
+}
+
+/// Gives the database to somebody else, so that the next step on it fails.
+fn lose_the_database(place: &Place) {
+    crate::adopting::edit_world(place, |world| {
+        for instance in world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances").values_mut() {
+            instance["tags"]["migrate-infra:stack"] = "somebody/else".into();
+        }
+    });
+}
+
+#[test]
+fn a_service_went_before_what_the_new_one_waits_for_was_done() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    lose_the_database(&place);
+    let failed = told(&place, "up --env source -y --set service.port=9090");
+    assert!(failed.contains("[exit 1]") && failed.contains("source/service/service~old"), "{failed}");
+    let things = Lane::Sandbox.inventory(&place, &["us-east-1"]);
+    assert!(things.iter().any(|thing| thing.contains("service/") && thing.contains("payment-service")), "{things:#?}");
+    let back = told(&place, "rollback -y");
+    assert!(back.contains("[exit 0]"), "{back}");
+}
+
+#[test]
+fn a_rollback_that_could_not_give_something_back_ended_well() {
+    let place = Place::new();
+    run(&place, "up --env source -y --set database.allowed_cidrs=[\"10.8.0.0/24\"]");
+    lose_the_database(&place);
+    let failed = told(&place, "up --env source -y --set database.backup_retention_days=14");
+    assert!(failed.contains("[exit 1]"), "{failed}");
+    let back = told(&place, "rollback -y");
+    for part in ["[exit 5]", "one resource is not as it was, and can not be given back", "it was deleted by the `up`", "makes again"] {
+        assert!(back.contains(part), "{part}: {back}");
+    }
+    assert!(run(&place, "rollback -y").contains("nothing to undo"));
+}
+
+#[test]
+fn totals_of_a_plan_were_not_those_of_the_run() {
+    let place = Place::new();
+    run(&place, "up -y");
+    let number = |text: &str, before: &str| -> usize {
+        let end = text.find(before).unwrap_or_else(|| panic!("{text}"));
+        text[..end].rsplit(' ').next().expect("a word").parse().expect("a number")
+    };
+    let tags = "--set tags.CostCenter=elsewhere";
+    let planned = number(&run(&place, &format!("plan {tags}")), " to change");
+    let done = number(&run(&place, &format!("up -y {tags}")), " resources created or changed");
+    assert_eq!(planned, done);
+    // What only says how something is deleted is taken down, and no more.
+    let later = format!("{tags} --set database.final_snapshot=true");
+    assert!(run(&place, &format!("plan {later}")).contains("there is nothing to do"));
+    assert!(run(&place, &format!("up -y {later}")).contains("nothing to do"));
+    let entry: Value = serde_json::from_str(&run(&place, "state show source/database-source/instance")).expect("it is JSON");
+    assert_eq!(entry["spec"]["final_snapshot"], "take");
+    // A change in place does not take as long as to make it.
+    let retention = run(&place, &format!("plan {later} --set database.backup_retention_days=14"));
+    assert!(retention.contains("expected to take 1 min"), "{retention}");
+    let window = run(&place, &format!("plan {later} --set database.apply_immediately=false --set database.instance_class=db.r5.xlarge"));
+    assert!(window.contains("AWS makes it in the next maintenance window") && !window.contains("the database restarts"), "{window}");
+}
+
+#[test]
+fn calls_were_listed_that_are_not_made() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    let retention = run(&place, "plan --env source --calls --set service.log_retention_days=14");
+    assert!(retention.contains("calls logs:PutRetentionPolicy") && !retention.contains("KmsKey"), "{retention}");
+    let range = "--env source --set database.allowed_cidrs=[\"192.168.0.0/16\"]";
+    let rule = run(&place, &format!("plan --calls {range}"));
+    assert!(rule.contains("calls ec2:AuthorizeSecurityGroupIngress") && !rule.contains("Egress"), "{rule}");
+    let json: Value = serde_json::from_str(&run(&place, &format!("plan --calls --output json {range}"))).expect("it is JSON");
+    let steps = json["steps"].as_array().expect("steps");
+    let made = steps.iter().find(|step| step["action"] == "create").expect("a rule is made");
+    assert_eq!(made["calls"][0], "ec2:AuthorizeSecurityGroupIngress");
+    let json: Value = serde_json::from_str(&run(&place, &format!("plan --output json {range}"))).expect("it is JSON");
+    assert!(json["steps"].as_array().expect("steps").iter().all(|step| step.get("calls").is_none()));
+}
+
+#[test]
+fn what_was_deleted_was_told_as_changed() {
+    let place = Place::new();
+    run(&place, "up --env source -y --set database.allowed_cidrs=[\"10.8.0.0/24\"]");
+    let up = run(&place, "up --env source -y");
+    assert!(up.contains("done: 1 resources deleted in"), "{up}");
+    // A replacement is one thing that is protected.
+    place.edit("protect = false", "protect = true");
+    let refused = told(&place, "up --env source -y --replace source/database-source/instance");
+    assert!(refused.contains("source/database-source/instance is protected and would be deleted"), "{refused}");
+}
+
+#[test]
+fn an_option_of_the_sandbox_was_taken_on_one_side_of_the_command_only() {
+    let place = Place::new();
+    let planned = place.told("--sandbox plan --env source --sandbox-timing instant");
+    assert!(planned.contains("[exit 0]"), "{planned}");
+    let planned = place.told("--sandbox-timing instant plan --env source --sandbox");
+    assert!(planned.contains("[exit 0]"), "{planned}");
+    let refused = place.told("plan --sandbox-timing instant");
+    assert!(refused.contains("[exit 2]") && refused.contains("add `--sandbox`"), "{refused}");
+}

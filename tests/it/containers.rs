@@ -201,6 +201,42 @@ async fn what_auto_scaling_did_is_left_alone() {
     assert_eq!(ecs(&mut lab).services[&arn].desired_count, 4);
 }
 
+/// Auto scaling had more tasks running than the specification asks for.
+#[tokio::test(start_paused = true)]
+async fn a_configured_count_stopped_tasks_under_load() {
+    let mut lab = ground();
+    lab.up(&Parts { count: 6, ..Parts::new() }.graph()).await.must_succeed();
+    settle(&mut lab, &Parts { count: 3, ..Parts::new() }.graph()).await;
+    assert_eq!(ecs(&mut lab).services.values().next().unwrap().desired_count, 6);
+    settle(&mut lab, &Parts { count: 3, grace: 90, ..Parts::new() }.graph()).await;
+    assert_eq!(ecs(&mut lab).services.values().next().unwrap().desired_count, 6);
+    settle(&mut lab, &Parts { count: 8, grace: 90, ..Parts::new() }.graph()).await;
+    assert_eq!(ecs(&mut lab).services.values().next().unwrap().desired_count, 8);
+}
+
+/// The old one goes before the new one is made, whenever that is.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_replaced_began_with_fewer_tasks_than_it_had() {
+    let graph = Parts::new().graph();
+    let mut before = ground();
+    before.up(&Parts { count: 6, ..Parts::new() }.graph()).await.must_succeed();
+    settle(&mut before, &graph).await;
+    before.replaced = "source/service/service".to_owned();
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&graph, Way::Up, fuse.clone()).await;
+        if fuse.is_dead() {
+            lab.up(&graph).await.must_succeed();
+        }
+        let living: Vec<i32> = ecs(&mut lab).services.values().filter(|service| !service.deleted).map(|service| service.desired_count).collect();
+        assert_eq!(living, [6], "killed at {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 pub async fn a_deployment_that_is_given_up_is_told_with_the_events_and_tried_again_later() {
     let mut lab = ground();

@@ -209,3 +209,53 @@ async fn one_listing_in_the_place_of_many_looks() {
     println!("{} resources are looked at with {all} calls", survey.looked_at);
     assert!(all < survey.looked_at as u64 + 20, "{all} calls for {} resources", survey.looked_at);
 }
+
+/// Settings that no configuration has, because they are the same for everybody.
+#[test]
+fn what_this_tool_sets_the_same_for_all_was_changed_unseen() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    let told = |arguments: &str| place.told(&format!("{arguments} --sandbox"));
+    let set = |service: &'static str, field: &'static str, value: bool| {
+        edit_world(&place, |world| {
+            for instance in world["regions"]["us-east-1"][service]["instances"].as_object_mut().expect("the instances").values_mut() {
+                instance[field] = value.into();
+            }
+        });
+    };
+    run("up -y");
+    for (field, value) in [("publicly_accessible", true), ("auto_minor_version_upgrade", true), ("copy_tags_to_snapshot", false)] {
+        set("rds", field, value);
+        let drift = told("drift");
+        assert!(drift.contains("[exit 4]") && drift.contains(&format!("{field}: {} -> {value}", !value)), "{drift}");
+        run("up -y");
+        assert!(run("drift").contains("no drift"));
+    }
+    set("dms", "auto_minor_version_upgrade", true);
+    assert!(told("drift").contains("auto_minor_version_upgrade: false -> true"));
+    run("up -y");
+    assert!(run("drift").contains("no drift"));
+    // DMS can not take this one back.
+    set("dms", "publicly_accessible", true);
+    let drift = told("drift");
+    assert!(drift.contains("[exit 4]") && drift.contains("is publicly accessible, which DMS can not change"), "{drift}");
+    let up = told("up -y");
+    assert!(up.contains("[exit 1]") && up.contains("makes a new one"), "{up}");
+    run("up -y --replace */replication/instance");
+    assert!(run("drift").contains("no drift"));
+}
+
+#[test]
+fn drift_of_a_vpc_did_not_say_what_differs() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y --target source/network/vpc");
+    edit_world(&place, |world| {
+        for vpc in world["regions"]["us-east-1"]["ec2"]["vpcs"].as_object_mut().expect("VPCs").values_mut() {
+            vpc["dns_hostnames"] = false.into();
+        }
+    });
+    let drift = place.told("drift --sandbox");
+    assert!(drift.contains("[exit 4]") && drift.contains("dns_hostnames: true -> false"), "{drift}");
+    Lane::Sandbox.succeed(&place, "up --env source -y --target source/network/vpc");
+    assert!(Lane::Sandbox.succeed(&place, "drift").contains("no drift"));
+}

@@ -12,7 +12,7 @@ use migrate_infra::migration::traffic::look;
 use migrate_infra::sandbox::Faults;
 
 use crate::cli::Place;
-use crate::lab::{AFTER, BEFORE, Lab};
+use crate::lab::{AFTER, BEFORE, Lab, Way};
 use crate::lane::Lane;
 use crate::stacks::{PAIRED, graph};
 
@@ -179,4 +179,88 @@ fn traffic_as_a_user_sees_it() {
     assert!(run("traffic rollback -y").contains("done: 0 %"));
     let zone = json["zone_id"].as_str().expect("an id");
     assert!(run(&format!("traffic show --zone-id {zone}")).contains("0 % of the traffic"));
+}
+
+/// The weights of the records that there are, as the sandbox has them between two commands.
+fn kept_weights(place: &Place) -> Vec<(String, i64)> {
+    let world = std::fs::read_to_string(place.path().join(".migrate-infra/sandbox/world.json")).expect("the world");
+    let world: serde_json::Value = serde_json::from_str(&world).expect("it is JSON");
+    let zones = world["route53"]["zones"].as_object().expect("zones").values();
+    let records = zones.flat_map(|zone| zone["records"].as_array().expect("records").clone());
+    let mut found: Vec<(String, i64)> =
+        records.filter_map(|record| Some((record["set_identifier"].as_str()?.to_owned(), record["weight"].as_i64()?))).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn up_moved_the_traffic_when_it_made_records_anew() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    let divided = |source: i64, target: i64| vec![("source".to_owned(), source), ("target".to_owned(), target)];
+    let without = |sets: &'static [&'static str]| {
+        crate::adopting::edit_world(&place, |world| {
+            for zone in world["route53"]["zones"].as_object_mut().expect("zones").values_mut() {
+                let records = zone["records"].as_array_mut().expect("records");
+                records.retain(|record| !sets.iter().any(|set| record["set_identifier"] == *set));
+            }
+        });
+    };
+    run("up -y");
+    run("traffic shift --to 100 -y");
+    // Another name: both are made anew, and the old ones go afterwards.
+    let plan = run("plan --set routing.record=pay");
+    assert!(plan.contains("its weight is 100, as traffic is divided now") && plan.contains("its weight is 0, as"), "{plan}");
+    run("up -y --set routing.record=pay");
+    assert_eq!(kept_weights(&place), divided(0, 100));
+    run("up -y");
+    assert_eq!(kept_weights(&place), divided(0, 100));
+    // One of them goes before the new one is made.
+    run("up -y --replace routing/dns/target-record");
+    assert_eq!(kept_weights(&place), divided(0, 100));
+    without(&["target"]);
+    run("up -y");
+    assert_eq!(kept_weights(&place), divided(0, 100));
+    run("traffic shift --to 40 -y");
+    without(&["source", "target"]);
+    let plan = run("plan");
+    assert!(plan.contains("it is gone from AWS; its weight is 60, as traffic is divided now"), "{plan}");
+    run("up -y");
+    assert_eq!(kept_weights(&place), divided(60, 40));
+    run("up -y --replace routing/dns/*-record");
+    assert_eq!(kept_weights(&place), divided(60, 40));
+    run("up -y --set routing.zone_name=x.internal --replace routing/dns/zone");
+    assert_eq!(kept_weights(&place), divided(60, 40));
+    assert!(run("traffic show").contains("40 % of the traffic goes to the target"));
+}
+
+/// Somebody else has brought traffic back, which the journal does not know.
+#[tokio::test(start_paused = true)]
+async fn a_replaced_record_follows_the_other_one_and_not_the_journal() {
+    let mut lab = routed().await;
+    shift_to(&mut lab, 100).await;
+    for zone in lab.world.route53.zones.values_mut() {
+        for record in &mut zone.records {
+            record.weight = record.set_identifier.as_deref().map(|set| if set == "source" { 100 } else { 0 });
+        }
+    }
+    lab.replaced = "routing/dns/target-record".to_owned();
+    lab.up(&graph(PAIRED, &[])).await.must_succeed();
+    assert_eq!(weights(&lab), (100, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_while_records_are_replaced_the_traffic_stays_divided() {
+    let mut ground = routed().await;
+    shift_to(&mut ground, 40).await;
+    let graph = graph(PAIRED, &[]);
+    ground.replaced = "routing/dns/*-record".to_owned();
+    let mut points = 0;
+    for point in (1..).step_by(3) {
+        let Some(mut lab) = ground.killed(&graph, Way::Up, point).await else { break };
+        points += 1;
+        lab.run(&graph, Way::Up, Fuse::default()).await.must_succeed();
+        assert_eq!(weights(&lab), (60, 40), "killed at {point}");
+    }
+    assert!(points > 3, "{points}");
 }

@@ -1,8 +1,8 @@
 //! A plan as Markdown, for the description of a pull request.
 
-use super::plan_text::{called, details, is_part_of_replacement, summary};
+use super::plan_text::{DOES_NOT_EXIST, called, details, is_part_of_replacement, summary};
 use super::words::{duration, upper};
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 
 /// Returns the Markdown text of a plan.
 pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> String {
@@ -18,7 +18,7 @@ pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> St
         }
         text.push_str(&format!("\n<details{}><summary>{title}: {}</summary>\n\n", if verb == "create" { "" } else { " open" }, steps.len()));
         for step in steps {
-            let why = if step.action == Action::Create { String::new() } else { format!(": {}", cell(&step.reason)) };
+            let why = if step.reason == DOES_NOT_EXIST { String::new() } else { format!(": {}", cell(&step.reason)) };
             text.push_str(&format!("- `{}` ({}){why}\n", step.address, step.kind));
             text.extend(details(step).into_iter().map(|detail| format!("  - {}\n", cell(&detail))));
             if with_calls {

@@ -48,7 +48,7 @@ fn text(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
 }
 
 /// The reason of most creations; it says nothing that the mark does not.
-const DOES_NOT_EXIST: &str = "it does not exist";
+pub(super) const DOES_NOT_EXIST: &str = "it does not exist";
 
 fn mark(step: &Step) -> (&'static str, Style) {
     match step.action {

@@ -35,7 +35,8 @@ pub(in crate::cli) fn reference() -> String {
         text.push_str("\n| input | a change is made | |\n|---|---|---|\n");
         for input in kind.inputs() {
             let interrupts = about.interrupts.iter().find(|(name, _)| name == input).map(|(_, note)| (*note).to_owned());
-            let note = interrupts.or_else(|| restarts(about, input)).unwrap_or_default();
+            let limit = about.limits.iter().find(|(name, _)| name == input).map(|(_, limit)| (*limit).to_owned());
+            let note = interrupts.or_else(|| restarts(about, input)).into_iter().chain(limit).collect::<Vec<_>>().join("; ");
             text.push_str(&format!("| `{input}` | {} | {note} |\n", change(kind, input)));
         }
     }
@@ -49,14 +50,9 @@ fn change(kind: &dyn Kind, input: &str) -> &'static str {
         () if about.within_vpc.contains(&input) => "within its VPC",
         () if about.at_creation.contains(&input) => "at creation",
         () if about.waits_for.contains(&input) => "order",
-        () if kind.deletion_inputs().contains(&input) && !sets_something(kind, input) => "at deletion",
+        () if kind.only_at_deletion(input) => "at deletion",
         () => "in place",
     }
-}
-
-/// Protection from deletion is a setting in AWS as well.
-fn sets_something(kind: &dyn Kind, input: &str) -> bool {
-    !kind.about().changes.is_empty() && input == "deletion_protection"
 }
 
 fn unique(about: &About) -> String {

@@ -28,7 +28,12 @@ pub(in crate::cli) fn end_of_up(
     if mutations == 0 {
         say(globals, &format!("nothing to do: everything is as specified ({reads} calls that only read, {took})"));
     } else {
-        say(globals, &format!("done: {} resources created or changed in {took}, with {mutations} calls and {reads} that only read", report.changed));
+        let what = match (report.changed - report.deleted, report.deleted) {
+            (some, 0) => format!("{some} resources created or changed"),
+            (0, some) => format!("{some} resources deleted"),
+            (some, gone) => format!("{some} resources created or changed, {gone} deleted"),
+        };
+        say(globals, &format!("done: {what} in {took}, with {mutations} calls and {reads} that only read"));
     }
     if globals.output == OutputFormat::Text {
         slowest(report);

@@ -51,6 +51,12 @@ pub struct ReplicationInstanceAttrs {
     pub engine_version: String,
     pub security_groups: BTreeSet<SecurityGroupId>,
     pub multi_az: bool,
+    /// Whether it has a public address; never with this tool.
+    #[serde(default)]
+    pub publicly_accessible: bool,
+    /// Whether AWS upgrades minor versions when it likes; never with this tool.
+    #[serde(default)]
+    pub auto_minor_version_upgrade: bool,
 }
 
 impl Handle<ReplicationInstance> {
@@ -98,6 +104,8 @@ impl Resource for ReplicationInstance {
             ("engine_version", "the replication instance restarts, and its tasks resume"),
             ("instance_class", "the replication instance restarts, and its tasks resume"),
         ],
+        change_seconds: &[("instance_class", 400), ("allocated_storage_gb", 400), ("multi_az", 400), ("engine_version", 30), ("security_groups", 30)],
+        limits: &[("allocated_storage_gb", "less is refused")],
         ..About::PLAIN
     };
     type Attrs = ReplicationInstanceAttrs;
@@ -120,11 +128,9 @@ impl Resource for ReplicationInstance {
         let security_groups = self.security_groups.iter().map(|group| group.get().cloned()).collect::<Result<BTreeSet<_>, _>>()?;
         let groups: Vec<String> = security_groups.iter().map(Into::into).collect();
         let Some(attrs) = seen else { return self.create(cx, groups).await };
-        if attrs.allocated_storage_gb > self.allocated_storage_gb {
-            let (has, wanted) = (attrs.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
-                "the replication instance has {has} GiB, and DMS can not shrink it to {wanted}; set `replication.allocated_storage_gb` to {has} or more"
-            )));
+        if let Some(why) = self.impossible(&attrs) {
+            let address = &cx.identity.address;
+            return Err(Error::Refused(format!("{why} (`--replace {address}` makes a new one)")));
         }
         if self.is_in(&attrs, &security_groups) {
             return Ok(attrs);
@@ -134,6 +140,7 @@ impl Resource for ReplicationInstance {
             let call = cx.aws.dms.modify_replication_instance().replication_instance_arn(attrs.arn.as_str()).apply_immediately(true);
             let call = call.replication_instance_class(&self.instance_class).allocated_storage(self.allocated_storage_gb);
             let call = call.engine_version(&self.engine_version).allow_major_version_upgrade(true).multi_az(self.multi_az);
+            let call = call.set_auto_minor_version_upgrade(attrs.auto_minor_version_upgrade.then_some(false));
             call.set_vpc_security_group_ids(Some(groups.clone())).send()
         };
         let why = "the replication instance to take the change";
@@ -145,6 +152,7 @@ impl Resource for ReplicationInstance {
             engine_version: self.engine_version.clone(),
             multi_az: self.multi_az,
             security_groups,
+            auto_minor_version_upgrade: false,
             ..attrs
         })
     }
@@ -170,6 +178,17 @@ impl Resource for ReplicationInstance {
         tagging::retag(cx, attrs.arn.as_str()).await
     }
 
+    fn impossible(&self, is: &ReplicationInstanceAttrs) -> Option<String> {
+        // `ModifyReplicationInstance` has no member for it.
+        if is.publicly_accessible {
+            return Some("the replication instance is publicly accessible, which DMS can not change; a new one would be private".to_owned());
+        }
+        let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
+        (has > wanted).then(|| {
+            format!("the replication instance has {has} GiB, and DMS can not shrink it to {wanted}; set `replication.allocated_storage_gb` to {has} or more")
+        })
+    }
+
     fn id(attrs: &ReplicationInstanceAttrs) -> String {
         attrs.identifier.clone()
     }
@@ -182,6 +201,7 @@ impl ReplicationInstance {
             && attrs.engine_version == self.engine_version
             && attrs.multi_az == self.multi_az
             && attrs.security_groups == *groups
+            && !attrs.auto_minor_version_upgrade
     }
 
     async fn create(&self, cx: &Cx, groups: Vec<String>) -> Result<ReplicationInstanceAttrs> {
@@ -236,6 +256,8 @@ fn attrs_of(shown: &Shown) -> ReplicationInstanceAttrs {
         engine_version: shown.engine_version().unwrap_or_default().to_owned(),
         security_groups: groups.filter_map(|group| group.vpc_security_group_id()).map(Into::into).collect(),
         multi_az: shown.multi_az(),
+        publicly_accessible: shown.publicly_accessible(),
+        auto_minor_version_upgrade: shown.auto_minor_version_upgrade(),
     }
 }
 

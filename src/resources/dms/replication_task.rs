@@ -105,6 +105,8 @@ impl Resource for ReplicationTask {
             ("migration_type", "a running task is stopped for it and resumed"),
         ],
         computed: &["resume"],
+        // A task that runs is stopped before and resumed after.
+        change_seconds: &[("settings", 90), ("table_mappings", 90), ("migration_type", 90)],
         ..About::PLAIN
     };
     type Attrs = ReplicationTaskAttrs;

@@ -87,7 +87,7 @@ impl Resource for SecurityGroupRule {
             "ec2:CreateTags",
         ],
         creates: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"],
-        changes: &["ec2:UpdateSecurityGroupRuleDescriptionsIngress", "ec2:CreateTags"],
+        changes: &["ec2:UpdateSecurityGroupRuleDescriptionsIngress", "ec2:UpdateSecurityGroupRuleDescriptionsEgress", "ec2:CreateTags"],
         deletes: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
         immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
         tagged: true,
@@ -126,6 +126,13 @@ impl Resource for SecurityGroupRule {
 
     fn known_by(id: &str) -> Option<SecurityGroupRuleAttrs> {
         Some(SecurityGroupRuleAttrs { rule_id: id.to_owned(), group_id: "".into(), description: String::new() })
+    }
+
+    fn takes(&self, operation: &str) -> bool {
+        match self.direction {
+            Direction::Ingress => !operation.ends_with("Egress"),
+            Direction::Egress => !operation.ends_with("Ingress"),
+        }
     }
 
     fn id(attrs: &SecurityGroupRuleAttrs) -> String {

@@ -28,6 +28,17 @@ pub struct VpcAttrs {
     pub vpc_id: VpcId,
     /// Its IPv4 address range.
     pub cidr: String,
+    /// Whether its resolver answers; always with this tool.
+    #[serde(default = "on")]
+    pub dns_support: bool,
+    /// Whether what is in it gets DNS host names; always with this tool.
+    #[serde(default = "on")]
+    pub dns_hostnames: bool,
+}
+
+/// States of before it was kept.
+fn on() -> bool {
+    true
 }
 
 impl Handle<Vpc> {
@@ -61,7 +72,7 @@ impl Resource for Vpc {
         ],
         creates: &["ec2:CreateVpc", "ec2:ModifyVpcAttribute"],
         deletes: &["ec2:DeleteVpc"],
-        changes: &["ec2:CreateTags"],
+        changes: &["ec2:ModifyVpcAttribute", "ec2:CreateTags"],
         immutable: &["cidr"],
         tagged: true,
         blocked_by: "anything that is still in it: subnets, gateways, network interfaces, security groups other than the default one",
@@ -76,9 +87,21 @@ impl Resource for Vpc {
         };
         let found = seek(cx, "ec2:DescribeVpcs", id, aws_sdk_ec2::types::Vpc::vpc_id, &["InvalidVpcID.NotFound"], describe).await?;
         let Some(found) = found else { return Ok(Observed::Absent) };
-        let attrs =
-            |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs { vpc_id: vpc.vpc_id.unwrap_or_default().into(), cidr: vpc.cidr_block.unwrap_or_default() };
-        tagging::judge(cx, found, |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)
+        let attrs = |vpc: aws_sdk_ec2::types::Vpc| VpcAttrs {
+            vpc_id: vpc.vpc_id.unwrap_or_default().into(),
+            cidr: vpc.cidr_block.unwrap_or_default(),
+            dns_support: true,
+            dns_hostnames: true,
+        };
+        let judged = tagging::judge(cx, found, |vpc| vpc.tags(), |vpc| vpc.vpc_id().unwrap_or_default().to_owned(), attrs)?;
+        let Observed::Ours(attrs) = judged else { return Ok(judged) };
+        let dns_support = is_on(cx, &attrs.vpc_id, VpcAttributeName::EnableDnsSupport).await?;
+        let dns_hostnames = is_on(cx, &attrs.vpc_id, VpcAttributeName::EnableDnsHostnames).await?;
+        // It may have gone since it was listed.
+        Ok(match (dns_support, dns_hostnames) {
+            (Some(dns_support), Some(dns_hostnames)) => Observed::Ours(VpcAttrs { dns_support, dns_hostnames, ..attrs }),
+            _ => Observed::Absent,
+        })
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<VpcAttrs>) -> Result<VpcAttrs> {
@@ -86,11 +109,13 @@ impl Resource for Vpc {
             Some(attrs) => attrs,
             None => self.create(cx).await?,
         };
-        // A new VPC has DNS support but no DNS host names.
-        for attribute in [VpcAttributeName::EnableDnsSupport, VpcAttributeName::EnableDnsHostnames] {
-            self.turn_on(cx, &attrs.vpc_id, attribute).await?;
+        if !attrs.dns_support {
+            turn_on(cx, &attrs.vpc_id, VpcAttributeName::EnableDnsSupport).await?;
         }
-        Ok(attrs)
+        if !attrs.dns_hostnames {
+            turn_on(cx, &attrs.vpc_id, VpcAttributeName::EnableDnsHostnames).await?;
+        }
+        Ok(VpcAttrs { dns_support: true, dns_hostnames: true, ..attrs })
     }
 
     async fn delete(&self, cx: &Cx, attrs: &VpcAttrs) -> Result<()> {
@@ -106,7 +131,7 @@ impl Resource for Vpc {
     }
 
     fn known_by(id: &str) -> Option<VpcAttrs> {
-        Some(VpcAttrs { vpc_id: id.into(), cidr: String::new() })
+        Some(VpcAttrs { vpc_id: id.into(), cidr: String::new(), dns_support: true, dns_hostnames: true })
     }
 
     fn id(attrs: &VpcAttrs) -> String {
@@ -122,7 +147,8 @@ impl Vpc {
         let id = made.vpc.and_then(|vpc| vpc.vpc_id).ok_or(Error::Incomplete { call: "ec2:CreateVpc", what: "the VPC id" })?;
         let vpc_id = VpcId(id);
         self.wait_available(cx, &vpc_id).await?;
-        Ok(VpcAttrs { vpc_id, cidr: self.cidr.clone() })
+        // A new VPC has DNS support but no DNS host names.
+        Ok(VpcAttrs { vpc_id, cidr: self.cidr.clone(), dns_support: true, dns_hostnames: false })
     }
 
     async fn wait_available(&self, cx: &Cx, vpc_id: &VpcId) -> Result<()> {
@@ -137,22 +163,26 @@ impl Vpc {
         })
         .await
     }
+}
 
-    /// EC2 changes one attribute a call.
-    async fn turn_on(&self, cx: &Cx, vpc_id: &VpcId, attribute: VpcAttributeName) -> Result<()> {
-        let ask = cx.aws.ec2.describe_vpc_attribute().vpc_id(vpc_id).attribute(attribute.clone()).send();
-        let now = cx.read("ec2:DescribeVpcAttribute", ask).await?;
-        let dns_support = attribute == VpcAttributeName::EnableDnsSupport;
-        let is_on = if dns_support { now.enable_dns_support() } else { now.enable_dns_hostnames() };
-        if is_on.and_then(AttributeBooleanValue::value).unwrap_or(false) {
-            return Ok(());
+/// EC2 shows one attribute a call. Nothing when there is no such VPC.
+async fn is_on(cx: &Cx, vpc_id: &VpcId, attribute: VpcAttributeName) -> Result<Option<bool>> {
+    let ask = cx.aws.ec2.describe_vpc_attribute().vpc_id(vpc_id).attribute(attribute.clone()).send();
+    let Some(now) = settled(cx.read("ec2:DescribeVpcAttribute", ask).await, &["InvalidVpcID.NotFound"])? else { return Ok(None) };
+    let shown = if attribute == VpcAttributeName::EnableDnsSupport { now.enable_dns_support() } else { now.enable_dns_hostnames() };
+    Ok(Some(shown.and_then(AttributeBooleanValue::value).unwrap_or(false)))
+}
+
+/// EC2 changes one attribute a call.
+async fn turn_on(cx: &Cx, vpc_id: &VpcId, attribute: VpcAttributeName) -> Result<()> {
+    let on = AttributeBooleanValue::builder().value(true).build();
+    cx.mutate("ec2:ModifyVpcAttribute", || {
+        let call = cx.aws.ec2.modify_vpc_attribute().vpc_id(vpc_id);
+        match attribute {
+            VpcAttributeName::EnableDnsSupport => call.enable_dns_support(on.clone()).send(),
+            _ => call.enable_dns_hostnames(on.clone()).send(),
         }
-        let on = AttributeBooleanValue::builder().value(true).build();
-        cx.mutate("ec2:ModifyVpcAttribute", || {
-            let call = cx.aws.ec2.modify_vpc_attribute().vpc_id(vpc_id);
-            if dns_support { call.enable_dns_support(on.clone()).send() } else { call.enable_dns_hostnames(on.clone()).send() }
-        })
-        .await?;
-        Ok(())
-    }
+    })
+    .await
+    .map(drop)
 }

@@ -2,8 +2,8 @@
 //!
 //! Its name is its identity in its cluster. A deployment that cannot get its tasks healthy is given up by the circuit
 //! breaker, which goes back to the last one that worked; that fails the step with what ECS says about it. How many tasks run
-//! belongs to auto scaling: the count is set when the service is made and when the specification changes it, never because
-//! AWS shows another one.
+//! belongs to auto scaling: the count is set when the service is made, to no less than the one that it replaces had, and raised
+//! when the specification asks for more than there are. It is never lowered here, and never changed because AWS shows another one.
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
@@ -67,6 +67,9 @@ pub struct ServiceAttrs {
     pub cluster: String,
     /// The count that was asked for last. What runs may differ, because auto scaling changes it.
     pub asked_count: i32,
+    /// The count that ECS showed last.
+    #[serde(default)]
+    pub live_count: i32,
     /// Whether the last deployment was given up.
     pub deployment_failed: bool,
     /// What can be changed in place.
@@ -92,6 +95,9 @@ pub struct Settings {
     pub health_check_grace_seconds: i32,
     /// Whether deployments that do not work are given up and taken back.
     pub circuit_breaker: bool,
+    /// Whether its tasks have public addresses; never with this tool.
+    #[serde(default)]
+    pub public_addresses: bool,
 }
 
 impl Handle<Service> {
@@ -138,8 +144,13 @@ impl Resource for Service {
         mentions: &["task_definition"],
         waits_for: &["listener", "egress", "database_ready"],
         within_vpc: &["subnets"],
-        computed: &["asked_count"],
-        interrupts: &[("task_definition", "tasks are replaced one after another"), ("security_groups", "tasks are replaced one after another")],
+        change_seconds: &[("task_definition", 65), ("subnets", 65), ("security_groups", 65), ("target_group", 65), ("desired_count", 65)],
+        computed: &["asked_count", "live_count"],
+        interrupts: &[
+            ("task_definition", "tasks are replaced one after another"),
+            ("security_groups", "tasks are replaced one after another"),
+            ("desired_count", "no task is stopped for it: only auto scaling lowers the count"),
+        ],
         ..About::PLAIN
     };
     type Attrs = ServiceAttrs;
@@ -225,6 +236,7 @@ impl Service {
             container_port: self.container_port,
             health_check_grace_seconds: self.health_check_grace_seconds,
             circuit_breaker: true,
+            public_addresses: false,
         })
     }
 
@@ -232,9 +244,12 @@ impl Service {
         let cluster = self.cluster.get()?;
         let network = network(&wanted);
         let tags = tagging::all(cx);
+        // One that takes the place of another has its load, too.
+        let had = cx.replaced.as_ref().and_then(|attrs| ServiceAttrs::deserialize(attrs).ok()).map_or(0, |attrs| attrs.live_count);
+        let count = self.desired_count.max(had);
         let call = || {
             let call = cx.aws.ecs.create_service().cluster(cluster).service_name(&self.name).task_definition(&wanted.task_definition);
-            let call = call.desired_count(self.desired_count).launch_type(LaunchType::Fargate).network_configuration(network.clone());
+            let call = call.desired_count(count).launch_type(LaunchType::Fargate).network_configuration(network.clone());
             let call = call.load_balancers(load_balancer(&wanted)).health_check_grace_period_seconds(wanted.health_check_grace_seconds);
             let call = call.deployment_configuration(with_circuit_breaker()).propagate_tags(PropagateTags::Service);
             call.client_token(&cx.identity.token).set_tags(Some(tags.clone())).send()
@@ -245,7 +260,7 @@ impl Service {
         let shown = made.service.ok_or(Error::Incomplete { call: "ecs:CreateService", what: "the service" })?;
         let arn = shown.service_arn.map(Arn).ok_or(Error::Incomplete { call: "ecs:CreateService", what: "the ARN" })?;
         let (name, cluster) = (self.name.clone(), cluster.clone());
-        Ok(ServiceAttrs { name, arn, cluster, asked_count: self.desired_count, deployment_failed: false, settings: wanted })
+        Ok(ServiceAttrs { name, arn, cluster, asked_count: self.desired_count, live_count: count, deployment_failed: false, settings: wanted })
     }
 
     async fn update(&self, cx: &Cx, seen: ServiceAttrs, wanted: Settings) -> Result<ServiceAttrs> {
@@ -253,16 +268,20 @@ impl Service {
         if after == seen {
             return Ok(seen);
         }
+        let count = Some(after.asked_count).filter(|asked| seen.asked_count != *asked && seen.live_count < *asked);
+        after.live_count = count.unwrap_or(seen.live_count);
+        if after == (ServiceAttrs { asked_count: after.asked_count, ..seen.clone() }) {
+            return Ok(after);
+        }
         let (old, new) = (&seen.settings, &after.settings);
         let task_definition = (old.task_definition != new.task_definition).then(|| new.task_definition.0.clone());
-        let moved = old.subnets != new.subnets || old.security_groups != new.security_groups;
+        let moved = old.subnets != new.subnets || old.security_groups != new.security_groups || old.public_addresses;
         let network = moved.then(|| network(new));
         let other_targets =
             (&old.target_group, &old.container_name, old.container_port) != (&new.target_group, &new.container_name, new.container_port);
         let load_balancers = other_targets.then(|| vec![load_balancer(new)]);
         let grace = (old.health_check_grace_seconds != new.health_check_grace_seconds).then_some(new.health_check_grace_seconds);
         let breaker = (old.circuit_breaker != new.circuit_breaker).then(with_circuit_breaker);
-        let count = (seen.asked_count != after.asked_count).then_some(after.asked_count);
         // ECS does not try again by itself what it has given up, though what stood in its way may be mended by now.
         let again = seen.deployment_failed.then_some(true);
         let call = || {
@@ -316,6 +335,7 @@ fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
     ServiceAttrs {
         cluster: cluster.to_owned(),
         asked_count: shown.desired_count(),
+        live_count: shown.desired_count(),
         deployment_failed: primary.is_some_and(|primary| primary.rollout_state() == Some(&DeploymentRolloutState::Failed)),
         settings: Settings {
             task_definition: shown.task_definition().unwrap_or_default().into(),
@@ -326,6 +346,7 @@ fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
             container_port: target.and_then(aws_sdk_ecs::types::LoadBalancer::container_port).unwrap_or_default(),
             health_check_grace_seconds: shown.health_check_grace_period_seconds().unwrap_or_default(),
             circuit_breaker: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback()),
+            public_addresses: vpc.is_some_and(|vpc| vpc.assign_public_ip() == Some(&AssignPublicIp::Enabled)),
         },
         name: shown.service_name.unwrap_or_default(),
         arn: Arn(shown.service_arn.unwrap_or_default()),

@@ -104,6 +104,13 @@ impl Resource for TargetGroup {
         blocked_by: "a listener or rule that forwards to it",
         unique: &[&["name"]],
         computed: &["full_name"],
+        called_for: &[
+            (
+                "elasticloadbalancing:ModifyTargetGroup",
+                &["health_check_path", "health_check_interval_seconds", "health_check_timeout_seconds", "healthy_threshold", "unhealthy_threshold"],
+            ),
+            ("elasticloadbalancing:ModifyTargetGroupAttributes", &["deregistration_delay_seconds"]),
+        ],
         ..About::PLAIN
     };
     type Attrs = TargetGroupAttrs;

@@ -86,6 +86,7 @@ impl Resource for Role {
         blocked_by: "policies that somebody else has put into it or attached to it",
         unique: &[&["name"]],
         global: true,
+        called_for: &[("iam:UpdateAssumeRolePolicy", &["trust", "source_account_condition"]), ("iam:UpdateRole", &["description"])],
         ..About::PLAIN
     };
     type Attrs = RoleAttrs;

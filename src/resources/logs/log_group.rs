@@ -80,6 +80,11 @@ impl Resource for LogGroup {
         tagged: true,
         blocked_by: "nothing; what still writes to it may make it again, without retention",
         unique: &[&["name"]],
+        called_for: &[
+            ("logs:PutRetentionPolicy", &["retention_days"]),
+            ("logs:AssociateKmsKey", &["kms_key"]),
+            ("logs:DisassociateKmsKey", &["kms_key"]),
+        ],
         holds_data: true,
         ..About::PLAIN
     };
@@ -140,6 +145,14 @@ impl Resource for LogGroup {
         let missing = attrs.missing_tags.clone().into_iter().collect();
         let call = || cx.aws.logs.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(Clone::clone(&missing))).send();
         cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:TagResource", call)).await.map(drop)
+    }
+
+    fn takes(&self, operation: &str) -> bool {
+        match operation {
+            "logs:AssociateKmsKey" => self.kms_key.is_some(),
+            "logs:DisassociateKmsKey" => self.kms_key.is_none(),
+            _ => true,
+        }
     }
 
     fn id(attrs: &LogGroupAttrs) -> String {

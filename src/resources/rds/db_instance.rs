@@ -110,6 +110,29 @@ pub struct Fixed {
     pub encrypted: Option<bool>,
 }
 
+/// What is the same for every database of this tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct House {
+    /// Whether its name resolves to a public address.
+    pub publicly_accessible: bool,
+    /// Whether AWS upgrades minor versions when it likes.
+    pub auto_minor_version_upgrade: bool,
+    /// Whether snapshots get its tags.
+    pub copy_tags_to_snapshot: bool,
+}
+
+impl House {
+    /// What this tool sets.
+    pub(super) const RULES: Self = Self { publicly_accessible: false, auto_minor_version_upgrade: false, copy_tags_to_snapshot: true };
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self::RULES
+    }
+}
+
 /// What is known of a database instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DbInstanceAttrs {
@@ -152,6 +175,9 @@ pub struct DbInstanceAttrs {
     pub waits_for_window: bool,
     /// The tags that this tool sets.
     pub tags: Tags,
+    /// What is the same for every database; states of before it was kept have it as it was set.
+    #[serde(flatten)]
+    pub house: House,
     /// What can not be changed in place, as AWS shows it; nothing in states of before it was kept.
     #[serde(flatten, default)]
     pub fixed: Fixed,
@@ -225,6 +251,19 @@ impl Resource for DbInstance {
             ("instance_class", "the database restarts"),
             ("parameter_group", "it takes effect with the next restart"),
         ],
+        // As the embedded AWS has them, which follows measurements: see `sandbox/rds/changes.rs`.
+        change_seconds: &[
+            ("engine_version", 370),
+            ("instance_class", 370),
+            ("multi_az", 370),
+            ("allocated_storage_gb", 70),
+            ("storage_type", 70),
+            ("backup_retention_days", 70),
+            ("log_exports", 55),
+            ("master_secret", 55),
+        ],
+        windowed: &["engine_version", "instance_class", "multi_az", "allocated_storage_gb", "storage_type"],
+        limits: &[("engine_version", "another major version is refused"), ("allocated_storage_gb", "less is refused")],
         holds_data: true,
         ..About::PLAIN
     };
@@ -247,13 +286,10 @@ impl Resource for DbInstance {
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
-        if let Some(shown) = seen.as_ref().filter(|shown| shown.allocated_storage_gb > self.allocated_storage_gb) {
-            let (has, wanted) = (shown.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
-                "the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more"
-            )));
-        }
         let Some(attrs) = seen else { return self.create(cx).await };
+        if let Some(why) = self.impossible(&attrs) {
+            return Err(Error::Refused(why));
+        }
         let mut attrs = match self.is_in(&attrs)? {
             true if attrs.waits_for_window && self.apply_immediately => self.hasten(cx, attrs).await?,
             true => attrs,
@@ -282,6 +318,24 @@ impl Resource for DbInstance {
         tagging::bring(cx, attrs.arn.as_str(), attrs.tags.clone()).await.map(drop)
     }
 
+    fn impossible(&self, is: &DbInstanceAttrs) -> Option<String> {
+        if major(&self.engine_version) != major(&is.engine_version) {
+            // RDS takes no version back, and wants logical replication slots dropped before (RDS User Guide, "How to perform a major version
+            // upgrade for RDS for PostgreSQL").
+            return Some(format!(
+                "the database has PostgreSQL {}, and another major version, {}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {}",
+                is.engine_version,
+                self.engine_version,
+                major(&is.engine_version)
+            ));
+        }
+        let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
+        // Storage can only grow (RDS User Guide, "Increasing DB instance storage capacity").
+        (has > wanted).then(|| {
+            format!("the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more")
+        })
+    }
+
     fn id(attrs: &DbInstanceAttrs) -> String {
         attrs.identifier.clone()
     }
@@ -301,11 +355,13 @@ impl DbInstance {
             let call = call.allocated_storage(self.allocated_storage_gb).storage_type(&self.storage_type).storage_encrypted(self.encrypted);
             let call = call.set_kms_key_id(self.kms_key.clone()).db_name(&self.db_name).master_username(&self.master_username);
             let call = call.master_user_password(password.expose()).db_subnet_group_name(subnet_group).db_parameter_group_name(parameter_group);
-            let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(false).multi_az(self.multi_az);
+            let call = call.set_vpc_security_group_ids(Some(security_groups.clone())).publicly_accessible(House::RULES.publicly_accessible);
+            let call = call.multi_az(self.multi_az).copy_tags_to_snapshot(House::RULES.copy_tags_to_snapshot);
+            let call = call.auto_minor_version_upgrade(House::RULES.auto_minor_version_upgrade);
             let call = call.backup_retention_period(self.backup_retention_days).set_enable_cloudwatch_logs_exports(Some(self.log_exports.clone()));
             let call = call.enable_performance_insights(self.performance_insights_days.is_some());
             let call = call.set_performance_insights_retention_period(self.performance_insights_days);
-            let call = call.deletion_protection(self.deletion_protection).copy_tags_to_snapshot(true).auto_minor_version_upgrade(false);
+            let call = call.deletion_protection(self.deletion_protection);
             call.set_tags(Some(tags.clone())).send()
         };
         let made = cx.mutate("rds:CreateDBInstance", call).await?;
@@ -324,6 +380,7 @@ impl DbInstance {
             && attrs.log_exports.iter().eq(self.wanted_logs())
             && attrs.performance_insights_days == self.performance_insights_days
             && attrs.deletion_protection == self.deletion_protection
+            && attrs.house == House::RULES
             && attrs.parameter_group == *self.parameter_group.get()?
             && attrs.security_groups.iter().eq(self.wanted_groups()?)
             && attrs.master_secret.as_ref() == Some(self.master_secret.get()?))
@@ -336,15 +393,11 @@ impl DbInstance {
         if self.is_in(&attrs)? {
             return Ok(attrs);
         }
+        if let Some(why) = self.impossible(&attrs) {
+            return Err(Error::Refused(why));
+        }
         let mut order = Self::modification(cx, identifier).apply_immediately(self.apply_immediately);
         if !self.same_version(&attrs.engine_version) {
-            if major(&self.engine_version) != major(&attrs.engine_version) {
-                let text = format!(
-                    "an upgrade of {identifier} from PostgreSQL {} to {} is a new major version, which is a migration of its own: make a new database for it",
-                    attrs.engine_version, self.engine_version
-                );
-                return Err(Error::Refused(text));
-            }
             order = order.engine_version(&self.engine_version);
         }
         if attrs.instance_class != self.instance_class {
@@ -373,6 +426,16 @@ impl DbInstance {
         }
         if attrs.deletion_protection != self.deletion_protection {
             order = order.deletion_protection(self.deletion_protection);
+        }
+        let (is, rules) = (attrs.house, House::RULES);
+        if is.publicly_accessible != rules.publicly_accessible {
+            order = order.publicly_accessible(rules.publicly_accessible);
+        }
+        if is.auto_minor_version_upgrade != rules.auto_minor_version_upgrade {
+            order = order.auto_minor_version_upgrade(rules.auto_minor_version_upgrade);
+        }
+        if is.copy_tags_to_snapshot != rules.copy_tags_to_snapshot {
+            order = order.copy_tags_to_snapshot(rules.copy_tags_to_snapshot);
         }
         if attrs.parameter_group != *self.parameter_group.get()? {
             order = order.db_parameter_group_name(self.parameter_group.get()?);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbInstance as Shape, PendingModifiedValues};
 
-use super::db_instance::{DbInstanceAttrs, Fixed, MASTER_SECRET};
+use super::db_instance::{DbInstanceAttrs, Fixed, House, MASTER_SECRET};
 use super::tagging;
 use crate::address::{Arn, SecurityGroupId};
 use crate::aws::{Progress, Wait};
@@ -150,6 +150,11 @@ pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
         master_secret: tags.get(MASTER_SECRET).map(|arn| Arn::from(arn.as_str())),
         tags: kept(cx, tags.clone()),
         waits_for_window: false,
+        house: House {
+            publicly_accessible: shape.publicly_accessible.unwrap_or(House::RULES.publicly_accessible),
+            auto_minor_version_upgrade: shape.auto_minor_version_upgrade.unwrap_or(House::RULES.auto_minor_version_upgrade),
+            copy_tags_to_snapshot: shape.copy_tags_to_snapshot.unwrap_or(House::RULES.copy_tags_to_snapshot),
+        },
         fixed: Fixed {
             engine: shape.engine.clone(),
             db_name: shape.db_name.clone(),

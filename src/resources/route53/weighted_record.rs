@@ -1,4 +1,5 @@
-//! A weighted alias record. Its weight belongs to the migration: it is set when the record is made and never again here.
+//! A weighted alias record. Its weight belongs to the migration: it is set when the record is made and never again here. One that is made anew
+//! leaves the traffic divided as it is.
 //!
 //! Records carry no tags. Ours is told by its health check, which is ours, or by our having made it.
 
@@ -13,6 +14,9 @@ use crate::address::{HealthCheckId, HostedZoneId};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
 
+/// What the weights of a name's records sum to.
+const WHOLE: i64 = 100;
+
 /// The specification of a weighted alias record.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct WeightedRecord {
@@ -22,7 +26,7 @@ pub struct WeightedRecord {
     pub name: String,
     /// What tells the records of one name apart.
     pub set_identifier: String,
-    /// Its weight when it is made, 0 to 255, unless another record of the name already gets traffic.
+    /// Its weight when it is the first of its name, 0 to 255. Later ones get what is left of a hundred.
     pub initial_weight: i64,
     /// The name that it is an alias of.
     pub alias_dns_name: Input<String>,
@@ -105,12 +109,9 @@ impl Resource for WeightedRecord {
         let zone = self.zone.get()?;
         let all: Vec<Weighted> = records(cx, zone.as_str(), Some(&self.name)).await?.iter().filter_map(Weighted::of).collect();
         let live = all.iter().find(|record| record.set_identifier == self.set_identifier);
-        // What is made anew while another record carries the traffic must not draw it back.
-        let elsewhere = all.iter().any(|record| record.set_identifier != self.set_identifier && record.weight > 0);
         let weight = match live {
             Some(live) => live.weight,
-            None if elsewhere => 0,
-            None => self.initial_weight,
+            None => self.first_weight(cx, &all).await?,
         };
         let wanted = self.wanted(weight)?;
         let pending_change = seen.and_then(|attrs| attrs.pending_change);
@@ -151,6 +152,20 @@ impl Resource for WeightedRecord {
 }
 
 impl WeightedRecord {
+    /// The weight of a record that is made, such that the traffic stays divided as it is: that of the one that makes way for it, as long as
+    /// that is there; else what the others of the name leave of a hundred; else the initial one.
+    async fn first_weight(&self, cx: &Cx, all: &[Weighted]) -> Result<i64> {
+        for old in &cx.namesakes {
+            let Some((zone, (name, set))) = old.split_once('/').and_then(|(zone, rest)| Some((zone, rest.split_once('/')?))) else { continue };
+            let shown = records(cx, zone, Some(name)).await?;
+            if let Some(old) = shown.iter().filter_map(Weighted::of).find(|record| record.set_identifier == set) {
+                return Ok(old.weight);
+            }
+        }
+        let others: Vec<i64> = all.iter().filter(|record| record.set_identifier != self.set_identifier).map(|record| record.weight).collect();
+        Ok(if others.is_empty() { self.initial_weight } else { (WHOLE - others.iter().sum::<i64>()).max(0) })
+    }
+
     fn wanted(&self, weight: i64) -> Result<Weighted> {
         Ok(Weighted {
             name: self.name.clone(),

@@ -42,6 +42,7 @@ pub(super) fn register(registry: &mut Registry) {
         "engine_version",
         "allow_major_version_upgrade",
         "multi_az",
+        "auto_minor_version_upgrade",
         "vpc_security_group_ids",
     ];
     registry.on("dms", "ModifyReplicationInstance", takes, ModifyReplicationInstanceError::generic, modify);
@@ -92,6 +93,8 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationInstanceInput) -> Result
         subnet_group: group,
         kms_key_id: input.kms_key_id().map(str::to_owned),
         publicly_accessible: input.publicly_accessible().unwrap_or(true),
+        // It is on unless it is turned off (CreateReplicationInstance).
+        auto_minor_version_upgrade: input.auto_minor_version_upgrade().unwrap_or(true),
         available_at,
         modified_at: None,
         gone_at: None,
@@ -120,6 +123,7 @@ fn print(call: &mut Call<'_>, instance: &Instance) -> ReplicationInstance {
         .engine_version(&instance.engine_version)
         .multi_az(instance.multi_az)
         .publicly_accessible(instance.publicly_accessible)
+        .auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
         .set_kms_key_id(instance.kms_key_id.clone())
         .set_vpc_security_groups(Some(instance.security_group_ids.iter().map(member).collect()))
         .set_replication_subnet_group(group)
@@ -174,6 +178,7 @@ fn modify(call: &mut Call<'_>, input: &ModifyReplicationInstanceInput) -> Result
     instance.class = class;
     instance.engine_version = input.engine_version().unwrap_or(&instance.engine_version).to_owned();
     instance.multi_az = input.multi_az().unwrap_or(instance.multi_az);
+    instance.auto_minor_version_upgrade = input.auto_minor_version_upgrade().unwrap_or(instance.auto_minor_version_upgrade);
     if !input.vpc_security_group_ids().is_empty() {
         instance.security_group_ids = input.vpc_security_group_ids().to_vec();
         let description = instance.interface_description();

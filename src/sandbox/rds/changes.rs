@@ -22,6 +22,9 @@ pub(super) fn register(registry: &mut Registry) {
         "enable_performance_insights",
         "performance_insights_retention_period",
         "deletion_protection",
+        "publicly_accessible",
+        "auto_minor_version_upgrade",
+        "copy_tags_to_snapshot",
         "db_parameter_group_name",
         "vpc_security_group_ids",
         "master_user_password",
@@ -60,6 +63,11 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     if let Some(on) = input.deletion_protection() {
         instance.deletion_protection = on;
     }
+    // "Changes to the PubliclyAccessible parameter are applied immediately regardless of the value of the ApplyImmediately parameter"; the
+    // other two are asynchronous and cause no outage (ModifyDBInstance).
+    instance.publicly_accessible = input.publicly_accessible().unwrap_or(instance.publicly_accessible);
+    instance.auto_minor_version_upgrade = input.auto_minor_version_upgrade().unwrap_or(instance.auto_minor_version_upgrade);
+    instance.copy_tags_to_snapshot = input.copy_tags_to_snapshot().unwrap_or(instance.copy_tags_to_snapshot);
     if after != before && input.apply_immediately() != Some(true) {
         // "If this parameter is disabled, changes to the DB instance are applied during the next maintenance window."
         instance.pending = Some((after, call.after(A_DAY, 3.0 * A_DAY, 7.0 * A_DAY)));

@@ -51,6 +51,8 @@ pub struct Instance {
     pub subnet_group: String,
     pub kms_key_id: Option<String>,
     pub publicly_accessible: bool,
+    #[serde(default)]
+    pub auto_minor_version_upgrade: bool,
     pub available_at: u64,
     /// When the last change is made, and whether one was asked for.
     pub modified_at: Option<u64>,
