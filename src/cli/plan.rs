@@ -9,7 +9,7 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::run::{line, say};
 use super::saved::Saved;
-use super::{moves, policies, possible, protection, report, session};
+use super::{ignoring, moves, policies, possible, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
 use crate::plan::{Findings, Impossible, Plan, Wish, plan_wish};
@@ -119,6 +119,7 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
     moves::check(config, &graph)?;
+    ignoring::check(config, &graph, state)?;
     session::check_chosen(chosen, &graph.environments())?;
     let includes = |environment: &str| chosen.includes(environment);
     let replaces = |address: &Address| chosen.replaces(address);

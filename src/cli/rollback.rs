@@ -135,9 +135,9 @@ fn end(globals: &Globals, report: &Report, lost: usize) -> Result<u8, CliError> 
             down::say(globals, &format!("done: {} resources are as they were before the last `up`{but} ({took})", report.changed));
             Ok(0)
         }
-        Outcome::Stopped => Err(report::unfinished(report, &command)),
+        Outcome::Stopped => Err(report::unfinished(globals, report, &command)),
         Outcome::Failed => {
-            let mut error = report::unfinished(report, &command);
+            let mut error = report::unfinished(globals, report, &command);
             error.exit = Exit::Stuck;
             let failed = report.failures.first().map(|failure| &failure.address).or(report.remaining.first());
             let stuck = failed.map(ToString::to_string).unwrap_or_default();

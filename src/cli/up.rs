@@ -73,7 +73,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
         let rest = undone?;
-        let error = report::unfinished(&report?, &super::again::again(globals, "up", chosen));
+        let error = report::unfinished(globals, &report?, &super::again::again(globals, "up", chosen));
         let remains = match rest.as_slice() {
             [] => "nothing of this `up`: all that it did was undone".to_owned(),
             some => format!("all that could be undone was; {}", some.join("; ")),

@@ -44,15 +44,15 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
     let (mut changes, mut call) = (settings(kind, &spec, &attrs), None);
     match compare(&cx, kind, &spec, None, attrs.clone()).await? {
         None => changes.clear(),
-        Some(Finding::Differs { changes: more, call: first }) => {
+        Some(Finding::Differs { changes: more, call: first, .. }) => {
             // What the attributes tell is more than the name of a call.
             if changes.is_empty() && !first.contains("Tag") {
                 changes = more.into_iter().filter(|change| !change.field.starts_with("tags.")).collect();
             }
             call = Some(first);
         }
-        Some(Finding::Unsettled { what }) => return Err(Error::Refused(what)),
-        Some(Finding::Gone | Finding::Foreign { .. }) => {}
+        Some(Finding::Unsettled { what } | Finding::Stuck { what }) => return Err(Error::Refused(what)),
+        Some(Finding::Gone | Finding::Foreign { .. } | Finding::Left { .. }) => {}
     }
     Ok(Adoption { id: kind.id(&attrs), changes, call, spec, attrs })
 }

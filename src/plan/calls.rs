@@ -38,6 +38,6 @@ pub fn calls(step: &Step) -> Calls {
             if operations.len() == 1 { Calls::These(operations) } else { Calls::Among(operations) }
         }
         Action::Delete => Calls::These(about.deletes.to_vec()),
-        Action::Nothing | Action::Restore => Calls::These(Vec::new()),
+        Action::Nothing | Action::Restore | Action::Stuck { .. } => Calls::These(Vec::new()),
     }
 }

@@ -121,7 +121,7 @@ fn is_there(state: &State, need: &Need) -> bool {
 
 fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) -> Step {
     let timing = match decision.action {
-        Action::Nothing => Timing::default(),
+        Action::Nothing | Action::Stuck { .. } => Timing::default(),
         _ => kind(node.kind).map(<dyn Kind>::timing).unwrap_or_default(),
     };
     let (mut moves, mut clears) = (None, None);
@@ -141,6 +141,8 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         moves,
         clears,
         gives_back: None,
+        leaves: decision.leaves,
+        puts_right: decision.puts_right,
         seen: decision.seen,
         spec: node.spec.clone(),
         tags: node.tags.clone(),

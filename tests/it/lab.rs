@@ -328,7 +328,15 @@ impl Lab {
         }
         writer.finish(journal).await.ok()?;
         let nothing = (Vec::new(), Vec::new(), Vec::new());
-        Some(Report { outcome: Outcome::Done, changed: 1, failures: nothing.0, remaining: nothing.1, durations: nothing.2, elapsed: Duration::ZERO })
+        Some(Report {
+            outcome: Outcome::Done,
+            changed: 1,
+            put_right: 0,
+            failures: nothing.0,
+            remaining: nothing.1,
+            durations: nothing.2,
+            elapsed: Duration::ZERO,
+        })
     }
 
     /// What the next `up` would do.

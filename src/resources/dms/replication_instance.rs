@@ -122,7 +122,7 @@ impl Resource for ReplicationInstance {
         let Some(attrs) = seen else { return self.create(cx, groups).await };
         if attrs.allocated_storage_gb > self.allocated_storage_gb {
             let (has, wanted) = (attrs.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
+            return Err(Error::OneWay(format!(
                 "the replication instance has {has} GiB, and DMS can not shrink it to {wanted}; set `replication.allocated_storage_gb` to {has} or more"
             )));
         }

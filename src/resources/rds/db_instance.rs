@@ -249,7 +249,7 @@ impl Resource for DbInstance {
     async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
         if let Some(shown) = seen.as_ref().filter(|shown| shown.allocated_storage_gb > self.allocated_storage_gb) {
             let (has, wanted) = (shown.allocated_storage_gb, self.allocated_storage_gb);
-            return Err(Error::Refused(format!(
+            return Err(Error::OneWay(format!(
                 "the database has {has} GiB, and RDS can not shrink it to {wanted}; set `database.allocated_storage_gb` to {has} or more"
             )));
         }
@@ -339,11 +339,7 @@ impl DbInstance {
         let mut order = Self::modification(cx, identifier).apply_immediately(self.apply_immediately);
         if !self.same_version(&attrs.engine_version) {
             if major(&self.engine_version) != major(&attrs.engine_version) {
-                let text = format!(
-                    "an upgrade of {identifier} from PostgreSQL {} to {} is a new major version, which is a migration of its own: make a new database for it",
-                    attrs.engine_version, self.engine_version
-                );
-                return Err(Error::Refused(text));
+                return Err(self.another_major(identifier, &attrs.engine_version));
             }
             order = order.engine_version(&self.engine_version);
         }
@@ -398,6 +394,22 @@ impl DbInstance {
         }
     }
 
+    /// Why a major version is not changed. The way back from an upgrade is to restore a snapshot from before it ("How to perform a major version
+    /// upgrade for RDS for PostgreSQL", Amazon RDS user guide).
+    fn another_major(&self, identifier: &str, shown: &str) -> Error {
+        let number = |version: &str| major(version).parse::<u32>().unwrap_or(0);
+        let wanted = &self.engine_version;
+        Error::OneWay(match number(shown) > number(wanted) {
+            true => format!(
+                "{identifier} has PostgreSQL {shown}, and RDS can not take it back to {wanted}; set `database.engine_version` to {} if it may stay",
+                major(shown)
+            ),
+            false => format!(
+                "an upgrade of {identifier} from PostgreSQL {shown} to {wanted} is a new major version, which is a migration of its own: make a new database for it"
+            ),
+        })
+    }
+
     /// Has what waits for the maintenance window carried out now. "If you choose to apply changes immediately, your new changes and any
     /// changes in the pending modifications queue are applied" ("Using the schedule modifications setting").
     async fn hasten(&self, cx: &Cx, attrs: DbInstanceAttrs) -> Result<DbInstanceAttrs> {
@@ -447,5 +459,18 @@ mod tests {
     fn a_minor_version_has_the_same_major_version() {
         assert_eq!(major("16.8"), "16");
         assert_eq!(major("16"), "16");
+    }
+
+    #[test]
+    fn a_way_back_to_an_older_major_version_was_called_an_upgrade() {
+        let spec: DbInstance = serde_json::from_value(serde_json::json!({
+            "identifier": "db", "engine": "postgres", "engine_version": "16", "instance_class": "db.r5.large", "allocated_storage_gb": 100,
+            "storage_type": "gp3", "db_name": "payments", "master_username": "admin", "master_secret": "arn", "subnet_group": "subnets",
+            "parameter_group": "parameters", "security_groups": [], "kms_key": null, "multi_az": false, "backup_retention_days": 7,
+            "log_exports": [], "performance_insights_days": null, "deletion_protection": false, "final_snapshot": "skip",
+        }))
+        .expect("a specification");
+        assert!(spec.another_major("db", "17.4").to_string().contains("can not take it back to 16"));
+        assert!(spec.another_major("db", "15.8").to_string().contains("an upgrade of db from PostgreSQL 15.8 to 16"));
     }
 }
