@@ -75,7 +75,8 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     possible::check(&possible::Asked { verb: "plan", globals, config: &config, chosen: &chosen }, &plan, &state)?;
     if let Some(path) = &args.out {
         Saved::of(&plan, &state, config.stack.id(), &chosen, findings).write(path)?;
-        say(&format!("the plan is in {0}; `migrate-infra up {0}` carries out exactly that", path.display()));
+        let up = super::again::again(globals, &format!("up {}", path.display()), &Chosen::default());
+        say(&format!("the plan is in {}; `{up}` carries out exactly that", path.display()));
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
