@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::address::Address;
 use crate::aws::AwsError;
+use crate::plan::Outside;
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
@@ -59,6 +60,9 @@ pub enum Event {
         id: String,
         /// AWS seconds that it took.
         seconds: f64,
+        /// What was done outside of this tool and is put right.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        put_right: Option<Outside>,
     },
     /// A step failed.
     StepFailed {
@@ -184,6 +188,8 @@ pub enum Event {
         outcome: &'static str,
         /// How many steps changed something.
         changed: usize,
+        /// How many of them put right what was done outside of this tool.
+        put_right: usize,
         /// How many steps failed.
         failed: usize,
         /// How many steps were not done.

@@ -66,7 +66,7 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
     let report = report?;
     if report.outcome != Outcome::Done {
         let words = format!("adopt {} {}", args.address, args.id);
-        return Err(report::unfinished(&report, &again(globals, &words, &Chosen::default())));
+        return Err(report::unfinished(globals, &report, &again(globals, &words, &Chosen::default())));
     }
     let next = again(globals, "plan", &Chosen::default());
     down::say(globals, &format!("`{}` is taken into the state as {}; `{next}` shows what `up` would change", found.id, args.address));

@@ -16,11 +16,11 @@ impl Agreed {
         Self(Some(digest))
     }
 
-    /// Refuses what is not what was shown: the state has moved on while the question was open.
+    /// Refuses what is not what was shown: the state, or what exists, has changed while the question was open.
     pub(super) fn covers(&self, digest: &str) -> Result<(), CliError> {
         match &self.0 {
             Some(shown) if shown != digest => Err(CliError::new(Exit::Refused, "what would be done by now is not what you said `yes` to")
-                .because_text("the state has moved on while the question was open")
+                .because_text("the state, or what exists, has changed while the question was open")
                 .remains("nothing was changed")
                 .hint("run the same command again: it shows what it would do now")),
             _ => Ok(()),

@@ -9,7 +9,8 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::report::values::changed;
 use super::run::line;
-use super::{moves, plan, session};
+use super::{foreign, ignoring, moves, plan, session};
+use crate::address::Address;
 use crate::plan::Finding;
 
 /// Compares everything in AWS with what this tool left, without changing anything.
@@ -30,23 +31,30 @@ pub(super) async fn run(globals: &Globals, args: &DriftArgs) -> Result<u8, CliEr
     let chosen = args.targets.of(&args.chosen);
     let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     session::check_chosen(&chosen, &session::environments(&config, &state))?;
-    plan::check_patterns("--target", &chosen.targets, &state.resources.keys().collect::<Vec<_>>())?;
+    ignoring::check(&config, &crate::stack::build(&config)?, &state)?;
+    let of_chosen = |address: &&Address| chosen.includes(address.environment());
+    plan::check_patterns("--target", &chosen.targets, &state.resources.keys().filter(of_chosen).collect::<Vec<_>>())?;
     if state.resources.is_empty() {
         super::down::say(globals, "nothing of this stack exists");
         return Ok(0);
     }
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
-    let wanted = |address: &crate::address::Address| chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address));
+    let wanted = |address: &Address| chosen.includes(address.environment()) && (chosen.targets.is_empty() || chosen.targets(address));
     let looked = look(&config, &looker, &state, wanted, Unseen::Refuse("`--env` and `--target` choose what can be looked at")).await?;
     match globals.output {
         OutputFormat::Json => line(&print(&looked)),
-        OutputFormat::Text => show(&looked, &again(globals, "up", &chosen)),
+        OutputFormat::Text => show(globals, &looked, &again(globals, "up", &chosen)),
     }
-    Ok(if looked.findings.is_empty() { 0 } else { Exit::Changes as u8 })
+    Ok(if drift(&looked).next().is_none() { 0 } else { Exit::Changes as u8 })
+}
+
+/// What is drift: all but what others may change.
+fn drift(looked: &Looked) -> impl Iterator<Item = (&Address, &Finding)> {
+    looked.findings.iter().filter(|(_, finding)| finding.is_drift())
 }
 
 fn print(looked: &Looked) -> String {
-    let drift = looked.findings.iter().map(|(address, finding)| {
+    let drift = drift(looked).map(|(address, finding)| {
         let mut entry = json!({ "address": address });
         if let (Some(entry), Ok(serde_json::Value::Object(finding))) = (entry.as_object_mut(), serde_json::to_value(finding)) {
             entry.extend(finding);
@@ -58,29 +66,36 @@ fn print(looked: &Looked) -> String {
     json!({ "resources": looked.resources, "reads": looked.reads, "drift": drift, "ignored": ignored }).to_string()
 }
 
-fn show(looked: &Looked, up: &str) {
-    for (address, finding) in &looked.findings {
+fn show(globals: &Globals, looked: &Looked, up: &str) {
+    for (address, finding) in drift(looked) {
         match finding {
-            Finding::Gone => line(&format!("  - {address}  it is gone from AWS")),
-            Finding::Foreign { id, owner } => line(&format!("  ! {address}  `{id}` belongs to {owner}")),
-            Finding::Unsettled { what } => line(&format!("  ! {address}  {what}")),
-            Finding::Differs { changes, .. } => {
+            Finding::Gone => line(&format!("  - {address}  {finding}")),
+            Finding::Differs { changes, .. } | Finding::Left { changes } => {
                 line(&format!("  ~ {address}"));
                 for change in changes {
                     line(&format!("      {}", changed(change)));
                 }
             }
+            Finding::Foreign { .. } | Finding::Unsettled { .. } | Finding::Stuck { .. } => line(&format!("  ! {address}  {finding}")),
         }
     }
     for (address, field, reason) in &looked.ignored {
         line(&format!("ignored: {address} `{field}` ({reason})"));
     }
     let Looked { resources, reads, .. } = looked;
-    match looked.findings.len() {
-        0 => line(&format!("no drift: {resources} resources are as they were left ({reads} calls)")),
-        some => {
-            line(&format!("drift: {some} of {resources} resources are not as they were left ({reads} calls)"));
-            line(&format!("`{up}` puts them right"));
+    let some = drift(looked).count();
+    if some == 0 {
+        return line(&format!("no drift: {resources} resources are as they were left ({reads} calls)"));
+    }
+    line(&format!("drift: {some} of {resources} resources are not as they were left ({reads} calls)"));
+    let for_a_person: Vec<_> = drift(looked).filter(|(_, finding)| finding.is_for_a_person()).collect();
+    if for_a_person.is_empty() {
+        return line(&format!("`{up}` puts them right"));
+    }
+    line(&format!("`{up}` can not put {} of them right: a person has to, before it is run", for_a_person.len()));
+    for (address, finding) in for_a_person {
+        if let Finding::Foreign { id, .. } = finding {
+            line(&format!("  {address}: {}", foreign::way_out(globals, address, id, true)));
         }
     }
 }

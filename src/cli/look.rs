@@ -1,4 +1,4 @@
-//! Looking at what exists, for `plan`, `up` and `drift`: what is not as it was left, without what may be so.
+//! Looking at what exists, for `plan`, `up` and `drift`: what is not as it was left, and what of that may be so.
 
 use std::sync::Arc;
 
@@ -70,22 +70,24 @@ pub(super) async fn look(
     }
     let mut looked = Looked { resources: survey.looked_at, reads: looker.meter.reads() - before, findings: Findings::new(), ignored: Vec::new() };
     for (address, finding) in survey.findings {
-        if let Some(finding) = allowed(config, &address, finding, &mut looked.ignored) {
-            looked.findings.insert(address, finding);
-        }
+        let finding = sorted(config, &address, finding, &mut looked.ignored);
+        looked.findings.insert(address, finding);
     }
     Ok(looked)
 }
 
-/// Takes out of a finding what may be so. Nothing is left when all of it may.
-fn allowed(config: &Config, address: &Address, finding: Finding, ignored: &mut Vec<(Address, String, String)>) -> Option<Finding> {
-    let Finding::Differs { changes, call } = finding else { return Some(finding) };
-    let mut left: Vec<Change> = Vec::new();
+/// Sorts a finding into what is drift and what may be so.
+fn sorted(config: &Config, address: &Address, finding: Finding, ignored: &mut Vec<(Address, String, String)>) -> Finding {
+    let Finding::Differs { changes, call, .. } = finding else { return finding };
+    let (mut drift, mut left): (Vec<Change>, Vec<Change>) = (Vec::new(), Vec::new());
     for change in changes {
         match config.may_drift(address, &change.field) {
-            Some(reason) => ignored.push((address.clone(), change.field, reason.to_owned())),
-            None => left.push(change),
+            Some(reason) => {
+                ignored.push((address.clone(), change.field.clone(), reason.to_owned()));
+                left.push(change);
+            }
+            None => drift.push(change),
         }
     }
-    (!left.is_empty()).then_some(Finding::Differs { changes: left, call })
+    if drift.is_empty() { Finding::Left { changes: left } } else { Finding::Differs { changes: drift, call, left } }
 }

@@ -93,7 +93,7 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
         protection::refuse(&plan, config, Exit::Refused).map_err(|error| error.remains("they are in the state now; nothing was deleted"))?;
         let report = crate::engine::down(context, plan).await?;
         if report.outcome != Outcome::Done {
-            let error = report::unfinished(&report, &again(globals, "down", &Chosen::default()));
+            let error = report::unfinished(globals, &report, &again(globals, "down", &Chosen::default()));
             return Err(CliError { hints: Vec::new(), ..error }.hint(format!(
                 "what remains is in the state now, like everything else: `{}` deletes all of the stack, `{}` keeps and completes it",
                 again(globals, "down", &Chosen::default()),
@@ -115,7 +115,7 @@ async fn settle(globals: &Globals, args: &OrphansArgs, config: &Config, graph: &
 }
 
 fn succeeded(globals: &Globals, report: &Report) -> Result<(), CliError> {
-    if report.outcome == Outcome::Done { Ok(()) } else { Err(report::unfinished(report, &again(globals, "orphans", &Chosen::default()))) }
+    if report.outcome == Outcome::Done { Ok(()) } else { Err(report::unfinished(globals, report, &again(globals, "orphans", &Chosen::default()))) }
 }
 
 /// Everything with this stack's tags that is not in its state.

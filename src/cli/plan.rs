@@ -9,7 +9,7 @@ use super::failure::{CliError, Exit};
 use super::look::{Looked, Unseen, look, looker};
 use super::run::{line, say};
 use super::saved::Saved;
-use super::{moves, policies, possible, protection, report, session};
+use super::{ignoring, moves, policies, possible, protection, report, session};
 use crate::address::Address;
 use crate::config::{Config, did_you_mean};
 use crate::plan::{Findings, Impossible, Plan, Wish, calls, plan_wish};
@@ -75,7 +75,8 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     possible::check(&possible::Asked { verb: "plan", globals, config: &config, chosen: &chosen }, &plan, &state)?;
     if let Some(path) = &args.out {
         Saved::of(&plan, &state, config.stack.id(), &chosen, findings).write(path)?;
-        say(&format!("the plan is in {0}; `migrate-infra up {0}` carries out exactly that", path.display()));
+        let up = super::again::again(globals, &format!("up {}", path.display()), &Chosen::default());
+        say(&format!("the plan is in {}; `{up}` carries out exactly that", path.display()));
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
@@ -134,6 +135,7 @@ pub(super) fn make(globals: &Globals, config: &Config, state: &State, chosen: &C
     policies::check(config, &graph)?;
     protection::check(config, &graph, state)?;
     moves::check(config, &graph)?;
+    ignoring::check(config, &graph, state)?;
     session::check_chosen(chosen, &graph.environments())?;
     let includes = |environment: &str| chosen.includes(environment);
     let replaces = |address: &Address| chosen.replaces(address);

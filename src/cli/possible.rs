@@ -1,9 +1,10 @@
-//! What `up` refuses to carry out, before anything is changed: what AWS would refuse in the middle of it, and what deletes what is protected,
-//! data that nobody gave up, or where traffic goes.
+//! What `up` refuses to carry out, before anything is changed: what AWS would refuse in the middle of it, what deletes what is protected, data
+//! that nobody gave up, or where traffic goes, and what it can not put right.
 
 use super::again::again;
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
+use super::foreign::way_out;
 use super::plan::some;
 use super::{moves, protection};
 use crate::address::Address;
@@ -12,6 +13,9 @@ use crate::migration::Split;
 use crate::plan::{Action, Plan, Step};
 use crate::resource::kind;
 use crate::state::{State, Status};
+
+/// How many ways out are shown.
+const HINTS: usize = 3;
 
 /// What was asked for, as far as a refusal tells of it.
 pub(super) struct Asked<'a> {
@@ -30,6 +34,7 @@ pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(),
     asked.traffic(plan, state)?;
     let graph = crate::stack::build(asked.config)?;
     asked.strangers(plan, &graph.environments())?;
+    asked.stuck(plan)?;
     protection::refuse_in_aws(plan, &graph)
 }
 
@@ -100,6 +105,28 @@ impl Asked<'_> {
             .hint(format!("or, if the name may go: `{}`", again(globals, verb, &told))))
     }
 
+    /// Refuses what only a person can put right.
+    fn stuck(&self, plan: &Plan) -> Result<(), CliError> {
+        let stuck: Vec<(&Step, Option<&String>)> = plan
+            .steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::Stuck { id } => Some((step, id.as_ref())),
+                _ => None,
+            })
+            .collect();
+        let what = match stuck.as_slice() {
+            [] => return Ok(()),
+            [(one, _)] => format!("{} is not as it was left, and `up` can not put that right", one.address),
+            many => format!("{} resources are not as they were left, and `up` can not put that right", many.len()),
+        };
+        let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed");
+        error.causes = some(&stuck.iter().map(|(step, _)| format!("{}: {}", step.address, step.reason)).collect::<Vec<_>>());
+        let foreign = stuck.iter().filter_map(|(step, id)| Some(way_out(self.globals, &step.address, (*id)?, true)));
+        error.hints.extend(foreign.take(HINTS));
+        Err(error.hint("what has nothing to do with it can be chosen with `--target`"))
+    }
+
     /// Refuses what is in use by what is not part of the plan.
     fn strangers(&self, plan: &Plan, known: &[String]) -> Result<(), CliError> {
         let Self { verb, globals, chosen, .. } = self;
@@ -124,7 +151,7 @@ fn refused<'a>(plan: &'a Plan, state: &State, chosen: &Chosen) -> Vec<(&'a Step,
     let stays = |step: &&Step| match step.action {
         Action::Update { .. } | Action::Resume => true,
         Action::Replace { .. } => holds_data(step) && !chosen.replaces(&step.address),
-        Action::Create | Action::Nothing | Action::Delete | Action::Restore => false,
+        Action::Create | Action::Nothing | Action::Delete | Action::Restore | Action::Stuck { .. } => false,
     };
     // One that gets its place back is still where it was set aside.
     let from = |step: &Step| step.moves.as_ref().filter(|moves| moves.to == step.address).map_or(step.address.clone(), |moves| moves.from.clone());

@@ -156,9 +156,9 @@ fn end(globals: &Globals, report: &Report, lost: &[String]) -> Result<u8, CliErr
             error.causes = some(lost);
             Err(error.hint(format!("`{}` makes again what the configuration has", again(globals, "up", &Chosen::default()))))
         }
-        Outcome::Stopped => Err(report::unfinished(report, &command)),
+        Outcome::Stopped => Err(report::unfinished(globals, report, &command)),
         Outcome::Failed => {
-            let mut error = report::unfinished(report, &command);
+            let mut error = report::unfinished(globals, report, &command);
             error.exit = Exit::Stuck;
             let failed = report.failures.first().map(|failure| &failure.address).or(report.remaining.first());
             let stuck = failed.map(ToString::to_string).unwrap_or_default();

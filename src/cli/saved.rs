@@ -3,15 +3,17 @@
 //! A plan follows from the configuration, the state, what was chosen and what a look at AWS found. The file holds the last two, and
 //! enough of the others to tell whether they are still the same; then the plan is the same.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
+use super::plan::some;
 use super::whole;
-use crate::address::Lineage;
-use crate::plan::{Findings, Plan};
+use crate::address::{Address, Lineage};
+use crate::plan::{Finding, Findings, Plan};
 use crate::state::State;
 
 /// The form of the file.
@@ -113,6 +115,39 @@ impl Saved {
         match self.digest == plan.digest() {
             true => Ok(()),
             false => Err(self.outdated(globals, "the configuration has changed since, and the plan would be another one")),
+        }
+    }
+
+    /// Refuses when what exists is not what the plan was made of. One from configuration and state alone was made of what the state says.
+    pub(super) fn is_of(&self, globals: &Globals, found: &Findings) -> Result<(), CliError> {
+        let nothing = Findings::new();
+        let then = self.findings.as_ref().unwrap_or(&nothing);
+        let addresses: BTreeSet<&Address> = then.keys().chain(found.keys()).collect();
+        let differing: Vec<String> = addresses
+            .into_iter()
+            .filter(|address| {
+                let both = [then.get(*address), found.get(*address)];
+                both[0] != both[1] && both.into_iter().flatten().any(Finding::is_drift)
+            })
+            .map(|address| match found.get(address) {
+                Some(finding) => format!("{address}: {finding}"),
+                None => format!("{address}: it is as it was left, and was not then"),
+            })
+            .collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
+        let mut error = self.outdated(globals, "what exists has changed since");
+        error.causes.extend(some(&differing));
+        Err(error)
+    }
+
+    /// Refuses when by what was found just now something else would be done: what others may change is no drift, and may still be in the way.
+    pub(super) fn does_the_same(&self, globals: &Globals, planned: &Plan, now: &Plan) -> Result<(), CliError> {
+        let actions = |plan: &Plan| plan.steps.iter().map(|step| step.action.clone()).collect::<Vec<_>>();
+        match actions(planned) == actions(now) {
+            true => Ok(()),
+            false => Err(self.outdated(globals, "what exists has changed since, and the plan would be another one")),
         }
     }
 

@@ -103,7 +103,7 @@ async fn rebuild(globals: &Globals, config: &Config, yes: bool) -> Result<u8, Cl
     session.close().await;
     let report = report?;
     if report.outcome != Outcome::Done {
-        return Err(report::unfinished(&report, "migrate-infra state rebuild"));
+        return Err(report::unfinished(globals, &report, "migrate-infra state rebuild"));
     }
     let up = again(globals, "up", &Chosen::default());
     down::say(globals, &format!("{} resources were found, {known} are known now; `{up}` makes what is missing", report.changed));

@@ -26,7 +26,7 @@ use crate::state::State;
     after_help = "Example:\n  migrate-infra up --env source --sandbox -y\n  migrate-infra plan --out plan.json && migrate-infra up plan.json\n  migrate-infra up -y --output json > events.jsonl"
 )]
 pub struct UpArgs {
-    /// Carry out exactly this plan, which `plan --out FILE` wrote. It is refused when the state or the configuration has moved on.
+    /// Carry out exactly this plan, which `plan --out FILE` wrote. It is refused when the state, the configuration or what exists has changed since.
     #[arg(value_name = "FILE", conflicts_with_all = ["environments", "addresses", "replaced", "deleted"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -73,7 +73,7 @@ pub(super) async fn run(globals: &Globals, args: &UpArgs) -> Result<u8, CliError
     if let Some(undone) = undone {
         // What can not be undone counts more than why it was to be.
         let rollback::Undone { rest, exit } = undone?;
-        let error = report::unfinished(&report?, &super::again::again(globals, "up", chosen));
+        let error = report::unfinished(globals, &report?, &super::again::again(globals, "up", chosen));
         let remains = match rest.as_slice() {
             [] => "nothing of this `up`: all that it did was undone".to_owned(),
             some => format!("all that could be undone was; {}", some.join("; ")),
@@ -92,10 +92,11 @@ struct Request<'a> {
     saved: Option<&'a Saved>,
 }
 
-/// What a look has found, and where the state was then.
+/// What a look has found, where the state was then, and whether anything is to be done.
 struct Found {
     findings: Findings,
     seq: u64,
+    changes: bool,
 }
 
 impl Request<'_> {
@@ -128,24 +129,36 @@ impl Request<'_> {
             confirm(&format!("\nCarry this out in {}?", if globals.sandbox { "the sandbox" } else { "AWS" }), false)?;
             agreed = Agreed::to(preview.digest());
         }
-        Ok((findings.map(|findings| Found { findings, seq: state.seq }), agreed))
+        let changes = preview.changes_something();
+        Ok((findings.map(|findings| Found { findings, seq: state.seq, changes }), agreed))
     }
 
-    /// Plans under the lock. What was found before counts only if the state has not moved on while the question was asked; what is planned then has
-    /// to be what was agreed to.
+    /// Plans under the lock. What a saved plan is made of, and what somebody has said yes to, is looked at again: what is planned then has to be
+    /// just that. Only where there was nothing to do, one look is enough.
     async fn plan(&self, context: &Context, found: Option<Found>, agreed: &Agreed) -> Result<Plan, CliError> {
         let Self { globals, config, chosen, saved } = self;
         let state = context.journal.read(Clone::clone);
         saved.map_or(Ok(()), |saved| saved.fits(globals, &state, &config.stack.id()))?;
-        let is_current = |found: &Found| found.seq == state.seq;
-        let findings = match (saved, found.filter(is_current)) {
-            (Some(saved), _) => saved.findings().cloned(),
-            (None, Some(found)) => Some(found.findings),
-            (None, None) => Some(plan::looked_with(globals, config, &state, chosen, context).await?.findings),
+        let look = || plan::looked_with(globals, config, &state, chosen, context);
+        let plan = match (saved, found) {
+            (Some(saved), _) => {
+                let findings = look().await?.findings;
+                saved.is_of(globals, &findings)?;
+                let planned = plan::make(globals, config, &state, chosen, saved.findings())?;
+                saved.is_same(globals, &planned)?;
+                agreed.covers(&planned.digest())?;
+                let plan = plan::make(globals, config, &state, chosen, Some(&findings))?;
+                saved.does_the_same(globals, &planned, &plan)?;
+                plan
+            }
+            (None, Some(found)) if found.seq == state.seq && !found.changes => plan::make(globals, config, &state, chosen, Some(&found.findings))?,
+            (None, _) => {
+                let findings = look().await?.findings;
+                let plan = plan::make(globals, config, &state, chosen, Some(&findings))?;
+                agreed.covers(&plan.digest())?;
+                plan
+            }
         };
-        let plan = plan::make(globals, config, &state, chosen, findings.as_ref())?;
-        saved.map_or(Ok(()), |saved| saved.is_same(globals, &plan))?;
-        agreed.covers(&plan.digest())?;
         self.possible(&plan, &state)?;
         moves::carry_out(context, config).await?;
         Ok(plan)

@@ -38,10 +38,17 @@ pub struct Ignored {
     pub reason: String,
 }
 
+impl Ignored {
+    /// Returns whether this field, as `drift` shows it, is meant.
+    pub fn covers(&self, field: &str) -> bool {
+        wildmatch::WildMatch::new(&self.field).matches(field)
+    }
+}
+
 impl Config {
     /// Returns why others may change this field, if they may.
     pub fn may_drift(&self, address: &Address, field: &str) -> Option<&str> {
-        let fits = |one: &&Ignored| address.matches(&one.address) && wildmatch::WildMatch::new(&one.field).matches(field);
+        let fits = |one: &&Ignored| address.matches(&one.address) && one.covers(field);
         self.drift.ignore.iter().find(fits).map(|one| one.reason.as_str())
     }
 

@@ -110,7 +110,7 @@ fn colour(node: &Node) -> &'static str {
         Some("create") => "#d4f4dd",
         Some("update" | "resume") => "#fdf0c4",
         Some("replace") => "#fbd9b5",
-        Some("delete") => "#f8d0d0",
+        Some("delete" | "stuck") => "#f8d0d0",
         _ => "#f4f5f7",
     }
 }

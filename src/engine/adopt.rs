@@ -11,7 +11,7 @@ use super::step::{StepLog, Subject, cx, new_token, registered};
 use super::survey::compare;
 use crate::graph::resolve;
 use crate::plan::{Action, Change, Finding, Plan, Step};
-use crate::resource::{Cx, Error, Kind, Observed, Result};
+use crate::resource::{Cx, Error, Kind, Observed, Result, told};
 use crate::state::{JournalError, Op, Record, State};
 
 /// What adopting a thing comes to.
@@ -24,6 +24,8 @@ pub struct Adoption {
     /// What that would call first.
     pub call: Option<String>,
     spec: Value,
+    /// The specification with what differs as it is, so that a plan shows the difference.
+    as_it_is: Value,
     attrs: Value,
 }
 
@@ -41,20 +43,27 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
     if !wrong.is_empty() {
         return Err(Error::Refused(format!("AWS can not change in place what differs: {}", wrong.join(", "))));
     }
-    let (mut changes, mut call) = (settings(kind, &spec, &attrs), None);
-    match compare(&cx, kind, &spec, None, attrs.clone()).await? {
-        None => changes.clear(),
-        Some(Finding::Differs { changes: more, call: first }) => {
-            // What the attributes tell is more than the name of a call.
-            if changes.is_empty() && !first.contains("Tag") {
-                changes = more.into_iter().filter(|change| !change.field.starts_with("tags.")).collect();
-            }
-            call = Some(first);
-        }
-        Some(Finding::Unsettled { what }) => return Err(Error::Refused(what)),
-        Some(Finding::Gone | Finding::Foreign { .. }) => {}
+    let marked = marked(&cx, &attrs);
+    let mut changes = settings(kind, &spec, &attrs);
+    let call = match compare(&cx, kind, &spec, None, marked.clone()).await? {
+        Some(Finding::Unsettled { what } | Finding::Stuck { what }) => return Err(Error::Refused(what)),
+        Some(Finding::Differs { call, .. }) => Some(call),
+        _ => None,
+    };
+    if call.is_none() {
+        changes.clear();
     }
-    Ok(Adoption { id: kind.id(&attrs), changes, call, spec, attrs })
+    let (as_it_is, is_whole) = as_it_is(kind, &spec, &changes);
+    // What is left to call, were it specified as it is, differs in what no input tells.
+    if call.is_some()
+        && is_whole
+        && let Some(Finding::Differs { call: rest, .. }) = compare(&cx, kind, &as_it_is, None, marked).await?
+        && !rest.contains("Tag")
+    {
+        let operation = rest.split_once(':').map_or(rest.as_str(), |(_, operation)| operation);
+        changes.push(Change::new(operation, "different".into(), "as specified".into()));
+    }
+    Ok(Adoption { id: kind.id(&attrs), changes, call, spec, as_it_is, attrs })
 }
 
 /// Takes a thing into the state, as part of a run of its own.
@@ -83,9 +92,8 @@ impl AdoptSteps {
         let state = self.context.journal.read(Clone::clone);
         let found = inspect(&self.context.looker(), &state, step, &self.id).await?;
         let (kind, _) = resolved(&state, step)?;
-        let spec = as_it_is(&found);
         let token = state.get(&step.address).map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
-        let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.lasting_needs(), &token));
+        let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &found.as_it_is, step.lasting_needs(), &token));
         // Its id is durable before its tags are set: whatever becomes of this run, no other one is made in its place.
         log.write(vec![Record::Created { address: step.address.clone(), attrs: found.attrs.clone() }]).await?;
         let cx = Cx { adopts: true, ..cx(&self.context, step, &token, Arc::clone(&log)) };
@@ -96,15 +104,29 @@ impl AdoptSteps {
     }
 }
 
-/// The specification with what differs as it is, so that a plan shows the difference.
-fn as_it_is(found: &Adoption) -> Value {
-    let mut spec = found.spec.clone();
-    for change in &found.changes {
-        if let Some(input) = spec.get_mut(&change.field) {
-            *input = change.old.clone();
+/// The specification with what differs as it is, and whether all that differs is in it. What a specification can not say stays as it is wanted:
+/// a look finds it, and the next `up` puts it right.
+fn as_it_is(kind: &dyn Kind, spec: &Value, changes: &[Change]) -> (Value, bool) {
+    let (mut known, mut is_whole) = (spec.clone(), true);
+    for change in changes {
+        match told::with(kind, &known, &change.field, change.old.clone()) {
+            Some(other) => known = other,
+            None => is_whole = false,
         }
     }
-    spec
+    (known, is_whole)
+}
+
+/// The attributes as they are once the tags are added.
+fn marked(cx: &Cx, attrs: &Value) -> Value {
+    let mut attrs = attrs.clone();
+    if let Some(fields) = attrs.as_object_mut() {
+        fields.remove("missing_tags");
+        if let Some(tags) = fields.get_mut("tags").and_then(Value::as_object_mut) {
+            tags.extend(cx.identity.all_tags().into_iter().map(|(key, value)| (key, value.into())));
+        }
+    }
+    attrs
 }
 
 fn resolved<'a>(state: &State, step: &Step) -> Result<(&'a dyn Kind, Value)> {
@@ -135,24 +157,31 @@ fn fixed(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
     kind.about().immutable.iter().filter_map(|input| difference(input, spec.get(*input)?, attrs.get(*input)?)).collect()
 }
 
-/// Inputs that can be changed and that differ. Some kinds keep what AWS shows in groups.
+/// Inputs that can be changed and that differ, as far as what AWS shows of them can be said as an input. What is not there at all is a difference,
+/// too.
 fn settings(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
-    let shown = |input: &str| {
-        let inner = attrs.as_object()?.values().filter_map(Value::as_object).find_map(|group| group.get(input));
-        attrs.get(input).or(inner)
-    };
     let about = kind.about();
     let open = kind.inputs().iter().filter(|input| !about.immutable.contains(input) && !about.waits_for.contains(input));
-    open.filter_map(|input| difference(input, spec.get(*input)?, shown(input)?)).collect()
+    let differing = open.filter_map(|input| difference(input, spec.get(*input)?, &told::told(kind, attrs, input)?));
+    differing.filter(|change| change.old.is_null() || told::with(kind, spec, &change.field, change.old.clone()).is_some()).collect()
 }
 
 fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
-    let same = match (wanted, shown) {
+    (!same(wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
+}
+
+/// Whether AWS shows what is wanted. It does not keep to an order, and fills in what was left to it.
+fn same(wanted: &Value, shown: &Value) -> bool {
+    match (wanted, shown) {
         (Value::String(wanted), Value::String(shown)) => {
             wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
         }
-        (Value::Array(wanted), Value::Array(shown)) => wanted.len() == shown.len() && wanted.iter().all(|one| shown.contains(one)),
+        (Value::Array(wanted), Value::Array(shown)) => {
+            wanted.len() == shown.len() && wanted.iter().all(|one| shown.iter().any(|other| same(one, other)))
+        }
+        (Value::Object(wanted), Value::Object(shown)) => {
+            wanted.len() == shown.len() && wanted.iter().all(|(key, one)| shown.get(key).is_some_and(|other| same(one, other)))
+        }
         _ => wanted == shown,
-    };
-    (!same).then(|| Change::new(input, shown.clone(), wanted.clone()))
+    }
 }

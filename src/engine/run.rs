@@ -111,6 +111,8 @@ pub struct Report {
     pub changed: usize,
     /// How many of them deleted something for good: not to make way for a new one.
     pub deleted: usize,
+    /// How many of them put right what was done outside of this tool.
+    pub put_right: usize,
     /// The steps that failed.
     pub failures: Vec<Failure>,
     /// Resources whose step was not done.
@@ -138,6 +140,7 @@ pub(super) trait Steps: Send + Sync + 'static {
 struct Gathered {
     changed: usize,
     deleted: usize,
+    put_right: usize,
     failures: Vec<Failure>,
     durations: Vec<(Address, Duration)>,
 }
@@ -170,9 +173,11 @@ impl<S: Steps> Work for Runner<S> {
                 let mut gathered = self.gathered();
                 gathered.changed += usize::from(end.changed);
                 gathered.deleted += usize::from(end.changed && end.action == "delete" && address.made_way().is_none());
+                let put_right = step.puts_right.clone().filter(|_| end.changed);
+                gathered.put_right += usize::from(put_right.is_some());
                 gathered.durations.push((address.clone(), took));
                 drop(gathered);
-                self.context.events.send(Event::StepDone { address, action: end.action, id: end.id, seconds: took.as_secs_f64() });
+                self.context.events.send(Event::StepDone { address, action: end.action, id: end.id, seconds: took.as_secs_f64(), put_right });
                 true
             }
             Err((id, error)) => {
@@ -249,8 +254,8 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     let mut durations = gathered.durations;
     durations.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     let elapsed = clock.now().saturating_sub(began);
-    let Gathered { changed, deleted, failures, .. } = gathered;
-    let report = Report { outcome, changed, deleted, failures, remaining, durations, elapsed };
+    let Gathered { changed, deleted, put_right, failures, .. } = gathered;
+    let report = Report { outcome, changed, deleted, put_right, failures, remaining, durations, elapsed };
     let word = if plan.is_part && outcome == Outcome::Done { DONE_IN_PART } else { outcome.as_str() };
     let finished = Record::RunFinished { run, outcome: word.to_owned(), at: timestamp() };
     // When the journal is the very thing that failed, the report with its failures says so; it must not be lost here.
@@ -261,6 +266,7 @@ pub(super) async fn run(context: &Context, command: &'static str, plan: Plan, st
     context.events.send(Event::RunFinished {
         outcome: outcome.as_str(),
         changed: report.changed,
+        put_right: report.put_right,
         failed: report.failures.len(),
         remaining: report.remaining.len(),
         seconds: elapsed.as_secs_f64(),

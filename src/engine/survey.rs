@@ -84,7 +84,7 @@ pub(super) async fn compare(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Optio
         // The kind compares more than it remembers; what it would call says what differs.
         differing.push(Change::new(call.split_once(':').map_or(call, |(_, operation)| operation), "as specified".into(), "different".into()));
     }
-    Ok(Some(Finding::Differs { changes: differing, call: call.to_owned() }))
+    Ok(Some(Finding::Differs { changes: differing, call: call.to_owned(), left: Vec::new() }))
 }
 
 async fn would_call(cx: &Cx, kind: &dyn Kind, spec: &Value, seen: &Value) -> Result<Option<&'static str>> {
@@ -109,10 +109,11 @@ fn fields(kind: &dyn Kind, known: &Value, seen: &Value) -> Vec<Change> {
     differing.flat_map(|change| change.inside().unwrap_or_else(|| vec![change])).collect()
 }
 
-/// What is on its way or does not work is a finding; what can not be asked is a failure.
+/// What is on its way, does not work or can not be taken back is a finding; what can not be asked is a failure.
 fn unsettled(error: Error) -> Result<Finding> {
     match error {
-        Error::OnItsWay { .. } | Error::Failed { .. } | Error::Timeout { .. } | Error::Refused(_) | Error::Ambiguous(_) => {
+        Error::OneWay(_) | Error::Ambiguous(_) => Ok(Finding::Stuck { what: crate::resource::describe(&error) }),
+        Error::OnItsWay { .. } | Error::Failed { .. } | Error::Timeout { .. } | Error::Refused(_) => {
             Ok(Finding::Unsettled { what: crate::resource::describe(&error) })
         }
         error => Err(error),

@@ -13,7 +13,7 @@ use super::step::{StepLog, cx, look, may_be_hidden, moved, new_token, registered
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Plan, Step};
-use crate::resource::{Cx, Error, Kind, Observed, Result, kind};
+use crate::resource::{Cx, Error, Kind, Observed, Result, kind, told};
 use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 
 /// Carries out a plan of `up`.
@@ -38,6 +38,24 @@ const ANOTHER: &str = "what it refers to was made anew in this run, so it has to
 /// Whether inputs that can not be changed are others than those that it was made with.
 fn is_another(kind: &dyn Kind, entry: &Entry, spec: &Value) -> bool {
     entry.attrs.is_some() && kind.about().immutable.iter().any(|field| entry.spec.get(*field) != spec.get(*field))
+}
+
+/// The specification in which what others have changed and may is as they have made it.
+fn left_as_it_is(kind: &dyn Kind, wanted: &Value, seen: Option<&Value>, fields: &[String]) -> Value {
+    let Some(seen) = seen else { return wanted.clone() };
+    fields.iter().fold(wanted.clone(), |spec, field| {
+        let told = told::input_of(kind, field).and_then(|input| Some((input, told::told(kind, seen, input)?)));
+        told.and_then(|(input, value)| told::with(kind, &spec, input, value)).unwrap_or(spec)
+    })
+}
+
+/// The attributes in which what others have changed and may is as this tool has left it: so it goes on being seen.
+fn as_it_was(left: Option<(&Entry, &[String])>, attrs: Value) -> Value {
+    let Some((Entry { attrs: Some(before), .. }, fields)) = left else { return attrs };
+    fields.iter().fold(attrs, |attrs, field| match told::at(before, field) {
+        Some(value) => told::put(attrs, field, value),
+        None => attrs,
+    })
 }
 
 struct UpSteps {
@@ -86,7 +104,11 @@ impl UpSteps {
             let token = before.as_ref().map_or_else(|| new_token(&self.context.stack, &step.address), |entry| entry.token.clone());
             let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
             let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.lasting_needs(), &token));
-            let cx = cx(&self.context, step, &token, Arc::clone(&log));
+            let mut cx = cx(&self.context, step, &token, Arc::clone(&log));
+            if before.is_some() {
+                // Tags that others may change are none of ours.
+                cx.identity.tags.retain(|key, _| !step.leaves.iter().any(|field| field.strip_prefix("tags.") == Some(key.as_str())));
+            }
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
             let result = match look(&cx, kind, &spec, known, hidden).await {
                 Err(error) => Err(error),
@@ -135,26 +157,28 @@ impl UpSteps {
         kind: &dyn Kind,
         cx: &Cx,
         log: &StepLog,
-        spec: &Value,
+        wanted: &Value,
         seen: Option<Value>,
         before: Option<&Entry>,
         released: &mut Released,
     ) -> Result<StepEnd> {
         let address = step.address.clone();
         let existed = seen.is_some();
-        let attrs = kind.ensure(cx, spec, seen).await?;
+        let left = before.filter(|_| existed).map(|entry| (entry, step.leaves.as_slice()));
+        let spec = &left_as_it_is(kind, wanted, seen.as_ref(), left.map(|(_, fields)| fields).unwrap_or_default());
+        let attrs = as_it_was(left, kind.ensure(cx, spec, seen).await?);
         if existed && (before.is_some_and(|entry| entry.tags != step.tags) || !cx.stray_tags().is_empty()) {
             kind.retag(cx, spec, &attrs).await?;
         }
         let same =
-            |entry: &Entry| entry.status == Status::Ready && entry.spec == *spec && entry.tags == step.tags && entry.needs == step.lasting_needs();
+            |entry: &Entry| entry.status == Status::Ready && entry.spec == *wanted && entry.tags == step.tags && entry.needs == step.lasting_needs();
         let up_to_date = !cx.has_changed() && before.is_some_and(|entry| same(entry) && entry.attrs.as_ref() == Some(&attrs));
         if !up_to_date {
             log.write(vec![Record::Created { address: address.clone(), attrs: attrs.clone() }]).await?;
             cx.events.send(Event::StepCreated { address: address.clone(), id: kind.id(&attrs) });
         }
         released.fire();
-        let ready = kind.ready(cx, spec, attrs.clone()).await?;
+        let ready = as_it_was(left, kind.ready(cx, spec, attrs.clone()).await?);
         if !up_to_date || cx.has_changed() || ready != attrs {
             log.write(vec![Record::Ready { address, attrs: ready.clone() }]).await?;
         }

@@ -60,6 +60,6 @@ pub fn calls(step: &Step) -> Calls {
             if exact || operations.len() == 1 { Calls::These(operations) } else { Calls::Among(operations) }
         }
         Action::Delete => Calls::These(taken(about.deletes)),
-        Action::Nothing | Action::Restore => Calls::These(Vec::new()),
+        Action::Nothing | Action::Restore | Action::Stuck { .. } => Calls::These(Vec::new()),
     }
 }

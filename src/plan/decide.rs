@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::diff::{Change, changes};
-use super::{Action, Finding, Order, Wish};
+use super::{Action, Finding, Order, Outside, Wish};
 use crate::address::Address;
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
-use crate::resource::{About, about, kind};
+use crate::resource::{About, about, kind, told};
 use crate::state::{Entry, State, Status};
 
 /// Goes through the resources, each after all that it refers to, and remembers what is going to be another one.
@@ -44,12 +44,14 @@ pub(super) struct Decision {
     pub(super) action: Action,
     pub(super) reason: String,
     pub(super) takes_back: Option<Address>,
+    pub(super) leaves: Vec<String>,
+    pub(super) puts_right: Option<Outside>,
     pub(super) seen: bool,
 }
 
 impl Decision {
     fn new(action: Action, reason: impl Into<String>) -> Self {
-        Self { action, reason: reason.into(), takes_back: None, seen: false }
+        Self { action, reason: reason.into(), takes_back: None, leaves: Vec::new(), puts_right: None, seen: false }
     }
 }
 
@@ -136,7 +138,7 @@ impl<'a> Decider<'a> {
 
     fn compare(&self, node: &Node, wanted: &Value, entry: &Entry, about: &About, finding: Option<&Finding>) -> Decision {
         if let Some(Finding::Gone) = finding {
-            return Decision::new(Action::Create, "it is gone from AWS");
+            return Decision { puts_right: Some(Outside::Deleted), ..Decision::new(Action::Create, "it is gone from AWS") };
         }
         let order = self.order_of(about, entry, node, wanted);
         let replace = |changes: Vec<Change>, reason: String| Decision::new(Action::Replace { changes, order }, reason);
@@ -185,19 +187,32 @@ impl<'a> Decider<'a> {
         }
         let fields: Vec<&str> = differences.iter().map(|change| change.field.as_str()).collect();
         let changed = (!fields.is_empty()).then(|| format!("{} changed", names(&fields)));
+        let (leaves, put_back) = left_alone(node, entry, &fields, finding.map(Finding::left).unwrap_or_default());
         match finding {
             Some(Finding::Differs { changes: outside, .. }) => {
-                let drifted: Vec<&str> = outside.iter().map(|change| change.field.as_str()).collect();
-                let drift = format!("{} changed outside of this tool", names(&drifted));
+                let drift = Outside::Changed(outside.iter().map(|change| change.field.clone()).collect());
+                let reason = changed.into_iter().chain([drift.to_string()]).collect::<Vec<_>>().join("; ");
                 let outside = outside.iter().filter(|change| !fields.contains(&change.field.as_str())).cloned();
-                let changes = outside.chain(differences.iter().cloned()).collect();
-                Decision::new(Action::Update { changes }, changed.into_iter().chain([drift]).collect::<Vec<_>>().join("; "))
+                let changes = outside.chain(put_back).chain(differences.iter().cloned()).collect();
+                Decision { leaves, puts_right: Some(drift), ..Decision::new(Action::Update { changes }, reason) }
             }
-            Some(Finding::Foreign { id, owner }) => Decision::new(Action::Resume, format!("`{id}` belongs to {owner}")),
-            Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
-            Some(Finding::Gone) | None => match changed {
+            Some(Finding::Foreign { id, owner }) => Decision::new(Action::Stuck { id: Some(id.clone()) }, format!("`{id}` belongs to {owner}")),
+            // What the configuration has changed may be just what makes it possible.
+            Some(Finding::Stuck { what }) => match changed {
                 Some(reason) => Decision::new(Action::Update { changes: differences }, reason),
-                None => Decision { seen: later.is_empty() && self.is_settled(node, entry), ..Decision::new(Action::Nothing, "it is as specified") },
+                None => Decision::new(Action::Stuck { id: None }, what.clone()),
+            },
+            Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
+            Some(Finding::Gone | Finding::Left { .. }) | None => match changed {
+                Some(reason) => {
+                    let changes = put_back.into_iter().chain(differences.iter().cloned()).collect();
+                    Decision { leaves, ..Decision::new(Action::Update { changes }, reason) }
+                }
+                None => Decision {
+                    leaves,
+                    seen: later.is_empty() && self.is_settled(node, entry),
+                    ..Decision::new(Action::Nothing, "it is as specified")
+                },
             },
         }
     }
@@ -256,6 +271,28 @@ impl<'a> Decider<'a> {
             other => other.clone(),
         }
     }
+}
+
+/// Sorts what others have changed and may: fields that stay as they are whatever is changed beside them, and what a change puts back all the
+/// same, because no input tells it or because the configuration has changed that very input.
+fn left_alone(node: &Node, entry: &Entry, changed: &[&str], left: &[Change]) -> (Vec<String>, Vec<Change>) {
+    let stays = |change: &Change| match change.field.strip_prefix("tags.") {
+        Some(tag) => entry.tags.get(tag) == node.tags.get(tag),
+        None => kind(node.kind).is_some_and(|kind| {
+            let input = told::input_of(kind, &change.field).filter(|input| !changed.contains(input));
+            let shown = input
+                .zip(entry.attrs.clone())
+                .and_then(|(input, attrs)| Some((input, told::told(kind, &told::put(attrs, &change.field, &change.new), input)?)));
+            shown.is_some_and(|(input, value)| told::with(kind, &entry.spec, input, value).is_some())
+        }),
+    };
+    let (stay, back): (Vec<&Change>, Vec<&Change>) = left.iter().partition(|change| stays(change));
+    let input_of = |change: &Change| told::input_of(kind(node.kind)?, &change.field);
+    let overridden = |change: &&Change| input_of(change).is_some_and(|input| changed.contains(&input));
+    let noted =
+        |change: &Change| Change { note: Some("`drift.ignore` lists it, and this change puts it back all the same".to_owned()), ..change.clone() };
+    let back = back.into_iter().filter(|change| !overridden(change)).map(noted).collect();
+    (stay.into_iter().map(|change| change.field.clone()).collect(), back)
 }
 
 /// The first reference in these inputs to one of these resources.

@@ -49,6 +49,8 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
         moves: None,
         clears: None,
         gives_back: None,
+        leaves: Vec::new(),
+        puts_right: None,
         seen: false,
         spec: entry.spec.clone(),
         tags: entry.tags.clone(),

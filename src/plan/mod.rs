@@ -28,7 +28,7 @@ pub use calls::{Calls, calls};
 pub use diff::{Change, changes};
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};
-pub use finding::{Finding, Findings};
+pub use finding::{Finding, Findings, Outside};
 pub use knot::Knot;
 pub use rollback::{Rollback, plan_rollback};
 pub use up::{Impossible, Missing, Wish, plan_up, plan_wish};
@@ -64,6 +64,12 @@ pub enum Action {
     Delete,
     /// It was to make way, and gets its place back.
     Restore,
+    /// It is not as it was left, and nothing that `up` does puts that right: a person has to.
+    Stuck {
+        /// The AWS id or name of what has its place, when that is somebody else's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
 }
 
 /// Which comes first when something is replaced.
@@ -96,6 +102,7 @@ impl Action {
             Self::Nothing => "none",
             Self::Delete => "delete",
             Self::Restore => "restore",
+            Self::Stuck { .. } => "stuck",
         }
     }
 }
@@ -125,6 +132,12 @@ pub struct Step {
     /// What is moved once it is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gives_back: Option<Move>,
+    /// Fields that others have changed and may: they stay as they are, whatever is changed beside them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leaves: Vec<String>,
+    /// What was done outside of this tool and is put right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub puts_right: Option<Outside>,
     /// Whether it has been looked at and was as it should be: then there is no need to look again.
     #[serde(skip)]
     pub seen: bool,

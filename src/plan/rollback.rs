@@ -150,6 +150,8 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
         moves: None,
         clears: None,
         gives_back: None,
+        leaves: Vec::new(),
+        puts_right: None,
         seen: false,
         spec,
         tags: previous.tags.clone(),

@@ -12,7 +12,7 @@ const CHANGE_SECONDS: u32 = 3;
 /// How long a step of this kind takes. What is not known as a kind takes no time.
 pub(super) fn of(name: &str, action: &Action) -> Timing {
     match action {
-        Action::Nothing | Action::Restore => Timing::default(),
+        Action::Nothing | Action::Restore | Action::Stuck { .. } => Timing::default(),
         Action::Update { changes } => in_place(name, changes),
         _ => kind(name).map(<dyn Kind>::timing).unwrap_or_default(),
     }

@@ -139,6 +139,8 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         moves,
         clears,
         gives_back: None,
+        leaves: decision.leaves,
+        puts_right: decision.puts_right,
         seen: decision.seen,
         spec: node.spec.clone(),
         tags: node.tags.clone(),

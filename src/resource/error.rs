@@ -69,6 +69,9 @@ pub enum Error {
     /// The configuration does not allow what would have to be done.
     #[error("{0}")]
     Refused(String),
+    /// It has gone where AWS takes nothing back from.
+    #[error("{0}")]
+    OneWay(String),
     /// The run was asked to stop before this was done.
     #[error("the run was stopped before this was finished")]
     Cancelled,

@@ -183,6 +183,12 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         None
     }
 
+    /// Returns the inputs that the attributes tell of, as a specification writes them: for kinds whose attributes keep an input in another form.
+    /// An input of the same name and form need not be here, and what no specification can say is left out.
+    fn as_inputs(_attrs: &Self::Attrs) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+
     /// Returns the id by which a person finds the thing in AWS.
     fn id(attrs: &Self::Attrs) -> String;
 }
@@ -214,6 +220,10 @@ pub trait Kind: Send + Sync {
     fn takes(&self, spec: &Value, operation: &str) -> bool;
     /// See [`Resource::known_by`].
     fn known_by(&self, id: &str) -> Option<Value>;
+    /// See [`Resource::as_inputs`].
+    fn as_inputs(&self, attrs: &Value) -> Vec<(&'static str, Value)>;
+    /// Returns whether this is a specification that the kind can read.
+    fn reads(&self, spec: &Value) -> bool;
     /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
     fn id(&self, attrs: &Value) -> String;
 
@@ -305,6 +315,14 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn known_by(&self, id: &str) -> Option<Value> {
         print(R::KIND, "attributes", &R::known_by(id)?).ok()
+    }
+
+    fn as_inputs(&self, attrs: &Value) -> Vec<(&'static str, Value)> {
+        R::Attrs::deserialize(attrs).map(|attrs| R::as_inputs(&attrs)).unwrap_or_default()
+    }
+
+    fn reads(&self, spec: &Value) -> bool {
+        R::deserialize(spec).is_ok()
     }
 
     fn id(&self, attrs: &Value) -> String {

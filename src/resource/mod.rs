@@ -6,6 +6,7 @@ mod handle;
 mod kind;
 mod listing;
 mod registry;
+pub mod told;
 
 pub use context::{Announce, Cx, Identity};
 pub use error::{Blocker, Error, Result, describe, settled};

@@ -3,13 +3,15 @@
 use migrate_infra::address::Address;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
+use migrate_infra::plan::Action;
 use migrate_infra::resource::kind;
 use serde_json::Value;
 
 use crate::cli::Place;
+use crate::fields::{To, examples, look, values};
 use crate::lab::{Lab, Way};
 use crate::lane::Lane;
-use crate::stacks::source;
+use crate::stacks::{PAIRED, graph, source};
 
 /// Takes the marks of an address, and all that this tool tags, from a thing: as if somebody else had made it.
 fn unmark(value: &mut Value, address: &str) {
@@ -202,4 +204,104 @@ fn what_differs_in_what_can_not_be_changed_is_not_adopted() {
     });
     let told = place.told(&format!("adopt source/network/vpc {id} --sandbox -y --set environments.source.vpc_cidr=10.9.0.0/16"));
     assert!(told.contains("[exit 3]") && told.contains("`cidr`") && told.contains("nothing was changed"), "{told}");
+}
+
+/// Forgets a thing and adopts it again, with a graph that specifies it as it may be.
+async fn adopted_again(ground: &Lab, graph: &Graph, address: &Address, what: &str) -> Result<Lab, String> {
+    let entry = ground.state().get(address).cloned().expect("it is there");
+    let id = kind(&entry.kind).expect("it is registered").id(entry.attrs.as_ref().expect("it is known"));
+    let mut lab = Lab { adopted: Some((address.clone(), id)), ..ground.fork() };
+    lab.run(&Graph::default(), Way::Forget, Fuse::default()).await.must_succeed();
+    let ran = lab.run(graph, Way::Adopt, Fuse::default()).await;
+    let failures: Vec<_> = ran.report().failures.iter().map(|failure| migrate_infra::resource::describe(&failure.error)).collect();
+    lab.rest();
+    if failures.is_empty() { Ok(lab) } else { Err(format!("{what} is not adopted: {failures:?}")) }
+}
+
+/// What the next `up` would do is shown by a plan, `up` does it, and then there is nothing to do.
+async fn is_put_right(lab: &mut Lab, graph: &Graph, address: &Address, what: &str, differs: bool) -> Result<(), String> {
+    lab.findings = Some(look(lab).await.findings);
+    let plan = lab.plan(graph, &lab.state());
+    let step = plan.steps.iter().find(|step| step.address == *address).expect("it has a step");
+    if matches!(step.action, Action::Update { .. }) != differs {
+        return Err(format!("{what}: {:?} is planned", step.action));
+    }
+    lab.up(graph).await.must_succeed();
+    lab.rest();
+    let findings = look(lab).await.findings;
+    if !findings.is_empty() {
+        return Err(format!("{what}: afterwards there is {findings:?}"));
+    }
+    lab.findings = Some(findings);
+    if lab.plan(graph, &lab.state()).changes_something() { Err(format!("{what}: a second plan is not empty")) } else { Ok(()) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_adopted_with_a_difference_could_not_be_read_by_the_next_plan() {
+    let graph = graph(PAIRED, &[]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    ground.rest();
+    let (mut adopted, mut wrong) = (0, Vec::new());
+    for (name, address) in examples(&graph) {
+        let about = kind(name).expect("it is registered").about();
+        for (input, to) in values(name) {
+            let To::Value(value) = to else { continue };
+            let deletion = kind(name).is_some_and(|kind| kind.deletion_inputs().contains(&input) && name != "elbv2.load_balancer");
+            if about.immutable.contains(&input)
+                || about.at_creation.contains(&input)
+                || deletion
+                || ["apply_immediately", "desired_count"].contains(&input)
+            {
+                continue;
+            }
+            let what = format!("{name} `{input}` of {address}");
+            let wanted = graph.altered(&address, |spec| spec[input] = value.clone());
+            let differs = ground.state().get(&address).expect("it is there").spec.get(input) != Some(&value);
+            let ended = match adopted_again(&ground, &wanted, &address, &what).await {
+                Ok(mut lab) => is_put_right(&mut lab, &wanted, &address, &what, differs).await,
+                Err(why) => Err(why),
+            };
+            wrong.extend(ended.err());
+            adopted += 1;
+        }
+    }
+    println!("{adopted} things were adopted with a difference");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(adopted > 60, "{adopted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_was_adopted_as_it_is_specified_has_nothing_to_be_changed() {
+    let graph = graph(PAIRED, &[]);
+    let mut lab = Lab::default();
+    lab.up(&graph).await.must_succeed();
+    lab.rest();
+    for address in graph.nodes().keys() {
+        lab = adopted_again(&lab, &graph, address, address.as_str()).await.unwrap_or_else(|why| panic!("{why}"));
+    }
+    let findings = look(&lab).await.findings;
+    assert!(findings.is_empty(), "{findings:?}");
+    assert!(!lab.plan(&graph, &lab.state()).changes_something());
+}
+
+#[test]
+fn an_adopted_alarm_was_shown_to_have_a_name_for_a_metric() {
+    const LIMIT: &str = "--set monitoring.database_cpu_percent=60.0";
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    run("forget source/monitoring/db-cpu-source -y");
+    run("forget source/storage-source/bucket -y");
+    edit_world(&place, |world| unmark(world, "source/storage-source/bucket"));
+    let alarm = "adopt source/monitoring/db-cpu-source payment-db-cpu-source-source-dev-001";
+    let dry = run(&format!("{alarm} --dry-run {LIMIT}"));
+    assert!(dry.contains("threshold: 80.0 -> 60.0") && !dry.contains("metric"), "{dry}");
+    run(&format!("{alarm} -y {LIMIT}"));
+    run(&format!("adopt source/storage-source/bucket payment-logs-source-source-dev-001-111122223333-us-east-1 -y {LIMIT}"));
+    assert!(run(&format!("drift {LIMIT}")).contains("no drift"));
+    let plan = run(&format!("plan --env source {LIMIT}"));
+    assert!(plan.contains("~ source/monitoring/db-cpu-source") && plan.contains("1 to change"), "{plan}");
+    run(&format!("up --env source -y {LIMIT}"));
+    assert!(run(&format!("plan --env source {LIMIT}")).contains("there is nothing to do"));
 }

@@ -20,7 +20,7 @@ const CHANGES: &str = "--set database.backup_retention_days=14 --set service.por
 fn a_saved_plan_is_carried_out_exactly_or_not_at_all() {
     let place = Place::new();
     let saved = told(&place, "plan --env source --out plan.json");
-    assert!(saved.contains("`migrate-infra up plan.json` carries out exactly that"), "{saved}");
+    assert!(saved.contains("`migrate-infra up plan.json --sandbox` carries out exactly that"), "{saved}");
     run(&place, "up plan.json -y");
     assert!(run(&place, "plan --env source").contains("there is nothing to do"));
     // It has been carried out, so the state has moved on.
@@ -37,6 +37,57 @@ fn a_saved_plan_is_carried_out_exactly_or_not_at_all() {
     let bad = told(&place, "up plan.json -y");
     assert!(bad.contains("[exit 2]") && bad.contains("plan.json is not a saved plan"), "{bad}");
     assert!(told(&place, "up nowhere.json -y").contains("[exit 2]"));
+}
+
+/// Changes the database by hand.
+fn database(place: &Place, change: impl Fn(&mut Value)) {
+    crate::adopting::edit_world(place, |world| {
+        let databases = world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances");
+        databases.values_mut().for_each(change);
+    });
+}
+
+#[test]
+fn a_saved_plan_turned_off_what_was_turned_on_by_hand_since() {
+    const DAYS: &str = "--set database.backup_retention_days=14";
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    run(&place, &format!("plan --env source {DAYS} --out plan.json"));
+    database(&place, |one| one["deletion_protection"] = true.into());
+    let told = told(&place, &format!("up plan.json -y {DAYS}"));
+    assert!(told.contains("[exit 3]") && told.contains("what exists has changed since"), "{told}");
+    assert!(told.contains("source/database-source/instance: `deletion_protection` changed") && told.contains("nothing was changed"), "{told}");
+    // A plan of now shows it, and is carried out.
+    let plan = run(&place, &format!("plan --env source {DAYS} --out plan.json"));
+    assert!(plan.contains("deletion_protection: false -> true") && plan.contains("`deletion_protection` changed outside of this tool"), "{plan}");
+    run(&place, &format!("up plan.json -y {DAYS}"));
+    assert!(run(&place, &format!("plan --env source {DAYS}")).contains("there is nothing to do"));
+}
+
+#[test]
+fn a_plan_made_offline_did_more_than_it_said() {
+    const DAYS: &str = "--set database.backup_retention_days=14";
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    run(&place, &format!("plan --offline --env source {DAYS} --out plan.json"));
+    crate::adopting::edit_world(&place, |world| {
+        world["regions"]["us-east-1"]["cloudwatch"]["alarms"].as_object_mut().expect("alarms").clear();
+    });
+    let refused = told(&place, &format!("up plan.json -y {DAYS}"));
+    assert!(refused.contains("[exit 3]") && refused.contains("source/monitoring/db-cpu-source: it is gone from AWS"), "{refused}");
+    run(&place, "up --env source -y");
+    run(&place, &format!("plan --offline --env source {DAYS} --out plan.json"));
+    let up = run(&place, &format!("up plan.json -y {DAYS}"));
+    assert!(up.contains("done: 1 resources created or changed"), "{up}");
+}
+
+#[test]
+fn the_command_that_a_saved_plan_names_was_refused() {
+    let place = Place::new();
+    let told = place.told("plan --env source --sandbox --set database.backup_retention_days=14 --out plan.json");
+    let command = told.split('`').find_map(|part| part.strip_prefix("migrate-infra up plan.json")).expect("the command");
+    let up = place.told(&format!("up plan.json {} -y", command.replace('\'', "")));
+    assert!(up.contains("[exit 0]"), "{up}");
 }
 
 #[test]

@@ -530,7 +530,7 @@ async fn a_new_major_version_is_refused() {
     settle(&mut lab, &wish).await;
     wish.database.engine_version = "17".into();
     let ran = lab.up(&wish.graph()).await;
-    assert!(matches!(failure(&ran), Error::Refused(text) if text.contains("major version")), "{:?}", failure(&ran));
+    assert!(matches!(failure(&ran), Error::OneWay(text) if text.contains("major version")), "{:?}", failure(&ran));
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,7 +120,7 @@ async fn whatever_is_changed_by_hand_is_named_and_changed_back() {
             let findings = look(&lab).await.findings;
             match findings.get(&address) {
                 // AWS can not take back what has grown, and says so.
-                Some(Finding::Unsettled { what }) if what.contains("can not shrink") => continue,
+                Some(Finding::Stuck { what }) if what.contains("can not shrink") => continue,
                 // How many tasks there are is for the autoscaler to say.
                 None if input == "desired_count" => continue,
                 // A major version is content with each of its minor versions.
@@ -145,7 +145,7 @@ async fn tags_that_somebody_changes_are_named_and_set_again() {
     }
     let findings = look(&lab).await.findings;
     let vpc = Address::new("source/network/vpc");
-    let Some(Finding::Differs { changes, call }) = findings.get(&vpc) else { panic!("{findings:?}") };
+    let Some(Finding::Differs { changes, call, .. }) = findings.get(&vpc) else { panic!("{findings:?}") };
     assert_eq!((changes[0].field.as_str(), call.as_str()), ("tags.CostCenter", "ec2:CreateTags"));
     is_repaired(&mut lab, &graph, &vpc, "tags changed by hand").await;
     let tags = &lab.world.region("us-east-1").ec2.vpcs.values().next().expect("a VPC").tags;
@@ -189,6 +189,159 @@ fn drift_as_a_user_sees_it() {
     run("up --env source -y");
     let told = run("drift");
     assert!(told.contains("no drift") && told.contains("ignored: source/service/load-balancer"), "{told}");
+}
+
+const IGNORED: &str = "ignore = [{ address = \"*/service/load-balancer\", field = \"settings.idle_timeout_seconds\", reason = \"tuned by hand\" }]";
+
+/// Changes the idle time-out of every load balancer by hand.
+fn idle(place: &Place, seconds: &str) {
+    edit_world(place, |world| {
+        let balancers = world["regions"]["us-east-1"]["elbv2"]["load_balancers"].as_object_mut().expect("load balancers");
+        balancers.values_mut().for_each(|one| one["attributes"]["idle_timeout.timeout_seconds"] = seconds.into());
+    });
+}
+
+/// The idle time-outs that the world has.
+fn idles(place: &Place) -> Vec<String> {
+    let mut found = Vec::new();
+    edit_world(place, |world| {
+        let balancers = world["regions"]["us-east-1"]["elbv2"]["load_balancers"].as_object().expect("load balancers");
+        found.extend(balancers.values().map(|one| one["attributes"]["idle_timeout.timeout_seconds"].as_str().expect("a text").to_owned()));
+    });
+    found
+}
+
+#[test]
+fn what_others_may_change_was_put_back_by_an_unrelated_change() {
+    const TAG: &str = "--set tags.Z=\"1\"";
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    place.edit("ignore = []", IGNORED);
+    idle(&place, "120");
+    let plan = run(&format!("plan {TAG} --target source/service/load-balancer"));
+    assert!(plan.contains("settings.idle_timeout_seconds: it stays as others have made it"), "{plan}");
+    run(&format!("up -y {TAG} --target source/service/load-balancer"));
+    assert_eq!(idles(&place), ["120"]);
+    // It is still known to be another than this tool has left, and no drift.
+    let drift = run(&format!("drift {TAG}"));
+    assert!(drift.contains("no drift") && drift.contains("ignored: source/service/load-balancer"), "{drift}");
+    assert!(run(&format!("plan {TAG} --target source/service/load-balancer")).contains("there is nothing to do"));
+    // Another setting of the same thing that is drift is put right by itself.
+    edit_world(&place, |world| {
+        let balancers = world["regions"]["us-east-1"]["elbv2"]["load_balancers"].as_object_mut().expect("load balancers");
+        balancers.values_mut().for_each(|one| one["attributes"]["routing.http.drop_invalid_header_fields.enabled"] = "false".into());
+    });
+    let up = run(&format!("up -y {TAG} --target source/service/load-balancer"));
+    assert!(up.contains("1 resources created or changed"), "{up}");
+    assert_eq!(idles(&place), ["120"]);
+    // What the configuration itself changes is changed.
+    place.edit("\nignore = [{ ", "\nignore = [{ address = \"source/network/vpc\", field = \"tags.Z\", reason = \"theirs\" }, { ");
+    run(&format!("up -y {TAG} --target source/network/vpc"));
+    edit_world(&place, |world| {
+        let vpcs = world["regions"]["us-east-1"]["ec2"]["vpcs"].as_object_mut().expect("VPCs");
+        vpcs.values_mut().for_each(|vpc| vpc["tags"]["Z"] = "2".into());
+    });
+    let both = run(&format!("up -y {TAG} --set tags.Y=\"1\" --target source/network/vpc"));
+    assert!(both.contains("1 resources created or changed"), "{both}");
+    let drift = run(&format!("drift {TAG} --set tags.Y=\"1\" --target source/network/vpc"));
+    assert!(drift.contains("ignored: source/network/vpc `tags.Z`"), "{drift}");
+}
+
+#[test]
+fn a_field_to_be_ignored_that_drift_does_not_know_was_taken_silently() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y");
+    let entry = |address: &str, field: &str| format!("ignore = [{{ address = \"{address}\", field = \"{field}\", reason = \"tuned\" }}]");
+    let alarm = entry("*/monitoring/db-cpu-source", "threshold");
+    place.edit("ignore = []", &alarm);
+    for command in ["plan", "drift", "up -y"] {
+        let told = place.told(&format!("{command} --sandbox"));
+        assert!(told.contains("[exit 2]") && told.contains("`drift` calls it `settings.threshold`"), "{told}");
+    }
+    place.edit(&alarm, &entry("*/monitoring/db-cpu-sauce", "settings.threshold"));
+    let told = place.told("plan --sandbox");
+    assert!(told.contains("[exit 2]") && told.contains("no resource is called `*/monitoring/db-cpu-sauce`"), "{told}");
+    place.edit(&entry("*/monitoring/db-cpu-sauce", "settings.threshold"), &entry("*/monitoring/*", "settings.thr*"));
+    assert!(Lane::Sandbox.succeed(&place, "drift").contains("no drift"));
+}
+
+#[test]
+fn what_up_put_right_could_not_be_told_from_a_change_of_the_configuration() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source -y");
+    let by_hand = || {
+        edit_world(&place, |world| {
+            let alarms = world["regions"]["us-east-1"]["cloudwatch"]["alarms"].as_object_mut().expect("alarms");
+            let cpu =
+                alarms.values_mut().find(|alarm| alarm["name"].as_str().is_some_and(|name| name.starts_with("payment-db-cpu"))).expect("the alarm");
+            cpu["threshold"] = serde_json::json!(99.0);
+        });
+    };
+    by_hand();
+    let told = place.told("up --env source --sandbox -y --set database.backup_retention_days=14");
+    assert!(told.contains("put right: `settings.threshold` changed outside of this tool"), "{told}");
+    assert_eq!(told.matches("put right").count(), 2, "{told}");
+    assert!(told.contains("1 of them was changed outside of this tool and is put right"), "{told}");
+    by_hand();
+    let told = place.told("up --env source --sandbox -y --set database.backup_retention_days=14 --output json");
+    assert!(told.contains(r#""put_right":{"changed":["settings.threshold"]}"#) && told.contains(r#""put_right":1"#), "{told}");
+}
+
+#[test]
+fn what_up_can_not_put_right_was_said_to_be_put_right_by_it() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    let database = |change: &dyn Fn(&mut serde_json::Value)| {
+        edit_world(&place, |world| {
+            world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("instances").values_mut().for_each(change);
+        });
+    };
+    // Somebody has taken away the mark of the stack.
+    database(&|one| drop(one["tags"].as_object_mut().expect("tags").remove("migrate-infra:stack")));
+    let drift = place.told("drift --sandbox");
+    assert!(drift.contains("[exit 4]") && drift.contains("can not put 1 of them right") && !drift.contains("puts them right"), "{drift}");
+    for command in ["plan --env source", "up --env source -y"] {
+        let told = place.told(&format!("{command} --sandbox"));
+        assert!(told.contains("[exit 3]") && told.contains("nothing was changed") && !told.contains("to go on with"), "{told}");
+        assert!(told.contains("source/database-source/instance is not as it was left, and `up` can not put that right"), "{told}");
+    }
+    // The way out, as it is printed.
+    let commands: Vec<&str> =
+        drift.split('`').filter_map(|part| part.strip_prefix("migrate-infra ")).filter(|part| !part.starts_with("up")).collect();
+    assert_eq!(commands.len(), 2, "{drift}");
+    for command in commands {
+        let told = place.told(&format!("{command} -y"));
+        assert!(told.contains("[exit 0]"), "{told}");
+    }
+    run("up --env source -y");
+    assert!(run("drift").contains("no drift"));
+    // AWS takes back no growth, and no version.
+    for (field, value, why) in [("allocated_storage", 300.into(), "can not shrink"), ("engine_version", "17.4".into(), "can not take it back to 16")]
+    {
+        let value: serde_json::Value = value;
+        let mut before = serde_json::Value::Null;
+        edit_world(&place, |world| before = world["regions"]["us-east-1"]["rds"]["instances"].clone());
+        database(&|one| one["settings"][field] = value.clone());
+        let drift = place.told("drift --sandbox");
+        assert!(drift.contains("[exit 4]") && drift.contains("can not put 1 of them right") && drift.contains(why), "{drift}");
+        let plan = place.told("plan --env source --sandbox");
+        assert!(plan.contains("[exit 3]") && plan.contains("1 that `up` can not put right"), "{plan}");
+        if field == "allocated_storage" {
+            // What the message says is the way out.
+            run("plan --env source --set database.allocated_storage_gb=300");
+        }
+        edit_world(&place, |world| world["regions"]["us-east-1"]["rds"]["instances"] = before.clone());
+    }
+}
+
+#[test]
+fn targets_outside_of_the_chosen_environments_were_always_as_they_were_left() {
+    let place = Place::new();
+    Lane::Sandbox.succeed(&place, "up --env source --env target -y");
+    let told = place.told("drift --sandbox --env source --target target/*");
+    assert!(told.contains("[exit 2]") && told.contains("`--target target/*` matches nothing"), "{told}");
 }
 
 /// Whatever EC2 can filter by tags is asked for once in each region, however many there are.

@@ -332,6 +332,7 @@ impl Lab {
             outcome: Outcome::Done,
             changed: 1,
             deleted: 0,
+            put_right: 0,
             failures: nothing.0,
             remaining: nothing.1,
             durations: nothing.2,

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::{OwoColorize, Style};
 
 use super::Show;
-use super::words::{done, duration, line, whole};
+use super::words::{done, duration, line, righted, whole};
 use crate::address::Address;
 use crate::clock::Clock;
 use crate::events::Event;
@@ -106,11 +106,12 @@ impl Show for Live {
                     running.status = format!("{what} ({status})");
                 }
             }
-            Event::StepDone { address, action, id, seconds } => {
+            Event::StepDone { address, action, id, seconds, put_right } => {
                 board.end(address, &self.foot, &self.bars);
                 if *action != "none" {
                     let mark = self.mark("✓", Style::new().green());
-                    self.print(&format!("{mark} {address} {} {id} ({})", done(action), duration(whole(*seconds))));
+                    let right = righted(put_right.as_ref());
+                    self.print(&format!("{mark} {address} {} {id} ({}){right}", done(action), duration(whole(*seconds))));
                 }
             }
             Event::StepFailed { address, error, .. } => {

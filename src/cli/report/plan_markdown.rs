@@ -35,7 +35,8 @@ pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> St
     text
 }
 
-const TITLES: [(&str, &str); 6] = [
+const TITLES: [(&str, &str); 7] = [
+    ("stuck", "Not to be put right by `up`"),
     ("replace", "Replaced"),
     ("delete", "Deleted"),
     ("update", "Changed in place"),

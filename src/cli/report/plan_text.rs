@@ -58,6 +58,7 @@ fn mark(step: &Step) -> (&'static str, Style) {
         Action::Resume => (">", Style::new().cyan()),
         Action::Delete => ("-", Style::new().red()),
         Action::Restore => ("<", Style::new().cyan()),
+        Action::Stuck { .. } => ("!", Style::new().red()),
         Action::Nothing => (" ", Style::new()),
     }
 }
@@ -74,7 +75,8 @@ pub(super) fn details(step: &Step) -> Vec<String> {
         Order::NewFirst => "the new one is made before the old one goes",
         Order::OldFirst => "the old one goes before the new one is made",
     });
-    changes.map(|one| changed(&one)).chain(first.map(str::to_owned)).collect()
+    let left = step.leaves.iter().map(|field| format!("{field}: it stays as others have made it (`drift.ignore`)"));
+    changes.map(|one| changed(&one)).chain(left).chain(first.map(str::to_owned)).collect()
 }
 
 /// What is called, also for what makes way.
@@ -125,6 +127,7 @@ pub(in crate::cli) fn summary(plan: &Plan) -> String {
         ("replace", "to replace"),
         ("delete", "to delete"),
         ("restore", "to give back"),
+        ("stuck", "that `up` can not put right"),
     ]
     .iter()
     .filter_map(|(verb, words)| Some(format!("{} {words}", totals.get(verb).filter(|count| **count > 0)?)))

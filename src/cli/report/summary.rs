@@ -6,6 +6,7 @@ use crate::cli::again::again;
 use crate::cli::args::{Chosen, Globals, OutputFormat};
 use crate::cli::down::say;
 use crate::cli::failure::{CliError, Exit};
+use crate::cli::foreign::way_out;
 use crate::cli::run::line;
 use crate::engine::{Outcome, Report};
 use crate::resource::describe;
@@ -22,7 +23,7 @@ pub(in crate::cli) fn end_of_up(
 ) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
         let undo = format!("`{}` undoes what was done since the last `up` that ended well", again(globals, "rollback", &Chosen::default()));
-        return Err(unfinished(report, &again(globals, "up", chosen)).hint(undo));
+        return Err(unfinished(globals, report, &again(globals, "up", chosen)).hint(undo));
     }
     let took = duration(report.elapsed.as_secs());
     if mutations == 0 {
@@ -34,6 +35,11 @@ pub(in crate::cli) fn end_of_up(
             (some, gone) => format!("{some} resources created or changed, {gone} deleted"),
         };
         say(globals, &format!("done: {what} in {took}, with {mutations} calls and {reads} that only read"));
+        match report.put_right {
+            0 => {}
+            1 => say(globals, "1 of them was changed outside of this tool and is put right"),
+            some => say(globals, &format!("{some} of them were changed outside of this tool and are put right")),
+        }
     }
     if globals.output == OutputFormat::Text {
         slowest(report);
@@ -78,7 +84,7 @@ pub(in crate::cli) fn go_on(commands: impl IntoIterator<Item = (String, &'static
 /// Sums up a `down`.
 pub(in crate::cli) fn end_of_down(globals: &Globals, report: &Report, listed: &[Tagged], remaining: usize, chosen: &Chosen) -> Result<u8, CliError> {
     if report.outcome != Outcome::Done {
-        return Err(unfinished(report, &again(globals, "down", chosen)));
+        return Err(unfinished(globals, report, &again(globals, "down", chosen)));
     }
     if !listed.is_empty() {
         let mut error = CliError::new(Exit::Failed, format!("{} things carry this stack's tags and are not in its state", listed.len()));
@@ -117,7 +123,7 @@ fn slowest(report: &Report) {
 }
 
 /// Sums up a run that did not get to its end: what failed and why, what remains, what to run.
-pub(in crate::cli) fn unfinished(report: &Report, again: &str) -> CliError {
+pub(in crate::cli) fn unfinished(globals: &Globals, report: &Report, again: &str) -> CliError {
     let count = report.remaining.len();
     let remains = match report.remaining.as_slice() {
         [] => "nothing".to_owned(),
@@ -138,7 +144,7 @@ pub(in crate::cli) fn unfinished(report: &Report, again: &str) -> CliError {
         let id = failure.id.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
         error.causes.push(format!("{} {}{id}: {}", failure.action, failure.address, describe(&failure.error)));
     }
-    for hint in report.failures.iter().filter_map(hint) {
+    for hint in report.failures.iter().filter_map(|failure| hint(globals, failure)) {
         if !error.hints.contains(&hint) {
             error.hints.push(hint);
         }
@@ -146,14 +152,11 @@ pub(in crate::cli) fn unfinished(report: &Report, again: &str) -> CliError {
     error.remains(remains).hint(format!("when the cause is removed, run `{again}` again: it goes on from here"))
 }
 
-fn hint(failure: &crate::engine::Failure) -> Option<String> {
+fn hint(globals: &Globals, failure: &crate::engine::Failure) -> Option<String> {
     use crate::aws::Trouble;
     use crate::resource::Error;
     match &failure.error {
-        Error::Foreign { id, .. } => Some(format!(
-            "choose another --suffix, delete or rename `{id}`, which this stack did not make, or take it over with `adopt {} {id}`",
-            failure.address
-        )),
+        Error::Foreign { id, .. } => Some(way_out(globals, &failure.address, id, failure.id.is_some())),
         Error::Ambiguous(_) => Some("find out which one is the right one, and remove the ownership tags from the others".to_owned()),
         Error::Blocked(_) => Some("remove what blocks it; what this stack made goes by itself".to_owned()),
         Error::Aws(error) => match error.trouble {

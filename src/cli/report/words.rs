@@ -1,6 +1,7 @@
 //! Words that every display shares.
 
 use crate::events::Event;
+use crate::plan::Outside;
 
 /// A length of time as people say it: `8 s`, `2 min 31 s`, `1 h 4 min`.
 pub fn duration(seconds: u64) -> String {
@@ -38,6 +39,11 @@ pub(super) fn done(action: &str) -> &str {
     }
 }
 
+/// What is said of a step that has put something right.
+pub(super) fn righted(what: Option<&Outside>) -> String {
+    what.map(|what| format!(", put right: {what}")).unwrap_or_default()
+}
+
 /// One line for an event that a plain display shows, or nothing.
 pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
     Some(match event {
@@ -51,7 +57,9 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
         | Event::StepCreated { .. }
         | Event::TrafficShifted { changed: false, .. }
         | Event::RunFinished { .. } => return None,
-        Event::StepDone { address, action, id, seconds } => format!("  {address}: {} {id} ({})", done(action), duration(whole(*seconds))),
+        Event::StepDone { address, action, id, seconds, put_right } => {
+            format!("  {address}: {} {id} ({}){}", done(action), duration(whole(*seconds)), righted(put_right.as_ref()))
+        }
         Event::StepFailed { address, error, .. } => format!("  {address}: FAILED: {error}"),
         Event::StepBlocked { address, by } => format!("  {address}: not tried, it needs {by}"),
         Event::Cutover { phase, live, .. } => format!("{phase} at {live} %"),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{self as sdk, AlarmType, ComparisonOperator, MetricAlarm, Statistic};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::tagging;
 use super::widgets::Dimension;
@@ -174,6 +175,12 @@ impl Resource for Alarm {
             return Ok(());
         }
         tagging::add(cx, attrs.arn.as_str(), &attrs.missing_tags).await
+    }
+
+    fn as_inputs(attrs: &AlarmAttrs) -> Vec<(&'static str, Value)> {
+        let AlarmSettings { namespace, metric, dimensions, .. } = &attrs.settings;
+        let dimensions: Vec<Value> = dimensions.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+        vec![("metric", json!({ "namespace": namespace, "name": metric, "dimensions": dimensions }))]
     }
 
     fn id(attrs: &AlarmAttrs) -> String {

@@ -130,7 +130,7 @@ impl Resource for ReplicationInstance {
         let Some(attrs) = seen else { return self.create(cx, groups).await };
         if let Some(why) = self.impossible(&attrs) {
             let address = &cx.identity.address;
-            return Err(Error::Refused(format!("{why} (`--replace {address}` makes a new one)")));
+            return Err(Error::OneWay(format!("{why} (`--replace {address}` makes a new one)")));
         }
         if self.is_in(&attrs, &security_groups) {
             return Ok(attrs);

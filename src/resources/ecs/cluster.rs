@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{Cluster as Shown, ClusterField, ClusterSetting, ClusterSettingName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::tagging;
 use crate::address::Arn;
@@ -122,6 +123,16 @@ impl Resource for Cluster {
 
     async fn retag(&self, cx: &Cx, attrs: &ClusterAttrs) -> Result<()> {
         tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
+    fn as_inputs(attrs: &ClusterAttrs) -> Vec<(&'static str, Value)> {
+        let insights = match attrs.container_insights.as_str() {
+            "enabled" => Some(true),
+            "disabled" => Some(false),
+            // What ECS calls enhanced no specification asks for.
+            _ => None,
+        };
+        insights.map(|on| ("container_insights", Value::Bool(on))).into_iter().collect()
     }
 
     fn id(attrs: &ClusterAttrs) -> String {

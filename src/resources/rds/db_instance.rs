@@ -6,6 +6,7 @@
 //! Minor versions are not upgraded by AWS on its own: such an upgrade restarts the database in the middle of a migration, and the
 //! two sides of a replication would change at different times. The configuration says when.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -288,7 +289,7 @@ impl Resource for DbInstance {
     async fn ensure(&self, cx: &Cx, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {
         let Some(attrs) = seen else { return self.create(cx).await };
         if let Some(why) = self.impossible(&attrs) {
-            return Err(Error::Refused(why));
+            return Err(Error::OneWay(why));
         }
         let mut attrs = match self.is_in(&attrs)? {
             true if attrs.waits_for_window && self.apply_immediately => self.hasten(cx, attrs).await?,
@@ -319,15 +320,8 @@ impl Resource for DbInstance {
     }
 
     fn impossible(&self, is: &DbInstanceAttrs) -> Option<String> {
-        if major(&self.engine_version) != major(&is.engine_version) {
-            // RDS takes no version back, and wants logical replication slots dropped before (RDS User Guide, "How to perform a major version
-            // upgrade for RDS for PostgreSQL").
-            return Some(format!(
-                "the database has PostgreSQL {}, and another major version, {}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {}",
-                is.engine_version,
-                self.engine_version,
-                major(&is.engine_version)
-            ));
+        if let Some(why) = another_major(&is.engine_version, &self.engine_version) {
+            return Some(why);
         }
         let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
         // Storage can only grow (RDS User Guide, "Increasing DB instance storage capacity").
@@ -394,7 +388,7 @@ impl DbInstance {
             return Ok(attrs);
         }
         if let Some(why) = self.impossible(&attrs) {
-            return Err(Error::Refused(why));
+            return Err(Error::OneWay(why));
         }
         let mut order = Self::modification(cx, identifier).apply_immediately(self.apply_immediately);
         if !self.same_version(&attrs.engine_version) {
@@ -498,6 +492,22 @@ impl DbInstance {
     }
 }
 
+/// Why a major version is not changed. RDS wants logical replication slots dropped before, and the way back is to restore a snapshot from before
+/// the upgrade (RDS User Guide, "How to perform a major version upgrade for RDS for PostgreSQL").
+fn another_major(is: &str, wanted: &str) -> Option<String> {
+    let number = |version: &str| major(version).parse::<u32>().unwrap_or(0);
+    let stays = major(is);
+    match number(is).cmp(&number(wanted)) {
+        Ordering::Equal => None,
+        Ordering::Greater => Some(format!(
+            "the database has PostgreSQL {is}, and RDS can not take it back to {wanted}; set `database.engine_version` to {stays} if it may stay"
+        )),
+        Ordering::Less => Some(format!(
+            "the database has PostgreSQL {is}, and another major version, {wanted}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {stays}"
+        )),
+    }
+}
+
 fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
@@ -510,5 +520,12 @@ mod tests {
     fn a_minor_version_has_the_same_major_version() {
         assert_eq!(major("16.8"), "16");
         assert_eq!(major("16"), "16");
+    }
+
+    #[test]
+    fn a_way_back_to_an_older_major_version_was_called_an_upgrade() {
+        assert!(another_major("17.4", "16").is_some_and(|why| why.contains("can not take it back to 16")));
+        assert!(another_major("15.8", "16").is_some_and(|why| why.contains("is a migration of its own")));
+        assert_eq!(another_major("16.8", "16"), None);
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership, Tag, Tagging};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::settings::{Encryption, Lifecycle, SeenLifecycle, Settings, built, change};
 use super::{contents, settings};
@@ -194,6 +195,20 @@ impl Resource for Bucket {
 
     async fn retag(&self, cx: &Cx, attrs: &BucketAttrs) -> Result<()> {
         if attrs.missing_tags.is_empty() { Ok(()) } else { tag(cx, attrs).await }
+    }
+
+    fn as_inputs(attrs: &BucketAttrs) -> Vec<(&'static str, Value)> {
+        let key = match &attrs.settings.encryption {
+            Encryption::Kms(key) => Some(json!(key)),
+            Encryption::S3 => Some(Value::Null),
+            Encryption::None => None,
+        };
+        let lifecycle = match &attrs.settings.lifecycle {
+            SeenLifecycle::Ours(lifecycle) => Some(json!(lifecycle)),
+            SeenLifecycle::None => Some(Value::Null),
+            SeenLifecycle::Other => None,
+        };
+        key.map(|key| ("kms_key", key)).into_iter().chain(lifecycle.map(|lifecycle| ("lifecycle", lifecycle))).collect()
     }
 
     fn id(attrs: &BucketAttrs) -> String {

@@ -1,0 +1,72 @@
+//! What the attributes of a thing tell of its inputs, as far as a specification can say it.
+//!
+//! Attributes are what AWS shows, and not every one of them has the form of the input that it comes from. So whatever is put into a
+//! specification in this way is tried: it counts only if the kind can read it.
+
+use serde_json::Value;
+
+use super::kind::Kind;
+
+/// Returns what an input is in AWS. Some kinds keep what AWS shows in groups.
+pub fn told(kind: &dyn Kind, attrs: &Value, input: &str) -> Option<Value> {
+    if let Some((_, value)) = kind.as_inputs(attrs).into_iter().find(|(name, _)| *name == input) {
+        return Some(value);
+    }
+    let inner = || attrs.as_object()?.values().filter_map(Value::as_object).find_map(|group| group.get(input));
+    attrs.get(input).or_else(inner).cloned()
+}
+
+/// Returns a specification with another value of one input, if the kind can read it.
+pub fn with(kind: &dyn Kind, spec: &Value, input: &str, value: Value) -> Option<Value> {
+    let mut other = spec.clone();
+    *other.get_mut(input)? = value;
+    kind.reads(&other).then_some(other)
+}
+
+/// Returns the input that a field of the attributes, as drift names it, comes from.
+pub fn input_of(kind: &dyn Kind, field: &str) -> Option<&'static str> {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    kind.inputs().iter().find(|input| **input == name && !kind.about().immutable.contains(input)).copied()
+}
+
+/// Returns the value of a field of the attributes, as drift names it.
+pub fn at<'a>(attrs: &'a Value, field: &str) -> Option<&'a Value> {
+    field.split('.').try_fold(attrs, |inner, name| inner.get(name))
+}
+
+/// Returns the attributes with another value of a field.
+pub fn put(mut attrs: Value, field: &str, value: &Value) -> Value {
+    let place = field.split('.').try_fold(&mut attrs, |inner, name| inner.get_mut(name));
+    if let Some(place) = place {
+        place.clone_from(value);
+    }
+    attrs
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::resource::kind;
+
+    #[test]
+    fn an_attribute_of_another_form_was_taken_for_the_input_of_its_name() {
+        let alarm = kind("cloudwatch.alarm").expect("it is registered");
+        let spec = json!({
+            "name": "a", "description": "", "metric": { "namespace": "n", "name": "m", "dimensions": [] }, "statistic": "Sum",
+            "period_seconds": 60, "evaluation_periods": 1, "datapoints_to_alarm": 1, "threshold": 1.0,
+            "comparison": "GreaterThanThreshold", "treat_missing_data": "missing", "actions": [],
+        });
+        assert!(alarm.reads(&spec));
+        assert!(with(alarm, &spec, "metric", json!("m")).is_none(), "a metric is more than its name");
+        assert_eq!(with(alarm, &spec, "threshold", json!(2.0)).map(|spec| spec["threshold"].clone()), Some(json!(2.0)));
+    }
+
+    #[test]
+    fn a_field_is_found_and_changed_by_its_way() {
+        let attrs = json!({ "settings": { "threshold": 1.0 }, "name": "a" });
+        assert_eq!(at(&attrs, "settings.threshold"), Some(&json!(1.0)));
+        assert_eq!(put(attrs, "settings.threshold", &json!(2.0)), json!({ "settings": { "threshold": 2.0 }, "name": "a" }));
+    }
+}
