@@ -28,14 +28,14 @@ pub(super) struct Asked<'a> {
 
 /// Refuses a plan that must not be carried out.
 pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(), CliError> {
-    asked.impossible(plan, state)?;
-    protection::refuse(plan, asked.config, Exit::Refused)?;
-    asked.data(plan, state)?;
-    asked.traffic(plan, state)?;
     let graph = crate::stack::build(asked.config)?;
-    asked.strangers(plan, &graph.environments())?;
+    asked.impossible(plan, state)?;
     asked.stuck(plan)?;
-    protection::refuse_in_aws(plan, &graph)
+    protection::refuse(plan, asked.config, Exit::Refused)?;
+    protection::refuse_in_aws(plan, &graph)?;
+    asked.traffic(plan, state)?;
+    asked.data(plan, state)?;
+    asked.strangers(plan, &graph.environments())
 }
 
 impl Asked<'_> {

@@ -274,10 +274,10 @@ fn data_that_the_configuration_no_longer_has_was_deleted_unasked() {
 fn another_major_version_was_planned_as_deleting_the_database() {
     let place = Place::new();
     run(&place, "up --env source -y");
-    for version in ["17", "15"] {
+    for (version, why) in [("17", "is a migration of its own"), ("15", "can not take it back to 15")] {
         for command in ["plan", "up -y"] {
             let refused = told(&place, &format!("{command} --env source --set database.engine_version={version}"));
-            for part in ["[exit 3]", "source/database-source/instance can not be changed as it is configured", "is a migration of its own"] {
+            for part in ["[exit 3]", "source/database-source/instance can not be changed as it is configured", why] {
                 assert!(refused.contains(part), "{part}: {refused}");
             }
             assert!(refused.contains("set `database.engine_version` to 16") && refused.contains("nothing was changed"), "{refused}");
@@ -306,25 +306,23 @@ fn storage_that_can_not_shrink_took_the_services_down() {
     assert!(run(&place, "plan").contains("there is nothing to do"));
 }
 
-/// Gives the database to somebody else, so that the next step on it fails.
-fn lose_the_database(place: &Place) {
-    crate::adopting::edit_world(place, |world| {
-        for instance in world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances").values_mut() {
-            instance["tags"]["migrate-infra:stack"] = "somebody/else".into();
-        }
-    });
+/// A change of the database that RDS does not take, and what else is changed.
+fn failing(place: &Place, change: &str) -> String {
+    let script = "[[events]]\nat_seconds = 0\ncalls_fail = { \"rds:ModifyDBInstance\" = \"InvalidParameterValue\" }\n";
+    std::fs::write(place.path().join("fails.toml"), script).expect("a file");
+    std::fs::write(place.path().join("works.toml"), "").expect("a file");
+    told(place, &format!("up --env source -y --set database.backup_retention_days=14 {change} --sandbox-script fails.toml"))
 }
 
 #[test]
 fn a_service_went_before_what_the_new_one_waits_for_was_done() {
     let place = Place::new();
     run(&place, "up --env source -y");
-    lose_the_database(&place);
-    let failed = told(&place, "up --env source -y --set service.port=9090");
+    let failed = failing(&place, "--set service.port=9090");
     assert!(failed.contains("[exit 1]") && failed.contains("source/service/service~old"), "{failed}");
     let things = Lane::Sandbox.inventory(&place, &["us-east-1"]);
     assert!(things.iter().any(|thing| thing.contains("service/") && thing.contains("payment-service")), "{things:#?}");
-    let back = told(&place, "rollback -y");
+    let back = told(&place, "rollback -y --sandbox-script works.toml");
     assert!(back.contains("[exit 0]"), "{back}");
 }
 
@@ -332,10 +330,9 @@ fn a_service_went_before_what_the_new_one_waits_for_was_done() {
 fn a_rollback_that_could_not_give_something_back_ended_well() {
     let place = Place::new();
     run(&place, "up --env source -y --set database.allowed_cidrs=[\"10.8.0.0/24\"]");
-    lose_the_database(&place);
-    let failed = told(&place, "up --env source -y --set database.backup_retention_days=14");
+    let failed = failing(&place, "");
     assert!(failed.contains("[exit 1]"), "{failed}");
-    let back = told(&place, "rollback -y");
+    let back = told(&place, "rollback -y --sandbox-script works.toml");
     for part in ["[exit 5]", "one resource is not as it was, and can not be given back", "it was deleted by the `up`", "makes again"] {
         assert!(back.contains(part), "{part}: {back}");
     }

@@ -454,7 +454,7 @@ fn storage_that_should_shrink_was_recorded_as_shrunk() {
     let place = Place::new();
     assert!(place.run("up --env source --sandbox -y").status.success());
     let shrunk = place.run("up --env source --sandbox -y --set database.allocated_storage_gb=50");
-    assert_eq!(shrunk.status.code(), Some(1), "{}", place.tell(&shrunk, "up"));
+    assert_eq!(shrunk.status.code(), Some(3), "{}", place.tell(&shrunk, "up"));
     assert!(String::from_utf8_lossy(&shrunk.stderr).contains("can not shrink"));
 }
 

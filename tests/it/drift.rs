@@ -393,7 +393,7 @@ fn what_this_tool_sets_the_same_for_all_was_changed_unseen() {
     let drift = told("drift");
     assert!(drift.contains("[exit 4]") && drift.contains("is publicly accessible, which DMS can not change"), "{drift}");
     let up = told("up -y");
-    assert!(up.contains("[exit 1]") && up.contains("makes a new one"), "{up}");
+    assert!(up.contains("[exit 3]") && up.contains("makes a new one"), "{up}");
     run("up -y --replace */replication/instance");
     assert!(run("drift").contains("no drift"));
 }

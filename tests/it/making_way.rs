@@ -159,7 +159,7 @@ fn a_protected_database_that_the_configuration_no_longer_has_was_a_dead_end() {
     std::fs::write(&file, whole).expect("the configuration");
     Lane::Sandbox.succeed(&place, "up --env source -y");
     std::fs::write(&file, without).expect("the configuration");
-    Lane::Sandbox.succeed(&place, "up --env source -y");
+    Lane::Sandbox.succeed(&place, "up --env source -y --delete source/*");
     assert!(!Lane::Sandbox.succeed(&place, "state list").contains(&Address::new(INSTANCE).to_string()));
 }
 
