@@ -177,7 +177,7 @@ async fn refuse_to_load(
 
 /// What the target is used for, in words: the traffic that goes there, or a cutover that can go on.
 async fn use_of_target(globals: &Globals, config: &Config, state: &State, looker: &Looker) -> Result<Option<String>, CliError> {
-    let cutover = Saved::of(state).filter(|saved| saved.can_go_on());
+    let cutover = Saved::of(state).filter(Saved::can_go_on);
     let live = super::traffic::live(globals, config, state, looker).await?;
     Ok(match (cutover, live.filter(|live| *live != Split::SOURCE)) {
         (_, Some(live)) => Some(format!("{live} of the traffic goes to the target")),

@@ -113,7 +113,7 @@ async fn turned(cx: &Cx, switch: &Switch, to: Position) -> Result<()> {
     };
     let mut waited = Duration::ZERO;
     loop {
-        if waited.as_secs() % PERIOD.as_secs() == 0 {
+        if waited.as_secs().is_multiple_of(PERIOD.as_secs()) {
             insist(cx, "the value is sent again", || put(cx, &switch.metric, to.value())).await?;
         }
         match position(cx, switch).await? {

@@ -63,7 +63,9 @@ impl Order {
     fn reached(&self, from: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut open: Vec<usize> = from.into_iter().collect();
         let mut found = vec![false; self.users.len()];
-        open.iter().for_each(|at| found[*at] = true);
+        for at in &open {
+            found[*at] = true;
+        }
         while let Some(at) = open.pop() {
             for user in &self.users[at] {
                 if !std::mem::replace(&mut found[*user], true) {

@@ -95,7 +95,7 @@ async fn a_target_that_was_put_in_again_at_once_was_taken_out_a_minute_later() {
     let mut lab = on_the_target().await;
     // Sent, and nobody waits for it.
     let sent = async |context: Context| {
-        let (out, clock) = (turned(context.clone(), Position::Out), context.cloud.clock().clone());
+        let (out, clock) = (turned(context.clone(), Position::Out), context.cloud.clock());
         tokio::select! {
             done = out => done,
             () = clock.sleep(Duration::from_secs(1)) => true,
