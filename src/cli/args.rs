@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::config::ConfigCommand;
 use super::state::StateCommand;
@@ -152,7 +153,7 @@ pub enum Command {
 }
 
 /// Which environments a command works on.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
 pub struct Chosen {
     /// Only this environment; can be repeated [default: all of them, in one graph].
     #[arg(long = "env", value_name = "ENV")]
@@ -165,6 +166,7 @@ pub struct Chosen {
     pub replace: Vec<String>,
     /// What is deleted although it holds data, when the configuration no longer has it.
     #[arg(skip)]
+    #[serde(default)]
     pub delete: Vec<String>,
 }
 

@@ -120,7 +120,7 @@ fn end(globals: &Globals, switch: &Switch, to: Position, done: Result<()>) -> Re
             }
             Ok(0)
         }
-        Err(error) => Err(CliError::new(if matches!(error, Error::Cancelled) { Exit::Stopped } else { Exit::Failed }, format!("could not {to}"))
+        Err(error) => Err(CliError::new(Exit::of(&error), format!("could not {to}"))
             .because_text(&describe(&error))
             .remains("the value may have been sent all the same; sending it again does no harm")
             .hint(format!("without this program: `{}`", command(switch, to)))),

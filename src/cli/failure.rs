@@ -37,6 +37,13 @@ pub enum Exit {
     Stopped = 130,
 }
 
+impl Exit {
+    /// The code of something that AWS did not bring to its end: whoever stopped it knows that it has not failed.
+    pub(super) fn of(error: &crate::resource::Error) -> Self {
+        if matches!(error, crate::resource::Error::Cancelled) { Self::Stopped } else { Self::Failed }
+    }
+}
+
 /// An error as the user reads it.
 #[derive(Debug)]
 pub struct CliError {

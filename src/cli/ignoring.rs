@@ -6,7 +6,7 @@ use super::failure::{CliError, Exit};
 use crate::address::Address;
 use crate::config::{Config, Ignored, did_you_mean};
 use crate::graph::Graph;
-use crate::resource::about;
+use crate::resource::{about, told};
 use crate::state::{Entry, State};
 
 /// Refuses an entry that is about nothing: a slip of the pen must not let `up` put back what was to be left alone. Which fields there are is
@@ -52,6 +52,6 @@ fn fields(entry: &Entry) -> Vec<String> {
     }
     // What differs in something that the state does not remember is called by what puts it right.
     let operations = about.changes.iter().chain(about.creates);
-    fields.extend(operations.map(|call| call.split_once(':').map_or(*call, |(_, operation)| operation).to_owned()));
+    fields.extend(operations.map(|call| told::by_call(call).to_owned()));
     fields
 }

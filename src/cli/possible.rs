@@ -9,8 +9,7 @@ use super::plan::some;
 use super::{moves, protection};
 use crate::address::Address;
 use crate::config::Config;
-use crate::migration::Split;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, Step, share};
 use crate::resource::kind;
 use crate::state::{State, Status};
 
@@ -28,6 +27,7 @@ pub(super) struct Asked<'a> {
 
 /// Refuses a plan that must not be carried out.
 pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(), CliError> {
+    let state = &moves::renamed(asked.config, state);
     let graph = crate::stack::build(asked.config)?;
     asked.impossible(plan, state)?;
     asked.stuck(plan)?;
@@ -41,8 +41,7 @@ pub(super) fn check(asked: &Asked<'_>, plan: &Plan, state: &State) -> Result<(),
 impl Asked<'_> {
     /// Refuses changes that AWS is known to refuse, unless a new one was asked for by address.
     fn impossible(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
-        let Self { verb, globals, config, chosen } = self;
-        let refused = refused(plan, &moves::renamed(config, state), chosen);
+        let refused = refused(plan, state, self.chosen);
         let Some((first, _)) = refused.first() else { return Ok(()) };
         let what = match refused.len() {
             1 => format!("{} can not be changed as it is configured", first.address),
@@ -50,16 +49,25 @@ impl Asked<'_> {
         };
         let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed").hint("take the change back");
         error.causes = some(&refused.iter().map(|(step, why)| format!("{}: {why}", step.address)).collect::<Vec<_>>());
-        let names = refused.iter().map(|(step, _)| step.address.to_string()).collect();
-        let told = Chosen { replace: [chosen.replace.clone(), names].concat(), ..(*chosen).clone() };
+        let steps: Vec<&Step> = refused.iter().map(|(step, _)| *step).collect();
         let data = if refused.iter().any(|(step, _)| holds_data(step)) { ", without the data" } else { "" };
-        Err(error.hint(format!("or have a new one made in its place{data}: `{}`", again(globals, verb, &told))))
+        Err(error.hint(format!("or have a new one made in its place{data}: `{}`", self.with_consent(&steps, &[]))))
+    }
+
+    /// The command, with these replacements and deletions told by address.
+    fn with_consent(&self, replaced: &[&Step], deleted: &[&Step]) -> String {
+        let names = |steps: &[&Step]| steps.iter().map(|step| step.address.to_string()).collect::<Vec<_>>();
+        let told = Chosen {
+            replace: [self.chosen.replace.clone(), names(replaced)].concat(),
+            delete: [self.chosen.delete.clone(), names(deleted)].concat(),
+            ..self.chosen.clone()
+        };
+        again(self.globals, self.verb, &told)
     }
 
     /// Refuses what takes data away, unless it was told by address.
     fn data(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
-        let Self { verb, globals, config, chosen } = self;
-        let lost = untold(plan, &moves::renamed(config, state), chosen);
+        let lost = untold(plan, state, self.chosen);
         let Some(first) = lost.first() else { return Ok(()) };
         let (deleted, replaced): (Vec<&Step>, Vec<&Step>) = lost.iter().partition(|step| step.action == Action::Delete);
         let fate = match (replaced.is_empty(), deleted.is_empty()) {
@@ -74,35 +82,24 @@ impl Asked<'_> {
         let mut error = CliError::new(Exit::Refused, what).remains("nothing was changed").hint("take the change back");
         error.causes = some(&lost.iter().map(|step| format!("{}: {}", step.address, step.reason)).collect::<Vec<_>>());
         if let Some(first) = deleted.first() {
-            let keep = again(globals, &format!("forget {}", first.address), &Chosen::default());
+            let keep = again(self.globals, &format!("forget {}", first.address), &Chosen::default());
             error = error.hint(format!("or keep what is there, without this tool: `{keep}`"));
         }
-        let names = |steps: &[&Step]| steps.iter().map(|step| step.address.to_string()).collect::<Vec<_>>();
-        let told = Chosen {
-            replace: [chosen.replace.clone(), names(&replaced)].concat(),
-            delete: [chosen.delete.clone(), names(&deleted)].concat(),
-            ..(*chosen).clone()
-        };
-        Err(error.hint(format!("or, if the data may go: `{}`", again(globals, verb, &told))))
+        Err(error.hint(format!("or, if the data may go: `{}`", self.with_consent(&replaced, &deleted))))
     }
 
     /// Refuses to delete a record that clients are led by, unless it was told by address.
     fn traffic(&self, plan: &Plan, state: &State) -> Result<(), CliError> {
-        let Self { verb, globals, chosen, .. } = self;
-        let live = state.migration.division().and_then(Split::new).unwrap_or(Split::SOURCE);
-        let share = |step: &Step| match step.spec.get("set_identifier").and_then(serde_json::Value::as_str) {
-            Some("source") => 100 - live.percent(),
-            _ => live.percent(),
-        };
-        let is_led = |step: &&Step| step.action == Action::Delete && step.kind == "route53.weighted_record" && step.address.made_way().is_none();
-        let Some(step) = plan.steps.iter().filter(is_led).find(|step| share(step) > 0 && !chosen.deletes(&step.address)) else { return Ok(()) };
-        let address = &step.address;
-        let told = Chosen { delete: [chosen.delete.clone(), vec![address.to_string()]].concat(), ..(*chosen).clone() };
-        Err(CliError::new(Exit::Refused, format!("{address} leads {} % of the traffic, and would be deleted", share(step)))
+        // Before anything was shifted, the source has all of it.
+        let live = state.migration.division().unwrap_or(0);
+        let is_led = |step: &&Step| step.action == Action::Delete && step.address.made_way().is_none() && !self.chosen.deletes(&step.address);
+        let mut led = plan.steps.iter().filter(is_led).filter_map(|step| Some((step, share(step, live).filter(|share| *share > 0)?)));
+        let Some((step, share)) = led.next() else { return Ok(()) };
+        Err(CliError::new(Exit::Refused, format!("{} leads {share} % of the traffic, and would be deleted", step.address))
             .because_text(&step.reason)
             .remains("nothing was changed")
-            .hint(format!("`{}` shifts the traffic elsewhere first", again(globals, "traffic shift --to PERCENT", &Chosen::default())))
-            .hint(format!("or, if the name may go: `{}`", again(globals, verb, &told))))
+            .hint(format!("`{}` shifts the traffic elsewhere first", again(self.globals, "traffic shift --to PERCENT", &Chosen::default())))
+            .hint(format!("or, if the name may go: `{}`", self.with_consent(&[], &[step]))))
     }
 
     /// Refuses what only a person can put right.

@@ -158,7 +158,12 @@ async fn refuse_to_load(
     all: &[Replication],
 ) -> Result<replicate::Wish, CliError> {
     let looker = look::looker(globals, config, session::connect(globals, config).await?);
-    let use_of_target = use_of_target(globals, config, state, &looker).await?;
+    let (live, cutover) = use_of_target(globals, config, state, &looker).await?;
+    let use_of_target = match cutover {
+        _ if live != Split::SOURCE => Some(format!("{live} of the traffic goes to the target")),
+        Some(saved) => Some(format!("a cutover can go on, at {}", saved.progress.live)),
+        None => None,
+    };
     let wish = replicate::Wish { reload: args.reload, may_load: use_of_target.is_none(), follow: !args.no_follow };
     for replication in all {
         let standing = present(&looker.reader(&replication.address, &replication.region), &replication.task).await;
@@ -175,15 +180,10 @@ async fn refuse_to_load(
     Ok(wish)
 }
 
-/// What the target is used for, in words: the traffic that goes there, or a cutover that can go on.
-async fn use_of_target(globals: &Globals, config: &Config, state: &State, looker: &Looker) -> Result<Option<String>, CliError> {
-    let cutover = Saved::of(state).filter(Saved::can_go_on);
-    let live = super::traffic::live(globals, config, state, looker).await?;
-    Ok(match (cutover, live.filter(|live| *live != Split::SOURCE)) {
-        (_, Some(live)) => Some(format!("{live} of the traffic goes to the target")),
-        (Some(saved), None) => Some(format!("a cutover can go on, at {}", saved.progress.live)),
-        (None, None) => None,
-    })
+/// What the target is used for: the traffic that goes there, and a cutover that can go on.
+async fn use_of_target(globals: &Globals, config: &Config, state: &State, looker: &Looker) -> Result<(Split, Option<Saved>), CliError> {
+    let live = super::traffic::live(globals, config, state, looker).await?.unwrap_or(Split::SOURCE);
+    Ok((live, Saved::of(state).filter(Saved::can_go_on)))
 }
 
 async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
@@ -197,10 +197,9 @@ async fn stop(globals: &Globals, args: &StopArgs) -> Result<u8, CliError> {
     }
     if !args.force {
         let looker = look::looker(globals, &config, session::connect(globals, &config).await?);
-        let is_begun = Saved::of(&state).is_some_and(|saved| saved.can_go_on());
-        let live = super::traffic::live(globals, &config, &state, &looker).await?.unwrap_or(Split::SOURCE);
+        let (live, cutover) = use_of_target(globals, &config, &state, &looker).await?;
         let is_shared = live != Split::SOURCE && live != Split::TARGET;
-        if is_begun || is_shared {
+        if cutover.is_some() || is_shared {
             return Err(CliError::new(Exit::Refused, format!("{live} of the traffic goes to the target, which would get no changes any more"))
                 .remains("nothing was changed")
                 .hint(format!("`{}` first, or shift all of it", again(globals, "traffic rollback", &Chosen::default())))
@@ -238,7 +237,7 @@ fn end(globals: &Globals, failed: &[(Replication, crate::resource::Error)], verb
         "replication start" => format!("{} does not replicate", first.address),
         _ => format!("{} was not stopped", first.address),
     };
-    let mut told = CliError::new(if matches!(error, crate::resource::Error::Cancelled) { Exit::Stopped } else { Exit::Failed }, what);
+    let mut told = CliError::new(Exit::of(error), what);
     told.causes = failed.iter().map(|(_, error)| describe(error)).collect();
     told.hints.extend(failed.iter().filter_map(|(_, error)| advice(&describe(error))).map(str::to_owned));
     let again = again(globals, verb, &Chosen::default());

@@ -244,20 +244,15 @@ impl Runbook<'_> {
     fn remove(&self, text: &mut String) {
         let gone = !self.state.resources.keys().any(|address| address.environment() == "source");
         let done = (gone && !self.state.resources.is_empty()).then(|| (true, "nothing of it exists".to_owned()));
-        let replicates: Vec<String> = self
-            .config
-            .environments
-            .iter()
-            .flat_map(|one| {
-                let links = [("database", one.replicates.database.as_ref()), ("bucket", one.replicates.bucket.as_ref())];
-                let from_source = links.into_iter().filter(|(_, link)| link.is_some_and(|link| link.from_environment == "source"));
-                from_source.map(|(what, _)| format!("`[environments.{}.replicates.{what}]`", one.name))
-            })
-            .filter(|section| !section.contains("environments.source."))
-            .collect();
-        let sections = [&["`[environments.source]`".to_owned()], &replicates[..]].concat().join(", ");
-        let up = again(self.globals, "up", &Chosen { delete: vec!["source/*".into(), "*/replication/logs".into()], ..Chosen::default() });
-        let plan = up.replacen("migrate-infra up", "migrate-infra plan", 1);
+        let mut sections = vec!["`[environments.source]`".to_owned()];
+        for other in self.config.environments.iter().filter(|other| other.name != "source") {
+            let links = [("database", &other.replicates.database), ("bucket", &other.replicates.bucket)];
+            let from_source = links.into_iter().filter(|(_, link)| link.as_ref().is_some_and(|link| link.from_environment == "source"));
+            sections.extend(from_source.map(|(what, _)| format!("`[environments.{}.replicates.{what}]`", other.name)));
+        }
+        let sections = sections.join(", ");
+        let consent = Chosen { delete: vec!["source/*".into(), "*/replication/logs".into()], ..Chosen::default() };
+        let [plan, up] = ["plan", "up"].map(|verb| again(self.globals, verb, &consent));
         let empty = "Let what is in its bucket go, if it may: set `storage.empty_on_down = true` and run";
         let take_out = format!("Take {sections} and all sections inside of them out of the configuration, and keep `[routing]`. See what goes");
         let commands = [

@@ -32,11 +32,8 @@ pub(super) struct Saved {
     lineage: Lineage,
     seq: u64,
     /// What was chosen.
-    environments: Vec<String>,
-    targets: Vec<String>,
-    replace: Vec<String>,
-    #[serde(default)]
-    delete: Vec<String>,
+    #[serde(flatten)]
+    chosen: Chosen,
     /// What a look at AWS found; nothing when there was none.
     findings: Option<Findings>,
     /// What tells two plans apart.
@@ -54,10 +51,7 @@ impl Saved {
             stack,
             lineage: state.lineage.clone(),
             seq: state.seq,
-            environments: chosen.environments.clone(),
-            targets: chosen.targets.clone(),
-            replace: chosen.replace.clone(),
-            delete: chosen.delete.clone(),
+            chosen: chosen.clone(),
             findings: findings.cloned(),
             digest: plan.digest(),
             plan: serde_json::to_value(plan).unwrap_or_default(),
@@ -88,7 +82,7 @@ impl Saved {
 
     /// What was chosen.
     pub(super) fn chosen(&self) -> Chosen {
-        Chosen { environments: self.environments.clone(), targets: self.targets.clone(), replace: self.replace.clone(), delete: self.delete.clone() }
+        self.chosen.clone()
     }
 
     /// What a look at AWS found.
@@ -152,7 +146,7 @@ impl Saved {
     }
 
     fn outdated(&self, globals: &Globals, why: &str) -> CliError {
-        let again = super::again::again(globals, "plan", &self.chosen());
+        let again = super::again::again(globals, "plan", &self.chosen);
         CliError::new(Exit::Refused, "the saved plan is out of date")
             .because_text(why)
             .remains("nothing was changed")

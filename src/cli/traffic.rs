@@ -352,8 +352,7 @@ fn end(globals: &Globals, done: Result<Shifted, shift::Failed>, to: Split, comma
         }
         Err(failed) => {
             let what = if to == Split::SOURCE { "traffic was not brought back".to_owned() } else { format!("traffic was not shifted to {to}") };
-            let exit = if matches!(failed.error, crate::resource::Error::Cancelled) { Exit::Stopped } else { Exit::Failed };
-            let error = CliError::new(exit, what).because_text(&describe(&failed.error));
+            let error = CliError::new(Exit::of(&failed.error), what).because_text(&describe(&failed.error));
             let remains = match failed.effect {
                 Effect::Unknown => "the change may have been made all the same: `traffic show` tells",
                 Effect::Overridden(_) => "traffic goes where the other change has sent it",

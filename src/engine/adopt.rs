@@ -60,8 +60,7 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
         && let Some(Finding::Differs { call: rest, .. }) = compare(&cx, kind, &as_it_is, None, marked).await?
         && !rest.contains("Tag")
     {
-        let operation = rest.split_once(':').map_or(rest.as_str(), |(_, operation)| operation);
-        changes.push(Change::new(operation, "different".into(), "as specified".into()));
+        changes.push(Change::new(told::by_call(&rest), "different".into(), "as specified".into()));
     }
     Ok(Adoption { id: kind.id(&attrs), changes, call, spec, as_it_is, attrs })
 }

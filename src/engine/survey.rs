@@ -13,7 +13,7 @@ use super::run::Looker;
 use super::step::{Subject, look};
 use crate::address::Address;
 use crate::plan::{Change, Finding, Findings, changes};
-use crate::resource::{Cx, Error, Kind, Listing, Observed, Result, kind};
+use crate::resource::{Cx, Error, Kind, Listing, Observed, Result, kind, told};
 use crate::state::{Entry, State, Status};
 
 /// What a survey came to.
@@ -82,7 +82,7 @@ pub(super) async fn compare(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Optio
     differing.extend(stray);
     if differing.is_empty() {
         // The kind compares more than it remembers; what it would call says what differs.
-        differing.push(Change::new(call.split_once(':').map_or(call, |(_, operation)| operation), "as specified".into(), "different".into()));
+        differing.push(Change::new(told::by_call(call), "as specified".into(), "different".into()));
     }
     Ok(Some(Finding::Differs { changes: differing, call: call.to_owned(), left: Vec::new() }))
 }

@@ -43,10 +43,7 @@ fn is_another(kind: &dyn Kind, entry: &Entry, spec: &Value) -> bool {
 /// The specification in which what others have changed and may is as they have made it.
 fn left_as_it_is(kind: &dyn Kind, wanted: &Value, seen: Option<&Value>, fields: &[String]) -> Value {
     let Some(seen) = seen else { return wanted.clone() };
-    fields.iter().fold(wanted.clone(), |spec, field| {
-        let told = told::input_of(kind, field).and_then(|input| Some((input, told::told(kind, seen, input)?)));
-        told.and_then(|(input, value)| told::with(kind, &spec, input, value)).unwrap_or(spec)
-    })
+    fields.iter().fold(wanted.clone(), |spec, field| told::as_shown(kind, &spec, seen, field).unwrap_or(spec))
 }
 
 /// The attributes in which what others have changed and may is as this tool has left it: so it goes on being seen.

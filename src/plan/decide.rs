@@ -276,22 +276,22 @@ impl<'a> Decider<'a> {
 /// Sorts what others have changed and may: fields that stay as they are whatever is changed beside them, and what a change puts back all the
 /// same, because no input tells it or because the configuration has changed that very input.
 fn left_alone(node: &Node, entry: &Entry, changed: &[&str], left: &[Change]) -> (Vec<String>, Vec<Change>) {
+    let is_overridden = |change: &Change| {
+        let input = kind(node.kind).and_then(|kind| told::input_of(kind, &change.field));
+        input.is_some_and(|input| changed.contains(&input))
+    };
+    let can_be_said = |change: &Change| {
+        let shown = entry.attrs.clone().map(|attrs| told::put(attrs, &change.field, &change.new));
+        kind(node.kind).zip(shown).is_some_and(|(kind, shown)| told::as_shown(kind, &entry.spec, &shown, &change.field).is_some())
+    };
     let stays = |change: &Change| match change.field.strip_prefix("tags.") {
         Some(tag) => entry.tags.get(tag) == node.tags.get(tag),
-        None => kind(node.kind).is_some_and(|kind| {
-            let input = told::input_of(kind, &change.field).filter(|input| !changed.contains(input));
-            let shown = input
-                .zip(entry.attrs.clone())
-                .and_then(|(input, attrs)| Some((input, told::told(kind, &told::put(attrs, &change.field, &change.new), input)?)));
-            shown.is_some_and(|(input, value)| told::with(kind, &entry.spec, input, value).is_some())
-        }),
+        None => !is_overridden(change) && can_be_said(change),
     };
     let (stay, back): (Vec<&Change>, Vec<&Change>) = left.iter().partition(|change| stays(change));
-    let input_of = |change: &Change| told::input_of(kind(node.kind)?, &change.field);
-    let overridden = |change: &&Change| input_of(change).is_some_and(|input| changed.contains(&input));
     let noted =
         |change: &Change| Change { note: Some("`drift.ignore` lists it, and this change puts it back all the same".to_owned()), ..change.clone() };
-    let back = back.into_iter().filter(|change| !overridden(change)).map(noted).collect();
+    let back = back.into_iter().filter(|change| !is_overridden(change)).map(noted).collect();
     (stay.into_iter().map(|change| change.field.clone()).collect(), back)
 }
 

@@ -26,6 +26,7 @@ use crate::graph::{Graph, Need, Timing};
 
 pub use calls::{Calls, calls};
 pub use diff::{Change, changes};
+pub use division::share;
 pub use down::{StillNeeded, plan_down};
 pub use find::{plan_delete, plan_find};
 pub use finding::{Finding, Findings, Outside};

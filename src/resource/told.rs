@@ -29,6 +29,17 @@ pub fn input_of(kind: &dyn Kind, field: &str) -> Option<&'static str> {
     kind.inputs().iter().find(|input| **input == name && !kind.about().immutable.contains(input)).copied()
 }
 
+/// Returns a specification in which the input that a field comes from is as the attributes show it, if there is such an input.
+pub fn as_shown(kind: &dyn Kind, spec: &Value, attrs: &Value, field: &str) -> Option<Value> {
+    let input = input_of(kind, field)?;
+    with(kind, spec, input, told(kind, attrs, input)?)
+}
+
+/// Returns the name that drift has for what no attribute tells: that of the operation which puts it right.
+pub fn by_call(call: &str) -> &str {
+    call.split_once(':').map_or(call, |(_, operation)| operation)
+}
+
 /// Returns the value of a field of the attributes, as drift names it.
 pub fn at<'a>(attrs: &'a Value, field: &str) -> Option<&'a Value> {
     field.split('.').try_fold(attrs, |inner, name| inner.get(name))
