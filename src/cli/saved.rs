@@ -104,12 +104,19 @@ impl Saved {
         Err(self.outdated(globals, &moved))
     }
 
-    /// Refuses when the plan would be another one by now.
+    /// Refuses when the plan would be another one by now, or is not the one that the file shows to whoever reviews it.
     pub(super) fn is_same(&self, globals: &Globals, plan: &Plan) -> Result<(), CliError> {
-        match self.digest == plan.digest() {
-            true => Ok(()),
-            false => Err(self.outdated(globals, "the configuration has changed since, and the plan would be another one")),
+        if self.digest != plan.digest() {
+            return Err(self.outdated(globals, "the configuration has changed since, and the plan would be another one"));
         }
+        if serde_json::to_value(plan).ok().as_ref() != Some(&self.plan) {
+            let version = match self.version == env!("CARGO_PKG_VERSION") {
+                true => "it was edited",
+                false => "another version of this tool wrote it, or it was edited",
+            };
+            return Err(self.outdated(globals, &format!("the file shows another plan than the one that would be carried out: {version}")));
+        }
+        Ok(())
     }
 
     /// Refuses when what exists is not what the plan was made of. One from configuration and state alone was made of what the state says.

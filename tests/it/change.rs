@@ -82,6 +82,22 @@ fn a_plan_made_offline_did_more_than_it_said() {
 }
 
 #[test]
+fn a_saved_plan_that_was_edited_showed_what_was_not_carried_out() {
+    const DAYS: &str = "--set database.backup_retention_days=14";
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    run(&place, &format!("plan --env source {DAYS} --out plan.json"));
+    let path = place.path().join("plan.json");
+    let whole = std::fs::read_to_string(&path).expect("the plan");
+    std::fs::write(&path, whole.replace("\"new\": 14", "\"new\": 21")).expect("a file");
+    assert_ne!(whole, std::fs::read_to_string(&path).expect("the plan"), "{whole}");
+    let refused = told(&place, &format!("up plan.json -y {DAYS}"));
+    assert!(refused.contains("[exit 3]") && refused.contains("it was edited") && refused.contains("nothing was changed"), "{refused}");
+    std::fs::write(&path, whole).expect("a file");
+    assert!(run(&place, &format!("up plan.json -y {DAYS}")).contains("done: 1 resources created or changed"));
+}
+
+#[test]
 fn the_command_that_a_saved_plan_names_was_refused() {
     let place = Place::new();
     let told = place.told("plan --env source --sandbox --set database.backup_retention_days=14 --out plan.json");
