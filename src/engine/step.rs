@@ -109,7 +109,7 @@ impl Looker {
             brought_to,
             begun: open.map(|open| open.calls.clone()).unwrap_or_default(),
             namesakes,
-            replaced: state.undo.remade.get(subject.address).cloned(),
+            replaced: replaced(state, subject.address).cloned(),
             clock: self.cloud.clock(),
             budgets,
             meter: Arc::clone(&self.meter),
@@ -165,6 +165,12 @@ fn remembered(state: &State, address: &Address) -> (Option<Value>, Option<Addres
     let namesakes = state.namesakes(address, tagged_as.as_ref().unwrap_or(address));
     let ids = namesakes.filter_map(|other| Some(kind(&other.kind)?.id(other.attrs.as_ref()?))).collect();
     (entry.map(|entry| entry.spec.clone()), tagged_as, ids)
+}
+
+/// What is known of the thing whose place a new one takes: it is gone, or is there until the new one is.
+fn replaced<'a>(state: &'a State, address: &'a Address) -> Option<&'a Value> {
+    let set_aside = || state.set_aside(address).last().and_then(|(_, entry)| entry.attrs.as_ref());
+    state.undo.remade.get(address).or_else(set_aside)
 }
 
 /// Looks for the resource. When it may have been created by a call whose answer is not known, an absence is believed only

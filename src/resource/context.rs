@@ -78,7 +78,7 @@ pub struct Cx {
     pub begun: Vec<String>,
     /// The ids of other things of this stack that carry the same marks: what makes way for this one, or what this one makes way for.
     pub namesakes: BTreeSet<String>,
-    /// What was known of the one that this one takes the place of, when that is gone and this one is not made yet.
+    /// What is known of the one whose place this one takes, as long as this one is not made: it is gone already, or goes when this one is there.
     pub replaced: Option<serde_json::Value>,
     /// The clock that all waiting goes by.
     pub clock: Clock,

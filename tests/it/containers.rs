@@ -237,6 +237,29 @@ async fn a_service_that_was_replaced_began_with_fewer_tasks_than_it_had() {
     }
 }
 
+/// The new one is made while the old one, which auto scaling has raised since, still runs.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_replaced_by_one_beside_it_began_with_the_configured_count() {
+    let mut before = ground();
+    before.up(&Parts::new().graph()).await.must_succeed();
+    ecs(&mut before).services.values_mut().next().unwrap().desired_count = 6;
+    let cluster = Cluster { name: "other-cluster".into(), ..Parts::new().cluster };
+    let graph = Parts { cluster, ..Parts::new() }.graph();
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(&graph, Way::Up, fuse.clone()).await;
+        if fuse.is_dead() {
+            lab.up(&graph).await.must_succeed();
+        }
+        let living: Vec<i32> = ecs(&mut lab).services.values().filter(|service| !service.deleted).map(|service| service.desired_count).collect();
+        assert_eq!(living, [6], "killed at {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 pub async fn a_deployment_that_is_given_up_is_told_with_the_events_and_tried_again_later() {
     let mut lab = ground();

@@ -245,8 +245,10 @@ impl Service {
         let network = network(&wanted);
         let tags = tagging::all(cx);
         // One that takes the place of another has its load, too.
-        let had = cx.replaced.as_ref().and_then(|attrs| ServiceAttrs::deserialize(attrs).ok()).map_or(0, |attrs| attrs.live_count);
-        let count = self.desired_count.max(had);
+        let count = match cx.replaced.as_ref().and_then(|attrs| ServiceAttrs::deserialize(attrs).ok()) {
+            Some(replaced) => self.desired_count.max(count_of(cx, &replaced).await?),
+            None => self.desired_count,
+        };
         let call = || {
             let call = cx.aws.ecs.create_service().cluster(cluster).service_name(&self.name).task_definition(&wanted.task_definition);
             let call = call.desired_count(count).launch_type(LaunchType::Fargate).network_configuration(network.clone());
@@ -320,6 +322,12 @@ async fn find(cx: &Cx, cluster: &str, name: &str) -> Result<Option<Shown>> {
     let found = settled(cx.read("ecs:DescribeServices", call).await, &["ClusterNotFoundException"])?;
     let services = found.and_then(|found| found.services).unwrap_or_default();
     Ok(services.into_iter().find(|service| service.status() != Some("INACTIVE")))
+}
+
+/// How many tasks a service has that is replaced: now, while it runs beside the new one, or at last.
+async fn count_of(cx: &Cx, replaced: &ServiceAttrs) -> Result<i32> {
+    let shown = find(cx, &replaced.cluster, &replaced.name).await?.filter(|shown| shown.status() == Some("ACTIVE"));
+    Ok(shown.map_or(replaced.live_count, |shown| shown.desired_count()))
 }
 
 fn attrs(shown: Shown, cluster: &str) -> ServiceAttrs {
