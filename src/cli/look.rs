@@ -56,7 +56,7 @@ pub(super) async fn look(
     unseen: Unseen<'_>,
 ) -> Result<Looked, CliError> {
     let before = looker.meter.reads();
-    let mut survey = survey(looker, state, wanted).await;
+    let mut survey = survey(looker, state, wanted, &|address, field| config.may_drift(address, field).is_some()).await;
     let failures = std::mem::take(&mut survey.failures);
     match unseen {
         Unseen::Refuse(instead) if !failures.is_empty() => {
@@ -65,7 +65,9 @@ pub(super) async fn look(
             return Err(error.remains("nothing was changed").hint(instead));
         }
         Unseen::Refuse(_) | Unseen::GoOn => {
-            survey.findings.extend(failures.into_iter().map(|(address, error)| (address, Finding::Unsettled { what: describe(&error) })));
+            survey
+                .findings
+                .extend(failures.into_iter().map(|(address, error)| (address, Finding::Unsettled { what: describe(&error), left: Vec::new() })));
         }
     }
     let mut looked = Looked { resources: survey.looked_at, reads: looker.meter.reads() - before, findings: Findings::new(), ignored: Vec::new() };
@@ -76,18 +78,18 @@ pub(super) async fn look(
     Ok(looked)
 }
 
-/// Sorts a finding into what is drift and what may be so.
+/// Sorts a finding into what is drift and what may be so. Tags, and what only a call says, are told apart here.
 fn sorted(config: &Config, address: &Address, finding: Finding, ignored: &mut Vec<(Address, String, String)>) -> Finding {
-    let Finding::Differs { changes, call, .. } = finding else { return finding };
-    let (mut drift, mut left): (Vec<Change>, Vec<Change>) = (Vec::new(), Vec::new());
-    for change in changes {
-        match config.may_drift(address, &change.field) {
-            Some(reason) => {
-                ignored.push((address.clone(), change.field.clone(), reason.to_owned()));
-                left.push(change);
-            }
-            None => drift.push(change),
+    let may = |change: &Change| config.may_drift(address, &change.field).is_some();
+    let finding = match finding {
+        Finding::Differs { changes, call, mut left } => {
+            let (more, drift): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(may);
+            left.extend(more);
+            if drift.is_empty() { Finding::Left { changes: left } } else { Finding::Differs { changes: drift, call, left } }
         }
-    }
-    if drift.is_empty() { Finding::Left { changes: left } } else { Finding::Differs { changes: drift, call, left } }
+        other => other,
+    };
+    let reasons = finding.left().iter().filter_map(|change| Some((change, config.may_drift(address, &change.field)?)));
+    ignored.extend(reasons.map(|(change, reason)| (address.clone(), change.field.clone(), reason.to_owned())));
+    finding
 }

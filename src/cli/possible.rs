@@ -144,15 +144,16 @@ impl Asked<'_> {
 }
 
 /// What can not be brought to its specification, and why. What is made anew can, but what holds data is so only when it was told by address.
-fn refused<'a>(plan: &'a Plan, state: &State, chosen: &Chosen) -> Vec<(&'a Step, String)> {
+fn refused<'a>(plan: &'a Plan, state: &'a State, chosen: &Chosen) -> Vec<(&'a Step, String)> {
     let stays = |step: &&Step| match step.action {
-        Action::Update { .. } | Action::Resume => true,
+        Action::Update { .. } | Action::Resume { .. } => true,
         Action::Replace { .. } => holds_data(step) && !chosen.replaces(&step.address),
         Action::Create | Action::Nothing | Action::Delete | Action::Restore | Action::Stuck { .. } => false,
     };
     // One that gets its place back is still where it was set aside.
     let from = |step: &Step| step.moves.as_ref().filter(|moves| moves.to == step.address).map_or(step.address.clone(), |moves| moves.from.clone());
-    let why = |step: &Step| kind(&step.kind)?.impossible(&step.spec, state.attrs(&from(step))?);
+    let is = |step: &'a Step| step.shown.as_ref().or_else(|| state.attrs(&from(step)));
+    let why = |step: &'a Step| kind(&step.kind)?.impossible(&step.spec, is(step)?);
     plan.steps.iter().filter(stays).filter_map(|step| Some((step, why(step)?))).collect()
 }
 

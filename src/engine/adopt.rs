@@ -45,8 +45,8 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
     }
     let marked = marked(&cx, &attrs);
     let mut changes = settings(kind, &spec, &attrs);
-    let call = match compare(&cx, kind, &spec, None, marked.clone()).await? {
-        Some(Finding::Unsettled { what } | Finding::Stuck { what }) => return Err(Error::Refused(what)),
+    let call = match compare(&cx, kind, &spec, None, marked.clone(), &|_, _| false).await? {
+        Some(Finding::Unsettled { what, .. } | Finding::Stuck { what, .. }) => return Err(Error::Refused(what)),
         Some(Finding::Differs { call, .. }) => Some(call),
         _ => None,
     };
@@ -57,7 +57,7 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
     // What is left to call, were it specified as it is, differs in what no input tells.
     if call.is_some()
         && is_whole
-        && let Some(Finding::Differs { call: rest, .. }) = compare(&cx, kind, &as_it_is, None, marked).await?
+        && let Some(Finding::Differs { call: rest, .. }) = compare(&cx, kind, &as_it_is, None, marked, &|_, _| false).await?
         && !rest.contains("Tag")
     {
         changes.push(Change::new(told::by_call(&rest), "different".into(), "as specified".into()));
@@ -70,7 +70,7 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
 /// # Errors
 /// Only when the journal cannot be written at all; a failed step is in the report.
 pub async fn adopt(context: &Context, step: Step, id: &str) -> Result<Report, JournalError> {
-    let plan = Plan::single(Step { action: Action::Resume, ..step });
+    let plan = Plan::single(Step { action: Action::Resume { changes: Vec::new() }, ..step });
     run(context, "adopt", plan, AdoptSteps { context: context.clone(), id: id.to_owned() }).await
 }
 

@@ -27,14 +27,19 @@ pub struct Survey {
     pub failures: Vec<(Address, Error)>,
 }
 
-/// Looks at the resources that the state knows and `wanted` chooses. What is unfinished is left out: the next run looks at it anyway.
-pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) -> bool) -> Survey {
-    let chosen = state.resources.iter().filter(|(address, entry)| entry.status == Status::Ready && address.made_way().is_none() && wanted(address));
+/// Whether others may change a field of a resource.
+pub type Permission<'a> = dyn Fn(&Address, &str) -> bool + Sync + 'a;
+
+/// Looks at the resources that the state knows and `wanted` chooses. Fields that others may change are no drift. Of what was being changed only
+/// these are looked for: the next run looks at all the rest anyway, as it does at what is unfinished otherwise.
+pub async fn survey(looker: &Looker, state: &State, wanted: impl Fn(&Address) -> bool, may: &Permission<'_>) -> Survey {
+    let is_there = |entry: &Entry| matches!(entry.status, Status::Ready | Status::Updating);
+    let chosen = state.resources.iter().filter(|(address, entry)| is_there(entry) && address.made_way().is_none() && wanted(address));
     let listing = &Arc::new(Listing::default());
     let looks = chosen.map(|(address, entry)| async move {
         let subject = Subject { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
         let cx = Cx { listing: Some(Arc::clone(listing)), ..looker.silent(state, &subject) };
-        (address.clone(), Box::pin(Looker::look(cx, entry)).await)
+        (address.clone(), Box::pin(Looker::look(cx, entry, may)).await)
     });
     let mut survey = Survey::default();
     let mut answers = futures::stream::iter(looks).buffer_unordered(looker.parallelism.max(1));
@@ -56,35 +61,67 @@ impl Looker {
         Cx { looks_only: true, ..self.cx(state, subject, Arc::new(Unwritten)) }
     }
 
-    async fn look(cx: Cx, entry: &Entry) -> Result<Option<Finding>> {
+    async fn look(cx: Cx, entry: &Entry, may: &Permission<'_>) -> Result<Option<Finding>> {
         let Some(kind) = kind(&entry.kind) else { return Ok(None) };
+        if entry.status == Status::Updating {
+            return Self::look_for_what_may_be(&cx, kind, entry, may).await;
+        }
         // What does not show may only be hidden for a moment.
         let seen = match look(&cx, kind, &entry.spec, entry.attrs.as_ref(), true).await {
             Ok(Observed::Absent) => return Ok(Some(Finding::Gone)),
             Ok(Observed::Foreign { id, owner }) => return Ok(Some(Finding::Foreign { id, owner })),
             Ok(Observed::Ours(seen)) => seen,
-            Err(error) => return unsettled(error).map(Some),
+            Err(error) => return unsettled(error, Vec::new(), Vec::new()).map(Some),
         };
-        compare(&cx, kind, &entry.spec, entry.attrs.as_ref(), seen).await
+        compare(&cx, kind, &entry.spec, entry.attrs.as_ref(), seen, may).await
+    }
+
+    /// Looks which fields of something that was being changed differ and may.
+    async fn look_for_what_may_be(cx: &Cx, kind: &dyn Kind, entry: &Entry, may: &Permission<'_>) -> Result<Option<Finding>> {
+        let Some(known) = &entry.attrs else { return Ok(None) };
+        // What can not be seen just now is seen by its step.
+        let Ok(Observed::Ours(seen)) = look(cx, kind, &entry.spec, Some(known), false).await else { return Ok(None) };
+        let left: Vec<Change> = fields(kind, known, &seen).into_iter().filter(|change| may(&cx.identity.address, &change.field)).collect();
+        Ok((!left.is_empty()).then_some(Finding::Left { changes: left }))
     }
 }
 
-/// Compares what was seen with a specification: what would be called, and which fields are others than they were.
-pub(super) async fn compare(cx: &Cx, kind: &dyn Kind, spec: &Value, known: Option<&Value>, seen: Value) -> Result<Option<Finding>> {
-    let call = match would_call(cx, kind, spec, &seen).await {
-        Ok(None) => return Ok(None),
+/// Compares what was seen with a specification: what would be called, and which fields are others than they were. What others may change counts
+/// as specified.
+pub(super) async fn compare(
+    cx: &Cx,
+    kind: &dyn Kind,
+    spec: &Value,
+    known: Option<&Value>,
+    seen: Value,
+    may: &Permission<'_>,
+) -> Result<Option<Finding>> {
+    let differing = known.map(|known| fields(kind, known, &seen)).unwrap_or_default();
+    let (left, mut changes): (Vec<Change>, Vec<Change>) = differing.into_iter().partition(|change| may(&cx.identity.address, &change.field));
+    let (mut as_it_may_be, mut is_told) = (spec.clone(), true);
+    for change in &left {
+        match told::as_shown(kind, &as_it_may_be, &seen, &change.field) {
+            Some(other) => as_it_may_be = other,
+            None => is_told = false,
+        }
+    }
+    let call = match would_call(cx, kind, &as_it_may_be, &seen).await {
+        Ok(None) => return Ok((!left.is_empty()).then_some(Finding::Left { changes: left })),
         Ok(Some(call)) => call,
-        Err(error) => return unsettled(error).map(Some),
+        Err(error) => return unsettled(error, changes, left).map(Some),
     };
-    let mut differing = known.map(|known| fields(kind, known, &seen)).unwrap_or_default();
     let tags = &cx.identity.tags;
     let stray = cx.stray_tags().into_iter().map(|(key, shown)| Change::new(format!("tags.{key}"), tags.get(&key).cloned().into(), shown.into()));
-    differing.extend(stray);
-    if differing.is_empty() {
-        // The kind compares more than it remembers; what it would call says what differs.
-        differing.push(Change::new(told::by_call(call), "as specified".into(), "different".into()));
+    changes.extend(stray);
+    if changes.is_empty() && !is_told {
+        // No input says what may differ, so it is that which would be put right.
+        return Ok(Some(Finding::Left { changes: left }));
     }
-    Ok(Some(Finding::Differs { changes: differing, call: call.to_owned(), left: Vec::new() }))
+    if changes.is_empty() {
+        // The kind compares more than it remembers; what it would call says what differs.
+        changes.push(Change::new(told::by_call(call), "as specified".into(), "different".into()));
+    }
+    Ok(Some(Finding::Differs { changes, call: call.to_owned(), left }))
 }
 
 async fn would_call(cx: &Cx, kind: &dyn Kind, spec: &Value, seen: &Value) -> Result<Option<&'static str>> {
@@ -110,12 +147,11 @@ fn fields(kind: &dyn Kind, known: &Value, seen: &Value) -> Vec<Change> {
 }
 
 /// What is on its way, does not work or can not be taken back is a finding; what can not be asked is a failure.
-fn unsettled(error: Error) -> Result<Finding> {
+fn unsettled(error: Error, changes: Vec<Change>, left: Vec<Change>) -> Result<Finding> {
+    let what = crate::resource::describe(&error);
     match error {
-        Error::OneWay(_) | Error::Ambiguous(_) => Ok(Finding::Stuck { what: crate::resource::describe(&error) }),
-        Error::OnItsWay { .. } | Error::Failed { .. } | Error::Timeout { .. } | Error::Refused(_) => {
-            Ok(Finding::Unsettled { what: crate::resource::describe(&error) })
-        }
+        Error::OneWay(_) | Error::Ambiguous(_) => Ok(Finding::Stuck { what, changes, left }),
+        Error::OnItsWay { .. } | Error::Failed { .. } | Error::Timeout { .. } | Error::Refused(_) => Ok(Finding::Unsettled { what, left }),
         error => Err(error),
     }
 }

@@ -41,8 +41,8 @@ pub fn calls(step: &Step) -> Calls {
     };
     match &step.action {
         Action::Create | Action::Replace { .. } => Calls::These(taken(about.creates)),
-        Action::Resume => Calls::Among(taken(&[about.creates, about.changes].concat())),
-        Action::Update { changes } => {
+        Action::Resume { changes } if changes.is_empty() => Calls::Among(taken(&[about.creates, about.changes].concat())),
+        Action::Update { changes } | Action::Resume { changes } => {
             let tags = changes.iter().any(super::Change::is_tags);
             let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(super::Change::input).collect();
             let inputs_of = |operation: &str| about.called_for.iter().find(|(name, _)| *name == operation).map(|(_, inputs)| *inputs);
@@ -56,8 +56,9 @@ pub fn calls(step: &Step) -> Calls {
                 _ => !fields.is_empty(),
             };
             let operations: Vec<_> = taken(about.changes).into_iter().filter(fits).collect();
-            // With one there is no choice.
-            if exact || operations.len() == 1 { Calls::These(operations) } else { Calls::Among(operations) }
+            // With one there is no choice, unless it was called already.
+            let begun = matches!(step.action, Action::Resume { .. });
+            if !begun && (exact || operations.len() == 1) { Calls::These(operations) } else { Calls::Among(operations) }
         }
         Action::Delete => Calls::These(taken(about.deletes)),
         Action::Nothing | Action::Restore | Action::Stuck { .. } => Calls::These(Vec::new()),

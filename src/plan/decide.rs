@@ -47,11 +47,12 @@ pub(super) struct Decision {
     pub(super) leaves: Vec<String>,
     pub(super) puts_right: Option<Outside>,
     pub(super) seen: bool,
+    pub(super) shown: Option<Value>,
 }
 
 impl Decision {
     fn new(action: Action, reason: impl Into<String>) -> Self {
-        Self { action, reason: reason.into(), takes_back: None, leaves: Vec::new(), puts_right: None, seen: false }
+        Self { action, reason: reason.into(), takes_back: None, leaves: Vec::new(), puts_right: None, seen: false, shown: None }
     }
 }
 
@@ -76,7 +77,9 @@ impl<'a> Decider<'a> {
         let wanted = self.wanted(node);
         let decision = match self.state.get(&node.address) {
             Some(entry) => {
-                let decision = self.compare(node, &wanted, entry, about, self.wish.finding(&node.address));
+                let finding = self.wish.finding(&node.address);
+                let shown = finding.zip(entry.attrs.as_ref()).and_then(|(finding, attrs)| finding.shown(attrs));
+                let decision = Decision { shown, ..self.compare(node, &wanted, entry, about, finding) };
                 let given_back = || self.given_back(node, &wanted, about);
                 if matches!(decision.action, Action::Replace { .. }) { given_back().unwrap_or(decision) } else { decision }
             }
@@ -146,14 +149,7 @@ impl<'a> Decider<'a> {
             let changes = vec![Change::new("region", entry.region.as_str().into(), node.region.as_str().into())];
             return replace(changes, "AWS can not move it to another region".to_owned());
         }
-        let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
-        // What only says how it is deleted is taken down, and that is all.
-        let for_later = |change: &Change| kind(node.kind).is_some_and(|kind| kind.only_at_deletion(&change.field));
-        let (later, mut differences): (Vec<Change>, Vec<Change>) = changes(&entry.spec, wanted).into_iter().filter(counts).partition(for_later);
-        for change in &mut differences {
-            change.waits_for_window = about.windowed.contains(&change.field.as_str()) && wanted.get("apply_immediately") == Some(&Value::Bool(false));
-            change.note = note(about, change);
-        }
+        let (later, mut differences) = between(node, about, &entry.spec, wanted);
         if let Some(of) = self.holds_on_to(node, about) {
             return Decision::new(
                 Action::Replace { changes: differences, order: Order::OldFirst },
@@ -179,34 +175,45 @@ impl<'a> Decider<'a> {
             return replace(differences, "it was asked for".to_owned());
         }
         if entry.status != Status::Ready {
-            return Decision::new(Action::Resume, unfinished(entry.status));
+            // While something is being changed, the state has the specification that it is brought to; how it was is kept for a `rollback`.
+            let before = self.state.undo.changed.get(&node.address).map_or(&entry.spec, |previous| &previous.spec);
+            let (_, differences) = between(node, about, before, wanted);
+            return go_on(node, entry, differences, finding, unfinished(entry.status).to_owned());
         }
         if about.tagged && entry.tags != node.tags {
             let print = |tags| serde_json::to_value(tags).unwrap_or(Value::Null);
             differences.push(Change::new("tags", print(&entry.tags), print(&node.tags)));
         }
-        let fields: Vec<&str> = differences.iter().map(|change| change.field.as_str()).collect();
+        let fields: Vec<String> = differences.iter().map(|change| change.field.clone()).collect();
         let changed = (!fields.is_empty()).then(|| format!("{} changed", names(&fields)));
         let (leaves, put_back) = left_alone(node, entry, &fields, finding.map(Finding::left).unwrap_or_default());
+        as_shown(node, entry, finding, &mut differences);
         match finding {
-            Some(Finding::Differs { changes: outside, .. }) => {
+            // What the configuration has changed may be just what makes possible what AWS can not take back. Whether it is, is looked at afterwards.
+            Some(Finding::Differs { changes: outside, .. } | Finding::Stuck { changes: outside, .. })
+                if matches!(finding, Some(Finding::Differs { .. })) || (changed.is_some() && !outside.is_empty()) =>
+            {
+                let is_overridden = |change: &&Change| input_of(node, change).is_some_and(|input| fields.iter().any(|field| field == input));
+                let outside: Vec<Change> = outside.iter().filter(|change| !is_overridden(change)).cloned().collect();
                 let drift = Outside::Changed(outside.iter().map(|change| change.field.clone()).collect());
-                let reason = changed.into_iter().chain([drift.to_string()]).collect::<Vec<_>>().join("; ");
-                let outside = outside.iter().filter(|change| !fields.contains(&change.field.as_str())).cloned();
-                let changes = outside.chain(put_back).chain(differences.iter().cloned()).collect();
-                Decision { leaves, puts_right: Some(drift), ..Decision::new(Action::Update { changes }, reason) }
+                let drift = (!outside.is_empty()).then_some(drift);
+                let reason = changed.into_iter().chain(drift.as_ref().map(ToString::to_string)).collect::<Vec<_>>().join("; ");
+                let changes: Vec<Change> = outside.into_iter().chain(put_back).chain(differences).collect();
+                match changes.is_empty() {
+                    true => Decision { leaves, ..Decision::new(Action::Nothing, format!("{reason}, and it is so already")) },
+                    false => Decision { leaves, puts_right: drift, ..Decision::new(Action::Update { changes }, reason) },
+                }
             }
             Some(Finding::Foreign { id, owner }) => Decision::new(Action::Stuck { id: Some(id.clone()) }, format!("`{id}` belongs to {owner}")),
-            // What the configuration has changed may be just what makes it possible.
-            Some(Finding::Stuck { what }) => match changed {
-                Some(reason) => Decision::new(Action::Update { changes: differences }, reason),
-                None => Decision::new(Action::Stuck { id: None }, what.clone()),
-            },
-            Some(Finding::Unsettled { what }) => Decision::new(Action::Resume, what.clone()),
-            Some(Finding::Gone | Finding::Left { .. }) | None => match changed {
+            Some(Finding::Stuck { what, .. }) => Decision::new(Action::Stuck { id: None }, what.clone()),
+            Some(Finding::Unsettled { what, .. }) => go_on(node, entry, differences, finding, what.clone()),
+            Some(Finding::Gone | Finding::Left { .. } | Finding::Differs { .. }) | None => match changed {
                 Some(reason) => {
-                    let changes = put_back.into_iter().chain(differences.iter().cloned()).collect();
-                    Decision { leaves, ..Decision::new(Action::Update { changes }, reason) }
+                    let changes: Vec<Change> = put_back.into_iter().chain(differences).collect();
+                    match changes.is_empty() {
+                        true => Decision { leaves, ..Decision::new(Action::Nothing, format!("{reason}, and it is so already")) },
+                        false => Decision { leaves, ..Decision::new(Action::Update { changes }, reason) },
+                    }
                 }
                 None => Decision {
                     leaves,
@@ -265,21 +272,75 @@ impl<'a> Decider<'a> {
             if renewed { None } else { attrs.get(&output.name).cloned() }
         };
         match &node.spec {
-            Value::Object(fields) => {
-                fields.iter().map(|(field, value)| (field.clone(), resolve(value, &lookup).unwrap_or_else(|_| value.clone()))).collect()
-            }
+            Value::Object(fields) => fields.iter().map(|(field, value)| (field.clone(), filled_in(value, &lookup))).collect(),
             other => other.clone(),
         }
     }
 }
 
+/// A value with all references filled in that are known; each of the others stands for itself.
+fn filled_in(value: &Value, lookup: &dyn Fn(&OutputRef) -> Option<Value>) -> Value {
+    match (resolve(value, lookup), value) {
+        (Ok(known), _) => known,
+        (Err(_), Value::Array(items)) => items.iter().map(|item| filled_in(item, lookup)).collect(),
+        (Err(_), Value::Object(fields)) if !fields.keys().any(|key| key.starts_with('$')) => {
+            fields.iter().map(|(field, value)| (field.clone(), filled_in(value, lookup))).collect()
+        }
+        (Err(_), unknown) => unknown.clone(),
+    }
+}
+
+/// The difference between two specifications: what only says how it is deleted, which is taken down, and that is all; and the rest, with what
+/// it interrupts.
+fn between(node: &Node, about: &About, from: &Value, wanted: &Value) -> (Vec<Change>, Vec<Change>) {
+    let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
+    let for_later = |change: &Change| kind(node.kind).is_some_and(|kind| kind.only_at_deletion(&change.field));
+    let (later, mut differences): (Vec<Change>, Vec<Change>) = changes(from, wanted).into_iter().filter(counts).partition(for_later);
+    for change in &mut differences {
+        change.waits_for_window = about.windowed.contains(&change.field.as_str()) && wanted.get("apply_immediately") == Some(&Value::Bool(false));
+        change.note = note(about, change);
+    }
+    (later, differences)
+}
+
+/// It goes on with what was begun, or is on its way.
+fn go_on(node: &Node, entry: &Entry, differences: Vec<Change>, finding: Option<&Finding>, reason: String) -> Decision {
+    let fields: Vec<String> = differences.iter().map(|change| change.field.clone()).collect();
+    let (leaves, put_back) = left_alone(node, entry, &fields, finding.map(Finding::left).unwrap_or_default());
+    let changes = put_back.into_iter().chain(differences).collect();
+    Decision { leaves, ..Decision::new(Action::Resume { changes }, reason) }
+}
+
+/// The input that a field which was seen to differ comes from.
+fn input_of(node: &Node, change: &Change) -> Option<&'static str> {
+    told::input_of(kind(node.kind)?, &change.field)
+}
+
+/// Changes go from what AWS shows, not from what was left. What somebody else has made already is none.
+fn as_shown(node: &Node, entry: &Entry, finding: Option<&Finding>, differences: &mut Vec<Change>) {
+    let Some((finding, kind)) = finding.zip(kind(node.kind)) else { return };
+    let Some(shown) = entry.attrs.as_ref().and_then(|attrs| finding.shown(attrs)) else { return };
+    differences.retain_mut(|change| {
+        if !finding.all().any(|other| input_of(node, other) == Some(change.field.as_str())) {
+            return true;
+        }
+        match told::told(kind, &shown, &change.field) {
+            Some(value) if value == change.new => false,
+            Some(value) if value != change.old => {
+                let by_others = "it was changed outside of this tool";
+                change.note = Some(change.note.take().map_or(by_others.to_owned(), |note| format!("{note}; {by_others}")));
+                change.old = value;
+                true
+            }
+            _ => true,
+        }
+    });
+}
+
 /// Sorts what others have changed and may: fields that stay as they are whatever is changed beside them, and what a change puts back all the
 /// same, because no input tells it or because the configuration has changed that very input.
-fn left_alone(node: &Node, entry: &Entry, changed: &[&str], left: &[Change]) -> (Vec<String>, Vec<Change>) {
-    let is_overridden = |change: &Change| {
-        let input = kind(node.kind).and_then(|kind| told::input_of(kind, &change.field));
-        input.is_some_and(|input| changed.contains(&input))
-    };
+fn left_alone(node: &Node, entry: &Entry, changed: &[String], left: &[Change]) -> (Vec<String>, Vec<Change>) {
+    let is_overridden = |change: &Change| input_of(node, change).is_some_and(|input| changed.iter().any(|field| field == input));
     let can_be_said = |change: &Change| {
         let shown = entry.attrs.clone().map(|attrs| told::put(attrs, &change.field, &change.new));
         kind(node.kind).zip(shown).is_some_and(|(kind, shown)| told::as_shown(kind, &entry.spec, &shown, &change.field).is_some())
@@ -320,7 +381,7 @@ fn note(about: &About, change: &Change) -> Option<String> {
     Some((*note).to_owned())
 }
 
-fn names(fields: &[&str]) -> String {
+fn names(fields: &[impl std::fmt::Display]) -> String {
     fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")
 }
 

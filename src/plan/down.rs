@@ -51,6 +51,7 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
         gives_back: None,
         leaves: Vec::new(),
         puts_right: None,
+        shown: None,
         seen: false,
         spec: entry.spec.clone(),
         tags: entry.tags.clone(),

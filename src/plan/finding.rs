@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::diff::Change;
 use crate::address::Address;
+use crate::resource::told;
 
 /// One thing that is not as the state says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +41,20 @@ pub enum Finding {
     Unsettled {
         /// In words.
         what: String,
+        /// Fields that differ and may.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<Change>,
     },
     /// It is not as it was left, and AWS can not take it back.
     Stuck {
         /// In words.
         what: String,
+        /// Each field that differs: how it was left, and how it is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        changes: Vec<Change>,
+        /// Fields that differ, too, and may.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<Change>,
     },
 }
 
@@ -61,10 +72,25 @@ impl Finding {
     /// Returns the fields that differ and may.
     pub fn left(&self) -> &[Change] {
         match self {
-            Self::Differs { left, .. } => left,
+            Self::Differs { left, .. } | Self::Unsettled { left, .. } | Self::Stuck { left, .. } => left,
             Self::Left { changes } => changes,
-            _ => &[],
+            Self::Gone | Self::Foreign { .. } => &[],
         }
+    }
+
+    /// Returns all fields that differ, whether they may or not.
+    pub fn all(&self) -> impl Iterator<Item = &Change> {
+        let changes: &[Change] = match self {
+            Self::Differs { changes, .. } | Self::Stuck { changes, .. } => changes,
+            _ => &[],
+        };
+        changes.iter().chain(self.left())
+    }
+
+    /// Returns the attributes as AWS shows them, given those that the state knows; nothing when no field is known to differ.
+    pub fn shown(&self, attrs: &Value) -> Option<Value> {
+        self.all().next()?;
+        Some(self.all().fold(attrs.clone(), |attrs, change| told::put(attrs, &change.field, &change.new)))
     }
 }
 
@@ -76,7 +102,7 @@ impl std::fmt::Display for Finding {
             Self::Differs { changes, left, .. } => write!(f, "{} changed", fields(&[changes.as_slice(), left].concat())),
             Self::Left { changes } => write!(f, "{} changed", fields(changes)),
             Self::Foreign { id, owner } => write!(f, "`{id}` belongs to {owner}"),
-            Self::Unsettled { what } | Self::Stuck { what } => f.write_str(what),
+            Self::Unsettled { what, .. } | Self::Stuck { what, .. } => f.write_str(what),
         }
     }
 }

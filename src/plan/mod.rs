@@ -46,7 +46,10 @@ pub enum Action {
     /// It is made.
     Create,
     /// An earlier run was about to make or change it and did not get to the end.
-    Resume,
+    Resume {
+        /// What the change was to be that was begun.
+        changes: Vec<Change>,
+    },
     /// It is changed in place.
     Update {
         /// What changes.
@@ -97,7 +100,7 @@ impl Action {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Create => "create",
-            Self::Resume => "resume",
+            Self::Resume { .. } => "resume",
             Self::Update { .. } => "update",
             Self::Replace { .. } => "replace",
             Self::Nothing => "none",
@@ -139,6 +142,9 @@ pub struct Step {
     /// What was done outside of this tool and is put right.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub puts_right: Option<Outside>,
+    /// What AWS shows of it, where that is not what the state knows.
+    #[serde(skip)]
+    pub shown: Option<Value>,
     /// Whether it has been looked at and was as it should be: then there is no need to look again.
     #[serde(skip)]
     pub seen: bool,

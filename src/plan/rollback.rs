@@ -152,6 +152,7 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
         gives_back: None,
         leaves: Vec::new(),
         puts_right: None,
+        shown: None,
         seen: false,
         spec,
         tags: previous.tags.clone(),

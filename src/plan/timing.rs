@@ -14,6 +14,8 @@ pub(super) fn of(name: &str, action: &Action) -> Timing {
     match action {
         Action::Nothing | Action::Restore | Action::Stuck { .. } => Timing::default(),
         Action::Update { changes } => in_place(name, changes),
+        // What was being made has no changes.
+        Action::Resume { changes } if !changes.is_empty() => in_place(name, changes),
         _ => kind(name).map(<dyn Kind>::timing).unwrap_or_default(),
     }
 }

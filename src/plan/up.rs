@@ -141,6 +141,7 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         gives_back: None,
         leaves: decision.leaves,
         puts_right: decision.puts_right,
+        shown: decision.shown,
         seen: decision.seen,
         spec: node.spec.clone(),
         tags: node.tags.clone(),

@@ -120,7 +120,7 @@ async fn whatever_is_changed_by_hand_is_named_and_changed_back() {
             let findings = look(&lab).await.findings;
             match findings.get(&address) {
                 // AWS can not take back what has grown, and says so.
-                Some(Finding::Stuck { what }) if what.contains("can not shrink") => continue,
+                Some(Finding::Stuck { what, .. }) if what.contains("can not shrink") => continue,
                 // How many tasks there are is for the autoscaler to say.
                 None if input == "desired_count" => continue,
                 // A major version is content with each of its minor versions.

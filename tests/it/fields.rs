@@ -41,7 +41,7 @@ pub async fn count(lab: &Lab) -> (Survey, BTreeMap<&'static str, u64>) {
     let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
     let (events, cancel, meter) = (Events::nowhere(), Cancel::default(), Arc::new(Meter::default()));
     let looker = Looker { cloud: Arc::new(cloud), events, cancel, meter: Arc::clone(&meter), stack: STACK.into(), parallelism: 32 };
-    let survey = survey(&looker, &lab.state(), |_| true).await;
+    let survey = survey(&looker, &lab.state(), |_| true, &|_, _| false).await;
     assert!(survey.failures.is_empty(), "{:?}", survey.failures);
     (survey, meter.by_call())
 }

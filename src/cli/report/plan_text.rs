@@ -55,7 +55,7 @@ fn mark(step: &Step) -> (&'static str, Style) {
         Action::Create => ("+", Style::new().green()),
         Action::Update { .. } => ("~", Style::new().yellow()),
         Action::Replace { .. } => ("±", Style::new().magenta()),
-        Action::Resume => (">", Style::new().cyan()),
+        Action::Resume { .. } => (">", Style::new().cyan()),
         Action::Delete => ("-", Style::new().red()),
         Action::Restore => ("<", Style::new().cyan()),
         Action::Stuck { .. } => ("!", Style::new().red()),
@@ -66,7 +66,7 @@ fn mark(step: &Step) -> (&'static str, Style) {
 /// What changes, and what comes first.
 pub(super) fn details(step: &Step) -> Vec<String> {
     let (changes, order) = match &step.action {
-        Action::Update { changes } => (changes, None),
+        Action::Update { changes } | Action::Resume { changes } => (changes, None),
         Action::Replace { changes, order } => (changes, Some(order)),
         _ => return Vec::new(),
     };
