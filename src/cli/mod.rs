@@ -9,7 +9,6 @@ mod confirm;
 mod cutover;
 mod down;
 mod drift;
-mod emergency;
 mod failure;
 mod foreign;
 mod forget;

@@ -44,13 +44,14 @@ impl Request {
         }
     }
 
-    fn input(self, who: String) -> Input {
+    /// What the machine is told of it; a reason says what was asked, and by whom.
+    pub(super) fn input(self, who: &str) -> Input {
         match self {
-            Self::Approve => Input::Approved(who),
+            Self::Approve => Input::Approved(who.to_owned()),
             Self::Pause => Input::Paused,
             Self::Continue => Input::Continued,
-            Self::Abort => Input::AbortAsked(who),
-            Self::Rollback => Input::RollbackAsked(who),
+            Self::Abort => Input::AbortAsked(format!("`cutover --abort` by {who}")),
+            Self::Rollback => Input::RollbackAsked(format!("`cutover --rollback` by {who}")),
         }
     }
 }
@@ -186,7 +187,7 @@ fn letters_in(directory: &Path) -> Vec<PathBuf> {
 /// Passes on a letter that is for this reader. Returns whether it was.
 fn pass_on(text: &str, reader: &(String, u32), inputs: &mpsc::UnboundedSender<Input>) -> bool {
     let letter = serde_json::from_str::<Letter>(text).ok().filter(|letter| letter.is_for(reader));
-    letter.is_some_and(|letter| inputs.send(letter.request.input(letter.who)).is_ok())
+    letter.is_some_and(|letter| inputs.send(letter.request.input(&letter.who)).is_ok())
 }
 
 #[cfg(test)]
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(letters.len(), 3);
         let passed = letters.iter().map(|path| pass_on(&std::fs::read_to_string(path).expect("a letter"), &me, &inputs));
         assert_eq!(passed.collect::<Vec<_>>(), [true, true, false]);
-        assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(Input::Paused), Ok(Input::AbortAsked("anna".into()))]);
+        assert_eq!([heard.try_recv(), heard.try_recv()], [Ok(Input::Paused), Ok(Input::AbortAsked("`cutover --abort` by anna".into()))]);
     }
 
     #[tokio::test]
@@ -239,7 +240,7 @@ mod tests {
             letterbox.clone().listen(inputs);
         });
         sent.expect("it was read");
-        assert_eq!(heard.recv().await, Some(Input::AbortAsked("anna".into())));
+        assert_eq!(heard.recv().await, Some(Input::AbortAsked("`cutover --abort` by anna".into())));
         assert_eq!(objects.list(PREFIX).await.expect("a list"), [other]);
     }
 }

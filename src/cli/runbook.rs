@@ -9,7 +9,8 @@ use super::again::again;
 use super::args::{Chosen, Globals};
 use super::failure::{CliError, Exit};
 use super::run::line;
-use super::{emergency, look, session, traffic, whole};
+use super::traffic::emergency;
+use super::{look, session, traffic, whole};
 use crate::config::{Config, Side};
 use crate::engine::Looker;
 use crate::migration::Split;
@@ -107,7 +108,7 @@ impl Looked {
         let (mut done, mut told) = (true, Vec::new());
         for one in &scene.replications {
             let standing = running::standing(&looker.reader(&one.address, &one.region), &one.task).await?.unwrap_or_default();
-            done &= standing.is_at_work() && standing.full_load_percent == 100;
+            done &= !one.is_idle(&standing) && standing.full_load_percent == 100;
             let status = if standing.status.is_empty() { "gone" } else { &standing.status };
             told.push(format!("`{}` is `{status}`, full load {} %", one.task_id, standing.full_load_percent));
         }
@@ -117,7 +118,12 @@ impl Looked {
     async fn validation(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
         let mut states = Vec::new();
         for one in &scene.replications {
-            let tables = running::tables(&looker.reader(&one.address, &one.region), &one.task).await?;
+            let cx = looker.reader(&one.address, &one.region);
+            let (tables, standing) = futures::try_join!(running::tables(&cx, &one.task), running::standing(&cx, &one.task))?;
+            let standing = standing.unwrap_or_default();
+            if one.is_idle(&standing) {
+                return Ok(Some((false, format!("`{}` is `{}`, and carries no changes over", one.task_id, standing.status))));
+            }
             states.extend(tables.iter().map(|table| validated(&table.validation)));
         }
         let same = states.iter().filter(|state| **state == TableState::Same).count();
@@ -126,7 +132,7 @@ impl Looked {
     }
 
     async fn service(looker: &Looker, scene: &Scene) -> Result<Option<(bool, String)>> {
-        let (mut done, mut told) = (scene.services.len() == 2, Vec::new());
+        let (mut done, mut told) = (scene.services.len() == 2 || scene.is_without_source(), Vec::new());
         for one in &scene.services {
             let health = targets(&looker.reader(&shift::address(), &one.region), &one.target_group).await?;
             done &= health.healthy > 0 && health.unhealthy.is_empty();
@@ -271,6 +277,7 @@ impl Runbook<'_> {
         text.push_str("`traffic rollback` changes records, which needs the control plane of Route 53 in us-east-1. Without it, the answers still follow the\nhealth checks: ");
         text.push_str("when the target's record is unhealthy, Route 53 answers with the source's, also when that has the weight 0\n(\"How Amazon Route 53 chooses records when health checking is configured\").\n\n");
         match Switch::of(self.config) {
+            _ if self.scene.is_without_source() => text.push_str("The source has been taken down: there is nothing to go back to.\n\n"),
             Some(switch) => self.switch(text, &switch),
             None => self.close(text),
         }

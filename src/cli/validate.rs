@@ -108,8 +108,8 @@ async fn found_by_dms(looker: &Looker, replication: &Replication, wait: bool) ->
         let (found, standing) = futures::try_join!(tables(&cx, &replication.task), present(&cx, &replication.task))?;
         let pending = found.is_empty() || found.iter().any(|table| validated(&table.validation) == TableState::Pending);
         if !wait || !pending || !standing.is_at_work() {
-            let is_idle = replication.migration_type.contains("cdc") && !standing.is_at_work();
-            return Ok((found, is_idle.then_some(standing.status)));
+            let idle = replication.is_idle(&standing).then_some(standing.status);
+            return Ok((found, idle));
         }
         cx.clock.sleep(EVERY).await;
     }

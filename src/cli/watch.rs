@@ -17,7 +17,7 @@ use crate::migration::measure::{Measure, healthy, told};
 use crate::migration::scene::Scene;
 use crate::migration::schedule::{Input, Schedule};
 use crate::migration::shift::address;
-use crate::migration::traffic::look as read;
+use crate::migration::traffic::view;
 
 /// Shows traffic, replication lag, the health of both environments and every gate. Nothing is changed.
 ///
@@ -50,10 +50,10 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
     let events = reporter.events();
     let (inputs, mut asked) = mpsc::unbounded_channel();
     reporter.keys(inputs.clone());
-    let code = loop {
+    loop {
         let now = looker.cloud.unix_now();
         let reader = looker.reader(&address(), &region);
-        let live = match read(&reader, &place).await {
+        let live = match view(&reader, &place).await {
             Ok(live) => live.nearest(),
             Err(error) => {
                 reporter.finish();
@@ -66,19 +66,32 @@ pub(super) async fn run(globals: &Globals, args: &WatchArgs) -> Result<u8, CliEr
         tell(&events, &schedule, live, u64::try_from(now - began).unwrap_or_default(), &judgements);
         health.iter().map(healthy).for_each(|event| events.send(event));
         if args.once {
-            let holds = judgements.iter().all(|one| matches!(one.verdict, Verdict::Pass | Verdict::NotJudged));
-            break u8::from(!holds);
+            reporter.finish();
+            return verdict(&judgements);
         }
         let over = clock.sleep(Duration::from_secs(schedule.gate_interval_seconds.max(1)));
         tokio::select! {
             () = over => {}
-            () = ended(&mut asked) => break 0,
-            _ = session::wish_to_stop() => break 0,
+            () = ended(&mut asked) => break,
+            _ = session::wish_to_stop() => break,
         }
-    };
+    }
     reporter.finish();
     drop(inputs);
-    Ok(code)
+    Ok(0)
+}
+
+/// Whether every gate that is judged passes.
+fn verdict(judgements: &[Judgement]) -> Result<u8, CliError> {
+    let open: Vec<&Judgement> = judgements.iter().filter(|one| !matches!(one.verdict, Verdict::Pass | Verdict::NotJudged)).collect();
+    let what = match open.len() {
+        0 => return Ok(0),
+        1 => "a gate does not pass".to_owned(),
+        some => format!("{some} gates do not pass"),
+    };
+    let mut error = CliError::new(Exit::Failed, what).remains("nothing was changed");
+    error.causes = open.iter().map(|one| format!("{}: {}: {}", one.gate, one.verdict.as_str(), one.text)).collect();
+    Err(error)
 }
 
 /// Returns when somebody has seen enough. Other keys mean nothing here.

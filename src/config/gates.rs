@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gate::{Check, Gate, Limit};
-use super::model::Config;
+use super::model::{Config, EnvironmentConfig, MigrationType};
 use super::own_gate::OwnGate;
 use super::validate::Validator;
 
@@ -164,13 +164,15 @@ pub struct RawGates {
 }
 
 impl RawGates {
-    /// Returns the built-in gates that are on. Those on the replication of the database count only where there is one.
+    /// Returns the built-in gates that are on. Those on the replication of the database count only where there is one, and its lag only where
+    /// changes are carried over.
     pub(super) fn built_in(&self, replicates: Replicates) -> Vec<Gate> {
         let gate = |name: &str, enabled: bool, check, failures_in_a_row| enabled.then(|| Gate { name: name.to_owned(), check, failures_in_a_row });
         let validation = Check::Validation { with_traffic: self.validation.with_traffic, ignored_tables: self.validation.ignored_tables.clone() };
+        let lag = self.replication_lag.gate("replication-lag", Check::ReplicationLag);
         let of_replication = [
-            self.replication_lag.gate("replication-lag", Check::ReplicationLag),
-            gate("validation", self.validation.enabled, validation, self.validation.failures_in_a_row),
+            lag.filter(|_| replicates == Replicates::Changes),
+            gate("validation", self.validation.enabled, validation, self.validation.failures_in_a_row).filter(|_| replicates != Replicates::Nothing),
         ];
         let others = [
             gate("healthy-targets", self.healthy_targets.enabled, Check::HealthyTargets, self.healthy_targets.failures_in_a_row),
@@ -179,23 +181,37 @@ impl RawGates {
             self.database_cpu.gate("database-cpu", Check::DatabaseCpu),
             gate("alarms", self.alarms.enabled, Check::Alarms, self.alarms.failures_in_a_row),
         ];
-        of_replication.into_iter().filter(|_| replicates == Replicates::Database).chain(others).flatten().collect()
+        of_replication.into_iter().chain(others).flatten().collect()
     }
 }
 
-/// Whether the stack replicates a database.
+/// What the stack replicates of databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replicates {
-    /// It does.
-    Database,
-    /// It does not.
+    /// Changes of at least one are carried over.
+    Changes,
+    /// They are only copied once.
+    Copy,
+    /// Nothing.
     Nothing,
 }
 
+impl Replicates {
+    /// Returns what these environments replicate.
+    pub(super) fn of(environments: &[EnvironmentConfig]) -> Self {
+        let all = || environments.iter().filter(|environment| environment.replicates.database.is_some());
+        match all().any(|environment| environment.replication.migration_type != MigrationType::FullLoad) {
+            true => Self::Changes,
+            false if all().next().is_some() => Self::Copy,
+            false => Self::Nothing,
+        }
+    }
+}
+
 impl Config {
-    /// Returns whether a database is replicated into any environment.
-    pub fn replicates_a_database(&self) -> bool {
-        self.environments.iter().any(|environment| environment.replicates.database.is_some())
+    /// Returns whether changes of a database are carried over into any environment.
+    pub fn carries_changes_over(&self) -> bool {
+        Replicates::of(&self.environments) == Replicates::Changes
     }
 }
 

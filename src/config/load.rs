@@ -154,8 +154,7 @@ fn read(value: &Value, source: &Source) -> Result<(Config, Vec<Problem>), Proble
 /// The gates that are on: the built-in ones, then those of your own.
 fn gates(raw: &RawGates, environments: &[EnvironmentConfig], source: &Source, problems: &mut Vec<Problem>) -> Vec<Gate> {
     let region = |side: Side| environments.iter().find(|one| one.name == side.as_str()).map(|one| one.region.clone());
-    let replicates = environments.iter().any(|environment| environment.replicates.database.is_some());
-    let mut gates = raw.built_in(if replicates { Replicates::Database } else { Replicates::Nothing });
+    let mut gates = raw.built_in(Replicates::of(environments));
     for (name, own) in raw.custom.iter().filter(|(_, own)| own.enabled) {
         let mistakes = match own.resolve(name, region) {
             Ok(gate) => {

@@ -78,7 +78,7 @@ impl Measure<'_> {
 
     async fn lag(&self, limit: &Limit) -> Result<Reading> {
         let mut all = Vec::new();
-        for replication in &self.scene.replications {
+        for replication in self.scene.replications.iter().filter(|replication| replication.carries_changes_over()) {
             if let Some(broken) = self.broken(replication).await? {
                 return Ok(Reading::Broken(broken));
             }
@@ -95,7 +95,7 @@ impl Measure<'_> {
         let Some(standing) = running::standing(&cx, &replication.task).await? else {
             return Ok(Some(format!("the replication task {} is gone", replication.task_id)));
         };
-        if standing.is_at_work() {
+        if !replication.is_idle(&standing) {
             return Ok(None);
         }
         let why = standing.last_failure.or(standing.stop_reason).map(|why| format!(": {why}")).unwrap_or_default();
@@ -153,6 +153,10 @@ impl Measure<'_> {
     async fn validation(&self) -> Result<Reading> {
         let mut all = Vec::new();
         for replication in &self.scene.replications {
+            // What was the same when it stopped may differ by now.
+            if let Some(broken) = self.broken(replication).await? {
+                return Ok(Reading::Broken(broken));
+            }
             let tables = running::tables(&self.cx(&replication.region), &replication.task).await?;
             all.extend(tables.into_iter().map(|table| Table { state: validated(&table.validation), name: table.name }));
         }
@@ -189,7 +193,7 @@ impl Measure<'_> {
     /// What could not be asked.
     pub async fn is_drained(&self, since: i64) -> Result<bool> {
         let limit = Limit { bound: crate::config::Bound::AtMost(0.0), window_seconds: 600, period_seconds: 60, min_points: 1 };
-        for replication in &self.scene.replications {
+        for replication in self.scene.replications.iter().filter(|replication| replication.carries_changes_over()) {
             if self.broken(replication).await?.is_some() {
                 return Ok(false);
             }

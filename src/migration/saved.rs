@@ -50,8 +50,8 @@ impl Saved {
     /// Returns what the machine is told first when a person asks for something of it. What is on its way back, or to its end, only goes on.
     pub fn asked(&self, input: Input) -> Input {
         let ends = match &self.progress.phase {
-            Phase::RollingBack { .. } | Phase::Releasing { .. } => true,
-            Phase::Observing { then, .. } => matches!(then, Then::End { .. }) && matches!(input, Input::AbortAsked(_)),
+            Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Observing { then: Then::Release { .. }, .. } => true,
+            Phase::Observing { then: Then::End { .. }, .. } => matches!(input, Input::AbortAsked(_)),
             _ => false,
         };
         if ends { Input::Resumed } else { input }

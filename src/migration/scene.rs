@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::traffic::Place;
 use crate::address::{Address, Region};
 use crate::config::Side;
+use crate::resources::dms::running::Standing;
 use crate::state::{Entry, State};
 
 /// The address of the emergency switch's alarm.
@@ -16,6 +17,8 @@ const SWITCH_ALARM: &str = "routing/dns/target-switch-alarm";
 pub struct Scene {
     /// The name that clients use, once it exists.
     pub place: Option<Place>,
+    /// The environments that have a weighted record of this name.
+    pub records: Vec<Side>,
     /// The id of each health check of a load balancer.
     pub health_checks: Vec<(Side, String)>,
     /// The name servers of the zone, when this stack made it.
@@ -99,6 +102,18 @@ pub struct Replication {
     pub migration_type: String,
 }
 
+impl Replication {
+    /// Returns whether changes are carried over, and not only what is there copied once.
+    pub fn carries_changes_over(&self) -> bool {
+        self.migration_type != "full-load"
+    }
+
+    /// Returns whether changes may wait to be carried over and the task is not at work.
+    pub fn is_idle(&self, standing: &Standing) -> bool {
+        self.carries_changes_over() && !standing.is_at_work()
+    }
+}
+
 impl Scene {
     /// Finds it in a state.
     pub fn of(state: &State) -> Self {
@@ -108,6 +123,9 @@ impl Scene {
                 "route53.weighted_record" => {
                     let place = || Some(Place { zone: text(entry, "zone_id")?, name: text(entry, "name")?, servers: Vec::new() });
                     scene.place = scene.place.take().or_else(place);
+                    scene.records.extend(
+                        [Side::Source, Side::Target].into_iter().find(|side| text(entry, "set_identifier").as_deref() == Some(side.as_str())),
+                    );
                 }
                 "route53.health_check" => {
                     let side = if address.as_str().contains("/source-") { Side::Source } else { Side::Target };
@@ -126,6 +144,11 @@ impl Scene {
         }
         scene.services = [Side::Source, Side::Target].into_iter().filter_map(|side| service(state, side)).collect();
         scene
+    }
+
+    /// Returns whether the source has been taken out: the target alone has a record, and there is nowhere to go back to.
+    pub fn is_without_source(&self) -> bool {
+        self.place.is_some() && !self.records.contains(&Side::Source)
     }
 
     /// Returns the service of an environment.

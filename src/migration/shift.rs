@@ -125,7 +125,7 @@ async fn confirmed(context: &Context, reader: &Cx, place: &Place, change: &str, 
 }
 
 fn overridden(live: &Live, to: Split) -> Error {
-    let (source, target) = (live.weight(Side::Source), live.weight(Side::Target));
+    let [source, target] = [Side::Source, Side::Target].map(|side| live.record(side).map_or(0, |record| record.weight));
     Error::Refused(format!("the weights were set to {to} for the target, and are {source} and {target} now: somebody else has changed them"))
 }
 

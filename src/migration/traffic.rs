@@ -23,10 +23,11 @@ pub struct Place {
     pub servers: Vec<String>,
 }
 
-/// Both records of the name, as Route 53 has them.
+/// The records of the name, as Route 53 has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
-    source: Weighted,
+    /// Nothing once the source is taken down.
+    source: Option<Weighted>,
     target: Weighted,
 }
 
@@ -35,10 +36,23 @@ pub struct Live {
 /// # Errors
 /// When they are not there, or are joined by others that take a share of the traffic; or what Route 53 answered.
 pub async fn look(cx: &Cx, place: &Place) -> Result<Live> {
+    let live = view(cx, place).await?;
+    match live.is_alone() {
+        true => Err(Error::Refused(format!("{} in the zone {} has no record `source`: all traffic goes to the target", place.name, place.zone))),
+        false => Ok(live),
+    }
+}
+
+/// Reads the records; that of the target may be alone.
+///
+/// # Errors
+/// When it is not there, or is joined by others that take a share of the traffic; or what Route 53 answered.
+pub async fn view(cx: &Cx, place: &Place) -> Result<Live> {
     let all = weights::live(cx, &place.zone, &place.name).await?;
     let of = |side: Side| all.iter().find(|record| record.set_identifier == side.as_str()).cloned();
-    match (of(Side::Source), of(Side::Target), all.len()) {
-        (Some(source), Some(target), 2) => Ok(Live { source, target }),
+    let source = of(Side::Source);
+    match of(Side::Target) {
+        Some(target) if all.len() == 1 + usize::from(source.is_some()) => Ok(Live { source, target }),
         _ => {
             let found: Vec<String> = all.iter().map(|record| format!("`{}`", record.set_identifier)).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
@@ -49,44 +63,47 @@ pub async fn look(cx: &Cx, place: &Place) -> Result<Live> {
 }
 
 impl Live {
+    /// Returns whether there is no record of the source: then all traffic goes to the target, whatever its weight is.
+    pub fn is_alone(&self) -> bool {
+        self.source.is_none()
+    }
+
     /// Returns how traffic is divided; nothing when the weights are no whole percent.
     pub fn split(&self) -> Option<Split> {
+        let Some(source) = &self.source else { return Some(Split::TARGET) };
         let weight = |record: &Weighted| u64::try_from(record.weight).ok();
-        Split::of_weights(weight(&self.source)?, weight(&self.target)?)
+        Split::of_weights(weight(source)?, weight(&self.target)?)
     }
 
     /// Returns how traffic is divided, to the nearest percent. When both weights are zero, Route 53 takes them for equal ("Weighted routing").
     pub fn nearest(&self) -> Split {
+        let Some(source) = &self.source else { return Split::TARGET };
         let weight = |record: &Weighted| u64::try_from(record.weight).unwrap_or_default();
-        let (source, target) = (weight(&self.source), weight(&self.target));
+        let (source, target) = (weight(source), weight(&self.target));
         let all = source + target;
         let percent = (target * 100 + all / 2).checked_div(all).unwrap_or(50);
         u8::try_from(percent).ok().and_then(Split::new).unwrap_or(Split::TARGET)
     }
 
-    /// Returns the weight of an environment.
-    pub fn weight(&self, side: Side) -> i64 {
-        self.record(side).weight
-    }
-
-    /// Returns the record of an environment.
-    pub fn record(&self, side: Side) -> &Weighted {
+    /// Returns the record of an environment, if it has one.
+    pub fn record(&self, side: Side) -> Option<&Weighted> {
         match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
+            Side::Source => self.source.as_ref(),
+            Side::Target => Some(&self.target),
         }
     }
 
-    /// Returns both records with the weights of a division; all else stays as it is.
-    pub fn with(&self, to: Split) -> [Weighted; 2] {
+    /// Returns the records with the weights of a division; all else stays as it is.
+    pub fn with(&self, to: Split) -> Vec<Weighted> {
         let (source, target) = to.weights();
-        [Weighted { weight: source.into(), ..self.source.clone() }, Weighted { weight: target.into(), ..self.target.clone() }]
+        let records = self.source.iter().zip([source]).chain([(&self.target, target)]);
+        records.map(|(record, weight)| Weighted { weight: weight.into(), ..record.clone() }).collect()
     }
 
     /// Returns whether these are exactly the weights of a division, and not only in the same proportion.
     pub fn is(&self, to: Split) -> bool {
         let (source, target) = to.weights();
-        (self.source.weight, self.target.weight) == (source.into(), target.into())
+        self.source.as_ref().map(|record| record.weight) == Some(source.into()) && self.target.weight == i64::from(target)
     }
 }
 
@@ -127,7 +144,7 @@ async fn answered(cx: &Cx, place: &Place, live: &Live, to: Split) -> Result<()> 
     if place.servers.is_empty() {
         return Ok(());
     }
-    let balancers = [Side::Source, Side::Target].map(|side| live.record(side).alias_dns_name.as_str());
+    let balancers = [Side::Source, Side::Target].map(|side| live.record(side).map_or("", |record| record.alias_dns_name.as_str()));
     let mut last = String::new();
     for _ in 0..ASKED_AGAIN {
         let asked = tokio::select! {

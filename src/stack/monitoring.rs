@@ -4,6 +4,7 @@ use super::build::Builder;
 use super::database::Database;
 use super::replication::Replication;
 use super::service::Service;
+use crate::config::MigrationType;
 use crate::graph::Input;
 use crate::resources::cloudwatch::{Alarm, AlarmMetric, Dashboard, Dimension, Metric, Widget};
 
@@ -43,7 +44,10 @@ pub(super) fn add(builder: &mut Builder<'_>, databases: &[Database], service: &S
         insufficient_data_actions: Vec::new(),
     };
     builder.add("monitoring", "unhealthy-hosts", &spec);
-    if let Some(replication) = replication {
+    // Where changes are not carried over there is no lag, and an alarm would never have data.
+    if let Some(replication) = replication
+        && builder.config.replication.migration_type != MigrationType::FullLoad
+    {
         lag(builder, replication);
     }
 }

@@ -31,6 +31,19 @@ pub struct Holder {
     pub lease_seconds: Option<u64>,
 }
 
+fn host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
+fn user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned())
+}
+
+/// Whoever runs this command, and where.
+pub fn whoever() -> String {
+    format!("{}@{}", user(), host())
+}
+
 impl Holder {
     /// This process.
     pub fn myself(command: &str, lease_seconds: Option<u64>) -> Self {
@@ -38,8 +51,8 @@ impl Holder {
         Self {
             command: command.to_owned(),
             pid: std::process::id(),
-            host: gethostname::gethostname().to_string_lossy().into_owned(),
-            user: std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned()),
+            host: host(),
+            user: user(),
             since: now.clone(),
             heartbeat: now,
             id: uuid::Uuid::new_v4().to_string(),

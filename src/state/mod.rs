@@ -19,7 +19,7 @@ mod undo;
 mod users;
 
 pub use file::FileStore;
-pub use holder::Holder;
+pub use holder::{Holder, whoever};
 pub use journal::{Journal, JournalError, Writer, compact};
 pub use lease::{Fenced, Lease};
 pub use lock::{Found, Heartbeat, Lock, LockError};

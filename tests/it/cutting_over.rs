@@ -17,7 +17,7 @@ use migrate_infra::migration::record::{Record as Report, Who};
 use migrate_infra::migration::replicate;
 use migrate_infra::migration::saved::Saved;
 use migrate_infra::migration::scene::Scene;
-use migrate_infra::migration::schedule::{Input, Outcome, Phase, Progress, Schedule};
+use migrate_infra::migration::schedule::{Input, Outcome, Phase, Progress, Quiesce, Schedule};
 use migrate_infra::migration::shift::{Send, bring_back};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::script::Script;
@@ -89,10 +89,11 @@ async fn driven(
     let begun = || {
         let who = Who { user: "me".into(), host: "here".into() };
         let report = Report::new("cutover-1", "test", who, "2026-01-01T00:00:00Z", schedule.clone());
-        Saved { began: context.cloud.unix_now(), progress: Progress::new(), report }
+        Saved { began: context.cloud.unix_now(), progress: Progress::after(before.as_ref().map(|before| &before.progress)), report }
     };
-    let mut saved = before.filter(|_| first != Input::Started).unwrap_or_else(begun);
+    let mut saved = before.clone().filter(|_| first != Input::Started).unwrap_or_else(begun);
     let scene = Scene::of(&state);
+    let directory = tempfile::tempdir().expect("a directory");
     let drive = Drive {
         context,
         region: "us-east-1".into(),
@@ -100,7 +101,7 @@ async fn driven(
         schedule,
         gates: config.gates.clone(),
         scene,
-        hooks: Hooks { timeout: Duration::from_secs(10), ..Hooks::of(&config.cutover) },
+        hooks: Hooks { timeout: Duration::from_secs(10), ..Hooks::of(&config.cutover, directory.path()) },
         person: Person::Nobody,
         approved,
     };
@@ -356,6 +357,72 @@ async fn killed_cutovers(first: u64) {
         assert!(points > 5, "{points}");
         crate::points::killed_at(points);
     }
+}
+
+/// Killed at any point around the last step, with commands there: in the end the source takes writes when traffic is there.
+#[tokio::test(start_paused = true)]
+async fn a_cutover_that_was_killed_around_its_commands_releases_the_source() {
+    let ground = replicating().await;
+    let sets = ["cutover.steps=[100]", "cutover.bake_seconds=60", "cutover.quiesce_command=[\"true\"]", "cutover.release_command=[\"true\"]"];
+    let config = config(PAIRED, &sets);
+    for fails in [false, true] {
+        let mut points = 0;
+        for point in 1.. {
+            let mut lab = ground.fork();
+            if fails {
+                scripted(&mut lab, "[[events]]\ntraffic_percent = 100\nenvironment = \"target\"\nlag_seconds = 300\n");
+            }
+            let fuse = Fuse::blowing_at(point);
+            lab.act(fuse.clone(), Faults::default(), async |context| cut_over(context, &config, Vec::new()).await).await;
+            if !fuse.is_dead() {
+                break;
+            }
+            points += 1;
+            let outcome = run(&mut lab, &config).await;
+            let end = if fails { (100, 0) } else { (0, 100) };
+            assert_eq!(weights(&lab), end, "killed at {point}: {outcome:?}");
+            if !fails {
+                let act = async |context: Context| {
+                    driven(context, &config, (None, Some(Input::RollbackAsked("anna".into()))), mpsc::unbounded_channel().1).await
+                };
+                let (done, _) = lab.act(Fuse::default(), Faults::default(), act).await;
+                assert!(matches!(done, Some(Ok(Outcome::RolledBack { .. }))), "killed at {point}: {done:?}");
+            }
+            let saved = saved(&lab);
+            assert_eq!((weights(&lab), saved.progress.quiesce), ((100, 0), Quiesce::NotRun), "killed at {point}");
+            assert_eq!(saved.report.hooks.last().map(|hook| hook.name.as_str()), Some("release"), "killed at {point}");
+        }
+        assert!(points > 10, "{points}");
+        crate::points::killed_at(points);
+    }
+}
+
+/// Whoever shifts traffic to a source whose writes are stopped is told so, and the next cutover and a roll-back remember it.
+#[test]
+fn a_source_whose_writes_were_stopped_got_traffic_without_a_word() {
+    let place = Place::new();
+    let log = place.path().join("hooks");
+    let script = place.path().join("hook.sh");
+    std::fs::write(&script, format!("echo $1 >> {}\n", log.display())).expect("a file");
+    let hook = |name: &str| format!("--set cutover.{name}_command=[\"sh\",\"{}\",\"{name}\"]", script.display());
+    let sets = format!("{} {} --set cutover.steps=[100] --set cutover.bake_seconds=60", hook("quiesce"), hook("release"));
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, &format!("{arguments} {sets}"));
+    let told = |arguments: &str| place.told(&format!("{arguments} --sandbox {sets}"));
+    let hooks = || std::fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    run("up -y");
+    run("replication start -y");
+    run("replication validate --wait");
+    run("cutover -y");
+    let refused = told("traffic shift --to 50 -y");
+    assert!(refused.contains("[exit 3]") && refused.contains("whose writes are stopped") && refused.contains("traffic rollback"), "{refused}");
+    run("cutover -y");
+    let back = run("traffic rollback -y");
+    assert!(back.contains("replication goes one way"), "{back}");
+    assert_eq!(hooks(), ["quiesce", "release"]);
+    let zone = told("traffic show");
+    let zone = zone.split_whitespace().find(|word| word.starts_with('Z')).expect("the zone");
+    let unread = told(&format!("traffic rollback --zone-id {zone} -y"));
+    assert!(unread.contains("[exit 0]") && unread.contains("run the release command by hand"), "{unread}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,6 +44,15 @@ fn the_source_could_not_be_taken_down_after_the_migration() {
     );
     assert!(run("plan --config target.toml").contains("there is nothing to do"));
     assert!(run("runbook --config target.toml").contains("nothing of it exists"));
+    let show = run("traffic show --config target.toml");
+    assert!(show.contains("the source has been taken out: all traffic goes to the target"), "{show}");
+    run("watch --once --config target.toml");
+    for command in ["cutover -y", "cutover --dry-run", "traffic rollback -y", "traffic shift --to 50 -y"] {
+        let refused = told(&format!("{command} --config target.toml"));
+        assert!(refused.contains("[exit 3]") && refused.contains("the source has been taken out"), "{command}: {refused}");
+    }
+    let runbook = run("runbook --config target.toml");
+    assert!(runbook.contains("there is nothing to go back to") && !runbook.contains("revoke-security-group-ingress"), "{runbook}");
     run("down -y --config target.toml");
     assert!(Lane::Sandbox.inventory(&place, &["us-east-1"]).is_empty());
 }

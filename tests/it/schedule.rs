@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use migrate_infra::config::{OnResume, Otherwise};
 use migrate_infra::migration::Split;
 use migrate_infra::migration::gate::Verdict;
-use migrate_infra::migration::schedule::{Command, Effect, Input, Outcome, Phase, Progress, Question, Schedule};
+use migrate_infra::migration::schedule::{Command, Effect, Input, Outcome, Phase, Progress, Question, Quiesce, Schedule};
 
 use crate::schedule_driver::{Driver, Fate, INTERVAL, judged, schedule, split};
 
@@ -489,10 +489,103 @@ fn a_release_that_fails_does_not_say_that_traffic_is_elsewhere() {
 fn a_release_that_was_killed_is_run_again() {
     let mut driver = releasing();
     driver.kill(Fate::Lost);
-    assert!(matches!(driver.told[..], [Command::Release { attempt: 1 }]), "{:?}", driver.told);
+    assert!(driver.told.contains(&Command::Observe), "somebody may have shifted traffic meanwhile: {:?}", driver.told);
     driver.send(Input::AbortAsked("Ctrl-C".into()));
+    driver.send(judged(Verdict::Fail));
     driver.answer();
+    assert!(driver.events.contains(&Input::Released));
     assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { .. })));
+}
+
+/// The release command failed, and somebody has shifted traffic since.
+#[test]
+fn a_release_that_was_tried_again_said_that_all_traffic_was_back() {
+    for (on_failure, back) in [(Otherwise::Rollback, true), (Otherwise::Hold, false)] {
+        let mut driver = releasing();
+        driver.schedule.on_failure = on_failure;
+        for _ in 0..3 {
+            driver.send(Input::ReleaseFailed("exit code 1".into()));
+        }
+        driver.dns = split(50);
+        driver.send(Input::Restarted);
+        driver.answer();
+        driver.answer();
+        assert_eq!((driver.dns == Split::SOURCE, matches!(driver.outcome(), Some(Outcome::RolledBack { .. }))), (back, back));
+        assert_eq!(driver.quiesced, !back);
+    }
+}
+
+#[test]
+fn a_release_for_which_nobody_can_look_is_run_all_the_same() {
+    let mut driver = releasing();
+    driver.kill(Fate::Lost);
+    for _ in 0..3 {
+        driver.send(Input::ObserveFailed("Route 53 does not answer".into()));
+        driver.now += INTERVAL;
+    }
+    assert!(driver.told.contains(&Command::Release { attempt: 1 }), "{:?}", driver.told);
+}
+
+/// A cutover that is complete leaves the source as it is. The next one knows of it.
+#[test]
+fn a_cutover_after_another_forgot_that_writes_were_stopped() {
+    let mut first = Driver::start(Schedule { quiesce: true, ..schedule() });
+    assert_eq!(first.settle(), Outcome::Completed);
+    assert!(first.quiesced);
+    let mut second = first.next();
+    assert_eq!(second.settle(), Outcome::Completed);
+    second.send(Input::RollbackAsked("anna".into()));
+    second.answer();
+    assert_eq!((second.dns, second.quiesced), (Split::SOURCE, false));
+    // Also when somebody has shifted some of the traffic meanwhile.
+    first.dns = split(50);
+    let mut third = first.next();
+    passes(&mut third, 1);
+    third.send(judged(Verdict::Fail));
+    third.answer();
+    assert_eq!((third.dns, third.quiesced), (Split::SOURCE, false));
+}
+
+/// It was held after the quiesce command, and somebody has shifted traffic back before it went on.
+#[test]
+fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
+    let steps: Vec<Split> = (1..=10).map(|step| split(step * 10)).collect();
+    let schedule = Schedule { steps: steps.into(), bake_seconds: 4 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
+    let mut driver = Driver::start(schedule);
+    until_live(&mut driver, 90);
+    while driver.progress.quiesce != Quiesce::Done {
+        passes(&mut driver, 1);
+    }
+    driver.send(judged(Verdict::Fail));
+    driver.send(Input::NobodyThere);
+    driver.dns = split(10);
+    driver.send(Input::Restarted);
+    for next in [20, 30, 90] {
+        let since = driver.now;
+        until_live(&mut driver, next);
+        assert!(driver.now - since >= 4 * INTERVAL, "the step before {next} % was watched for {} s", driver.now - since);
+    }
+    assert_eq!(driver.settle(), Outcome::Completed);
+    assert_eq!(driver.events.iter().filter(|one| **one == Input::QuiesceDone).count(), 2);
+}
+
+/// Where it was held is where it goes on: while writes are stopped nothing is watched for long, and the command is run again.
+#[test]
+fn what_goes_on_where_writes_were_stopped_is_not_watched_again() {
+    let schedule = Schedule { bake_seconds: 100 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
+    let mut driver = Driver::start(schedule);
+    while driver.progress.quiesce != Quiesce::Done {
+        passes(&mut driver, 1);
+    }
+    driver.send(judged(Verdict::Fail));
+    driver.send(Input::NobodyThere);
+    driver.send(Input::Restarted);
+    let since = driver.now;
+    while driver.progress.live != Split::TARGET {
+        passes(&mut driver, 1);
+    }
+    assert!(driver.now - since < 10 * INTERVAL, "{}", driver.now - since);
+    assert_eq!(driver.events.iter().filter(|one| **one == Input::QuiesceDone).count(), 2);
 }
 
 #[test]

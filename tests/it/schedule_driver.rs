@@ -59,20 +59,33 @@ pub struct Driver {
     pub events: Vec<Input>,
     /// Why the traffic has to go back, while it has to.
     going_back: bool,
+    /// Whether writes to the source were stopped, and not let in again.
+    pub quiesced: bool,
 }
 
 impl Driver {
     pub fn start(schedule: Schedule) -> Self {
+        Self::begin(schedule, Progress::new(), Split::SOURCE, false)
+    }
+
+    /// The next cutover, after this one has ended.
+    pub fn next(&self) -> Self {
+        assert!(self.outcome().is_some());
+        Self::begin(self.schedule.clone(), Progress::after(Some(&self.progress)), self.dns, self.quiesced)
+    }
+
+    fn begin(schedule: Schedule, progress: Progress, dns: Split, quiesced: bool) -> Self {
         let mut driver = Self {
             schedule,
-            progress: Progress::new(),
+            progress,
             now: 0,
-            dns: Split::SOURCE,
+            dns,
             pending: Vec::new(),
             asked: None,
             told: Vec::new(),
             events: Vec::new(),
             going_back: false,
+            quiesced,
         };
         driver.send(Input::Started);
         driver
@@ -88,6 +101,8 @@ impl Driver {
         let (after, commands) = step(&self.schedule, &before, &event);
         self.events.push(event.input.clone());
         let input = &event.input;
+        self.quiesced |= commands.contains(&Command::Quiesce);
+        self.quiesced &= *input != Input::Released;
         for command in &commands {
             match command {
                 Command::Shift { to } => {
@@ -134,6 +149,9 @@ impl Driver {
         if let Some(Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. } | Outcome::NotReleased { .. }) = self.outcome() {
             assert_eq!((self.dns, self.progress.live), (Split::SOURCE, Split::SOURCE));
         }
+        if let Some(Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. }) = self.outcome() {
+            assert!(!self.quiesced, "all traffic is on a source that takes no writes");
+        }
     }
 
     /// Answers everything that has waited until now, and ends well.
@@ -155,7 +173,12 @@ impl Driver {
                     }
                 }
                 Command::Release { .. } => self.send(Input::Released),
-                Command::Observe => self.send(Input::Observed(self.dns)),
+                Command::Observe => {
+                    self.send(Input::Observed(self.dns));
+                    if self.take(|command| matches!(command, Command::Release { .. })).is_some() {
+                        self.send(Input::Released);
+                    }
+                }
                 Command::Quiesce => self.send(Input::QuiesceDone),
                 Command::WaitForLagZero { .. } => self.send(Input::LagZero),
                 _ => {}

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use crate::migration::schedule::Input;
+use crate::state::whoever;
 
 /// Which keys there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +36,15 @@ impl Keys {
 
     /// Returns what a key asks for.
     pub(super) fn pressed(self, key: KeyCode, modifiers: KeyModifiers) -> Pressed {
-        let who = || "somebody at the terminal".to_owned();
+        let who = whoever;
+        let key_by = |key: char| format!("the key `{key}`, pressed by {}", who());
         match (self, key) {
             (_, KeyCode::Char('c')) if modifiers.contains(KeyModifiers::CONTROL) => Pressed::Stop(Input::AbortAsked(format!("Ctrl-C by {}", who()))),
-            (_, KeyCode::Char('q')) => Pressed::Ask(Input::AbortAsked(who())),
+            (_, KeyCode::Char('q')) => Pressed::Ask(Input::AbortAsked(key_by('q'))),
             (Self::Cutover, KeyCode::Char('p')) => Pressed::Ask(Input::Paused),
             (Self::Cutover, KeyCode::Char('c')) => Pressed::Ask(Input::Continued),
             (Self::Cutover, KeyCode::Char('a')) => Pressed::Ask(Input::Approved(who())),
-            (Self::Cutover, KeyCode::Char('r')) => Pressed::Ask(Input::RollbackAsked(who())),
+            (Self::Cutover, KeyCode::Char('r')) => Pressed::Ask(Input::RollbackAsked(key_by('r'))),
             _ => Pressed::Nothing,
         }
     }
@@ -58,13 +60,13 @@ mod tests {
 
     #[test]
     fn each_key_that_is_named_asks_for_what_it_says() {
-        let who = "somebody at the terminal".to_owned();
+        let who = whoever();
         let table = [
             ('p', Input::Paused),
             ('c', Input::Continued),
             ('a', Input::Approved(who.clone())),
-            ('r', Input::RollbackAsked(who.clone())),
-            ('q', Input::AbortAsked(who.clone())),
+            ('r', Input::RollbackAsked(format!("the key `r`, pressed by {who}"))),
+            ('q', Input::AbortAsked(format!("the key `q`, pressed by {who}"))),
         ];
         for (key, input) in table {
             assert!(Keys::Cutover.told().contains(&format!("{key} ")));

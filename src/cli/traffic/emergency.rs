@@ -5,14 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::again::again;
-use super::args::{Chosen, Globals, OutputFormat};
-use super::confirm::confirm;
-use super::failure::{CliError, Exit};
-use super::report::Reporter;
-use super::run::line;
-use super::session::{self, Session};
-use super::{down, look};
+use crate::cli::again::again;
+use crate::cli::args::{Chosen, Globals, OutputFormat};
+use crate::cli::confirm::confirm;
+use crate::cli::failure::{CliError, Exit};
+use crate::cli::report::Reporter;
+use crate::cli::run::line;
+use crate::cli::session::{self, Session};
+use crate::cli::{down, look};
 use crate::config::Config;
 use crate::engine::Looker;
 use crate::migration::emergency::{Position, address, position, turn, turn_unwritten};
@@ -66,7 +66,7 @@ pub(super) async fn run(globals: &Globals, args: &EmergencyArgs) -> Result<u8, C
 }
 
 /// Whether the target is taken out just now. That CloudWatch does not say so does not stand in the way of anything.
-pub(super) async fn is_out(looker: &Looker, config: &Config) -> bool {
+pub(in crate::cli) async fn is_out(looker: &Looker, config: &Config) -> bool {
     let Some(switch) = Switch::of(config) else { return false };
     let reader = looker.reader(&address(), &switch.region);
     matches!(position(&reader, &switch).await, Ok(Some(AlarmState::Alarm)))
@@ -111,7 +111,7 @@ fn end(globals: &Globals, switch: &Switch, to: Position, done: Result<()>) -> Re
             match to {
                 Position::Out => {
                     line("done: the target is taken out; name servers follow within about a minute, and caches after 60 seconds more");
-                    super::report::go_on([
+                    crate::cli::report::go_on([
                         (next("traffic rollback"), "when Route 53 can be changed again: set the weights, too"),
                         (next("traffic emergency --release"), "after that, put the target in again"),
                     ]);
@@ -128,7 +128,7 @@ fn end(globals: &Globals, switch: &Switch, to: Position, done: Result<()>) -> Re
 }
 
 /// What is sent, as a command of the AWS CLI.
-pub(super) fn command(switch: &Switch, to: Position) -> String {
+pub(in crate::cli) fn command(switch: &Switch, to: Position) -> String {
     let dimensions: Vec<String> = switch.metric.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!(
         "aws cloudwatch put-metric-data --region {} --namespace {} --metric-name {} --dimensions {} --value {}",

@@ -134,6 +134,11 @@ pub struct Note {
 }
 
 impl Record {
+    /// Returns whether the target had traffic at any time.
+    pub fn had_traffic(&self) -> bool {
+        self.changes.iter().any(|change| change.from != Split::SOURCE || change.to != Split::SOURCE)
+    }
+
     /// Makes the record of a cutover that begins.
     pub fn new(id: &str, stack: &str, who: Who, started: &str, schedule: Schedule) -> Self {
         Self {

@@ -43,7 +43,15 @@ impl Run<'_> {
         match then {
             Then::End { why } => self.finish(Outcome::Aborted { why, rolled_back: false }),
             Then::Hold { why } => self.hold(why),
+            // It was watched before, and while writes to the source are stopped nothing is watched for long.
+            Then::Begin if before == live && self.progress.quiesce != Quiesce::NotRun && self.is_last_but_one() => self.check(),
             Then::Begin => self.bake(),
+            Then::Release { cause, why } if live == Split::SOURCE => self.try_releasing(cause, why, 1),
+            // Somebody has shifted traffic since it was brought back.
+            Then::Release { .. } => {
+                self.enter(Phase::Checking);
+                self.fail(elsewhere(live, before))
+            }
             _ if !expected => {
                 // It is known now where the traffic is: nothing has to be found out before a person is asked.
                 self.enter(Phase::Checking);
@@ -79,6 +87,8 @@ impl Run<'_> {
         match then {
             Then::End { why } => self.finish(Outcome::Aborted { why: format!("{why}; {blind}"), rolled_back: false }),
             Then::Hold { why } => self.hold(format!("{why}; {blind}")),
+            // It was there when it was seen last.
+            Then::Release { cause, why } => self.try_releasing(cause, why, 1),
             _ => {
                 self.enter(Phase::Checking);
                 self.fail(blind)

@@ -15,7 +15,7 @@ impl Run<'_> {
         // Where a person decides already, or it is about to end, a gate that fails changes nothing.
         let decided = match &self.progress.phase {
             Phase::Holding { .. } => true,
-            Phase::Observing { then, .. } => matches!(then, Then::Hold { .. } | Then::End { .. }),
+            Phase::Observing { then, .. } => matches!(then, Then::Hold { .. } | Then::End { .. } | Then::Release { .. }),
             _ => false,
         };
         let clear = match sight {

@@ -81,7 +81,7 @@ impl Schedule {
         let cutover = &config.cutover;
         let splits = |percents: &[u8]| percents.iter().filter_map(|percent| Split::new(*percent)).collect::<Vec<_>>();
         let rule = |gate: &crate::config::Gate| Rule { gate: gate.name.clone(), must: gate.must(), failures_in_a_row: gate.failures_in_a_row };
-        let waits = cutover.lag_zero_timeout_seconds > 0 && config.replicates_a_database();
+        let waits = cutover.lag_zero_timeout_seconds > 0 && config.carries_changes_over();
         Some(Self {
             steps: splits(&cutover.percents()).into(),
             bake_seconds: cutover.bake_seconds.into(),

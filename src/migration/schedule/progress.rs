@@ -32,6 +32,13 @@ pub enum Then {
         /// Who aborted it, or how.
         why: String,
     },
+    /// Traffic was back on the source, which is still to be released.
+    Release {
+        /// Why traffic went back.
+        cause: Cause,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 /// Why traffic goes back to the source.
@@ -241,6 +248,15 @@ pub enum Quiesce {
     Done,
 }
 
+impl Quiesce {
+    /// Once it was started it may have an effect, and whether that lasts is not known later on: it is run again before the last step, and the
+    /// source is released when traffic goes back.
+    #[must_use]
+    pub fn or_started(self) -> Self {
+        if self == Self::NotRun { Self::NotRun } else { Self::Started }
+    }
+}
+
 /// A person has approved that it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
@@ -280,6 +296,12 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Makes the beginning of a cutover that comes after another: what that did to the source is still to be undone.
+    pub fn after(before: Option<&Self>) -> Self {
+        let quiesce = before.map_or(Quiesce::NotRun, |before| before.quiesce.or_started());
+        Self { quiesce, ..Self::new() }
+    }
+
     /// Makes the beginning of a cutover.
     pub fn new() -> Self {
         Self {
@@ -303,6 +325,14 @@ impl Progress {
             Phase::Done(outcome) => Some(outcome),
             _ => None,
         }
+    }
+
+    /// What was seen and done before is long ago: the gates are judged anew, and writes to the source may have been let in again meanwhile.
+    pub(super) fn begin_anew(&mut self) {
+        self.watch.forget();
+        self.drained = false;
+        self.attempts = 0;
+        self.quiesce = self.quiesce.or_started();
     }
 
     /// Returns the step at which it waits for a person to approve, or has ended because nobody was there who could.

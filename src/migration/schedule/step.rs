@@ -5,6 +5,7 @@ use super::event::{Event, Input};
 use super::plan::Schedule;
 use super::progress::{Approval, Cause, Outcome, Phase, Progress, Quiesce, Then};
 use crate::config::{OnResume, Otherwise};
+use crate::migration::Split;
 
 /// Takes in what has happened, and says how far the cutover is then and what is to be done.
 pub fn step(schedule: &Schedule, progress: &Progress, event: &Event) -> (Progress, Vec<Command>) {
@@ -71,10 +72,9 @@ impl Run<'_> {
         vec![Command::Judge]
     }
 
-    /// The step that was made is watched from the beginning. While writes to the source are stopped nothing is watched for long.
+    /// The step that was made is watched from the beginning.
     pub(super) fn bake(&mut self) -> Vec<Command> {
-        if self.progress.live.percent() == 0 || (self.progress.quiesce != Quiesce::NotRun && self.schedule.steps.after(self.progress.live).is_some())
-        {
+        if self.progress.live == Split::SOURCE {
             return self.check();
         }
         self.enter(Phase::Baking { until: self.now.saturating_add(self.schedule.bake_seconds) });
@@ -111,7 +111,7 @@ impl Run<'_> {
         }
         let steps = &self.schedule.steps;
         let Some(next) = steps.after(self.progress.live) else { return self.finish(Outcome::Completed) };
-        let last = steps.after(next).is_none();
+        let last = self.is_last_but_one();
         if last && self.schedule.quiesce && self.progress.quiesce != Quiesce::Done {
             self.progress.quiesce = Quiesce::Started;
             self.enter(Phase::Quiescing);
@@ -145,6 +145,7 @@ impl Run<'_> {
     pub(super) fn roll_back(&mut self, cause: Cause, why: String) -> Vec<Command> {
         let (cause, why) = match &self.progress.phase {
             Phase::RollingBack { .. } | Phase::Releasing { .. } => return Vec::new(),
+            Phase::Observing { then: Then::Release { cause, why }, .. } => (*cause, why.clone()),
             Phase::Done(Outcome::RollbackStuck { why, .. } | Outcome::NotReleased { why, .. }) => (Cause::Failure, why.clone()),
             _ => (cause, why),
         };
@@ -161,16 +162,22 @@ impl Run<'_> {
         vec![Command::Release { attempt }]
     }
 
+    /// Returns whether the next step is the last one.
+    pub(super) fn is_last_but_one(&self) -> bool {
+        let steps = &self.schedule.steps;
+        steps.after(self.progress.live).is_some_and(|next| steps.after(next).is_none())
+    }
+
     /// The process was killed, and nobody has looked since.
     fn resume(&mut self) -> Vec<Command> {
-        self.progress.watch.forget();
-        self.progress.drained = false;
-        self.progress.attempts = 0;
+        self.progress.begin_anew();
         let then = match self.progress.phase.clone() {
             Phase::New => return self.observe(Then::Begin),
             Phase::Done(outcome) => return vec![Command::Finish(outcome)],
             Phase::RollingBack { cause, why, .. } => return self.try_rolling_back(cause, why, 1),
-            Phase::Releasing { cause, why, .. } => return self.try_releasing(cause, why, 1),
+            Phase::Releasing { cause, why, .. } | Phase::Observing { then: Then::Release { cause, why }, .. } => {
+                return self.observe(Then::Release { cause, why });
+            }
             _ if self.schedule.on_resume == OnResume::Rollback => {
                 return self.roll_back(Cause::Resume, "it was killed, and `on_resume` says `rollback`".to_owned());
             }
@@ -186,17 +193,15 @@ impl Run<'_> {
 
     /// A person runs the command again after it has ended.
     fn restart(&mut self) -> Vec<Command> {
-        self.progress.watch.forget();
+        self.progress.begin_anew();
         match self.progress.phase.clone() {
             Phase::Done(outcome) if outcome.stays() => {
-                // Who runs it again wants it to go on, and what was seen before is long ago.
+                // Who runs it again wants it to go on.
                 self.progress.paused = false;
-                self.progress.drained = false;
-                self.progress.attempts = 0;
                 self.observe(Then::Begin)
             }
             Phase::Done(Outcome::RollbackStuck { why, .. }) => self.try_rolling_back(Cause::Failure, why, 1),
-            Phase::Done(Outcome::NotReleased { why, .. }) => self.try_releasing(Cause::Failure, why, 1),
+            Phase::Done(Outcome::NotReleased { why, .. }) => self.observe(Then::Release { cause: Cause::Failure, why }),
             _ => self.resume(),
         }
     }
@@ -237,8 +242,7 @@ impl Run<'_> {
                 vec![Command::Judge]
             }
             Phase::Holding { .. } => {
-                self.progress.watch.forget();
-                self.progress.attempts = 0;
+                self.progress.begin_anew();
                 self.observe(Then::Begin)
             }
             _ => Vec::new(),
@@ -247,7 +251,9 @@ impl Run<'_> {
 
     fn abort(&mut self, who: &str) -> Vec<Command> {
         match (self.schedule.on_abort, &self.progress.phase) {
-            (_, Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Observing { then: Then::End { .. }, .. }) => Vec::new(),
+            (_, Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Observing { then: Then::End { .. } | Then::Release { .. }, .. }) => {
+                Vec::new()
+            }
             // Whoever left it where it is may still decide that it ends.
             (_, Phase::Done(outcome)) if !outcome.stays() => vec![Command::Finish(outcome.clone())],
             (Otherwise::Rollback, _) => self.roll_back(Cause::Abort, who.to_owned()),
