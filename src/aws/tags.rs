@@ -9,6 +9,11 @@ pub const SHARED_MARK: &str = "migrate-infra:shared";
 /// The tags that tell who uses such a thing begin like this; their value is the stack, a space, and the address.
 pub const SHARED_USER: &str = "migrate-infra:user-";
 
+/// Returns whether a tag is one that this tool sets by itself, whatever the configuration says.
+pub fn is_mark(key: &str) -> bool {
+    key == "Name" || key.starts_with("migrate-infra:")
+}
+
 /// Says in words whose a thing is, judged by its tags.
 pub fn owner_of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut stack = None;

@@ -1,6 +1,6 @@
 //! Taking a thing that exists into the state: it is compared, its ownership tags are added, and nothing else is changed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -36,7 +36,7 @@ pub struct Adoption {
 pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> Result<Adoption> {
     let (kind, spec) = resolved(state, step)?;
     let subject = Subject { address: &step.address, region: &step.region, tags: &step.tags, token: "" };
-    let cx = Cx { adopts: true, ..looker.silent(state, &subject) };
+    let cx = Cx { adopts: true, dropped_tags: Mutex::default(), ..looker.silent(state, &subject) };
     let attrs = seek(&cx, kind, &spec, id).await?;
     let wrong: Vec<String> =
         fixed(kind, &spec, &attrs).iter().map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new)).collect();
@@ -95,7 +95,8 @@ impl AdoptSteps {
         let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &found.as_it_is, step.lasting_needs(), &token));
         // Its id is durable before its tags are set: whatever becomes of this run, no other one is made in its place.
         log.write(vec![Record::Created { address: step.address.clone(), attrs: found.attrs.clone() }]).await?;
-        let cx = Cx { adopts: true, ..cx(&self.context, step, &token, Arc::clone(&log)) };
+        // The tags that it had before are not ours to take off.
+        let cx = Cx { adopts: true, dropped_tags: Mutex::default(), ..cx(&self.context, step, &token, Arc::clone(&log)) };
         kind.retag(&cx, &found.spec, &found.attrs).await?;
         let attrs = seek(&cx, kind, &found.spec, &self.id).await?;
         log.write(vec![Record::Ready { address: step.address.clone(), attrs: attrs.clone() }]).await?;

@@ -1,8 +1,8 @@
 //! What the steps of both directions do alike: the context of one step, its intent, and looking again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::operate::Intended;
 use super::run::{Context, Looker};
 use crate::address::{Address, Region};
-use crate::aws::{AwsError, Fate};
+use crate::aws::{AwsError, Fate, is_mark};
 use crate::plan::{Move, Step};
 use crate::resource::{Announce, Cx, Error, Identity, Kind, Observed, Result, kind};
 use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
@@ -94,7 +94,10 @@ impl Looker {
     pub(super) fn cx(&self, state: &State, subject: &Subject<'_>, announce: Arc<dyn Announce>) -> Cx {
         let (aws, budgets) = self.cloud.clients(subject.region);
         let (brought_to, tagged_as, namesakes) = remembered(state, subject.address);
-        let open = state.get(subject.address).and_then(|entry| entry.open.as_ref()).filter(|open| open.op != Op::Delete);
+        let entry = state.get(subject.address);
+        let mut dropped = entry.map(|entry| entry.dropped(subject.tags)).unwrap_or_default();
+        dropped.retain(|key| !is_mark(key));
+        let open = entry.and_then(|entry| entry.open.as_ref()).filter(|open| open.op != Op::Delete);
         Cx {
             aws,
             account: self.cloud.account().clone(),
@@ -120,7 +123,8 @@ impl Looker {
             listing: None,
             adopts: false,
             looks_only: false,
-            stray_tags: std::sync::Mutex::default(),
+            stray_tags: Mutex::default(),
+            dropped_tags: Mutex::new(dropped),
         }
     }
 }

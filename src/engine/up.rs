@@ -164,7 +164,7 @@ impl UpSteps {
         let left = before.filter(|_| existed).map(|entry| (entry, step.leaves.as_slice()));
         let spec = &left_as_it_is(kind, wanted, seen.as_ref(), left.map(|(_, fields)| fields).unwrap_or_default());
         let attrs = as_it_was(left, kind.ensure(cx, spec, seen).await?);
-        if existed && (before.is_some_and(|entry| entry.tags != step.tags) || !cx.stray_tags().is_empty()) {
+        if existed && (before.is_some_and(|entry| entry.tags != step.tags) || !cx.stray_tags().is_empty() || !cx.dropped_tags().is_empty()) {
             kind.retag(cx, spec, &attrs).await?;
         }
         let same =

@@ -1,6 +1,6 @@
 //! What a step calls.
 
-use super::{Action, Step};
+use super::{Action, Change, Step};
 use crate::resource::{about, kind};
 
 /// The operations of a step that change something.
@@ -31,8 +31,8 @@ impl Calls {
     }
 }
 
-/// Returns what a step calls. Operations that only read are left out, and so are those that set tags when no tag changes, and those that a
-/// specification like this one never takes.
+/// Returns what a step calls. Operations that only read are left out, and so are those that set or take off tags when there are none to be, and those
+/// that a specification like this one never takes.
 pub fn calls(step: &Step) -> Calls {
     let about = about(&step.kind);
     let taken = |operations: &[&'static str]| -> Vec<&'static str> {
@@ -43,14 +43,14 @@ pub fn calls(step: &Step) -> Calls {
         Action::Create | Action::Replace { .. } => Calls::These(taken(about.creates)),
         Action::Resume { changes } if changes.is_empty() => Calls::Among(taken(&[about.creates, about.changes].concat())),
         Action::Update { changes } | Action::Resume { changes } => {
-            let tags = changes.iter().any(super::Change::is_tags);
-            let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(super::Change::input).collect();
+            let tags = Tagging::of(changes);
+            let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(Change::input).collect();
             let inputs_of = |operation: &str| about.called_for.iter().find(|(name, _)| *name == operation).map(|(_, inputs)| *inputs);
             // What was seen to differ may be called otherwise than the input that it follows from.
             let known = |field: &&str| about.called_for.iter().any(|(_, inputs)| inputs.contains(field));
             let exact = fields.iter().all(known);
             let fits = |operation: &&'static str| match inputs_of(operation) {
-                _ if operation.contains("Tag") => tags,
+                _ if operation.contains("Tag") || operation.contains("Untag") => tags.calls(operation),
                 Some(inputs) if exact => fields.iter().any(|field| inputs.contains(field)),
                 None if exact => false,
                 _ => !fields.is_empty(),
@@ -62,5 +62,49 @@ pub fn calls(step: &Step) -> Calls {
         }
         Action::Delete => Calls::These(taken(about.deletes)),
         Action::Nothing | Action::Restore | Action::Stuck { .. } => Calls::These(Vec::new()),
+    }
+}
+
+/// What becomes of the tags.
+struct Tagging {
+    sets: bool,
+    drops: bool,
+}
+
+impl Tagging {
+    fn of(changes: &[Change]) -> Self {
+        let (wanted, outside): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().filter(|change| change.is_tags()).partition(|change| change.field == "tags");
+        let each: Vec<Change> = wanted.into_iter().filter_map(Change::inside).flatten().collect();
+        // What others have changed or taken off is set again.
+        Self { sets: !outside.is_empty() || each.iter().any(|tag| !tag.new.is_null()), drops: each.iter().any(|tag| tag.new.is_null()) }
+    }
+
+    fn calls(&self, operation: &str) -> bool {
+        match operation {
+            // They do both.
+            "route53:ChangeTagsForResource" | "s3:PutBucketTagging" => self.sets || self.drops,
+            _ if ["Untag", "DeleteTags", "RemoveTags"].iter().any(|word| operation.contains(word)) => self.drops,
+            _ => self.sets,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_set_and_taken_off_by_operations_of_its_own() {
+        let called = |old, new| {
+            let tagging = Tagging::of(&[Change::new("tags", old, new)]);
+            ["ec2:CreateTags", "ec2:DeleteTags", "s3:PutBucketTagging"].map(|operation| tagging.calls(operation))
+        };
+        assert_eq!(called(json!({ "a": "1" }), json!({ "a": "2" })), [true, false, true]);
+        assert_eq!(called(json!({ "a": "1" }), json!({})), [false, true, true]);
+        assert_eq!(called(json!({ "a": "1" }), json!({ "b": "1" })), [true, true, true]);
+        assert!(!Tagging::of(&[Change::new("tags.a", "1".into(), json!(null))]).drops, "it was taken off by hand");
     }
 }

@@ -192,6 +192,7 @@ mod tests {
             attrs: Some(json!({ "vpc_id": "vpc-1" })),
             needs,
             tags: [].into(),
+            dropped_tags: [].into(),
             tagged_as: None,
             token: "t".into(),
             open: None,

@@ -19,6 +19,9 @@ use crate::clock::Clock;
 use crate::events::{Event, Events};
 use crate::state::JournalError;
 
+/// How many tags are taken off with one call: Route 53 takes ten (ChangeTagsForResource), the others take more.
+const KEYS_AT_ONCE: usize = 10;
+
 /// How often a throttled mutating call is sent again before the step fails.
 const THROTTLE_ATTEMPTS: u32 = 12;
 
@@ -94,7 +97,10 @@ pub struct Cx {
     pub(crate) adopts: bool,
     /// Whether nothing may be changed and nothing waited for.
     pub(crate) looks_only: bool,
-    pub(crate) stray_tags: Mutex<BTreeMap<String, Option<String>>>,
+    /// The tags that are not as they should be, once a look has shown any.
+    pub(crate) stray_tags: Mutex<Option<BTreeMap<String, Option<String>>>>,
+    /// The tags that were set once, are no longer wanted, and have not been taken off in this step.
+    pub(crate) dropped_tags: Mutex<BTreeSet<String>>,
 }
 
 impl Cx {
@@ -237,12 +243,51 @@ impl Cx {
     pub(crate) fn shown_tags(&self, shown: &BTreeMap<String, String>) {
         let mut stray = self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner);
         let wrong = self.identity.tags.iter().filter(|(key, value)| shown.get(*key) != Some(value));
-        *stray = wrong.map(|(key, _)| (key.clone(), shown.get(key).cloned())).collect();
+        *stray = Some(wrong.map(|(key, _)| (key.clone(), shown.get(key).cloned())).collect());
     }
 
     /// Returns the tags that are not as they should be, each with the value that it has.
     pub(crate) fn stray_tags(&self) -> BTreeMap<String, Option<String>> {
-        self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+    }
+
+    /// Returns the tags to be set on one that exists: those that a look has shown to be missing or others. All of them when nothing was shown, or
+    /// when an earlier change was not finished: AWS may go on showing what was before it.
+    pub(crate) fn tags_to_set(&self) -> BTreeMap<String, String> {
+        let mut tags = self.identity.all_tags();
+        let stray = self.stray_tags.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stray) = stray.as_ref().filter(|_| self.begun.is_empty()) {
+            tags.retain(|key, _| stray.contains_key(key));
+        }
+        tags
+    }
+
+    /// Takes off the tags that are no longer wanted, unless this step has done so already. `send` gets their keys; AWS must not mind keys that are
+    /// not there.
+    ///
+    /// # Errors
+    /// Those of [`Cx::mutate`].
+    pub async fn untag<T, E, Fut>(&self, call: &'static str, send: impl Fn(Vec<String>) -> Fut + Send + Sync) -> Result<()>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+        Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+        T: Send,
+    {
+        for keys in self.dropped_tags().chunks(KEYS_AT_ONCE) {
+            self.mutate(call, || send(keys.to_vec())).await?;
+        }
+        self.untagged();
+        Ok(())
+    }
+
+    /// Returns the keys of the tags that are to be taken off: those that this tool has set and the configuration no longer has.
+    pub(crate) fn dropped_tags(&self) -> Vec<String> {
+        self.dropped_tags.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The tags that were to be taken off are off.
+    pub(crate) fn untagged(&self) {
+        self.dropped_tags.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Returns whether a mutating call has succeeded in this step.

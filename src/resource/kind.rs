@@ -159,7 +159,8 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
     /// Deletes the resource and waits until it is gone.
     async fn delete(&self, cx: &Cx, attrs: &Self::Attrs) -> Result<()>;
 
-    /// Brings the tags of one that exists to those of the identity. It is called when they have changed in the configuration.
+    /// Brings the tags of one that exists to those of the identity, and takes off those that are no longer wanted ([`Cx::untag`]), but none of
+    /// others. It is called when they have changed in the configuration.
     ///
     /// Nothing is done by default: right for kinds that have no tags, and for those whose `ensure` compares them.
     async fn retag(&self, _cx: &Cx, _attrs: &Self::Attrs) -> Result<()> {

@@ -22,6 +22,7 @@ use aws_sdk_applicationautoscaling::operation::register_scalable_target::{
     RegisterScalableTargetError, RegisterScalableTargetInput, RegisterScalableTargetOutput,
 };
 use aws_sdk_applicationautoscaling::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
+use aws_sdk_applicationautoscaling::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 use aws_sdk_applicationautoscaling::primitives::DateTime;
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace,
@@ -41,6 +42,7 @@ pub(super) fn register(registry: &mut Registry) {
     let members = &["service_namespace", "resource_id", "scalable_dimension"];
     registry.on(SERVICE, "DeregisterScalableTarget", members, DeregisterScalableTargetError::generic, deregister_target);
     registry.on(SERVICE, "TagResource", &["resource_arn", "tags"], TagResourceError::generic, tag);
+    registry.on(SERVICE, "UntagResource", &["resource_arn", "tag_keys"], UntagResourceError::generic, untag);
     registry.on(SERVICE, "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list_tags);
     let members =
         &["policy_name", "service_namespace", "resource_id", "scalable_dimension", "policy_type", "target_tracking_scaling_policy_configuration"];
@@ -159,6 +161,15 @@ fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutpu
         None => return refuse("ResourceNotFoundException", format!("The resource {arn} does not exist")),
     }
     Ok(TagResourceOutput::builder().build())
+}
+
+fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
+    let arn = input.resource_arn().unwrap_or_default();
+    match call.here().autoscaling.targets.values_mut().find(|target| target.arn == arn) {
+        Some(target) => target.tags.retain(|key, _| !input.tag_keys().contains(key)),
+        None => return refuse("ResourceNotFoundException", format!("The resource {arn} does not exist")),
+    }
+    Ok(UntagResourceOutput::builder().build())
 }
 
 fn put_policy(call: &mut Call<'_>, input: &PutScalingPolicyInput) -> Result<PutScalingPolicyOutput, Rejection> {

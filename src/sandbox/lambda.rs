@@ -10,6 +10,7 @@ use aws_sdk_lambda::operation::get_policy::{GetPolicyError, GetPolicyInput, GetP
 use aws_sdk_lambda::operation::list_functions::{ListFunctionsError, ListFunctionsInput, ListFunctionsOutput};
 use aws_sdk_lambda::operation::remove_permission::{RemovePermissionError, RemovePermissionInput, RemovePermissionOutput};
 use aws_sdk_lambda::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
+use aws_sdk_lambda::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 use aws_sdk_lambda::operation::update_function_code::{UpdateFunctionCodeError, UpdateFunctionCodeInput, UpdateFunctionCodeOutput};
 use aws_sdk_lambda::operation::update_function_configuration::{
     UpdateFunctionConfigurationError, UpdateFunctionConfigurationInput, UpdateFunctionConfigurationOutput,
@@ -33,6 +34,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("lambda", "UpdateFunctionConfiguration", takes, UpdateFunctionConfigurationError::generic, update_configuration);
     registry.on("lambda", "DeleteFunction", &["function_name"], DeleteFunctionError::generic, delete);
     registry.on("lambda", "TagResource", &["resource", "tags"], TagResourceError::generic, tag);
+    registry.on("lambda", "UntagResource", &["resource", "tag_keys"], UntagResourceError::generic, untag);
     let takes = &["function_name", "statement_id", "action", "principal", "source_arn", "source_account"];
     registry.on("lambda", "AddPermission", takes, AddPermissionError::generic, add_permission);
     registry.on("lambda", "GetPolicy", &["function_name"], GetPolicyError::generic, get_policy);
@@ -233,13 +235,22 @@ fn delete(call: &mut Call<'_>, input: &DeleteFunctionInput) -> Result<DeleteFunc
     Ok(DeleteFunctionOutput::builder().build())
 }
 
+fn by_arn<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Function, Rejection> {
+    let arn = arn.unwrap_or_default();
+    match call.here().lambda.functions.values_mut().find(|function| function.arn == arn) {
+        Some(function) => Ok(function),
+        None => refuse("ResourceNotFoundException", format!("The resource you specified does not exist: {arn}")),
+    }
+}
+
 fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
-    let arn = input.resource().unwrap_or_default();
-    let Some(function) = call.here().lambda.functions.values_mut().find(|function| function.arn == arn) else {
-        return refuse("ResourceNotFoundException", format!("The resource you specified does not exist: {arn}"));
-    };
-    function.tags.extend(input.tags().cloned().unwrap_or_default());
+    by_arn(call, input.resource())?.tags.extend(input.tags().cloned().unwrap_or_default());
     Ok(TagResourceOutput::builder().build())
+}
+
+fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
+    by_arn(call, input.resource())?.tags.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(UntagResourceOutput::builder().build())
 }
 
 fn add_permission(call: &mut Call<'_>, input: &AddPermissionInput) -> Result<AddPermissionOutput, Rejection> {

@@ -10,6 +10,7 @@ use aws_sdk_cloudwatchlogs::operation::disassociate_kms_key::{DisassociateKmsKey
 use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
 use aws_sdk_cloudwatchlogs::operation::put_retention_policy::{PutRetentionPolicyError, PutRetentionPolicyInput, PutRetentionPolicyOutput};
 use aws_sdk_cloudwatchlogs::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
+use aws_sdk_cloudwatchlogs::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 
 use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::ec2::Tags;
@@ -27,6 +28,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("logs", "AssociateKmsKey", &["log_group_name", "kms_key_id"], AssociateKmsKeyError::generic, associate_key);
     registry.on("logs", "DisassociateKmsKey", &["log_group_name"], DisassociateKmsKeyError::generic, disassociate_key);
     registry.on("logs", "TagResource", &["resource_arn", "tags"], TagResourceError::generic, tag);
+    registry.on("logs", "UntagResource", &["resource_arn", "tag_keys"], UntagResourceError::generic, untag);
     registry.on("logs", "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list_tags);
     registry.on("logs", "DeleteLogGroup", &["log_group_name"], DeleteLogGroupError::generic, delete);
 }
@@ -151,6 +153,11 @@ fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutpu
     check_tags(&tags)?;
     group.tags = tags;
     Ok(TagResourceOutput::builder().build())
+}
+
+fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
+    by_arn(call, input.resource_arn())?.tags.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(UntagResourceOutput::builder().build())
 }
 
 fn list_tags(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, Rejection> {

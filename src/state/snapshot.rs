@@ -69,6 +69,9 @@ pub struct Entry {
     pub needs: Vec<Need>,
     /// Tags besides the ownership tags.
     pub tags: BTreeMap<String, String>,
+    /// The keys of tags that it had been given and that are no longer wanted, until it was seen to that they are off.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dropped_tags: BTreeSet<String>,
     /// The address that its tags in AWS say, when that is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tagged_as: Option<Address>,
@@ -80,6 +83,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Returns the keys of the tags that it was given, or may have been, and that are not among those `wanted`.
+    pub fn dropped(&self, wanted: &BTreeMap<String, String>) -> BTreeSet<String> {
+        self.tags.keys().chain(&self.dropped_tags).filter(|key| !wanted.contains_key(*key)).cloned().collect()
+    }
+
     /// The calls of an intent of the same direction that was never settled: what was begun with them has not been brought to an end.
     fn sent(&self, op: Op) -> Vec<String> {
         let open = self.open.as_ref().filter(|open| (open.op == Op::Delete) == (op == Op::Delete));
@@ -257,6 +265,7 @@ impl State {
                     attrs,
                     needs: needs.clone(),
                     tags: tags.clone(),
+                    dropped_tags: before.map(|entry| entry.dropped(tags)).unwrap_or_default(),
                     tagged_as: before.and_then(|entry| entry.tagged_as.clone()),
                     token: token.clone(),
                     open: Some(OpenIntent { op: *op, calls: before.map(|entry| entry.sent(*op)).unwrap_or_default() }),
@@ -295,6 +304,7 @@ impl State {
                 entry.attrs = Some(attrs.clone());
                 entry.status = Status::Ready;
                 entry.open = None;
+                entry.dropped_tags.clear();
             }
             Record::Settled { address } => {
                 let entry = self.known(address)?;
@@ -459,6 +469,26 @@ mod tests {
         assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, ["dms:Stop", "dms:Modify"]);
         run(&mut state, vec![intent(Op::Delete)]);
         assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, Vec::<String>::new());
+    }
+
+    #[test]
+    fn tags_to_be_taken_off_are_known_until_it_is_done() {
+        let mut state = begun();
+        let address = Address::new("a");
+        let tagged = |keys: &[&str]| match intent(Op::Update) {
+            Record::Intent { address, op, kind, region, spec, needs, token, .. } => {
+                let tags = keys.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect();
+                Record::Intent { address, op, kind, region, spec, needs, tags, token }
+            }
+            other => other,
+        };
+        let ready = Record::Ready { address: address.clone(), attrs: json!({}) };
+        run(&mut state, vec![tagged(&["x", "y"]), ready.clone(), tagged(&["y"]), tagged(&[])]);
+        assert_eq!(state.get(&address).unwrap().dropped_tags, ["x".to_owned(), "y".to_owned()].into());
+        run(&mut state, vec![tagged(&["x"])]);
+        assert_eq!(state.get(&address).unwrap().dropped_tags, ["y".to_owned()].into(), "what is wanted again stays");
+        run(&mut state, vec![ready]);
+        assert!(state.get(&address).unwrap().dropped_tags.is_empty());
     }
 
     #[test]

@@ -39,6 +39,12 @@ impl Sketch {
         Self { graph: Graph::default(), region: "us-east-1".into(), tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into() }
     }
 
+    /// Gives all that is added from here on another tag.
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
     /// Adds a resource.
     #[expect(clippy::needless_pass_by_value, reason = "it reads better in tests")]
     pub fn add<R: Resource>(&mut self, address: &str, spec: R) -> Handle<R> {

@@ -58,5 +58,6 @@ mod tagging;
 mod targets;
 mod torture;
 mod traffic;
+mod untagging;
 mod validating;
 mod weather;

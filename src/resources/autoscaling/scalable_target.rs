@@ -60,10 +60,11 @@ impl Resource for ScalableTarget {
             "application-autoscaling:ListTagsForResource",
             "application-autoscaling:DeregisterScalableTarget",
             "application-autoscaling:TagResource",
+            "application-autoscaling:UntagResource",
             "iam:CreateServiceLinkedRole",
         ],
         creates: &["application-autoscaling:RegisterScalableTarget"],
-        changes: &["application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource"],
+        changes: &["application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"],
         deletes: &["application-autoscaling:DeregisterScalableTarget"],
         immutable: &["cluster_name", "service_name"],
         tagged: true,
@@ -118,9 +119,13 @@ impl Resource for ScalableTarget {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &ScalableTargetAttrs) -> Result<()> {
-        let call =
-            || cx.aws.autoscaling.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(cx.identity.all_tags().into_iter().collect())).send();
-        cx.mutate("application-autoscaling:TagResource", call).await.map(drop)
+        let tags: HashMap<String, String> = cx.tags_to_set().into_iter().collect();
+        if !tags.is_empty() {
+            let call = || cx.aws.autoscaling.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
+            cx.mutate("application-autoscaling:TagResource", call).await?;
+        }
+        let remove = |keys| cx.aws.autoscaling.untag_resource().resource_arn(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
+        cx.untag("application-autoscaling:UntagResource", remove).await
     }
 
     fn id(attrs: &ScalableTargetAttrs) -> String {

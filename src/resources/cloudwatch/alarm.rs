@@ -117,10 +117,11 @@ impl Resource for Alarm {
             "cloudwatch:ListTagsForResource",
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
             "cloudwatch:DeleteAlarms",
         ],
         creates: &["cloudwatch:PutMetricAlarm"],
-        changes: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+        changes: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
         deletes: &["cloudwatch:DeleteAlarms"],
         immutable: &["name"],
         tagged: true,
@@ -171,10 +172,7 @@ impl Resource for Alarm {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &AlarmAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
-        }
-        tagging::add(cx, attrs.arn.as_str(), &attrs.missing_tags).await
+        tagging::bring(cx, attrs.arn.as_str(), &attrs.missing_tags).await
     }
 
     fn as_inputs(attrs: &AlarmAttrs) -> Vec<(&'static str, Value)> {

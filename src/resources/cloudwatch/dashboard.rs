@@ -64,10 +64,11 @@ impl Resource for Dashboard {
             "cloudwatch:ListTagsForResource",
             "cloudwatch:PutDashboard",
             "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
             "cloudwatch:DeleteDashboards",
         ],
         creates: &["cloudwatch:PutDashboard"],
-        changes: &["cloudwatch:TagResource"],
+        changes: &["cloudwatch:TagResource", "cloudwatch:UntagResource"],
         deletes: &["cloudwatch:DeleteDashboards"],
         immutable: &["name"],
         tagged: true,
@@ -120,10 +121,7 @@ impl Resource for Dashboard {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &DashboardAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
-        }
-        tagging::add(cx, &self.arn(cx), &attrs.missing_tags).await
+        tagging::bring(cx, &self.arn(cx), &attrs.missing_tags).await
     }
 
     fn id(attrs: &DashboardAttrs) -> String {

@@ -18,10 +18,14 @@ pub(super) async fn of(cx: &Cx, arn: &str) -> Result<Option<BTreeMap<String, Str
     Ok(found.map(|found| found.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect()))
 }
 
-/// Adds tags. PutMetricAlarm and PutDashboard take them only when they create.
-pub(super) async fn add(cx: &Cx, arn: &str, tags: &BTreeMap<String, String>) -> Result<()> {
-    let tags = list(tags);
-    let call = || cx.aws.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();
-    let busy = &["ConcurrentModificationException", "ConflictException"];
-    cx.retry("CloudWatch to finish an earlier change", busy, 30, || cx.mutate("cloudwatch:TagResource", call)).await.map(drop)
+/// Adds the tags that are missing, and takes off those that are no longer wanted. PutMetricAlarm and PutDashboard take tags only when they create.
+pub(super) async fn bring(cx: &Cx, arn: &str, missing: &BTreeMap<String, String>) -> Result<()> {
+    let (why, busy) = ("CloudWatch to finish an earlier change", &["ConcurrentModificationException", "ConflictException"]);
+    if !missing.is_empty() {
+        let tags = list(missing);
+        let call = || cx.aws.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags.clone())).send();
+        cx.retry(why, busy, 30, || cx.mutate("cloudwatch:TagResource", call)).await?;
+    }
+    let remove = |keys| cx.aws.cloudwatch.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
+    cx.retry(why, busy, 30, || cx.untag("cloudwatch:UntagResource", remove)).await
 }

@@ -21,8 +21,12 @@ pub(super) async fn of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
     }))
 }
 
-/// Sets the tags of a thing that exists.
+/// Brings the tags of a thing that exists to what they should be.
 pub(super) async fn retag(cx: &Cx, arn: &str) -> Result<()> {
-    let tags = sent(cx.identity.all_tags());
-    cx.mutate("dms:AddTagsToResource", || cx.aws.dms.add_tags_to_resource().resource_arn(arn).set_tags(Some(tags.clone())).send()).await.map(drop)
+    let tags = sent(cx.tags_to_set());
+    if !tags.is_empty() {
+        cx.mutate("dms:AddTagsToResource", || cx.aws.dms.add_tags_to_resource().resource_arn(arn).set_tags(Some(tags.clone())).send()).await?;
+    }
+    let remove = |keys| cx.aws.dms.remove_tags_from_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
+    cx.untag("dms:RemoveTagsFromResource", remove).await
 }

@@ -21,10 +21,18 @@ pub(super) fn filters(cx: &Cx) -> Vec<Filter> {
     vec![filter(OWNER_STACK, &cx.identity.stack), filter(OWNER_ADDRESS, cx.identity.tag_address().as_str())]
 }
 
-/// Sets the tags of a thing that exists.
+/// Brings the tags of a thing that exists to what they should be.
 pub(super) async fn retag(cx: &Cx, id: &str) -> Result<()> {
-    let tags: Vec<Tag> = cx.identity.all_tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    cx.mutate("ec2:CreateTags", || cx.aws.ec2.create_tags().resources(id).set_tags(Some(tags.clone())).send()).await.map(drop)
+    let tags: Vec<Tag> = cx.tags_to_set().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    if !tags.is_empty() {
+        cx.mutate("ec2:CreateTags", || cx.aws.ec2.create_tags().resources(id).set_tags(Some(tags.clone())).send()).await?;
+    }
+    // A tag that is given without a value goes whatever its value is (DeleteTags).
+    let remove = |keys: Vec<String>| {
+        let tags = keys.into_iter().map(|key| Tag::builder().key(key).build()).collect();
+        cx.aws.ec2.delete_tags().resources(id).set_tags(Some(tags)).send()
+    };
+    cx.untag("ec2:DeleteTags", remove).await
 }
 
 /// Returns tags as a map.

@@ -3,11 +3,15 @@
 use aws_sdk_elasticloadbalancingv2::types::Tag;
 
 use crate::resource::{Cx, Observed, Result, settled};
-use crate::resources::owned;
+use crate::resources::owned::{self, Tags};
 
 /// The tags for a create call.
 pub(super) fn all(cx: &Cx) -> Vec<Tag> {
-    cx.identity.all_tags().into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    sent(cx.identity.all_tags())
+}
+
+fn sent(tags: Tags) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// Judges the thing with this ARN by its tags. `gone` is the code that AWS answers when it does not exist any more.
@@ -21,8 +25,12 @@ pub(super) async fn judge<A>(cx: &Cx, arn: &str, gone: &str, attrs: A) -> Result
     Ok(owned::judge(cx, &tags, arn, || attrs))
 }
 
-/// Sets the tags of a thing that exists.
+/// Brings the tags of a thing that exists to what they should be.
 pub(super) async fn retag(cx: &Cx, arn: &str) -> Result<()> {
-    let tags = all(cx);
-    cx.mutate("elasticloadbalancing:AddTags", || cx.aws.elb.add_tags().resource_arns(arn).set_tags(Some(tags.clone())).send()).await.map(drop)
+    let tags = sent(cx.tags_to_set());
+    if !tags.is_empty() {
+        cx.mutate("elasticloadbalancing:AddTags", || cx.aws.elb.add_tags().resource_arns(arn).set_tags(Some(tags.clone())).send()).await?;
+    }
+    let remove = |keys| cx.aws.elb.remove_tags().resource_arns(arn).set_tag_keys(Some(keys)).send();
+    cx.untag("elasticloadbalancing:RemoveTags", remove).await
 }

@@ -74,12 +74,13 @@ impl Resource for Role {
             "iam:UpdateAssumeRolePolicy",
             "iam:UpdateRole",
             "iam:TagRole",
+            "iam:UntagRole",
             "iam:DeleteRole",
             "iam:ListRolePolicies",
             "iam:ListAttachedRolePolicies",
         ],
         creates: &["iam:CreateRole"],
-        changes: &["iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:TagRole"],
+        changes: &["iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:TagRole", "iam:UntagRole"],
         deletes: &["iam:DeleteRole"],
         immutable: &["name"],
         tagged: true,
@@ -149,12 +150,14 @@ impl Resource for Role {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &RoleAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
+        let why = "IAM to take the change";
+        if !attrs.missing_tags.is_empty() {
+            let tags = tags(&attrs.missing_tags)?;
+            let update = || cx.aws.iam.tag_role().role_name(&attrs.name).set_tags(Some(tags.clone())).send();
+            cx.retry(why, BUSY, PATIENCE, || cx.mutate("iam:TagRole", update)).await?;
         }
-        let tags = tags(&attrs.missing_tags)?;
-        let update = || cx.aws.iam.tag_role().role_name(&attrs.name).set_tags(Some(tags.clone())).send();
-        cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:TagRole", update)).await.map(drop)
+        let remove = |keys| cx.aws.iam.untag_role().role_name(&attrs.name).set_tag_keys(Some(keys)).send();
+        cx.retry(why, BUSY, PATIENCE, || cx.untag("iam:UntagRole", remove)).await
     }
 
     fn id(attrs: &RoleAttrs) -> String {

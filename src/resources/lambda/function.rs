@@ -99,12 +99,13 @@ impl Resource for Function {
             "lambda:UpdateFunctionCode",
             "lambda:UpdateFunctionConfiguration",
             "lambda:TagResource",
+            "lambda:UntagResource",
             "lambda:DeleteFunction",
             // The function is given its role.
             "iam:PassRole",
         ],
         creates: &["lambda:CreateFunction"],
-        changes: &["lambda:UpdateFunctionConfiguration", "lambda:TagResource"],
+        changes: &["lambda:UpdateFunctionConfiguration", "lambda:TagResource", "lambda:UntagResource"],
         deletes: &["lambda:DeleteFunction"],
         immutable: &["name"],
         tagged: true,
@@ -183,13 +184,13 @@ impl Resource for Function {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &FunctionAttrs) -> Result<()> {
-        let missing = missing(cx, &attrs.tags);
-        if missing.is_empty() {
-            return Ok(());
+        let tags: HashMap<String, String> = missing(cx, &attrs.tags).into_iter().collect();
+        if !tags.is_empty() {
+            let call = || cx.aws.lambda.tag_resource().resource(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
+            when_idle(cx, || async { cx.mutate("lambda:TagResource", call).await.map(drop) }).await?;
         }
-        let tags: HashMap<String, String> = missing.into_iter().collect();
-        let call = || cx.aws.lambda.tag_resource().resource(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
-        when_idle(cx, || async { cx.mutate("lambda:TagResource", call).await.map(drop) }).await
+        let remove = |keys| cx.aws.lambda.untag_resource().resource(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
+        when_idle(cx, || cx.untag("lambda:UntagResource", remove)).await
     }
 
     fn id(attrs: &FunctionAttrs) -> String {

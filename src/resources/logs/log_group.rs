@@ -68,13 +68,14 @@ impl Resource for LogGroup {
             "logs:ListTagsForResource",
             "logs:CreateLogGroup",
             "logs:TagResource",
+            "logs:UntagResource",
             "logs:PutRetentionPolicy",
             "logs:AssociateKmsKey",
             "logs:DisassociateKmsKey",
             "logs:DeleteLogGroup",
         ],
         creates: &["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
-        changes: &["logs:TagResource", "logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
+        changes: &["logs:TagResource", "logs:UntagResource", "logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
         deletes: &["logs:DeleteLogGroup"],
         immutable: &["name"],
         tagged: true,
@@ -139,12 +140,13 @@ impl Resource for LogGroup {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &LogGroupAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
+        if !attrs.missing_tags.is_empty() {
+            let missing = attrs.missing_tags.clone().into_iter().collect();
+            let call = || cx.aws.logs.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(Clone::clone(&missing))).send();
+            cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:TagResource", call)).await?;
         }
-        let missing = attrs.missing_tags.clone().into_iter().collect();
-        let call = || cx.aws.logs.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(Clone::clone(&missing))).send();
-        cx.retry(WHY, BUSY, PATIENCE, || cx.mutate("logs:TagResource", call)).await.map(drop)
+        let remove = |keys| cx.aws.logs.untag_resource().resource_arn(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
+        cx.retry(WHY, BUSY, PATIENCE, || cx.untag("logs:UntagResource", remove)).await
     }
 
     fn takes(&self, operation: &str) -> bool {

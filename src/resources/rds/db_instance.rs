@@ -231,6 +231,7 @@ impl Resource for DbInstance {
             "rds:ModifyDBInstance",
             "rds:DeleteDBInstance",
             "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
             // For the final snapshot.
             "rds:CreateDBSnapshot",
             "secretsmanager:GetSecretValue",
@@ -238,7 +239,7 @@ impl Resource for DbInstance {
             "iam:CreateServiceLinkedRole",
         ],
         creates: &["rds:CreateDBInstance"],
-        changes: &["rds:ModifyDBInstance", "rds:AddTagsToResource"],
+        changes: &["rds:ModifyDBInstance", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
         deletes: &["rds:DeleteDBInstance"],
         immutable: &["identifier", "engine", "db_name", "master_username", "subnet_group", "encrypted", "kms_key"],
         tagged: true,

@@ -21,7 +21,7 @@ pub(super) async fn of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(read(found.tag_list()))
 }
 
-/// Adds the tags that differ from those shown, and returns all of ours.
+/// Adds the tags that differ from those shown, takes off those that are no longer wanted, and returns all of ours.
 pub(super) async fn bring(cx: &Cx, arn: &str, mut shown: Tags) -> Result<Tags> {
     let missing = missing(cx, &shown);
     if !missing.is_empty() {
@@ -30,5 +30,7 @@ pub(super) async fn bring(cx: &Cx, arn: &str, mut shown: Tags) -> Result<Tags> {
         cx.mutate("rds:AddTagsToResource", call).await?;
         shown.extend(missing);
     }
+    let remove = |keys| cx.aws.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(keys)).send();
+    cx.untag("rds:RemoveTagsFromResource", remove).await?;
     Ok(shown)
 }

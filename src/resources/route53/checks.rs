@@ -94,10 +94,7 @@ pub(super) async fn delete(cx: &Cx, id: &HealthCheckId) -> Result<()> {
 }
 
 pub(super) async fn retag(cx: &Cx, id: &HealthCheckId, missing: &Tags) -> Result<()> {
-    if missing.is_empty() {
-        return Ok(());
-    }
-    tagging::add(cx, &TagResourceType::Healthcheck, id.as_str(), missing).await
+    tagging::bring(cx, &TagResourceType::Healthcheck, id.as_str(), missing).await
 }
 
 /// The tags that are not there yet, with the one that consoles show.

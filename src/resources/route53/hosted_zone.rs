@@ -153,10 +153,7 @@ impl Resource for HostedZone {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &HostedZoneAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() {
-            return Ok(());
-        }
-        tagging::add(cx, &TagResourceType::Hostedzone, attrs.zone_id.as_str(), &attrs.missing_tags).await
+        tagging::bring(cx, &TagResourceType::Hostedzone, attrs.zone_id.as_str(), &attrs.missing_tags).await
     }
 
     fn known_by(id: &str) -> Option<HostedZoneAttrs> {

@@ -25,13 +25,14 @@ pub(super) async fn of(cx: &Cx, what: &TagResourceType, ids: &[String]) -> Resul
     Ok(found)
 }
 
-/// Sets tags.
-pub(super) async fn add(cx: &Cx, what: &TagResourceType, id: &str, tags: &Tags) -> Result<()> {
-    let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+/// Adds the tags that are missing, and takes off those that are no longer wanted.
+pub(super) async fn bring(cx: &Cx, what: &TagResourceType, id: &str, missing: &Tags) -> Result<()> {
+    let why = "Route 53 to finish an earlier change";
+    let tags: Vec<Tag> = missing.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     for tags in tags.chunks(AT_ONCE) {
         let call = || cx.aws.route53.change_tags_for_resource().resource_type(what.clone()).resource_id(id).set_add_tags(Some(tags.to_vec())).send();
-        cx.retry("Route 53 to finish an earlier change", super::BUSY, super::BUSY_SECONDS, || cx.mutate("route53:ChangeTagsForResource", call))
-            .await?;
+        cx.retry(why, super::BUSY, super::BUSY_SECONDS, || cx.mutate("route53:ChangeTagsForResource", call)).await?;
     }
-    Ok(())
+    let remove = |keys| cx.aws.route53.change_tags_for_resource().resource_type(what.clone()).resource_id(id).set_remove_tag_keys(Some(keys)).send();
+    cx.retry(why, super::BUSY, super::BUSY_SECONDS, || cx.untag("route53:ChangeTagsForResource", remove)).await
 }

@@ -194,7 +194,8 @@ impl Resource for Bucket {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &BucketAttrs) -> Result<()> {
-        if attrs.missing_tags.is_empty() { Ok(()) } else { tag(cx, attrs).await }
+        let dropped = cx.dropped_tags();
+        if attrs.missing_tags.is_empty() && dropped.is_empty() { Ok(()) } else { tag(cx, attrs, &dropped).await }
     }
 
     fn as_inputs(attrs: &BucketAttrs) -> Vec<(&'static str, Value)> {
@@ -265,13 +266,17 @@ async fn tags_of(cx: &Cx, name: &str) -> Result<Option<BTreeMap<String, String>>
     }
 }
 
-/// Adds the tags that are missing. S3 replaces all tags of a bucket at once, so those that somebody else has added go along.
-async fn tag(cx: &Cx, attrs: &BucketAttrs) -> Result<()> {
+/// Adds the tags that are missing, and leaves out those that are no longer wanted. S3 replaces all tags of a bucket at once, so those that somebody
+/// else has added go along.
+async fn tag(cx: &Cx, attrs: &BucketAttrs, dropped: &[String]) -> Result<()> {
     let mut all = tags_of(cx, &attrs.name).await?.unwrap_or_default();
+    all.retain(|key, _| !dropped.contains(key));
     all.extend(attrs.missing_tags.clone());
     let tagging = built(Tagging::builder().set_tag_set(Some(tags(&all)?)).build())?;
     let put = || cx.aws.s3.put_bucket_tagging().bucket(&attrs.name).tagging(tagging.clone()).expected_bucket_owner(cx.account.as_str()).send();
-    change(cx, "s3:PutBucketTagging", put).await.map(drop)
+    change(cx, "s3:PutBucketTagging", put).await?;
+    cx.untagged();
+    Ok(())
 }
 
 /// Returns whether this account has a bucket of that name.

@@ -84,10 +84,11 @@ impl Resource for Secret {
             "secretsmanager:RestoreSecret",
             "secretsmanager:UpdateSecret",
             "secretsmanager:TagResource",
+            "secretsmanager:UntagResource",
             "secretsmanager:DeleteSecret",
         ],
         creates: &["secretsmanager:CreateSecret"],
-        changes: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource"],
+        changes: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
         deletes: &["secretsmanager:DeleteSecret"],
         immutable: &["name"],
         tagged: true,
@@ -157,13 +158,13 @@ impl Resource for Secret {
     }
 
     async fn retag(&self, cx: &Cx, attrs: &SecretAttrs) -> Result<()> {
-        let missing = missing(cx, &attrs.tags);
-        if missing.is_empty() {
-            return Ok(());
+        let tags = sent(missing(cx, &attrs.tags));
+        if !tags.is_empty() {
+            let call = || cx.aws.secrets.tag_resource().secret_id(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
+            cx.mutate("secretsmanager:TagResource", call).await?;
         }
-        let tags = sent(missing);
-        let call = || cx.aws.secrets.tag_resource().secret_id(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
-        cx.mutate("secretsmanager:TagResource", call).await.map(drop)
+        let remove = |keys| cx.aws.secrets.untag_resource().secret_id(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
+        cx.untag("secretsmanager:UntagResource", remove).await
     }
 
     fn id(attrs: &SecretAttrs) -> String {

@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudwatch::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
 use aws_sdk_cloudwatch::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
+use aws_sdk_cloudwatch::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 use aws_sdk_cloudwatch::types::Tag;
 
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
@@ -10,6 +11,7 @@ use crate::sandbox::world::ec2::Tags;
 pub(super) fn register(registry: &mut Registry) {
     registry.on("cloudwatch", "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list);
     registry.on("cloudwatch", "TagResource", &["resource_arn", "tags"], TagResourceError::generic, add);
+    registry.on("cloudwatch", "UntagResource", &["resource_arn", "tag_keys"], UntagResourceError::generic, remove);
 }
 
 /// Reads the tags out of a create call.
@@ -48,4 +50,9 @@ fn add(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutpu
     let more = read(input.tags())?;
     find(call, input.resource_arn())?.extend(more);
     Ok(TagResourceOutput::builder().build())
+}
+
+fn remove(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
+    find(call, input.resource_arn())?.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(UntagResourceOutput::builder().build())
 }

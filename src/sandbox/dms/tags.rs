@@ -2,6 +2,9 @@
 
 use aws_sdk_databasemigration::operation::add_tags_to_resource::{AddTagsToResourceError, AddTagsToResourceInput, AddTagsToResourceOutput};
 use aws_sdk_databasemigration::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
+use aws_sdk_databasemigration::operation::remove_tags_from_resource::{
+    RemoveTagsFromResourceError, RemoveTagsFromResourceInput, RemoveTagsFromResourceOutput,
+};
 use aws_sdk_databasemigration::types::Tag;
 
 use super::given;
@@ -10,6 +13,7 @@ use crate::sandbox::world::ec2::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("dms", "AddTagsToResource", &["resource_arn", "tags"], AddTagsToResourceError::generic, add);
+    registry.on("dms", "RemoveTagsFromResource", &["resource_arn", "tag_keys"], RemoveTagsFromResourceError::generic, remove);
     registry.on("dms", "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list);
 }
 
@@ -24,6 +28,11 @@ fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Tags, R
 fn add(call: &mut Call<'_>, input: &AddTagsToResourceInput) -> Result<AddTagsToResourceOutput, Rejection> {
     find(call, input.resource_arn())?.extend(given(input.tags()));
     Ok(AddTagsToResourceOutput::builder().build())
+}
+
+fn remove(call: &mut Call<'_>, input: &RemoveTagsFromResourceInput) -> Result<RemoveTagsFromResourceOutput, Rejection> {
+    find(call, input.resource_arn())?.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(RemoveTagsFromResourceOutput::builder().build())
 }
 
 fn list(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, Rejection> {

@@ -2,6 +2,7 @@
 
 use aws_sdk_elasticloadbalancingv2::operation::add_tags::{AddTagsError, AddTagsInput, AddTagsOutput};
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::{DescribeTagsError, DescribeTagsInput, DescribeTagsOutput};
+use aws_sdk_elasticloadbalancingv2::operation::remove_tags::{RemoveTagsError, RemoveTagsInput, RemoveTagsOutput};
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 
 use super::SERVICE;
@@ -11,6 +12,7 @@ use crate::sandbox::world::elbv2::Elbv2;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on(SERVICE, "AddTags", &["resource_arns", "tags"], AddTagsError::generic, add);
+    registry.on(SERVICE, "RemoveTags", &["resource_arns", "tag_keys"], RemoveTagsError::generic, remove);
     registry.on(SERVICE, "DescribeTags", &["resource_arns"], DescribeTagsError::generic, describe);
 }
 
@@ -45,6 +47,17 @@ fn add(call: &mut Call<'_>, input: &AddTagsInput) -> Result<AddTagsOutput, Rejec
         }
     }
     Ok(AddTagsOutput::builder().build())
+}
+
+fn remove(call: &mut Call<'_>, input: &RemoveTagsInput) -> Result<RemoveTagsOutput, Rejection> {
+    let elb = &mut call.here().elbv2;
+    for arn in input.resource_arns() {
+        match find(elb, arn) {
+            Ok(tags) => tags.retain(|key, _| !input.tag_keys().contains(key)),
+            Err(code) => return refuse(code, format!("'{arn}' is not a valid or known ARN")),
+        }
+    }
+    Ok(RemoveTagsOutput::builder().build())
 }
 
 /// The tags of the thing with this ARN, or the code with which AWS says that there is none.

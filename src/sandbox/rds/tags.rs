@@ -2,6 +2,7 @@
 
 use aws_sdk_rds::operation::add_tags_to_resource::{AddTagsToResourceError, AddTagsToResourceInput, AddTagsToResourceOutput};
 use aws_sdk_rds::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
+use aws_sdk_rds::operation::remove_tags_from_resource::{RemoveTagsFromResourceError, RemoveTagsFromResourceInput, RemoveTagsFromResourceOutput};
 use aws_sdk_rds::types::Tag;
 
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
@@ -10,6 +11,7 @@ use crate::sandbox::world::ec2::Tags;
 pub(super) fn register(registry: &mut Registry) {
     registry.on("rds", "ListTagsForResource", &["resource_name"], ListTagsForResourceError::generic, list);
     registry.on("rds", "AddTagsToResource", &["resource_name", "tags"], AddTagsToResourceError::generic, add);
+    registry.on("rds", "RemoveTagsFromResource", &["resource_name", "tag_keys"], RemoveTagsFromResourceError::generic, remove);
 }
 
 /// Reads the tags out of a call.
@@ -42,4 +44,9 @@ fn list(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<ListTag
 fn add(call: &mut Call<'_>, input: &AddTagsToResourceInput) -> Result<AddTagsToResourceOutput, Rejection> {
     find(call, input.resource_name().unwrap_or_default())?.extend(given(input.tags()));
     Ok(AddTagsToResourceOutput::builder().build())
+}
+
+fn remove(call: &mut Call<'_>, input: &RemoveTagsFromResourceInput) -> Result<RemoveTagsFromResourceOutput, Rejection> {
+    find(call, input.resource_name().unwrap_or_default())?.retain(|key, _| !input.tag_keys().contains(key));
+    Ok(RemoveTagsFromResourceOutput::builder().build())
 }

@@ -9,7 +9,7 @@ use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::ec2::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["resource_type", "resource_id", "add_tags"];
+    let members = &["resource_type", "resource_id", "add_tags", "remove_tag_keys"];
     registry.on("route53", "ChangeTagsForResource", members, ChangeTagsForResourceError::generic, change);
     registry.on("route53", "ListTagsForResources", &["resource_type", "resource_ids"], ListTagsForResourcesError::generic, list);
 }
@@ -29,12 +29,14 @@ fn tags_of<'a>(call: &'a mut Call<'_>, what: Option<&TagResourceType>, id: &str)
 }
 
 fn change(call: &mut Call<'_>, input: &ChangeTagsForResourceInput) -> Result<ChangeTagsForResourceOutput, Rejection> {
-    // "AddTags: Array Members: Minimum number of 1 item. Maximum number of 10 items."
-    if !(1..=10).contains(&input.add_tags().len()) {
-        return refuse("InvalidInput", "AddTags must have 1 to 10 items");
+    // "AddTags: Array Members: Minimum number of 1 item. Maximum number of 10 items", and the same of RemoveTagKeys.
+    let (adds, removes) = (input.add_tags(), input.remove_tag_keys());
+    if (adds.is_empty() && removes.is_empty()) || adds.len() > 10 || removes.len() > 10 {
+        return refuse("InvalidInput", "AddTags and RemoveTagKeys must have 1 to 10 items");
     }
     let tags = tags_of(call, input.resource_type(), input.resource_id().unwrap_or_default())?;
-    tags.extend(input.add_tags().iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))));
+    tags.retain(|key, _| !removes.contains(key));
+    tags.extend(adds.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))));
     Ok(ChangeTagsForResourceOutput::builder().build())
 }
 

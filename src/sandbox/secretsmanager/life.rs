@@ -8,6 +8,7 @@ use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, De
 use aws_sdk_secretsmanager::operation::list_secrets::{ListSecretsError, ListSecretsInput, ListSecretsOutput};
 use aws_sdk_secretsmanager::operation::restore_secret::{RestoreSecretError, RestoreSecretInput, RestoreSecretOutput};
 use aws_sdk_secretsmanager::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
+use aws_sdk_secretsmanager::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 use aws_sdk_secretsmanager::operation::update_secret::{UpdateSecretError, UpdateSecretInput, UpdateSecretOutput};
 use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{RotationRulesType, SecretListEntry, Tag};
@@ -27,6 +28,7 @@ pub(super) fn register(registry: &mut Registry) {
     let takes = &["secret_id", "description", "kms_key_id", "client_request_token"];
     registry.on("secretsmanager", "UpdateSecret", takes, UpdateSecretError::generic, update);
     registry.on("secretsmanager", "TagResource", &["secret_id", "tags"], TagResourceError::generic, tag);
+    registry.on("secretsmanager", "UntagResource", &["secret_id", "tag_keys"], UntagResourceError::generic, untag);
     let takes = &["secret_id", "recovery_window_in_days", "force_delete_without_recovery"];
     registry.on("secretsmanager", "DeleteSecret", takes, DeleteSecretError::generic, delete);
     registry.on("secretsmanager", "RestoreSecret", &["secret_id"], RestoreSecretError::generic, restore);
@@ -129,8 +131,29 @@ fn update(call: &mut Call<'_>, input: &UpdateSecretInput) -> Result<UpdateSecret
 }
 
 fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
-    find_living(call, input.secret_id().unwrap_or_default())?.tags.extend(given(input.tags()));
+    retag(call, input.secret_id(), |tags| tags.extend(given(input.tags())))?;
     Ok(TagResourceOutput::builder().build())
+}
+
+fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
+    retag(call, input.secret_id(), |tags| tags.retain(|key, _| !input.tag_keys().contains(key)))?;
+    Ok(UntagResourceOutput::builder().build())
+}
+
+/// "Secrets Manager replicates the encrypted secret data and metadata such as tags and resource policies across the specified Regions" ("Replicate
+/// AWS Secrets Manager secrets across Regions").
+fn retag(call: &mut Call<'_>, id: Option<&str>, change: impl FnOnce(&mut Tags)) -> Result<(), Rejection> {
+    let here = call.region.to_string();
+    let secret = find_living(call, id.unwrap_or_default())?;
+    change(&mut secret.tags);
+    let secret = secret.clone();
+    for region in secret.replicas.keys() {
+        let replica = call.world.region(region).secretsmanager.secrets.get_mut(&secret.name);
+        if let Some(replica) = replica.filter(|replica| replica.primary_region.as_deref() == Some(here.as_str())) {
+            replica.tags.clone_from(&secret.tags);
+        }
+    }
+    Ok(())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteSecretInput) -> Result<DeleteSecretOutput, Rejection> {
