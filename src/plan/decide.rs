@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::diff::{Change, changes};
 use super::{Action, Finding, Order, Outside, Wish};
-use crate::address::Address;
+use crate::address::{Address, Region};
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
 use crate::resource::{About, about, kind, told};
 use crate::state::{Entry, State, Status};
@@ -241,7 +241,7 @@ impl<'a> Decider<'a> {
 
     /// Which of the two comes first. When all that AWS wants to be unique stays the same, the old one is in the way of the new one.
     fn order_of(&self, about: &About, old: &Entry, node: &Node, wanted: &Value) -> Order {
-        let elsewhere = old.region != node.region && !about.global;
+        let elsewhere = old.region != node.region && !about.global && !claims_alike(old, node, wanted);
         let differs = |field: &str| old.spec.get(field) != wanted.get(field);
         let fits = elsewhere || about.unique.iter().all(|group| group.iter().any(|field| differs(field)));
         if fits && self.holds_on_to(node, about).is_none() { Order::NewFirst } else { Order::OldFirst }
@@ -303,6 +303,13 @@ fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> b
     }
     let fields = node.spec.as_object()?.iter().filter(|(field, _)| inputs(field));
     fields.flat_map(|(field, value)| needs_of(value).into_iter().map(move |need| (field.clone(), need.on))).find(|(_, of)| to(of))
+}
+
+/// Whether the old one has a name that is taken in all regions, and that the new one takes as well.
+fn claims_alike(old: &Entry, node: &Node, wanted: &Value) -> bool {
+    let claims = |spec: &Value, region: &Region| kind(node.kind).map(|kind| kind.claims(spec, region)).unwrap_or_default();
+    let claimed = claims(&old.spec, &old.region);
+    claims(wanted, &node.region).iter().any(|name| claimed.contains(name))
 }
 
 /// What a change interrupts.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::context::Cx;
 use super::error::{Error, Result};
+use crate::address::Region;
 
 /// What a kind declares about itself: used for ordering, for the time estimate, for the IAM policy and for the docs.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +178,12 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         true
     }
 
+    /// Returns names that it takes for itself in more than its kind and region: as long as it is there, nothing can be made that takes one of them as
+    /// well. It is asked by the plan, so references may still be references. What is unique within kind and region is told by [`About::unique`].
+    fn claims(&self, _region: &Region) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns as much as is known of a thing of which only the id is known, so that it can be looked for. Nothing for kinds that are found by
     /// the name in their specification.
     fn known_by(_id: &str) -> Option<Self::Attrs> {
@@ -218,6 +225,8 @@ pub trait Kind: Send + Sync {
     fn impossible(&self, spec: &Value, is: &Value) -> Option<String>;
     /// See [`Resource::takes`].
     fn takes(&self, spec: &Value, operation: &str) -> bool;
+    /// See [`Resource::claims`].
+    fn claims(&self, spec: &Value, region: &Region) -> Vec<String>;
     /// See [`Resource::known_by`].
     fn known_by(&self, id: &str) -> Option<Value>;
     /// See [`Resource::as_inputs`].
@@ -311,6 +320,10 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn takes(&self, spec: &Value, operation: &str) -> bool {
         R::deserialize(spec).map_or(true, |spec| spec.takes(operation))
+    }
+
+    fn claims(&self, spec: &Value, region: &Region) -> Vec<String> {
+        R::deserialize(spec).map(|spec| spec.claims(region)).unwrap_or_default()
     }
 
     fn known_by(&self, id: &str) -> Option<Value> {

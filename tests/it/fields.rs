@@ -168,7 +168,11 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
         ],
         "secretsmanager.secret_rotation" => vec![to("every_days", json!(77))],
         "secretsmanager.secret_replica" => {
-            vec![not("region", "it follows the region of the environment"), to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1")))]
+            vec![
+                not("name", "it is that of the secret, which changes with it"),
+                not("region", "it follows the region of the environment"),
+                to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
+            ]
         }
         "iam.role" => vec![
             to("name", json!("payment-renamed")),

@@ -30,6 +30,7 @@ mod logs;
 mod lost_state;
 mod making_way;
 mod metrics;
+mod moving;
 mod network;
 mod network_refusals;
 mod places;

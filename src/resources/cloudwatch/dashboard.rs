@@ -126,6 +126,11 @@ impl Resource for Dashboard {
         tagging::add(cx, &self.arn(cx), &attrs.missing_tags).await
     }
 
+    /// Its name is taken in every region, and a deletion in one takes it away from all: the old one has to be gone first.
+    fn claims(&self, _region: &Region) -> Vec<String> {
+        vec![format!("dashboard {}", self.name)]
+    }
+
     fn id(attrs: &DashboardAttrs) -> String {
         attrs.name.clone()
     }

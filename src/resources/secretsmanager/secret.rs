@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::value::{generate, read};
 use super::version_token;
-use crate::address::Arn;
+use crate::address::{Arn, Region};
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
@@ -164,6 +164,10 @@ impl Resource for Secret {
         let tags = sent(missing);
         let call = || cx.aws.secrets.tag_resource().secret_id(attrs.arn.as_str()).set_tags(Some(tags.clone())).send();
         cx.mutate("secretsmanager:TagResource", call).await.map(drop)
+    }
+
+    fn claims(&self, region: &Region) -> Vec<String> {
+        vec![super::claim(region.as_str(), &self.name)]
     }
 
     fn id(attrs: &SecretAttrs) -> String {
