@@ -178,6 +178,11 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         true
     }
 
+    /// Returns whether an operation of those that make one of this kind is called to make one of this specification. References may still be references.
+    fn makes(&self, _operation: &str) -> bool {
+        true
+    }
+
     /// Returns names that it takes for itself in more than its kind and region: as long as it is there, nothing can be made that takes one of them as
     /// well. It is asked by the plan, so references may still be references. What is unique within kind and region is told by [`About::unique`].
     fn claims(&self, _region: &Region) -> Vec<String> {
@@ -225,6 +230,8 @@ pub trait Kind: Send + Sync {
     fn impossible(&self, spec: &Value, is: &Value) -> Option<String>;
     /// See [`Resource::takes`].
     fn takes(&self, spec: &Value, operation: &str) -> bool;
+    /// See [`Resource::makes`].
+    fn makes(&self, spec: &Value, operation: &str) -> bool;
     /// See [`Resource::claims`].
     fn claims(&self, spec: &Value, region: &Region) -> Vec<String>;
     /// See [`Resource::known_by`].
@@ -320,6 +327,10 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn takes(&self, spec: &Value, operation: &str) -> bool {
         R::deserialize(spec).map_or(true, |spec| spec.takes(operation))
+    }
+
+    fn makes(&self, spec: &Value, operation: &str) -> bool {
+        R::deserialize(spec).map_or(true, |spec| spec.makes(operation))
     }
 
     fn claims(&self, spec: &Value, region: &Region) -> Vec<String> {

@@ -67,7 +67,7 @@ impl Resource for Dashboard {
             "cloudwatch:DeleteDashboards",
         ],
         creates: &["cloudwatch:PutDashboard"],
-        changes: &["cloudwatch:TagResource"],
+        changes: &["cloudwatch:PutDashboard", "cloudwatch:TagResource"],
         deletes: &["cloudwatch:DeleteDashboards"],
         immutable: &["name"],
         tagged: true,

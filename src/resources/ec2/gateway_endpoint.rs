@@ -57,7 +57,7 @@ impl Resource for GatewayEndpoint {
         operations: &["ec2:CreateVpcEndpoint", "ec2:DescribeVpcEndpoints", "ec2:ModifyVpcEndpoint", "ec2:DeleteVpcEndpoints", "ec2:CreateTags"],
         creates: &["ec2:CreateVpcEndpoint"],
         deletes: &["ec2:DeleteVpcEndpoints"],
-        changes: &["ec2:CreateTags"],
+        changes: &["ec2:ModifyVpcEndpoint", "ec2:CreateTags"],
         immutable: &["vpc", "service"],
         tagged: true,
         blocked_by: "nothing",

@@ -86,7 +86,7 @@ impl Resource for SecurityGroup {
         ],
         creates: &["ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupEgress"],
         deletes: &["ec2:DeleteSecurityGroup"],
-        changes: &["ec2:CreateTags"],
+        changes: &["ec2:RevokeSecurityGroupEgress", "ec2:CreateTags"],
         immutable: &["vpc", "name", "description"],
         tagged: true,
         blocked_by: "network interfaces that are in it, and rules of other groups that refer to it",

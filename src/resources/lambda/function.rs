@@ -104,7 +104,7 @@ impl Resource for Function {
             "iam:PassRole",
         ],
         creates: &["lambda:CreateFunction"],
-        changes: &["lambda:UpdateFunctionConfiguration", "lambda:TagResource"],
+        changes: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:TagResource"],
         deletes: &["lambda:DeleteFunction"],
         immutable: &["name"],
         tagged: true,

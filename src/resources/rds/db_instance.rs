@@ -263,6 +263,8 @@ impl Resource for DbInstance {
             ("log_exports", 55),
             ("master_secret", 55),
         ],
+        // Which secret the password came from is told by a tag.
+        called_for: &[("rds:AddTagsToResource", &["master_secret"])],
         windowed: &["engine_version", "instance_class", "multi_az", "allocated_storage_gb", "storage_type"],
         limits: &[("engine_version", "another major version is refused"), ("allocated_storage_gb", "less is refused")],
         holds_data: true,

@@ -64,6 +64,8 @@ impl Resource for SecretReplica {
             "secretsmanager:DeleteSecret",
         ],
         creates: &["secretsmanager:ReplicateSecretToRegions"],
+        // One that has failed is asked for anew.
+        changes: &["secretsmanager:RemoveRegionsFromReplication", "secretsmanager:ReplicateSecretToRegions"],
         deletes: &["secretsmanager:RemoveRegionsFromReplication"],
         immutable: &["secret", "region", "kms_key"],
         tagged: false,

@@ -87,13 +87,19 @@ impl Resource for Secret {
             "secretsmanager:DeleteSecret",
         ],
         creates: &["secretsmanager:CreateSecret"],
-        changes: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource"],
+        changes: &["secretsmanager:RestoreSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret", "secretsmanager:TagResource"],
         deletes: &["secretsmanager:DeleteSecret"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "replicas of it in other regions",
         unique: &[&["name"]],
         at_creation: &["password_length"],
+        called_for: &[
+            // No input says that somebody has scheduled it for deletion.
+            ("secretsmanager:RestoreSecret", &[]),
+            ("secretsmanager:PutSecretValue", &["username"]),
+            ("secretsmanager:UpdateSecret", &["description", "kms_key"]),
+        ],
         ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["recovery_window_days"];
