@@ -152,6 +152,7 @@ impl<'a> Decider<'a> {
         let (later, mut differences): (Vec<Change>, Vec<Change>) = changes(&entry.spec, wanted).into_iter().filter(counts).partition(for_later);
         for change in &mut differences {
             change.waits_for_window = about.windowed.contains(&change.field.as_str()) && wanted.get("apply_immediately") == Some(&Value::Bool(false));
+            change.hastens = hastens(about, change, entry);
             change.note = note(about, change);
         }
         if let Some(of) = self.holds_on_to(node, about) {
@@ -312,10 +313,20 @@ fn claims_alike(old: &Entry, node: &Node, wanted: &Value) -> bool {
     claims(wanted, &node.region).iter().any(|name| claimed.contains(name))
 }
 
+/// Whether something waits for the maintenance window, as far as the state knows, and is made at once with this change.
+fn hastens(about: &About, change: &Change, entry: &Entry) -> bool {
+    let Some((input, waiting)) = about.hastens else { return false };
+    let waits = entry.attrs.as_ref().and_then(|attrs| attrs.get(waiting)) == Some(&Value::Bool(true));
+    change.field == input && change.new == Value::Bool(true) && waits
+}
+
 /// What a change interrupts.
 fn note(about: &About, change: &Change) -> Option<String> {
     if change.waits_for_window {
         return Some("AWS makes it in the next maintenance window".to_owned());
+    }
+    if change.hastens {
+        return Some("what waits for the maintenance window is made now, with a restart if that needs one".to_owned());
     }
     let (_, keys) = about.restarts.iter().find(|(field, _)| *field == change.field).unwrap_or(&("", &[]));
     let inside = changes(&change.old, &change.new);

@@ -55,6 +55,8 @@ pub struct About {
     pub change_seconds: &'static [(&'static str, u32)],
     /// Inputs whose change waits for the maintenance window, unless `apply_immediately` says otherwise.
     pub windowed: &'static [&'static str],
+    /// The input that, turned on, has AWS make at once what waits for the maintenance window, and the attribute that says that something does.
+    pub hastens: Option<(&'static str, &'static str)>,
     /// Operations that are called only when one of these inputs changes.
     pub called_for: &'static [(&'static str, &'static [&'static str])],
     /// Inputs of which AWS refuses some changes, and which; see [`Resource::impossible`].
@@ -93,6 +95,7 @@ impl About {
         interrupts: &[],
         change_seconds: &[],
         windowed: &[],
+        hastens: None,
         called_for: &[],
         limits: &[],
         restarts: &[],

@@ -93,7 +93,12 @@ async fn a_plan_did_not_name_what_follows_from_other_changes() {
             let listed: BTreeSet<&str> = listed.named().1.iter().copied().collect();
             let called: BTreeSet<&str> = calls.of(&step.address).into_iter().collect();
             let missing: Vec<_> = called.difference(&listed).collect();
-            assert!(missing.is_empty(), "{set:?}: {} {} calls {missing:?}, of which the plan says nothing: {listed:?}", step.action.verb(), step.address);
+            assert!(
+                missing.is_empty(),
+                "{set:?}: {} {} calls {missing:?}, of which the plan says nothing: {listed:?}",
+                step.action.verb(),
+                step.address
+            );
             if step.kind == "ec2.subnet" && step.action.verb() == "create" {
                 assert_eq!(called, listed, "{set:?}: {}", step.address);
             }

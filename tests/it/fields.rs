@@ -130,7 +130,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
         "rds.db_instance" => vec![
             to("identifier", json!("payment-renamed")),
             not("engine", "PostgreSQL is the only one"),
-            to("engine_version", json!("16.4")),
+            to("engine_version", json!("16.10")),
             to("instance_class", json!("db.r5.xlarge")),
             to("allocated_storage_gb", json!(177)),
             to("storage_type", json!("gp3")),

@@ -28,6 +28,7 @@ mod linking;
 mod load_balancing;
 mod logs;
 mod lost_state;
+mod maintenance;
 mod making_way;
 mod metrics;
 mod moving;

@@ -136,10 +136,7 @@ impl Resource for LoadBalancer {
         called_for: &[
             ("elasticloadbalancing:SetSubnets", &["subnets"]),
             ("elasticloadbalancing:SetSecurityGroups", &["security_groups"]),
-            (
-                "elasticloadbalancing:ModifyLoadBalancerAttributes",
-                &["deletion_protection", "idle_timeout_seconds", "drop_invalid_headers"],
-            ),
+            ("elasticloadbalancing:ModifyLoadBalancerAttributes", &["deletion_protection", "idle_timeout_seconds", "drop_invalid_headers"]),
         ],
         computed: &["full_name", "dns_name", "hosted_zone_id"],
         ..About::PLAIN
