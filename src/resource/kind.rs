@@ -51,6 +51,8 @@ pub struct About {
     pub at_creation: &'static [&'static str],
     /// Inputs whose change interrupts something, and what.
     pub interrupts: &'static [(&'static str, &'static str)],
+    /// What is interrupted when it is replaced.
+    pub replaced: Option<&'static str>,
     /// Inputs whose change in place takes long, and how long, in seconds.
     pub change_seconds: &'static [(&'static str, u32)],
     /// Inputs whose change waits for the maintenance window, unless `apply_immediately` says otherwise.
@@ -93,6 +95,7 @@ impl About {
         within_vpc: &[],
         at_creation: &[],
         interrupts: &[],
+        replaced: None,
         change_seconds: &[],
         windowed: &[],
         hastens: None,

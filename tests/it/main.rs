@@ -21,6 +21,7 @@ mod full_disk;
 mod gates;
 mod iam;
 mod interrupt;
+mod interrupted_replication;
 mod journal;
 mod lab;
 mod lane;
