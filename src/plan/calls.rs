@@ -40,18 +40,22 @@ pub fn calls(step: &Step) -> Calls {
         operations.iter().filter(takes).copied().collect()
     };
     match &step.action {
-        Action::Create | Action::Replace { .. } => Calls::These(taken(about.creates)),
+        Action::Create | Action::Replace { .. } => {
+            let makes = |operation: &&str| kind(&step.kind).is_none_or(|kind| kind.makes(&step.spec, operation));
+            Calls::These(taken(about.creates).into_iter().filter(makes).collect())
+        }
         Action::Resume { changes } if changes.is_empty() => Calls::Among(taken(&[about.creates, about.changes].concat())),
         Action::Update { changes } | Action::Resume { changes } => {
             let tags = Tagging::of(changes);
             let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(Change::input).collect();
             let inputs_of = |operation: &str| about.called_for.iter().find(|(name, _)| *name == operation).map(|(_, inputs)| *inputs);
-            // What was seen to differ may be called otherwise than the input that it follows from.
-            let known = |field: &&str| about.called_for.iter().any(|(_, inputs)| inputs.contains(field));
+            // What was seen to differ may be called otherwise than the input that it follows from. That a tag is set for it tells not what else is.
+            let known = |field: &&str| about.called_for.iter().any(|(name, inputs)| !sets_tags(name) && inputs.contains(field));
             let exact = fields.iter().all(known);
+            let is_for = |inputs: &[&str]| fields.iter().any(|field| inputs.contains(field));
             let fits = |operation: &&'static str| match inputs_of(operation) {
-                _ if operation.contains("Tag") || operation.contains("Untag") => tags.calls(operation),
-                Some(inputs) if exact => fields.iter().any(|field| inputs.contains(field)),
+                inputs if sets_tags(operation) => tags.calls(operation) || inputs.is_some_and(is_for),
+                Some(inputs) if exact => is_for(inputs),
                 None if exact => false,
                 _ => !fields.is_empty(),
             };
@@ -63,6 +67,10 @@ pub fn calls(step: &Step) -> Calls {
         Action::Delete => Calls::These(taken(about.deletes)),
         Action::Nothing | Action::Restore | Action::Stuck { .. } => Calls::These(Vec::new()),
     }
+}
+
+fn sets_tags(operation: &str) -> bool {
+    operation.contains("Tag") || operation.contains("Untag")
 }
 
 /// What becomes of the tags.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::diff::{Change, changes};
 use super::{Action, Finding, Order, Outside, Wish};
-use crate::address::Address;
+use crate::address::{Address, Region};
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
 use crate::resource::{About, about, kind, told};
 use crate::state::{Entry, State, Status};
@@ -149,7 +149,7 @@ impl<'a> Decider<'a> {
             let changes = vec![Change::new("region", entry.region.as_str().into(), node.region.as_str().into())];
             return replace(changes, "AWS can not move it to another region".to_owned());
         }
-        let (later, mut differences) = between(node, about, &entry.spec, wanted);
+        let (later, mut differences) = between(node, about, entry, &entry.spec, wanted);
         if let Some(of) = self.holds_on_to(node, about) {
             return Decision::new(
                 Action::Replace { changes: differences, order: Order::OldFirst },
@@ -177,7 +177,7 @@ impl<'a> Decider<'a> {
         if entry.status != Status::Ready {
             // While something is being changed, the state has the specification that it is brought to; how it was is kept for a `rollback`.
             let before = self.state.undo.changed.get(&node.address).map_or(&entry.spec, |previous| &previous.spec);
-            let (_, differences) = between(node, about, before, wanted);
+            let (_, differences) = between(node, about, entry, before, wanted);
             return go_on(node, entry, differences, finding, unfinished(entry.status).to_owned());
         }
         if about.tagged && entry.tags != node.tags {
@@ -248,7 +248,7 @@ impl<'a> Decider<'a> {
 
     /// Which of the two comes first. When all that AWS wants to be unique stays the same, the old one is in the way of the new one.
     fn order_of(&self, about: &About, old: &Entry, node: &Node, wanted: &Value) -> Order {
-        let elsewhere = old.region != node.region && !about.global;
+        let elsewhere = old.region != node.region && !about.global && !claims_alike(old, node, wanted);
         let differs = |field: &str| old.spec.get(field) != wanted.get(field);
         let fits = elsewhere || about.unique.iter().all(|group| group.iter().any(|field| differs(field)));
         if fits && self.holds_on_to(node, about).is_none() { Order::NewFirst } else { Order::OldFirst }
@@ -292,12 +292,13 @@ fn filled_in(value: &Value, lookup: &dyn Fn(&OutputRef) -> Option<Value>) -> Val
 
 /// The difference between two specifications: what only says how it is deleted, which is taken down, and that is all; and the rest, with what
 /// it interrupts.
-fn between(node: &Node, about: &About, from: &Value, wanted: &Value) -> (Vec<Change>, Vec<Change>) {
+fn between(node: &Node, about: &About, entry: &Entry, from: &Value, wanted: &Value) -> (Vec<Change>, Vec<Change>) {
     let counts = |change: &Change| !about.waits_for.contains(&change.field.as_str()) && !about.at_creation.contains(&change.field.as_str());
     let for_later = |change: &Change| kind(node.kind).is_some_and(|kind| kind.only_at_deletion(&change.field));
     let (later, mut differences): (Vec<Change>, Vec<Change>) = changes(from, wanted).into_iter().filter(counts).partition(for_later);
     for change in &mut differences {
         change.waits_for_window = about.windowed.contains(&change.field.as_str()) && wanted.get("apply_immediately") == Some(&Value::Bool(false));
+        change.hastens = hastens(about, change, entry);
         change.note = note(about, change);
     }
     (later, differences)
@@ -366,10 +367,27 @@ fn refers(node: &Node, inputs: impl Fn(&str) -> bool, to: impl Fn(&Address) -> b
     fields.flat_map(|(field, value)| needs_of(value).into_iter().map(move |need| (field.clone(), need.on))).find(|(_, of)| to(of))
 }
 
+/// Whether the old one has a name that is taken in all regions, and that the new one takes as well.
+fn claims_alike(old: &Entry, node: &Node, wanted: &Value) -> bool {
+    let claims = |spec: &Value, region: &Region| kind(node.kind).map(|kind| kind.claims(spec, region)).unwrap_or_default();
+    let claimed = claims(&old.spec, &old.region);
+    claims(wanted, &node.region).iter().any(|name| claimed.contains(name))
+}
+
+/// Whether something waits for the maintenance window, as far as the state knows, and is made at once with this change.
+fn hastens(about: &About, change: &Change, entry: &Entry) -> bool {
+    let Some((input, waiting)) = about.hastens else { return false };
+    let waits = entry.attrs.as_ref().and_then(|attrs| attrs.get(waiting)) == Some(&Value::Bool(true));
+    change.field == input && change.new == Value::Bool(true) && waits
+}
+
 /// What a change interrupts.
 fn note(about: &About, change: &Change) -> Option<String> {
     if change.waits_for_window {
         return Some("AWS makes it in the next maintenance window".to_owned());
+    }
+    if change.hastens {
+        return Some("what waits for the maintenance window is made now, with a restart if that needs one".to_owned());
     }
     let (_, keys) = about.restarts.iter().find(|(field, _)| *field == change.field).unwrap_or(&("", &[]));
     let inside = changes(&change.old, &change.new);

@@ -18,12 +18,15 @@ pub struct Change {
     /// Whether AWS makes it later, in a window that it chooses.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waits_for_window: bool,
+    /// Whether with it AWS makes at once what waits for such a window.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hastens: bool,
 }
 
 impl Change {
     /// A change of one input.
     pub fn new(field: impl Into<String>, old: Value, new: Value) -> Self {
-        Self { field: field.into(), old, new, note: None, waits_for_window: false }
+        Self { field: field.into(), old, new, note: None, waits_for_window: false, hastens: false }
     }
 
     /// Returns the input, without the way to what differs inside of it.

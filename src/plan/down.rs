@@ -46,6 +46,7 @@ pub fn step(address: &Address, entry: &Entry, reason: &str) -> Step {
         action: Action::Delete,
         reason: reason.to_owned(),
         needs: Vec::new(),
+        after: Vec::new(),
         moves: None,
         clears: None,
         gives_back: None,

@@ -17,19 +17,21 @@ pub struct Knot(pub Vec<Address>);
 /// # Errors
 /// A circle of things that hold on to each other.
 pub(super) fn untie(steps: &mut [Step]) -> Result<(), Knot> {
+    loosen(steps, &|_| true);
+    waits(steps).circle().map_or(Ok(()), |circle| Err(Knot(circle)))
+}
+
+/// Lets those of these deletions that are part of a circle go before what only mentions the doomed thing.
+pub(super) fn loosen(steps: &mut [Step], is_meant: &dyn Fn(&Address) -> bool) {
     let tied: BTreeMap<Address, usize> = {
         let knots = waits(steps).knots();
         let numbered = knots.iter().enumerate().flat_map(|(number, knot)| knot.iter().map(move |address| ((*address).clone(), number)));
         numbered.collect()
     };
-    if tied.is_empty() {
-        return Ok(());
-    }
-    for step in steps.iter_mut().filter(|step| step.action == Action::Delete) {
+    for step in steps.iter_mut().filter(|step| step.action == Action::Delete && is_meant(&step.address)) {
         let Some(knot) = tied.get(&step.address) else { continue };
         step.needs.retain(|need| !need.loose || tied.get(&need.on) != Some(knot));
     }
-    waits(steps).circle().map_or(Ok(()), |circle| Err(Knot(circle)))
 }
 
 fn waits(steps: &[Step]) -> Waits<'_> {

@@ -1,6 +1,7 @@
 //! What will be done and why: pure data, computed from the desired graph and the state, without a single call.
 
 mod calls;
+mod claims;
 mod decide;
 mod diff;
 mod division;
@@ -127,6 +128,9 @@ pub struct Step {
     pub reason: String,
     /// Which steps come first, and how far they must be.
     pub needs: Vec<Need>,
+    /// What has to be gone before because of a name that both take. It is among the needs, and is none any more afterwards.
+    #[serde(skip)]
+    pub after: Vec<Address>,
     /// What is moved before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moves: Option<Move>,
@@ -162,7 +166,8 @@ pub struct Step {
 impl Step {
     /// Returns what it needs as long as it is there: all but what only has to be gone before it is made.
     pub fn lasting_needs(&self) -> Vec<Need> {
-        self.needs.iter().filter(|need| need.on.made_way().as_ref() != Some(&self.address)).cloned().collect()
+        let lasts = |need: &&Need| need.on.made_way().as_ref() != Some(&self.address) && !self.after.contains(&need.on);
+        self.needs.iter().filter(lasts).cloned().collect()
     }
 }
 

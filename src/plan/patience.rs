@@ -10,20 +10,17 @@ use crate::graph::{Moment, Need};
 /// Lets each such deletion wait. There must be no circle yet, and there is none afterwards. The plan is gone through once for each of them.
 pub(super) fn wait(steps: &mut [Step]) {
     let index: BTreeMap<Address, usize> = steps.iter().enumerate().map(|(at, step)| (step.address.clone(), at)).collect();
-    let makes_way = |step: &Step| {
-        let base = step.address.made_way().filter(|_| step.action == Action::Delete)?;
-        index.get(&base).copied()
-    };
-    let pairs: Vec<(usize, usize)> = steps.iter().enumerate().filter_map(|(old, step)| Some((old, makes_way(step)?))).collect();
+    let is_gone = |on: &Address| index.get(on).copied().filter(|at| steps[*at].action == Action::Delete);
+    let waiting = steps.iter().enumerate().filter(|(_, step)| step.action != Action::Delete);
+    let mut pairs: Vec<(usize, usize)> =
+        waiting.flat_map(|(new, step)| step.needs.iter().filter_map(move |need| Some((is_gone(&need.on)?, new)))).collect();
+    pairs.sort_unstable();
     if pairs.is_empty() {
         return;
     }
     let mut order = Order::of(steps, &index);
     let at_work = order.reached(steps.iter().enumerate().filter(|(_, step)| step.action != Action::Nothing).map(|(at, _)| at));
     for (old, new) in pairs {
-        if !order.needs[new].iter().any(|(on, _)| *on == old) {
-            continue;
-        }
         for (on, at) in order.before(old, new).into_iter().filter(|(on, _)| at_work[*on]) {
             order.add(old, on, at);
             let on = steps[on].address.clone();

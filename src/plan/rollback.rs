@@ -19,7 +19,7 @@ pub struct Rollback {
     /// What was to be skipped, and what that needs, each with the reason why it stays.
     pub kept: Vec<(Address, String)>,
     /// What was there before and is not there afterwards, each with the reason.
-    pub lost: Vec<(Address, &'static str)>,
+    pub lost: Vec<(Address, String)>,
     /// Why it can not be carried out.
     pub knot: Option<Knot>,
 }
@@ -84,7 +84,12 @@ pub fn plan_rollback(state: &State, skipped: &[Address], chosen: &dyn Fn(&str) -
     let deleted = undo.deleted.iter().map(|address| (address, "it was deleted by the `up` and can not be brought back"));
     let missing = undo.remade.keys().filter(|address| state.attrs(address).is_none());
     let lost = deleted.chain(missing.map(|address| (address, "it is gone, and no new one was made; `up` makes it again")));
-    let lost = lost.filter(|(address, _)| chosen(address.environment())).map(|(address, why)| (address.clone(), why)).collect();
+    let lost = lost.filter(|(address, _)| chosen(address.environment())).map(|(address, why)| (address.clone(), why.to_owned()));
+    // The old one is still there, and has its place no more: nobody asked for that.
+    let (beside, kept): (Vec<_>, Vec<_>) =
+        kept.into_iter().partition(|(address, _)| places.coming_back.contains_key(address) && !skipped.contains(address));
+    let beside = beside.into_iter().map(|(address, why)| (address, format!("{why}, so the new one stays, with the old one beside it")));
+    let lost = lost.chain(beside).collect();
     Rollback { plan, kept, lost, knot }
 }
 
@@ -147,6 +152,7 @@ fn restore(address: &Address, state: &State, previous: &Previous, places: &Place
         action,
         reason: "the last `up` changed it".to_owned(),
         needs,
+        after: Vec::new(),
         moves: None,
         clears: None,
         gives_back: None,

@@ -20,10 +20,13 @@ pub(super) fn of(name: &str, action: &Action) -> Timing {
     }
 }
 
-/// The longest of the changes. Tags alone, and what waits for a maintenance window, take a second.
+/// The longest of the changes. Tags alone, and what waits for a maintenance window, take a second; what has waited may be any of what can.
 fn in_place(name: &str, changes: &[Change]) -> Timing {
-    let declared = about(name).change_seconds;
+    let about = about(name);
+    let declared = about.change_seconds;
+    let longest_wait = || declared.iter().filter(|(field, _)| about.windowed.contains(field)).map(|(_, seconds)| *seconds).max();
     let takes = |change: &Change| match declared.iter().find(|(field, _)| *field == change.field) {
+        _ if change.hastens => longest_wait().unwrap_or(CHANGE_SECONDS),
         _ if change.is_tags() || change.waits_for_window => 0,
         Some((_, seconds)) => *seconds,
         None => CHANGE_SECONDS,

@@ -99,6 +99,7 @@ pub fn plan_wish(graph: &Graph, state: &State, wish: &Wish<'_>) -> Result<Plan, 
     let doomed: Vec<Address> = steps.iter().filter(|step| step.action == Action::Delete).map(|step| step.address.clone()).collect();
     super::down::order(&mut steps, state, &doomed);
     let strangers = old.finish(&mut steps, &doomed);
+    super::claims::wait(&mut steps);
     untie(&mut steps)?;
     super::patience::wait(&mut steps);
     super::down::as_configured(&mut steps, graph);
@@ -136,6 +137,7 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         action: decision.action,
         reason: decision.reason,
         needs: node.needs.clone(),
+        after: Vec::new(),
         moves,
         clears,
         gives_back: None,

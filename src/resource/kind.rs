@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::context::Cx;
 use super::error::{Error, Result};
+use crate::address::Region;
 
 /// What a kind declares about itself: used for ordering, for the time estimate, for the IAM policy and for the docs.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +51,14 @@ pub struct About {
     pub at_creation: &'static [&'static str],
     /// Inputs whose change interrupts something, and what.
     pub interrupts: &'static [(&'static str, &'static str)],
+    /// What is interrupted when it is replaced.
+    pub replaced: Option<&'static str>,
     /// Inputs whose change in place takes long, and how long, in seconds.
     pub change_seconds: &'static [(&'static str, u32)],
     /// Inputs whose change waits for the maintenance window, unless `apply_immediately` says otherwise.
     pub windowed: &'static [&'static str],
+    /// The input that, turned on, has AWS make at once what waits for the maintenance window, and the attribute that says that something does.
+    pub hastens: Option<(&'static str, &'static str)>,
     /// Operations that are called only when one of these inputs changes.
     pub called_for: &'static [(&'static str, &'static [&'static str])],
     /// Inputs of which AWS refuses some changes, and which; see [`Resource::impossible`].
@@ -90,8 +95,10 @@ impl About {
         within_vpc: &[],
         at_creation: &[],
         interrupts: &[],
+        replaced: None,
         change_seconds: &[],
         windowed: &[],
+        hastens: None,
         called_for: &[],
         limits: &[],
         restarts: &[],
@@ -178,6 +185,17 @@ pub trait Resource: Serialize + DeserializeOwned + Clone + Send + Sync + 'static
         true
     }
 
+    /// Returns whether an operation of those that make one of this kind is called to make one of this specification. References may still be references.
+    fn makes(&self, _operation: &str) -> bool {
+        true
+    }
+
+    /// Returns names that it takes for itself in more than its kind and region: as long as it is there, nothing can be made that takes one of them as
+    /// well. It is asked by the plan, so references may still be references. What is unique within kind and region is told by [`About::unique`].
+    fn claims(&self, _region: &Region) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns as much as is known of a thing of which only the id is known, so that it can be looked for. Nothing for kinds that are found by
     /// the name in their specification.
     fn known_by(_id: &str) -> Option<Self::Attrs> {
@@ -219,6 +237,10 @@ pub trait Kind: Send + Sync {
     fn impossible(&self, spec: &Value, is: &Value) -> Option<String>;
     /// See [`Resource::takes`].
     fn takes(&self, spec: &Value, operation: &str) -> bool;
+    /// See [`Resource::makes`].
+    fn makes(&self, spec: &Value, operation: &str) -> bool;
+    /// See [`Resource::claims`].
+    fn claims(&self, spec: &Value, region: &Region) -> Vec<String>;
     /// See [`Resource::known_by`].
     fn known_by(&self, id: &str) -> Option<Value>;
     /// See [`Resource::as_inputs`].
@@ -312,6 +334,14 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn takes(&self, spec: &Value, operation: &str) -> bool {
         R::deserialize(spec).map_or(true, |spec| spec.takes(operation))
+    }
+
+    fn makes(&self, spec: &Value, operation: &str) -> bool {
+        R::deserialize(spec).map_or(true, |spec| spec.makes(operation))
+    }
+
+    fn claims(&self, spec: &Value, region: &Region) -> Vec<String> {
+        R::deserialize(spec).map(|spec| spec.claims(region)).unwrap_or_default()
     }
 
     fn known_by(&self, id: &str) -> Option<Value> {

@@ -21,6 +21,7 @@ const PASSWORD_LENGTH: i64 = 32;
 pub(super) struct Database {
     pub(super) role: String,
     pub(super) secret: Handle<Secret>,
+    pub(super) secret_name: String,
     pub(super) content: Handle<SecretContent>,
     pub(super) instance: Handle<DbInstance>,
 }
@@ -57,6 +58,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         // All but the last are static: they are in place when the instance is created, so that it need not be rebooted.
         parameters: parameters(&config.parameters),
     };
+    let secret_name = secret.name.clone();
     let secret = builder.add(&part, "secret", &secret);
     let subnets = builder.add(&part, "subnet-group", &subnets);
     let parameters = builder.add(&part, "parameter-group", &parameters);
@@ -97,7 +99,7 @@ fn one(builder: &mut Builder<'_>, network: &Network, groups: &Groups, role: Stri
         dbname: builder.config.database.name.clone(),
     };
     let content = builder.add(&part, "secret-content", &content);
-    let database = Database { role, secret, content, instance };
+    let database = Database { role, secret, secret_name, content, instance };
     rotation(builder, &part, &database);
     database
 }

@@ -84,6 +84,7 @@ fn source_end<'a>(builder: &mut Builder<'_>, own: &Environment, from: &Environme
     }
     let spec = SecretReplica {
         secret: database.secret.arn(),
+        name: database.secret_name.clone(),
         region: own.config.region.to_string(),
         kms_key: builder.config.encryption.key(),
         content: database.content.done(),
@@ -130,7 +131,7 @@ fn access(builder: &mut Builder<'_>, from: &Environment, ends: &[&End<'_>]) -> (
         name: builder.names.replication_role(),
         description: "Lets DMS read the credentials of both databases".to_owned(),
         // The principal of the region, not the global one ("Using secrets to access AWS DMS endpoints").
-        trust: vec!["dms.{region}.amazonaws.com".to_owned()],
+        trust: vec![format!("dms.{}.amazonaws.com", builder.config.region)],
         source_account_condition: false,
     };
     let role = builder.add(PART, "secrets-role", &role);

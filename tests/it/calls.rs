@@ -66,3 +66,42 @@ async fn what_is_declared_is_called() {
         }
     }
 }
+
+/// What follows from a change of something else was left out: a dashboard, a route, an endpoint, the subnets of a load balancer.
+#[tokio::test(start_paused = true)]
+async fn a_plan_did_not_name_what_follows_from_other_changes() {
+    let mut ground = Lab::default();
+    ground.up(&graph(PAIRED, &[])).await.must_succeed();
+    ground.rest();
+    let sets: &[&[&str]] = &[
+        &["network.availability_zones=3"],
+        &["network.nat_gateways=per-zone"],
+        &["service.port=9090"],
+        &["database.username=other"],
+        &["environments.source.vpc_cidr=10.7.0.0/16"],
+        &["database.multi_az=true", "service.log_retention_days=90", "monitoring.database_cpu_percent=50", "tags.Team=x"],
+        &[TWO_REGIONS],
+    ];
+    for set in sets {
+        let after = graph(PAIRED, set);
+        let mut lab = ground.fork();
+        let calls = Calls::listening(&mut lab);
+        let plan = lab.plan(&after, &lab.state());
+        lab.up(&after).await.must_succeed();
+        for step in &plan.steps {
+            let listed = migrate_infra::plan::calls(step);
+            let listed: BTreeSet<&str> = listed.named().1.iter().copied().collect();
+            let called: BTreeSet<&str> = calls.of(&step.address).into_iter().collect();
+            let missing: Vec<_> = called.difference(&listed).collect();
+            assert!(
+                missing.is_empty(),
+                "{set:?}: {} {} calls {missing:?}, of which the plan says nothing: {listed:?}",
+                step.action.verb(),
+                step.address
+            );
+            if step.kind == "ec2.subnet" && step.action.verb() == "create" {
+                assert_eq!(called, listed, "{set:?}: {}", step.address);
+            }
+        }
+    }
+}

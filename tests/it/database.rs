@@ -709,6 +709,7 @@ async fn the_embedded_rds_is_strict() {
     assert_eq!(code("rds:DeleteDBInstance", delete(DATABASE).send()).await, with("InvalidParameterCombination"));
     assert_eq!(code("rds:DeleteDBInstance", delete("third").skip_final_snapshot(true).send()).await, with("DBInstanceNotFound"));
     assert_eq!(code("rds:ModifyDBInstance", modify(DATABASE).allocated_storage(50).send()).await, with("InvalidParameterCombination"));
+    assert_eq!(code("rds:ModifyDBInstance", modify(DATABASE).engine_version("16.4").send()).await, with("InvalidParameterCombination"));
     assert_eq!(code("rds:ModifyDBInstance", modify(DATABASE).deletion_protection(true).send()).await, None);
     assert_eq!(code("rds:DeleteDBInstance", delete(DATABASE).skip_final_snapshot(true).send()).await, with("InvalidParameterCombination"));
     // Its interface holds the subnet until it is gone.

@@ -130,7 +130,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
         "rds.db_instance" => vec![
             to("identifier", json!("payment-renamed")),
             not("engine", "PostgreSQL is the only one"),
-            to("engine_version", json!("16.4")),
+            to("engine_version", json!("16.10")),
             to("instance_class", json!("db.r5.xlarge")),
             to("allocated_storage_gb", json!(177)),
             to("storage_type", json!("gp3")),
@@ -168,7 +168,11 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
         ],
         "secretsmanager.secret_rotation" => vec![to("every_days", json!(77))],
         "secretsmanager.secret_replica" => {
-            vec![not("region", "it follows the region of the environment"), to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1")))]
+            vec![
+                not("name", "it is that of the secret, which changes with it"),
+                not("region", "it follows the region of the environment"),
+                to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
+            ]
         }
         "iam.role" => vec![
             to("name", json!("payment-renamed")),

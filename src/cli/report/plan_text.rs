@@ -9,6 +9,7 @@ use super::words::duration;
 use crate::cli::args::Globals;
 use crate::cli::run::{line, wants_colour};
 use crate::plan::{Action, Change, Order, Plan, Step, calls};
+use crate::resource::about;
 
 /// Writes a plan to standard output. With `with_calls`, each step tells what it calls.
 pub(in crate::cli) fn show(globals: &Globals, plan: &Plan, with_calls: bool) {
@@ -76,7 +77,8 @@ pub(super) fn details(step: &Step) -> Vec<String> {
         Order::OldFirst => "the old one goes before the new one is made",
     });
     let left = step.leaves.iter().map(|field| format!("{field}: it stays as others have made it (`drift.ignore`)"));
-    changes.map(|one| changed(&one)).chain(left).chain(first.map(str::to_owned)).collect()
+    let stops = order.and(about(&step.kind).replaced);
+    changes.map(|one| changed(&one)).chain(left).chain(first.into_iter().chain(stops).map(str::to_owned)).collect()
 }
 
 /// What is called, also for what makes way.

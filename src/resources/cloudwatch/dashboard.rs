@@ -68,7 +68,7 @@ impl Resource for Dashboard {
             "cloudwatch:DeleteDashboards",
         ],
         creates: &["cloudwatch:PutDashboard"],
-        changes: &["cloudwatch:TagResource", "cloudwatch:UntagResource"],
+        changes: &["cloudwatch:PutDashboard", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
         deletes: &["cloudwatch:DeleteDashboards"],
         immutable: &["name"],
         tagged: true,
@@ -122,6 +122,11 @@ impl Resource for Dashboard {
 
     async fn retag(&self, cx: &Cx, attrs: &DashboardAttrs) -> Result<()> {
         tagging::bring(cx, &self.arn(cx), &attrs.missing_tags).await
+    }
+
+    /// Its name is taken in every region, and a deletion in one takes it away from all: the old one has to be gone first.
+    fn claims(&self, _region: &Region) -> Vec<String> {
+        vec![format!("dashboard {}", self.name)]
     }
 
     fn id(attrs: &DashboardAttrs) -> String {

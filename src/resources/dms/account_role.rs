@@ -71,6 +71,7 @@ impl Resource for AccountRole {
             "iam:DeleteRole",
         ],
         creates: &["iam:CreateRole", "iam:TagRole", "iam:AttachRolePolicy"],
+        changes: &["iam:TagRole", "iam:AttachRolePolicy"],
         deletes: &["iam:UntagRole", "iam:DetachRolePolicy", "iam:DeleteRole"],
         immutable: &["name"],
         tagged: false,

@@ -1,5 +1,6 @@
 //! A replication task. It is made here, and started and stopped by the migration: whether it runs is no part of the
-//! specification. A task that runs is not touched unless it has to be changed; then it is stopped, changed, and goes on where it was.
+//! specification. A task that runs is not touched unless it has to be changed; then it is stopped, changed, and goes on where it was. One that does
+//! not go on is a failure of the change. One that is made anew is not started: that would load everything again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,6 +21,9 @@ use crate::resources::owned::judge;
 const PATIENCE: u64 = 30 * 60;
 
 const STOP: &str = "dms:StopReplicationTask";
+
+/// Statuses in which it carries changes over, or is about to.
+const AT_WORK: [&str; 2] = ["starting", "running"];
 
 /// The specification of a replication task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -59,6 +63,9 @@ pub struct ReplicationTaskAttrs {
     /// Whether it was stopped in order to be changed, and has to go on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resume: bool,
+    /// Whether it carried changes over when it began to make way for a new one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_work: bool,
 }
 
 impl Handle<ReplicationTask> {
@@ -111,7 +118,8 @@ impl Resource for ReplicationTask {
             ("table_mappings", "a running task is stopped for it and resumed"),
             ("migration_type", "a running task is stopped for it and resumed"),
         ],
-        computed: &["resume"],
+        replaced: Some("a replication that runs on it stops, and `replication start` begins it anew"),
+        computed: &["resume", "at_work"],
         // A task that runs is stopped before and resumed after.
         change_seconds: &[("settings", 90), ("table_mappings", 90), ("migration_type", 90)],
         ..About::PLAIN
@@ -121,7 +129,12 @@ impl Resource for ReplicationTask {
     async fn observe(&self, cx: &Cx, known: Option<&ReplicationTaskAttrs>) -> Result<Observed<ReplicationTaskAttrs>> {
         let identifier = known.map_or(&self.identifier, |attrs| &attrs.identifier);
         let Some(shown) = look(cx, identifier).await? else { return Ok(Observed::Absent) };
-        let attrs = ReplicationTaskAttrs { resume: known.is_some_and(|known| known.resume), ..self.attrs_of(&shown) };
+        let makes_way = cx.identity.address.made_way().is_some();
+        let attrs = ReplicationTaskAttrs {
+            resume: known.is_some_and(|known| known.resume),
+            at_work: makes_way && (AT_WORK.contains(&status(&shown)) || known.is_some_and(|known| known.at_work)),
+            ..self.attrs_of(&shown)
+        };
         let Some(tags) = tagging::of(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
         let judged = judge(cx, &tags, identifier, || attrs);
         if matches!(judged, Observed::Ours(_)) && status(&shown) == "deleting" {
@@ -150,20 +163,23 @@ impl Resource for ReplicationTask {
     }
 
     async fn ready(&self, cx: &Cx, attrs: ReplicationTaskAttrs) -> Result<ReplicationTaskAttrs> {
-        cx.wait(Wait::new(format!("replication task {} to be ready", attrs.identifier), 5, PATIENCE), || async {
+        let wait = Wait::new(format!("replication task {} to be ready", attrs.identifier), 5, PATIENCE);
+        let shown = cx.wait(wait, || async {
             let Some(shown) = look(cx, &attrs.identifier).await? else { return Ok(Progress::Pending("not visible yet".to_owned())) };
             let reason = || shown.last_failure_message().map(str::to_owned);
             Ok(match status(&shown) {
                 // One that has failed while it ran is there; what became of its data is a matter of the replication.
                 "failed" if shown.replication_task_start_date().is_none() => Progress::Failed { status: "failed".to_owned(), reason: reason() },
                 "deleting" => Progress::Failed { status: "deleting".to_owned(), reason: None },
-                "ready" | "stopped" | "failed" | "starting" | "running" | "stopping" => Progress::Reached(()),
+                "ready" | "stopped" | "failed" | "starting" | "running" | "stopping" => Progress::Reached(shown),
                 status => Progress::Pending(status.to_owned()),
             })
-        })
-        .await?;
+        });
+        let shown = shown.await?;
         if attrs.resume {
             resume(cx, &attrs).await?;
+        } else if let Some(standstill) = standstill(cx, &shown) {
+            cx.notice(standstill);
         }
         Ok(ReplicationTaskAttrs { resume: false, ..attrs })
     }
@@ -227,6 +243,7 @@ impl ReplicationTask {
             migration_type: shown.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             table_mappings: document(shown.table_mappings()),
             resume: false,
+            at_work: false,
             settings_fit: is_within(&self.settings, &document(shown.replication_task_settings())),
         }
     }
@@ -273,23 +290,49 @@ async fn come_to_rest(cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<bool> {
     Ok(stopped.into_inner())
 }
 
-/// Lets a task that was stopped go on where it was.
+/// Lets a task that was stopped go on where it was, and returns when it runs, or has loaded all that it was to load.
 async fn resume(cx: &Cx, attrs: &ReplicationTaskAttrs) -> Result<()> {
+    let begun = AtomicBool::new(false);
     let start = || {
         let call = cx.aws.dms.start_replication_task().replication_task_arn(attrs.arn.as_str());
         call.start_replication_task_type(StartReplicationTaskTypeValue::ResumeProcessing).send()
     };
     cx.wait(Wait::new(format!("replication task {} to go on", attrs.identifier), 5, PATIENCE), || async {
-        let shown = look(cx, &attrs.identifier).await?;
-        let status = shown.as_ref().map_or("unknown", status).to_owned();
+        let Some(shown) = look(cx, &attrs.identifier).await? else { return Ok(Progress::Pending("unknown".to_owned())) };
+        let status = status(&shown).to_owned();
         match status.as_str() {
-            "running" | "starting" => return Ok(Progress::Reached(())),
-            status if AT_REST.contains(&status) => drop(settled(cx.mutate("dms:StartReplicationTask", start).await, BUSY)?),
+            "running" => return Ok(Progress::Reached(())),
+            rest if AT_REST.contains(&rest) && !begun.load(Ordering::Relaxed) => {
+                let started = settled(cx.mutate("dms:StartReplicationTask", start).await, BUSY)?.is_some();
+                begun.store(started, Ordering::Relaxed);
+            }
+            "stopped" if attrs.migration_type == "full-load" => return Ok(Progress::Reached(())),
+            "failed" | "stopped" => return Ok(Progress::Failed { reason: why(&shown), status }),
             _ => {}
         }
         Ok(Progress::Pending(status))
     })
     .await
+}
+
+/// Why it does not run, in DMS's words.
+fn why(shown: &Shown) -> Option<String> {
+    let said = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    said(shown.last_failure_message()).or_else(|| said(shown.stop_reason()))
+}
+
+/// What is to be told of one that nobody starts here: it has stopped before, or takes the place of one that ran.
+fn standstill(cx: &Cx, shown: &Shown) -> Option<String> {
+    let ran = cx.replaced.as_ref().and_then(|attrs| ReplicationTaskAttrs::deserialize(attrs).ok()).is_some_and(|attrs| attrs.at_work);
+    match status(shown) {
+        "ready" if ran => Some("the replication has stopped with the old task; `replication start` begins it anew".to_owned()),
+        // One that loads, and no more, comes to rest by itself.
+        status @ ("stopped" | "failed") if shown.migration_type() != Some(&MigrationTypeValue::FullLoad) || status == "failed" => {
+            let why = why(shown).map(|why| format!(" ({why})")).unwrap_or_default();
+            Some(format!("the replication is {status}{why}; `replication start` goes on with it"))
+        }
+        _ => None,
+    }
 }
 
 async fn wait_gone(cx: &Cx, identifier: &str) -> Result<()> {

@@ -54,6 +54,7 @@ impl Resource for DefaultSecurityGroup {
             "ec2:RevokeSecurityGroupEgress",
         ],
         creates: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        changes: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
         immutable: &["vpc"],
         tagged: false,
         blocked_by: "nothing: it goes with its VPC",

@@ -64,7 +64,7 @@ impl Resource for GatewayEndpoint {
         ],
         creates: &["ec2:CreateVpcEndpoint"],
         deletes: &["ec2:DeleteVpcEndpoints"],
-        changes: &["ec2:CreateTags", "ec2:DeleteTags"],
+        changes: &["ec2:ModifyVpcEndpoint", "ec2:CreateTags", "ec2:DeleteTags"],
         immutable: &["vpc", "service"],
         tagged: true,
         blocked_by: "nothing",

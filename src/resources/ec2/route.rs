@@ -92,6 +92,7 @@ impl Resource for Route {
         delete_seconds: 1,
         operations: &["ec2:DescribeRouteTables", "ec2:CreateRoute", "ec2:ReplaceRoute", "ec2:DeleteRoute"],
         creates: &["ec2:CreateRoute"],
+        changes: &["ec2:ReplaceRoute"],
         deletes: &["ec2:DeleteRoute"],
         immutable: &["route_table", "destination"],
         tagged: false,

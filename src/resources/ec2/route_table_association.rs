@@ -49,6 +49,7 @@ impl Resource for RouteTableAssociation {
         delete_seconds: 1,
         operations: &["ec2:DescribeRouteTables", "ec2:AssociateRouteTable", "ec2:ReplaceRouteTableAssociation", "ec2:DisassociateRouteTable"],
         creates: &["ec2:AssociateRouteTable"],
+        changes: &["ec2:ReplaceRouteTableAssociation"],
         deletes: &["ec2:DisassociateRouteTable"],
         immutable: &["subnet"],
         tagged: false,

@@ -87,7 +87,7 @@ impl Resource for SecurityGroup {
         ],
         creates: &["ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupEgress"],
         deletes: &["ec2:DeleteSecurityGroup"],
-        changes: &["ec2:CreateTags", "ec2:DeleteTags"],
+        changes: &["ec2:RevokeSecurityGroupEgress", "ec2:CreateTags", "ec2:DeleteTags"],
         immutable: &["vpc", "name", "description"],
         tagged: true,
         blocked_by: "network interfaces that are in it, and rules of other groups that refer to it",

@@ -125,6 +125,11 @@ impl Resource for Subnet {
         tagging::retag(cx, attrs.subnet_id.as_str()).await
     }
 
+    /// A new one gives no public addresses.
+    fn makes(&self, operation: &str) -> bool {
+        operation != "ec2:ModifySubnetAttribute" || self.public_addresses
+    }
+
     fn known_by(id: &str) -> Option<SubnetAttrs> {
         Some(SubnetAttrs { subnet_id: id.into(), availability_zone: String::new(), public_addresses: false, cidr: None, vpc: None })
     }

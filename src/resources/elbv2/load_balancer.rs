@@ -122,13 +122,24 @@ impl Resource for LoadBalancer {
             "iam:CreateServiceLinkedRole",
         ],
         creates: &["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:ModifyLoadBalancerAttributes"],
-        changes: &["elasticloadbalancing:ModifyLoadBalancerAttributes", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"],
+        changes: &[
+            "elasticloadbalancing:SetSubnets",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
         deletes: &["elasticloadbalancing:DeleteLoadBalancer"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "deletion protection; its network interfaces stay in the subnets for minutes after it is gone",
         unique: &[&["name"]],
         within_vpc: &["subnets"],
+        called_for: &[
+            ("elasticloadbalancing:SetSubnets", &["subnets"]),
+            ("elasticloadbalancing:SetSecurityGroups", &["security_groups"]),
+            ("elasticloadbalancing:ModifyLoadBalancerAttributes", &["deletion_protection", "idle_timeout_seconds", "drop_invalid_headers"]),
+        ],
         computed: &["full_name", "dns_name", "hosted_zone_id"],
         ..About::PLAIN
     };

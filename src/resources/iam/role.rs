@@ -26,7 +26,8 @@ pub struct Role {
     pub name: String,
     /// What it is for.
     pub description: String,
-    /// The service principals that may assume it, for example `ecs-tasks.amazonaws.com`. `{region}` is filled in.
+    /// The service principals that may assume it, for example `ecs-tasks.amazonaws.com`. A role belongs to no region, so a region in it is written
+    /// out: only so does another one show as a change. States of before may have `{region}` in it, which is filled in.
     pub trust: Vec<String>,
     /// Whether a service may assume it only on behalf of this account ("the confused deputy problem" in the IAM guide).
     pub source_account_condition: bool,

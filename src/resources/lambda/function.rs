@@ -105,7 +105,7 @@ impl Resource for Function {
             "iam:PassRole",
         ],
         creates: &["lambda:CreateFunction"],
-        changes: &["lambda:UpdateFunctionConfiguration", "lambda:TagResource", "lambda:UntagResource"],
+        changes: &["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:TagResource", "lambda:UntagResource"],
         deletes: &["lambda:DeleteFunction"],
         immutable: &["name"],
         tagged: true,

@@ -264,8 +264,11 @@ impl Resource for DbInstance {
             ("log_exports", 55),
             ("master_secret", 55),
         ],
+        // Which secret the password came from is told by a tag.
+        called_for: &[("rds:AddTagsToResource", &["master_secret"])],
         windowed: &["engine_version", "instance_class", "multi_az", "allocated_storage_gb", "storage_type"],
-        limits: &[("engine_version", "another major version is refused"), ("allocated_storage_gb", "less is refused")],
+        hastens: Some(("apply_immediately", "waits_for_window")),
+        limits: &[("engine_version", "another major version, and an older minor one, is refused"), ("allocated_storage_gb", "less is refused")],
         holds_data: true,
         ..About::PLAIN
     };
@@ -321,7 +324,9 @@ impl Resource for DbInstance {
     }
 
     fn impossible(&self, is: &DbInstanceAttrs) -> Option<String> {
-        if let Some(why) = another_major(&is.engine_version, &self.engine_version) {
+        // What waits for the window shows as made, and can still be taken back.
+        let older = || older_minor(&is.engine_version, &self.engine_version).filter(|_| !is.waits_for_window);
+        if let Some(why) = another_major(&is.engine_version, &self.engine_version).or_else(older) {
             return Some(why);
         }
         let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
@@ -509,6 +514,14 @@ fn another_major(is: &str, wanted: &str) -> Option<String> {
     }
 }
 
+/// Why a minor version is not taken back ("Upgrading the minor engine version": only to a later one).
+fn older_minor(is: &str, wanted: &str) -> Option<String> {
+    let minor = |version: &str| version.split_once('.').and_then(|(_, minor)| minor.parse::<u32>().ok());
+    (minor(wanted)? < minor(is)?).then(|| {
+        format!("the database has PostgreSQL {is}, and RDS can not take it back to {wanted}; set `database.engine_version` to {is} or a later one")
+    })
+}
+
 fn major(version: &str) -> &str {
     version.split('.').next().unwrap_or(version)
 }
@@ -528,5 +541,11 @@ mod tests {
         assert!(another_major("17.4", "16").is_some_and(|why| why.contains("can not take it back to 16")));
         assert!(another_major("15.8", "16").is_some_and(|why| why.contains("is a migration of its own")));
         assert_eq!(another_major("16.8", "16"), None);
+    }
+
+    #[test]
+    fn a_way_back_to_an_older_minor_version_was_planned() {
+        assert!(older_minor("16.11", "16.4").is_some_and(|why| why.contains("can not take it back to 16.4")));
+        assert!(older_minor("16.4", "16.11").is_none() && older_minor("16.11", "16.11").is_none() && older_minor("16.11", "16").is_none());
     }
 }

@@ -23,6 +23,11 @@ fn version_token(parts: &[&str]) -> String {
     Sha256::digest(parts.join("|")).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What a secret and a replica of one take alike: a name in a region.
+fn claim(region: &str, name: &str) -> String {
+    format!("secret {name} in {region}")
+}
+
 /// Makes a value the current one.
 async fn put(cx: &Cx, arn: &Arn, token: &str, stored: &value::Stored) -> Result<()> {
     let text = stored.encode();

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, ReplicationStatusType, StatusType};
 use serde::{Deserialize, Serialize};
 
-use crate::address::Arn;
+use crate::address::{Arn, Region};
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
@@ -17,6 +17,9 @@ use crate::resource::{About, Cx, Handle, Observed, Resource, Result, settled};
 pub struct SecretReplica {
     /// The primary.
     pub secret: Input<Arn>,
+    /// The name of the primary, which the replica takes in its region. Empty in states of before it was written down.
+    #[serde(default)]
+    pub name: String,
     /// The region of the replica.
     pub region: String,
     /// The KMS key there; the key `aws/secretsmanager` without.
@@ -61,12 +64,16 @@ impl Resource for SecretReplica {
             "secretsmanager:DeleteSecret",
         ],
         creates: &["secretsmanager:ReplicateSecretToRegions"],
+        // One that has failed is asked for anew.
+        changes: &["secretsmanager:RemoveRegionsFromReplication", "secretsmanager:ReplicateSecretToRegions"],
         deletes: &["secretsmanager:RemoveRegionsFromReplication"],
         immutable: &["secret", "region", "kms_key"],
         tagged: false,
         blocked_by: "nothing",
         unique: &[&["secret", "region"]],
         waits_for: &["content"],
+        // It is that of the primary.
+        at_creation: &["name"],
         ..About::PLAIN
     };
     type Attrs = SecretReplicaAttrs;
@@ -116,6 +123,11 @@ impl Resource for SecretReplica {
             return Ok(());
         }
         self.remove(cx, &attrs.secret_arn).await
+    }
+
+    /// "Secret name already exists in the Region" is what becomes of it otherwise ("Troubleshoot AWS Secrets Manager replication").
+    fn claims(&self, _region: &Region) -> Vec<String> {
+        if self.name.is_empty() { Vec::new() } else { vec![super::claim(&self.region, &self.name)] }
     }
 
     fn id(attrs: &SecretReplicaAttrs) -> String {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::value::{generate, read};
 use super::version_token;
-use crate::address::Arn;
+use crate::address::{Arn, Region};
 use crate::aws::{Progress, Wait};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
@@ -88,13 +88,25 @@ impl Resource for Secret {
             "secretsmanager:DeleteSecret",
         ],
         creates: &["secretsmanager:CreateSecret"],
-        changes: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        changes: &[
+            "secretsmanager:RestoreSecret",
+            "secretsmanager:PutSecretValue",
+            "secretsmanager:UpdateSecret",
+            "secretsmanager:TagResource",
+            "secretsmanager:UntagResource",
+        ],
         deletes: &["secretsmanager:DeleteSecret"],
         immutable: &["name"],
         tagged: true,
         blocked_by: "replicas of it in other regions",
         unique: &[&["name"]],
         at_creation: &["password_length"],
+        called_for: &[
+            // No input says that somebody has scheduled it for deletion.
+            ("secretsmanager:RestoreSecret", &[]),
+            ("secretsmanager:PutSecretValue", &["username"]),
+            ("secretsmanager:UpdateSecret", &["description", "kms_key"]),
+        ],
         ..About::PLAIN
     };
     const DELETION_INPUTS: &'static [&'static str] = &["recovery_window_days"];
@@ -165,6 +177,10 @@ impl Resource for Secret {
         }
         let remove = |keys| cx.aws.secrets.untag_resource().secret_id(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
         cx.untag("secretsmanager:UntagResource", remove).await
+    }
+
+    fn claims(&self, region: &Region) -> Vec<String> {
+        vec![super::claim(region.as_str(), &self.name)]
     }
 
     fn id(attrs: &SecretAttrs) -> String {

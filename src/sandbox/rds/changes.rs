@@ -44,6 +44,10 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     let before = instance.pending.as_ref().map_or(&instance.settings, |(settings, _)| settings).clone();
     let after = asked_for(&before, input)?;
     rules::settings(&after)?;
+    let (has, wanted) = (&instance.settings.engine_version, &after.engine_version);
+    if rules::is_older(wanted, has) {
+        return refuse("InvalidParameterCombination", format!("Cannot upgrade postgres from {has} to {wanted}"));
+    }
     if after.allocated_storage < before.allocated_storage {
         return refuse("InvalidParameterCombination", "Requested storage size cannot be less than the current one.");
     }

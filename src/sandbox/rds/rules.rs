@@ -82,6 +82,12 @@ pub(super) fn version(engine: &str, wanted: &str) -> Result<String, Rejection> {
     }
 }
 
+/// Whether a full version is a minor one before another of the same major version: there is no way back to it ("Upgrading the minor engine version").
+pub(super) fn is_older(wanted: &str, has: &str) -> bool {
+    let parts = |version: &str| version.split_once('.').map(|(major, minor)| (major.to_owned(), minor.parse::<u32>().unwrap_or_default()));
+    parts(wanted).zip(parts(has)).is_some_and(|(wanted, has)| wanted.0 == has.0 && wanted.1 < has.1)
+}
+
 pub(super) fn settings(settings: &Settings) -> Result<(), Rejection> {
     if !settings.class.strip_prefix("db.").is_some_and(|rest| rest.contains('.')) {
         return invalid(format!("Invalid DB Instance class: {}", settings.class));
