@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget as Shown, ServiceNamespace};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::address::Arn;
 use crate::graph::{Input, Unresolved};
@@ -121,6 +122,11 @@ impl Resource for ScalableTarget {
         let call =
             || cx.aws.autoscaling.tag_resource().resource_arn(attrs.arn.as_str()).set_tags(Some(cx.identity.all_tags().into_iter().collect())).send();
         cx.mutate("application-autoscaling:TagResource", call).await.map(drop)
+    }
+
+    fn as_inputs(attrs: &ScalableTargetAttrs) -> Vec<(&'static str, Value)> {
+        let names = attrs.resource_id.strip_prefix("service/").and_then(|names| names.split_once('/'));
+        names.map(|(cluster, service)| vec![("cluster_name", cluster.into()), ("service_name", service.into())]).unwrap_or_default()
     }
 
     fn id(attrs: &ScalableTargetAttrs) -> String {
