@@ -9,6 +9,11 @@ pub const SHARED_MARK: &str = "migrate-infra:shared";
 /// The tags that tell who uses such a thing begin like this; their value is the stack, a space, and the address.
 pub const SHARED_USER: &str = "migrate-infra:user-";
 
+/// Returns the address of a thing in this stack, if its owner, as [`owner_of`] says it, is this stack.
+pub fn address_of<'a>(owner: &'a str, stack: &str) -> Option<&'a str> {
+    owner.strip_prefix(&format!("the stack `{stack}` as `"))?.strip_suffix('`')
+}
+
 /// Says in words whose a thing is, judged by its tags.
 pub fn owner_of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut stack = None;
