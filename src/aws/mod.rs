@@ -17,5 +17,5 @@ pub use guard::{CallGuard, is_mutating, permitted, service_name};
 pub use objects::{Expect, Object, Objects, WriteError, Written};
 pub use run::{Cancel, Meter};
 pub use tagged::{Tagged, tagged, tagged_roles};
-pub use tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_MARK, SHARED_USER, is_mark, owner_of};
+pub use tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_MARK, SHARED_USER, address_of, is_mark, owner_of};
 pub use wait::{Progress, Wait};

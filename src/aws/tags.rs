@@ -14,6 +14,11 @@ pub fn is_mark(key: &str) -> bool {
     key == "Name" || key.starts_with("migrate-infra:")
 }
 
+/// Returns the address of a thing in this stack, if its owner, as [`owner_of`] says it, is this stack.
+pub fn address_of<'a>(owner: &'a str, stack: &str) -> Option<&'a str> {
+    owner.strip_prefix(&format!("the stack `{stack}` as `"))?.strip_suffix('`')
+}
+
 /// Says in words whose a thing is, judged by its tags.
 pub fn owner_of<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut stack = None;

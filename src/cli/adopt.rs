@@ -13,6 +13,7 @@ use super::run::line;
 use super::session::{self, Session};
 use super::{down, moves, plan};
 use crate::address::Address;
+use crate::aws::address_of;
 use crate::config::{Config, did_you_mean};
 use crate::engine::{Adoption, Outcome, inspect};
 use crate::plan::Step;
@@ -46,7 +47,7 @@ pub(super) async fn run(globals: &Globals, args: &AdoptArgs) -> Result<u8, CliEr
     let state = moves::renamed(&config, &session::peek(globals, &config).await?);
     let step = choose(globals, &config, &state, &args.address, &args.id)?;
     let looker = looker(globals, &config, session::connect(globals, &config).await?);
-    let found = inspect(&looker, &state, &step, &args.id).await.map_err(|error| refused(&args.address, &error))?;
+    let found = inspect(&looker, &state, &step, &args.id).await.map_err(|error| refused(&config, &state, &args.address, &error))?;
     drop(looker);
     if args.dry_run || !args.yes {
         show(globals, &step, &found);
@@ -115,13 +116,24 @@ fn may_go_on(entry: &Entry, id: &str) -> bool {
     }
 }
 
-fn refused(address: &str, error: &Error) -> CliError {
-    let error_is_owner = matches!(error, Error::Foreign { .. });
+fn refused(config: &Config, state: &State, address: &str, error: &Error) -> CliError {
     let refusal = CliError::new(Exit::Refused, format!("{address}: {}", describe(error))).remains("nothing was changed");
-    match error_is_owner {
-        true => refusal.hint("what carries the marks of another stack is taken away from it with `forget` there, and by removing its ownership tags"),
-        false => refusal.hint("change the configuration so that it describes the thing, or name another one"),
+    let Error::Foreign { id, owner } = error else {
+        return refusal.hint("change the configuration so that it describes the thing, or name another one");
+    };
+    // Where the state has it is where it stands, whatever its tags say.
+    match known_at(state, id).or_else(|| address_of(owner, &config.stack.id())) {
+        Some(from) => refusal.hint(format!(
+            "this stack has it at {from}; to give it another address, put `[[moved]]` with `from = \"{from}\"` and `to = \"{address}\"` into the configuration"
+        )),
+        None => refusal.hint("what carries the marks of another stack is taken away from it with `forget` there, and by removing its ownership tags"),
     }
+}
+
+/// The address at which the state has a thing.
+fn known_at<'a>(state: &'a State, id: &str) -> Option<&'a str> {
+    let is_it = |entry: &Entry| entry.attrs.as_ref().zip(crate::resource::kind(&entry.kind)).is_some_and(|(attrs, kind)| kind.id(attrs) == id);
+    state.resources.iter().find(|(_, entry)| is_it(entry)).map(|(address, _)| address.as_str())
 }
 
 fn show(globals: &Globals, step: &Step, found: &Adoption) {

@@ -70,8 +70,9 @@ fn show(globals: &Globals, looked: &Looked, up: &str) {
     for (address, finding) in drift(looked) {
         match finding {
             Finding::Gone => line(&format!("  - {address}  {finding}")),
-            Finding::Differs { changes, .. } | Finding::Left { changes } => {
-                line(&format!("  ~ {address}"));
+            Finding::Differs { changes, .. } | Finding::Left { changes } | Finding::Another { changes } => {
+                let mark = if matches!(finding, Finding::Another { .. }) { '±' } else { '~' };
+                line(&format!("  {mark} {address}"));
                 for change in changes {
                     line(&format!("      {}", changed(change)));
                 }

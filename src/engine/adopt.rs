@@ -38,10 +38,9 @@ pub async fn inspect(looker: &Looker, state: &State, step: &Step, id: &str) -> R
     let subject = Subject { address: &step.address, region: &step.region, tags: &step.tags, token: "" };
     let cx = Cx { adopts: true, dropped_tags: Mutex::default(), ..looker.silent(state, &subject) };
     let attrs = seek(&cx, kind, &spec, id).await?;
-    let wrong: Vec<String> =
-        fixed(kind, &spec, &attrs).iter().map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new)).collect();
+    let wrong = told::fixed(kind, &spec, &attrs);
     if !wrong.is_empty() {
-        return Err(Error::Refused(format!("AWS can not change in place what differs: {}", wrong.join(", "))));
+        return Err(Error::Refused(format!("it would have to be made anew, because this differs: {}", told::in_words(&wrong))));
     }
     let marked = marked(&cx, &attrs);
     let mut changes = settings(kind, &spec, &attrs);
@@ -152,36 +151,11 @@ fn says(attrs: &Value, id: &str) -> bool {
     attrs.as_object().is_some_and(|attrs| attrs.values().any(|value| value.as_str() == Some(id)))
 }
 
-/// Inputs that AWS can not change and that differ, as far as AWS shows them.
-fn fixed(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
-    kind.about().immutable.iter().filter_map(|input| difference(input, spec.get(*input)?, attrs.get(*input)?)).collect()
-}
-
 /// Inputs that can be changed and that differ, as far as what AWS shows of them can be said as an input. What is not there at all is a difference,
 /// too.
 fn settings(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
     let about = kind.about();
     let open = kind.inputs().iter().filter(|input| !about.immutable.contains(input) && !about.waits_for.contains(input));
-    let differing = open.filter_map(|input| difference(input, spec.get(*input)?, &told::told(kind, attrs, input)?));
+    let differing = open.filter_map(|input| told::difference(input, spec.get(*input)?, &told::told(kind, attrs, input)?));
     differing.filter(|change| change.old.is_null() || told::with(kind, spec, &change.field, change.old.clone()).is_some()).collect()
-}
-
-fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
-    (!same(wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
-}
-
-/// Whether AWS shows what is wanted. It does not keep to an order, and fills in what was left to it.
-fn same(wanted: &Value, shown: &Value) -> bool {
-    match (wanted, shown) {
-        (Value::String(wanted), Value::String(shown)) => {
-            wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
-        }
-        (Value::Array(wanted), Value::Array(shown)) => {
-            wanted.len() == shown.len() && wanted.iter().all(|one| shown.iter().any(|other| same(one, other)))
-        }
-        (Value::Object(wanted), Value::Object(shown)) => {
-            wanted.len() == shown.len() && wanted.iter().all(|(key, one)| shown.get(key).is_some_and(|other| same(one, other)))
-        }
-        _ => wanted == shown,
-    }
 }

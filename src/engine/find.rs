@@ -11,7 +11,7 @@ use super::step::{StepLog, cx, look, new_token};
 use crate::address::Address;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Plan, Step};
-use crate::resource::{Error, Observed, Result, kind};
+use crate::resource::{Error, Observed, Result, kind, told};
 use crate::state::{JournalError, Op, Record};
 
 /// Looks for each resource of the plan and takes down what is ours. What refers to something that is not there is not there either. What was
@@ -66,6 +66,13 @@ impl FindSteps {
             }
             Observed::Ours(attrs) => {
                 let address = step.address.clone();
+                // What would have to be made anew is taken down as it is, so that the next plan shows it.
+                let wrong = told::fixed(kind, &spec, &attrs);
+                let Some(known) = told::as_it_is(kind, &spec, &wrong) else {
+                    cx.notice(format!("`{}` has its marks and can not be it: {}", kind.id(&attrs), told::in_words(&wrong)));
+                    return Ok(nothing);
+                };
+                let log = StepLog::new(&self.context.journal, Op::Create, step, &known, step.lasting_needs(), &token);
                 // Whether it is ready, and as specified, is for the next `up` to see.
                 log.write(vec![Record::Created { address, attrs: attrs.clone() }]).await?;
                 Ok(StepEnd { id: kind.id(&attrs), action: "find", changed: true })

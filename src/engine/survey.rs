@@ -106,10 +106,14 @@ pub(super) async fn compare(
         }
     }
     let call = match would_call(cx, kind, &as_it_may_be, &seen).await {
-        Ok(None) => return Ok((!left.is_empty()).then_some(Finding::Left { changes: left })),
-        Ok(Some(call)) => call,
+        Ok(call) => call,
         Err(error) => return unsettled(error, changes, left).map(Some),
     };
+    let another = another(kind, spec, &seen);
+    if !another.is_empty() {
+        return Ok(Some(Finding::Another { changes: another }));
+    }
+    let Some(call) = call else { return Ok((!left.is_empty()).then_some(Finding::Left { changes: left })) };
     let tags = &cx.identity.tags;
     let stray = cx.stray_tags().into_iter().map(|(key, shown)| Change::new(format!("tags.{key}"), tags.get(&key).cloned().into(), shown.into()));
     changes.extend(stray);
@@ -138,10 +142,22 @@ async fn would_call(cx: &Cx, kind: &dyn Kind, spec: &Value, seen: &Value) -> Res
     }
 }
 
-/// The fields that differ, those of groups each for itself. What AWS makes up, and tags, which are compared elsewhere, are left out.
+/// What differs and can not be put right in place: how it was left, and how it is.
+fn another(kind: &dyn Kind, spec: &Value, seen: &Value) -> Vec<Change> {
+    let changed_back = |change: &Change| kind.about().taken_over.contains(&change.field.as_str());
+    let fixed = told::fixed(kind, spec, seen).into_iter().filter(|change| !changed_back(change));
+    fixed.map(|change| Change::new(change.field, change.new, change.old)).collect()
+}
+
+/// The fields that differ, those of groups each for itself. What AWS makes up, and tags, which are compared elsewhere, are left out,
+/// and so is what an earlier version did not keep.
 fn fields(kind: &dyn Kind, known: &Value, seen: &Value) -> Vec<Change> {
     let about = kind.about();
-    let counts = |change: &Change| !about.computed.contains(&change.field.as_str()) && !["missing_tags", "tags"].contains(&change.field.as_str());
+    let known = &kind.whole(known);
+    let was_kept = |field: &str| known.get(field).is_some() || !about.immutable.contains(&field);
+    let counts = |change: &Change| {
+        !about.computed.contains(&change.field.as_str()) && was_kept(&change.field) && !["missing_tags", "tags"].contains(&change.field.as_str())
+    };
     let differing = changes(known, seen).into_iter().filter(counts);
     differing.flat_map(|change| change.inside().unwrap_or_else(|| vec![change])).collect()
 }

@@ -12,7 +12,7 @@ use super::scheduler::Released;
 use super::step::{StepLog, cx, look, may_be_hidden, moved, new_token, registered, worth_settling};
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Change, Plan, Step};
 use crate::resource::{Cx, Error, Kind, Observed, Result, kind, told};
 use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 
@@ -123,6 +123,10 @@ impl UpSteps {
                 Ok(Observed::Absent) => self.finish(step, kind, &cx, &log, &spec, None, before.as_ref(), &mut released).await,
                 Ok(Observed::Ours(seen)) if before.is_none() => {
                     // The state did not know it, and it is there: it is found, not made, and a rollback must not delete it.
+                    let wrong = told::fixed(kind, &spec, &seen);
+                    if !wrong.is_empty() {
+                        return Err(self.found_another(step, kind, &spec, seen, &wrong, &token).await?);
+                    }
                     let log = Arc::new(StepLog::new(&self.context.journal, Op::Update, step, &spec, step.lasting_needs(), &token));
                     let cx = super::step::cx(&self.context, step, &token, Arc::clone(&log));
                     self.finish(step, kind, &cx, &log, &spec, Some(seen), None, &mut released).await
@@ -145,6 +149,19 @@ impl UpSteps {
             }
         }
         Err(Error::Cancelled)
+    }
+
+    /// Takes down what was found and would have to be made anew, as it is: the next plan shows that. Returns why the step ends.
+    async fn found_another(&self, step: &Step, kind: &dyn Kind, spec: &Value, seen: Value, wrong: &[Change], token: &str) -> Result<Error> {
+        let (id, differs) = (kind.id(&seen), told::in_words(wrong));
+        let Some(known) = told::as_it_is(kind, spec, wrong) else {
+            return Ok(Error::Refused(format!(
+                "`{id}` has the marks of this address and can not be it: {differs}; delete it, or take its tags away"
+            )));
+        };
+        let log = StepLog::new(&self.context.journal, Op::Update, step, &known, step.lasting_needs(), token);
+        log.write(vec![Record::Created { address: step.address.clone(), attrs: seen }]).await?;
+        Ok(Error::Refused(format!("`{id}` was found, and has to be replaced, which was not planned: {differs}; the next `up` plans it")))
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one step, all of them needed, none of them belonging together elsewhere")]

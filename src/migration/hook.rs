@@ -250,7 +250,7 @@ mod tests {
         let early = run(&command, lock.clone(), Duration::from_millis(100), Split::SOURCE, |_| {}).await;
         assert!(early.failed.is_some_and(|why| why.contains("earlier run has not ended")));
         let (told, heard) = std::sync::mpsc::channel();
-        let late = run(&command, lock, Duration::from_secs(60), Split::SOURCE, move |text| drop(told.send(text))).await;
+        let late = run(&command, lock, Duration::from_mins(1), Split::SOURCE, move |text| drop(told.send(text))).await;
         assert_eq!(late.failed, None);
         assert!(orphan.try_wait().expect("it can be asked for").is_some(), "it ran beside the other");
         assert!(heard.recv().is_ok_and(|text| text.contains("waited for")));

@@ -15,10 +15,12 @@ use crate::resource::kind;
 pub(super) fn wait(steps: &mut [Step]) {
     let mut holders: BTreeMap<String, Vec<Address>> = BTreeMap::new();
     for step in steps.iter().filter(|step| step.action == Action::Delete) {
-        claims(step).into_iter().for_each(|name| holders.entry(name).or_default().push(step.address.clone()));
+        for name in claims(step) {
+            holders.entry(name).or_default().push(step.address.clone());
+        }
     }
     let mut early = BTreeSet::new();
-    for step in steps.iter_mut().filter(|step| matches!(step.action, Action::Create | Action::Replace { .. } | Action::Resume)) {
+    for step in steps.iter_mut().filter(|step| matches!(step.action, Action::Create | Action::Replace { .. } | Action::Resume { .. })) {
         let held: BTreeSet<&Address> = claims(step).iter().filter_map(|name| holders.get(name)).flatten().collect();
         for holder in held.into_iter().filter(|holder| holder.made_way().as_ref() != Some(&step.address)) {
             step.needs.push(Need { on: holder.clone(), at: Moment::Ready, loose: false });

@@ -159,7 +159,7 @@ impl<'a> Decider<'a> {
         let immutable = differences.iter().map(|change| change.field.as_str()).filter(|field| about.immutable.contains(field));
         let forcing: Vec<&str> = immutable.filter(|field| !self.may_stay(node, wanted, entry, field)).collect();
         if !forcing.is_empty() {
-            let reason = format!("AWS can not change {} in place", names(&forcing));
+            let reason = why_anew(about, &forcing);
             return replace(differences, reason);
         }
         if let Some((field, _)) = refers(node, |field| about.within_vpc.contains(&field), |of| self.elsewhere.contains(of)) {
@@ -168,6 +168,13 @@ impl<'a> Decider<'a> {
         let left = |on: &Address| self.leaving.contains(on) || on.made_way().is_some_and(|base| self.went_elsewhere.contains(&base));
         if let Some(field) = about.within_vpc.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
             return replace(differences, format!("AWS can not change `{field}` to another VPC in place"));
+        }
+        if let Some(Finding::Another { changes: outside }) = finding {
+            let fields: Vec<&str> = outside.iter().map(|change| change.field.as_str()).collect();
+            let drift = Outside::Changed(fields.iter().map(|field| (*field).to_owned()).collect());
+            let reason = format!("{drift}; {}", why_anew(about, &fields));
+            let changes = outside.iter().cloned().chain(differences).collect();
+            return Decision { puts_right: Some(drift), ..replace(changes, reason) };
         }
         // When an old one is there already, or was, that is what was asked for.
         let is_done = self.state.undo.replaced.contains(&node.address) || self.state.set_aside(&node.address).next().is_some();
@@ -207,7 +214,7 @@ impl<'a> Decider<'a> {
             Some(Finding::Foreign { id, owner }) => Decision::new(Action::Stuck { id: Some(id.clone()) }, format!("`{id}` belongs to {owner}")),
             Some(Finding::Stuck { what, .. }) => Decision::new(Action::Stuck { id: None }, what.clone()),
             Some(Finding::Unsettled { what, .. }) => go_on(node, entry, differences, finding, what.clone()),
-            Some(Finding::Gone | Finding::Left { .. } | Finding::Differs { .. }) | None => match changed {
+            Some(Finding::Gone | Finding::Another { .. } | Finding::Left { .. } | Finding::Differs { .. }) | None => match changed {
                 Some(reason) => {
                     let changes: Vec<Change> = put_back.into_iter().chain(differences).collect();
                     match changes.is_empty() {
@@ -397,6 +404,15 @@ fn note(about: &About, change: &Change) -> Option<String> {
     }
     let (_, note) = about.interrupts.iter().find(|(field, _)| *field == change.field)?;
     Some((*note).to_owned())
+}
+
+/// Why a change of these makes it anew.
+fn why_anew(about: &About, fields: &[&str]) -> String {
+    let hard: Vec<&str> = fields.iter().copied().filter(|field| !about.taken_over.contains(field)).collect();
+    match hard.is_empty() {
+        true => format!("{} changed: a new one takes over from the old one", names(fields)),
+        false => format!("AWS can not change {} in place", names(&hard)),
+    }
 }
 
 fn names(fields: &[impl std::fmt::Display]) -> String {

@@ -25,6 +25,11 @@ pub enum Finding {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left: Vec<Change>,
     },
+    /// It exists, and differs in what can not be put right in place.
+    Another {
+        /// Each input that differs: how it was left, and how it is.
+        changes: Vec<Change>,
+    },
     /// It exists, and differs only in what others may change.
     Left {
         /// Each field that differs: how it was left, and how it is.
@@ -74,7 +79,7 @@ impl Finding {
         match self {
             Self::Differs { left, .. } | Self::Unsettled { left, .. } | Self::Stuck { left, .. } => left,
             Self::Left { changes } => changes,
-            Self::Gone | Self::Foreign { .. } => &[],
+            Self::Gone | Self::Another { .. } | Self::Foreign { .. } => &[],
         }
     }
 
@@ -100,7 +105,7 @@ impl std::fmt::Display for Finding {
         match self {
             Self::Gone => f.write_str("it is gone from AWS"),
             Self::Differs { changes, left, .. } => write!(f, "{} changed", fields(&[changes.as_slice(), left].concat())),
-            Self::Left { changes } => write!(f, "{} changed", fields(changes)),
+            Self::Left { changes } | Self::Another { changes } => write!(f, "{} changed", fields(changes)),
             Self::Foreign { id, owner } => write!(f, "`{id}` belongs to {owner}"),
             Self::Unsettled { what, .. } | Self::Stuck { what, .. } => f.write_str(what),
         }

@@ -32,8 +32,11 @@ pub struct About {
     pub changes: &'static [&'static str],
     /// Those that delete it.
     pub deletes: &'static [&'static str],
-    /// Inputs that AWS cannot change in place; a change of one of them needs a replacement.
+    /// Inputs whose change needs a replacement: AWS cannot change them in place, unless they are in `taken_over`, too.
     pub immutable: &'static [&'static str],
+    /// Immutable inputs that AWS could change in place, which would end at once what others still count on: so a new one takes over from the old
+    /// one. What somebody has changed by hand is changed back in place.
+    pub taken_over: &'static [&'static str],
     /// Whether it carries tags in AWS. What does not is told by its parent or its name.
     pub tagged: bool,
     /// What can stand in the way of deleting it, and whose it is.
@@ -87,6 +90,7 @@ impl About {
         changes: &[],
         deletes: &[],
         immutable: &[],
+        taken_over: &[],
         tagged: false,
         blocked_by: "nothing",
         unique: &[],
@@ -245,6 +249,8 @@ pub trait Kind: Send + Sync {
     fn known_by(&self, id: &str) -> Option<Value>;
     /// See [`Resource::as_inputs`].
     fn as_inputs(&self, attrs: &Value) -> Vec<(&'static str, Value)>;
+    /// Returns the attributes as this version writes them, with what an earlier one did not keep as it was then.
+    fn whole(&self, attrs: &Value) -> Value;
     /// Returns whether this is a specification that the kind can read.
     fn reads(&self, spec: &Value) -> bool;
     /// See [`Resource::id`]. Returns `?` for attributes that do not belong to this kind.
@@ -350,6 +356,11 @@ impl<R: Resource> Kind for Erased<R> {
 
     fn as_inputs(&self, attrs: &Value) -> Vec<(&'static str, Value)> {
         R::Attrs::deserialize(attrs).map(|attrs| R::as_inputs(&attrs)).unwrap_or_default()
+    }
+
+    fn whole(&self, attrs: &Value) -> Value {
+        let read = R::Attrs::deserialize(attrs).ok();
+        read.and_then(|attrs| serde_json::to_value(attrs).ok()).unwrap_or_else(|| attrs.clone())
     }
 
     fn reads(&self, spec: &Value) -> bool {

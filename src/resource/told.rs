@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::kind::Kind;
+use crate::plan::Change;
 
 /// Returns what an input is in AWS. Some kinds keep what AWS shows in groups.
 pub fn told(kind: &dyn Kind, attrs: &Value, input: &str) -> Option<Value> {
@@ -26,13 +27,59 @@ pub fn with(kind: &dyn Kind, spec: &Value, input: &str, value: Value) -> Option<
 /// Returns the input that a field of the attributes, as drift names it, comes from.
 pub fn input_of(kind: &dyn Kind, field: &str) -> Option<&'static str> {
     let name = field.rsplit('.').next().unwrap_or(field);
-    kind.inputs().iter().find(|input| **input == name && !kind.about().immutable.contains(input)).copied()
+    let about = kind.about();
+    let can_change = |input: &&str| !about.immutable.contains(input) || about.taken_over.contains(input);
+    kind.inputs().iter().find(|input| **input == name && can_change(input)).copied()
 }
 
 /// Returns a specification in which the input that a field comes from is as the attributes show it, if there is such an input.
 pub fn as_shown(kind: &dyn Kind, spec: &Value, attrs: &Value, field: &str) -> Option<Value> {
     let input = input_of(kind, field)?;
     with(kind, spec, input, told(kind, attrs, input)?)
+}
+
+/// Returns what an immutable input is in AWS, if the attributes show it.
+pub fn shown(kind: &dyn Kind, attrs: &Value, input: &str) -> Option<Value> {
+    let said = kind.as_inputs(attrs).into_iter().find(|(name, _)| *name == input).map(|(_, value)| value);
+    said.or_else(|| attrs.get(input).cloned()).filter(|value| !value.is_null())
+}
+
+/// Returns the immutable inputs that differ, as far as AWS shows them: each as it is, and as it is specified.
+pub fn fixed(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
+    let wanted = |input: &str| spec.get(input).filter(|wanted: &&Value| !wanted.is_null());
+    // What is not specified is left to AWS.
+    kind.about().immutable.iter().filter_map(|input| difference(input, wanted(input)?, &shown(kind, attrs, input)?)).collect()
+}
+
+/// Returns a specification in which everything that differs is as it is, if it can say all of it.
+pub fn as_it_is(kind: &dyn Kind, spec: &Value, differing: &[Change]) -> Option<Value> {
+    differing.iter().try_fold(spec.clone(), |known, change| with(kind, &known, &change.field, change.old.clone()))
+}
+
+/// Says what differs, in words.
+pub fn in_words(differing: &[Change]) -> String {
+    differing.iter().map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new)).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns how an input is and how it is wanted, if that is not the same.
+pub fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
+    (!same(wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
+}
+
+/// Whether AWS shows what is wanted. It does not keep to an order, and fills in what was left to it.
+fn same(wanted: &Value, shown: &Value) -> bool {
+    match (wanted, shown) {
+        (Value::String(wanted), Value::String(shown)) => {
+            wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
+        }
+        (Value::Array(wanted), Value::Array(shown)) => {
+            wanted.len() == shown.len() && wanted.iter().all(|one| shown.iter().any(|other| same(one, other)))
+        }
+        (Value::Object(wanted), Value::Object(shown)) => {
+            wanted.len() == shown.len() && wanted.iter().all(|(key, one)| shown.get(key).is_some_and(|other| same(one, other)))
+        }
+        _ => wanted == shown,
+    }
 }
 
 /// Returns the name that drift has for what no attribute tells: that of the operation which puts it right.

@@ -29,7 +29,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("lambda", "CreateFunction", made_of, CreateFunctionError::generic, create);
     registry.on("lambda", "GetFunction", &["function_name"], GetFunctionError::generic, get);
     registry.on("lambda", "ListFunctions", &[], ListFunctionsError::generic, list);
-    registry.on("lambda", "UpdateFunctionCode", &["function_name", "zip_file"], UpdateFunctionCodeError::generic, update_code);
+    registry.on("lambda", "UpdateFunctionCode", &["function_name", "zip_file", "architectures"], UpdateFunctionCodeError::generic, update_code);
     let takes = &["function_name", "description", "role", "runtime", "handler", "timeout", "memory_size", "environment"];
     registry.on("lambda", "UpdateFunctionConfiguration", takes, UpdateFunctionConfigurationError::generic, update_configuration);
     registry.on("lambda", "DeleteFunction", &["function_name"], DeleteFunctionError::generic, delete);
@@ -125,7 +125,8 @@ fn create(call: &mut Call<'_>, input: &CreateFunctionInput) -> Result<CreateFunc
     call.here().lambda.functions.insert(name, function);
     let answer = CreateFunctionOutput::builder().set_function_name(shown.function_name).set_function_arn(shown.function_arn);
     let answer = answer.set_description(shown.description).set_role(shown.role).set_code_sha256(shown.code_sha256).set_runtime(shown.runtime);
-    let answer = answer.set_handler(shown.handler).set_timeout(shown.timeout).set_memory_size(shown.memory_size);
+    let answer =
+        answer.set_handler(shown.handler).set_architectures(shown.architectures).set_timeout(shown.timeout).set_memory_size(shown.memory_size);
     Ok(answer.set_environment(shown.environment).set_state(shown.state).set_last_update_status(shown.last_update_status).build())
 }
 
@@ -196,6 +197,10 @@ fn update_code(call: &mut Call<'_>, input: &UpdateFunctionCodeInput) -> Result<U
     let done = call.after(1.0, 2.0, 5.0);
     let function = find_idle(call, input.function_name().unwrap_or_default())?;
     function.code_sha256 = code(input.zip_file().map(std::convert::AsRef::as_ref).unwrap_or_default())?;
+    // "The default value is x86_64" is true of what is made; a function keeps what it has.
+    if let [architecture] = input.architectures() {
+        architecture.as_str().clone_into(&mut function.architecture);
+    }
     function.updated_at = done;
     Ok(UpdateFunctionCodeOutput::builder().function_name(&function.name).build())
 }

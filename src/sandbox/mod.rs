@@ -17,6 +17,7 @@ mod elbv2;
 mod fault;
 mod iam;
 mod interceptor;
+mod keys;
 mod lambda;
 mod logs;
 mod members;

@@ -4,14 +4,14 @@ use migrate_infra::address::Address;
 use migrate_infra::fuse::Fuse;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::Action;
-use migrate_infra::resource::kind;
-use serde_json::Value;
+use migrate_infra::resource::{kind, kinds, told};
+use serde_json::{Value, json};
 
 use crate::cli::Place;
 use crate::fields::{To, examples, look, values};
 use crate::lab::{Lab, Way};
 use crate::lane::Lane;
-use crate::stacks::{PAIRED, graph, source};
+use crate::stacks::{PAIRED, TWO_REGIONS, graph, source};
 
 /// Takes the marks of an address, and all that this tool tags, from a thing: as if somebody else had made it.
 fn unmark(value: &mut Value, address: &str) {
@@ -146,23 +146,145 @@ fn adopt_as_a_user_sees_it() {
     assert!(unknown.contains("[exit 2]") && unknown.contains("did you mean"), "{unknown}");
 }
 
+/// Immutable inputs that AWS does not show, and why.
+const NOT_SHOWN: [(&str, &str, &str); 2] = [
+    ("ec2.vpc_peering_dns", "side", "a peering has one such option for each side: it is what is looked for"),
+    ("secretsmanager.secret_replica", "kms_key", "without a key of one's own, AWS names none; `another_key_than_the_configured_one_went_unseen`"),
+];
+
+/// Another value of the same form.
+fn elsewhere(value: &Value) -> Value {
+    match value {
+        Value::Bool(is) => (!is).into(),
+        Value::Number(number) => (number.as_i64().expect("a whole number") + 1).into(),
+        Value::String(word) => match word.as_str() {
+            "ingress" => "egress".into(),
+            "source" => "target".into(),
+            "http" => "https".into(),
+            _ => "elsewhere".into(),
+        },
+        Value::Object(_) => json!({ "cidr": "203.0.113.0/24" }),
+        other => panic!("{other} is no input"),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_stands_elsewhere_is_not_adopted() {
-    let graph = source(&[]);
+    let graph = graph(PAIRED, &[TWO_REGIONS]);
     let mut ground = Lab::default();
     ground.up(&graph).await.must_succeed();
-    for (address, fields) in [
-        ("source/network/nat-gateway-1", &["subnet", "allocation"][..]),
-        ("source/network/public-1-routes", &["vpc"]),
-        ("source/security/alb", &["vpc", "name", "description"]),
-    ] {
-        for field in fields {
-            let mut lab = with_a_stranger(&ground, &Address::new(address)).await;
-            let elsewhere = graph.altered(&Address::new(address), |spec| spec[*field] = "elsewhere".into());
-            let ran = lab.run(&elsewhere, Way::Adopt, Fuse::default()).await;
-            let told: Vec<_> = ran.report().failures.iter().map(|failure| migrate_infra::resource::describe(&failure.error)).collect();
-            assert!(told.iter().any(|told| told.contains(&format!("`{field}`"))), "{address} {field}: {told:?}");
+    ground.rest();
+    let (mut refused, mut wrong) = (0, Vec::new());
+    let examples = examples(&graph);
+    for kind in kinds() {
+        let address = &examples[kind.name()];
+        let state = ground.state();
+        let entry = state.get(address).expect("it is there");
+        let attrs = entry.attrs.as_ref().expect("it is known");
+        for input in kind.about().immutable {
+            let shown = told::shown(*kind, attrs, input);
+            let is_excused = NOT_SHOWN.iter().any(|(of, not_shown, _)| (of, not_shown) == (&kind.name(), input));
+            if shown.is_none() != is_excused {
+                wrong.push(format!("{} `{input}`: AWS shows {shown:?}", kind.name()));
+            }
+            let Some(shown) = shown else { continue };
+            let other = graph.altered(address, |spec| spec[*input] = elsewhere(&shown));
+            match adopted_again(&ground, &other, address, "it").await {
+                Ok(_) => wrong.push(format!("{address}: it is adopted with another {input}")),
+                // What is found by its name is not found at all.
+                Err(why) if kind.known_by("").is_some() && !why.contains(&format!("`{input}`")) => wrong.push(format!("{address} {input}: {why}")),
+                Err(_) => refused += 1,
+            }
         }
+    }
+    println!("{refused} things that stand elsewhere were not adopted");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(refused > 60, "{refused}");
+}
+
+/// The id of the rule that has these marks.
+fn rule_of(place: &Place, address: &str, change: impl Fn(&mut Value)) -> String {
+    let mut id = String::new();
+    edit_world(place, |world| {
+        let rules = world["regions"]["us-east-1"]["ec2"]["security_group_rules"].as_object_mut().expect("rules");
+        let rule = rules.values_mut().find(|rule| rule["tags"]["migrate-infra:address"] == address).expect("the rule");
+        change(rule);
+        rule["rule_id"].as_str().expect("an id").clone_into(&mut id);
+    });
+    id
+}
+
+#[test]
+fn a_rule_that_lets_everybody_in_was_adopted_as_the_one_that_is_specified() {
+    const ADDRESS: &str = "source/security/db-from-ecs";
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    run(&format!("forget {ADDRESS} -y"));
+    let id = rule_of(&place, ADDRESS, |rule| {
+        (rule["from_port"], rule["to_port"]) = (0.into(), 65535.into());
+        rule["peer"] = json!({ "cidr": "0.0.0.0/0" });
+    });
+    let told = place.told(&format!("adopt {ADDRESS} {id} --sandbox -y"));
+    for part in ["[exit 3]", "`from_port` is 0 and not 5432", "`to_port` is 65535", "`peer`", "nothing was changed"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    // A rule of another group, the other way.
+    let other = rule_of(&place, "source/security/dms-to-db", |rule| rule["tags"].as_object_mut().expect("tags").clear());
+    let told = place.told(&format!("adopt {ADDRESS} {other} --sandbox -y"));
+    assert!(told.contains("[exit 3]") && told.contains("`group`") && told.contains("`direction`"), "{told}");
+    // One that this stack has at another address.
+    let at = rule_of(&place, "source/security/db-from-dms", |_| {});
+    let told = place.told(&format!("adopt {ADDRESS} {at} --sandbox -y"));
+    assert!(told.contains("[exit 3]") && told.contains("this stack has it at source/security/db-from-dms") && told.contains("[[moved]]"), "{told}");
+}
+
+#[test]
+fn what_up_found_was_taken_for_what_is_configured() {
+    const PORT: &str = "--set service.port=9090";
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up --env source -y");
+    for address in ["source/security/ecs-from-alb", "source/service/target-group"] {
+        run(&format!("forget {address} -y"));
+    }
+    let told = place.told(&format!("up --env source --sandbox -y {PORT}"));
+    assert!(told.contains("[exit 1]") && told.contains("was found, and has to be replaced, which was not planned"), "{told}");
+    let plan = run(&format!("plan --env source {PORT}"));
+    assert!(plan.contains("± source/service/target-group") && plan.contains("± source/security/ecs-from-alb"), "{plan}");
+    run(&format!("up --env source -y {PORT}"));
+    assert!(run(&format!("plan --env source {PORT}")).contains("there is nothing to do"));
+    edit_world(&place, |world| {
+        let here = &world["regions"]["us-east-1"];
+        let groups = here["elbv2"]["target_groups"].as_object().expect("target groups");
+        assert!(groups.values().all(|group| group["port"] == 9090), "{groups:?}");
+        let rules = here["ec2"]["security_group_rules"].as_object().expect("rules");
+        assert!(rules.values().all(|rule| rule["from_port"] != 8080), "{rules:?}");
+    });
+    run(&format!("forget source/network/vpc -y {PORT}"));
+    let set = format!("{PORT} --set environments.source.vpc_cidr=10.7.0.0/16 --target source/network/vpc");
+    let told = place.told(&format!("up --sandbox -y {set}"));
+    assert!(told.contains("[exit 1]") && told.contains("`cidr` is \"10.0.0.0/16\" and not \"10.7.0.0/16\""), "{told}");
+    let plan = place.told(&format!("plan --sandbox {set}"));
+    assert!(plan.contains("± source/network/vpc"), "{plan}");
+    // Taken back, it is what was found.
+    run(&format!("up --env source -y {PORT}"));
+    assert!(run(&format!("drift {PORT}")).contains("no drift"));
+}
+
+#[test]
+fn what_a_rebuild_found_was_taken_for_what_is_configured() {
+    const PORT: &str = "--set service.port=9090";
+    for command in ["state rebuild", "orphans --adopt"] {
+        let place = Place::new();
+        let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+        run("up --env source -y");
+        std::fs::remove_dir_all(place.state()).expect("the state");
+        run(&format!("{command} -y {PORT}"));
+        let plan = run(&format!("plan --env source {PORT}"));
+        assert!(plan.contains("± source/service/target-group") && plan.contains("± source/security/ecs-from-alb"), "{command}: {plan}");
+        run(&format!("up --env source -y {PORT}"));
+        assert!(run(&format!("plan --env source {PORT}")).contains("there is nothing to do"), "{command}");
     }
 }
 

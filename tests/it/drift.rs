@@ -19,10 +19,10 @@ use migrate_infra::state::{Journal, MemoryStore};
 use crate::adopting::edit_world;
 use crate::calls::Calls;
 use crate::cli::Place;
-use crate::fields::{To, examples, look, values};
+use crate::fields::{To, examples, look, look_at, values};
 use crate::lab::{Lab, STACK};
 use crate::lane::Lane;
-use crate::stacks::{PAIRED, graph};
+use crate::stacks::{PAIRED, TWO_REGIONS, graph, source};
 
 /// The world after somebody has deleted one thing, if AWS lets them.
 async fn without(lab: &Lab, address: &Address) -> Option<World> {
@@ -133,6 +133,117 @@ async fn whatever_is_changed_by_hand_is_named_and_changed_back() {
     }
     println!("{changed} inputs were changed by hand, one at a time");
     assert!(changed > 50, "{changed}");
+}
+
+/// What is not specified is left to AWS: that it is another one is no drift. [`another_key_than_the_configured_one_went_unseen`] has the rest.
+const LEFT_TO_AWS: &[&str] = &["kms_key"];
+
+/// Whoever makes a thing anew by hand, with the same name and tags, is seen as well.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_changed_in_place_was_changed_by_hand_unseen() {
+    let graph = graph(PAIRED, &[TWO_REGIONS]);
+    let mut ground = Lab::default();
+    ground.up(&graph).await.must_succeed();
+    ground.rest();
+    let mut named = 0;
+    for (name, address) in examples(&graph) {
+        let about = kind(name).expect("it is registered").about();
+        for (input, to) in values(name) {
+            let To::Value(value) = to else { continue };
+            let unchanged = ground.state().get(&address).expect("it is there").spec.get(input) == Some(&value);
+            if !about.immutable.contains(&input) || unchanged || LEFT_TO_AWS.contains(&input) {
+                continue;
+            }
+            let mut by_hand = ground.fork();
+            by_hand.up(&graph.altered(&address, |spec| spec[input] = value.clone())).await.must_succeed();
+            by_hand.rest();
+            let lab = Lab { world: by_hand.world, ..ground.fork() };
+            let findings = look_at(&lab, |one| *one == address).await.0.findings;
+            let finding = findings.get(&address);
+            assert!(finding.is_some_and(Finding::is_drift), "{name} `{input}` of {address} changed by hand: {finding:?}");
+            named += 1;
+        }
+    }
+    println!("{named} inputs that can not be changed were changed by hand, one at a time");
+    assert!(named > 30, "{named}");
+}
+
+/// It has its name and its tags, and was made anew with another port.
+#[tokio::test(start_paused = true)]
+async fn what_was_made_anew_by_hand_was_taken_for_what_it_was() {
+    let graph = source(&[]);
+    let mut lab = Lab::default();
+    lab.up(&graph).await.must_succeed();
+    lab.rest();
+    lab.world.region("us-east-1").elbv2.target_groups.values_mut().for_each(|group| group.port = 9999);
+    let address = Address::new("source/service/target-group");
+    let findings = look(&lab).await.findings;
+    assert!(matches!(findings.get(&address), Some(Finding::Another { changes }) if changes[0].field == "port"), "{findings:?}");
+    lab.findings = Some(findings);
+    let plan = lab.plan(&graph, &lab.state());
+    let step = plan.steps.iter().find(|step| step.address == address).expect("it has a step");
+    assert!(matches!(step.action, Action::Replace { .. }) && step.puts_right.is_some(), "{:?}", step.action);
+    is_repaired(&mut lab, &graph, &address, "a target group with another port").await;
+    assert!(lab.world.region("us-east-1").elbv2.target_groups.values().all(|group| group.port == 8080));
+}
+
+#[test]
+fn another_key_than_the_configured_one_went_unseen() {
+    const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let place = Place::new();
+    let set = format!("--set environments.source.encryption.kms_key_arn={KEY}");
+    Lane::Sandbox.succeed(&place, &format!("up --env source -y {set}"));
+    edit_world(&place, |world| {
+        let databases = world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances");
+        databases.values_mut().for_each(|one| one["kms_key_id"] = KEY.replace("1234abcd", "abcd1234").into());
+    });
+    let drift = place.told(&format!("drift --sandbox {set}"));
+    assert!(drift.contains("[exit 4]") && drift.contains("± source/database-source/instance") && drift.contains("kms_key"), "{drift}");
+    // It holds data: nothing but a word of its own replaces it.
+    let up = place.told(&format!("up --env source --sandbox -y {set}"));
+    assert!(up.contains("[exit 3]") && up.contains("--replace"), "{up}");
+}
+
+/// Settings that are the same for everybody, or belong to another thing.
+#[test]
+fn what_no_input_stands_for_was_changed_by_hand_unseen() {
+    let place = Place::new();
+    let run = |arguments: &str| Lane::Sandbox.succeed(&place, arguments);
+    run("up -y");
+    let each = |world: &mut serde_json::Value, path: &str, change: &dyn Fn(&mut serde_json::Value)| {
+        world.pointer_mut(path).and_then(serde_json::Value::as_object_mut).expect(path).values_mut().for_each(change);
+    };
+    let put_right = |what: &[&str]| {
+        let drift = place.told("drift --sandbox");
+        assert!(drift.contains("[exit 4]") && what.iter().all(|what| drift.contains(what)), "{what:?}: {drift}");
+        run("up -y");
+        assert!(run("drift").contains("no drift"));
+    };
+    // A disabled check counts as healthy for ever, whatever the emergency switch says.
+    edit_world(&place, |world| each(world, "/route53/health_checks", &|check| check["config"]["disabled"] = true.into()));
+    put_right(&["routing/dns/target-switch", "disabled: false -> true"]);
+    edit_world(&place, |world| each(world, "/route53/health_checks", &|check| check["config"]["inverted"] = true.into()));
+    put_right(&["inverted: false -> true"]);
+    edit_world(&place, |world| each(world, "/regions/us-east-1/lambda/functions", &|function| function["architecture"] = "x86_64".into()));
+    put_right(&["architecture"]);
+    // Somebody has let another service in, and DMS out. The role is everybody's: what they have added stays.
+    let theirs = serde_json::json!({ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" }, "Action": "sts:AssumeRole" });
+    edit_world(&place, |world| world["iam"]["roles"]["dms-vpc-role"]["assume_role_policy"]["Statement"] = serde_json::json!([theirs]));
+    put_right(&["trusts_dms: true -> false"]);
+    edit_world(&place, |world| {
+        let statements = world["iam"]["roles"]["dms-vpc-role"]["assume_role_policy"]["Statement"].as_array().expect("a list");
+        assert!(statements.len() == 2 && statements.contains(&theirs), "{statements:?}");
+    });
+    // RDS moves no database to other subnets of its VPC.
+    edit_world(&place, |world| {
+        let rds = &mut world["regions"]["us-east-1"]["rds"];
+        let mut group = rds["subnet_groups"].as_object().expect("the groups").values().next().expect("a group").clone();
+        group["name"] = "elsewhere".into();
+        rds["subnet_groups"]["elsewhere"] = group;
+        rds["instances"].as_object_mut().expect("the instances").values_mut().for_each(|one| one["subnet_group"] = "elsewhere".into());
+    });
+    let drift = place.told("drift --sandbox");
+    assert!(drift.contains("[exit 4]") && drift.contains("subnet_group") && drift.contains("elsewhere"), "{drift}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,12 +36,17 @@ pub async fn look(lab: &Lab) -> Survey {
 
 /// The same, with the number of calls of each operation.
 pub async fn count(lab: &Lab) -> (Survey, BTreeMap<&'static str, u64>) {
+    look_at(lab, |_| true).await
+}
+
+/// The same of some of it.
+pub async fn look_at(lab: &Lab, wanted: impl Fn(&Address) -> bool) -> (Survey, BTreeMap<&'static str, u64>) {
     let clock = Clock::real();
     let sandbox = Sandbox::new(lab.world.clone(), clock, None, Fuse::default());
     let cloud = Cloud::connect(Endpoint::Plugged(sandbox.plug()), &"us-east-1".into(), clock).await.expect("the sandbox answers");
     let (events, cancel, meter) = (Events::nowhere(), Cancel::default(), Arc::new(Meter::default()));
     let looker = Looker { cloud: Arc::new(cloud), events, cancel, meter: Arc::clone(&meter), stack: STACK.into(), parallelism: 32 };
-    let survey = survey(&looker, &lab.state(), |_| true, &|_, _| false).await;
+    let survey = survey(&looker, &lab.state(), wanted, &|_, _| false).await;
     assert!(survey.failures.is_empty(), "{:?}", survey.failures);
     (survey, meter.by_call())
 }

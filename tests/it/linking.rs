@@ -285,6 +285,8 @@ pub async fn what_somebody_changed_in_the_routing_is_put_right() {
             "CLOUDWATCH_METRIC" => check.config.insufficient_data = Some("Unhealthy".into()),
             _ => check.config.path = "/".into(),
         }
+        check.config.disabled = true;
+        check.config.inverted = true;
         check.tags.clear();
     }
     lab.up(&graph).await.must_succeed();

@@ -195,6 +195,32 @@ pub async fn the_description_of_a_rule_changes_in_place() {
     assert!(here(&mut lab).security_group_rules.values().any(|rule| rule.description == "DMS copies the database"));
 }
 
+/// AWS lets a rule be changed by hand, and its id and its tags stay.
+#[tokio::test(start_paused = true)]
+pub async fn a_rule_that_was_changed_by_hand_went_unseen() {
+    let graph = security(USUAL);
+    let mut lab = made(&graph).await;
+    lab.rest();
+    let before = here(&mut lab).security_group_rules.clone();
+    let mut changed = 0;
+    for rule in here(&mut lab).security_group_rules.values_mut().filter(|rule| rule.ip_protocol == "tcp") {
+        rule.ip_protocol = "udp".into();
+        (rule.from_port, rule.to_port) = (0, 65535);
+        if let ec2::Peer::Cidr(range) = &mut rule.peer {
+            "198.51.100.0/24".clone_into(range);
+        }
+        changed += 1;
+    }
+    let findings = crate::fields::look(&lab).await.findings;
+    assert_eq!(findings.len(), changed, "{findings:?}");
+    for (address, finding) in &findings {
+        let told = finding.to_string();
+        assert!(["`protocol`", "`from_port`", "`to_port`"].iter().all(|field| told.contains(field)), "{address}: {told}");
+    }
+    changes_in_place(&mut lab, &graph, &[("ec2:ModifySecurityGroupRules", changed)]).await;
+    assert_eq!(here(&mut lab).security_group_rules, before);
+}
+
 #[tokio::test(start_paused = true)]
 pub async fn the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place() {
     let mut lab = made(&network(USUAL)).await;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
-use aws_sdk_ec2::types::{DomainType, Filter, IpPermission, IpRange, NatGatewayState, UserIdGroupPair, VpcEndpointType};
+use aws_sdk_ec2::types::{
+    DomainType, Filter, IpPermission, IpRange, NatGatewayState, SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair, VpcEndpointType,
+};
 use migrate_infra::aws::{Cloud, Endpoint, permitted};
 use migrate_infra::clock::Clock;
 use migrate_infra::fuse::Fuse;
@@ -100,6 +102,32 @@ async fn names_and_descriptions_of_groups() {
     refused!("InvalidVpcID.NotFound", "CreateSecurityGroup", create("db", "x").vpc_id("vpc-none"));
     ok!("CreateSecurityGroup", create("db", "x"));
     refused!("InvalidGroup.Duplicate", "CreateSecurityGroup", create("db", "another"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_are_modified() {
+    let (_, client) = account().await;
+    let vpc = vpc(&client, "10.0.0.0/16").await;
+    let (db, ecs) = (group(&client, &vpc, "db").await, group(&client, &vpc, "ecs").await);
+    let authorize = |permission: IpPermission| client.authorize_security_group_ingress().group_id(&db).ip_permissions(permission);
+    let made = ok!("AuthorizeSecurityGroupIngress", authorize(from_cidr("10.0.0.0/24"))).security_group_rules.unwrap();
+    ok!("AuthorizeSecurityGroupIngress", authorize(from_cidr("10.0.1.0/24")));
+    let id = made[0].security_group_rule_id().unwrap();
+    let http = || SecurityGroupRuleRequest::builder().ip_protocol("tcp").from_port(80).to_port(80);
+    let modify = |group: &str, id: &str, rule: SecurityGroupRuleRequest| {
+        let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(id).security_group_rule(rule).build();
+        client.modify_security_group_rules().group_id(group).security_group_rules(update)
+    };
+    refused!("InvalidGroup.NotFound", "ModifySecurityGroupRules", modify("sg-none", id, http().cidr_ipv4("10.0.2.0/24").build()));
+    refused!("InvalidSecurityGroupRuleId.NotFound", "ModifySecurityGroupRules", modify(&ecs, id, http().cidr_ipv4("10.0.2.0/24").build()));
+    refused!("InvalidSecurityGroupRuleId.NotFound", "ModifySecurityGroupRules", modify(&db, "sgr-none", http().cidr_ipv4("10.0.2.0/24").build()));
+    refused!("InvalidPermission.Malformed", "ModifySecurityGroupRules", modify(&db, id, http().build()));
+    refused!("InvalidParameterValue", "ModifySecurityGroupRules", modify(&db, id, http().referenced_group_id(&ecs).build()));
+    refused!("InvalidParameterValue", "ModifySecurityGroupRules", modify(&db, id, http().to_port(79).cidr_ipv4("10.0.2.0/24").build()));
+    refused!("InvalidPermission.Duplicate", "ModifySecurityGroupRules", modify(&db, id, http().cidr_ipv4("10.0.1.0/24").build()));
+    ok!("ModifySecurityGroupRules", modify(&db, id, http().to_port(81).cidr_ipv4("10.0.2.0/24").build()));
+    let shown = client.describe_security_group_rules().security_group_rule_ids(id).send().await.unwrap().security_group_rules.unwrap();
+    assert_eq!((shown[0].cidr_ipv4(), shown[0].to_port(), shown[0].group_id()), (Some("10.0.2.0/24"), Some(81), Some(db.as_str())));
 }
 
 #[tokio::test(start_paused = true)]

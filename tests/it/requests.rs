@@ -63,6 +63,7 @@ const CHANGES: &[&str] = &[
 /// Tests of single kinds that make changes which whole systems do not: their requests are recorded, too.
 const CHANGING: &[fn()] = &[
     network::the_description_of_a_rule_changes_in_place,
+    network::a_rule_that_was_changed_by_hand_went_unseen,
     network::the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place,
     network::what_was_changed_by_hand_is_put_right,
     network::a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_refused,

@@ -118,7 +118,8 @@ async fn a_change_by_somebody_else_is_noticed() {
         })
         .await;
     let live = live.expect("it was not killed").expect("it can be read");
-    assert_eq!((live.weight(Side::Source), live.weight(Side::Target), live.split(), live.nearest()), (60, 77, None, split(56)));
+    let weight = |side| live.record(side).expect("it has both").weight;
+    assert_eq!((weight(Side::Source), weight(Side::Target), live.split(), live.nearest()), (60, 77, None, split(56)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ const HEAD: &str = "# Resources\n\n\
 Every kind of resource, and what a change of each of its inputs means. This page is made by `migrate-infra config resources`; it is what `plan` \
 goes by, and the tests change every input and look whether AWS does as it says here.\n\n\
 - **in place**: AWS changes it while it stays the same thing.\n\
-- **anew**: AWS can not change it, so a new one takes the place of the old one. The new one is made first if AWS takes both; else, where all that \
+- **anew**: AWS can not change it, or would cut off at once what still counts on it (rules of security groups), so a new one takes the place of the old one. The new one is made first if AWS takes both; else, where all that \
 it wants to be unique stays the same, the old one goes first, with all that holds on to it.\n\
 - **within its VPC**: in place, but to things of another VPC only anew.\n\
 - **at creation**: it counts when the thing is made and never again.\n\

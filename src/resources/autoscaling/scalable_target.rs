@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget as Shown, ServiceNamespace};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::address::Arn;
 use crate::graph::{Input, Unresolved};
@@ -126,6 +127,11 @@ impl Resource for ScalableTarget {
         }
         let remove = |keys| cx.aws.autoscaling.untag_resource().resource_arn(attrs.arn.as_str()).set_tag_keys(Some(keys)).send();
         cx.untag("application-autoscaling:UntagResource", remove).await
+    }
+
+    fn as_inputs(attrs: &ScalableTargetAttrs) -> Vec<(&'static str, Value)> {
+        let names = attrs.resource_id.strip_prefix("service/").and_then(|names| names.split_once('/'));
+        names.map(|(cluster, service)| vec![("cluster_name", cluster.into()), ("service_name", service.into())]).unwrap_or_default()
     }
 
     fn id(attrs: &ScalableTargetAttrs) -> String {

@@ -8,6 +8,7 @@ use aws_sdk_applicationautoscaling::types::{
     TargetTrackingScalingPolicyConfiguration,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::scalable_target;
 use crate::address::Arn;
@@ -142,6 +143,10 @@ impl Resource for ScalingPolicy {
             cx.mutate("application-autoscaling:DeleteScalingPolicy", call).await
         });
         settled(gone.await, &["ObjectNotFoundException"]).map(drop)
+    }
+
+    fn as_inputs(attrs: &ScalingPolicyAttrs) -> Vec<(&'static str, Value)> {
+        attrs.arn.as_str().rsplit_once(":policyName/").map(|(_, name)| ("name", name.into())).into_iter().collect()
     }
 
     fn id(attrs: &ScalingPolicyAttrs) -> String {

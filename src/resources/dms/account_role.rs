@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{Role, Tag};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::aws::{SHARED_MARK, SHARED_USER};
 use crate::graph::Input;
 use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, settled};
+use crate::resources::iam::document::read;
 use crate::resources::iam::{BUSY, PATIENCE, attached};
 use crate::resources::names::fill;
 
@@ -43,6 +44,13 @@ pub struct AccountRoleAttrs {
     pub in_use: bool,
     /// Whether the policy is attached to it.
     pub attached: bool,
+    /// Whether DMS may assume it; states of before it was kept have it as it was made.
+    #[serde(default = "yes")]
+    pub trusts_dms: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Handle<AccountRole> {
@@ -65,32 +73,36 @@ impl Resource for AccountRole {
             "iam:CreateRole",
             "iam:TagRole",
             "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
             "iam:ListAttachedRolePolicies",
             "iam:AttachRolePolicy",
             "iam:DetachRolePolicy",
             "iam:DeleteRole",
         ],
         creates: &["iam:CreateRole", "iam:TagRole", "iam:AttachRolePolicy"],
-        changes: &["iam:TagRole", "iam:AttachRolePolicy"],
+        changes: &["iam:UpdateAssumeRolePolicy", "iam:TagRole", "iam:AttachRolePolicy"],
         deletes: &["iam:UntagRole", "iam:DetachRolePolicy", "iam:DeleteRole"],
         immutable: &["name"],
         tagged: false,
         blocked_by: "other stacks that use it, which then keep it",
         unique: &[&["name"]],
         computed: &["in_use", "made_by_tool"],
+        called_for: &[("iam:UpdateAssumeRolePolicy", &["trusts_dms"]), ("iam:AttachRolePolicy", &["attached"])],
         global: true,
         ..About::PLAIN
     };
     type Attrs = AccountRoleAttrs;
 
     async fn observe(&self, cx: &Cx, _known: Option<&AccountRoleAttrs>) -> Result<Observed<AccountRoleAttrs>> {
-        let Some(tags) = self.tags(cx).await? else { return Ok(Observed::Absent) };
+        let Some(role) = self.look(cx).await? else { return Ok(Observed::Absent) };
+        let tags = tags(&role);
         let Some(policies) = attached(cx, &self.name).await? else { return Ok(Observed::Absent) };
         Ok(Observed::Ours(AccountRoleAttrs {
             name: self.name.clone(),
             made_by_tool: tags.contains_key(SHARED_MARK),
             in_use: tags.contains_key(&user(cx)),
             attached: policies.contains(&fill(cx, &self.managed_policy)),
+            trusts_dms: statements(&trust(&role)).iter().any(lets_dms_in),
         }))
     }
 
@@ -102,7 +114,7 @@ impl Resource for AccountRole {
                 None => self.create(cx).await?,
             };
             if done {
-                return Ok(AccountRoleAttrs { name: self.name.clone(), made_by_tool: true, in_use: true, attached: true });
+                return Ok(AccountRoleAttrs { name: self.name.clone(), made_by_tool: true, in_use: true, attached: true, trusts_dms: true });
             }
             // Somebody else has made it, or deleted it, in this moment.
             seen = match self.observe(cx, None).await? {
@@ -146,11 +158,14 @@ impl Resource for AccountRole {
 }
 
 impl AccountRole {
-    async fn tags(&self, cx: &Cx) -> Result<Option<BTreeMap<String, String>>> {
+    async fn look(&self, cx: &Cx) -> Result<Option<Role>> {
         let call = cx.aws.iam.get_role().role_name(&self.name).send();
         let found = settled(cx.read("iam:GetRole", call).await, &["NoSuchEntity"])?;
-        let role = found.and_then(|found| found.role);
-        Ok(role.map(|role| role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()))
+        Ok(found.and_then(|found| found.role))
+    }
+
+    async fn tags(&self, cx: &Cx) -> Result<Option<BTreeMap<String, String>>> {
+        Ok(self.look(cx).await?.as_ref().map(tags))
     }
 
     /// Returns whether somebody else uses the role. IAM shows a tag for some seconds after it is gone, and two that let go of the role
@@ -169,10 +184,7 @@ impl AccountRole {
 
     /// Makes the role. Returns false when somebody else was faster.
     async fn create(&self, cx: &Cx) -> Result<bool> {
-        let trust = json!({
-            "Version": "2012-10-17",
-            "Statement": [{ "Effect": "Allow", "Principal": { "Service": "dms.amazonaws.com" }, "Action": "sts:AssumeRole" }],
-        });
+        let trust = document(&[statement()]);
         let tags = [tag(SHARED_MARK, "dms")?, user_tag(cx)?];
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
@@ -195,7 +207,21 @@ impl AccountRole {
                 return Ok(false);
             }
         }
+        if !attrs.trusts_dms && !self.let_dms_in(cx).await? {
+            return Ok(false);
+        }
         if attrs.attached { Ok(true) } else { self.attach(cx).await }
+    }
+
+    /// Puts the statement for DMS back. Others may have let somebody else in, who stays. Returns false when the role was deleted in this moment.
+    async fn let_dms_in(&self, cx: &Cx) -> Result<bool> {
+        let Some(role) = self.look(cx).await? else { return Ok(false) };
+        let mut statements = statements(&trust(&role));
+        statements.push(statement());
+        let trust = document(&statements);
+        let call = || cx.aws.iam.update_assume_role_policy().role_name(&self.name).policy_document(trust.to_string()).send();
+        let changed = cx.retry("IAM to take the change", BUSY, PATIENCE, || cx.mutate("iam:UpdateAssumeRolePolicy", call)).await;
+        Ok(settled(changed, &["NoSuchEntity"])?.is_some())
     }
 
     async fn attach(&self, cx: &Cx) -> Result<bool> {
@@ -206,6 +232,42 @@ impl AccountRole {
         let attached = cx.retry("IAM to take the attachment", &passing, PATIENCE / 4, || cx.mutate("iam:AttachRolePolicy", call)).await;
         Ok(settled(attached, &["NoSuchEntity"])?.is_some())
     }
+}
+
+fn tags(role: &Role) -> BTreeMap<String, String> {
+    role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}
+
+/// The statement by which DMS may assume the role.
+fn statement() -> Value {
+    json!({ "Effect": "Allow", "Principal": { "Service": "dms.amazonaws.com" }, "Action": "sts:AssumeRole" })
+}
+
+fn document(statements: &[Value]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What a role says of who may assume it.
+fn trust(role: &Role) -> Value {
+    role.assume_role_policy_document().map_or(Value::Null, read)
+}
+
+fn statements(document: &Value) -> Vec<Value> {
+    match document.get("Statement") {
+        Some(Value::Array(statements)) => statements.clone(),
+        Some(statement) => vec![statement.clone()],
+        None => Vec::new(),
+    }
+}
+
+/// Whether a statement says what ours says, perhaps of others, too. Conditions that somebody has added only make it stricter.
+fn lets_dms_in(one: &Value) -> bool {
+    let ours = statement();
+    let says = |way: &str| {
+        let both = one.pointer(way).zip(ours.pointer(way));
+        both.is_some_and(|(has, wants)| has == wants || has.as_array().is_some_and(|all| all.contains(wants)))
+    };
+    ["/Effect", "/Principal/Service", "/Action"].into_iter().all(says)
 }
 
 /// The key of the tag that marks this address as a user. Two stacks in one account have different ones.

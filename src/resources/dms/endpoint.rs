@@ -56,6 +56,15 @@ pub struct EndpointAttrs {
     pub secret: String,
     pub access_role: String,
     pub ssl_mode: String,
+    /// Which end it is, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// The engine, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The key that it is encrypted with, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 impl Handle<Endpoint> {
@@ -203,6 +212,10 @@ fn attrs_of(shown: &Shown) -> EndpointAttrs {
         secret: text(settings.and_then(PostgreSqlSettings::secrets_manager_secret_id)),
         access_role: text(settings.and_then(PostgreSqlSettings::secrets_manager_access_role_arn)),
         ssl_mode: text(shown.ssl_mode().map(DmsSslModeValue::as_str)),
+        // AWS writes it in either case.
+        direction: shown.endpoint_type().map(|direction| direction.as_str().to_lowercase()),
+        engine: shown.engine_name().map(str::to_owned),
+        kms_key: shown.kms_key_id().map(str::to_owned),
     }
 }
 

@@ -57,6 +57,12 @@ pub struct ReplicationInstanceAttrs {
     /// Whether AWS upgrades minor versions when it likes; never with this tool.
     #[serde(default)]
     pub auto_minor_version_upgrade: bool,
+    /// The subnets that it was placed in, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_group: Option<String>,
+    /// The key that it is encrypted with, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 impl Handle<ReplicationInstance> {
@@ -259,6 +265,8 @@ fn attrs_of(shown: &Shown) -> ReplicationInstanceAttrs {
         multi_az: shown.multi_az(),
         publicly_accessible: shown.publicly_accessible(),
         auto_minor_version_upgrade: shown.auto_minor_version_upgrade(),
+        subnet_group: shown.replication_subnet_group().and_then(|group| group.replication_subnet_group_identifier()).map(str::to_owned),
+        kms_key: shown.kms_key_id().map(str::to_owned),
     }
 }
 

@@ -58,6 +58,15 @@ pub struct ReplicationTaskAttrs {
     pub resource_identifier: String,
     pub migration_type: String,
     pub table_mappings: Value,
+    /// Where data comes from, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_endpoint: Option<Arn>,
+    /// Where data goes, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_endpoint: Option<Arn>,
+    /// What it runs on, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Arn>,
     /// Whether DMS shows the settings as they are specified.
     pub settings_fit: bool,
     /// Whether it was stopped in order to be changed, and has to go on.
@@ -242,6 +251,9 @@ impl ReplicationTask {
             arn: arn.into(),
             migration_type: shown.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             table_mappings: document(shown.table_mappings()),
+            source_endpoint: shown.source_endpoint_arn().map(Into::into),
+            target_endpoint: shown.target_endpoint_arn().map(Into::into),
+            instance: shown.replication_instance_arn().map(Into::into),
             resume: false,
             at_work: false,
             settings_fit: is_within(&self.settings, &document(shown.replication_task_settings())),

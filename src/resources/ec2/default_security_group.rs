@@ -37,6 +37,9 @@ pub struct DefaultSecurityGroupAttrs {
     /// Whether it is seen for the first time, so that rules of it may not be visible yet.
     #[serde(default)]
     pub is_new: bool,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
 }
 
 #[async_trait]
@@ -93,7 +96,7 @@ impl Resource for DefaultSecurityGroup {
         }
         revoke(cx, &attrs.group_id, Direction::Ingress, &attrs.ingress_rules).await?;
         revoke(cx, &attrs.group_id, Direction::Egress, &attrs.egress_rules).await?;
-        Ok(DefaultSecurityGroupAttrs { group_id: attrs.group_id, ingress_rules: Vec::new(), egress_rules: Vec::new(), is_new: false })
+        Ok(DefaultSecurityGroupAttrs { ingress_rules: Vec::new(), egress_rules: Vec::new(), is_new: false, ..attrs })
     }
 
     /// Nothing is to be done: AWS deletes the group with its VPC, and refuses to delete it alone.
@@ -111,16 +114,17 @@ async fn look(cx: &Cx, vpc: &VpcId) -> Result<Option<DefaultSecurityGroupAttrs>>
         && let Some(id) =
             all.iter().find(|group| group.vpc_id() == Some(vpc.as_str()) && group.group_name() == Some("default")).and_then(|group| group.group_id())
     {
-        return with_rules(cx, id.into()).await.map(Some);
+        return with_rules(cx, id.into(), vpc).await.map(Some);
     }
     let filters = [("vpc-id", vpc.as_str()), ("group-name", "default")].map(|(name, value)| Filter::builder().name(name).values(value).build());
     let call = cx.aws.ec2.describe_security_groups().set_filters(Some(filters.into())).send();
     let found = cx.read("ec2:DescribeSecurityGroups", call).await?;
     let Some(id) = found.security_groups().iter().find_map(|group| group.group_id()) else { return Ok(None) };
-    with_rules(cx, id.into()).await.map(Some)
+    with_rules(cx, id.into(), vpc).await.map(Some)
 }
 
-async fn with_rules(cx: &Cx, group_id: SecurityGroupId) -> Result<DefaultSecurityGroupAttrs> {
+/// The group was found by its VPC.
+async fn with_rules(cx: &Cx, group_id: SecurityGroupId, vpc: &VpcId) -> Result<DefaultSecurityGroupAttrs> {
     let rules = rules_of(cx, &group_id).await?;
     let ids = |direction: Direction| {
         let of = rules.iter().filter(|rule| direction.is_of(rule));
@@ -129,5 +133,5 @@ async fn with_rules(cx: &Cx, group_id: SecurityGroupId) -> Result<DefaultSecurit
         ids
     };
     let (ingress_rules, egress_rules) = (ids(Direction::Ingress), ids(Direction::Egress));
-    Ok(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true })
+    Ok(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true, vpc: Some(vpc.clone()) })
 }

@@ -37,6 +37,12 @@ pub struct GatewayEndpointAttrs {
     pub vpc_endpoint_id: VpcEndpointId,
     /// The route tables that lead to it.
     pub route_table_ids: BTreeSet<RouteTableId>,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+    /// The last part of the service's name, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 impl Handle<GatewayEndpoint> {
@@ -98,6 +104,8 @@ impl Resource for GatewayEndpoint {
             }
         }
         let attrs = |endpoint: aws_sdk_ec2::types::VpcEndpoint| GatewayEndpointAttrs {
+            vpc: endpoint.vpc_id().map(Into::into),
+            service: endpoint.service_name().and_then(|name| name.rsplit('.').next()).map(str::to_owned),
             route_table_ids: endpoint.route_table_ids().iter().map(|id| id.as_str().into()).collect(),
             vpc_endpoint_id: endpoint.vpc_endpoint_id.unwrap_or_default().into(),
         };
@@ -158,7 +166,7 @@ impl Resource for GatewayEndpoint {
     }
 
     fn known_by(id: &str) -> Option<GatewayEndpointAttrs> {
-        Some(GatewayEndpointAttrs { vpc_endpoint_id: id.into(), route_table_ids: BTreeSet::new() })
+        Some(GatewayEndpointAttrs { vpc_endpoint_id: id.into(), route_table_ids: BTreeSet::new(), vpc: None, service: None })
     }
 
     fn id(attrs: &GatewayEndpointAttrs) -> String {
@@ -179,7 +187,8 @@ impl GatewayEndpoint {
         let made = once_visible(cx, || cx.mutate("ec2:CreateVpcEndpoint", call)).await?;
         let id = made.vpc_endpoint.and_then(|endpoint| endpoint.vpc_endpoint_id);
         let id = id.ok_or(Error::Incomplete { call: "ec2:CreateVpcEndpoint", what: "the endpoint id" })?;
-        Ok(GatewayEndpointAttrs { vpc_endpoint_id: id.into(), route_table_ids })
+        let (vpc, service) = (Some(vpc.clone()), Some(self.service.clone()));
+        Ok(GatewayEndpointAttrs { vpc_endpoint_id: id.into(), route_table_ids, vpc, service })
     }
 }
 

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttachmentStatus, ResourceType};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::blockers::{Used, delete_when_free};
 use super::listing::seek;
@@ -142,6 +143,10 @@ impl Resource for InternetGateway {
 
     fn known_by(id: &str) -> Option<InternetGatewayAttrs> {
         Some(InternetGatewayAttrs { internet_gateway_id: id.into(), vpc_id: None })
+    }
+
+    fn as_inputs(attrs: &InternetGatewayAttrs) -> Vec<(&'static str, Value)> {
+        attrs.vpc_id.iter().map(|vpc| ("vpc", vpc.as_str().into())).collect()
     }
 
     fn id(attrs: &InternetGatewayAttrs) -> String {

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::RouteOrigin;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::visible::once_visible;
 use crate::address::{InternetGatewayId, NatGatewayId, RouteTableId, VpcPeeringConnectionId};
@@ -155,6 +156,10 @@ impl Resource for Route {
     async fn delete(&self, cx: &Cx, attrs: &RouteAttrs) -> Result<()> {
         let call = || cx.aws.ec2.delete_route().route_table_id(&attrs.route_table_id).destination_cidr_block(&attrs.destination).send();
         settled(cx.mutate("ec2:DeleteRoute", call).await, &["InvalidRoute.NotFound", NO_TABLE]).map(drop)
+    }
+
+    fn as_inputs(attrs: &RouteAttrs) -> Vec<(&'static str, Value)> {
+        vec![("route_table", attrs.route_table_id.as_str().into())]
     }
 
     fn id(attrs: &RouteAttrs) -> String {

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{Filter, RouteTable, RouteTableAssociationStateCode};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::visible::once_visible;
 use crate::address::{RouteTableId, SubnetId};
@@ -104,6 +105,10 @@ impl Resource for RouteTableAssociation {
     async fn delete(&self, cx: &Cx, attrs: &RouteTableAssociationAttrs) -> Result<()> {
         let call = || cx.aws.ec2.disassociate_route_table().association_id(&attrs.association_id).send();
         settled(cx.mutate("ec2:DisassociateRouteTable", call).await, &["InvalidAssociationID.NotFound"]).map(drop)
+    }
+
+    fn as_inputs(attrs: &RouteTableAssociationAttrs) -> Vec<(&'static str, Value)> {
+        vec![("subnet", attrs.subnet_id.as_str().into())]
     }
 
     fn id(attrs: &RouteTableAssociationAttrs) -> String {

@@ -1,11 +1,16 @@
 //! One rule of a security group, with tags of its own.
 //!
-//! Only its description can be changed in place. AWS allows one rule of each content in a group, whatever its tags, so a rule
-//! that somebody has made by hand stands in the way of ours.
+//! AWS can change all of it in place but its group, its direction and the sort of its peer ("When you modify a rule, you cannot change the rule
+//! type", SecurityGroupRuleRequest); its id and its tags stay. What somebody has changed is changed back in this way. What is configured anew gets
+//! a rule of its own, so that nobody is shut out who still counts on the old one. AWS allows one rule of each content in a group, whatever its
+//! tags, so a rule that somebody has made by hand stands in the way of ours.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRuleDescription, UserIdGroupPair};
+use aws_sdk_ec2::types::{
+    Filter, IpPermission, IpRange, ResourceType, SecurityGroupRuleDescription, SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::listing::rules;
 use super::rules::{Direction, revoke, rules_of};
@@ -50,6 +55,20 @@ pub struct SecurityGroupRule {
     pub peering: Option<Input<VpcPeeringConnectionId>>,
 }
 
+/// Whom a rule was seen to let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeenPeer {
+    /// The members of a security group.
+    Group(SecurityGroupId),
+    /// An IPv4 address range.
+    Cidr(String),
+    /// An IPv6 address range, which this kind never sets.
+    Ipv6(String),
+    /// A prefix list, which this kind never sets.
+    PrefixList(String),
+}
+
 /// What is known of a rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecurityGroupRuleAttrs {
@@ -59,6 +78,21 @@ pub struct SecurityGroupRuleAttrs {
     pub group_id: SecurityGroupId,
     /// What it is for.
     pub description: String,
+    /// Which way it lets traffic through, as AWS shows it; this and what follows is not in states of before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The protocol, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The first port, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_port: Option<i32>,
+    /// The last port, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_port: Option<i32>,
+    /// Whom it lets through, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SeenPeer>,
 }
 
 impl Handle<SecurityGroupRule> {
@@ -80,6 +114,7 @@ impl Resource for SecurityGroupRule {
             "ec2:DescribeSecurityGroupRules",
             "ec2:AuthorizeSecurityGroupIngress",
             "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:ModifySecurityGroupRules",
             "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
             "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
             "ec2:RevokeSecurityGroupIngress",
@@ -89,6 +124,7 @@ impl Resource for SecurityGroupRule {
         ],
         creates: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress"],
         changes: &[
+            "ec2:ModifySecurityGroupRules",
             "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
             "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
             "ec2:CreateTags",
@@ -96,10 +132,16 @@ impl Resource for SecurityGroupRule {
         ],
         deletes: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
         immutable: &["group", "direction", "protocol", "from_port", "to_port", "peer"],
+        taken_over: &["protocol", "from_port", "to_port", "peer"],
         tagged: true,
         blocked_by: "nothing",
         unique: &[&["group", "direction", "protocol", "from_port", "to_port", "peer"]],
         waits_for: &["peering"],
+        called_for: &[
+            ("ec2:ModifySecurityGroupRules", &["protocol", "from_port", "to_port", "peer"]),
+            ("ec2:UpdateSecurityGroupRuleDescriptionsIngress", &["description"]),
+            ("ec2:UpdateSecurityGroupRuleDescriptionsEgress", &["description"]),
+        ],
         ..About::PLAIN
     };
     type Attrs = SecurityGroupRuleAttrs;
@@ -114,6 +156,9 @@ impl Resource for SecurityGroupRule {
             Some(attrs) => attrs,
             None => self.create(cx).await?,
         };
+        if !self.lets_the_same_through(&attrs)? {
+            return self.change_back(cx, attrs).await;
+        }
         if attrs.description != self.description {
             self.describe(cx, &attrs).await?;
             attrs.description.clone_from(&self.description);
@@ -122,7 +167,8 @@ impl Resource for SecurityGroupRule {
     }
 
     async fn delete(&self, cx: &Cx, attrs: &SecurityGroupRuleAttrs) -> Result<()> {
-        let revoked = revoke(cx, &attrs.group_id, self.direction, std::slice::from_ref(&attrs.rule_id)).await;
+        let direction = attrs.direction.unwrap_or(self.direction);
+        let revoked = revoke(cx, &attrs.group_id, direction, std::slice::from_ref(&attrs.rule_id)).await;
         settled(revoked, NOT_FOUND).map(drop)
     }
 
@@ -131,7 +177,16 @@ impl Resource for SecurityGroupRule {
     }
 
     fn known_by(id: &str) -> Option<SecurityGroupRuleAttrs> {
-        Some(SecurityGroupRuleAttrs { rule_id: id.to_owned(), group_id: "".into(), description: String::new() })
+        Some(SecurityGroupRuleAttrs {
+            rule_id: id.to_owned(),
+            group_id: "".into(),
+            description: String::new(),
+            direction: None,
+            protocol: None,
+            from_port: None,
+            to_port: None,
+            peer: None,
+        })
     }
 
     fn takes(&self, operation: &str) -> bool {
@@ -141,13 +196,25 @@ impl Resource for SecurityGroupRule {
         }
     }
 
+    fn as_inputs(attrs: &SecurityGroupRuleAttrs) -> Vec<(&'static str, Value)> {
+        vec![("group", attrs.group_id.as_str().into())]
+    }
+
     fn id(attrs: &SecurityGroupRuleAttrs) -> String {
         attrs.rule_id.clone()
     }
 }
 
 fn attrs_of(rule: aws_sdk_ec2::types::SecurityGroupRule) -> SecurityGroupRuleAttrs {
+    let group = rule.referenced_group_info().and_then(|group| group.group_id()).map(|id| SeenPeer::Group(id.into()));
+    let range = rule.cidr_ipv4().map(|range| SeenPeer::Cidr(range.to_owned())).or(rule.cidr_ipv6().map(|range| SeenPeer::Ipv6(range.to_owned())));
+    let list = rule.prefix_list_id().map(|id| SeenPeer::PrefixList(id.to_owned()));
     SecurityGroupRuleAttrs {
+        direction: Some(if Direction::Egress.is_of(&rule) { Direction::Egress } else { Direction::Ingress }),
+        protocol: rule.ip_protocol,
+        from_port: rule.from_port,
+        to_port: rule.to_port,
+        peer: group.or(range).or(list),
         rule_id: rule.security_group_rule_id.unwrap_or_default(),
         group_id: rule.group_id.unwrap_or_default().into(),
         description: rule.description.unwrap_or_default(),
@@ -155,6 +222,51 @@ fn attrs_of(rule: aws_sdk_ec2::types::SecurityGroupRule) -> SecurityGroupRuleAtt
 }
 
 impl SecurityGroupRule {
+    /// Whom it is to let through.
+    fn wanted(&self) -> Result<SeenPeer> {
+        Ok(match &self.peer {
+            Peer::Group(group) => SeenPeer::Group(group.get()?.clone()),
+            Peer::Cidr(cidr) => SeenPeer::Cidr(cidr.clone()),
+        })
+    }
+
+    /// Whether it lets through what it is to, as far as AWS shows it. With all protocols, ports do not count.
+    fn lets_the_same_through(&self, seen: &SecurityGroupRuleAttrs) -> Result<bool> {
+        let ports = seen.from_port.is_none_or(|port| port == self.from_port) && seen.to_port.is_none_or(|port| port == self.to_port);
+        let protocol = seen.protocol.as_ref().is_none_or(|protocol| *protocol == self.protocol);
+        let wanted = self.wanted()?;
+        Ok(protocol && (ports || self.protocol == "-1") && seen.peer.as_ref().is_none_or(|peer| *peer == wanted))
+    }
+
+    /// Changes a rule that somebody has changed back to what it was. It keeps its id.
+    async fn change_back(&self, cx: &Cx, seen: SecurityGroupRuleAttrs) -> Result<SecurityGroupRuleAttrs> {
+        let wanted = self.wanted()?;
+        if seen.peer.as_ref().is_some_and(|peer| std::mem::discriminant(peer) != std::mem::discriminant(&wanted)) {
+            let (id, address) = (&seen.rule_id, &cx.identity.address);
+            return Err(Error::OneWay(format!(
+                "{id} lets through another sort of peer, which AWS can not change (`--replace {address}` makes a new one)"
+            )));
+        }
+        let rule = SecurityGroupRuleRequest::builder().ip_protocol(&self.protocol).from_port(self.from_port).to_port(self.to_port);
+        let rule = match &self.peer {
+            Peer::Group(group) => rule.referenced_group_id(group.get()?),
+            Peer::Cidr(cidr) => rule.cidr_ipv4(cidr),
+        };
+        // A description that is left out is taken away.
+        let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(&seen.rule_id);
+        let update = update.security_group_rule(rule.description(&self.description).build()).build();
+        let call = || cx.aws.ec2.modify_security_group_rules().group_id(&seen.group_id).security_group_rules(update.clone()).send();
+        once_visible(cx, || cx.mutate("ec2:ModifySecurityGroupRules", call)).await?;
+        Ok(SecurityGroupRuleAttrs {
+            description: self.description.clone(),
+            protocol: Some(self.protocol.clone()),
+            from_port: Some(self.from_port),
+            to_port: Some(self.to_port),
+            peer: Some(wanted),
+            ..seen
+        })
+    }
+
     async fn find(&self, cx: &Cx, known: Option<&SecurityGroupRuleAttrs>) -> Result<Option<Vec<aws_sdk_ec2::types::SecurityGroupRule>>> {
         if let (Some(known), Some(all)) = (known, rules(cx).await?)
             && let Some(one) = all.iter().find(|rule| rule.security_group_rule_id() == Some(&known.rule_id))

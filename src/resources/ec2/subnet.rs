@@ -4,7 +4,7 @@
 //! chosen, stays with the subnet.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZoneState, Filter, ResourceType};
+use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZoneState, Filter, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Used, delete_when_free};
@@ -44,6 +44,9 @@ pub struct SubnetAttrs {
     /// The VPC, as AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<VpcId>,
+    /// The number of its availability zone, as it was counted when the subnet was made or found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<usize>,
 }
 
 impl Handle<Subnet> {
@@ -95,8 +98,15 @@ impl Resource for Subnet {
             public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
             cidr: subnet.cidr_block,
             vpc: subnet.vpc_id.map(Into::into),
+            zone: None,
         };
-        tagging::judge(cx, found, |subnet| subnet.tags(), |subnet| subnet.subnet_id().unwrap_or_default().to_owned(), attrs)
+        let judged = tagging::judge(cx, found, |subnet| subnet.tags(), |subnet| subnet.subnet_id().unwrap_or_default().to_owned(), attrs)?;
+        let Observed::Ours(mut attrs) = judged else { return Ok(judged) };
+        attrs.zone = match known.filter(|known| known.availability_zone == attrs.availability_zone) {
+            Some(known) => known.zone,
+            None => self.number_of(cx, &attrs.availability_zone).await?,
+        };
+        Ok(Observed::Ours(attrs))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {
@@ -131,7 +141,7 @@ impl Resource for Subnet {
     }
 
     fn known_by(id: &str) -> Option<SubnetAttrs> {
-        Some(SubnetAttrs { subnet_id: id.into(), availability_zone: String::new(), public_addresses: false, cidr: None, vpc: None })
+        Some(SubnetAttrs { subnet_id: id.into(), availability_zone: String::new(), public_addresses: false, cidr: None, vpc: None, zone: None })
     }
 
     fn id(attrs: &SubnetAttrs) -> String {
@@ -150,21 +160,23 @@ impl Subnet {
         let subnet_id = SubnetId(id);
         self.wait_available(cx, &subnet_id).await?;
         let (cidr, vpc) = (Some(self.cidr.clone()), Some(vpc.clone()));
-        Ok(SubnetAttrs { subnet_id, availability_zone: zone, public_addresses: false, cidr, vpc })
+        Ok(SubnetAttrs { subnet_id, availability_zone: zone, public_addresses: false, cidr, vpc, zone: Some(self.zone) })
     }
 
     async fn zone_name(&self, cx: &Cx) -> Result<String> {
-        // Local and wavelength zones are listed too; load balancers and databases cannot use those.
-        let regular = Filter::builder().name("zone-type").values("availability-zone").build();
-        let found = cx.read("ec2:DescribeAvailabilityZones", cx.aws.ec2.describe_availability_zones().filters(regular).send()).await?;
-        let usable = found.availability_zones().iter().filter(|zone| zone.state() == Some(&AvailabilityZoneState::Available));
-        let mut names: Vec<&str> = usable.filter_map(|zone| zone.zone_name()).collect();
-        names.sort_unstable();
-        let count = names.len();
-        let name = names.get(self.zone).ok_or_else(|| {
+        let names: Vec<String> = zones(cx).await?.into_iter().filter(|(_, usable)| *usable).map(|(name, _)| name).collect();
+        names.get(self.zone).cloned().ok_or_else(|| {
+            let count = names.len();
             Error::Refused(format!("{} has {count} availability zones, and the configuration asks for number {}", cx.region, self.zone + 1))
-        })?;
-        Ok((*name).to_owned())
+        })
+    }
+
+    /// Which zone this is. One that can not be used for a while must not make others of the rest.
+    async fn number_of(&self, cx: &Cx, name: &str) -> Result<Option<usize>> {
+        let all = zones(cx).await?;
+        let count = |usable_only: bool| all.iter().filter(|(_, usable)| *usable || !usable_only).position(|(zone, _)| zone == name);
+        let (of_all, of_usable) = (count(false), count(true));
+        Ok(if of_usable == Some(self.zone) { of_usable } else { of_all })
     }
 
     async fn wait_available(&self, cx: &Cx, subnet_id: &SubnetId) -> Result<()> {
@@ -179,4 +191,15 @@ impl Subnet {
         })
         .await
     }
+}
+
+/// The zones of the account by name, and whether they can be used now. Local and wavelength zones are left out: load balancers and databases cannot
+/// use those.
+async fn zones(cx: &Cx) -> Result<Vec<(String, bool)>> {
+    let regular = Filter::builder().name("zone-type").values("availability-zone").build();
+    let found = cx.read("ec2:DescribeAvailabilityZones", cx.aws.ec2.describe_availability_zones().filters(regular).send()).await?;
+    let zone = |zone: &AvailabilityZone| Some((zone.zone_name()?.to_owned(), zone.state() == Some(&AvailabilityZoneState::Available)));
+    let mut zones: Vec<(String, bool)> = found.availability_zones().iter().filter_map(zone).collect();
+    zones.sort_unstable();
+    Ok(zones)
 }

@@ -4,6 +4,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::vpc_peering_connection::{NOT_FOUND, look, over, status};
 use crate::address::VpcPeeringConnectionId;
@@ -107,6 +108,10 @@ impl Resource for VpcPeeringAcceptance {
 
     async fn delete(&self, _cx: &Cx, _attrs: &VpcPeeringAcceptanceAttrs) -> Result<()> {
         Ok(())
+    }
+
+    fn as_inputs(attrs: &VpcPeeringAcceptanceAttrs) -> Vec<(&'static str, Value)> {
+        vec![("peering", attrs.peering_id.as_str().into())]
     }
 
     fn id(attrs: &VpcPeeringAcceptanceAttrs) -> String {

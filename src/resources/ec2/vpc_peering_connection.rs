@@ -41,6 +41,9 @@ pub struct VpcPeeringConnectionAttrs {
     /// The VPC that is asked, as AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_vpc: Option<VpcId>,
+    /// The region of the VPC that is asked, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_region: Option<String>,
 }
 
 impl Handle<VpcPeeringConnection> {
@@ -91,6 +94,7 @@ impl Resource for VpcPeeringConnection {
             peering_id: id_of(&peering),
             vpc: peering.requester_vpc_info().and_then(|side| side.vpc_id()).map(Into::into),
             peer_vpc: peering.accepter_vpc_info().and_then(|side| side.vpc_id()).map(Into::into),
+            peer_region: peering.accepter_vpc_info().and_then(|side| side.region()).map(str::to_owned),
         };
         tagging::judge(cx, living, |peering| peering.tags(), |peering| id_of(peering).0, attrs)
     }
@@ -109,7 +113,8 @@ impl Resource for VpcPeeringConnection {
         let made = once_visible(cx, || cx.mutate("ec2:CreateVpcPeeringConnection", call)).await?;
         let id = made.vpc_peering_connection.and_then(|peering| peering.vpc_peering_connection_id);
         let id = id.ok_or(Error::Incomplete { call: "ec2:CreateVpcPeeringConnection", what: "the peering id" })?;
-        Ok(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: Some(vpc.clone()), peer_vpc: Some(peer.clone()) })
+        let peer_region = Some(self.peer_region.clone());
+        Ok(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: Some(vpc.clone()), peer_vpc: Some(peer.clone()), peer_region })
     }
 
     /// Whether AWS has taken the request: with ranges that overlap it says so only now.
@@ -142,7 +147,7 @@ impl Resource for VpcPeeringConnection {
     }
 
     fn known_by(id: &str) -> Option<VpcPeeringConnectionAttrs> {
-        Some(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: None, peer_vpc: None })
+        Some(VpcPeeringConnectionAttrs { peering_id: id.into(), vpc: None, peer_vpc: None, peer_region: None })
     }
 
     fn id(attrs: &VpcPeeringConnectionAttrs) -> String {

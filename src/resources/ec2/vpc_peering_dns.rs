@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{PeeringConnectionOptionsRequest, VpcPeeringConnection};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::vpc_peering_connection::{look, status};
 use crate::address::VpcPeeringConnectionId;
@@ -93,6 +94,10 @@ impl Resource for VpcPeeringDns {
 
     async fn delete(&self, _cx: &Cx, _attrs: &VpcPeeringDnsAttrs) -> Result<()> {
         Ok(())
+    }
+
+    fn as_inputs(attrs: &VpcPeeringDnsAttrs) -> Vec<(&'static str, Value)> {
+        vec![("peering", attrs.peering_id.as_str().into())]
     }
 
     fn id(attrs: &VpcPeeringDnsAttrs) -> String {

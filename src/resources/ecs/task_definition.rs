@@ -13,6 +13,7 @@ use aws_sdk_ecs::types::{
     TaskDefinition as Shown, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::tagging;
 use crate::address::Arn;
@@ -204,6 +205,11 @@ impl Resource for TaskDefinition {
 
     async fn retag(&self, cx: &Cx, attrs: &TaskDefinitionAttrs) -> Result<()> {
         tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
+    fn as_inputs(attrs: &TaskDefinitionAttrs) -> Vec<(&'static str, Value)> {
+        let revision = attrs.arn.as_str().split_once(":task-definition/").and_then(|(_, revision)| revision.split_once(':'));
+        revision.map(|(family, _)| ("family", family.into())).into_iter().collect()
     }
 
     fn id(attrs: &TaskDefinitionAttrs) -> String {

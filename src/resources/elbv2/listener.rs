@@ -74,6 +74,9 @@ pub struct ListenerAttrs {
     pub protocol: Option<Protocol>,
     /// What it does with a request.
     pub action: SeenAction,
+    /// Its load balancer, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<Arn>,
 }
 
 impl Handle<Listener> {
@@ -146,7 +149,7 @@ impl Resource for Listener {
             let shown = made.listeners.and_then(|made| made.into_iter().next());
             return shown.map(attrs).ok_or(Error::Incomplete { call: "elasticloadbalancing:CreateListener", what: "the listener" });
         };
-        let wanted = ListenerAttrs { arn: seen.arn.clone(), port: self.port, protocol: Some(self.protocol.clone()), action };
+        let wanted = ListenerAttrs { port: self.port, protocol: Some(self.protocol.clone()), action, ..seen.clone() };
         if seen != wanted {
             let call = || {
                 let call = cx.aws.elb.modify_listener().listener_arn(&seen.arn).port(self.port).protocol(protocol.clone());
@@ -214,7 +217,8 @@ fn attrs(shown: Shown) -> ListenerAttrs {
         [only] => seen(only),
         _ => SeenAction::Other,
     };
-    ListenerAttrs { port: shown.port.unwrap_or_default(), protocol, action, arn: Arn(shown.listener_arn.unwrap_or_default()) }
+    let load_balancer = shown.load_balancer_arn.map(Arn);
+    ListenerAttrs { port: shown.port.unwrap_or_default(), protocol, action, arn: Arn(shown.listener_arn.unwrap_or_default()), load_balancer }
 }
 
 fn seen(action: &SentAction) -> SeenAction {

@@ -9,6 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer as Shown, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::tagging;
 use crate::address::{Arn, InternetGatewayId, SecurityGroupId, SubnetId};
@@ -233,6 +234,10 @@ impl Resource for LoadBalancer {
 
     async fn retag(&self, cx: &Cx, attrs: &LoadBalancerAttrs) -> Result<()> {
         tagging::retag(cx, attrs.arn.as_str()).await
+    }
+
+    fn as_inputs(attrs: &LoadBalancerAttrs) -> Vec<(&'static str, Value)> {
+        attrs.full_name.split('/').nth(1).map(|name| ("name", name.into())).into_iter().collect()
     }
 
     fn id(attrs: &LoadBalancerAttrs) -> String {

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetGroup as Shown, TargetGroupAttribute, TargetTypeEnum};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::tagging;
 use crate::address::{Arn, VpcId};
@@ -64,6 +65,12 @@ pub struct TargetGroupAttrs {
     pub health_check: HealthCheck,
     /// How long a target that is taken out may finish its requests.
     pub deregistration_delay_seconds: i32,
+    /// The VPC of the targets, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+    /// The port of the targets, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
 }
 
 impl Handle<TargetGroup> {
@@ -174,6 +181,10 @@ impl Resource for TargetGroup {
         tagging::retag(cx, attrs.arn.as_str()).await
     }
 
+    fn as_inputs(attrs: &TargetGroupAttrs) -> Vec<(&'static str, Value)> {
+        attrs.full_name.split('/').nth(1).map(|name| ("name", name.into())).into_iter().collect()
+    }
+
     fn id(attrs: &TargetGroupAttrs) -> String {
         attrs.arn.0.clone()
     }
@@ -224,6 +235,8 @@ fn attrs(shown: Shown, delay: i32) -> TargetGroupAttrs {
             unhealthy_threshold: shown.unhealthy_threshold_count.unwrap_or_default(),
         },
         deregistration_delay_seconds: delay,
+        vpc: shown.vpc_id.map(Into::into),
+        port: shown.port,
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// Reads a document as IAM returns it: JSON, percent-encoded "compliant with RFC 3986" (GetRole, GetRolePolicy).
 ///
 /// A document that cannot be read is `null`, which equals no document that we want, so that it is written anew.
-pub(super) fn read(encoded: &str) -> Value {
+pub(in crate::resources) fn read(encoded: &str) -> Value {
     serde_json::from_str(&decode(encoded)).map_or(Value::Null, canonical)
 }
 

@@ -17,6 +17,7 @@ use crate::resource::{About, Cx, Error, Handle, Observed, Resource, Result, sett
 use crate::resources::owned::{Tags, judge, kept, missing};
 
 const RUNTIME: Runtime = Runtime::Python313;
+const ARCHITECTURE: Architecture = Architecture::Arm64;
 /// How long a new role may not be assumable yet, in seconds.
 const ROLE_SECONDS: u64 = 120;
 /// How long a function may refuse a change because of another one, in seconds.
@@ -58,6 +59,9 @@ pub struct FunctionAttrs {
     pub runtime: String,
     /// What Lambda calls: file and function.
     pub handler: String,
+    /// What it runs on; states of before it was kept have it as it was set.
+    #[serde(default = "set")]
+    pub architecture: String,
     /// How long one run may take.
     pub timeout_seconds: i32,
     /// Its memory.
@@ -112,6 +116,13 @@ impl Resource for Function {
         blocked_by: "a change of it that is under way",
         unique: &[&["name"]],
         mentions: &["role"],
+        called_for: &[
+            ("lambda:UpdateFunctionCode", &["package", "code_sha256", "architecture"]),
+            (
+                "lambda:UpdateFunctionConfiguration",
+                &["description", "role", "package", "runtime", "handler", "timeout_seconds", "memory_mb", "environment"],
+            ),
+        ],
         ..About::PLAIN
     };
     type Attrs = FunctionAttrs;
@@ -131,11 +142,15 @@ impl Resource for Function {
         let zip = self.package.zip()?;
         let Some(mut attrs) = seen else { return self.create(cx, &zip).await };
         let wanted_code = checksum(&zip);
-        if attrs.code_sha256 != wanted_code {
+        if attrs.code_sha256 != wanted_code || attrs.architecture != ARCHITECTURE.as_str() {
             let code = Blob::new(zip);
-            let call = || cx.aws.lambda.update_function_code().function_name(&attrs.name).zip_file(code.clone()).send();
+            let call = || {
+                let call = cx.aws.lambda.update_function_code().function_name(&attrs.name);
+                call.zip_file(code.clone()).architectures(ARCHITECTURE).send()
+            };
             when_idle(cx, || async { cx.mutate("lambda:UpdateFunctionCode", call).await.map(drop) }).await?;
             attrs.code_sha256 = wanted_code;
+            attrs.architecture = set();
         }
         if !self.is_in(&attrs)? {
             let role = self.role.get()?;
@@ -205,7 +220,7 @@ impl Function {
         let tags: HashMap<String, String> = cx.identity.all_tags().into_iter().collect();
         let call = || {
             let call = cx.aws.lambda.create_function().function_name(&self.name).description(&self.description).role(role.as_str());
-            let call = call.runtime(RUNTIME).handler(self.package.handler()).architectures(Architecture::Arm64).code(code.clone());
+            let call = call.runtime(RUNTIME).handler(self.package.handler()).architectures(ARCHITECTURE).code(code.clone());
             let call = call.timeout(self.timeout_seconds).memory_size(self.memory_mb).environment(self.variables());
             call.set_tags(Some(tags.clone())).send()
         };
@@ -218,6 +233,7 @@ impl Function {
             .set_code_sha256(made.code_sha256)
             .set_runtime(made.runtime)
             .set_handler(made.handler)
+            .set_architectures(made.architectures)
             .set_timeout(made.timeout)
             .set_memory_size(made.memory_size)
             .set_environment(made.environment)
@@ -277,7 +293,13 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<Shown>> {
     }))
 }
 
+/// What this tool sets.
+fn set() -> String {
+    ARCHITECTURE.as_str().to_owned()
+}
+
 fn read(shown: FunctionConfiguration, tags: Tags) -> FunctionAttrs {
+    let architecture = shown.architectures().first().cloned();
     FunctionAttrs {
         name: shown.function_name.unwrap_or_default(),
         arn: Arn(shown.function_arn.unwrap_or_default()),
@@ -286,6 +308,7 @@ fn read(shown: FunctionConfiguration, tags: Tags) -> FunctionAttrs {
         code_sha256: shown.code_sha256.unwrap_or_default(),
         runtime: shown.runtime.map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
         handler: shown.handler.unwrap_or_default(),
+        architecture: architecture.map_or_else(set, |one| one.as_str().to_owned()),
         timeout_seconds: shown.timeout.unwrap_or_default(),
         memory_mb: shown.memory_size.unwrap_or_default(),
         environment: shown.environment.and_then(|environment| environment.variables).unwrap_or_default().into_iter().collect(),

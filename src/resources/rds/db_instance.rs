@@ -109,6 +109,8 @@ pub struct Fixed {
     pub subnet_group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 /// What is the same for every database of this tool.

@@ -44,6 +44,12 @@ pub struct DbParameterGroupAttrs {
     pub parameters: BTreeMap<String, String>,
     /// The tags that this tool sets.
     pub tags: Tags,
+    /// The engine and its major version, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// What it is for, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 impl Handle<DbParameterGroup> {
@@ -95,7 +101,15 @@ impl Resource for DbParameterGroup {
         let tags = tagging::of(cx, &arn).await?;
         let parameters = parameters(cx, name).await?;
         let name = group.db_parameter_group_name.unwrap_or_default();
-        Ok(judge(cx, &tags, &arn, || DbParameterGroupAttrs { name, arn: arn.clone(), parameters, tags: kept(cx, tags.clone()) }))
+        let attrs = || DbParameterGroupAttrs {
+            name,
+            arn: arn.clone(),
+            parameters,
+            tags: kept(cx, tags.clone()),
+            family: group.db_parameter_group_family,
+            description: group.description,
+        };
+        Ok(judge(cx, &tags, &arn, attrs))
     }
 
     async fn ensure(&self, cx: &Cx, seen: Option<DbParameterGroupAttrs>) -> Result<DbParameterGroupAttrs> {
@@ -165,6 +179,8 @@ impl DbParameterGroup {
             arn: group.db_parameter_group_arn.unwrap_or_default(),
             parameters: BTreeMap::new(),
             tags: cx.identity.all_tags(),
+            family: Some(self.family.clone()),
+            description: Some(self.description.clone()),
         })
     }
 }

@@ -161,6 +161,7 @@ pub(super) fn read(cx: &Cx, shape: &Shape) -> Shown {
             master_username: shape.master_username.clone(),
             subnet_group: shape.db_subnet_group().and_then(|group| group.db_subnet_group_name()).map(str::to_owned),
             encrypted: shape.storage_encrypted,
+            kms_key: shape.kms_key_id.clone(),
         },
         identifier: shape.db_instance_identifier.clone().unwrap_or_default(),
     };

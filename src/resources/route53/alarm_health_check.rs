@@ -12,6 +12,7 @@ use aws_sdk_route53::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::checks::Overridden;
 use super::{built, checks};
 use crate::address::{HealthCheckId, Region};
 use crate::graph::Input;
@@ -38,6 +39,9 @@ pub struct AlarmHealthCheckAttrs {
     pub alarm: String,
     pub alarm_region: Region,
     pub insufficient_data: String,
+    /// What makes its verdict another one; nothing in states of before it was kept.
+    #[serde(flatten)]
+    pub overridden: Overridden,
     /// Tags that it should carry and does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub missing_tags: Tags,
@@ -70,7 +74,7 @@ impl Resource for AlarmHealthCheck {
         self.retag(cx, &attrs).await?;
         attrs.missing_tags.clear();
         let same = attrs.alarm == *self.alarm.get()? && attrs.alarm_region == self.alarm_region && attrs.insufficient_data == self.insufficient_data;
-        if same {
+        if same && attrs.overridden == Overridden::default() {
             return Ok(attrs);
         }
         let alarm = self.identifier()?;
@@ -94,6 +98,7 @@ impl Resource for AlarmHealthCheck {
             alarm: String::new(),
             alarm_region: "".into(),
             insufficient_data: String::new(),
+            overridden: Overridden::default(),
             missing_tags: Tags::new(),
         })
     }
@@ -127,6 +132,7 @@ fn attrs_of(shown: &Shown, missing_tags: Tags) -> AlarmHealthCheckAttrs {
         alarm_region: alarm.map(|alarm| alarm.region().as_str()).unwrap_or_default().into(),
         // "LastKnownStatus" is what counts unless told (UpdateHealthCheck).
         insufficient_data: status.unwrap_or(&InsufficientDataHealthStatus::LastKnownStatus).as_str().to_owned(),
+        overridden: Overridden::of(shown),
         missing_tags,
     }
 }

@@ -7,6 +7,7 @@ use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheck
 use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType};
 use serde::{Deserialize, Serialize};
 
+use super::checks::Overridden;
 use super::{built, checks};
 use crate::address::HealthCheckId;
 use crate::graph::Input;
@@ -30,6 +31,9 @@ pub struct CalculatedHealthCheckAttrs {
     pub health_check_id: HealthCheckId,
     pub children: BTreeSet<String>,
     pub health_threshold: i32,
+    /// What makes its verdict another one; nothing in states of before it was kept.
+    #[serde(flatten)]
+    pub overridden: Overridden,
     /// Tags that it should carry and does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub missing_tags: Tags,
@@ -62,7 +66,7 @@ impl Resource for CalculatedHealthCheck {
         };
         self.retag(cx, &attrs).await?;
         attrs.missing_tags.clear();
-        if attrs.children == children && attrs.health_threshold == self.health_threshold {
+        if attrs.children == children && attrs.health_threshold == self.health_threshold && attrs.overridden == Overridden::default() {
             return Ok(attrs);
         }
         let change = |call: Update| call.set_child_health_checks(Some(children.iter().cloned().collect())).health_threshold(self.health_threshold);
@@ -79,8 +83,8 @@ impl Resource for CalculatedHealthCheck {
     }
 
     fn known_by(id: &str) -> Option<CalculatedHealthCheckAttrs> {
-        let (children, missing_tags) = (BTreeSet::new(), Tags::new());
-        Some(CalculatedHealthCheckAttrs { health_check_id: id.into(), children, health_threshold: 0, missing_tags })
+        let (children, overridden, missing_tags) = (BTreeSet::new(), Overridden::default(), Tags::new());
+        Some(CalculatedHealthCheckAttrs { health_check_id: id.into(), children, health_threshold: 0, overridden, missing_tags })
     }
 
     fn id(attrs: &CalculatedHealthCheckAttrs) -> String {
@@ -107,6 +111,7 @@ fn attrs_of(shown: &Shown, missing_tags: Tags) -> CalculatedHealthCheckAttrs {
         health_check_id: shown.id().into(),
         children: config.map(|config| config.child_health_checks().iter().cloned().collect()).unwrap_or_default(),
         health_threshold: config.and_then(HealthCheckConfig::health_threshold).unwrap_or_default(),
+        overridden: Overridden::of(shown),
         missing_tags,
     }
 }

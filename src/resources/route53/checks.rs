@@ -5,6 +5,7 @@
 
 use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, TagResourceType};
+use serde::{Deserialize, Serialize};
 
 use super::tagging;
 use crate::address::HealthCheckId;
@@ -33,6 +34,25 @@ pub(super) const ABOUT: About = About {
     global: true,
     ..About::PLAIN
 };
+
+/// What makes the verdict of a check another one, whatever it finds. This tool sets none of it: a disabled check counts as healthy for ever, which
+/// takes its sense from the emergency switch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overridden {
+    /// Whether it is not made, and counts as healthy.
+    pub disabled: bool,
+    /// Whether healthy counts as unhealthy.
+    pub inverted: bool,
+}
+
+impl Overridden {
+    pub(super) fn of(shown: &HealthCheck) -> Self {
+        let config = shown.health_check_config();
+        let is_on = |of: fn(&HealthCheckConfig) -> Option<bool>| config.and_then(of).unwrap_or_default();
+        Self { disabled: is_on(HealthCheckConfig::disabled), inverted: is_on(HealthCheckConfig::inverted) }
+    }
+}
 
 const GONE: &[&str] = &["NoSuchHealthCheck"];
 
@@ -81,9 +101,9 @@ pub(super) async fn create(cx: &Cx, config: HealthCheckConfig) -> Result<HealthC
     made.health_check.ok_or(Error::Incomplete { call: "route53:CreateHealthCheck", what: "the health check" })
 }
 
-/// Changes a check in place; `change` says what.
+/// Changes a check in place; `change` says what. Its verdict is its own again.
 pub(super) async fn update(cx: &Cx, id: &HealthCheckId, change: impl Fn(Update) -> Update + Send + Sync) -> Result<HealthCheck> {
-    let call = || change(cx.aws.route53.update_health_check().health_check_id(id.as_str())).send();
+    let call = || change(cx.aws.route53.update_health_check().health_check_id(id.as_str()).disabled(false).inverted(false)).send();
     let changed = cx.mutate("route53:UpdateHealthCheck", call).await?;
     changed.health_check.ok_or(Error::Incomplete { call: "route53:UpdateHealthCheck", what: "the health check" })
 }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use aws_sdk_route53::operation::update_health_check::builders::UpdateHealthCheckFluentBuilder as Update;
 use aws_sdk_route53::types::{HealthCheck as Shown, HealthCheckConfig, HealthCheckType};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::checks::Overridden;
 use super::{built, checks};
 use crate::address::HealthCheckId;
 use crate::graph::Input;
@@ -54,6 +56,9 @@ pub struct HealthCheckAttrs {
     pub path: String,
     pub interval_seconds: i32,
     pub failure_threshold: i32,
+    /// What makes its verdict another one; nothing in states of before it was kept.
+    #[serde(flatten)]
+    pub overridden: Overridden,
     /// Tags that it should carry and does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub missing_tags: Tags,
@@ -94,7 +99,7 @@ impl Resource for HealthCheck {
         attrs.missing_tags.clear();
         let fqdn = self.fqdn.get()?;
         let same = attrs.fqdn == *fqdn && attrs.port == self.port && attrs.path == self.path && attrs.failure_threshold == self.failure_threshold;
-        if same {
+        if same && attrs.overridden == Overridden::default() {
             return Ok(attrs);
         }
         let change = |call: Update| {
@@ -122,8 +127,14 @@ impl Resource for HealthCheck {
             path: String::new(),
             interval_seconds: 0,
             failure_threshold: 0,
+            overridden: Overridden::default(),
             missing_tags: Tags::new(),
         })
+    }
+
+    fn as_inputs(attrs: &HealthCheckAttrs) -> Vec<(&'static str, Value)> {
+        // AWS writes it in capitals.
+        vec![("protocol", attrs.protocol.to_lowercase().into())]
     }
 
     fn id(attrs: &HealthCheckAttrs) -> String {
@@ -155,6 +166,7 @@ fn attrs_of(shown: &Shown, missing_tags: Tags) -> HealthCheckAttrs {
         path: config.and_then(HealthCheckConfig::resource_path).unwrap_or_default().to_owned(),
         interval_seconds: config.and_then(HealthCheckConfig::request_interval).unwrap_or_default(),
         failure_threshold: config.and_then(HealthCheckConfig::failure_threshold).unwrap_or_default(),
+        overridden: Overridden::of(shown),
         missing_tags,
     }
 }

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_route53::types::ChangeAction;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::change::{Weighted, records, same_name};
 use super::wait_in_sync;
@@ -144,6 +145,10 @@ impl Resource for WeightedRecord {
             }
         }
         Err(Error::Refused(format!("the record {} `{}` changes all the time; stop what changes it", attrs.name, attrs.set_identifier)))
+    }
+
+    fn as_inputs(attrs: &WeightedRecordAttrs) -> Vec<(&'static str, Value)> {
+        vec![("zone", attrs.zone_id.as_str().into())]
     }
 
     fn id(attrs: &WeightedRecordAttrs) -> String {

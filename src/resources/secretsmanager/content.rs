@@ -8,6 +8,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::value::read;
 use super::{put, version_token};
@@ -125,6 +126,10 @@ impl Resource for SecretContent {
 
     async fn delete(&self, _cx: &Cx, _attrs: &SecretContentAttrs) -> Result<()> {
         Ok(())
+    }
+
+    fn as_inputs(attrs: &SecretContentAttrs) -> Vec<(&'static str, Value)> {
+        vec![("secret", attrs.secret_arn.as_str().into())]
     }
 
     fn id(attrs: &SecretContentAttrs) -> String {

@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::{ReplicaRegionType, ReplicationStatusType, StatusType};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::address::{Arn, Region};
 use crate::aws::{Progress, Wait};
@@ -38,6 +39,9 @@ pub struct SecretReplicaAttrs {
     /// Whether the last replication failed.
     #[serde(default)]
     pub failed: bool,
+    /// The KMS key there, as AWS shows it, unless it is AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
 }
 
 impl Handle<SecretReplica> {
@@ -85,7 +89,10 @@ impl Resource for SecretReplica {
         };
         Ok(match self.look(cx, secret).await? {
             None => Observed::Absent,
-            Some(shown) => Observed::Ours(SecretReplicaAttrs { failed: shown.status() == Some(&StatusType::Failed), ..self.attrs(secret) }),
+            Some(shown) => {
+                let (failed, kms_key) = (shown.status() == Some(&StatusType::Failed), shown.kms_key_id.filter(|key| !key.starts_with("alias/aws/")));
+                Observed::Ours(SecretReplicaAttrs { failed, kms_key, ..self.attrs(secret) })
+            }
         })
     }
 
@@ -100,7 +107,7 @@ impl Resource for SecretReplica {
         let region = ReplicaRegionType::builder().region(&self.region).set_kms_key_id(self.kms_key.clone()).build();
         let call = || cx.aws.secrets.replicate_secret_to_regions().secret_id(secret.as_str()).add_replica_regions(region.clone()).send();
         cx.mutate("secretsmanager:ReplicateSecretToRegions", call).await?;
-        Ok(self.attrs(secret))
+        Ok(SecretReplicaAttrs { kms_key: self.kms_key.clone(), ..self.attrs(secret) })
     }
 
     async fn ready(&self, cx: &Cx, attrs: SecretReplicaAttrs) -> Result<SecretReplicaAttrs> {
@@ -130,6 +137,11 @@ impl Resource for SecretReplica {
         if self.name.is_empty() { Vec::new() } else { vec![super::claim(&self.region, &self.name)] }
     }
 
+    fn as_inputs(attrs: &SecretReplicaAttrs) -> Vec<(&'static str, Value)> {
+        let region = attrs.arn.as_str().split(':').nth(3).unwrap_or_default();
+        vec![("secret", attrs.secret_arn.as_str().into()), ("region", region.into())]
+    }
+
     fn id(attrs: &SecretReplicaAttrs) -> String {
         attrs.arn.0.clone()
     }
@@ -141,7 +153,7 @@ impl SecretReplica {
         if let Some(region) = parts.get_mut(3) {
             *region = &self.region;
         }
-        SecretReplicaAttrs { secret_arn: secret.clone(), arn: Arn(parts.join(":")), failed: false }
+        SecretReplicaAttrs { secret_arn: secret.clone(), arn: Arn(parts.join(":")), failed: false, kms_key: None }
     }
 
     /// What the primary says of its replica in this region.

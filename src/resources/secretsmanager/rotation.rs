@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::address::Arn;
 use crate::graph::Input;
@@ -112,6 +113,10 @@ impl Resource for SecretRotation {
         // AWS refuses it for a secret that is scheduled for deletion or does not rotate.
         let off_already = ["ResourceNotFoundException", "InvalidRequestException"];
         settled(cx.mutate("secretsmanager:CancelRotateSecret", call).await, &off_already).map(drop)
+    }
+
+    fn as_inputs(attrs: &SecretRotationAttrs) -> Vec<(&'static str, Value)> {
+        vec![("secret", attrs.secret_arn.as_str().into())]
     }
 
     fn id(attrs: &SecretRotationAttrs) -> String {

@@ -7,6 +7,7 @@ use aws_sdk_databasemigration::operation::modify_endpoint::{ModifyEndpointError,
 use aws_sdk_databasemigration::types::{DmsSslModeValue, PostgreSqlSettings, ReplicationEndpointTypeValue};
 
 use super::{given, identifier, pass, some};
+use crate::sandbox::keys::default_key;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::dms::Endpoint;
 
@@ -79,7 +80,7 @@ fn print(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::End
         .endpoint_type(ReplicationEndpointTypeValue::from(endpoint.direction.as_str()))
         .engine_name(&endpoint.engine)
         .ssl_mode(DmsSslModeValue::from(endpoint.ssl_mode.as_str()))
-        .set_kms_key_id(endpoint.kms_key_id.clone())
+        .kms_key_id(endpoint.kms_key_id.clone().unwrap_or_else(|| default_key(&endpoint.arn)))
         .status(endpoint.status(now))
         .postgre_sql_settings(settings.secrets_manager_access_role_arn(&endpoint.access_role_arn).build())
         .build()

@@ -15,6 +15,7 @@ use aws_sdk_databasemigration::operation::modify_replication_instance::{
 use aws_sdk_databasemigration::types::{ReplicationInstance, ReplicationPendingModifiedValues, VpcSecurityGroupMembership};
 
 use super::{check_account_role, given, identifier, pass, some, subnet_groups};
+use crate::sandbox::keys::default_key;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::dms::Instance;
 
@@ -124,7 +125,7 @@ fn print(call: &mut Call<'_>, instance: &Instance) -> ReplicationInstance {
         .multi_az(instance.multi_az)
         .publicly_accessible(instance.publicly_accessible)
         .auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
-        .set_kms_key_id(instance.kms_key_id.clone())
+        .kms_key_id(instance.kms_key_id.clone().unwrap_or_else(|| default_key(&instance.arn)))
         .set_vpc_security_groups(Some(instance.security_group_ids.iter().map(member).collect()))
         .set_replication_subnet_group(group)
         .pending_modified_values(ReplicationPendingModifiedValues::builder().build())

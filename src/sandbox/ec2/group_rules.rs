@@ -9,6 +9,9 @@ use aws_sdk_ec2::operation::authorize_security_group_ingress::{
 use aws_sdk_ec2::operation::describe_security_group_rules::{
     DescribeSecurityGroupRulesError, DescribeSecurityGroupRulesInput, DescribeSecurityGroupRulesOutput,
 };
+use aws_sdk_ec2::operation::modify_security_group_rules::{
+    ModifySecurityGroupRulesError, ModifySecurityGroupRulesInput, ModifySecurityGroupRulesOutput,
+};
 use aws_sdk_ec2::operation::revoke_security_group_egress::{
     RevokeSecurityGroupEgressError, RevokeSecurityGroupEgressInput, RevokeSecurityGroupEgressOutput,
 };
@@ -22,7 +25,10 @@ use aws_sdk_ec2::operation::update_security_group_rule_descriptions_ingress::{
     UpdateSecurityGroupRuleDescriptionsIngressError, UpdateSecurityGroupRuleDescriptionsIngressInput,
     UpdateSecurityGroupRuleDescriptionsIngressOutput,
 };
-use aws_sdk_ec2::types::{IpPermission, ReferencedSecurityGroup, ResourceType, SecurityGroupRuleDescription, TagSpecification};
+use aws_sdk_ec2::types::{
+    IpPermission, IpRange, ReferencedSecurityGroup, ResourceType, SecurityGroupRuleDescription, SecurityGroupRuleUpdate, TagSpecification,
+    UserIdGroupPair,
+};
 use ipnet::Ipv4Net;
 
 use super::filters::{pass, shown, tags_for};
@@ -38,6 +44,7 @@ pub(super) fn register(registry: &mut Registry) {
     let members = &["group_id", "ip_permissions", "security_group_rule_ids"];
     registry.on("ec2", "RevokeSecurityGroupIngress", members, RevokeSecurityGroupIngressError::generic, revoke_ingress);
     registry.on("ec2", "RevokeSecurityGroupEgress", members, RevokeSecurityGroupEgressError::generic, revoke_egress);
+    registry.on("ec2", "ModifySecurityGroupRules", &["group_id", "security_group_rules"], ModifySecurityGroupRulesError::generic, modify);
     let members = &["group_id", "security_group_rule_descriptions"];
     registry.on(
         "ec2",
@@ -237,6 +244,46 @@ fn revoke_ingress(call: &mut Call<'_>, input: &RevokeSecurityGroupIngressInput) 
 fn revoke_egress(call: &mut Call<'_>, input: &RevokeSecurityGroupEgressInput) -> Result<RevokeSecurityGroupEgressOutput, Rejection> {
     revoke(call, input.group_id(), true, input.security_group_rule_ids(), input.ip_permissions())?;
     Ok(RevokeSecurityGroupEgressOutput::builder().r#return(true).build())
+}
+
+/// Changes what rules let through. They keep their ids, their tags, their group and their direction; none of them is changed when one is refused.
+fn modify(call: &mut Call<'_>, input: &ModifySecurityGroupRulesInput) -> Result<ModifySecurityGroupRulesOutput, Rejection> {
+    let group_id = input.group_id().unwrap_or_default();
+    if !call.here().ec2.security_groups.contains_key(group_id) {
+        return groups::not_found(group_id);
+    }
+    let changed = input.security_group_rules().iter().map(|update| modified(call, group_id, update)).collect::<Result<Vec<_>, _>>()?;
+    let rules = &mut call.here().ec2.security_group_rules;
+    rules.extend(changed.into_iter().map(|rule| (rule.rule_id.clone(), rule)));
+    Ok(ModifySecurityGroupRulesOutput::builder().r#return(true).build())
+}
+
+fn modified(call: &mut Call<'_>, group_id: &str, update: &SecurityGroupRuleUpdate) -> Result<SecurityGroupRule, Rejection> {
+    let id = update.security_group_rule_id().unwrap_or_default();
+    let Some(before) = call.here().ec2.security_group_rules.get(id).filter(|rule| rule.group_id == group_id).cloned() else { return no_rule(id) };
+    let Some(asked) = update.security_group_rule() else { return refuse("MissingParameter", "The request must contain the rule") };
+    if asked.cidr_ipv6().is_some() || asked.prefix_list_id().is_some() {
+        return refuse("SandboxUnknownMember", "the sandbox models rules about IPv4 ranges and groups");
+    }
+    let text = asked.description().unwrap_or_default();
+    let range = asked.cidr_ipv4().map(|cidr| IpRange::builder().cidr_ip(cidr).description(text).build());
+    let pair = asked.referenced_group_id().map(|group| UserIdGroupPair::builder().group_id(group).description(text).build());
+    let permission = IpPermission::builder().set_ip_protocol(asked.ip_protocol().map(str::to_owned)).set_from_port(asked.from_port());
+    let permission = permission.set_to_port(asked.to_port()).set_ip_ranges(range.map(|range| vec![range]));
+    let permission = permission.set_user_id_group_pairs(pair.map(|pair| vec![pair])).build();
+    // "You must specify exactly one of the following parameters" (SecurityGroupRuleRequest).
+    let asked = read(call, group_id, before.is_egress, &permission)?;
+    let [wanted] = asked.as_slice() else {
+        return refuse("InvalidParameterCombination", "A rule has exactly one source or destination.");
+    };
+    // "When you modify a rule, you cannot change the rule type" (SecurityGroupRuleRequest).
+    if std::mem::discriminant(&wanted.peer) != std::mem::discriminant(&before.peer) {
+        return refuse("InvalidParameterValue", format!("The type of the security group rule {id} can not be changed"));
+    }
+    if call.here().ec2.security_group_rules.values().any(|other| other.rule_id != id && other.same_as(wanted)) {
+        return refuse("InvalidPermission.Duplicate", "the specified rule already exists");
+    }
+    Ok(SecurityGroupRule { rule_id: before.rule_id, tags: before.tags, ..wanted.clone() })
 }
 
 fn redescribe(call: &mut Call<'_>, group_id: Option<&str>, is_egress: bool, descriptions: &[SecurityGroupRuleDescription]) -> Result<(), Rejection> {

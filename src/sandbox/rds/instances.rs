@@ -10,6 +10,7 @@ use aws_sdk_rds::types::{
 };
 
 use super::{rules, subnet_groups, tags};
+use crate::sandbox::keys::default_key;
 use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
 use crate::sandbox::world::rds::{Instance, Phase, Settings, SubnetGroup};
 
@@ -180,7 +181,7 @@ pub(super) fn print(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
         .allocated_storage(settings.allocated_storage)
         .storage_type(&settings.storage_type)
         .storage_encrypted(instance.storage_encrypted)
-        .set_kms_key_id(instance.kms_key_id.clone())
+        .set_kms_key_id(instance.kms_key_id.clone().or_else(|| instance.storage_encrypted.then(|| default_key(&instance.arn))))
         .set_db_name(instance.db_name.clone())
         .master_username(&instance.master_username)
         .set_db_subnet_group(group)
