@@ -10,7 +10,7 @@ use super::{moves, protection};
 use crate::address::Address;
 use crate::config::Config;
 use crate::plan::{Action, Plan, Step, share};
-use crate::resource::kind;
+use crate::resource::{kind, told};
 use crate::state::{State, Status};
 
 /// How many ways out are shown.
@@ -152,8 +152,13 @@ fn refused<'a>(plan: &'a Plan, state: &'a State, chosen: &Chosen) -> Vec<(&'a St
     };
     // One that gets its place back is still where it was set aside.
     let from = |step: &Step| step.moves.as_ref().filter(|moves| moves.to == step.address).map_or(step.address.clone(), |moves| moves.from.clone());
-    let is = |step: &'a Step| step.shown.as_ref().or_else(|| state.attrs(&from(step)));
-    let why = |step: &'a Step| kind(&step.kind)?.impossible(&step.spec, is(step)?);
+    let why = |step: &'a Step| {
+        let kind = kind(&step.kind)?;
+        let Some(shown) = &step.shown else { return kind.impossible(&step.spec, state.attrs(&from(step))?) };
+        // What others may change is not brought back.
+        let spec = step.leaves.iter().fold(step.spec.clone(), |spec, field| told::as_shown(kind, &spec, shown, field).unwrap_or(spec));
+        kind.impossible(&spec, shown)
+    };
     plan.steps.iter().filter(stays).filter_map(|step| Some((step, why(step)?))).collect()
 }
 

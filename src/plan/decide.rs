@@ -195,12 +195,12 @@ impl<'a> Decider<'a> {
         let changed = (!fields.is_empty()).then(|| format!("{} changed", names(&fields)));
         let (leaves, put_back) = left_alone(node, entry, &fields, finding.map(Finding::left).unwrap_or_default());
         as_shown(node, entry, finding, &mut differences);
+        let is_overridden = |change: &Change| input_of(node, change).is_some_and(|input| fields.iter().any(|field| field == input));
         match finding {
             // What the configuration has changed may be just what makes possible what AWS can not take back. Whether it is, is looked at afterwards.
             Some(Finding::Differs { changes: outside, .. } | Finding::Stuck { changes: outside, .. })
-                if matches!(finding, Some(Finding::Differs { .. })) || (changed.is_some() && !outside.is_empty()) =>
+                if matches!(finding, Some(Finding::Differs { .. })) || outside.iter().any(is_overridden) =>
             {
-                let is_overridden = |change: &&Change| input_of(node, change).is_some_and(|input| fields.iter().any(|field| field == input));
                 let outside: Vec<Change> = outside.iter().filter(|change| !is_overridden(change)).cloned().collect();
                 let drift = Outside::Changed(outside.iter().map(|change| change.field.clone()).collect());
                 let drift = (!outside.is_empty()).then_some(drift);

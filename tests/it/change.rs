@@ -322,6 +322,86 @@ fn storage_that_can_not_shrink_took_the_services_down() {
     assert!(run(&place, "plan").contains("there is nothing to do"));
 }
 
+/// Lets others change a field of the databases, in a configuration of its own.
+fn ignoring(place: &Place, field: &str) {
+    let all = include_str!("../../config/migration.toml");
+    let entry = format!("ignore = [{{ address = \"*/database-*/instance\", field = \"{field}\", reason = \"by the DBA\" }}]");
+    let other = all.replace("\nignore = []\n", &format!("\n{entry}\n"));
+    assert_ne!(all, other);
+    std::fs::write(place.path().join("ignoring.toml"), other).expect("a file");
+}
+
+/// RDS has raised the storage by itself, and something else of the database is changed.
+#[test]
+fn a_plan_passed_that_the_look_had_shown_to_be_impossible() {
+    const DAYS: &str = "--env source --set database.backup_retention_days=14";
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    database(&place, |one| one["settings"]["allocated_storage"] = 300.into());
+    for set in ["", "--set tags.Team=\"pay\"", "--set database.allocated_storage_gb=200"] {
+        let refused = told(&place, &format!("plan {DAYS} {set}"));
+        assert!(refused.contains("[exit 3]") && refused.contains("has 300 GiB") && refused.contains("300 or more"), "{refused}");
+    }
+    let more = run(&place, "plan --env source --set database.allocated_storage_gb=400");
+    assert!(more.contains("allocated_storage_gb: 300 -> 400"), "it goes from what AWS shows: {more}");
+    let same = run(&place, "plan --env source --set database.allocated_storage_gb=300");
+    assert!(same.contains("there is nothing to do"), "{same}");
+    ignoring(&place, "allocated_storage_gb");
+    let drift = run(&place, "drift --config ignoring.toml");
+    assert!(drift.contains("ignored: source/database-source/instance `allocated_storage_gb`") && drift.contains("no drift"), "{drift}");
+    let up = run(&place, &format!("up -y {DAYS} --config ignoring.toml"));
+    assert!(up.contains("done: 1 resources created or changed"), "{up}");
+    let settings = settings(&place);
+    assert_eq!((&settings["allocated_storage"], &settings["backup_retention"]), (&300.into(), &14.into()));
+}
+
+/// Somebody has upgraded the database: what the message says leads somewhere.
+#[test]
+fn the_way_out_of_another_version_ended_in_a_new_database() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    database(&place, |one| one["settings"]["engine_version"] = "17.4".into());
+    let drift = told(&place, "drift");
+    assert!(drift.contains("17.4") && drift.contains("list its `engine_version` in `drift.ignore`"), "{drift}");
+    ignoring(&place, "engine_version");
+    assert!(run(&place, "drift --config ignoring.toml").contains("no drift"));
+    run(&place, "up -y --env source --config ignoring.toml --set database.backup_retention_days=14");
+    assert_eq!(settings(&place)["engine_version"], "17.4");
+}
+
+/// What the source database is set to.
+fn settings(place: &Place) -> Value {
+    let mut found = Value::Null;
+    crate::adopting::edit_world(place, |world| {
+        found = world["regions"]["us-east-1"]["rds"]["instances"]["payment-db-source-source-dev-001"]["settings"].clone();
+    });
+    found
+}
+
+/// A step that failed or was killed goes on, or a database is busy: what others may change stays.
+#[test]
+fn what_may_be_changed_was_put_back_by_a_step_that_went_on() {
+    let place = Place::new();
+    run(&place, "up --env source -y");
+    ignoring(&place, "backup_retention_days");
+    database(&place, |one| one["settings"]["backup_retention"] = 21.into());
+    let script = "[[events]]\nat_seconds = 0\ncalls_fail = { \"rds:ModifyDBInstance\" = \"InvalidParameterValue\" }\n";
+    std::fs::write(place.path().join("fails.toml"), script).expect("a file");
+    std::fs::write(place.path().join("works.toml"), "").expect("a file");
+    let class = "--env source --config ignoring.toml --set database.instance_class=db.r5.xlarge";
+    let failed = told(&place, &format!("up -y {class} --sandbox-script fails.toml"));
+    assert!(failed.contains("[exit 1]"), "{failed}");
+    let plan = run(&place, &format!("plan {class}"));
+    for part in ["its change was begun and not finished", "\"db.r5.large\" -> \"db.r5.xlarge\"", "backup_retention_days: it stays", "6 min"] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    run(&place, &format!("up -y {class} --sandbox-script works.toml"));
+    assert_eq!((&settings(&place)["class"], &settings(&place)["backup_retention"]), (&"db.r5.xlarge".into(), &21.into()));
+    database(&place, |one| one["phases"] = serde_json::json!([{ "status": "backing-up", "until": 99_999_999_999_999_u64 }]));
+    let busy = run(&place, "drift --config ignoring.toml");
+    assert!(busy.contains("ignored: source/database-source/instance `backup_retention_days`") && busy.contains("no drift"), "{busy}");
+}
+
 /// A change of the database that RDS does not take, and what else is changed.
 fn failing(place: &Place, change: &str) -> String {
     let script = "[[events]]\nat_seconds = 0\ncalls_fail = { \"rds:ModifyDBInstance\" = \"InvalidParameterValue\" }\n";

@@ -390,7 +390,9 @@ async fn a_cutover_that_was_killed_around_its_commands_releases_the_source() {
             }
             let saved = saved(&lab);
             assert_eq!((weights(&lab), saved.progress.quiesce), ((100, 0), Quiesce::NotRun), "killed at {point}");
-            assert_eq!(saved.report.hooks.last().map(|hook| hook.name.as_str()), Some("release"), "killed at {point}");
+            // One that begins anew after the end fails before it comes to the commands: the lag is still there.
+            let last = saved.report.hooks.last().map(|hook| hook.name.as_str());
+            assert!(last == Some("release") || (fails && last.is_none()), "killed at {point}: {last:?}");
         }
         assert!(points > 10, "{points}");
         crate::points::killed_at(points);

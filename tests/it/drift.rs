@@ -191,7 +191,7 @@ async fn what_was_made_anew_by_hand_was_taken_for_what_it_was() {
 fn another_key_than_the_configured_one_went_unseen() {
     const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     let place = Place::new();
-    let set = format!("--set environments.source.encryption.kms_key_arn={KEY}");
+    let set = format!("--set encryption.kms_key_arn={KEY}");
     Lane::Sandbox.succeed(&place, &format!("up --env source -y {set}"));
     edit_world(&place, |world| {
         let databases = world["regions"]["us-east-1"]["rds"]["instances"].as_object_mut().expect("the instances");

@@ -553,9 +553,11 @@ fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
     let schedule = Schedule { steps: steps.into(), bake_seconds: 4 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
     let mut driver = Driver::start(schedule);
     until_live(&mut driver, 90);
-    while driver.progress.quiesce != Quiesce::Done {
+    while driver.progress.phase != Phase::Quiescing {
         passes(&mut driver, 1);
     }
+    driver.answer();
+    assert_eq!(driver.progress.quiesce, Quiesce::Done);
     driver.send(judged(Verdict::Fail));
     driver.send(Input::NobodyThere);
     driver.dns = split(10);
@@ -574,9 +576,11 @@ fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
 fn what_goes_on_where_writes_were_stopped_is_not_watched_again() {
     let schedule = Schedule { bake_seconds: 100 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
     let mut driver = Driver::start(schedule);
-    while driver.progress.quiesce != Quiesce::Done {
+    while driver.progress.phase != Phase::Quiescing {
         passes(&mut driver, 1);
     }
+    driver.answer();
+    assert_eq!(driver.progress.quiesce, Quiesce::Done);
     driver.send(judged(Verdict::Fail));
     driver.send(Input::NobodyThere);
     driver.send(Input::Restarted);

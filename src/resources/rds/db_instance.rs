@@ -504,14 +504,15 @@ impl DbInstance {
 /// the upgrade (RDS User Guide, "How to perform a major version upgrade for RDS for PostgreSQL").
 fn another_major(is: &str, wanted: &str) -> Option<String> {
     let number = |version: &str| major(version).parse::<u32>().unwrap_or(0);
-    let stays = major(is);
     match number(is).cmp(&number(wanted)) {
         Ordering::Equal => None,
         Ordering::Greater => Some(format!(
-            "the database has PostgreSQL {is}, and RDS can not take it back to {wanted}; set `database.engine_version` to {stays} if it may stay"
+            "the database has PostgreSQL {is}, and RDS can not take it back to {wanted}; set `database.engine_version` to {}, or, when it was upgraded outside of this tool, list its `engine_version` in `drift.ignore`",
+            major(is)
         )),
         Ordering::Less => Some(format!(
-            "the database has PostgreSQL {is}, and another major version, {wanted}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {stays}"
+            "the database has PostgreSQL {is}, and another major version, {wanted}, is a migration of its own: it ends every replication, and there is no way back; set `database.engine_version` to {}",
+            major(is)
         )),
     }
 }
