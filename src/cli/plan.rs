@@ -1,5 +1,6 @@
 //! `plan`: what would be done.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -81,12 +82,21 @@ pub(super) async fn run(globals: &Globals, args: &PlanArgs) -> Result<u8, CliErr
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
+/// A plan with what it comes to.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    totals: BTreeMap<&'static str, usize>,
+}
+
 /// The plan for programs.
 fn json(plan: &Plan, with_calls: bool) -> String {
+    let printed = Printed { plan, totals: plan.totals() };
     if !with_calls {
-        return serde_json::to_string(plan).unwrap_or_default();
+        return serde_json::to_string(&printed).unwrap_or_default();
     }
-    let mut value = serde_json::to_value(plan).unwrap_or_default();
+    let mut value = serde_json::to_value(&printed).unwrap_or_default();
     let steps = value.get_mut("steps").and_then(serde_json::Value::as_array_mut);
     for (printed, step) in steps.into_iter().flatten().zip(&plan.steps) {
         let calls = calls(step);

@@ -64,6 +64,7 @@ pub enum Action {
         order: Order,
     },
     /// It is as specified; it is looked at all the same, and put right when the cloud says otherwise.
+    #[serde(rename = "none")]
     Nothing,
     /// It is deleted.
     Delete,
@@ -270,12 +271,18 @@ impl Plan {
         all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Returns how many steps there are of each verb.
+    /// Returns how many steps there are of each verb. The deletion of an old one is part of its replacement.
     pub fn totals(&self) -> BTreeMap<&'static str, usize> {
-        let mut totals = BTreeMap::new();
+        let mut totals: BTreeMap<&'static str, usize> = BTreeMap::new();
         for step in &self.steps {
             *totals.entry(step.action.verb()).or_default() += 1;
         }
+        let replaced = totals.get("replace").copied().unwrap_or(0);
+        if let Some(deleted) = totals.get_mut("delete") {
+            let old = self.steps.iter().filter(|step| step.action == Action::Delete && step.address.made_way().is_some()).count();
+            *deleted -= old.min(replaced);
+        }
+        totals.retain(|_, count| *count > 0);
         totals
     }
 

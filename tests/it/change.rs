@@ -116,6 +116,7 @@ fn the_same_plan_is_the_same_bytes() {
     run(&place, &format!("plan --output json {CHANGES} --out again.json"));
     assert_eq!(file, std::fs::read_to_string(place.path().join("again.json")).expect("the plan"));
     let plan: Value = serde_json::from_str(&plans[0]).expect("it is JSON");
+    assert!(plan["totals"]["replace"].as_u64().is_some_and(|count| count > 0) && plan["totals"].get("delete").is_none(), "{}", plan["totals"]);
     let step = |address: &str| plan["steps"].as_array().expect("steps").iter().find(|step| step["address"] == address).cloned().expect("a step");
     assert_eq!(
         (&step("source/service/target-group")["action"], &step("source/service/target-group")["order"]),

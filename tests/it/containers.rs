@@ -214,6 +214,23 @@ async fn a_configured_count_stopped_tasks_under_load() {
     assert_eq!(ecs(&mut lab).services.values().next().unwrap().desired_count, 8);
 }
 
+/// Killed at any point, and run again: the service that took the place of another has the six tasks that the old one had.
+async fn has_its_load(before: &Lab, graph: &Graph) {
+    for point in 1.. {
+        let mut lab = before.fork();
+        let fuse = Fuse::blowing_at(point);
+        lab.run(graph, Way::Up, fuse.clone()).await;
+        if fuse.is_dead() {
+            lab.up(graph).await.must_succeed();
+        }
+        let living: Vec<i32> = ecs(&mut lab).services.values().filter(|service| !service.deleted).map(|service| service.desired_count).collect();
+        assert_eq!(living, [6], "killed at {point}");
+        if !fuse.is_dead() {
+            break;
+        }
+    }
+}
+
 /// The old one goes before the new one is made, whenever that is.
 #[tokio::test(start_paused = true)]
 async fn a_service_that_was_replaced_began_with_fewer_tasks_than_it_had() {
@@ -222,19 +239,7 @@ async fn a_service_that_was_replaced_began_with_fewer_tasks_than_it_had() {
     before.up(&Parts { count: 6, ..Parts::new() }.graph()).await.must_succeed();
     settle(&mut before, &graph).await;
     before.replaced = "source/service/service".to_owned();
-    for point in 1.. {
-        let mut lab = before.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(&graph, Way::Up, fuse.clone()).await;
-        if fuse.is_dead() {
-            lab.up(&graph).await.must_succeed();
-        }
-        let living: Vec<i32> = ecs(&mut lab).services.values().filter(|service| !service.deleted).map(|service| service.desired_count).collect();
-        assert_eq!(living, [6], "killed at {point}");
-        if !fuse.is_dead() {
-            break;
-        }
-    }
+    has_its_load(&before, &graph).await;
 }
 
 /// The new one is made while the old one, which auto scaling has raised since, still runs.
@@ -245,19 +250,7 @@ async fn a_service_that_was_replaced_by_one_beside_it_began_with_the_configured_
     ecs(&mut before).services.values_mut().next().unwrap().desired_count = 6;
     let cluster = Cluster { name: "other-cluster".into(), ..Parts::new().cluster };
     let graph = Parts { cluster, ..Parts::new() }.graph();
-    for point in 1.. {
-        let mut lab = before.fork();
-        let fuse = Fuse::blowing_at(point);
-        lab.run(&graph, Way::Up, fuse.clone()).await;
-        if fuse.is_dead() {
-            lab.up(&graph).await.must_succeed();
-        }
-        let living: Vec<i32> = ecs(&mut lab).services.values().filter(|service| !service.deleted).map(|service| service.desired_count).collect();
-        assert_eq!(living, [6], "killed at {point}");
-        if !fuse.is_dead() {
-            break;
-        }
-    }
+    has_its_load(&before, &graph).await;
 }
 
 #[tokio::test(start_paused = true)]

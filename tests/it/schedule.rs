@@ -546,13 +546,9 @@ fn a_cutover_after_another_forgot_that_writes_were_stopped() {
     assert_eq!((third.dns, third.quiesced), (Split::SOURCE, false));
 }
 
-/// It was held after the quiesce command, and somebody has shifted traffic back before it went on.
-#[test]
-fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
-    let steps: Vec<Split> = (1..=10).map(|step| split(step * 10)).collect();
-    let schedule = Schedule { steps: steps.into(), bake_seconds: 4 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
+/// Held before the last step, when the quiesce command had done its work.
+fn held_after_the_command(schedule: Schedule) -> Driver {
     let mut driver = Driver::start(schedule);
-    until_live(&mut driver, 90);
     while driver.progress.phase != Phase::Quiescing {
         passes(&mut driver, 1);
     }
@@ -560,6 +556,15 @@ fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
     assert_eq!(driver.progress.quiesce, Quiesce::Done);
     driver.send(judged(Verdict::Fail));
     driver.send(Input::NobodyThere);
+    driver
+}
+
+/// It was held after the quiesce command, and somebody has shifted traffic back before it went on.
+#[test]
+fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
+    let steps: Vec<Split> = (1..=10).map(|step| split(step * 10)).collect();
+    let schedule = Schedule { steps: steps.into(), bake_seconds: 4 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
+    let mut driver = held_after_the_command(schedule);
     driver.dns = split(10);
     driver.send(Input::Restarted);
     for next in [20, 30, 90] {
@@ -575,14 +580,7 @@ fn what_went_on_after_the_command_watched_no_step_and_did_not_run_it_again() {
 #[test]
 fn what_goes_on_where_writes_were_stopped_is_not_watched_again() {
     let schedule = Schedule { bake_seconds: 100 * INTERVAL, quiesce: true, on_failure: Otherwise::Hold, ..schedule() };
-    let mut driver = Driver::start(schedule);
-    while driver.progress.phase != Phase::Quiescing {
-        passes(&mut driver, 1);
-    }
-    driver.answer();
-    assert_eq!(driver.progress.quiesce, Quiesce::Done);
-    driver.send(judged(Verdict::Fail));
-    driver.send(Input::NobodyThere);
+    let mut driver = held_after_the_command(schedule);
     driver.send(Input::Restarted);
     let since = driver.now;
     while driver.progress.live != Split::TARGET {

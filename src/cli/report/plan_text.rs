@@ -115,13 +115,7 @@ fn old_ones<'a>(plan: &'a Plan, step: &'a Step) -> impl Iterator<Item = &'a Step
 
 /// Returns the totals of a plan in one sentence.
 pub(in crate::cli) fn summary(plan: &Plan) -> String {
-    let mut totals = plan.totals();
-    // The deletion of an old one is part of its replacement.
-    let replaced = totals.get("replace").copied().unwrap_or(0);
-    if let Some(deleted) = totals.get_mut("delete") {
-        let old = plan.steps.iter().filter(|step| step.action == Action::Delete && step.address.made_way().is_some()).count();
-        *deleted -= old.min(replaced);
-    }
+    let totals = plan.totals();
     let words: Vec<String> = [
         ("create", "to create"),
         ("resume", "to go on with"),
