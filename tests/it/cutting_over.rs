@@ -12,6 +12,7 @@ use migrate_infra::events::{Event, Events};
 use migrate_infra::fuse::Fuse;
 use migrate_infra::migration::Split;
 use migrate_infra::migration::drive::{Drive, Person};
+use migrate_infra::migration::gate::Verdict;
 use migrate_infra::migration::hook::Hooks;
 use migrate_infra::migration::record::{Record as Report, Who};
 use migrate_infra::migration::replicate;
@@ -142,7 +143,13 @@ async fn a_lag_that_grows_half_way_brings_all_traffic_back() {
     let Outcome::RolledBack { why } = &outcome else { panic!("{outcome:?}") };
     assert!(why.contains("replication-lag") && why.contains("300"), "{why}");
     assert_eq!(weights(&lab), (100, 0));
-    let page = saved(&lab).report.to_markdown();
+    let report = saved(&lab).report;
+    let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time").as_second();
+    let failed = report.verdicts.iter().find(|one| one.gate == "replication-lag" && one.verdict == Verdict::Fail).expect("it has failed");
+    let back = report.changes.last().expect("a change");
+    let (seconds, interval) = (at(&back.at) - at(&failed.at), i64::from(config.cutover.gate_interval_seconds));
+    assert!(back.to == Split::SOURCE && (0..=interval).contains(&seconds), "{seconds} s of {interval} s, all of it seen to be live");
+    let page = report.to_markdown();
     assert!(page.contains("rolled back") && page.contains("replication-lag"), "{page}");
 }
 
