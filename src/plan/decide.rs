@@ -195,40 +195,32 @@ impl<'a> Decider<'a> {
         let changed = (!fields.is_empty()).then(|| format!("{} changed", names(&fields)));
         let (leaves, put_back) = left_alone(node, entry, &fields, finding.map(Finding::left).unwrap_or_default());
         as_shown(node, entry, finding, &mut differences);
-        let is_overridden = |change: &Change| input_of(node, change).is_some_and(|input| fields.iter().any(|field| field == input));
-        match finding {
-            // What the configuration has changed may be just what makes possible what AWS can not take back. Whether it is, is looked at afterwards.
-            Some(Finding::Differs { changes: outside, .. } | Finding::Stuck { changes: outside, .. })
-                if matches!(finding, Some(Finding::Differs { .. })) || outside.iter().any(is_overridden) =>
-            {
-                let outside: Vec<Change> = outside.iter().filter(|change| !is_overridden(change)).cloned().collect();
-                let drift = Outside::Changed(outside.iter().map(|change| change.field.clone()).collect());
-                let drift = (!outside.is_empty()).then_some(drift);
-                let reason = changed.into_iter().chain(drift.as_ref().map(ToString::to_string)).collect::<Vec<_>>().join("; ");
-                let changes: Vec<Change> = outside.into_iter().chain(put_back).chain(differences).collect();
-                match changes.is_empty() {
-                    true => Decision { leaves, ..Decision::new(Action::Nothing, format!("{reason}, and it is so already")) },
-                    false => Decision { leaves, puts_right: drift, ..Decision::new(Action::Update { changes }, reason) },
-                }
+        let outside: Vec<Change> = match finding {
+            Some(Finding::Foreign { id, owner }) => {
+                return Decision::new(Action::Stuck { id: Some(id.clone()) }, format!("`{id}` belongs to {owner}"));
             }
-            Some(Finding::Foreign { id, owner }) => Decision::new(Action::Stuck { id: Some(id.clone()) }, format!("`{id}` belongs to {owner}")),
-            Some(Finding::Stuck { what, .. }) => Decision::new(Action::Stuck { id: None }, what.clone()),
-            Some(Finding::Unsettled { what, .. }) => go_on(node, entry, differences, finding, what.clone()),
-            Some(Finding::Gone | Finding::Another { .. } | Finding::Left { .. } | Finding::Differs { .. }) | None => match changed {
-                Some(reason) => {
-                    let changes: Vec<Change> = put_back.into_iter().chain(differences).collect();
-                    match changes.is_empty() {
-                        true => Decision { leaves, ..Decision::new(Action::Nothing, format!("{reason}, and it is so already")) },
-                        false => Decision { leaves, ..Decision::new(Action::Update { changes }, reason) },
-                    }
-                }
-                None => Decision {
-                    leaves,
-                    seen: later.is_empty() && self.is_settled(node, entry),
-                    ..Decision::new(Action::Nothing, "it is as specified")
-                },
-            },
+            Some(Finding::Unsettled { what, .. }) => return go_on(node, entry, differences, finding, what.clone()),
+            // What the configuration has changed may be just what makes possible what AWS can not take back. Whether it is, is looked at afterwards.
+            Some(Finding::Stuck { what, changes, .. }) if !changes.iter().any(|change| is_overridden(node, &fields, change)) => {
+                return Decision::new(Action::Stuck { id: None }, what.clone());
+            }
+            Some(Finding::Differs { changes, .. } | Finding::Stuck { changes, .. }) => {
+                changes.iter().filter(|change| !is_overridden(node, &fields, change)).cloned().collect()
+            }
+            Some(Finding::Gone | Finding::Another { .. } | Finding::Left { .. }) | None => Vec::new(),
+        };
+        let drift = (!outside.is_empty()).then(|| Outside::Changed(outside.iter().map(|change| change.field.clone()).collect()));
+        let reasons: Vec<String> = changed.into_iter().chain(drift.as_ref().map(ToString::to_string)).collect();
+        if reasons.is_empty() {
+            let seen = later.is_empty() && self.is_settled(node, entry);
+            return Decision { leaves, seen, ..Decision::new(Action::Nothing, "it is as specified") };
         }
+        let reason = reasons.join("; ");
+        let changes: Vec<Change> = outside.into_iter().chain(put_back).chain(differences).collect();
+        if changes.is_empty() {
+            return Decision { leaves, ..Decision::new(Action::Nothing, format!("{reason}, and it is so already")) };
+        }
+        Decision { leaves, puts_right: drift, ..Decision::new(Action::Update { changes }, reason) }
     }
 
     /// Whether there is nothing to look at again: a look has found it as it was, and what it needs stays what it is.
@@ -324,6 +316,11 @@ fn input_of(node: &Node, change: &Change) -> Option<&'static str> {
     told::input_of(kind(node.kind)?, &change.field)
 }
 
+/// Whether what differs comes from an input that the configuration has changed.
+fn is_overridden(node: &Node, changed: &[String], change: &Change) -> bool {
+    input_of(node, change).is_some_and(|input| changed.iter().any(|field| field == input))
+}
+
 /// Changes go from what AWS shows, not from what was left. What somebody else has made already is none.
 fn as_shown(node: &Node, entry: &Entry, finding: Option<&Finding>, differences: &mut Vec<Change>) {
     let Some((finding, kind)) = finding.zip(kind(node.kind)) else { return };
@@ -348,19 +345,18 @@ fn as_shown(node: &Node, entry: &Entry, finding: Option<&Finding>, differences: 
 /// Sorts what others have changed and may: fields that stay as they are whatever is changed beside them, and what a change puts back all the
 /// same, because no input tells it or because the configuration has changed that very input.
 fn left_alone(node: &Node, entry: &Entry, changed: &[String], left: &[Change]) -> (Vec<String>, Vec<Change>) {
-    let is_overridden = |change: &Change| input_of(node, change).is_some_and(|input| changed.iter().any(|field| field == input));
     let can_be_said = |change: &Change| {
         let shown = entry.attrs.clone().map(|attrs| told::put(attrs, &change.field, &change.new));
         kind(node.kind).zip(shown).is_some_and(|(kind, shown)| told::as_shown(kind, &entry.spec, &shown, &change.field).is_some())
     };
     let stays = |change: &Change| match change.field.strip_prefix("tags.") {
         Some(tag) => entry.tags.get(tag) == node.tags.get(tag),
-        None => !is_overridden(change) && can_be_said(change),
+        None => !is_overridden(node, changed, change) && can_be_said(change),
     };
     let (stay, back): (Vec<&Change>, Vec<&Change>) = left.iter().partition(|change| stays(change));
     let noted =
         |change: &Change| Change { note: Some("`drift.ignore` lists it, and this change puts it back all the same".to_owned()), ..change.clone() };
-    let back = back.into_iter().filter(|change| !is_overridden(change)).map(noted).collect();
+    let back = back.into_iter().filter(|change| !is_overridden(node, changed, change)).map(noted).collect();
     (stay.into_iter().map(|change| change.field.clone()).collect(), back)
 }
 
