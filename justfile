@@ -6,9 +6,13 @@ default:
 check:
     bash .ci/run
 
-# All tests.
+# All tests, with a share of the crash matrix that changes daily.
 test *args:
-    cargo test {{ args }}
+    cargo test --workspace {{ args }}
+
+# Every point of the crash matrix.
+matrix *args:
+    MIGRATE_INFRA_MATRIX=full cargo test --workspace {{ args }}
 
 # Brings both environments, the link between them and the routing up in the embedded sandbox, without an AWS account.
 up-sandbox:
@@ -31,15 +35,15 @@ down-sandbox:
 
 # Two hundred runs of the real program, killed at random moments, against an emulator over HTTP; prints the table.
 torture runs="200" seed="1":
-    MIGRATE_INFRA_TORTURE={{ runs }} MIGRATE_INFRA_TORTURE_SEED={{ seed }} cargo test --test it torture:: -- --nocapture
+    MIGRATE_INFRA_TORTURE={{ runs }} MIGRATE_INFRA_TORTURE_SEED={{ seed }} cargo test --test it sigkill:: -- --nocapture
 
 # Benchmarks of the engine and the journal.
 bench *args:
     cargo bench {{ args }}
 
-# The API documentation of this crate.
+# The API documentation of the workspace.
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 
 # Licences, sources and banned crates; needs cargo-deny, and the network for advisories.
 deny:

@@ -1,22 +1,21 @@
-//! `migrate-infra` stands up two payment environments on AWS by direct API calls, remembers what it made, and takes it down
-//! again. See `docs/architecture.md` for the way of the data through these modules.
+//! The `migrate-infra` program: its commands, and in one place the crates that they consist of.
+//!
+//! See `docs/architecture.md` for the data flow through these crates, which are below `src/`.
 
-pub mod address;
-pub mod aws;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod draw;
-pub mod engine;
-pub mod events;
-pub mod fuse;
-pub mod graph;
-pub mod migration;
-pub mod naming;
-pub mod plan;
-pub mod policy;
-pub mod resource;
-pub mod resources;
-pub mod sandbox;
-pub mod stack;
-pub mod state;
+
+pub use infra_aws as aws;
+pub use infra_base::{address, clock, crash_point};
+pub use infra_config as config;
+pub use infra_config::naming;
+pub use infra_core::{draw, engine, events, graph, plan, resource, state};
+pub use infra_kinds as resources;
+pub use infra_payment::{policy, stack};
+pub use infra_sandbox as sandbox;
+pub use infra_workflow as workflow;
+
+/// The migration: replication, traffic, gates and cutover, and the comparison of two databases.
+pub mod migration {
+    pub use infra_compare as compare;
+    pub use infra_migration::*;
+}

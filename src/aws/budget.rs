@@ -1,13 +1,13 @@
-//! Request budgets: a token bucket for each service and class of call, kept under AWS's published limits, and slowed down
-//! when AWS throttles all the same (other programs share the account's limits).
+//! Request budgets: a token bucket for each service and class of call. It stays below the published limits of AWS, and
+//! slows down when AWS throttles anyway, because other programs share the limits of the account.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use infra_base::clock::Clock;
 
-/// Calls that read and calls that change have separate limits.
+/// The class of a call. Reading and mutating calls have separate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// Describe, Get, List, Head.
@@ -23,9 +23,10 @@ struct Limit {
     per_second: f64,
 }
 
-/// About three quarters of what AWS documents. EC2: "Request throttling for the Amazon EC2 API"; Route 53: "Quotas" (five
-/// requests a second for the account); DMS: "Quotas" (200, refilled at 8 a second); CloudWatch: "CloudWatch service quotas"
-/// (PutMetricAlarm 3 a second, DescribeAlarms 9); Elastic Load Balancing: "Request throttling for the ELB API".
+/// About three quarters of the documented limits. EC2: "Request throttling for the Amazon EC2 API"; Route 53: "Quotas"
+/// (five requests a second for the account); DMS: "Quotas" (200, refilled at 8 a second); CloudWatch: "CloudWatch
+/// service quotas" (PutMetricAlarm 3 a second, DescribeAlarms 9); Elastic Load Balancing: "Request throttling for the
+/// ELB API".
 const LIMITS: &[Limit] = &[
     Limit { service: "ec2", class: Class::Read, burst: 40.0, per_second: 15.0 },
     Limit { service: "ec2", class: Class::Mutate, burst: 40.0, per_second: 4.0 },
@@ -41,16 +42,16 @@ const LIMITS: &[Limit] = &[
 
 const DEFAULT_BURST: f64 = 20.0;
 const DEFAULT_PER_SECOND: f64 = 8.0;
-/// After a throttle the rate halves, down to this share of the normal rate; every granted call wins a little back.
+/// A throttled call halves the rate, down to this share of the normal rate. Each granted call restores a little of it.
 const LEAST_SHARE: f64 = 0.05;
 const RECOVERY: f64 = 0.02;
 
 struct Bucket {
     burst: f64,
     per_second: f64,
-    /// Share of the normal rate in use, 1 unless throttled lately.
+    /// Share of the normal rate in use; 1 unless AWS has throttled recently.
     share: f64,
-    /// May be negative: those before have been promised tokens that are still to come.
+    /// May be negative: earlier callers wait for tokens that are still to come.
     tokens: f64,
     at: Duration,
 }
@@ -62,7 +63,7 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    /// Full buckets for every service.
+    /// Returns full buckets for every service.
     pub fn new(clock: Clock) -> Self {
         Self { clock, buckets: Mutex::new(HashMap::new()) }
     }
@@ -75,7 +76,7 @@ impl Budgets {
         }
     }
 
-    /// Slows the service down because AWS has throttled a call.
+    /// Slows the service down because AWS throttled a call.
     pub fn throttled(&self, service: &str, class: Class) {
         self.with(service, class, |bucket| {
             bucket.share = (bucket.share / 2.0).max(LEAST_SHARE);
@@ -100,7 +101,8 @@ impl Budgets {
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let bucket = buckets.entry((service.to_owned(), class)).or_insert_with(|| {
             let limit = LIMITS.iter().find(|limit| limit.service == service && limit.class == class);
-            let (burst, per_second) = limit.map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
+            let (burst, per_second) =
+                limit.map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
             Bucket { burst, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
         });
         change(bucket)
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_free_and_then_the_rate_holds() {
+    async fn a_burst_is_free_and_then_the_rate_applies() {
         let clock = Clock::real();
         let budgets = Budgets::new(clock);
         for _ in 0..40 {

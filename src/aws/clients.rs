@@ -1,4 +1,4 @@
-//! The clients of every service, for each region in use.
+//! The clients of all services, one set for each region in use.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,12 +12,12 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 
 use super::budget::Budgets;
-use super::error::{AwsError, Trouble};
-use super::guard::CallGuard;
-use crate::address::{AccountId, Region};
-use crate::clock::Clock;
+use super::error::{AwsError, ErrorKind};
+use super::intent_guard::CallGuard;
+use infra_base::address::{AccountId, Region};
+use infra_base::clock::Clock;
 
-/// One client a service, all for one region.
+/// One client for each service, all for one region.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is the client of the service it is named after")]
 pub struct Clients {
@@ -38,64 +38,64 @@ pub struct Clients {
     pub route53: aws_sdk_route53::Client,
 }
 
-/// Replaces AWS below the typed operations: an interceptor for each region and an HTTP client that sends nothing.
+/// Replaces AWS inside the process: an interceptor for each region, and an HTTP client that sends nothing.
 #[derive(Clone)]
-pub struct Plug {
-    /// Makes the interceptor that answers the operations of one region.
+pub struct InProcess {
+    /// Creates the interceptor that answers the operations of one region.
     pub interceptor: Arc<dyn Fn(&Region) -> SharedInterceptor + Send + Sync>,
-    /// Is handed the requests that the interceptor has answered.
+    /// Receives the requests that the interceptor has answered.
     pub http: SharedHttpClient,
-    /// Answers for the account.
+    /// The account.
     pub account: AccountId,
-    /// Tells the time there, in milliseconds since 1970.
+    /// Returns the current time, in milliseconds since 1970.
     pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// Where the calls go.
+/// Where calls are sent.
 #[derive(Clone)]
 pub enum Endpoint {
-    /// To AWS, or to whatever `AWS_ENDPOINT_URL` or this URL names.
+    /// To AWS, to the URL in `AWS_ENDPOINT_URL`, or to this one.
     Network {
         /// `--endpoint-url`
         url: Option<String>,
     },
     /// Nowhere: they are answered inside the process.
-    Plugged(Plug),
+    InProcess(InProcess),
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Network { url } => f.debug_struct("Network").field("url", url).finish(),
-            Self::Plugged(_) => f.write_str("Plugged"),
+            Self::InProcess(_) => f.write_str("InProcess"),
         }
     }
 }
 
-/// Why the cloud cannot be used at all.
+/// The reason why the cloud cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum CloudError {
     /// There are no usable credentials.
-    #[error("there are no AWS credentials that work")]
+    #[error("there are no valid AWS credentials")]
     Credentials(#[source] AwsError),
-    /// Nothing answers.
+    /// The endpoint does not answer.
     #[error("{endpoint} does not answer")]
     Unreachable {
-        /// The URL, or AWS in words.
+        /// The URL, or a description of AWS.
         endpoint: String,
-        /// What the connection said.
+        /// The error of the connection.
         #[source]
         source: AwsError,
     },
-    /// It answers, but not with what is needed.
-    #[error("AWS does not tell which account these credentials belong to")]
+    /// The answer does not contain the account.
+    #[error("AWS did not report the account of these credentials")]
     Account(#[source] AwsError),
 }
 
-/// The clients of a region, and what keeps them under its limits.
+/// The clients of a region, and its request budgets.
 type Regional = (Arc<Clients>, Arc<Budgets>);
 
-/// The cloud as one account sees it.
+/// AWS, as one account sees it.
 pub struct Cloud {
     endpoint: Endpoint,
     config: SdkConfig,
@@ -105,28 +105,38 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Finds credentials and asks which account they belong to.
+    /// Loads the credentials and asks AWS for their account.
     ///
     /// # Errors
-    /// No credentials, or nothing that answers. Nothing has been changed then.
+    /// There are no credentials, or nothing answers. Nothing was changed.
     pub async fn connect(endpoint: Endpoint, home: &Region, clock: Clock) -> Result<Self, CloudError> {
-        let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).operation_attempt_timeout(Duration::from_secs(90)).build();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(Duration::from_secs(90))
+            .build();
         let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .region(aws_config::Region::new(home.0.clone()))
             .retry_config(RetryConfig::standard().with_max_attempts(5))
             .timeout_config(timeouts);
         let config = match &endpoint {
             Endpoint::Network { url } => {
-                let tls = aws_smithy_http_client::tls::Provider::Rustls(aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring);
+                let tls = aws_smithy_http_client::tls::Provider::Rustls(
+                    aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
+                );
                 let loader = loader.http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https());
                 match url {
                     Some(url) => loader.endpoint_url(url).load().await,
                     None => loader.load().await,
                 }
             }
-            Endpoint::Plugged(plug) => {
-                let nobody = aws_credential_types::Credentials::new("sandbox", "sandbox", None, None, "sandbox");
-                loader.http_client(plug.http.clone()).credentials_provider(nobody).empty_test_environment().load().await
+            Endpoint::InProcess(in_process) => {
+                let credentials = aws_credential_types::Credentials::new("sandbox", "sandbox", None, None, "sandbox");
+                loader
+                    .http_client(in_process.http.clone())
+                    .credentials_provider(credentials)
+                    .empty_test_environment()
+                    .load()
+                    .await
             }
         };
         let mut cloud = Self { endpoint, config, account: AccountId(String::new()), clock, regions: Mutex::default() };
@@ -136,18 +146,23 @@ impl Cloud {
 
     async fn whoami(&self, home: &Region) -> Result<AccountId, CloudError> {
         let clients = self.clients(home).0;
-        let answer = clients.sts.get_caller_identity().send().await.map_err(|error| AwsError::of("sts:GetCallerIdentity", &error));
+        let answer = clients
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| AwsError::of("sts:GetCallerIdentity", &error));
         match answer {
             Ok(identity) => Ok(AccountId(identity.account().unwrap_or_default().to_owned())),
-            Err(source) => Err(match source.trouble {
-                Trouble::Credentials => CloudError::Credentials(source),
-                Trouble::Unreachable => CloudError::Unreachable { endpoint: self.name(), source },
+            Err(source) => Err(match source.kind {
+                ErrorKind::Credentials => CloudError::Credentials(source),
+                ErrorKind::Unreachable => CloudError::Unreachable { endpoint: self.name(), source },
                 _ => CloudError::Account(source),
             }),
         }
     }
 
-    /// Returns where the calls go, in words.
+    /// Returns a description of where calls are sent.
     pub fn name(&self) -> String {
         match &self.endpoint {
             Endpoint::Network { url: Some(url) } => format!("the endpoint {url}"),
@@ -155,7 +170,7 @@ impl Cloud {
                 Some(url) => format!("the endpoint {url}"),
                 None => "AWS".to_owned(),
             },
-            Endpoint::Plugged(_) => "the sandbox".to_owned(),
+            Endpoint::InProcess(_) => "the sandbox".to_owned(),
         }
     }
 
@@ -164,29 +179,32 @@ impl Cloud {
         &self.account
     }
 
-    /// Returns the time of day where the calls go, in seconds since 1970.
+    /// Returns the current time at the endpoint, in seconds since 1970.
     pub fn unix_now(&self) -> i64 {
         match &self.endpoint {
             Endpoint::Network { .. } => jiff::Timestamp::now().as_second(),
-            Endpoint::Plugged(plug) => i64::try_from((plug.now)() / 1000).unwrap_or(i64::MAX),
+            Endpoint::InProcess(in_process) => i64::try_from((in_process.now)() / 1000).unwrap_or(i64::MAX),
         }
     }
 
-    /// Returns the clock that calls and waits go by.
+    /// Returns the clock for calls and waits.
     pub fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// Returns the clients and request budgets of a region, the same ones every time.
+    /// Returns the clients and request budgets of a region. They are created once.
     pub fn clients(&self, region: &Region) -> Regional {
         let mut regions = self.regions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        regions.entry(region.clone()).or_insert_with(|| (Arc::new(self.build(region)), Arc::new(Budgets::new(self.clock)))).clone()
+        regions
+            .entry(region.clone())
+            .or_insert_with(|| (Arc::new(self.build(region)), Arc::new(Budgets::new(self.clock))))
+            .clone()
     }
 
     fn build(&self, region: &Region) -> Clients {
         let config = self.config.to_builder().region(aws_config::Region::new(region.0.clone())).build();
-        let plug = match &self.endpoint {
-            Endpoint::Plugged(plug) => Some((plug.interceptor)(region)),
+        let in_process = match &self.endpoint {
+            Endpoint::InProcess(in_process) => Some((in_process.interceptor)(region)),
             Endpoint::Network { .. } => None,
         };
         macro_rules! client {
@@ -195,13 +213,13 @@ impl Cloud {
             };
             ($service:ident, |$builder:ident| $more:expr) => {{
                 let mut $builder = $service::config::Builder::from(&config).interceptor(CallGuard);
-                if let Some(plug) = &plug {
-                    $builder = $builder.interceptor(plug.clone());
+                if let Some(in_process) = &in_process {
+                    $builder = $builder.interceptor(in_process.clone());
                 }
                 $service::Client::from_conf($more.build())
             }};
         }
-        // Bucket names as host names do not resolve at an endpoint of one's own.
+        // Custom endpoints do not resolve bucket names as host names.
         let own_endpoint = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         Clients {
             ec2: client!(aws_sdk_ec2),
@@ -220,14 +238,5 @@ impl Cloud {
             dms: client!(aws_sdk_databasemigration),
             route53: client!(aws_sdk_route53),
         }
-    }
-}
-
-/// Returns the partition that a region belongs to, as ARNs name it.
-pub fn partition(region: &Region) -> &'static str {
-    match region.as_str() {
-        name if name.starts_with("cn-") => "aws-cn",
-        name if name.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }

@@ -1,4 +1,4 @@
-//! Small objects in a bucket, each written only if it is as expected.
+//! Small objects in a bucket, with conditional writes.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,17 +7,17 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, Delete, ObjectIdentifier, ServerSideEncryption};
 
 use super::clients::Clients;
-use super::error::{AwsError, Fate, Trouble};
-use super::guard::permitted;
+use super::error::{AwsError, CallOutcome, ErrorKind};
+use super::intent_guard::intended;
 
 /// How often a request is sent before it counts as failed.
 const ATTEMPTS: u32 = 6;
-/// The pause after the first attempt; each further one is twice as long.
+/// The pause after the first attempt. Each further pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
 /// "The request can contain a list of up to 1,000 keys" (DeleteObjects).
 const BATCH: usize = 1000;
 
-/// The objects of a bucket whose keys begin with a prefix. Keys are given without it.
+/// The objects in a bucket below a key prefix. Keys are given without the prefix.
 #[derive(Clone, Debug)]
 pub struct Objects {
     clients: Arc<Clients>,
@@ -29,47 +29,48 @@ pub struct Objects {
 /// An object that was read.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
     /// Its ETag, which changes with every write.
     pub etag: String,
-    /// When S3 took it.
+    /// When S3 stored it.
     pub modified: SystemTime,
     /// Whether it is encrypted at rest.
     pub encrypted: bool,
 }
 
-/// What has to be true for a write to happen.
+/// The condition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect<'a> {
-    /// There is no such object (`If-None-Match: *`).
+    /// The object does not exist (`If-None-Match: *`).
     Absent,
-    /// It has this ETag (`If-Match`).
+    /// The object has this ETag (`If-Match`).
     Tag(&'a str),
 }
 
-/// A write that S3 has taken.
+/// A successful write.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// The ETag of what was written.
+    /// The new ETag.
     pub etag: String,
     /// Whether it is encrypted at rest.
     pub encrypted: bool,
 }
 
-/// Why something was not written.
+/// The reason why an object was not written.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
-    /// It is not as expected: somebody else has written.
-    #[error("somebody else has written it in the meantime")]
+    /// The condition does not hold: another writer was faster.
+    #[error("another process has written it in the meantime")]
     Conflict,
-    /// S3 did not take it, or nobody knows whether it did.
+    /// S3 rejected the write, or the outcome is unknown.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
 
 impl Objects {
-    /// The objects of `bucket` below `prefix`, by the clients of the bucket's region. With a KMS key, they are encrypted with it instead of the bucket's.
+    /// Returns access to the objects of `bucket` below `prefix`, with the clients of the bucket's region. With a KMS
+    /// key, objects are encrypted with that key instead of the bucket's.
     pub fn new(clients: Arc<Clients>, bucket: &str, prefix: &str, kms_key: Option<String>) -> Self {
         Self { clients, bucket: bucket.to_owned(), prefix: prefix.to_owned(), kms_key }
     }
@@ -82,7 +83,7 @@ impl Objects {
     /// Reads an object.
     ///
     /// # Errors
-    /// What S3 answered, other than that there is none.
+    /// The error of S3, except that the object does not exist.
     pub async fn get(&self, key: &str) -> Result<Option<Object>, AwsError> {
         const CALL: &str = "s3:GetObject";
         for attempt in 1.. {
@@ -97,7 +98,8 @@ impl Objects {
                 Err(error) => return Err(error),
             };
             let etag = output.e_tag.unwrap_or_default();
-            let modified = output.last_modified.and_then(|time| SystemTime::try_from(time).ok()).unwrap_or(SystemTime::UNIX_EPOCH);
+            let modified =
+                output.last_modified.and_then(|time| SystemTime::try_from(time).ok()).unwrap_or(SystemTime::UNIX_EPOCH);
             let encrypted = output.server_side_encryption.is_some();
             match output.body.collect().await {
                 Ok(body) => return Ok(Some(Object { bytes: body.to_vec(), etag, modified, encrypted })),
@@ -108,18 +110,19 @@ impl Objects {
         Ok(None)
     }
 
-    /// Writes an object if it is as expected.
+    /// Writes an object if the condition holds.
     ///
-    /// A write whose answer was lost is sent again: the condition keeps it from happening twice, and whether it has happened is told by what
-    /// is there then. So `bytes` must be such that nobody else would write the same.
+    /// A write whose answer was lost is sent again. The condition prevents a second effect, and the content of the
+    /// object then shows whether the first write succeeded. So `bytes` must be unique to the writer.
     ///
     /// # Errors
-    /// [`WriteError::Conflict`] when it is not as expected.
+    /// [`WriteError::Conflict`] if the condition does not hold.
     pub async fn put(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<Written, WriteError> {
         const CALL: &str = "s3:PutObject";
         let mut uncertain = false;
         for attempt in 1.. {
-            let call = self.clients.s3.put_object().bucket(&self.bucket).key(self.key(key)).content_type("application/json");
+            let call =
+                self.clients.s3.put_object().bucket(&self.bucket).key(self.key(key)).content_type("application/json");
             let call = call.body(ByteStream::from(bytes.to_vec()));
             let call = match expect {
                 Expect::Absent => call.if_none_match("*"),
@@ -129,36 +132,40 @@ impl Objects {
                 Some(key) => call.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key),
                 None => call,
             };
-            let error = match permitted(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
+            let error = match intended(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
                 Ok(output) => match output.e_tag {
                     Some(etag) => return Ok(Written { etag, encrypted: output.server_side_encryption.is_some() }),
-                    // S3 always tells it, so this is not what S3 said.
+                    // S3 always sends an ETag, so this answer is not from S3.
                     None => broken(CALL, "the answer has no ETag".to_owned()),
                 },
                 Err(error) => error,
             };
-            // "NoSuchKey" answers an `If-Match` on an object that is not there ("Conditional writes", Amazon S3 user guide).
+            // "NoSuchKey" answers an `If-Match` on an object that does not exist ("Conditional writes", Amazon S3 user
+            // guide).
             if error.is("PreconditionFailed") || error.is("NoSuchKey") {
                 return match self.get(key).await? {
-                    Some(object) if uncertain && object.bytes == bytes => Ok(Written { etag: object.etag, encrypted: object.encrypted }),
+                    Some(object) if uncertain && object.bytes == bytes => {
+                        Ok(Written { etag: object.etag, encrypted: object.encrypted })
+                    }
                     _ => Err(WriteError::Conflict),
                 };
             }
             if !may_pass(&error) || attempt == ATTEMPTS {
                 return Err(error.into());
             }
-            uncertain |= error.fate == Fate::Unknown;
+            uncertain |= error.outcome == CallOutcome::Unknown;
             pause(attempt).await;
         }
         Err(WriteError::Conflict)
     }
 
-    /// Returns the keys that begin with `prefix`, in order.
+    /// Returns the keys that begin with `prefix`, sorted.
     ///
     /// # Errors
-    /// What S3 answered.
+    /// The error of S3.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
-        let mut pages = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix)).into_paginator().send();
+        let mut pages =
+            self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix)).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsError::of("s3:ListObjectsV2", &error))?;
@@ -169,22 +176,24 @@ impl Objects {
         Ok(keys)
     }
 
-    /// Deletes objects; those that are not there count as deleted.
+    /// Deletes objects. Objects that do not exist count as deleted.
     ///
     /// # Errors
-    /// What S3 answered; some may be deleted.
+    /// The error of S3. Some objects may be deleted.
     pub async fn delete(&self, keys: &[String]) -> Result<(), AwsError> {
         const CALL: &str = "s3:DeleteObjects";
         for batch in keys.chunks(BATCH) {
             let named = batch.iter().filter_map(|key| ObjectIdentifier::builder().key(self.key(key)).build().ok());
-            let doomed = Delete::builder().set_objects(Some(named.collect())).quiet(true).build();
-            let doomed = doomed.map_err(|error| broken(CALL, error.to_string()))?;
+            let request = Delete::builder().set_objects(Some(named.collect())).quiet(true).build();
+            let request = request.map_err(|error| broken(CALL, error.to_string()))?;
             for attempt in 1..=ATTEMPTS {
-                let call = self.clients.s3.delete_objects().bucket(&self.bucket).delete(doomed.clone()).send();
-                match permitted(CALL, call).await.map_err(|error| AwsError::of(CALL, &error)) {
+                let call = self.clients.s3.delete_objects().bucket(&self.bucket).delete(request.clone()).send();
+                match intended(CALL, call).await.map_err(|error| AwsError::of(CALL, &error)) {
                     Ok(output) => match output.errors().first() {
                         None => break,
-                        Some(error) => return Err(broken(CALL, error.message().or(error.code()).unwrap_or("refused").to_owned())),
+                        Some(error) => {
+                            return Err(broken(CALL, error.message().or(error.code()).unwrap_or("refused").to_owned()));
+                        }
                     },
                     Err(error) if may_pass(&error) && attempt < ATTEMPTS => pause(attempt).await,
                     Err(error) => return Err(error),
@@ -194,10 +203,10 @@ impl Objects {
         Ok(())
     }
 
-    /// Returns whether the bucket keeps old versions.
+    /// Returns whether versioning is enabled for the bucket.
     ///
     /// # Errors
-    /// What S3 answered.
+    /// The error of S3.
     pub async fn is_versioned(&self) -> Result<bool, AwsError> {
         let answer = self.clients.s3.get_bucket_versioning().bucket(&self.bucket).send().await;
         let answer = answer.map_err(|error| AwsError::of("s3:GetBucketVersioning", &error))?;
@@ -209,9 +218,10 @@ impl Objects {
     }
 }
 
-/// Whether the same request may succeed later. "409 Conflict … you may need to retry the upload" (`ConditionalRequestConflict`, "Conditional writes").
+/// Returns whether the same request may succeed later. "409 Conflict … you may need to retry the upload"
+/// (`ConditionalRequestConflict`, "Conditional writes").
 fn may_pass(error: &AwsError) -> bool {
-    matches!(error.trouble, Trouble::Throttled | Trouble::Unreachable | Trouble::Server)
+    matches!(error.kind, ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server)
         || error.is("ConditionalRequestConflict")
         || error.is("OperationAborted")
 }
@@ -221,5 +231,12 @@ async fn pause(attempt: u32) {
 }
 
 fn broken(call: &str, message: String) -> AwsError {
-    AwsError { call: call.to_owned(), code: None, message, request_id: None, fate: Fate::Unknown, trouble: Trouble::Server }
+    AwsError {
+        call: call.to_owned(),
+        code: None,
+        message,
+        request_id: None,
+        outcome: CallOutcome::Unknown,
+        kind: ErrorKind::Server,
+    }
 }

@@ -1,16 +1,15 @@
-//! Listing by tag: everything in a region that carries a stack's tags.
+//! Finds resources by tag: all in a region that have the tags of a stack.
 
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use super::budget::Class;
 use super::clients::Cloud;
 use super::error::AwsError;
-use super::run::Meter;
-use super::tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_USER};
-use crate::address::{Address, Arn, Region};
-use crate::naming::DMS_ACCOUNT_ROLES;
+use super::metrics::CallCounter;
+use infra_base::address::{Address, Arn, Region};
+use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_USER};
 
-/// Something that carries the ownership tags.
+/// A resource with ownership tags.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Tagged {
     /// Its ARN.
@@ -21,26 +20,38 @@ pub struct Tagged {
     pub region: Region,
 }
 
-/// Returns the roles that carry the tags of `stack`, and those of the whole account that it uses, which the listing by tag leaves
-/// out. Only roles whose names end as those of the stack do are asked for their tags, and those two: an account may have thousands.
+/// Returns the roles that have the tags of `stack`, and the account-wide roles that the stack uses. The listing by tag
+/// omits roles. Tags are read only for roles that pass `candidates`, because an account may have thousands of roles.
 ///
 /// # Errors
-/// What AWS answered.
-pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: &str, suffix: &str) -> Result<Vec<Tagged>, AwsError> {
+/// The error of AWS.
+pub async fn tagged_roles(
+    cloud: &Cloud,
+    calls: &CallCounter,
+    region: &Region,
+    stack: &str,
+    candidates: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Vec<Tagged>, AwsError> {
     let (clients, budgets) = cloud.clients(region);
     let mut found = Vec::new();
     let mut marker: Option<String> = None;
     loop {
         budgets.acquire("iam", Class::Read).await;
-        meter.count("iam:ListRoles", false);
-        let page = clients.iam.list_roles().set_marker(marker).send().await.map_err(|error| AwsError::of("iam:ListRoles", &error))?;
-        for role in page.roles().iter().filter(|role| role.role_name().ends_with(suffix) || DMS_ACCOUNT_ROLES.contains(&role.role_name())) {
+        calls.count("iam:ListRoles", false);
+        let page = clients
+            .iam
+            .list_roles()
+            .set_marker(marker)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("iam:ListRoles", &error))?;
+        for role in page.roles().iter().filter(|role| candidates(role.role_name())) {
             budgets.acquire("iam", Class::Read).await;
-            meter.count("iam:ListRoleTags", false);
+            calls.count("iam:ListRoleTags", false);
             let tags = clients.iam.list_role_tags().role_name(role.role_name()).send().await;
             let tags = match tags.map_err(|error| AwsError::of("iam:ListRoleTags", &error)) {
                 Ok(tags) => tags.tags,
-                // It has gone in the meantime.
+                // It was deleted in the meantime.
                 Err(error) if error.is("NoSuchEntity") => continue,
                 Err(error) => return Err(error),
             };
@@ -50,7 +61,10 @@ pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: 
             {
                 found.push(Tagged { arn: role.arn().into(), address: Address::new(address), region: region.clone() });
             }
-            let users = tags.iter().filter(|tag| tag.key().starts_with(SHARED_USER)).filter_map(|tag| tag.value().split_once(' '));
+            let users = tags
+                .iter()
+                .filter(|tag| tag.key().starts_with(SHARED_USER))
+                .filter_map(|tag| tag.value().split_once(' '));
             let own = users.filter(|(owner, _)| *owner == stack).map(|(_, address)| Address::new(address));
             found.extend(own.map(|address| Tagged { arn: role.arn().into(), address, region: region.clone() }));
         }
@@ -61,14 +75,14 @@ pub async fn tagged_roles(cloud: &Cloud, meter: &Meter, region: &Region, stack: 
     }
 }
 
-/// Returns everything in a region that carries the tags of `stack`.
+/// Returns all resources in a region that have the tags of `stack`.
 ///
-/// The listing lags behind, shows some deleted things for an hour, and leaves out roles ("Resource Groups Tagging API",
+/// The listing lags, shows some deleted resources for an hour, and omits roles ("Resource Groups Tagging API",
 /// supported services).
 ///
 /// # Errors
-/// What AWS answered.
-pub async fn tagged(cloud: &Cloud, meter: &Meter, region: &Region, stack: &str) -> Result<Vec<Tagged>, AwsError> {
+/// The error of AWS.
+pub async fn tagged(cloud: &Cloud, calls: &CallCounter, region: &Region, stack: &str) -> Result<Vec<Tagged>, AwsError> {
     const CALL: &str = "tag:GetResources";
     let (clients, budgets) = cloud.clients(region);
     let ours = TagFilter::builder().key(OWNER_STACK).values(stack).build();
@@ -76,11 +90,12 @@ pub async fn tagged(cloud: &Cloud, meter: &Meter, region: &Region, stack: &str) 
     let mut token: Option<String> = None;
     loop {
         budgets.acquire("tag", Class::Read).await;
-        meter.count(CALL, false);
+        calls.count(CALL, false);
         let page = clients.tagging.get_resources().tag_filters(ours.clone()).set_pagination_token(token).send().await;
         let page = page.map_err(|error| AwsError::of(CALL, &error))?;
         for mapping in page.resource_tag_mapping_list() {
-            let address = mapping.tags().iter().find(|tag| tag.key() == OWNER_ADDRESS).map(|tag| Address::new(tag.value()));
+            let address =
+                mapping.tags().iter().find(|tag| tag.key() == OWNER_ADDRESS).map(|tag| Address::new(tag.value()));
             if let (Some(arn), Some(address)) = (mapping.resource_arn(), address) {
                 found.push(Tagged { arn: arn.into(), address, region: region.clone() });
             }

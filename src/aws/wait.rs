@@ -1,15 +1,15 @@
-//! The one waiting loop.
+//! Waits as data, for the single wait loop.
 
 use std::time::Duration;
 
-/// What one look at a thing told.
+/// The result of one read during a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress<T> {
-    /// It is where it should be.
+    /// The expected state is reached.
     Reached(T),
-    /// Not yet; the status is shown to the user. A status that nobody has heard of is also this.
+    /// Not yet. The status is shown to the user. Unknown statuses are pending, too.
     Pending(String),
-    /// It will never get there.
+    /// The expected state cannot be reached any more.
     Failed {
         /// The status.
         status: String,
@@ -18,20 +18,20 @@ pub enum Progress<T> {
     },
 }
 
-/// A wait as data. The time-out starts anew whenever the status changes.
+/// A wait as data. The timeout starts again whenever the status changes.
 #[derive(Clone, Debug)]
 pub struct Wait {
     /// What is waited for, for example "NAT gateway `nat-1` to become available".
     pub what: String,
-    /// Time between two looks.
+    /// Time between two reads.
     pub every: Duration,
-    /// How long one status may last.
-    pub patience: Duration,
+    /// How long a single status may last.
+    pub stall_timeout: Duration,
 }
 
 impl Wait {
-    /// Looks every `every` seconds and gives up when one status lasts for `patience` seconds.
-    pub fn new(what: impl Into<String>, every: u64, patience: u64) -> Self {
-        Self { what: what.into(), every: Duration::from_secs(every), patience: Duration::from_secs(patience) }
+    /// Returns a wait that reads every `every` seconds and fails when one status lasts for `stall_timeout` seconds.
+    pub fn new(what: impl Into<String>, every: u64, stall_timeout: u64) -> Self {
+        Self { what: what.into(), every: Duration::from_secs(every), stall_timeout: Duration::from_secs(stall_timeout) }
     }
 }

@@ -1,41 +1,14 @@
-//! A gate as it is judged: what is measured, what it must be, and for how long. Made from the section `[gates]`; no string in it has
-//! to be parsed again.
+//! A gate in the form in which it is evaluated: what is measured, the limit, and the window. It is resolved from
+//! `[gates]` and contains no strings that have to be parsed.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use infra_base::address::Region;
+use infra_base::metric::Query;
+use infra_base::side::Side;
+use serde::Serialize;
 
-use crate::address::Region;
-
-/// One of the two environments between which traffic is shifted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// The environment that traffic comes from.
-    Source,
-    /// The environment that traffic goes to.
-    Target,
-}
-
-impl Side {
-    /// The name of the environment.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Where a value must be.
+/// The limit of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
@@ -50,7 +23,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Returns whether a value is where it must be. What is not a number never is.
+    /// Returns whether a value is within the limit. NaN never is.
     pub fn holds(self, value: f64) -> bool {
         match self {
             Self::Below(limit) => value < limit,
@@ -60,7 +33,7 @@ impl Bound {
         }
     }
 
-    /// Returns the worse of two values: the one that is nearer to breaking the bound, or breaks it by more.
+    /// Returns the worse of two values: the one that is closer to the limit, or exceeds it by more.
     pub fn worse(self, one: f64, other: f64) -> f64 {
         match self {
             Self::Below(_) | Self::AtMost(_) => one.max(other),
@@ -80,135 +53,63 @@ impl fmt::Display for Bound {
     }
 }
 
-/// What every data point of a window must be.
+/// The limit for all data points of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Limit {
-    /// Where each value must be.
+    /// The limit of each value.
     pub bound: Bound,
-    /// Seconds that are looked back.
+    /// The length of the window in seconds.
     pub window_seconds: u32,
-    /// Seconds that one data point covers.
+    /// The period of one data point in seconds.
     pub period_seconds: u32,
-    /// How many data points there must be in the window; with fewer there is no data.
+    /// The minimum number of data points in the window. With fewer, there is no data.
     pub min_points: u32,
 }
 
-/// A statistic of CloudWatch: `Average`, `Minimum`, `Maximum`, `Sum`, `SampleCount`, or a percentile such as `p99` or `p99.9`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Statistic(String);
-
-impl Statistic {
-    /// The statistics that have a name.
-    pub const NAMED: [&str; 5] = ["Average", "Minimum", "Maximum", "Sum", "SampleCount"];
-
-    /// Reads the name that CloudWatch uses ("CloudWatch statistics definitions", Amazon CloudWatch user guide).
-    pub fn parse(text: &str) -> Option<Self> {
-        let number = |number: &str| {
-            let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            let shape = number.split_once('.').map_or_else(|| digits(number), |(whole, rest)| digits(whole) && digits(rest));
-            shape && number.parse::<f64>().is_ok_and(|number| (0.0..=100.0).contains(&number))
-        };
-        let known = Self::NAMED.contains(&text) || text.strip_prefix('p').is_some_and(number);
-        known.then(|| Self(text.to_owned()))
-    }
-
-    /// The mean of the values of a period.
-    pub fn average() -> Self {
-        Self("Average".to_owned())
-    }
-
-    /// The name that CloudWatch takes.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Returns whether the value of a period grows until the period is over, so that one under way says nothing yet.
-    pub fn adds_up(&self) -> bool {
-        ["Sum", "SampleCount"].contains(&self.as_str())
-    }
-}
-
-/// One metric of CloudWatch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Metric {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its dimensions: all of them, as CloudWatch takes metrics with other dimensions for other metrics.
-    pub dimensions: BTreeMap<String, String>,
-    /// What is made of the values of a period.
-    pub statistic: Statistic,
-}
-
-/// What is asked of CloudWatch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Query {
-    /// A metric.
-    Metric(Metric),
-    /// Metric math.
-    Expression {
-        /// The expression, which uses the metrics by their ids.
-        expression: String,
-        /// The metrics, by id.
-        metrics: BTreeMap<String, Metric>,
-    },
-}
-
-impl Query {
-    /// Returns whether the newest value says nothing until its period is over.
-    pub fn adds_up(&self) -> bool {
-        match self {
-            Self::Metric(metric) => metric.statistic.adds_up(),
-            Self::Expression { metrics, .. } => metrics.values().any(|metric| metric.statistic.adds_up()),
-        }
-    }
-}
-
-/// A gate on a metric of your own.
+/// A check of a custom metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Custom {
-    /// What is asked.
+pub struct CustomCheck {
+    /// The query.
     pub query: Query,
-    /// Where it is asked.
+    /// The region of the metric.
     pub region: Region,
-    /// What the answer must be.
+    /// The limit of the result.
     pub limit: Limit,
-    /// The environment that must have traffic for the gate to be judged; without one it is always judged.
+    /// The environment that must receive traffic for the gate to be evaluated. `None`: it is always evaluated.
     pub needs_traffic: Option<Side>,
 }
 
-/// What a gate looks at.
+/// What a gate checks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// The replication lag, in seconds.
     ReplicationLag(Limit),
-    /// The targets that are healthy, against the tasks that are wanted, wherever there is traffic or will be with the next step.
+    /// The healthy targets, compared with the desired number of tasks, in each environment that receives traffic or
+    /// will receive it with the next step.
     HealthyTargets,
-    /// The share of requests that end with a status of 500 or more, in percent, wherever there is traffic.
+    /// The share of requests with a status of 500 or more, in percent, in each environment that receives traffic.
     ErrorRate(Limit),
-    /// The time within which 99 of 100 requests are answered, in seconds, wherever there is traffic.
+    /// The 99th percentile of the latency, in seconds, in each environment that receives traffic.
     Latency(Limit),
-    /// The CPU of every database, in percent.
+    /// The CPU utilization of every database, in percent.
     DatabaseCpu(Limit),
-    /// What DMS found when it compared the tables.
+    /// The result of the validation by DMS.
     Validation {
-        /// Whether it is judged when the target has traffic, too: DMS takes what is written there for differences.
+        /// Whether the gate is also evaluated while the target receives traffic. DMS reports rows that the service
+        /// writes there as differences.
         with_traffic: bool,
-        /// Tables that do not count, as `schema.table`.
+        /// Tables to ignore, as `schema.table`.
         ignored_tables: Vec<String>,
     },
     /// The alarms of the stack.
     Alarms,
-    /// A metric of your own.
-    Custom(Custom),
+    /// A custom metric.
+    Custom(CustomCheck),
 }
 
 impl Check {
-    /// Returns what is written behind a value.
+    /// Returns the unit of a value, with a leading space.
     pub fn unit(&self) -> &'static str {
         match self {
             Self::ReplicationLag(_) | Self::Latency(_) => " s",
@@ -217,8 +118,8 @@ impl Check {
         }
     }
 
-    /// Returns whether there are moments at which it is not judged at all.
-    pub fn is_at_times_not_judged(&self) -> bool {
+    /// Returns whether the gate is evaluated only under some conditions.
+    pub fn is_conditional(&self) -> bool {
         match self {
             Self::Validation { with_traffic, .. } => !with_traffic,
             Self::Custom(custom) => custom.needs_traffic.is_some(),
@@ -227,28 +128,31 @@ impl Check {
     }
 }
 
-/// Something that must hold, or no more traffic is shifted.
+/// A condition for shifting traffic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Gate {
-    /// Its name: that of its section.
+    /// The name of its section.
     pub name: String,
-    /// What it looks at.
+    /// The check.
     pub check: Check,
-    /// How many times in a row it must fail until that counts.
+    /// The number of consecutive failures after which the gate has failed.
     pub failures_in_a_row: u32,
 }
 
 impl Gate {
-    /// Returns what must hold, as a fragment such as `below 60 s`.
-    pub fn must(&self) -> String {
+    /// Returns the requirement as a fragment, for example `below 60 s`.
+    pub fn requirement(&self) -> String {
         let unit = self.check.unit();
         match &self.check {
-            Check::ReplicationLag(limit) | Check::ErrorRate(limit) | Check::Latency(limit) | Check::DatabaseCpu(limit) => {
+            Check::ReplicationLag(limit)
+            | Check::ErrorRate(limit)
+            | Check::Latency(limit)
+            | Check::DatabaseCpu(limit) => {
                 format!("{}{unit}", limit.bound)
             }
             Check::Custom(custom) => custom.limit.bound.to_string(),
-            Check::HealthyTargets => "as many healthy targets as tasks are wanted".to_owned(),
-            Check::Validation { .. } => "every table the same on both sides".to_owned(),
+            Check::HealthyTargets => "as many healthy targets as desired tasks".to_owned(),
+            Check::Validation { .. } => "all tables equal on both sides".to_owned(),
             Check::Alarms => "no alarm raised".to_owned(),
         }
     }
@@ -256,10 +160,12 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use infra_base::metric::Statistic;
+
     use super::*;
 
     #[test]
-    fn a_bound_includes_its_limit_or_does_not() {
+    fn a_bound_includes_or_excludes_its_limit() {
         let at = |bound: Bound| [59.0, 60.0, 61.0].map(|value| bound.holds(value));
         assert_eq!(at(Bound::Below(60.0)), [true, false, false]);
         assert_eq!(at(Bound::AtMost(60.0)), [true, true, false]);

@@ -1,15 +1,16 @@
-//! The commented configuration that `migrate-infra init` writes: every key with its default and its meaning, made from the
-//! same types that read it.
+//! The commented configuration that `migrate-infra init` writes. It is generated from the types of the model, and shows
+//! each key with its default and its description.
 
 use serde_json::Value;
 
-use super::check::schema;
-use super::model::{Layout, RawConfig};
+use crate::model::{Layout, RawConfig};
+use crate::schema_check::schema;
 
-const HEAD: &str = "# Configuration of migrate-infra. Every key is shown with its default; a key that is left out keeps it.\n\
-# `migrate-infra config check` checks this file, `--set section.key=value` overrides one value for one command.\n";
+const HEAD: &str = "\
+# Configuration of migrate-infra. Every key is shown with its default value, and can be omitted.\n\
+# `migrate-infra config check` validates this file. `--set section.key=value` overrides a value for one command.\n";
 
-/// Returns the text of a configuration with every default of a layout visible.
+/// Returns the text of a configuration with all defaults of a layout.
 pub fn template(layout: Layout) -> String {
     let schema = schema();
     let defaults = serde_json::to_value(RawConfig::of(layout)).unwrap_or_default();
@@ -50,8 +51,11 @@ fn property<'a>(of: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
-    // An optional table is "the table, or null".
-    let table = schema.get("anyOf").and_then(Value::as_array).and_then(|choices| choices.iter().find(|choice| choice.get("$ref").is_some()));
+    // The schema of an optional table is "the table, or null".
+    let table = schema
+        .get("anyOf")
+        .and_then(Value::as_array)
+        .and_then(|choices| choices.iter().find(|choice| choice.get("$ref").is_some()));
     let schema = table.unwrap_or(schema);
     match schema.get("$ref").and_then(Value::as_str) {
         Some(pointer) => root.pointer(pointer.trim_start_matches('#')).unwrap_or(schema),

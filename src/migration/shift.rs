@@ -1,180 +1,218 @@
-//! A shift of traffic from beginning to end: written down before it is sent, waited for, read back. What a killed one has left open is
-//! brought to an end by the next: the batch says what both weights are to be, so it can be sent again.
+//! A traffic shift: recorded before it is sent, waited for, and read back. The next shift completes one that a killed
+//! process has left open. It can be sent again, because the batch contains both weights.
 
 use std::sync::Arc;
 
-use super::Split;
-use super::insist::insist;
-use super::schedule::Effect;
-use super::traffic::{Confirmed, Live, Place, confirm, look, send};
-use crate::address::{Address, Region};
-use crate::aws::Fate;
-use crate::config::Side;
-use crate::engine::{Context, Looker, Operation, Unwritten};
-use crate::resource::{Cx, Error, Result};
-use crate::state::{OpenShift, Record};
+use super::TrafficSplit;
+use super::records::{Confirmation, RecordName, RecordSet, confirm, read_both, set_split};
+use super::retry_idempotent::retry_idempotent;
+use infra_aws::CallOutcome;
+use infra_base::address::{Address, Region};
+use infra_config::Side;
+use infra_core::engine::{Context, NoLog, Operation, ReadContext};
+use infra_core::resource::{Error, Result, StepContext};
+use infra_core::state::{OpenShift, Record};
 
-/// The address that calls about traffic are shown under.
-pub fn address() -> Address {
+/// Returns the address under which calls about the traffic are shown.
+pub fn traffic_address() -> Address {
     Address::of("routing", "dns", "traffic")
 }
 
-/// What a shift came to.
+/// The result of a shift.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shifted {
-    /// How traffic was divided before; nothing when the weights were no whole percent.
-    pub from: Option<Split>,
-    /// The records as they are live now.
-    pub live: Live,
-    /// Whether anything was sent.
+pub struct ShiftOutcome {
+    /// The split before. `None` if the weights were not a whole percentage.
+    pub from: Option<TrafficSplit>,
+    /// The live records.
+    pub live: RecordSet,
+    /// Whether a change was sent.
     pub changed: bool,
 }
 
-/// A shift that failed.
-#[derive(Debug)]
-pub struct Failed {
-    /// Why.
-    pub error: Error,
-    /// Whether it has taken effect all the same, as far as is known. The next shift, or a look, finds out.
-    pub effect: Effect,
+/// Whether a failed shift has had an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShiftEffect {
+    /// None: it was refused.
+    None,
+    /// It may have had an effect.
+    Unknown,
+    /// It had an effect, and then the weights were changed externally to this split.
+    Overridden(TrafficSplit),
 }
 
-impl Failed {
+/// A failed shift.
+#[derive(Debug)]
+pub struct ShiftError {
+    /// The reason.
+    pub error: Error,
+    /// Whether it has had an effect, as far as is known. The next shift or observation finds out.
+    pub effect: ShiftEffect,
+}
+
+impl ShiftError {
     fn before(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), effect: Effect::None }
+        Self { error: error.into(), effect: ShiftEffect::None }
     }
 
     fn after(error: impl Into<Error>) -> Self {
-        Self { error: error.into(), effect: Effect::Unknown }
+        Self { error: error.into(), effect: ShiftEffect::Unknown }
     }
 }
 
-/// Brings traffic to a division, and returns once it is seen to be live.
+/// Shifts traffic to a split. Returns when the split is live.
 ///
 /// # Errors
-/// What Route 53 answered, or that somebody else has changed the weights.
-pub async fn shift(context: &Context, region: &Region, place: &Place, to: Split, why: &str) -> Result<Shifted, Failed> {
-    let looker = context.looker();
-    // It only reads, and waits.
-    let reader = looker.operator(&address(), region, Arc::new(Unwritten));
-    let before = look(&reader, place).await.map_err(Failed::before)?;
+/// The error of Route 53, or that the weights were changed externally.
+pub async fn shift(
+    context: &Context,
+    region: &Region,
+    name: &RecordName,
+    to: TrafficSplit,
+    why: &str,
+) -> Result<ShiftOutcome, ShiftError> {
+    let read_context = context.read_context();
+    // Only for reads and waits.
+    let reader = read_context.writer(&traffic_address(), region, Arc::new(NoLog));
+    let before = read_both(&reader, name).await.map_err(ShiftError::before)?;
     let from = before.split();
-    let seen = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
+    let record_live = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
     let open = context.journal.read(|state| state.migration.shift.clone());
-    if before.is(to) && open.is_none() {
-        seen().await.map_err(Failed::before)?;
-        return Ok(Shifted { from, live: before, changed: false });
+    if before.has_weights_of(to) && open.is_none() {
+        record_live().await.map_err(ShiftError::before)?;
+        return Ok(ShiftOutcome { from, live: before, changed: false });
     }
-    // The same shift was accepted already, and is only to be waited for.
-    if let Some(OpenShift { change: Some(change), .. }) = open.filter(|open| before.is(to) && open.to == to.percent()) {
-        let live = confirmed(context, &reader, place, &change, to).await?;
-        seen().await.map_err(Failed::after)?;
-        return Ok(Shifted { from, live, changed: false });
+    // The same shift was accepted already, so only its propagation is missing.
+    if let Some(OpenShift { change: Some(change), .. }) =
+        open.filter(|open| before.has_weights_of(to) && open.to == to.percent())
+    {
+        let live = confirmed(context, &reader, name, &change, to).await?;
+        record_live().await.map_err(ShiftError::after)?;
+        return Ok(ShiftOutcome { from, live, changed: false });
     }
-    let intent = Record::ShiftIntent { from: from.map(Split::percent), to: to.percent(), why: why.to_owned() };
-    let announce = Arc::new(Operation::new(&context.journal, intent, |call| Record::ShiftCall { call: call.to_owned() }));
-    let cx = looker.operator(&address(), region, announce);
-    match sent(&cx, place, to).await {
+    let intent = Record::ShiftIntent { from: from.map(TrafficSplit::percent), to: to.percent(), why: why.to_owned() };
+    let log = Arc::new(Operation::new(&context.journal, intent, |call| Record::ShiftCall { call: call.to_owned() }));
+    let cx = read_context.writer(&traffic_address(), region, log);
+    match send(&cx, name, to).await {
         Ok(change) => {
-            context.journal.write(vec![Record::ShiftAccepted { change: change.clone() }]).await.map_err(Failed::after)?;
-            let live = confirmed(context, &reader, place, &change, to).await?;
-            seen().await.map_err(Failed::after)?;
-            Ok(Shifted { from, live, changed: true })
+            context
+                .journal
+                .write(vec![Record::ShiftAccepted { change: change.clone() }])
+                .await
+                .map_err(ShiftError::after)?;
+            let live = confirmed(context, &reader, name, &change, to).await?;
+            record_live().await.map_err(ShiftError::after)?;
+            Ok(ShiftOutcome { from, live, changed: true })
         }
         Err(error) => {
-            settle(context, &reader, place, &error).await;
-            let may_be_live = error.fate() == Fate::Unknown || matches!(error, Error::Journal(_));
-            Err(if may_be_live { Failed::after(error) } else { Failed::before(error) })
+            record_observed(context, &reader, name, &error).await;
+            let may_be_live = error.outcome() == CallOutcome::Unknown || matches!(error, Error::Journal(_));
+            Err(if may_be_live { ShiftError::after(error) } else { ShiftError::before(error) })
         }
     }
 }
 
-/// Finds out where traffic is. A shift that was begun and whose weights are there is first brought to its end: weights are read back before all
-/// name servers know of them (ListResourceRecordSets).
+/// Observes the live records. If they have the weights of an open shift, that shift is completed first: Route 53
+/// returns new weights before all name servers know them (ListResourceRecordSets).
 ///
 /// # Errors
-/// What Route 53 answered.
-pub async fn find(context: &Context, region: &Region, place: &Place) -> Result<Live> {
-    let live = look(&context.looker().reader(&address(), region), place).await?;
+/// The error of Route 53.
+pub async fn observe(context: &Context, region: &Region, name: &RecordName) -> Result<RecordSet> {
+    let live = read_both(&context.read_context().reader(&traffic_address(), region), name).await?;
     let open = context.journal.read(|state| state.migration.shift.clone());
-    let begun = open.and_then(|open| Split::new(open.to).map(|to| (to, open.why)));
-    match begun.filter(|(to, _)| live.is(*to)) {
+    let open = open.and_then(|open| TrafficSplit::new(open.to).map(|to| (to, open.why)));
+    match open.filter(|(to, _)| live.has_weights_of(*to)) {
         None => Ok(live),
-        Some((to, why)) => match shift(context, region, place, to, &why).await {
+        Some((to, why)) => match shift(context, region, name, to, &why).await {
             Ok(shifted) => Ok(shifted.live),
-            Err(Failed { effect: Effect::Overridden(_), .. }) => look(&context.looker().reader(&address(), region), place).await,
+            Err(ShiftError { effect: ShiftEffect::Overridden(_), .. }) => {
+                read_both(&context.read_context().reader(&traffic_address(), region), name).await
+            }
             Err(failed) => Err(failed.error),
         },
     }
 }
 
-/// Waits until a change that was accepted is seen to be live.
-async fn confirmed(context: &Context, reader: &Cx, place: &Place, change: &str, to: Split) -> Result<Live, Failed> {
-    match confirm(reader, place, change, to).await {
-        Ok(Confirmed::Live(live)) => Ok(live),
-        Ok(Confirmed::Overridden(live)) => {
-            let (error, effect) = (overridden(&live, to), Effect::Overridden(live.nearest()));
-            settle(context, reader, place, &error).await;
-            Err(Failed { error, effect })
+/// Waits until an accepted change is live.
+async fn confirmed(
+    context: &Context,
+    reader: &StepContext,
+    name: &RecordName,
+    change: &str,
+    to: TrafficSplit,
+) -> Result<RecordSet, ShiftError> {
+    match confirm(reader, name, change, to).await {
+        Ok(Confirmation::Live(live)) => Ok(live),
+        Ok(Confirmation::Overridden(live)) => {
+            let (error, effect) = (overridden(&live, to), ShiftEffect::Overridden(live.nearest_split()));
+            record_observed(context, reader, name, &error).await;
+            Err(ShiftError { error, effect })
         }
         Err(error) => {
-            settle(context, reader, place, &error).await;
-            Err(Failed::after(error))
+            record_observed(context, reader, name, &error).await;
+            Err(ShiftError::after(error))
         }
     }
 }
 
-fn overridden(live: &Live, to: Split) -> Error {
+fn overridden(live: &RecordSet, to: TrafficSplit) -> Error {
     let [source, target] = [Side::Source, Side::Target].map(|side| live.record(side).map_or(0, |record| record.weight));
-    Error::Refused(format!("the weights were set to {to} for the target, and are {source} and {target} now: somebody else has changed them"))
+    Error::Refused(format!(
+        "the weights were set to {to} for the target, but are now {source} and {target}: they were changed externally"
+    ))
 }
 
-/// Writes down where traffic is after a shift that failed, unless that can not be known yet.
-async fn settle(context: &Context, reader: &Cx, place: &Place, error: &Error) {
-    let known = error.fate() != Fate::Unknown && !matches!(error, Error::Cancelled | Error::Timeout { .. } | Error::Journal(_));
-    let begun = context.journal.read(|state| state.migration.shift.is_some());
-    if known
-        && begun
-        && let Ok(live) = look(reader, place).await
+/// Records the split after a failed shift, unless it cannot be known yet.
+async fn record_observed(context: &Context, reader: &StepContext, name: &RecordName, error: &Error) {
+    let is_known = error.outcome() != CallOutcome::Unknown
+        && !matches!(error, Error::Cancelled | Error::Timeout { .. } | Error::Journal(_));
+    let is_open = context.journal.read(|state| state.migration.shift.is_some());
+    if is_known
+        && is_open
+        && let Ok(live) = read_both(reader, name).await
     {
-        // Why the shift failed counts more than that this can not be written down; the next one looks again.
-        let _ = context.journal.write(vec![Record::ShiftSeen { live: live.split().map(Split::percent) }]).await;
+        // The error of the shift is more important than an error of the journal. The next shift observes again.
+        let _ = context.journal.write(vec![Record::ShiftSeen { live: live.split().map(TrafficSplit::percent) }]).await;
     }
 }
 
-/// Sends the batch until its answer is known, and returns the id of the change.
-async fn sent(cx: &Cx, place: &Place, to: Split) -> Result<String> {
+/// Sends the batch until its result is known, and returns the id of the change.
+async fn send(cx: &StepContext, name: &RecordName, to: TrafficSplit) -> Result<String> {
     let attempt = || async {
-        // All but the weights stays as it is just now.
-        let live = look(cx, place).await?;
-        send(cx, place, &live, to).await
+        // Everything except the weights stays as it is at this moment.
+        let live = read_both(cx, name).await?;
+        set_split(cx, name, &live, to).await
     };
-    insist(cx, "both weights are sent again", attempt).await
+    retry_idempotent(cx, "sending both weights again", attempt).await
 }
 
-/// Whether weights are sent that are there already.
+/// Whether weights are sent that are already set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Send {
-    /// Only when they are others.
-    WhenNeeded,
-    /// In any case: another change may be on its way, and this one has to come after it.
+pub enum SendMode {
+    /// The weights are sent only if they differ.
+    IfChanged,
+    /// The weights are sent in any case, because another change may be in flight and this one must follow it.
     Always,
 }
 
-/// Brings all traffic back to the source without a state: nothing is written down, and nobody's lock is waited for.
+/// Shifts all traffic back to the source without a state: nothing is recorded, and no lock is necessary.
 ///
 /// # Errors
-/// What Route 53 answered.
-pub async fn bring_back(looker: &Looker, region: &Region, place: &Place, when: Send) -> Result<Shifted> {
-    let cx = looker.operator(&address(), region, Arc::new(Unwritten));
-    let before = look(&cx, place).await?;
+/// The error of Route 53.
+pub async fn roll_back_without_state(
+    read_context: &ReadContext,
+    region: &Region,
+    name: &RecordName,
+    mode: SendMode,
+) -> Result<ShiftOutcome> {
+    let cx = read_context.writer(&traffic_address(), region, Arc::new(NoLog));
+    let before = read_both(&cx, name).await?;
     let from = before.split();
-    if before.is(Split::SOURCE) && when == Send::WhenNeeded {
-        return Ok(Shifted { from, live: before, changed: false });
+    if before.has_weights_of(TrafficSplit::SOURCE) && mode == SendMode::IfChanged {
+        return Ok(ShiftOutcome { from, live: before, changed: false });
     }
-    let change = sent(&cx, place, Split::SOURCE).await?;
-    match confirm(&cx, place, &change, Split::SOURCE).await? {
-        Confirmed::Live(live) => Ok(Shifted { from, live, changed: true }),
-        Confirmed::Overridden(live) => Err(overridden(&live, Split::SOURCE)),
+    let change = send(&cx, name, TrafficSplit::SOURCE).await?;
+    match confirm(&cx, name, &change, TrafficSplit::SOURCE).await? {
+        Confirmation::Live(live) => Ok(ShiftOutcome { from, live, changed: true }),
+        Confirmation::Overridden(live) => Err(overridden(&live, TrafficSplit::SOURCE)),
     }
 }

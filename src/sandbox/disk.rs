@@ -1,11 +1,11 @@
-//! Keeps the world between commands.
+//! Stores the world between commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::world::World;
 
-/// The file that the world is kept in.
+/// The file in which the world is stored.
 #[derive(Debug)]
 pub struct Disk {
     path: PathBuf,
@@ -13,58 +13,65 @@ pub struct Disk {
     _lock: fs::File,
 }
 
-/// Why the world cannot be kept.
+/// Why the world cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// Another process uses it.
     #[error("the sandbox in {} is in use by another command", .0.display())]
     InUse(PathBuf),
     /// It cannot be read or written.
-    #[error("{} can not be used", .path.display())]
+    #[error("{} cannot be used", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// It is not a world.
-    #[error("{} is not a sandbox world that this version knows", .path.display())]
+    /// It does not contain a world.
+    #[error("{} is not a sandbox world that this version supports", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
 }
 
 impl Disk {
-    /// Opens the world in `directory`, or begins a new one.
+    /// Opens the world in `directory`, or creates one.
     ///
     /// # Errors
-    /// When another command uses it, or it cannot be read.
+    /// If another command uses it, or if it cannot be read.
     pub fn open(directory: &Path) -> Result<(Self, World), DiskError> {
         let path = directory.join("world.json");
         let io = |source| DiskError::Io { path: path.clone(), source };
         fs::create_dir_all(directory).map_err(io)?;
-        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(directory.join("world.lock")).map_err(io)?;
+        let lock = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join("world.lock"))
+            .map_err(io)?;
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => DiskError::InUse(directory.to_owned()),
             fs::TryLockError::Error(source) => io(source),
         })?;
         let world = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path: path.clone(), source })?,
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path: path.clone(), source })?
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => World::new(),
             Err(source) => return Err(io(source)),
         };
         Ok((Self { path, _lock: lock }, world))
     }
 
-    /// Writes the world, so that killing the tool never loses what "AWS" has done.
+    /// Writes the world, so that the effects of calls survive a killed process.
     ///
     /// # Errors
-    /// When it cannot be written; the file is then as before.
+    /// If it cannot be written; the file is then unchanged.
     pub fn save(&self, world: &World) -> std::io::Result<()> {
         let temporary = self.path.with_extension("tmp");
         fs::write(&temporary, serde_json::to_vec(world)?)?;

@@ -1,179 +1,190 @@
-//! What can be done to a call on purpose: everything that a network and a busy service do to one.
+//! Fault injection: the failures that a network and a busy service cause.
 //!
-//! The faults sit between the SDK and the model, so the SDK's retries, its time-outs and its error classes stay in play. They are
-//! either aimed at one call, or drawn with a seed: the same seed and the same calls in the same order give the same faults.
+//! The faults sit between the SDK and the model, so the SDK's retries, timeouts and error classes remain part of what
+//! is tested. A fault is injected into one given call, or at random with a seed: the same seed and the same calls in
+//! the same order give the same faults.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// When a fault strikes.
+/// Whether a fault occurs before or after the effect of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum FaultPoint {
     /// The call has no effect.
-    Before,
+    BeforeEffect,
     /// The call takes effect, and the reply is lost.
-    After,
+    AfterEffect,
 }
 
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The connection broke.
-    ConnectionLost(Moment),
-    /// No answer came in time.
-    TimedOut(Moment),
-    /// The service answers with this status, 500 or more, and a body that says nothing.
-    Status(u16, Moment),
-    /// The call takes effect, and its answer can not be read.
+    ConnectionLost(FaultPoint),
+    /// No response came in time.
+    TimedOut(FaultPoint),
+    /// The service returns this status, 500 or more, and a meaningless body.
+    Status(u16, FaultPoint),
+    /// The call takes effect, and its response cannot be read.
     Malformed,
-    /// AWS refuses with this code, for a reason that passes by itself. The call has no effect.
+    /// AWS rejects the call with this code, for a temporary reason. The call has no effect.
     Refused(&'static str),
-    /// The sandbox itself cannot go on, for example because the disk is full.
-    OutOfOrder(String),
+    /// The sandbox itself cannot continue, for example because the disk is full.
+    Internal(String),
 }
 
 impl Fault {
-    /// Returns whether the call takes effect.
-    pub fn moment(&self) -> Moment {
+    /// Returns whether the fault occurs before or after the effect.
+    pub fn point(&self) -> FaultPoint {
         match self {
-            Self::ConnectionLost(moment) | Self::TimedOut(moment) | Self::Status(_, moment) => *moment,
-            Self::Malformed => Moment::After,
-            Self::Refused(_) | Self::OutOfOrder(_) => Moment::Before,
+            Self::ConnectionLost(point) | Self::TimedOut(point) | Self::Status(_, point) => *point,
+            Self::Malformed => FaultPoint::AfterEffect,
+            Self::Refused(_) | Self::Internal(_) => FaultPoint::BeforeEffect,
         }
     }
 }
 
-/// How often drawn faults strike, in parts of a thousand calls.
+/// How often random faults occur, per thousand calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Odds {
-    /// Lost connections, time-outs, 5xx and answers that can not be read.
+pub struct FaultRates {
+    /// Lost connections, timeouts, 5xx statuses and unreadable responses.
     pub failures: u32,
-    /// Throttling, which then lasts for some calls of the service.
+    /// Throttling, which then affects the next calls of the service too.
     pub throttling: u32,
-    /// Refusals that pass by themselves: a busy bucket, a zone with an earlier change, an entity that is being changed.
+    /// Temporary rejections: a busy bucket, a zone with a pending change, an entity that is being changed.
     pub busy: u32,
-    /// Reads that see the world as it was some seconds ago, in the services that say that they do so.
-    pub lagging: u32,
+    /// Reads that return a state some seconds old, in services that are documented as eventually consistent.
+    pub stale_reads: u32,
 }
 
-impl Odds {
-    /// Bad weather: about every tenth call fails in some way, and every fifth read of a service that lags does.
-    pub const STORMY: Self = Self { failures: 60, throttling: 10, busy: 30, lagging: 200 };
+impl FaultRates {
+    /// High rates: about every tenth call fails, and every fifth read of an eventually consistent service is stale.
+    pub const HIGH: Self = Self { failures: 60, throttling: 10, busy: 30, stale_reads: 200 };
 }
 
-/// Decides which calls are struck. Without faults by default.
+/// Decides which calls fail. By default, none.
 #[derive(Clone, Default)]
-pub struct Faults(Option<Arc<Mutex<Source>>>);
+pub struct Faults(Option<Arc<Mutex<FaultSource>>>);
 
-enum Source {
+enum FaultSource {
     /// One mutating call, counted from 1.
-    Aimed {
+    AtCall {
         at: u64,
         seen: u64,
         fault: Fault,
     },
-    Drawn {
+    Random {
         random: fastrand::Rng,
-        odds: Odds,
+        rates: FaultRates,
         throttled: HashMap<&'static str, u32>,
     },
 }
 
-/// Reads of these services may be some seconds old: "Eventual consistency in the Amazon EC2 API"; "changes that I make are not always
-/// immediately visible" (IAM user guide); "the Amazon ECS API follows an eventual consistency model" (RunTask).
-const LAGGING: &[&str] = &["ec2", "iam", "ecs"];
-/// The longest lag, in milliseconds of AWS.
-const LONGEST_LAG: u64 = 4_000;
-/// How many calls a burst of throttling hits at most.
-const LONGEST_BURST: u32 = 4;
+/// Reads of these services may be some seconds old: "Eventual consistency in the Amazon EC2 API"; "changes that I make
+/// are not always immediately visible" (IAM user guide); "the Amazon ECS API follows an eventual consistency model"
+/// (RunTask).
+const EVENTUALLY_CONSISTENT: &[&str] = &["ec2", "iam", "ecs"];
+/// The maximum lag of a stale read, in milliseconds of AWS time.
+const MAX_READ_LAG: u64 = 4_000;
+/// The maximum number of calls that one burst of throttling affects.
+const MAX_THROTTLED_CALLS: u32 = 4;
 
 impl Faults {
-    /// Strikes the `at`-th mutating call, and no other.
-    pub fn aimed(at: u64, fault: Fault) -> Self {
-        Self(Some(Arc::new(Mutex::new(Source::Aimed { at, seen: 0, fault }))))
+    /// Injects a fault into the `at`-th mutating call, and no other.
+    pub fn at_call(at: u64, fault: Fault) -> Self {
+        Self(Some(Arc::new(Mutex::new(FaultSource::AtCall { at, seen: 0, fault }))))
     }
 
-    /// Strikes at random.
-    pub fn drawn(seed: u64, odds: Odds) -> Self {
-        Self(Some(Arc::new(Mutex::new(Source::Drawn { random: fastrand::Rng::with_seed(seed), odds, throttled: HashMap::new() }))))
+    /// Injects random faults.
+    pub fn random(seed: u64, rates: FaultRates) -> Self {
+        Self(Some(Arc::new(Mutex::new(FaultSource::Random {
+            random: fastrand::Rng::with_seed(seed),
+            rates,
+            throttled: HashMap::new(),
+        }))))
     }
 
-    /// Returns whether the aimed fault has struck: the run made as many calls.
-    pub fn has_struck(&self) -> bool {
+    /// Returns whether the fault was injected, that is, whether the run made that many calls.
+    pub fn was_injected(&self) -> bool {
         self.with(|source| match source {
-            Source::Aimed { at, seen, .. } => *seen >= *at,
-            Source::Drawn { .. } => false,
+            FaultSource::AtCall { at, seen, .. } => *seen >= *at,
+            FaultSource::Random { .. } => false,
         })
         .unwrap_or(false)
     }
 
-    /// Decides about one call.
-    pub(super) fn strike(&self, service: &'static str, mutating: bool) -> Option<Fault> {
-        self.with(|source| source.strike(service, mutating)).flatten()
+    /// Returns the fault to inject into one call, if any.
+    pub(super) fn next_fault(&self, service: &'static str, mutating: bool) -> Option<Fault> {
+        self.with(|source| source.next_fault(service, mutating)).flatten()
     }
 
-    /// Returns by how many milliseconds a read of this service is late.
-    pub(super) fn lag(&self, service: &str) -> Option<u64> {
+    /// Returns by how many milliseconds a read of this service is stale.
+    pub(super) fn read_lag(&self, service: &str) -> Option<u64> {
         self.with(|source| match source {
-            Source::Drawn { random, odds, .. } => {
-                let late = LAGGING.contains(&service) && random.u32(..1000) < odds.lagging;
-                late.then(|| random.u64(1..=LONGEST_LAG))
+            FaultSource::Random { random, rates, .. } => {
+                let late = EVENTUALLY_CONSISTENT.contains(&service) && random.u32(..1000) < rates.stale_reads;
+                late.then(|| random.u64(1..=MAX_READ_LAG))
             }
-            Source::Aimed { .. } => None,
+            FaultSource::AtCall { .. } => None,
         })
         .flatten()
     }
 
-    /// Returns how much of the past a lagging read may want to see, in milliseconds.
-    pub(super) fn longest_lag(&self) -> Option<u64> {
-        self.with(|source| matches!(source, Source::Drawn { odds, .. } if odds.lagging > 0)).unwrap_or(false).then_some(LONGEST_LAG)
+    /// Returns how far back a stale read can reach, in milliseconds.
+    pub(super) fn max_read_lag(&self) -> Option<u64> {
+        self.with(|source| matches!(source, FaultSource::Random { rates, .. } if rates.stale_reads > 0))
+            .unwrap_or(false)
+            .then_some(MAX_READ_LAG)
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Source) -> T) -> Option<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut FaultSource) -> T) -> Option<T> {
         let source = self.0.as_ref()?;
         Some(work(&mut source.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
-impl Source {
-    fn strike(&mut self, service: &'static str, mutating: bool) -> Option<Fault> {
+impl FaultSource {
+    fn next_fault(&mut self, service: &'static str, mutating: bool) -> Option<Fault> {
         match self {
-            Self::Aimed { at, seen, fault } => {
+            Self::AtCall { at, seen, fault } => {
                 *seen += u64::from(mutating);
                 (mutating && seen == at).then(|| fault.clone())
             }
-            Self::Drawn { random, odds, throttled } => {
+            Self::Random { random, rates, throttled } => {
                 let burst = throttled.entry(service).or_default();
                 if *burst > 0 {
                     *burst -= 1;
                     return Some(Fault::Refused(throttling(service)));
                 }
                 let draw = random.u32(..1000);
-                if draw < odds.failures {
+                if draw < rates.failures {
                     return Some(failure(random));
                 }
-                if draw < odds.failures + odds.throttling {
-                    *burst = random.u32(..LONGEST_BURST);
+                if draw < rates.failures + rates.throttling {
+                    *burst = random.u32(..MAX_THROTTLED_CALLS);
                     return Some(Fault::Refused(throttling(service)));
                 }
-                (mutating && draw < odds.failures + odds.throttling + odds.busy).then(|| busy(service)).flatten().map(Fault::Refused)
+                (mutating && draw < rates.failures + rates.throttling + rates.busy)
+                    .then(|| busy(service))
+                    .flatten()
+                    .map(Fault::Refused)
             }
         }
     }
 }
 
 fn failure(random: &mut fastrand::Rng) -> Fault {
-    let moment = if random.bool() { Moment::Before } else { Moment::After };
+    let point = if random.bool() { FaultPoint::BeforeEffect } else { FaultPoint::AfterEffect };
     match random.u32(..5) {
-        0 => Fault::TimedOut(moment),
-        1 => Fault::Status(500, moment),
-        2 => Fault::Status(503, moment),
+        0 => Fault::TimedOut(point),
+        1 => Fault::Status(500, point),
+        2 => Fault::Status(503, point),
         3 => Fault::Malformed,
-        _ => Fault::ConnectionLost(moment),
+        _ => Fault::ConnectionLost(point),
     }
 }
 
-/// How each service says that there are too many requests ("Common errors" of its API reference).
+/// Returns the throttling code of each service ("Common errors" of its API reference).
 fn throttling(service: &str) -> &'static str {
     match service {
         "ec2" => "RequestLimitExceeded",
@@ -184,7 +195,7 @@ fn throttling(service: &str) -> &'static str {
     }
 }
 
-/// How some services say that they are busy with the same thing.
+/// Returns the code with which some services report a concurrent change of the same resource.
 fn busy(service: &str) -> Option<&'static str> {
     match service {
         "s3" => Some("OperationAborted"),
@@ -199,18 +210,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_aimed_fault_strikes_one_mutating_call() {
-        let faults = Faults::aimed(2, Fault::Malformed);
-        let struck: Vec<bool> = [true, false, true, true].map(|mutating| faults.strike("ec2", mutating).is_some()).into();
-        assert_eq!(struck, [false, false, true, false]);
-        assert!(faults.has_struck());
+    fn a_fault_at_a_call_affects_one_mutating_call() {
+        let faults = Faults::at_call(2, Fault::Malformed);
+        let faulted: Vec<bool> =
+            [true, false, true, true].map(|mutating| faults.next_fault("ec2", mutating).is_some()).into();
+        assert_eq!(faulted, [false, false, true, false]);
+        assert!(faults.was_injected());
     }
 
     #[test]
-    fn the_same_seed_draws_the_same_faults() {
+    fn the_same_seed_gives_the_same_faults() {
         let draw = |seed| {
-            let faults = Faults::drawn(seed, Odds::STORMY);
-            (0..500).map(|call| (faults.strike("s3", call % 3 == 0), faults.lag("ec2"))).collect::<Vec<_>>()
+            let faults = Faults::random(seed, FaultRates::HIGH);
+            (0..500).map(|call| (faults.next_fault("s3", call % 3 == 0), faults.read_lag("ec2"))).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
@@ -218,9 +230,11 @@ mod tests {
 
     #[test]
     fn throttling_comes_in_bursts_of_its_service() {
-        let faults = Faults::drawn(1, Odds { failures: 0, throttling: 300, busy: 0, lagging: 0 });
-        let codes: Vec<Option<Fault>> = (0..50).map(|_| faults.strike("ec2", false)).collect();
-        assert!(codes.windows(2).any(|pair| pair[0] == pair[1] && pair[0] == Some(Fault::Refused("RequestLimitExceeded"))));
+        let faults = Faults::random(1, FaultRates { failures: 0, throttling: 300, busy: 0, stale_reads: 0 });
+        let codes: Vec<Option<Fault>> = (0..50).map(|_| faults.next_fault("ec2", false)).collect();
+        assert!(
+            codes.windows(2).any(|pair| pair[0] == pair[1] && pair[0] == Some(Fault::Refused("RequestLimitExceeded")))
+        );
         assert!(codes.iter().any(Option::is_none));
     }
 }

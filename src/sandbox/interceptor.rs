@@ -1,17 +1,20 @@
-//! The interceptor that answers, and the HTTP client that sends nothing.
+//! The interceptor that responds to calls, and the HTTP client that sends nothing.
 //!
-//! The SDK takes the typed input away when it serializes it, and may attempt a call more than once. So a clone of the input
-//! is kept, inside a closure, in the configuration bag of the call; each attempt runs the closure once, just before the
-//! moment at which the request would go out.
+//! The SDK consumes the typed input when it serializes it, and can attempt a call more than once. So a closure keeps a
+//! clone of the input in the configuration bag of the call. Each attempt runs the closure once, immediately before the
+//! request would be sent.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, Error, FinalizerInterceptorContextMut, Output,
+    BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut, Error,
+    FinalizerInterceptorContextMut, Output,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata, OrchestratorError};
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -20,18 +23,18 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
 
-use super::Sandbox;
-use super::attempt::Asked;
+use super::call_attempt::CallInfo;
 use super::fault::Fault;
-use super::registry::Answer;
-use crate::address::Region;
-use crate::aws::{is_mutating, service_name};
+use super::registry::OperationResult;
+use super::sandbox::Sandbox;
+use infra_aws::{is_mutating, service_name};
+use infra_base::address::Region;
 
-type Attempt = dyn Fn() -> Result<Answer, Fault> + Send + Sync;
+type AttemptFn = dyn Fn() -> Result<OperationResult, Fault> + Send + Sync;
 
-/// The call, ready to be carried out, and the answer of the last attempt.
+/// A prepared call, and the result of its last attempt.
 struct Pending {
-    attempt: Box<Attempt>,
+    attempt: Box<AttemptFn>,
     answer: Mutex<Option<Result<Output, OrchestratorError<Error>>>>,
 }
 
@@ -48,29 +51,29 @@ impl Storable for PendingCall {
     type Storer = StoreReplace<Self>;
 }
 
-/// Marks a request that gets no answer from a handler, and tells what it gets.
+/// Marks a request that fails without a handler, and states the fault.
 #[derive(Clone)]
-struct Broken(Fault);
+struct InjectedFault(Fault);
 
-/// Answers the operations of one region.
-pub(super) struct Answering {
+/// Responds to the operations of one region.
+pub(super) struct SandboxInterceptor {
     sandbox: Arc<Sandbox>,
     region: Region,
 }
 
-impl Answering {
+impl SandboxInterceptor {
     pub(super) fn new(sandbox: Arc<Sandbox>, region: Region) -> Self {
         Self { sandbox, region }
     }
 }
 
-impl fmt::Debug for Answering {
+impl fmt::Debug for SandboxInterceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Answering({})", self.region)
     }
 }
 
-impl Intercept for Answering {
+impl Intercept for SandboxInterceptor {
     fn name(&self) -> &'static str {
         "Answering"
     }
@@ -81,12 +84,14 @@ impl Intercept for Answering {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let Some(metadata) = cfg.load::<Metadata>() else { return Err("the call has no name".into()) };
+        let Some(metadata) = cfg.load::<Metadata>() else { return Err("the call has no operation name".into()) };
         let (service, operation) = (service_name(metadata.service()), metadata.name().to_owned());
         let prepared = self.sandbox.registry.prepare(service, &operation, context.input())?;
         let (sandbox, region) = (Arc::clone(&self.sandbox), self.region.clone());
         let mutating = is_mutating(&operation);
-        let attempt = Box::new(move || sandbox.attempt(&Asked { service, operation: &operation, mutating, region: &region }, &prepared));
+        let attempt = Box::new(move || {
+            sandbox.attempt(&CallInfo { service, operation: &operation, mutating, region: &region }, &prepared)
+        });
         cfg.interceptor_state().store_put(PendingCall(Arc::new(Pending { attempt, answer: Mutex::new(None) })));
         Ok(())
     }
@@ -101,10 +106,10 @@ impl Intercept for Answering {
         match (pending.attempt)() {
             Ok(answer) => {
                 *pending.answer.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some(answer.map_err(|refusal| OrchestratorError::operation(refusal.error)));
+                    Some(answer.map_err(|error| OrchestratorError::operation(error.error)));
             }
             Err(fault) => {
-                context.request_mut().add_extension(Broken(fault));
+                context.request_mut().add_extension(InjectedFault(fault));
             }
         }
         Ok(())
@@ -126,19 +131,21 @@ impl Intercept for Answering {
 }
 
 #[derive(Debug)]
-struct Nobody;
+struct OfflineConnector;
 
-impl HttpConnector for Nobody {
+impl HttpConnector for OfflineConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let request = request.try_into_http1x().ok();
-        let broken = request.as_ref().and_then(|request| request.extensions().get::<Broken>());
-        HttpConnectorFuture::ready(match broken {
-            Some(Broken(Fault::ConnectionLost(_))) => Err(ConnectorError::io("the connection was lost".into())),
-            Some(Broken(Fault::TimedOut(_))) => Err(ConnectorError::timeout("no answer came in time".into())),
-            Some(Broken(Fault::OutOfOrder(why))) => Err(ConnectorError::io(why.clone().into())),
-            Some(Broken(Fault::Status(status, _))) => response(*status, "<html>the service can not answer</html>"),
-            Some(Broken(Fault::Malformed)) => response(200, "{ this is no answer <"),
-            Some(Broken(Fault::Refused(_))) | None => response(200, ""),
+        let injected = request.as_ref().and_then(|request| request.extensions().get::<InjectedFault>());
+        HttpConnectorFuture::ready(match injected {
+            Some(InjectedFault(Fault::ConnectionLost(_))) => Err(ConnectorError::io("the connection was lost".into())),
+            Some(InjectedFault(Fault::TimedOut(_))) => Err(ConnectorError::timeout("no response came in time".into())),
+            Some(InjectedFault(Fault::Internal(why))) => Err(ConnectorError::io(why.clone().into())),
+            Some(InjectedFault(Fault::Status(status, _))) => {
+                response(*status, "<html>the service cannot respond</html>")
+            }
+            Some(InjectedFault(Fault::Malformed)) => response(200, "{ this is not a response <"),
+            Some(InjectedFault(Fault::Refused(_))) | None => response(200, ""),
         })
     }
 }
@@ -148,7 +155,7 @@ fn response(status: u16, body: &'static str) -> Result<HttpResponse, ConnectorEr
     Ok(HttpResponse::new(status, SdkBody::from(body)))
 }
 
-/// An HTTP client that hands every request an empty answer, which the interceptor replaces.
-pub(super) fn nothing_is_sent() -> SharedHttpClient {
-    http_client_fn(|_, _| SharedHttpConnector::new(Nobody))
+/// Returns an HTTP client that gives every request an empty response, which the interceptor replaces.
+pub(super) fn offline_http_client() -> SharedHttpClient {
+    http_client_fn(|_, _| SharedHttpConnector::new(OfflineConnector))
 }

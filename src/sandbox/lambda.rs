@@ -8,14 +8,20 @@ use aws_sdk_lambda::operation::delete_function::{DeleteFunctionError, DeleteFunc
 use aws_sdk_lambda::operation::get_function::{GetFunctionError, GetFunctionInput, GetFunctionOutput};
 use aws_sdk_lambda::operation::get_policy::{GetPolicyError, GetPolicyInput, GetPolicyOutput};
 use aws_sdk_lambda::operation::list_functions::{ListFunctionsError, ListFunctionsInput, ListFunctionsOutput};
-use aws_sdk_lambda::operation::remove_permission::{RemovePermissionError, RemovePermissionInput, RemovePermissionOutput};
+use aws_sdk_lambda::operation::remove_permission::{
+    RemovePermissionError, RemovePermissionInput, RemovePermissionOutput,
+};
 use aws_sdk_lambda::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_lambda::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
-use aws_sdk_lambda::operation::update_function_code::{UpdateFunctionCodeError, UpdateFunctionCodeInput, UpdateFunctionCodeOutput};
+use aws_sdk_lambda::operation::update_function_code::{
+    UpdateFunctionCodeError, UpdateFunctionCodeInput, UpdateFunctionCodeOutput,
+};
 use aws_sdk_lambda::operation::update_function_configuration::{
     UpdateFunctionConfigurationError, UpdateFunctionConfigurationInput, UpdateFunctionConfigurationOutput,
 };
-use aws_sdk_lambda::types::{Architecture, Environment, EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Runtime, State};
+use aws_sdk_lambda::types::{
+    Architecture, Environment, EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Runtime, State,
+};
 use aws_smithy_types::base64;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -24,21 +30,51 @@ use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::lambda::Function;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of =
-        &["function_name", "description", "role", "runtime", "handler", "architectures", "code", "timeout", "memory_size", "environment", "tags"];
-    registry.on("lambda", "CreateFunction", made_of, CreateFunctionError::generic, create);
+    let fields = &[
+        "function_name",
+        "description",
+        "role",
+        "runtime",
+        "handler",
+        "architectures",
+        "code",
+        "timeout",
+        "memory_size",
+        "environment",
+        "tags",
+    ];
+    registry.on("lambda", "CreateFunction", fields, CreateFunctionError::generic, create);
     registry.on("lambda", "GetFunction", &["function_name"], GetFunctionError::generic, get);
     registry.on("lambda", "ListFunctions", &[], ListFunctionsError::generic, list);
-    registry.on("lambda", "UpdateFunctionCode", &["function_name", "zip_file", "architectures"], UpdateFunctionCodeError::generic, update_code);
-    let takes = &["function_name", "description", "role", "runtime", "handler", "timeout", "memory_size", "environment"];
-    registry.on("lambda", "UpdateFunctionConfiguration", takes, UpdateFunctionConfigurationError::generic, update_configuration);
+    registry.on(
+        "lambda",
+        "UpdateFunctionCode",
+        &["function_name", "zip_file", "architectures"],
+        UpdateFunctionCodeError::generic,
+        update_code,
+    );
+    let fields =
+        &["function_name", "description", "role", "runtime", "handler", "timeout", "memory_size", "environment"];
+    registry.on(
+        "lambda",
+        "UpdateFunctionConfiguration",
+        fields,
+        UpdateFunctionConfigurationError::generic,
+        update_configuration,
+    );
     registry.on("lambda", "DeleteFunction", &["function_name"], DeleteFunctionError::generic, delete);
     registry.on("lambda", "TagResource", &["resource", "tags"], TagResourceError::generic, tag);
     registry.on("lambda", "UntagResource", &["resource", "tag_keys"], UntagResourceError::generic, untag);
-    let takes = &["function_name", "statement_id", "action", "principal", "source_arn", "source_account"];
-    registry.on("lambda", "AddPermission", takes, AddPermissionError::generic, add_permission);
+    let fields = &["function_name", "statement_id", "action", "principal", "source_arn", "source_account"];
+    registry.on("lambda", "AddPermission", fields, AddPermissionError::generic, add_permission);
     registry.on("lambda", "GetPolicy", &["function_name"], GetPolicyError::generic, get_policy);
-    registry.on("lambda", "RemovePermission", &["function_name", "statement_id"], RemovePermissionError::generic, remove_permission);
+    registry.on(
+        "lambda",
+        "RemovePermission",
+        &["function_name", "statement_id"],
+        RemovePermissionError::generic,
+        remove_permission,
+    );
 }
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, Rejection> {
@@ -50,11 +86,14 @@ fn check_name(name: &str) -> Result<(), Rejection> {
     let plain = name.chars().all(|char| char.is_ascii_alphanumeric() || char == '-' || char == '_');
     match plain && (1..=64).contains(&name.len()) {
         true => Ok(()),
-        false => refuse("ValidationException", format!("Value '{name}' at 'functionName' failed to satisfy constraint")),
+        false => {
+            refuse("ValidationException", format!("Value '{name}' at 'functionName' failed to satisfy constraint"))
+        }
     }
 }
 
-/// "The role defined for the function cannot be assumed by Lambda": for a role that is not there, trusts somebody else, or is too new.
+/// "The role defined for the function cannot be assumed by Lambda": the role does not exist, does not trust Lambda, or
+/// is too new.
 fn check_role(call: &mut Call<'_>, role: &str) -> Result<(), Rejection> {
     let now = call.now();
     match call.world.iam.can_assume(role, "lambda.amazonaws.com", now) {
@@ -64,7 +103,7 @@ fn check_role(call: &mut Call<'_>, role: &str) -> Result<(), Rejection> {
 }
 
 fn check_settings(function: &Function) -> Result<(), Rejection> {
-    // "Lambda runtimes": those that can still be used to create functions, as far as this tool could want them.
+    // "Lambda runtimes": those with which functions can still be created, to the extent that this tool uses them.
     if !["python3.12", "python3.13"].contains(&function.runtime.as_str()) {
         return invalid(format!("Value {} at 'runtime' failed to satisfy constraint", function.runtime));
     }
@@ -73,7 +112,9 @@ fn check_settings(function: &Function) -> Result<(), Rejection> {
     }
     // "Lambda reserved environment variables" cannot be set.
     match function.environment.keys().find(|name| name.starts_with("AWS_") || name.starts_with("LAMBDA_")) {
-        Some(name) => invalid(format!("Lambda was unable to configure your environment variables because {name} is reserved.")),
+        Some(name) => {
+            invalid(format!("Lambda was unable to configure your environment variables because {name} is reserved."))
+        }
         None => Ok(()),
     }
 }
@@ -86,7 +127,8 @@ fn code(zip: &[u8]) -> Result<String, Rejection> {
 }
 
 fn variables(environment: Option<&Environment>) -> BTreeMap<String, String> {
-    let variables: HashMap<String, String> = environment.and_then(|environment| environment.variables.clone()).unwrap_or_default();
+    let variables: HashMap<String, String> =
+        environment.and_then(|environment| environment.variables.clone()).unwrap_or_default();
     variables.into_iter().collect()
 }
 
@@ -108,7 +150,7 @@ fn create(call: &mut Call<'_>, input: &CreateFunctionInput) -> Result<CreateFunc
         timeout: input.timeout().unwrap_or(3),
         memory: input.memory_size().unwrap_or(128),
         environment: variables(input.environment()),
-        active_at: call.after(1.0, 2.0, 5.0),
+        active_at: call.completion_time(1.0, 2.0, 5.0),
         updated_at: call.now(),
         failure: None,
         policy: BTreeMap::new(),
@@ -117,28 +159,46 @@ fn create(call: &mut Call<'_>, input: &CreateFunctionInput) -> Result<CreateFunc
         name: name.clone(),
     };
     check_settings(&function)?;
-    if call.here().lambda.functions.contains_key(&name) {
+    if call.region_state().lambda.functions.contains_key(&name) {
         return refuse("ResourceConflictException", format!("Function already exist: {name}"));
     }
     check_role(call, &function.role)?;
-    let shown = print(&function, call.now());
-    call.here().lambda.functions.insert(name, function);
-    let answer = CreateFunctionOutput::builder().set_function_name(shown.function_name).set_function_arn(shown.function_arn);
-    let answer = answer.set_description(shown.description).set_role(shown.role).set_code_sha256(shown.code_sha256).set_runtime(shown.runtime);
-    let answer =
-        answer.set_handler(shown.handler).set_architectures(shown.architectures).set_timeout(shown.timeout).set_memory_size(shown.memory_size);
-    Ok(answer.set_environment(shown.environment).set_state(shown.state).set_last_update_status(shown.last_update_status).build())
+    let described = to_sdk(&function, call.now());
+    call.region_state().lambda.functions.insert(name, function);
+    let answer = CreateFunctionOutput::builder()
+        .set_function_name(described.function_name)
+        .set_function_arn(described.function_arn);
+    let answer = answer
+        .set_description(described.description)
+        .set_role(described.role)
+        .set_code_sha256(described.code_sha256)
+        .set_runtime(described.runtime);
+    let answer = answer
+        .set_handler(described.handler)
+        .set_architectures(described.architectures)
+        .set_timeout(described.timeout)
+        .set_memory_size(described.memory_size);
+    Ok(answer
+        .set_environment(described.environment)
+        .set_state(described.state)
+        .set_last_update_status(described.last_update_status)
+        .build())
 }
 
-fn print(function: &Function, now: u64) -> FunctionConfiguration {
+fn to_sdk(function: &Function, now: u64) -> FunctionConfiguration {
     let state = match &function.failure {
         Some(_) => State::Failed,
         None if now < function.active_at => State::Pending,
         None => State::Active,
     };
-    let update = if now < function.updated_at.max(function.active_at) { LastUpdateStatus::InProgress } else { LastUpdateStatus::Successful };
+    let update = if now < function.updated_at.max(function.active_at) {
+        LastUpdateStatus::InProgress
+    } else {
+        LastUpdateStatus::Successful
+    };
     let variables: HashMap<String, String> = function.environment.clone().into_iter().collect();
-    let environment = (!variables.is_empty()).then(|| EnvironmentResponse::builder().set_variables(Some(variables)).build());
+    let environment =
+        (!variables.is_empty()).then(|| EnvironmentResponse::builder().set_variables(Some(variables)).build());
     FunctionConfiguration::builder()
         .function_name(&function.name)
         .function_arn(&function.arn)
@@ -158,7 +218,7 @@ fn print(function: &Function, now: u64) -> FunctionConfiguration {
 }
 
 fn find<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut Function, Rejection> {
-    match call.here().lambda.functions.get_mut(name) {
+    match call.region_state().lambda.functions.get_mut(name) {
         Some(function) => Ok(function),
         None => refuse("ResourceNotFoundException", format!("Function not found: {name}")),
     }
@@ -175,29 +235,32 @@ fn find_idle<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut Function,
         );
     }
     if now < function.updated_at {
-        return refuse("ResourceConflictException", "The operation cannot be performed at this time. An update is in progress for resource");
+        return refuse(
+            "ResourceConflictException",
+            "The operation cannot be performed at this time. An update is in progress for resource",
+        );
     }
     Ok(function)
 }
 
 fn list(call: &mut Call<'_>, _input: &ListFunctionsInput) -> Result<ListFunctionsOutput, Rejection> {
     let now = call.now();
-    let shown = call.here().lambda.functions.values().map(|function| print(function, now)).collect();
-    Ok(ListFunctionsOutput::builder().set_functions(Some(shown)).build())
+    let described = call.region_state().lambda.functions.values().map(|function| to_sdk(function, now)).collect();
+    Ok(ListFunctionsOutput::builder().set_functions(Some(described)).build())
 }
 
 fn get(call: &mut Call<'_>, input: &GetFunctionInput) -> Result<GetFunctionOutput, Rejection> {
     let now = call.now();
     let function = find(call, input.function_name().unwrap_or_default())?;
     let tags: HashMap<String, String> = function.tags.clone().into_iter().collect();
-    Ok(GetFunctionOutput::builder().configuration(print(function, now)).set_tags(Some(tags)).build())
+    Ok(GetFunctionOutput::builder().configuration(to_sdk(function, now)).set_tags(Some(tags)).build())
 }
 
 fn update_code(call: &mut Call<'_>, input: &UpdateFunctionCodeInput) -> Result<UpdateFunctionCodeOutput, Rejection> {
-    let done = call.after(1.0, 2.0, 5.0);
+    let done = call.completion_time(1.0, 2.0, 5.0);
     let function = find_idle(call, input.function_name().unwrap_or_default())?;
     function.code_sha256 = code(input.zip_file().map(std::convert::AsRef::as_ref).unwrap_or_default())?;
-    // "The default value is x86_64" is true of what is made; a function keeps what it has.
+    // "The default value is x86_64" applies to creation only; an existing function keeps its architecture.
     if let [architecture] = input.architectures() {
         architecture.as_str().clone_into(&mut function.architecture);
     }
@@ -205,8 +268,11 @@ fn update_code(call: &mut Call<'_>, input: &UpdateFunctionCodeInput) -> Result<U
     Ok(UpdateFunctionCodeOutput::builder().function_name(&function.name).build())
 }
 
-fn update_configuration(call: &mut Call<'_>, input: &UpdateFunctionConfigurationInput) -> Result<UpdateFunctionConfigurationOutput, Rejection> {
-    let done = call.after(1.0, 2.0, 5.0);
+fn update_configuration(
+    call: &mut Call<'_>,
+    input: &UpdateFunctionConfigurationInput,
+) -> Result<UpdateFunctionConfigurationOutput, Rejection> {
+    let done = call.completion_time(1.0, 2.0, 5.0);
     let mut function = find_idle(call, input.function_name().unwrap_or_default())?.clone();
     if let Some(description) = input.description() {
         description.clone_into(&mut function.description);
@@ -229,32 +295,32 @@ fn update_configuration(call: &mut Call<'_>, input: &UpdateFunctionConfiguration
     check_role(call, &function.role)?;
     function.updated_at = done;
     let name = function.name.clone();
-    call.here().lambda.functions.insert(name.clone(), function);
+    call.region_state().lambda.functions.insert(name.clone(), function);
     Ok(UpdateFunctionConfigurationOutput::builder().function_name(name).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteFunctionInput) -> Result<DeleteFunctionOutput, Rejection> {
     let name = input.function_name().unwrap_or_default();
     find(call, name)?;
-    call.here().lambda.functions.remove(name);
+    call.region_state().lambda.functions.remove(name);
     Ok(DeleteFunctionOutput::builder().build())
 }
 
-fn by_arn<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Function, Rejection> {
+fn find_by_arn<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Function, Rejection> {
     let arn = arn.unwrap_or_default();
-    match call.here().lambda.functions.values_mut().find(|function| function.arn == arn) {
+    match call.region_state().lambda.functions.values_mut().find(|function| function.arn == arn) {
         Some(function) => Ok(function),
         None => refuse("ResourceNotFoundException", format!("The resource you specified does not exist: {arn}")),
     }
 }
 
 fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
-    by_arn(call, input.resource())?.tags.extend(input.tags().cloned().unwrap_or_default());
+    find_by_arn(call, input.resource())?.tags.extend(input.tags().cloned().unwrap_or_default());
     Ok(TagResourceOutput::builder().build())
 }
 
 fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
-    by_arn(call, input.resource())?.tags.retain(|key, _| !input.tag_keys().contains(key));
+    find_by_arn(call, input.resource())?.tags.retain(|key, _| !input.tag_keys().contains(key));
     Ok(UntagResourceOutput::builder().build())
 }
 
@@ -278,8 +344,13 @@ fn add_permission(call: &mut Call<'_>, input: &AddPermissionInput) -> Result<Add
     if let Some(arn) = input.source_arn() {
         condition.insert("ArnLike".to_owned(), json!({ "AWS:SourceArn": arn }));
     }
-    let mut statement =
-        json!({ "Sid": sid, "Effect": "Allow", "Principal": { "Service": principal }, "Action": input.action(), "Resource": function.arn });
+    let mut statement = json!({
+        "Sid": sid,
+        "Effect": "Allow",
+        "Principal": { "Service": principal },
+        "Action": input.action(),
+        "Resource": function.arn,
+    });
     if !condition.is_empty() {
         statement["Condition"] = Value::Object(condition);
     }

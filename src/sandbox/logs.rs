@@ -2,30 +2,70 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_cloudwatchlogs::operation::associate_kms_key::{AssociateKmsKeyError, AssociateKmsKeyInput, AssociateKmsKeyOutput};
-use aws_sdk_cloudwatchlogs::operation::create_log_group::{CreateLogGroupError, CreateLogGroupInput, CreateLogGroupOutput};
-use aws_sdk_cloudwatchlogs::operation::delete_log_group::{DeleteLogGroupError, DeleteLogGroupInput, DeleteLogGroupOutput};
-use aws_sdk_cloudwatchlogs::operation::describe_log_groups::{DescribeLogGroupsError, DescribeLogGroupsInput, DescribeLogGroupsOutput};
-use aws_sdk_cloudwatchlogs::operation::disassociate_kms_key::{DisassociateKmsKeyError, DisassociateKmsKeyInput, DisassociateKmsKeyOutput};
-use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
-use aws_sdk_cloudwatchlogs::operation::put_retention_policy::{PutRetentionPolicyError, PutRetentionPolicyInput, PutRetentionPolicyOutput};
+use aws_sdk_cloudwatchlogs::operation::associate_kms_key::{
+    AssociateKmsKeyError, AssociateKmsKeyInput, AssociateKmsKeyOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::create_log_group::{
+    CreateLogGroupError, CreateLogGroupInput, CreateLogGroupOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::delete_log_group::{
+    DeleteLogGroupError, DeleteLogGroupInput, DeleteLogGroupOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::describe_log_groups::{
+    DescribeLogGroupsError, DescribeLogGroupsInput, DescribeLogGroupsOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::disassociate_kms_key::{
+    DisassociateKmsKeyError, DisassociateKmsKeyInput, DisassociateKmsKeyOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::list_tags_for_resource::{
+    ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput,
+};
+use aws_sdk_cloudwatchlogs::operation::put_retention_policy::{
+    PutRetentionPolicyError, PutRetentionPolicyInput, PutRetentionPolicyOutput,
+};
 use aws_sdk_cloudwatchlogs::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_cloudwatchlogs::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 
 use super::registry::{Call, Registry, Rejection, refuse};
-use super::world::ec2::Tags;
 use super::world::logs::LogGroup;
+use super::world::tags::Tags;
 
-/// The retention times that exist (PutRetentionPolicy, `retentionInDays`).
-const RETENTIONS: &[i32] = &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
-/// "The maximum number of items returned. If you don't specify a value, the default is up to 50 items" (DescribeLogGroups).
+/// The valid retention times (PutRetentionPolicy, `retentionInDays`).
+const RETENTIONS: &[i32] =
+    &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// "The maximum number of items returned. If you don't specify a value, the default is up to 50 items"
+/// (DescribeLogGroups).
 const PAGE: usize = 50;
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("logs", "CreateLogGroup", &["log_group_name", "kms_key_id", "tags"], CreateLogGroupError::generic, create);
-    registry.on("logs", "DescribeLogGroups", &["log_group_name_prefix", "next_token"], DescribeLogGroupsError::generic, describe);
-    registry.on("logs", "PutRetentionPolicy", &["log_group_name", "retention_in_days"], PutRetentionPolicyError::generic, put_retention);
-    registry.on("logs", "AssociateKmsKey", &["log_group_name", "kms_key_id"], AssociateKmsKeyError::generic, associate_key);
+    registry.on(
+        "logs",
+        "CreateLogGroup",
+        &["log_group_name", "kms_key_id", "tags"],
+        CreateLogGroupError::generic,
+        create,
+    );
+    registry.on(
+        "logs",
+        "DescribeLogGroups",
+        &["log_group_name_prefix", "next_token"],
+        DescribeLogGroupsError::generic,
+        describe,
+    );
+    registry.on(
+        "logs",
+        "PutRetentionPolicy",
+        &["log_group_name", "retention_in_days"],
+        PutRetentionPolicyError::generic,
+        put_retention,
+    );
+    registry.on(
+        "logs",
+        "AssociateKmsKey",
+        &["log_group_name", "kms_key_id"],
+        AssociateKmsKeyError::generic,
+        associate_key,
+    );
     registry.on("logs", "DisassociateKmsKey", &["log_group_name"], DisassociateKmsKeyError::generic, disassociate_key);
     registry.on("logs", "TagResource", &["resource_arn", "tags"], TagResourceError::generic, tag);
     registry.on("logs", "UntagResource", &["resource_arn", "tag_keys"], UntagResourceError::generic, untag);
@@ -47,11 +87,17 @@ fn create(call: &mut Call<'_>, input: &CreateLogGroupInput) -> Result<CreateLogG
     let tags = input.tags().map(sorted).unwrap_or_default();
     check_tags(&tags)?;
     let now = call.now();
-    let groups = &mut call.here().logs.groups;
+    let groups = &mut call.region_state().logs.groups;
     if groups.contains_key(name) {
         return refuse("ResourceAlreadyExistsException", "The specified log group already exists");
     }
-    let group = LogGroup { name: name.to_owned(), retention_days: None, kms_key: input.kms_key_id().map(str::to_owned), created_at: now, tags };
+    let group = LogGroup {
+        name: name.to_owned(),
+        retention_days: None,
+        kms_key: input.kms_key_id().map(str::to_owned),
+        created_at: now,
+        tags,
+    };
     groups.insert(name.to_owned(), group);
     Ok(CreateLogGroupOutput::builder().build())
 }
@@ -81,9 +127,10 @@ fn describe(call: &mut Call<'_>, input: &DescribeLogGroupsInput) -> Result<Descr
         return refuse("InvalidParameterException", "The specified nextToken is invalid.");
     };
     let arn = |call: &Call<'_>, name: &str| call.arn("logs", &format!("log-group:{name}"));
-    let groups: Vec<LogGroup> = call.here().logs.groups.values().filter(|group| group.name.starts_with(&prefix)).cloned().collect();
+    let groups: Vec<LogGroup> =
+        call.region_state().logs.groups.values().filter(|group| group.name.starts_with(&prefix)).cloned().collect();
     let more = groups.len() > start + PAGE;
-    let print = |group: LogGroup| {
+    let to_sdk = |group: LogGroup| {
         let arn = arn(call, &group.name);
         aws_sdk_cloudwatchlogs::types::LogGroup::builder()
             .arn(format!("{arn}:*"))
@@ -95,8 +142,11 @@ fn describe(call: &mut Call<'_>, input: &DescribeLogGroupsInput) -> Result<Descr
             .stored_bytes(0)
             .build()
     };
-    let page = groups.into_iter().skip(start).take(PAGE).map(print).collect();
-    Ok(DescribeLogGroupsOutput::builder().set_log_groups(Some(page)).set_next_token(more.then(|| (start + PAGE).to_string())).build())
+    let page = groups.into_iter().skip(start).take(PAGE).map(to_sdk).collect();
+    Ok(DescribeLogGroupsOutput::builder()
+        .set_log_groups(Some(page))
+        .set_next_token(more.then(|| (start + PAGE).to_string()))
+        .build())
 }
 
 fn not_found<T>() -> Result<T, Rejection> {
@@ -104,13 +154,13 @@ fn not_found<T>() -> Result<T, Rejection> {
 }
 
 fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a mut LogGroup, Rejection> {
-    match call.here().logs.groups.get_mut(name.unwrap_or_default()) {
+    match call.region_state().logs.groups.get_mut(name.unwrap_or_default()) {
         Some(group) => Ok(group),
         None => not_found(),
     }
 }
 
-fn by_arn<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut LogGroup, Rejection> {
+fn find_by_arn<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut LogGroup, Rejection> {
     let arn = arn.unwrap_or_default();
     let prefix = call.arn("logs", "log-group:");
     let Some(name) = arn.strip_prefix(prefix.as_str()) else {
@@ -141,13 +191,16 @@ fn associate_key(call: &mut Call<'_>, input: &AssociateKmsKeyInput) -> Result<As
     Ok(AssociateKmsKeyOutput::builder().build())
 }
 
-fn disassociate_key(call: &mut Call<'_>, input: &DisassociateKmsKeyInput) -> Result<DisassociateKmsKeyOutput, Rejection> {
+fn disassociate_key(
+    call: &mut Call<'_>,
+    input: &DisassociateKmsKeyInput,
+) -> Result<DisassociateKmsKeyOutput, Rejection> {
     find(call, input.log_group_name())?.kms_key = None;
     Ok(DisassociateKmsKeyOutput::builder().build())
 }
 
 fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
-    let group = by_arn(call, input.resource_arn())?;
+    let group = find_by_arn(call, input.resource_arn())?;
     let mut tags = group.tags.clone();
     tags.extend(input.tags().map(sorted).unwrap_or_default());
     check_tags(&tags)?;
@@ -156,17 +209,17 @@ fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutpu
 }
 
 fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourceOutput, Rejection> {
-    by_arn(call, input.resource_arn())?.tags.retain(|key, _| !input.tag_keys().contains(key));
+    find_by_arn(call, input.resource_arn())?.tags.retain(|key, _| !input.tag_keys().contains(key));
     Ok(UntagResourceOutput::builder().build())
 }
 
 fn list_tags(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, Rejection> {
-    let tags = by_arn(call, input.resource_arn())?.tags.clone();
+    let tags = find_by_arn(call, input.resource_arn())?.tags.clone();
     Ok(ListTagsForResourceOutput::builder().set_tags(Some(tags.into_iter().collect())).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteLogGroupInput) -> Result<DeleteLogGroupOutput, Rejection> {
-    match call.here().logs.groups.remove(input.log_group_name().unwrap_or_default()) {
+    match call.region_state().logs.groups.remove(input.log_group_name().unwrap_or_default()) {
         Some(_) => Ok(DeleteLogGroupOutput::builder().build()),
         None => not_found(),
     }

@@ -1,4 +1,4 @@
-//! Which operation is answered by which handler.
+//! The handlers of operations, and the calls that they handle.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,26 +10,25 @@ use aws_smithy_runtime_api::client::interceptors::context::{Error, Input, Output
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 
-use super::members;
-use super::world::{RegionWorld, World};
-use crate::address::Region;
+use super::input_fields;
+use super::world::{RegionState, World};
+use infra_base::address::Region;
 
-/// AWS's refusal: its code and its words.
+/// A rejection by AWS: its code and its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// The error code as it is on the wire.
+    /// The error code on the wire.
     pub code: Cow<'static, str>,
     /// The message.
     pub message: String,
 }
 
-/// Refuses, with AWS's code.
+/// Rejects the call with AWS's code.
 pub fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Rejection> {
     Err(Rejection { code: Cow::Borrowed(code), message: message.into() })
 }
 
-/// Returns what one of the SDK's builders has made. They fail when a required member was not set, which a handler always
-/// sets.
+/// Returns the result of an SDK builder. A builder fails if a required field is not set, which handlers always set.
 pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Rejection> {
     result.or_else(|error| refuse("SandboxFault", error.to_string()))
 }
@@ -38,7 +37,7 @@ pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Rejection> {
 pub struct Call<'a> {
     /// The whole account.
     pub world: &'a mut World,
-    /// The region that was called.
+    /// The called region.
     pub region: &'a Region,
 }
 
@@ -47,8 +46,8 @@ impl<'a> Call<'a> {
         Self { world, region }
     }
 
-    /// Returns what the called region holds.
-    pub fn here(&mut self) -> &mut RegionWorld {
+    /// Returns the state of the called region.
+    pub fn region_state(&mut self) -> &mut RegionState {
         self.world.region(self.region.as_str())
     }
 
@@ -62,42 +61,42 @@ impl<'a> Call<'a> {
         self.world.now
     }
 
-    /// Makes an id as AWS does: a prefix and seventeen hexadecimal digits that never come again.
+    /// Returns an id in AWS's format: a prefix and seventeen hexadecimal digits that are never repeated.
     pub fn new_id(&mut self, prefix: &str) -> String {
         self.world.new_id(prefix)
     }
 
-    /// Returns when something that takes between `least` and `most` seconds, mostly `mode`, and starts now, will be done.
-    pub fn after(&mut self, least: f64, mode: f64, most: f64) -> u64 {
-        self.world.after(least, mode, most)
+    /// Returns when an action that starts now ends. It takes `min` to `max` seconds, most likely `mode`.
+    pub fn completion_time(&mut self, min: f64, mode: f64, max: f64) -> u64 {
+        self.world.completion_time(min, mode, max)
     }
 
-    /// Makes an ARN in the called region.
+    /// Returns an ARN in the called region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", crate::aws::partition(self.region), self.region, self.world.account)
+        format!("arn:{}:{service}:{}:{}:{resource}", self.region.partition(), self.region, self.world.account)
     }
 }
 
-/// What an operation answers: its output, or a refusal as the operation's own error.
-pub(super) type Answer = Result<Output, Refusal>;
-type CarryOut = Box<dyn Fn(&mut Call<'_>) -> Answer + Send + Sync>;
-type Reject = Box<dyn Fn(&mut Call<'_>, Rejection) -> Answer + Send + Sync>;
+/// The result of an operation: its output, or a rejection as the operation's own error type.
+pub(super) type OperationResult = Result<Output, OperationError>;
+type Execute = Box<dyn Fn(&mut Call<'_>) -> OperationResult + Send + Sync>;
+type Reject = Box<dyn Fn(&mut Call<'_>, Rejection) -> OperationResult + Send + Sync>;
 type Prepare = Box<dyn Fn(&Input) -> Result<Prepared, BoxError> + Send + Sync>;
 
-/// A refusal as the operation's own error.
+/// A rejection as the operation's own error type.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct OperationError {
     /// The code on the wire.
     pub(super) code: Cow<'static, str>,
     /// The error.
     pub(super) error: Error,
 }
 
-/// A call, ready to be carried out.
+/// A call that is ready to be executed.
 pub(super) struct Prepared {
-    /// Hands the call to its handler.
-    pub(super) carry_out: CarryOut,
-    /// Refuses the call without asking the handler.
+    /// Passes the call to its handler.
+    pub(super) execute: Execute,
+    /// Rejects the call without its handler.
     pub(super) reject: Reject,
 }
 
@@ -110,13 +109,13 @@ pub struct Registry {
 impl Registry {
     /// Adds a handler.
     ///
-    /// `members` are the members of the input that the handler understands. A call that sets another one is refused, so
-    /// that nothing the tool asks for is silently ignored. `error` makes the operation's error from code and message.
+    /// `fields` are the input fields that the handler supports. A call that sets another field is rejected, so that no
+    /// request is silently ignored. `error` converts code and message to the operation's error.
     pub fn on<I, O, E>(
         &mut self,
         service: &'static str,
         operation: &'static str,
-        members: &'static [&'static str],
+        fields: &'static [&'static str],
         error: fn(ErrorMetadata) -> E,
         handler: fn(&mut Call<'_>, &I) -> Result<O, Rejection>,
     ) where
@@ -124,17 +123,17 @@ impl Registry {
         O: Debug + Send + Sync + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
-        self.on_part(service, operation, members, error, I::clone, handler);
+        self.on_mapped(service, operation, fields, error, I::clone, handler);
     }
 
-    /// Adds a handler that is handed only a part of the input, which cannot be cloned as a whole.
-    pub(super) fn on_part<I, P, O, E>(
+    /// Adds a handler that receives only a part of the input, for inputs that cannot be cloned.
+    pub(super) fn on_mapped<I, P, O, E>(
         &mut self,
         service: &'static str,
         operation: &'static str,
-        members: &'static [&'static str],
+        fields: &'static [&'static str],
         error: fn(ErrorMetadata) -> E,
-        part: fn(&I) -> P,
+        map: fn(&I) -> P,
         handler: fn(&mut Call<'_>, &P) -> Result<O, Rejection>,
     ) where
         I: Debug + Send + Sync + 'static,
@@ -142,23 +141,27 @@ impl Registry {
         O: Debug + Send + Sync + 'static,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let refused = move |call: &mut Call<'_>, Rejection { code, message }: Rejection| -> Answer {
+        let reject = move |call: &mut Call<'_>, Rejection { code, message }: Rejection| -> OperationResult {
             let request_id = call.world.new_request_id();
-            let metadata = ErrorMetadata::builder().code(&*code).message(message).custom("aws_request_id", request_id).build();
-            Err(Refusal { code, error: Error::erase(error(metadata)) })
+            let metadata =
+                ErrorMetadata::builder().code(&*code).message(message).custom("aws_request_id", request_id).build();
+            Err(OperationError { code, error: Error::erase(error(metadata)) })
         };
         let prepare = move |input: &Input| -> Result<Prepared, BoxError> {
             let input: &I = input.downcast_ref().ok_or("the handler is registered for another operation")?;
-            let unknown = members::unknown(&format!("{input:?}"), members);
-            let input = Arc::new(part(input));
-            let carry_out = move |call: &mut Call<'_>| {
+            let unknown = input_fields::unsupported(&format!("{input:?}"), fields);
+            let input = Arc::new(map(input));
+            let execute = move |call: &mut Call<'_>| {
                 let result = match unknown.as_slice() {
                     [] => handler(call, &input),
-                    unknown => refuse("SandboxUnknownMember", format!("the sandbox does not model {} of {operation}", unknown.join(", "))),
+                    unknown => refuse(
+                        "SandboxUnknownMember",
+                        format!("the sandbox does not model {} of {operation}", unknown.join(", ")),
+                    ),
                 };
-                result.map(Output::erase).or_else(|rejection| refused(call, rejection))
+                result.map(Output::erase).or_else(|rejection| reject(call, rejection))
             };
-            Ok(Prepared { carry_out: Box::new(carry_out), reject: Box::new(refused) })
+            Ok(Prepared { execute: Box::new(execute), reject: Box::new(reject) })
         };
         self.handlers.insert((service, operation), Box::new(prepare));
     }
@@ -166,39 +169,16 @@ impl Registry {
     /// Prepares a call.
     ///
     /// # Errors
-    /// When no handler answers the operation.
+    /// If the operation has no handler.
     pub(super) fn prepare(&self, service: &'static str, operation: &str, input: &Input) -> Result<Prepared, BoxError> {
         match self.handlers.iter().find(|((of, name), _)| *of == service && *name == operation) {
             Some((_, prepare)) => prepare(input),
-            None => Err(format!("the sandbox does not answer {service}:{operation}").into()),
+            None => Err(format!("the sandbox does not support {service}:{operation}").into()),
         }
     }
 
-    /// Returns whether an operation is answered.
-    pub fn answers(&self, call: &str) -> bool {
+    /// Returns whether an operation has a handler.
+    pub fn supports(&self, call: &str) -> bool {
         self.handlers.keys().any(|(service, operation)| call == format!("{service}:{operation}"))
-    }
-}
-
-impl Registry {
-    /// The handlers of all services.
-    pub fn complete() -> Self {
-        let mut registry = Self::default();
-        super::sts::register(&mut registry);
-        super::ec2::register(&mut registry);
-        super::elbv2::register(&mut registry);
-        super::ecs::register(&mut registry);
-        super::autoscaling::register(&mut registry);
-        super::lambda::register(&mut registry);
-        super::rds::register(&mut registry);
-        super::dms::register(&mut registry);
-        super::secretsmanager::register(&mut registry);
-        super::iam::register(&mut registry);
-        super::s3::register(&mut registry);
-        super::route53::register(&mut registry);
-        super::logs::register(&mut registry);
-        super::cloudwatch::register(&mut registry);
-        super::tagging::register(&mut registry);
-        registry
     }
 }

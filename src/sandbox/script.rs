@@ -1,4 +1,4 @@
-//! Reads a script of what happens in the sandbox; `docs/sandbox-script.md` describes the format.
+//! Reads a sandbox script; `docs/sandbox-script.md` describes the format.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,28 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::world::script::{Changes, Event, Finding, Script, Table, Trigger, Validation};
+use super::world::script::{Changes, Event, Script, Table, Trigger, Validation, ValidationOutcome};
 
-/// Why a script cannot be played.
+/// Why a script cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
     /// It cannot be read.
-    #[error("the sandbox script {} can not be read", .path.display())]
+    #[error("the sandbox script {} cannot be read", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// Something in it is wrong.
+    /// It is invalid.
     #[error("the sandbox script {file}, line {line}: {what}")]
-    Wrong {
+    Invalid {
         /// The file.
         file: String,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The error.
         what: String,
     },
 }
@@ -45,19 +45,19 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawTable {
-    #[serde(default = "public")]
+    #[serde(default = "default_schema")]
     schema: String,
     name: String,
     rows: u32,
-    #[serde(default = "yes")]
+    #[serde(default = "default_true")]
     primary_key: bool,
 }
 
-fn public() -> String {
+fn default_schema() -> String {
     "public".to_owned()
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
@@ -70,7 +70,7 @@ struct RawEvent {
     task_running_seconds: Option<f64>,
     for_seconds: Option<f64>,
     lag_seconds: Option<f64>,
-    validation: Option<Finding>,
+    validation: Option<ValidationOutcome>,
     table: Option<String>,
     failed_rows: Option<u32>,
     #[serde(default)]
@@ -100,22 +100,24 @@ impl Script {
     /// Reads the script in a file.
     ///
     /// # Errors
-    /// When it cannot be read, or something in it is wrong.
+    /// If the file cannot be read, or if the script is invalid.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// Reads a script; `file` is what errors call it.
+    /// Parses a script; `file` is its name in errors.
     ///
     /// # Errors
-    /// When something in it is wrong, with its line.
+    /// If the script is invalid, with the line.
     pub fn parse(text: &str, file: &str) -> Result<Self, ScriptError> {
-        let wrong = |at: usize, what: String| {
+        let invalid = |at: usize, what: String| {
             let line = 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count();
-            ScriptError::Wrong { file: file.to_owned(), line, what }
+            ScriptError::Invalid { file: file.to_owned(), line, what }
         };
-        let raw: File = toml::from_str(text).map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
+        let raw: File = toml::from_str(text)
+            .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         let mut script = Self::default();
         script.requests_per_minute = raw.requests_per_minute.unwrap_or(script.requests_per_minute);
         if let Some(tables) = raw.tables {
@@ -123,16 +125,17 @@ impl Script {
             for table in tables {
                 let at = table.span().start;
                 let table = table.into_inner();
-                let table = Table { schema: table.schema, name: table.name, rows: table.rows, primary_key: table.primary_key };
+                let table =
+                    Table { schema: table.schema, name: table.name, rows: table.rows, primary_key: table.primary_key };
                 if script.tables.iter().any(|other| other.full_name() == table.full_name()) {
-                    return Err(wrong(at, format!("there are two tables `{}`", table.full_name())));
+                    return Err(invalid(at, format!("there are two tables `{}`", table.full_name())));
                 }
                 script.tables.push(table);
             }
         }
         for event in raw.events {
             let at = event.span().start;
-            let event = event.into_inner().checked(&script.tables).map_err(|what| wrong(at, what))?;
+            let event = event.into_inner().into_event(&script.tables).map_err(|what| invalid(at, what))?;
             script.events.push(event);
         }
         Ok(script)
@@ -141,15 +144,19 @@ impl Script {
 
 fn millis(key: &str, seconds: f64) -> Result<u64, String> {
     let millis = Duration::try_from_secs_f64(seconds).ok().and_then(|time| u64::try_from(time.as_millis()).ok());
-    // Three hundred years: nothing is added up beyond what a number holds.
-    millis.filter(|millis| *millis < 10_000_000_000_000).ok_or_else(|| format!("`{key}` must be a number of seconds, 0 or more"))
+    // Three hundred years, so that sums cannot overflow.
+    millis
+        .filter(|millis| *millis < 10_000_000_000_000)
+        .ok_or_else(|| format!("`{key}` must be a number of seconds, 0 or more"))
 }
 
-fn within(key: &str, values: &BTreeMap<String, f64>, most: f64) -> Result<(), String> {
-    match values.iter().find(|(_, value)| !(0.0..=most).contains(*value)) {
+fn check_range(key: &str, values: &BTreeMap<String, f64>, max: f64) -> Result<(), String> {
+    match values.iter().find(|(_, value)| !(0.0..=max).contains(*value)) {
         None => Ok(()),
-        Some((of, value)) if most.is_finite() => Err(format!("`{key}` of `{of}` is {value}, and must be from 0 to {most}")),
-        Some((of, value)) => Err(format!("`{key}` of `{of}` is {value}, and must be 0 or more")),
+        Some((of, value)) if max.is_finite() => {
+            Err(format!("`{key}` of `{of}` is {value}; it must be from 0 to {max}"))
+        }
+        Some((of, value)) => Err(format!("`{key}` of `{of}` is {value}; it must be 0 or more")),
     }
 }
 
@@ -159,29 +166,37 @@ impl RawEvent {
             (Some(seconds), None, None, None) => Ok(Trigger::After(millis("at_seconds", seconds)?)),
             (None, None, Some(seconds), None) => Ok(Trigger::TaskRunning(millis("task_running_seconds", seconds)?)),
             (None, Some(percent), None, Some(_)) if !(0.0..=100.0).contains(&percent) => {
-                Err(format!("`traffic_percent` is {percent}, and must be from 0 to 100"))
+                Err(format!("`traffic_percent` is {percent}; it must be from 0 to 100"))
             }
-            (None, Some(percent), None, Some(environment)) => Ok(Trigger::Traffic { environment: environment.clone(), percent }),
-            (None, Some(_), None, None) => Err("`traffic_percent` needs an `environment`".to_owned()),
-            (_, None, _, Some(_)) => Err("`environment` goes with `traffic_percent` only".to_owned()),
-            (None, None, None, None) => Err("an event needs `at_seconds`, `traffic_percent` or `task_running_seconds`".to_owned()),
-            _ => Err("an event has one of `at_seconds`, `traffic_percent` and `task_running_seconds`".to_owned()),
+            (None, Some(percent), None, Some(environment)) => {
+                Ok(Trigger::Traffic { environment: environment.clone(), percent })
+            }
+            (None, Some(_), None, None) => Err("`traffic_percent` requires an `environment`".to_owned()),
+            (_, None, _, Some(_)) => Err("`environment` is valid only with `traffic_percent`".to_owned()),
+            (None, None, None, None) => {
+                Err("an event requires `at_seconds`, `traffic_percent` or `task_running_seconds`".to_owned())
+            }
+            _ => {
+                Err("an event has exactly one of `at_seconds`, `traffic_percent` and `task_running_seconds`".to_owned())
+            }
         }
     }
 
     fn validation(&self) -> Result<Option<Validation>, String> {
         match (self.validation, &self.table) {
-            (Some(finding), Some(table)) => Ok(Some(Validation { table: table.clone(), finding, rows: self.failed_rows.unwrap_or(1) })),
-            (Some(_), None) => Err("`validation` needs a `table`".to_owned()),
+            (Some(outcome), Some(table)) => {
+                Ok(Some(Validation { table: table.clone(), outcome, rows: self.failed_rows.unwrap_or(1) }))
+            }
+            (Some(_), None) => Err("`validation` requires a `table`".to_owned()),
             (None, None) if self.failed_rows.is_none() => Ok(None),
-            (None, _) => Err("`table` and `failed_rows` go with `validation` only".to_owned()),
+            (None, _) => Err("`table` and `failed_rows` are valid only with `validation`".to_owned()),
         }
     }
 
-    /// Returns the event, or what is wrong with it.
-    fn checked(self, tables: &[Table]) -> Result<Event, String> {
+    /// Returns the event, or the reason why it is invalid.
+    fn into_event(self, tables: &[Table]) -> Result<Event, String> {
         let (trigger, validation) = (self.trigger()?, self.validation()?);
-        let lasts = self.for_seconds.map(|seconds| millis("for_seconds", seconds)).transpose()?;
+        let duration = self.for_seconds.map(|seconds| millis("for_seconds", seconds)).transpose()?;
         let named = validation.iter().map(|validation| &validation.table).chain(&self.table_errors);
         if let Some(unknown) = named.into_iter().find(|name| !tables.iter().any(|table| table.full_name() == **name)) {
             let known: Vec<String> = tables.iter().map(|table| format!("`{}`", table.full_name())).collect();
@@ -191,18 +206,22 @@ impl RawEvent {
             millis("lag_seconds", lag)?;
         }
         if let Some(other) = self.connection_fails.keys().find(|end| !["source", "target"].contains(&end.as_str())) {
-            return Err(format!("`connection_fails` has `{other}`; it is `source` or `target`"));
+            return Err(format!("`connection_fails` has `{other}`; it must be `source` or `target`"));
         }
-        within("error_percent", &self.error_percent, 100.0)?;
-        within("cpu_percent", &self.cpu_percent, 100.0)?;
-        within("latency_seconds", &self.latency_seconds, f64::INFINITY)?;
-        within("free_storage_bytes", &self.free_storage_bytes, f64::INFINITY)?;
-        within("slot_lag_bytes", &self.slot_lag_bytes, f64::INFINITY)?;
+        check_range("error_percent", &self.error_percent, 100.0)?;
+        check_range("cpu_percent", &self.cpu_percent, 100.0)?;
+        check_range("latency_seconds", &self.latency_seconds, f64::INFINITY)?;
+        check_range("free_storage_bytes", &self.free_storage_bytes, f64::INFINITY)?;
+        check_range("slot_lag_bytes", &self.slot_lag_bytes, f64::INFINITY)?;
         if let Some(bad) = self.metrics_missing.iter().find(|pattern| !pattern.contains(':')) {
-            return Err(format!("`metrics_missing` has `{bad}`; it is `namespace:name`, where `*` stands for any text"));
+            return Err(format!(
+                "`metrics_missing` has `{bad}`; it must be `namespace:name`, which supports `*` wildcards"
+            ));
         }
         if let Some(bad) = self.calls_fail.keys().find(|pattern| !pattern.contains(':')) {
-            return Err(format!("`calls_fail` has `{bad}`; it is `service:Operation`, where `*` stands for any text"));
+            return Err(format!(
+                "`calls_fail` has `{bad}`; it must be `service:Operation`, which supports `*` wildcards"
+            ));
         }
         let changes = Changes {
             lag_seconds: self.lag_seconds,
@@ -222,7 +241,7 @@ impl RawEvent {
         if changes == Changes::default() {
             return Err("the event changes nothing".to_owned());
         }
-        Ok(Event { trigger, lasts, changes })
+        Ok(Event { trigger, duration, changes })
     }
 }
 
@@ -230,15 +249,15 @@ impl RawEvent {
 mod tests {
     use super::*;
 
-    fn wrong(text: &str) -> (usize, String) {
+    fn invalid(text: &str) -> (usize, String) {
         match Script::parse(text, "s.toml") {
-            Err(ScriptError::Wrong { file, line, what }) if file == "s.toml" => (line, what),
+            Err(ScriptError::Invalid { file, line, what }) if file == "s.toml" => (line, what),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn an_empty_script_has_three_tables_and_nothing_happens() {
+    fn an_empty_script_has_three_tables_and_no_events() {
         let script = Script::parse("", "s.toml").unwrap();
         assert_eq!((script.tables.len(), script.events.len()), (3, 0));
         assert_eq!(script, Script::default());
@@ -250,25 +269,41 @@ mod tests {
         let script = Script::parse(text, "s.toml").unwrap();
         let trigger = Trigger::Traffic { environment: "target".to_owned(), percent: 40.0 };
         let changes = Changes { lag_seconds: Some(300.0), ..Changes::default() };
-        assert_eq!(script.events, [Event { trigger, lasts: Some(1500), changes }]);
+        assert_eq!(script.events, [Event { trigger, duration: Some(1500), changes }]);
     }
 
     #[test]
-    fn a_mistake_is_told_with_its_line() {
+    fn an_invalid_script_is_reported_with_its_line() {
         let cases = [
             ("\n\n[[events]]\nat_seconds = 1\nlag = 3\n", 5, "unknown field `lag`"),
             ("requests = 3\n", 1, "unknown field `requests`"),
-            ("\n[[events]]\nlag_seconds = 3\n", 2, "an event needs"),
-            ("[[events]]\nat_seconds = 1\nlag_seconds = 3\n\n[[events]]\nat_seconds = 1\n", 5, "the event changes nothing"),
+            ("\n[[events]]\nlag_seconds = 3\n", 2, "an event requires"),
+            (
+                "[[events]]\nat_seconds = 1\nlag_seconds = 3\n\n[[events]]\nat_seconds = 1\n",
+                5,
+                "the event changes nothing",
+            ),
             ("[[events]]\nat_seconds = 1\ntask_running_seconds = 1\nlag_seconds = 3\n", 1, "one of"),
-            ("[[events]]\ntraffic_percent = 1\nlag_seconds = 3\n", 1, "needs an `environment`"),
+            ("[[events]]\ntraffic_percent = 1\nlag_seconds = 3\n", 1, "requires an `environment`"),
             ("[[events]]\ntraffic_percent = 101\nenvironment = \"target\"\nlag_seconds = 3\n", 1, "from 0 to 100"),
             ("[[events]]\nat_seconds = -1\nlag_seconds = 3\n", 1, "`at_seconds` must be"),
-            ("[[events]]\nat_seconds = 1\nenvironment = \"target\"\nlag_seconds = 3\n", 1, "goes with `traffic_percent`"),
-            ("[[events]]\nat_seconds = 1\nvalidation = \"mismatched\"\ntable = \"public.nobody\"\n", 1, "no table `public.nobody`"),
-            ("[[events]]\nat_seconds = 1\nvalidation = \"odd\"\ntable = \"public.payments\"\n", 3, "unknown variant `odd`"),
-            ("[[events]]\nat_seconds = 1\nvalidation = \"mismatched\"\n", 1, "needs a `table`"),
-            ("[[events]]\nat_seconds = 1\nfailed_rows = 2\n", 1, "go with `validation`"),
+            (
+                "[[events]]\nat_seconds = 1\nenvironment = \"target\"\nlag_seconds = 3\n",
+                1,
+                "valid only with `traffic_percent`",
+            ),
+            (
+                "[[events]]\nat_seconds = 1\nvalidation = \"mismatched\"\ntable = \"public.nobody\"\n",
+                1,
+                "no table `public.nobody`",
+            ),
+            (
+                "[[events]]\nat_seconds = 1\nvalidation = \"odd\"\ntable = \"public.payments\"\n",
+                3,
+                "unknown variant `odd`",
+            ),
+            ("[[events]]\nat_seconds = 1\nvalidation = \"mismatched\"\n", 1, "requires a `table`"),
+            ("[[events]]\nat_seconds = 1\nfailed_rows = 2\n", 1, "valid only with `validation`"),
             ("[[events]]\nat_seconds = 1\nconnection_fails = { middle = \"x\" }\n", 1, "`source` or `target`"),
             ("[[events]]\nat_seconds = 1\nerror_percent = { target = 101 }\n", 1, "from 0 to 100"),
             ("[[events]]\nat_seconds = 1\nslot_lag_bytes = { db = -1 }\n", 1, "0 or more"),
@@ -279,7 +314,7 @@ mod tests {
             ("not toml", 1, ""),
         ];
         for (text, line, words) in cases {
-            let (at, what) = wrong(text);
+            let (at, what) = invalid(text);
             assert!(at == line && what.contains(words), "{text:?}: line {at}: {what}");
         }
     }

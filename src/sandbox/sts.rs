@@ -1,6 +1,8 @@
 //! Security Token Service.
 
-use aws_sdk_sts::operation::get_caller_identity::{GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput};
+use aws_sdk_sts::operation::get_caller_identity::{
+    GetCallerIdentityError, GetCallerIdentityInput, GetCallerIdentityOutput,
+};
 
 use super::registry::{Call, Registry, Rejection};
 
@@ -10,5 +12,9 @@ pub(super) fn register(registry: &mut Registry) {
 
 fn get_caller_identity(call: &mut Call<'_>, _: &GetCallerIdentityInput) -> Result<GetCallerIdentityOutput, Rejection> {
     let account = call.account();
-    Ok(GetCallerIdentityOutput::builder().arn(format!("arn:aws:iam::{account}:user/sandbox")).user_id("AIDASANDBOX").account(account).build())
+    Ok(GetCallerIdentityOutput::builder()
+        .arn(format!("arn:aws:iam::{account}:user/sandbox"))
+        .user_id("AIDASANDBOX")
+        .account(account)
+        .build())
 }

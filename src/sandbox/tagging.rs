@@ -1,17 +1,19 @@
-//! Resource Groups Tagging API: finding things of all services by their tags.
+//! Resource Groups Tagging API: search across all services by tags.
 
-use aws_sdk_resourcegroupstagging::operation::get_resources::{GetResourcesError, GetResourcesInput, GetResourcesOutput};
+use aws_sdk_resourcegroupstagging::operation::get_resources::{
+    GetResourcesError, GetResourcesInput, GetResourcesOutput,
+};
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, Tag, TagFilter};
 
 use super::registry::{Call, Registry, Rejection, built, refuse};
-use super::world::ec2::Tags;
+use super::world::tags::Tags;
 
-/// How many things a page holds when the caller does not say (GetResources, `ResourcesPerPage`).
+/// The default page size (GetResources, `ResourcesPerPage`).
 const PAGE: usize = 100;
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["tag_filters", "pagination_token", "resources_per_page"];
-    registry.on("tag", "GetResources", members, GetResourcesError::generic, get_resources);
+    let fields = &["tag_filters", "pagination_token", "resources_per_page"];
+    registry.on("tag", "GetResources", fields, GetResourcesError::generic, get_resources);
 }
 
 fn get_resources(call: &mut Call<'_>, input: &GetResourcesInput) -> Result<GetResourcesOutput, Rejection> {
@@ -22,7 +24,7 @@ fn get_resources(call: &mut Call<'_>, input: &GetResourcesInput) -> Result<GetRe
     // "You can set a minimum of 1 and a maximum of 100 items."
     let size = match input.resources_per_page() {
         None => PAGE,
-        Some(asked) => match usize::try_from(asked).ok().filter(|size| (1..=PAGE).contains(size)) {
+        Some(requested) => match usize::try_from(requested).ok().filter(|size| (1..=PAGE).contains(size)) {
             Some(size) => size,
             None => return refuse("InvalidParameterException", "ResourcesPerPage must be between 1 and 100"),
         },
@@ -35,7 +37,8 @@ fn get_resources(call: &mut Call<'_>, input: &GetResourcesInput) -> Result<GetRe
         },
     };
     let more = found.len() > start + size;
-    let page: Vec<ResourceTagMapping> = found.into_iter().skip(start).take(size).map(|(arn, tags)| print(arn, &tags)).collect::<Result<_, _>>()?;
+    let page: Vec<ResourceTagMapping> =
+        found.into_iter().skip(start).take(size).map(|(arn, tags)| to_sdk(arn, &tags)).collect::<Result<_, _>>()?;
     // "A value of an empty string indicates that there is no more data."
     let token = if more { (start + size).to_string() } else { String::new() };
     Ok(GetResourcesOutput::builder().set_resource_tag_mapping_list(Some(page)).pagination_token(token).build())
@@ -47,7 +50,10 @@ fn passes(filter: &TagFilter, tags: &Tags) -> bool {
     value.is_some_and(|value| filter.values().is_empty() || filter.values().contains(value))
 }
 
-fn print(arn: String, tags: &Tags) -> Result<ResourceTagMapping, Rejection> {
-    let tags = tags.iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect::<Result<Vec<_>, _>>()?;
+fn to_sdk(arn: String, tags: &Tags) -> Result<ResourceTagMapping, Rejection> {
+    let tags = tags
+        .iter()
+        .map(|(key, value)| built(Tag::builder().key(key).value(value).build()))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(ResourceTagMapping::builder().resource_arn(arn).set_tags(Some(tags)).build())
 }

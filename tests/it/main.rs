@@ -1,66 +1,60 @@
-//! All integration tests are modules of this one binary, because linking the SDK takes longer than running them.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! The integration tests. All of them are modules of one binary, because linking the SDK takes longer than running
+//! them.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
-mod adopting;
-mod calls;
-mod change;
+mod architecture;
 mod cli;
-mod cloudwatch;
-mod comparing;
-mod connected;
-mod containers;
-mod cutting_over;
-mod database;
-mod drawing;
-mod drift;
-mod emergency;
-mod emulator;
-mod eyes;
-mod fields;
-mod full_disk;
-mod gates;
-mod iam;
-mod interrupt;
-mod interrupted_replication;
-mod journal;
-mod lab;
-mod lane;
-mod linking;
-mod load_balancing;
-mod logs;
-mod lost_state;
-mod maintenance;
-mod making_way;
-mod metrics;
-mod moving;
-mod network;
-mod network_refusals;
-mod places;
-mod points;
-mod policy;
-mod postgres;
-mod property;
-mod recorder;
-mod relations;
-mod replacing;
-mod replicating;
-mod requests;
-mod retiring;
-mod rollback;
-mod s3;
-mod scaling;
-mod scenarios;
-mod schedule;
-mod schedule_driver;
-mod schedule_random;
-mod shared_state;
-mod source;
-mod stacks;
-mod system;
-mod tagging;
-mod targets;
-mod torture;
-mod traffic;
-mod untagging;
-mod validating;
-mod weather;
+mod compare;
+mod cutover;
+mod engine;
+mod environments;
+mod harness;
+mod kinds;
+mod plan;
+mod replication;
+mod sandbox;
+mod state;
+
+/// Tests start in the order of their names, so this one starts first. It installs what the tests need and this machine
+/// does not have, and names what it cannot install.
+#[test]
+fn all_prerequisites_are_installed() {
+    use std::io::Write as _;
+    harness::matrix::announce();
+    let postgres = harness::postgres::programs().err().map(str::to_owned);
+    let missing: Vec<String> = [harness::emulator::python().err(), postgres].into_iter().flatten().collect();
+    // The output of tests is captured until they end; this line is not.
+    if !missing.is_empty() {
+        let _ = writeln!(std::io::stderr().lock(), "the tests cannot run completely:\n{}", missing.join("\n"));
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+/// A module that is not declared is not tested.
+#[test]
+fn all_files_are_modules() {
+    use std::fs;
+    use std::path::Path;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let names = |directory: &Path| -> Vec<String> {
+        let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+        let mut names: Vec<String> = entries
+            .filter(|path| path.join("mod.rs").exists() || path.extension().is_some_and(|extension| extension == "rs"))
+            .map(|path| path.file_stem().expect("a name").to_str().expect("text").to_owned())
+            .filter(|name| name != "mod" && name != "main")
+            .collect();
+        names.sort();
+        names
+    };
+    let declared = |file: &Path| -> Vec<String> {
+        let text = fs::read_to_string(file).expect("a module");
+        let lines = text.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+        let mut names: Vec<String> = lines.filter_map(|line| Some(line.strip_suffix(';')?.to_owned())).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&root), declared(&root.join("main.rs")));
+    for folder in names(&root) {
+        assert_eq!(names(&root.join(&folder)), declared(&root.join(&folder).join("mod.rs")), "in {folder}");
+    }
+}

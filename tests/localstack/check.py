@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Self-test of the LocalStack lane: asks a running endpoint for what migrate-infra's tests rely on.
+"""Self-test of the LocalStack lane: checks that a running endpoint does what migrate-infra's tests rely on.
 
     VENV/bin/python check.py http://127.0.0.1:PORT [--only ec2,rds] [--bench]
 
-It starts nothing, makes resources with names of its own and deletes them. One line for each check; exit 1 when one
-fails. What is expected is what the AWS documentation says, not what an emulator happens to do.
+It starts nothing, creates resources with unique names and deletes them. It prints one line per check and exits with 1
+if a check fails. The expectations are those of the AWS documentation, not the behaviour of an emulator.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ACCOUNT = "111122223333"  # a 12-digit access key id is taken as the account
+ACCOUNT = "111122223333"  # LocalStack uses a 12-digit access key id as the account
 REGION = "eu-central-1"
 RUN = uuid.uuid4().hex[:6]
 TAGS = {"mi:stack": f"check-{RUN}", "Name": "a b"}
@@ -66,7 +66,7 @@ def aws(service: str, region: str = REGION) -> Any:
 
 
 def strictly(value: Any, shape: Any, cbor: bool, path: str) -> None:
-    """A value on the wire has the very type of its shape. botocore forgives much that the Rust SDK refuses."""
+    """Asserts that a value on the wire has exactly the type of its shape. botocore tolerates more than the Rust SDK."""
     if value is None:
         return
     kind = shape.type_name
@@ -83,19 +83,19 @@ def strictly(value: Any, shape: Any, cbor: bool, path: str) -> None:
         for item in value.values():
             strictly(item, shape.value, cbor, f"{path}{{}}")
     elif kind == "timestamp" and cbor:
-        assert isinstance(value, datetime.datetime), f"{path}: {value!r} is no timestamp"
+        assert isinstance(value, datetime.datetime), f"{path}: {value!r} is not a timestamp"
     elif kind == "timestamp" and shape.serialization.get("timestampFormat") == "iso8601":
-        assert isinstance(value, str), f"{path}: {value!r} is no timestamp"
+        assert isinstance(value, str), f"{path}: {value!r} is not a timestamp"
     else:
         numbers = (float,) if cbor else (int, float)
         types = {"string": str, "boolean": bool, "integer": int, "long": int, "blob": bytes if cbor else str}
         wanted = types.get(kind, numbers)
         wrong = isinstance(value, bool) and kind != "boolean"
-        assert isinstance(value, wanted) and not wrong, f"{path}: {value!r} is no {kind}"
+        assert isinstance(value, wanted) and not wrong, f"{path}: {value!r} is not of type {kind}"
 
 
 def watch_the_wire() -> None:
-    """Check the types of every JSON and CBOR answer that comes by."""
+    """Checks the types of every JSON and CBOR answer."""
     convert = botocore.endpoint.convert_to_response_dict
 
     def checked(response: Any, operation: Any) -> Any:
@@ -134,7 +134,7 @@ def refused(code: str, call: Callable[..., Any], **arguments: Any) -> str:
 
 
 def refused_batch(change: Callable[..., Any], *actions: Any) -> None:
-    """Route 53's error for a batch has its code elsewhere than others."""
+    """Asserts InvalidChangeBatch, whose code is in a different place than that of other errors."""
     try:
         change(*actions)
     except ClientError as error:
@@ -621,7 +621,7 @@ def _() -> None:
     refused("ResourceNotFoundException", sm.describe_secret, SecretId=secret)
 
 
-@check("secretsmanager", "random password keeps to its rules")
+@check("secretsmanager", "random password follows its rules")
 def _() -> None:
     got = aws("secretsmanager").get_random_password(PasswordLength=32, ExcludePunctuation=True)["RandomPassword"]
     assert len(got) == 32 and got.isalnum(), "32 letters and digits"
@@ -856,7 +856,7 @@ def _() -> None:
     assert quotas["DBInstances"]["Used"] < quotas["DBInstances"]["Max"]
 
 
-@check("rds", "instance: every setting reads back, own resource id, tags, modify, protection, final snapshot")
+@check("rds", "instance: every setting reads back, separate resource id, tags, modify, protection, final snapshot")
 def _() -> None:
     rds, net = aws("rds"), network()
     subnets, parameters = subnet_group("dbsubnets2"), name("params2")
@@ -1149,7 +1149,7 @@ def _() -> None:
     same({t["status"] for t in deleted["taskDefinitions"]}, {"DELETE_IN_PROGRESS"})
 
 
-@check("ecs", "service: settings read back, steady, name taken, scale, force delete")
+@check("ecs", "service: settings read back, stable, name taken, scale, force delete")
 def _() -> None:
     ecs, net = aws("ecs"), network()
     cluster, task = make_cluster("cluster2"), make_task_definition("task2")["taskDefinitionArn"]
@@ -1304,8 +1304,8 @@ def _() -> None:
 
 @cache
 def cloudwatch() -> Any:
-    """A CloudWatch client that remembers its last raw request."""
-    # botocore prefers JSON where a service has it; the Rust SDK takes CBOR.
+    """Returns a CloudWatch client that stores its last raw request."""
+    # botocore prefers JSON if a service supports it; the Rust SDK uses CBOR.
     order = botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS
     cbor_first = ("smithy-rpc-v2-cbor", *(p for p in order if p != "smithy-rpc-v2-cbor"))
     botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS = cbor_first
@@ -1324,7 +1324,7 @@ def text(value: Any) -> str:
 
 
 def over_cbor(operation: str) -> None:
-    """The last request really was Smithy RPC v2 CBOR, as the Rust SDK sends it."""
+    """Asserts that the last request was Smithy RPC v2 CBOR, as the Rust SDK sends it."""
     seen = cloudwatch().meta.seen
     assert seen["url"].endswith(f"/service/GraniteServiceVersion20100801/operation/{operation}"), seen["url"]
     same(text(seen["headers"]["smithy-protocol"]), "rpc-v2-cbor")
@@ -1770,10 +1770,10 @@ def _() -> None:
     aws("ecs").delete_cluster(cluster=group)
 
 
-# --- the whole -----------------------------------------------------------------------------------------------------
+# --- overall -------------------------------------------------------------------------------------------------------
 
 
-@check("isolation", "another account sees nothing of ours")
+@check("isolation", "another account sees none of these resources")
 def _() -> None:
     other = boto3.client(
         "ec2",
@@ -1814,8 +1814,8 @@ def main() -> int:
     global ENDPOINT
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("endpoint")
-    parser.add_argument("--only", help="services, separated by commas")
-    parser.add_argument("--bench", action="store_true", help="also time 100 requests of some kinds")
+    parser.add_argument("--only", help="comma-separated services")
+    parser.add_argument("--bench", action="store_true", help="also measure 100 requests of several types")
     parser.add_argument("--trace", action="store_true", help="show where a check failed")
     args = parser.parse_args()
     ENDPOINT = args.endpoint
@@ -1824,7 +1824,7 @@ def main() -> int:
     try:
         urllib.request.urlopen(f"{ENDPOINT}/_localstack/health", timeout=30).close()
     except OSError as error:
-        print(f"nothing answers at {ENDPOINT}: {error}")
+        print(f"no response from {ENDPOINT}: {error}")
         return 1
     failed = total = 0
     for service, title, run in checks:
@@ -1834,13 +1834,13 @@ def main() -> int:
         try:
             run()
             print(f"ok    {service}: {title}", flush=True)
-        except Exception as error:  # noqa: BLE001 (each check is on its own)
+        except Exception as error:  # noqa: BLE001 (each check is independent)
             failed += 1
             line = traceback.extract_tb(error.__traceback__)[1].lineno
             print(f"FAIL  {service}: {title}: line {line}: {str(error)[:600] or type(error).__name__}", flush=True)
             if args.trace:
                 traceback.print_exc()
-    print(f"{total - failed} of {total} checks right")
+    print(f"{total - failed} of {total} checks passed")
     if args.bench:
         bench()
     return 1 if failed else 0

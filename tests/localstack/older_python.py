@@ -1,8 +1,8 @@
-"""Make LocalStack 4.14 run on Python 3.11 and 3.12, which it claims to do.
+"""Makes LocalStack 4.14 run on Python 3.11 and 3.12, which it claims to support.
 
-A dozen of its files use what came with Python 3.12 (type parameters: `class Store[T](dict)`) and 3.13
-(`warnings.deprecated`). The older LocalStack 4.9 is no way out: it does not know CloudWatch over CBOR, the one
-protocol that the Rust SDK speaks to it.
+A dozen of its files use features of Python 3.12 (type parameters: `class Store[T](dict)`) and 3.13
+(`warnings.deprecated`). The older LocalStack 4.9 is not an alternative: it does not support CloudWatch over CBOR, the
+only protocol that the Rust SDK uses for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def rewrite(venv: Path) -> None:
-    """Rewrite the installed LocalStack of a virtual environment."""
+    """Rewrites the installed LocalStack of a virtual environment."""
     for file in venv.glob("lib/python3.*/site-packages/localstack/**/*.py"):
         source = file.read_text(encoding="utf-8")
         if "from warnings import deprecated\n" in source:

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Checks recorded requests against AWS's own service models, those that botocore ships.
+"""Checks recorded requests against AWS's service models, which botocore ships.
 
     VENV/bin/python validate_requests.py RECORDED.jsonl
 
-Each line is a request as it would have left the program: {"service", "method", "url", "headers", "body" (base64)}. A request
-is parsed back by the protocol of its service and must then fit the input shape of its operation: required members, enums,
-patterns, lengths, ranges. Documents that AWS takes as text must be JSON. Prints what is wrong, then the number of requests and
-operations; exit 1 when something is wrong.
+Each line is a request as the program would have sent it: {"service", "method", "url", "headers", "body" (base64)}. A
+request is parsed by the protocol of its service and must match the input shape of its operation: required members,
+enums, patterns, lengths, ranges. Documents that AWS accepts as text must be JSON. The script prints the problems, then
+the number of requests and operations, and exits with 1 if there is a problem.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from localstack.aws.protocol.parser import create_parser
 from localstack.aws.spec import load_service
 from localstack.http import Request
 
-# The name under which a request is signed, where botocore calls the service otherwise.
+# Maps the signing name of a service to its name in botocore, if they differ.
 SERVICES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi"}
 
-# Members that hold a JSON document as text.
+# Members that contain a JSON document as text.
 DOCUMENTS = {
     "iam": {"AssumeRolePolicyDocument", "PolicyDocument"},
     "s3": {"Policy"},
@@ -35,8 +35,8 @@ DOCUMENTS = {
     "secretsmanager": {"SecretString"},
 }
 
-# What Java's regular expressions, in which the patterns are written, have and Python's do not: classes by Unicode property, and
-# characters beyond U+FFFF as two halves.
+# The patterns are Java regular expressions. Python lacks their classes by Unicode property, and their notation of
+# characters above U+FFFF as surrogate pairs.
 JAVA = (
     ("\\uD800\\uDC00-\\uDBFF\\uDFFF", "\U00010000-\U0010ffff"),
     ("\\p{ASCII}", "[\\x00-\\x7f]"),
@@ -62,7 +62,8 @@ def main() -> int:
             problems.update(f"{service}:{operation} {problem}" for problem in found)
     for problem, count in sorted(problems.items()):
         print(f"{problem} ({count}x)")
-    print(json.dumps({"requests": sum(operations.values()), "operations": sorted(operations), "problems": len(problems)}))
+    summary = {"requests": sum(operations.values()), "operations": sorted(operations), "problems": len(problems)}
+    print(json.dumps(summary))
     return 1 if problems else 0
 
 
@@ -72,8 +73,8 @@ def check(service: str, recorded: dict[str, Any]) -> tuple[str, list[str]]:
     model = load_service(service, protocol=protocol) if protocol else load_service(service)
     try:
         operation, parameters = create_parser(model, protocol).parse(request)
-    except Exception as error:  # whatever the parser stumbles over is what is wrong with the request
-        return "?", [f"can not be parsed: {type(error).__name__}: {error}"]
+    except Exception as error:  # any parser error is a problem of the request
+        return "?", [f"cannot be parsed: {type(error).__name__}: {error}"]
     found: list[str] = []
     if operation.input_shape is not None:
         fits(service, parameters or {}, operation.input_shape, "", found)
@@ -86,7 +87,12 @@ def rebuild(recorded: dict[str, Any]) -> Request:
     headers.setdefault("Host", url.netloc)
     body = base64.b64decode(recorded["body"])
     return Request(
-        method=recorded["method"], path=url.path or "/", query_string=url.query, headers=headers, body=body, raw_path=url.path or "/"
+        method=recorded["method"],
+        path=url.path or "/",
+        query_string=url.query,
+        headers=headers,
+        body=body,
+        raw_path=url.path or "/",
     )
 
 
@@ -94,7 +100,7 @@ def fits(service: str, value: Any, shape: Any, path: str, found: list[str]) -> N
     kind = shape.type_name
     if kind == "structure":
         if not isinstance(value, dict):
-            found.append(f"{path}: {type(value).__name__} in place of a structure")
+            found.append(f"{path}: {type(value).__name__} instead of a structure")
             return
         for name in shape.required_members:
             if value.get(name) is None:
@@ -123,7 +129,7 @@ def fits(service: str, value: Any, shape: Any, path: str, found: list[str]) -> N
 
 def text(value: Any, shape: Any, path: str, found: list[str]) -> None:
     if not isinstance(value, str):
-        found.append(f"{path}: {type(value).__name__} in place of a text")
+        found.append(f"{path}: {type(value).__name__} instead of a string")
         return
     if shape.enum and value not in shape.enum:
         found.append(f"{path}: {value!r} is not one of {', '.join(shape.enum[:12])}")

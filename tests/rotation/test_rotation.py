@@ -1,4 +1,7 @@
-"""The rotation function against clients that imitate Secrets Manager and RDS. Run: python3 -m unittest tests/rotation/test_rotation.py"""
+"""Tests of the rotation function, with clients that imitate Secrets Manager and RDS.
+
+Run: python3 -m unittest tests/rotation/test_rotation.py
+"""
 
 import contextlib
 import io
@@ -8,7 +11,7 @@ import sys
 import unittest
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "src" / "resources" / "lambda" / "rotation"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "src" / "kinds" / "lambda" / "rotation"))
 
 import lambda_function  # noqa: E402
 from lambda_function import Held, Impossible, Rotation  # noqa: E402
@@ -38,7 +41,7 @@ class Secrets:
         self.stages = {OLD: ["AWSCURRENT"], NEW: ["AWSPENDING"]}
         self.tags = []
         self.writes = []
-        self.made = 0
+        self.generated = 0
 
     def describe_secret(self, SecretId):
         return {"Tags": self.tags, "VersionIdsToStages": self.stages}
@@ -50,9 +53,9 @@ class Secrets:
         raise NotFound
 
     def get_random_password(self, PasswordLength, ExcludePunctuation, ExcludeCharacters, RequireEachIncludedType):
-        self.made += 1
+        self.generated += 1
         self.excluded = ExcludeCharacters
-        return {"RandomPassword": f"Fresh{self.made}".ljust(PasswordLength, "x")}
+        return {"RandomPassword": f"Fresh{self.generated}".ljust(PasswordLength, "x")}
 
     def put_secret_value(self, SecretId, ClientRequestToken, SecretString, VersionStages):
         self.writes.append("put")
@@ -66,25 +69,25 @@ class Secrets:
 
 
 class Rds:
-    """Shows `available` after as many looks as `busy` says, and carries a change out in the look after the next one."""
+    """Returns `available` after `busy` reads, and applies a change during the read that follows the change."""
 
     def __init__(self, busy=0):
         self.password = VALUE["password"]
         self.pending = None
         self.busy = busy
         self.changes = []
-        self.asked_for = set()
+        self.described = set()
 
     def describe_db_instances(self, DBInstanceIdentifier):
-        self.asked_for.add(DBInstanceIdentifier)
-        shown = {"DBInstanceStatus": "available", "MasterUsername": "dbadmin", "PendingModifiedValues": {}}
+        self.described.add(DBInstanceIdentifier)
+        instance = {"DBInstanceStatus": "available", "MasterUsername": "dbadmin", "PendingModifiedValues": {}}
         if self.busy:
             self.busy -= 1
-            shown["DBInstanceStatus"] = "backing-up"
+            instance["DBInstanceStatus"] = "backing-up"
         elif self.pending:
-            shown["PendingModifiedValues"] = {"MasterUserPassword": "****"}
+            instance["PendingModifiedValues"] = {"MasterUserPassword": "****"}
             self.password, self.pending = self.pending, None
-        return {"DBInstances": [shown]}
+        return {"DBInstances": [instance]}
 
     def modify_db_instance(self, DBInstanceIdentifier, MasterUserPassword, ApplyImmediately):
         self.changes.append(DBInstanceIdentifier)
@@ -125,11 +128,11 @@ class Steps(unittest.TestCase):
     def test_every_step_can_be_repeated(self):
         self.all_steps(times=3)
         self.all_steps()
-        self.assertEqual(self.secrets.made, 1)
+        self.assertEqual(self.secrets.generated, 1)
         self.assertEqual(self.secrets.writes, ["put", "stage"])
         self.assertEqual(self.current()["password"], self.rds.password)
 
-    def test_what_the_services_refuse_is_not_in_a_password(self):
+    def test_a_password_has_no_character_that_the_services_refuse(self):
         self.step("createSecret")
         for character in "\"@/\\ ;.:+":
             self.assertIn(character, self.secrets.excluded)
@@ -144,9 +147,9 @@ class Steps(unittest.TestCase):
         self.secrets.tags = [{"Key": lambda_function.HOLD_TAG, "Value": "replication to target runs"}]
         with self.assertRaisesRegex(Held, "replication to target runs"):
             self.step("createSecret")
-        self.assertEqual((self.secrets.writes, self.secrets.made, self.rds.changes), ([], 0, []))
+        self.assertEqual((self.secrets.writes, self.secrets.generated, self.rds.changes), ([], 0, []))
 
-    def test_a_rotation_that_has_begun_ends_even_when_held(self):
+    def test_a_rotation_that_has_started_completes_even_when_held(self):
         self.step("createSecret")
         self.step("setSecret")
         self.secrets.tags = [{"Key": lambda_function.HOLD_TAG, "Value": "too late"}]
@@ -175,16 +178,16 @@ class Steps(unittest.TestCase):
             self.step("testSecret")
         self.assertGreater(self.clock, 0)
 
-    def test_the_step_is_not_done_while_the_change_is_pending(self):
+    def test_the_step_is_not_complete_while_the_change_is_pending(self):
         self.step("createSecret")
         self.step("setSecret")
         self.step("testSecret")
         self.assertIsNone(self.rds.pending)
         self.assertEqual(self.clock, 290_000)
 
-    def test_the_configured_instance_comes_before_the_host(self):
+    def test_the_configured_instance_takes_precedence_over_the_host(self):
         self.step("testSecret", instance="another-db")
-        self.assertEqual(self.rds.asked_for, {"another-db"})
+        self.assertEqual(self.rds.described, {"another-db"})
 
     def test_a_secret_of_another_user_is_refused(self):
         self.secrets.values[OLD] = json.dumps({**VALUE, "username": "somebody"})

@@ -1,27 +1,34 @@
-//! An environment as it is written.
+//! `[environments.NAME]`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Database, Encryption, Monitoring, Network, Replication, Secrets, Service, Storage};
+use super::database::{Database, Secrets};
+use super::encryption::Encryption;
+use super::monitoring::Monitoring;
+use super::network::Network;
+use super::replication::Replication;
+use super::service::Service;
+use super::storage::Storage;
 
-/// One environment as it is written: its own keys, and sections that override the global ones.
+/// One environment: its own keys, and sections that override the global sections.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RawEnvironment {
-    /// Region of everything in this environment.
+    /// Region of all resources in this environment.
     pub region: String,
-    /// Address range of the VPC, /16 to /20. The ranges of two environments that replicate must not overlap: their VPCs are peered.
+    /// Address range of the VPC, /16 to /20. If one environment replicates a database from the other, the ranges must
+    /// not overlap, because the VPCs are peered.
     pub vpc_cidr: String,
-    /// Never delete or replace anything of this environment. `down` then refuses, before it changes anything.
+    /// Whether the resources of this environment must never be deleted or replaced. If true, `down` refuses to run.
     pub protect: bool,
-    /// Roles of the databases in this environment: `source`, `target`, both or none.
+    /// Roles of the databases in this environment: `source`, `target`, both, or none (`[]`).
     pub databases: Vec<String>,
-    /// Roles of the buckets in this environment: `source`, `target`, both or none.
+    /// Roles of the buckets in this environment: `source`, `target`, both, or none (`[]`).
     pub buckets: Vec<String>,
-    /// What is replicated into this environment.
+    /// The replications into this environment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub replicates: Option<Replicates>,
+    pub replicates: Option<RawLinks>,
     /// Overrides `[encryption]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
@@ -69,24 +76,24 @@ impl Default for RawEnvironment {
     }
 }
 
-/// What is replicated into an environment.
+/// The replications into an environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Replicates {
-    /// The database that DMS keeps up to date from another one.
+pub struct RawLinks {
+    /// The database that DMS replicates from another database.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<Pair>,
-    /// The bucket that S3 keeps up to date from another one.
+    pub database: Option<RawLink>,
+    /// The bucket that S3 replicates from another bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bucket: Option<Pair>,
+    pub bucket: Option<RawLink>,
 }
 
-/// What feeds what.
+/// One replication, as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Pair {
-    /// Where it comes from: a role of this environment such as "source", or one of another environment, such as "source/source".
+pub struct RawLink {
+    /// The role to replicate from: "source" is a role of this environment, "source/source" a role of another one.
     pub from: String,
-    /// Where it goes: a role of this environment.
+    /// The role to replicate to, in this environment.
     pub to: String,
 }

@@ -3,24 +3,25 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How many NAT gateways an environment has.
+/// The number of NAT gateways of an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NatGateways {
-    /// One for all zones: cheaper, and a zone's failure can cut off the others.
+    /// One for all zones. This is cheaper, but a failure of its zone disconnects the other zones.
     One,
-    /// One in each zone.
+    /// One per zone.
     PerZone,
 }
 
-/// Network.
+/// The network of an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// How many availability zones to use, 2 or 3; load balancers and databases need at least two.
+    /// Number of availability zones, 2 or 3. Load balancers and databases require at least two.
     #[schemars(range(min = 2, max = 3))]
     pub availability_zones: u8,
-    /// `one` NAT gateway for all zones, or one `per-zone`.
+    /// NAT gateways: `one` for all zones, or one `per-zone`. A single gateway is cheaper, but if its zone fails, the
+    /// other zones lose internet access.
     pub nat_gateways: NatGateways,
 }
 

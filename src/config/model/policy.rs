@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What every plan must fulfil.
+/// The rules that every plan must follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// Tags that everything which can have tags must have.
+    /// Tags that every taggable resource must have.
     pub required_tags: Vec<String>,
-    /// Where a rule does not count, each with a reason:
+    /// Exceptions from the rules, each with a reason:
     /// `exceptions = [{ rule = "encryption", address = "source/database-source/instance", reason = "test data" }]`.
     pub exceptions: Vec<Exception>,
 }
@@ -21,20 +21,20 @@ impl Default for Policy {
     }
 }
 
-/// A rule that every plan must fulfil.
+/// A rule that every plan must follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// Whatever stores data encrypts it.
+    /// Every resource that stores data encrypts it.
     Encryption,
-    /// Whatever can have tags has the required ones.
+    /// Every taggable resource has the required tags.
     RequiredTags,
-    /// Nothing is open to the world but the ports of the load balancer.
+    /// Nothing is publicly accessible, except for the ports of the load balancer.
     PublicExposure,
 }
 
 impl Rule {
-    /// The name that the configuration uses.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Encryption => "encryption",
@@ -44,14 +44,14 @@ impl Rule {
     }
 }
 
-/// Where a rule does not count.
+/// An exception from a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
-    /// `encryption`, `required-tags` or `public-exposure`.
+    /// The rule: `encryption`, `required-tags` or `public-exposure`.
     pub rule: Rule,
     /// The address of the resource, as `plan` shows it.
     pub address: String,
-    /// Why it is allowed here.
+    /// The reason for the exception.
     pub reason: String,
 }

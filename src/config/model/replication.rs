@@ -3,20 +3,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a replication does.
+/// The type of a replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MigrationType {
-    /// Copy what is there, then stop.
+    /// Copies the existing rows, then stops.
     FullLoad,
-    /// Carry over changes only.
+    /// Replicates only changes.
     Cdc,
-    /// Copy what is there, then carry over changes.
+    /// Copies the existing rows, then replicates changes.
     FullLoadAndCdc,
 }
 
 impl MigrationType {
-    /// The value that DMS takes.
+    /// Returns the value in the API of DMS.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FullLoad => "full-load",
@@ -26,66 +26,67 @@ impl MigrationType {
     }
 }
 
-/// What happens to tables that exist in the target database when a full load begins.
+/// The treatment of existing tables in the target database when a full load starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TablePreparation {
-    /// They are dropped and made again.
+    /// Drops and recreates the tables.
     DropAndCreate,
-    /// They are emptied.
+    /// Truncates the tables.
     Truncate,
-    /// They are left as they are.
+    /// Leaves the tables unchanged.
     DoNothing,
 }
 
-/// Database replication.
+/// The settings of the database replication.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Replication {
-    /// Version of the replication engine.
+    /// Version of the replication engine of DMS.
     pub engine_version: String,
     /// Class of the replication instance.
     pub instance_class: String,
-    /// Storage of the replication instance in GiB, for logs and changes that wait: 5 to 6144.
+    /// Storage of the replication instance in GiB, 5 to 6144. It contains logs and cached changes.
     #[schemars(range(min = 5, max = 6144))]
     pub allocated_storage_gb: i32,
-    /// Whether a standby runs in a second zone.
+    /// Whether a standby instance runs in a second zone.
     pub multi_az: bool,
-    /// `full-load-and-cdc` (copy, then carry over changes), `full-load` or `cdc`.
+    /// `full-load-and-cdc` copies the existing rows and then replicates changes; `full-load` only copies; `cdc` only
+    /// replicates changes.
     pub migration_type: MigrationType,
-    /// Tables to replicate, as `schema.table`; `%` stands for any text.
+    /// Tables to replicate, as `schema.table`. Supports `%` wildcards.
     pub tables: Vec<String>,
-    /// Tables of these to leave out, written alike.
+    /// Tables to exclude, in the same format.
     pub excluded_tables: Vec<String>,
-    /// What happens to tables in the target when a full load begins: `drop-and-create`, `truncate` or `do-nothing`.
+    /// What a full load does with existing tables in the target: `drop-and-create`, `truncate` or `do-nothing`.
     pub table_preparation: TablePreparation,
-    /// Tables that are loaded at the same time, 1 to 49.
+    /// Number of tables that are loaded in parallel, 1 to 49.
     #[schemars(range(min = 1, max = 49))]
     pub full_load_subtasks: i32,
-    /// Least seconds between two batches of changes that are applied.
+    /// Minimum time in seconds between two batches of changes.
     #[schemars(range(min = 1, max = 3600))]
     pub batch_apply_least_seconds: i32,
-    /// Most seconds between two batches of changes that are applied.
+    /// Maximum time in seconds between two batches of changes.
     #[schemars(range(min = 1, max = 3600))]
     pub batch_apply_most_seconds: i32,
-    /// Least number of changes in a transaction on the target.
+    /// Minimum number of changes per transaction on the target.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub least_transaction_size: i32,
-    /// Most seconds for which changes are collected before they are written.
+    /// Maximum time in seconds for which changes are collected before they are written.
     #[schemars(range(min = 1, max = 3600))]
     pub commit_timeout_seconds: i32,
-    /// Memory for transactions that are under way, in MiB, before they go to disk.
+    /// Memory for open transactions in MiB. Transactions that exceed it are moved to disk.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub memory_limit_mb: i32,
-    /// Seconds for which a transaction is kept in memory before it goes to disk.
+    /// Time in seconds after which an open transaction is moved from memory to disk.
     #[schemars(range(min = 1, max = 86400))]
     pub memory_keep_seconds: i32,
-    /// Schema in the target database where DMS keeps its own tables.
+    /// Schema in the target database for the control tables of DMS.
     pub control_schema: String,
-    /// Minutes that one row of DMS's history covers.
+    /// Time in minutes that one row of the DMS history table covers.
     #[schemars(range(min = 1, max = 60))]
     pub history_minutes: i32,
-    /// Whether DMS compares the rows of both databases.
+    /// Whether DMS validates the rows: it compares both databases.
     pub validation: bool,
 }
 

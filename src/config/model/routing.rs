@@ -3,26 +3,27 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// DNS in front of both environments.
+/// The DNS records in front of both environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Routing {
-    /// Whether the routing is part of the stack. It needs the target; when the source is gone, all traffic goes there.
+    /// Whether the stack includes the routing. It requires the target. Without a source, the target receives all
+    /// traffic.
     pub enabled: bool,
     /// Name of the hosted zone.
     pub zone_name: String,
-    /// Id of a hosted zone of that name that you have; empty means that one is created.
+    /// Id of an existing hosted zone with this name. Empty: the zone is created.
     pub zone_id: String,
-    /// The name inside the zone that clients use.
+    /// Name of the record inside the zone. Clients use it.
     pub record: String,
-    /// Seconds between two health checks of a load balancer: 10 or 30.
+    /// Interval between two health checks of a load balancer in seconds: 10 or 30.
     #[schemars(range(min = 10, max = 30))]
     pub health_check_interval_seconds: i32,
-    /// Health checks in a row that must fail, or succeed, to change the verdict.
+    /// Number of consecutive health checks that must fail, or succeed, before the status changes.
     #[schemars(range(min = 1, max = 10))]
     pub health_check_failures: i32,
-    /// Whether a switch is made that takes the target out of the answers without Route 53's control plane, for `traffic emergency`: an
-    /// alarm, and two health checks.
+    /// Whether the emergency switch is created, an alarm and two health checks. With it, `traffic emergency` removes
+    /// the target from DNS without the control plane of Route 53.
     pub emergency_switch: bool,
 }
 
@@ -41,7 +42,7 @@ impl Default for Routing {
 }
 
 impl Routing {
-    /// The name that clients use.
+    /// Returns the name that clients use.
     pub fn domain_name(&self) -> String {
         format!("{}.{}", self.record, self.zone_name)
     }

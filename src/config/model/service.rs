@@ -3,56 +3,63 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The default container: a few lines of Python that listen on the port and answer `/health`, so that a new environment is
-/// healthy before your own image is there.
-const PLACEHOLDER: &str = "import http.server as h\nclass S(h.BaseHTTPRequestHandler):\n    def do_GET(self):\n        self.send_response(200 if self.path == '/health' else 404)\n        self.end_headers()\nh.ThreadingHTTPServer(('', 8080), S).serve_forever()\n";
+/// The default container: a short Python program that listens on the port and responds to `/health`, so that a new
+/// environment is healthy before an image of the service exists.
+const PLACEHOLDER: &str = concat!(
+    "import http.server as h\n",
+    "class S(h.BaseHTTPRequestHandler):\n",
+    "    def do_GET(self):\n",
+    "        self.send_response(200 if self.path == '/health' else 404)\n",
+    "        self.end_headers()\n",
+    "h.ThreadingHTTPServer(('', 8080), S).serve_forever()\n",
+);
 
 /// The payment service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Service {
-    /// Container image.
+    /// Container image. The default is a placeholder that only responds to health checks.
     pub image: String,
-    /// Command that the container runs; an empty list means the image's own.
+    /// Command of the container. Empty: the command of the image.
     pub command: Vec<String>,
-    /// Port that the container listens on.
+    /// Port on which the container listens.
     #[schemars(range(min = 1, max = 65535))]
     pub port: i32,
-    /// Fargate CPU units: 256, 512, 1024, 2048 or 4096.
+    /// Fargate CPU units: 256, 512, 1024, 2048, 4096, 8192 or 16384.
     #[schemars(range(min = 256, max = 16384))]
     pub cpu: i32,
-    /// Fargate memory in MiB; it must fit the CPU units.
+    /// Fargate memory in MiB. AWS allows only some values for each number of CPU units.
     #[schemars(range(min = 512, max = 122_880))]
     pub memory: i32,
-    /// Number of tasks to begin with.
+    /// Initial number of tasks.
     #[schemars(range(min = 0, max = 1000))]
     pub desired_count: i32,
-    /// Least number of tasks when scaling.
+    /// Minimum number of tasks for auto scaling.
     #[schemars(range(min = 0, max = 1000))]
     pub min_count: i32,
-    /// Largest number of tasks when scaling.
+    /// Maximum number of tasks for auto scaling.
     #[schemars(range(min = 1, max = 1000))]
     pub max_count: i32,
-    /// Average CPU utilization to scale for, in percent.
+    /// Target of auto scaling for the average CPU utilization, in percent.
     #[schemars(range(min = 1, max = 100))]
     pub cpu_target_percent: f64,
-    /// Average memory utilization to scale for, in percent.
+    /// Target of auto scaling for the average memory utilization, in percent.
     #[schemars(range(min = 1, max = 100))]
     pub memory_target_percent: f64,
-    /// Seconds between two scaling steps.
+    /// Minimum time in seconds between two scaling steps.
     #[schemars(range(min = 0, max = 3600))]
     pub scaling_cooldown_seconds: i32,
-    /// Path that the load balancer asks to learn whether a task is healthy.
+    /// Path that the load balancer requests for its health checks.
     pub health_check_path: String,
-    /// Seconds that a new task has before failed health checks count.
+    /// Time in seconds after the start of a task during which failed health checks are ignored.
     #[schemars(range(min = 0, max = 2_147_483))]
     pub health_check_grace_seconds: i32,
-    /// Seconds that the load balancer lets requests finish on a task that goes.
+    /// Time in seconds for which a stopping task can finish its requests.
     #[schemars(range(min = 0, max = 3600))]
     pub deregistration_delay_seconds: i32,
-    /// ARN of an issued ACM certificate in the environment's region; empty means HTTP only.
+    /// ARN of an issued ACM certificate in the region of the environment. Empty: the load balancer supports only HTTP.
     pub certificate_arn: String,
-    /// Days that the service's logs are kept: one of the values that CloudWatch Logs allows.
+    /// Retention of the logs of the service in days. CloudWatch Logs allows only some values, for example 7, 30 or 365.
     #[schemars(range(min = 1, max = 3653))]
     pub log_retention_days: i32,
 }

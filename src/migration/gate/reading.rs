@@ -1,87 +1,87 @@
-//! What was measured for a gate, as it was found: nothing is thought of it yet.
+//! The measurements for a gate, before they are evaluated.
 
 use super::AlarmState;
-use crate::config::Side;
+use infra_config::Side;
 
 /// One value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// When the period that it covers begins, in seconds since 1970, as CloudWatch counts.
+    /// The start of its period, in seconds since 1970, as in CloudWatch.
     pub at: i64,
     /// The value, in the unit of the gate.
     pub value: f64,
 }
 
-/// The values of one thing.
+/// A time series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// What it is of: an environment, a database, a replication task.
+    /// The source: an environment, a database or a replication task.
     pub of: String,
-    /// The environment, where the gate is judged for each by its traffic.
+    /// The environment, if the gate is evaluated per environment.
     pub side: Option<Side>,
     /// The values, in any order.
     pub points: Vec<Point>,
 }
 
-/// The requests of one environment.
+/// The requests of an environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Requests {
     /// The environment.
     pub side: Side,
-    /// All requests, a period at a time.
+    /// All requests per period.
     pub all: Vec<Point>,
-    /// Those that ended with a status of 500 or more. CloudWatch has no point where there were none.
+    /// Requests with a status of 500 or more. CloudWatch has no point for a period without any.
     pub errors: Vec<Point>,
 }
 
-/// The targets of the load balancer in one environment.
+/// The targets of the load balancer of an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Targets {
     /// The environment.
     pub side: Side,
-    /// How many are healthy.
+    /// The number of healthy targets.
     pub healthy: u32,
-    /// How many tasks are wanted.
+    /// The desired number of tasks.
     pub desired: u32,
 }
 
-/// How far DMS got with comparing a table (`ValidationState`, DMS user guide, "AWS DMS data validation").
+/// The state of the comparison of a table (`ValidationState`, DMS user guide, "AWS DMS data validation").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TableState {
-    /// Both sides are the same.
+    /// Both sides are equal.
     Same,
-    /// It is being compared.
+    /// The comparison is in progress.
     Pending,
-    /// Rows differ, or some could not be compared for good.
+    /// Rows differ, or some could not be compared permanently.
     Different,
-    /// It can not be compared: it has no primary key, or validation is off.
+    /// The table cannot be compared: it has no primary key, or validation is off.
     NotCompared,
     /// The comparison failed.
     Failed,
 }
 
-/// What DMS found of one table.
+/// The comparison of a table by DMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name, as `schema.table`.
+    /// The name, as `schema.table`.
     pub name: String,
-    /// What was found.
+    /// The state.
     pub state: TableState,
 }
 
-/// One alarm.
+/// An alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its state.
+    /// The state.
     pub state: AlarmState,
 }
 
-/// What was measured.
+/// A measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reading {
-    /// Values of metrics: one series for each thing that is expected, also where it has no points.
+    /// Metrics: one series for each expected source, even if it has no points.
     Series(Vec<Series>),
     /// Requests.
     Requests(Vec<Requests>),
@@ -91,8 +91,8 @@ pub enum Reading {
     Tables(Vec<Table>),
     /// Alarms.
     Alarms(Vec<Alarm>),
-    /// What would be measured is itself known to be broken, for example a replication that was stopped.
+    /// The subject is known to be broken, for example a stopped replication.
     Broken(String),
-    /// It could not be asked; the text says why, and holds no secret.
+    /// The measurement failed. The text has the reason and no secret.
     Unknown(String),
 }

@@ -1,32 +1,32 @@
-//! What is thought of a gate at one moment.
+//! The verdict on a gate.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A verdict, from the best to the worst.
+/// A verdict. The order is from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The gate says nothing at this moment: what it looks at has no traffic. It neither lets through nor stops.
+    /// The gate does not apply, because its subject has no traffic. It neither allows nor prevents a step.
     NotJudged,
-    /// It holds.
+    /// The gate holds.
     Pass,
-    /// There are too few data to tell. Never a pass.
+    /// There is too little data. Never a pass.
     NoData,
-    /// It could not be asked. Never a pass.
+    /// The measurement failed. Never a pass.
     Error,
-    /// It does not hold.
+    /// The gate does not hold.
     Fail,
 }
 
 impl Verdict {
-    /// Returns the verdict on several: fail before error before no data before pass. On nothing at all there is none.
+    /// Returns the overall verdict: *fail* before *error* before *no data* before *pass*.
     pub fn over(verdicts: impl IntoIterator<Item = Self>) -> Self {
         verdicts.into_iter().max().unwrap_or(Self::NotJudged)
     }
 
-    /// The name in records and events.
+    /// Returns the name in reports and events.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotJudged => "not judged",
@@ -44,19 +44,19 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The verdict on one gate, with what it rests on.
+/// The verdict on a gate, with its reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// The name of the gate.
     pub gate: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The worst value that was seen, in the unit of the gate.
+    /// The worst value, in the unit of the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Why, as a fragment: `75 s, must be below 60 s`.
+    /// The reason, as a fragment: `75 s, must be below 60 s`.
     pub text: String,
-    /// When it was judged, in seconds since 1970.
+    /// The time of the evaluation, in seconds since 1970.
     pub at: i64,
 }
 

@@ -3,17 +3,16 @@
 mod alarm_state;
 mod alarms;
 mod dashboards;
+mod dimensions;
 mod expression;
 mod get_data;
 mod points;
-mod produced;
 mod put_data;
+mod service_metrics;
 mod statistic;
 mod tags;
 
-use aws_sdk_cloudwatch::types::Dimension;
-
-use super::registry::{Registry, Rejection, refuse};
+use super::registry::Registry;
 
 pub(super) fn register(registry: &mut Registry) {
     alarms::register(registry);
@@ -21,14 +20,4 @@ pub(super) fn register(registry: &mut Registry) {
     put_data::register(registry);
     get_data::register(registry);
     tags::register(registry);
-}
-
-/// "Dimensions: Array Members: Maximum number of 30 items"; no name and no value may be empty.
-fn dimensions(dimensions: &[Dimension]) -> Result<Vec<(String, String)>, Rejection> {
-    let read = |dimension: &Dimension| (dimension.name().unwrap_or_default().to_owned(), dimension.value().unwrap_or_default().to_owned());
-    let read: Vec<(String, String)> = dimensions.iter().map(read).collect();
-    if read.len() > 30 || read.iter().any(|(name, value)| name.is_empty() || value.is_empty()) {
-        return refuse("ValidationError", "Value at 'dimensions' failed to satisfy constraint");
-    }
-    Ok(read)
 }

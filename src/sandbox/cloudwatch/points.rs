@@ -1,20 +1,20 @@
-//! Data points: samples of a metric, one value for each period.
+//! Data points: the samples of a metric, aggregated to one value per period.
 
 use super::expression::Points;
-use super::produced::{MINUTE, Produced};
+use super::service_metrics::{MINUTE, ServiceMetrics};
 use super::statistic::Stat;
-use crate::sandbox::world::World;
-use crate::sandbox::world::metrics::{Measured, MetricName, Sample};
-use crate::sandbox::world::timeline::Timeline;
+use crate::world::World;
+use crate::world::metrics::{Measured, MetricName, Sample};
+use crate::world::timeline::Timeline;
 
-/// Which data points are wanted.
+/// A query for data points.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct PointQuery {
     /// The metric.
     pub(super) metric: MetricName,
-    /// How values are made one.
+    /// How the values of a period are aggregated.
     pub(super) stat: Stat,
-    /// What a data point covers, in milliseconds.
+    /// Length of a period, in milliseconds.
     pub(super) period: u64,
     /// Only samples with this unit.
     pub(super) unit: Option<String>,
@@ -22,33 +22,40 @@ pub(super) struct Wanted {
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
-/// Returns the beginnings of all periods from `from`, rounded down to a period, until before `to` and the present.
+/// Returns the starts of all periods from `from`, rounded down to a period, until before `to` and the present.
 ///
-/// "Data points with a period of 60 seconds are available for 15 days, […] 300 seconds […] 63 days, […] 3600 seconds […] 455 days"
-/// ("Metrics retention").
-pub(super) fn times(world: &World, period: u64, from: u64, to: u64) -> Vec<u64> {
+/// "Data points with a period of 60 seconds are available for 15 days, […] 300 seconds […] 63 days, […] 3600 seconds
+/// […] 455 days" ("Metrics retention").
+pub(super) fn period_starts(world: &World, period: u64, from: u64, to: u64) -> Vec<u64> {
     let kept = match period {
         0..300_000 => 15 * DAY,
         300_000..3_600_000 => 63 * DAY,
         _ => 455 * DAY,
     };
-    let mut times = Vec::new();
+    let mut starts = Vec::new();
     let mut at = from.max(world.now.saturating_sub(kept)) / period * period;
     while at < to && at <= world.now {
-        times.push(at);
+        starts.push(at);
         at += period;
     }
-    times
+    starts
 }
 
-/// Returns the data points whose periods begin from `from`, rounded down to a period, until before `to`.
+/// Returns the data points whose periods start at `from`, rounded down to a period, or later, and before `to`.
 ///
-/// A service's point appears when its minute is over. Data that the script says is missing is not there.
-pub(super) fn points(world: &World, region: &str, timeline: &Timeline<'_>, wanted: &Wanted, from: u64, to: u64) -> Points {
-    let Some(here) = world.regions.get(region) else { return Points::new() };
-    let produced = Produced::new(world, here, timeline);
+/// A data point of a service appears at the end of its minute. Data that the script declares missing is left out.
+pub(super) fn points(
+    world: &World,
+    region: &str,
+    timeline: &Timeline<'_>,
+    wanted: &PointQuery,
+    from: u64,
+    to: u64,
+) -> Points {
+    let Some(region_state) = world.regions.get(region) else { return Points::new() };
+    let services = ServiceMetrics::new(world, region_state, timeline);
     let metric = &wanted.metric;
-    let stored: Vec<&Sample> = here
+    let stored: Vec<&Sample> = region_state
         .cloudwatch
         .metrics
         .iter()
@@ -58,19 +65,22 @@ pub(super) fn points(world: &World, region: &str, timeline: &Timeline<'_>, wante
         .collect();
     let is_missing = |at: u64| timeline.at(at).is_missing(&metric.namespace, &metric.name);
     let mut points = Points::new();
-    for begin in times(world, wanted.period, from, to) {
+    for begin in period_starts(world, wanted.period, from, to) {
         let end = (begin + wanted.period).min(world.now.saturating_add(1));
-        let put = stored.iter().filter(|sample| (begin..end).contains(&sample.at) && !is_missing(sample.at)).map(|sample| sample.measured.clone());
+        let put = stored
+            .iter()
+            .filter(|sample| (begin..end).contains(&sample.at) && !is_missing(sample.at))
+            .map(|sample| sample.measured.clone());
         let mut measured: Vec<Measured> = put.collect();
         let mut minute = begin.div_ceil(MINUTE) * MINUTE;
         while minute < begin + wanted.period && minute + MINUTE <= world.now {
             let last = minute + MINUTE - 1;
             if metric.namespace.starts_with("AWS/") && wanted.unit.is_none() && !is_missing(last) {
-                measured.extend(produced.at(metric, last));
+                measured.extend(services.at(metric, last));
             }
             minute += MINUTE;
         }
-        if let Some(value) = wanted.stat.of(&measured.iter().collect::<Vec<_>>()) {
+        if let Some(value) = wanted.stat.compute(&measured.iter().collect::<Vec<_>>()) {
             points.insert(begin, value);
         }
     }

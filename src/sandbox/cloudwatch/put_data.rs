@@ -1,11 +1,11 @@
-//! Putting data points of one's own.
+//! PutMetricData: custom metrics.
 
 use aws_sdk_cloudwatch::operation::put_metric_data::{PutMetricDataError, PutMetricDataInput, PutMetricDataOutput};
 use aws_sdk_cloudwatch::types::{MetricDatum, StandardUnit};
 
-use super::dimensions;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::metrics::{Measured, MetricName, Sample, Series};
+use super::dimensions::dimensions;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::metrics::{Measured, MetricName, Sample, Series};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 const HOUR: u64 = 60 * 60 * 1000;
@@ -18,22 +18,31 @@ fn invalid<T>(why: impl Into<String>) -> Result<T, Rejection> {
     refuse("InvalidParameterValue", why)
 }
 
-/// "CloudWatch rejects values that are either too small or too large. Values must be in the range of -2^360 to 2^360. In addition,
-/// special values (for example, NaN, +Infinity, -Infinity) are not supported" (MetricDatum).
+/// "CloudWatch rejects values that are either too small or too large. Values must be in the range of -2^360 to 2^360.
+/// In addition, special values (for example, NaN, +Infinity, -Infinity) are not supported" (MetricDatum).
 fn number(value: f64) -> Result<f64, Rejection> {
-    if value.is_finite() && value.abs() <= 2_f64.powi(360) { Ok(value) } else { invalid(format!("The value {value} is not valid")) }
+    if value.is_finite() && value.abs() <= 2_f64.powi(360) {
+        Ok(value)
+    } else {
+        invalid(format!("The value {value} is not valid"))
+    }
 }
 
 fn measured(datum: &MetricDatum) -> Result<Measured, Rejection> {
     let (value, values, summary) = (datum.value(), datum.values(), datum.statistic_values());
     if [value.is_some(), !values.is_empty(), summary.is_some()].into_iter().filter(|given| *given).count() != 1 {
-        return refuse("InvalidParameterCombination", "Exactly one of Value, Values and StatisticValues must be specified");
+        return refuse(
+            "InvalidParameterCombination",
+            "Exactly one of Value, Values and StatisticValues must be specified",
+        );
     }
     if !datum.counts().is_empty() && datum.counts().len() != values.len() {
         return refuse("InvalidParameterCombination", "Counts must have as many items as Values");
     }
     if let Some(summary) = summary {
-        let numbers = [summary.sample_count(), summary.sum(), summary.minimum(), summary.maximum()].map(Option::unwrap_or_default).map(number);
+        let numbers = [summary.sample_count(), summary.sum(), summary.minimum(), summary.maximum()]
+            .map(Option::unwrap_or_default)
+            .map(number);
         let [count, sum, minimum, maximum] = numbers;
         return Ok(Measured::Summary { count: count?, sum: sum?, minimum: minimum?, maximum: maximum? });
     }
@@ -50,7 +59,7 @@ fn measured(datum: &MetricDatum) -> Result<Measured, Rejection> {
 
 fn put(call: &mut Call<'_>, input: &PutMetricDataInput) -> Result<PutMetricDataOutput, Rejection> {
     let (now, namespace) = (call.now(), input.namespace().unwrap_or_default());
-    // "Namespace: length 1 to 255, pattern [^:].*"; those of AWS's services are theirs.
+    // "Namespace: length 1 to 255, pattern [^:].*"; namespaces that begin with `AWS/` are reserved for AWS's services.
     if !(1..=255).contains(&namespace.chars().count()) || namespace.starts_with(':') {
         return invalid("The parameter Namespace is not valid.");
     }
@@ -82,10 +91,11 @@ fn put(call: &mut Call<'_>, input: &PutMetricDataInput) -> Result<PutMetricDataO
         if !StandardUnit::values().contains(&unit.as_str()) {
             return invalid(format!("The parameter Unit {unit} is not valid."));
         }
-        let name = MetricName::new(namespace, name, dimensions(datum.dimensions()).or_else(|why| invalid(why.message))?);
+        let name =
+            MetricName::new(namespace, name, dimensions(datum.dimensions()).or_else(|why| invalid(why.message))?);
         read.push((name, Sample { at, unit, measured: measured(datum)? }));
     }
-    let metrics = &mut call.here().cloudwatch.metrics;
+    let metrics = &mut call.region_state().cloudwatch.metrics;
     for (name, sample) in read {
         match metrics.iter_mut().find(|series| series.name == name) {
             Some(series) => series.samples.push(sample),

@@ -1,9 +1,9 @@
 //! Statistics of samples ("CloudWatch statistics definitions").
 
-use crate::sandbox::registry::{Rejection, refuse};
-use crate::sandbox::world::metrics::Measured;
+use crate::registry::{Rejection, refuse};
+use crate::world::metrics::Measured;
 
-/// How many values are made one.
+/// How several values are aggregated to one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Stat {
     Average,
@@ -16,9 +16,12 @@ pub(super) enum Stat {
 }
 
 impl Stat {
-    /// Reads a statistic. Trimmed means and the like are not modelled.
+    /// Parses a statistic. Trimmed means and similar statistics are not modelled.
     pub(super) fn read(text: &str) -> Result<Self, Rejection> {
-        let percentile = text.strip_prefix('p').and_then(|rest| rest.parse::<f64>().ok()).filter(|rest| (0.0..=100.0).contains(rest));
+        let percentile = text
+            .strip_prefix('p')
+            .and_then(|rest| rest.parse::<f64>().ok())
+            .filter(|rest| (0.0..=100.0).contains(rest));
         match (text, percentile) {
             ("Average", _) => Ok(Self::Average),
             ("Sum", _) => Ok(Self::Sum),
@@ -26,16 +29,19 @@ impl Stat {
             ("Maximum", _) => Ok(Self::Maximum),
             ("SampleCount", _) => Ok(Self::SampleCount),
             (_, Some(percentile)) => Ok(Self::Percentile(percentile)),
-            _ if ["tm", "wm", "tc", "ts", "PR(", "IQM", "TM(", "WM(", "TC(", "TS("].iter().any(|known| text.starts_with(known)) => {
+            _ if ["tm", "wm", "tc", "ts", "PR(", "IQM", "TM(", "WM(", "TC(", "TS("]
+                .iter()
+                .any(|known| text.starts_with(known)) =>
+            {
                 refuse("SandboxUnknownMember", format!("the sandbox does not model the statistic {text}"))
             }
             _ => refuse("ValidationError", format!("The value {text} for parameter Stat is not supported.")),
         }
     }
 
-    /// Returns the statistic of samples; `None` when there are none, or when it does not follow from what is known of them: "percentile
-    /// statistics are not available for […] statistic sets" of more than one value.
-    pub(super) fn of(self, samples: &[&Measured]) -> Option<f64> {
+    /// Returns the statistic of samples. Returns `None` without samples, or when the statistic cannot be derived from
+    /// them: "percentile statistics are not available for […] statistic sets" of more than one value.
+    pub(super) fn compute(self, samples: &[&Measured]) -> Option<f64> {
         let count: f64 = samples.iter().map(|one| one.count()).sum();
         if count <= 0.0 {
             return None;
@@ -52,7 +58,7 @@ impl Stat {
     }
 }
 
-/// The smallest value that is not less than so many percent of all: the nearest rank.
+/// Returns the nearest-rank percentile: the smallest value that is not less than `percent` of all values.
 fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
     let mut values = Vec::new();
     for one in samples {
@@ -79,7 +85,7 @@ mod tests {
     use super::*;
 
     fn of(stat: &str, samples: &[Measured]) -> Option<f64> {
-        Stat::read(stat).unwrap().of(&samples.iter().collect::<Vec<_>>())
+        Stat::read(stat).unwrap().compute(&samples.iter().collect::<Vec<_>>())
     }
 
     #[test]

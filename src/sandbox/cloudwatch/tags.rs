@@ -1,12 +1,14 @@
 //! Tags on alarms and dashboards.
 
-use aws_sdk_cloudwatch::operation::list_tags_for_resource::{ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput};
+use aws_sdk_cloudwatch::operation::list_tags_for_resource::{
+    ListTagsForResourceError, ListTagsForResourceInput, ListTagsForResourceOutput,
+};
 use aws_sdk_cloudwatch::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_cloudwatch::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 use aws_sdk_cloudwatch::types::Tag;
 
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::Tags;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::tags::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("cloudwatch", "ListTagsForResource", &["resource_arn"], ListTagsForResourceError::generic, list);
@@ -14,11 +16,15 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("cloudwatch", "UntagResource", &["resource_arn", "tag_keys"], UntagResourceError::generic, remove);
 }
 
-/// Reads the tags out of a create call.
+/// Reads the tags of a create call.
 pub(super) fn read(tags: &[Tag]) -> Result<Tags, Rejection> {
     let read: Tags = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect();
     // "You can associate as many as 50 tags with a CloudWatch resource."
-    if read.len() > 50 { refuse("InvalidParameterValue", "The number of tags exceeds the limit of 50") } else { Ok(read) }
+    if read.len() > 50 {
+        refuse("InvalidParameterValue", "The number of tags exceeds the limit of 50")
+    } else {
+        Ok(read)
+    }
 }
 
 /// "The ARN format of an alarm is arn:aws:cloudwatch:Region:account-id:alarm:alarm-name", that of a dashboard
@@ -26,9 +32,9 @@ pub(super) fn read(tags: &[Tag]) -> Result<Tags, Rejection> {
 fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Tags, Rejection> {
     let arn = arn.unwrap_or_default();
     let alarms = call.arn("cloudwatch", "alarm:");
-    let dashboards = format!("arn:{}:cloudwatch::{}:dashboard/", crate::aws::partition(call.region), call.account());
+    let dashboards = format!("arn:{}:cloudwatch::{}:dashboard/", call.region.partition(), call.account());
     let found = if let Some(name) = arn.strip_prefix(alarms.as_str()) {
-        call.here().cloudwatch.alarms.get_mut(name).map(|alarm| &mut alarm.tags)
+        call.region_state().cloudwatch.alarms.get_mut(name).map(|alarm| &mut alarm.tags)
     } else if let Some(name) = arn.strip_prefix(dashboards.as_str()) {
         call.world.dashboards.0.get_mut(name).map(|dashboard| &mut dashboard.tags)
     } else {
@@ -42,8 +48,8 @@ fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Tags, R
 
 fn list(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<ListTagsForResourceOutput, Rejection> {
     let tags = find(call, input.resource_arn())?;
-    let shown = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    Ok(ListTagsForResourceOutput::builder().set_tags(Some(shown)).build())
+    let described = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    Ok(ListTagsForResourceOutput::builder().set_tags(Some(described)).build())
 }
 
 fn add(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {

@@ -1,34 +1,62 @@
 //! Endpoints. Only those that read their credentials from Secrets Manager are modelled.
 
-use aws_sdk_databasemigration::operation::create_endpoint::{CreateEndpointError, CreateEndpointInput, CreateEndpointOutput};
-use aws_sdk_databasemigration::operation::delete_endpoint::{DeleteEndpointError, DeleteEndpointInput, DeleteEndpointOutput};
-use aws_sdk_databasemigration::operation::describe_endpoints::{DescribeEndpointsError, DescribeEndpointsInput, DescribeEndpointsOutput};
-use aws_sdk_databasemigration::operation::modify_endpoint::{ModifyEndpointError, ModifyEndpointInput, ModifyEndpointOutput};
+use aws_sdk_databasemigration::operation::create_endpoint::{
+    CreateEndpointError, CreateEndpointInput, CreateEndpointOutput,
+};
+use aws_sdk_databasemigration::operation::delete_endpoint::{
+    DeleteEndpointError, DeleteEndpointInput, DeleteEndpointOutput,
+};
+use aws_sdk_databasemigration::operation::describe_endpoints::{
+    DescribeEndpointsError, DescribeEndpointsInput, DescribeEndpointsOutput,
+};
+use aws_sdk_databasemigration::operation::modify_endpoint::{
+    ModifyEndpointError, ModifyEndpointInput, ModifyEndpointOutput,
+};
 use aws_sdk_databasemigration::types::{DmsSslModeValue, PostgreSqlSettings, ReplicationEndpointTypeValue};
 
-use super::{given, identifier, pass, some};
-use crate::sandbox::keys::default_key;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::dms::Endpoint;
+use super::conversion::tags_from_sdk;
+use super::filters::{matches_filters, not_found_if_empty};
+use super::validation::identifier;
+use crate::kms::default_key;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::dms::Endpoint;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of = &["endpoint_identifier", "endpoint_type", "engine_name", "ssl_mode", "postgre_sql_settings", "kms_key_id", "tags"];
-    registry.on("dms", "CreateEndpoint", made_of, CreateEndpointError::generic, create);
+    let fields = &[
+        "endpoint_identifier",
+        "endpoint_type",
+        "engine_name",
+        "ssl_mode",
+        "postgre_sql_settings",
+        "kms_key_id",
+        "tags",
+    ];
+    registry.on("dms", "CreateEndpoint", fields, CreateEndpointError::generic, create);
     registry.on("dms", "DescribeEndpoints", &["filters"], DescribeEndpointsError::generic, describe);
-    let takes = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings"];
-    registry.on("dms", "ModifyEndpoint", takes, ModifyEndpointError::generic, modify);
+    let fields = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings"];
+    registry.on("dms", "ModifyEndpoint", fields, ModifyEndpointError::generic, modify);
     registry.on("dms", "DeleteEndpoint", &["endpoint_arn"], DeleteEndpointError::generic, delete);
 }
 
-/// Checks the settings, and that DMS can read the secret: it is in this region, and the role trusts the principal of the region
-/// and may read it ("Using secrets to access AWS Database Migration Service endpoints").
+/// Checks the settings, and that DMS can read the secret: it is in this region, and the role trusts the principal of
+/// the region and is allowed to read it ("Using secrets to access AWS Database Migration Service endpoints").
 fn check(call: &mut Call<'_>, settings: &PostgreSqlSettings) -> Result<(String, String, String), Rejection> {
     let both = settings.server_name().is_some() || settings.password().is_some() || settings.username().is_some();
-    let (Some(secret), Some(role), false) = (settings.secrets_manager_secret_id(), settings.secrets_manager_access_role_arn(), both) else {
-        return refuse("InvalidParameterCombinationException", "Credentials must be given as clear text or as a secret, not both");
+    let (Some(secret), Some(role), false) =
+        (settings.secrets_manager_secret_id(), settings.secrets_manager_access_role_arn(), both)
+    else {
+        return refuse(
+            "InvalidParameterCombinationException",
+            "Credentials must be given as clear text or as a secret, not both",
+        );
     };
-    let there = call.here().secretsmanager.secrets.values().any(|one| (one.arn == secret || one.name == secret) && one.deleted_at.is_none());
-    if !there {
+    let secret_exists = call
+        .region_state()
+        .secretsmanager
+        .secrets
+        .values()
+        .any(|one| (one.arn == secret || one.name == secret) && one.deleted_at.is_none());
+    if !secret_exists {
         return refuse("ResourceNotFoundFault", format!("The secret {secret} does not exist in {}", call.region));
     }
     let principal = format!("dms.{}.amazonaws.com", call.region);
@@ -47,12 +75,14 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
     if input.engine_name() != Some("postgres") {
         return refuse("SandboxUnknownMember", "the sandbox models PostgreSQL endpoints only");
     }
-    if call.here().dms.endpoints.contains_key(&name) {
+    if call.region_state().dms.endpoints.contains_key(&name) {
         return refuse("ResourceAlreadyExistsFault", format!("Endpoint {name} already exists"));
     }
-    let Some(settings) = input.postgre_sql_settings() else { return refuse("InvalidParameterCombinationException", "Settings are needed") };
+    let Some(settings) = input.postgre_sql_settings() else {
+        return refuse("InvalidParameterCombinationException", "Settings are required");
+    };
     let (secret_id, access_role_arn, database_name) = check(call, settings)?;
-    let arn_id = call.world.draw()[..26].to_uppercase();
+    let arn_id = call.world.random_hex()[..26].to_uppercase();
     let endpoint = Endpoint {
         arn: call.arn("dms", &format!("endpoint:{arn_id}")),
         identifier: name.clone(),
@@ -63,17 +93,19 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
         access_role_arn,
         ssl_mode: input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned(),
         kms_key_id: input.kms_key_id().map(str::to_owned),
-        active_at: call.after(2.0, 5.0, 10.0),
-        gone_at: None,
-        tags: given(input.tags()),
+        active_at: call.completion_time(2.0, 5.0, 10.0),
+        removed_at: None,
+        tags: tags_from_sdk(input.tags()),
     };
-    let answer = print(&endpoint, call.now());
-    call.here().dms.endpoints.insert(name, endpoint);
+    let answer = to_sdk(&endpoint, call.now());
+    call.region_state().dms.endpoints.insert(name, endpoint);
     Ok(CreateEndpointOutput::builder().endpoint(answer).build())
 }
 
-fn print(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::Endpoint {
-    let settings = PostgreSqlSettings::builder().database_name(&endpoint.database_name).secrets_manager_secret_id(&endpoint.secret_id);
+fn to_sdk(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::Endpoint {
+    let settings = PostgreSqlSettings::builder()
+        .database_name(&endpoint.database_name)
+        .secrets_manager_secret_id(&endpoint.secret_id);
     aws_sdk_databasemigration::types::Endpoint::builder()
         .endpoint_identifier(&endpoint.identifier)
         .endpoint_arn(&endpoint.arn)
@@ -89,7 +121,7 @@ fn print(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::End
 fn describe(call: &mut Call<'_>, input: &DescribeEndpointsInput) -> Result<DescribeEndpointsOutput, Rejection> {
     let now = call.now();
     let mut found = Vec::new();
-    for endpoint in call.here().dms.endpoints.values() {
+    for endpoint in call.region_state().dms.endpoints.values() {
         let field = |name: &str| match name {
             "endpoint-id" => Some(endpoint.identifier.clone()),
             "endpoint-arn" => Some(endpoint.arn.clone()),
@@ -97,17 +129,17 @@ fn describe(call: &mut Call<'_>, input: &DescribeEndpointsInput) -> Result<Descr
             "engine-name" => Some(endpoint.engine.clone()),
             _ => None,
         };
-        if pass(input.filters(), field)? {
-            found.push(print(endpoint, now));
+        if matches_filters(input.filters(), field)? {
+            found.push(to_sdk(endpoint, now));
         }
     }
-    let found = some(found, input.filters(), "endpoints")?;
+    let found = not_found_if_empty(found, input.filters(), "endpoints")?;
     Ok(DescribeEndpointsOutput::builder().set_endpoints(Some(found)).build())
 }
 
 pub(super) fn find(call: &mut Call<'_>, arn: Option<&str>) -> Result<Endpoint, Rejection> {
     let arn = arn.unwrap_or_default();
-    match call.here().dms.endpoints.values().find(|endpoint| endpoint.arn == arn) {
+    match call.region_state().dms.endpoints.values().find(|endpoint| endpoint.arn == arn) {
         Some(endpoint) => Ok(endpoint.clone()),
         None => refuse("ResourceNotFoundFault", format!("Endpoint {arn} not found")),
     }
@@ -124,8 +156,8 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     if let Some(mode) = input.ssl_mode() {
         mode.as_str().clone_into(&mut endpoint.ssl_mode);
     }
-    let answer = print(&endpoint, call.now());
-    call.here().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
+    let answer = to_sdk(&endpoint, call.now());
+    call.region_state().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
     Ok(ModifyEndpointOutput::builder().endpoint(answer).build())
 }
 
@@ -133,11 +165,20 @@ fn delete(call: &mut Call<'_>, input: &DeleteEndpointInput) -> Result<DeleteEndp
     let mut endpoint = find(call, input.endpoint_arn())?;
     // "All tasks associated with the endpoint must be deleted before you can delete the endpoint" (DeleteEndpoint).
     let uses = |arn: &String| *arn == endpoint.arn;
-    if call.here().dms.tasks.values().any(|task| uses(&task.source_endpoint_arn) || uses(&task.target_endpoint_arn)) {
-        return refuse("InvalidResourceStateFault", format!("Endpoint {} is part of one or more replication tasks", endpoint.identifier));
+    if call
+        .region_state()
+        .dms
+        .tasks
+        .values()
+        .any(|task| uses(&task.source_endpoint_arn) || uses(&task.target_endpoint_arn))
+    {
+        return refuse(
+            "InvalidResourceStateFault",
+            format!("Endpoint {} is part of one or more replication tasks", endpoint.identifier),
+        );
     }
-    endpoint.gone_at = Some(call.after(1.0, 4.0, 10.0));
-    let answer = print(&endpoint, call.now());
-    call.here().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
+    endpoint.removed_at = Some(call.completion_time(1.0, 4.0, 10.0));
+    let answer = to_sdk(&endpoint, call.now());
+    call.region_state().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
     Ok(DeleteEndpointOutput::builder().endpoint(answer).build())
 }

@@ -1,21 +1,26 @@
-//! Pages of descriptions.
+//! Pagination of Describe calls.
 
 use std::ops::RangeInclusive;
 
-use crate::sandbox::registry::{Rejection, refuse};
+use crate::registry::{Rejection, refuse};
 
-/// Returns the page that a marker names, and the marker of the next one if there is more. The default size is 100.
+/// Returns the page that a marker names, and the marker of the next page if there is one. The default size is 100.
 pub(super) fn page<T>(
     found: Vec<T>,
     marker: Option<&str>,
-    most: Option<i32>,
+    max: Option<i32>,
     sizes: RangeInclusive<i32>,
 ) -> Result<(Vec<T>, Option<String>), Rejection> {
-    let size = most.unwrap_or(100);
+    let size = max.unwrap_or(100);
     if !sizes.contains(&size) {
-        return refuse("InvalidParameterValueException", format!("MaxRecords must be between {} and {}", sizes.start(), sizes.end()));
+        return refuse(
+            "InvalidParameterValueException",
+            format!("MaxRecords must be between {} and {}", sizes.start(), sizes.end()),
+        );
     }
-    let Ok(start) = marker.unwrap_or("0").parse::<usize>() else { return refuse("InvalidParameterValueException", "The marker is not valid") };
+    let Ok(start) = marker.unwrap_or("0").parse::<usize>() else {
+        return refuse("InvalidParameterValueException", "The marker is not valid");
+    };
     let end = start.saturating_add(usize::try_from(size).unwrap_or_default());
     let next = (found.len() > end).then(|| end.to_string());
     Ok((found.into_iter().skip(start).take(end - start).collect(), next))

@@ -1,4 +1,4 @@
-//! How far a task is with each of its tables, and what its validation finds.
+//! The progress of a task for each of its tables, and the results of validation.
 
 use aws_sdk_databasemigration::operation::describe_table_statistics::{
     DescribeTableStatisticsError, DescribeTableStatisticsInput, DescribeTableStatisticsOutput,
@@ -6,26 +6,27 @@ use aws_sdk_databasemigration::operation::describe_table_statistics::{
 use aws_sdk_databasemigration::types::{ReplicationTaskStats, TableStatistics};
 use serde_json::Value;
 
+use super::conversion::date;
+use super::filters::matches_filters;
 use super::paging::page;
-use super::{date, pass};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::dms::{Load, Task};
-use crate::sandbox::world::script::Finding;
-use crate::sandbox::world::timeline::Scripted;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::dms::{TableLoad, Task};
+use crate::world::script::ValidationOutcome;
+use crate::world::timeline::ActiveChanges;
 
-/// How many rows are validated in a second once their table is loaded.
+/// How many rows per second are validated after their table is loaded.
 const VALIDATED_PER_SECOND: u64 = 4_000;
-/// How often a row of each table is inserted, and another one updated, in milliseconds.
+/// The intervals at which a row of each table is inserted and updated, in milliseconds.
 const INSERT_EVERY: u64 = 6_000;
 const UPDATE_EVERY: u64 = 15_000;
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["replication_task_arn", "filters", "max_records", "marker"];
-    registry.on("dms", "DescribeTableStatistics", members, DescribeTableStatisticsError::generic, describe);
+    let fields = &["replication_task_arn", "filters", "max_records", "marker"];
+    registry.on("dms", "DescribeTableStatistics", fields, DescribeTableStatisticsError::generic, describe);
 }
 
-/// What part of a load is done at `at`, in rows.
-fn loaded_rows(load: &Load, at: u64) -> u64 {
+/// Returns how many rows are loaded at `at`.
+fn loaded_rows(load: &TableLoad, at: u64) -> u64 {
     let rows = u64::from(load.table.rows);
     match load.to.saturating_sub(load.from) {
         _ if at >= load.to => rows,
@@ -33,30 +34,30 @@ fn loaded_rows(load: &Load, at: u64) -> u64 {
     }
 }
 
-fn state(load: &Load, scripted: &Scripted<'_>, at: u64) -> &'static str {
+fn state(load: &TableLoad, active: &ActiveChanges<'_>, at: u64) -> &'static str {
     match at {
         at if at < load.from => "Before load",
-        _ if scripted.has_table_error(&load.table.full_name()) => "Table error",
+        _ if active.has_table_error(&load.table.full_name()) => "Table error",
         at if at < load.to => "Full load",
         _ => "Table completed",
     }
 }
 
-/// Validation state, and the records that are pending, failed and suspended.
-fn validation(task: &Task, load: &Load, scripted: &Scripted<'_>, at: u64) -> (&'static str, u64, u64, u64) {
+/// Returns the validation state and the numbers of pending, failed and suspended records.
+fn validation(task: &Task, load: &TableLoad, active: &ActiveChanges<'_>, at: u64) -> (&'static str, u64, u64, u64) {
     let rows = u64::from(load.table.rows);
     let on = task.settings.pointer("/ValidationSettings/EnableValidation") == Some(&Value::Bool(true));
     let waiting = rows.saturating_sub(at.saturating_sub(load.to) * VALIDATED_PER_SECOND / 1000);
-    let found = scripted.validation(&load.table.full_name());
-    match found.map(|found| (found.finding, u64::from(found.rows))) {
+    let found = active.validation(&load.table.full_name());
+    match found.map(|found| (found.outcome, u64::from(found.rows))) {
         _ if !on => ("Not enabled", 0, 0, 0),
-        _ if state(load, scripted, at) == "Table error" => ("Table error", 0, 0, 0),
+        _ if state(load, active, at) == "Table error" => ("Table error", 0, 0, 0),
         _ if !load.table.primary_key => ("No primary key", 0, 0, 0),
         _ if at < load.to => ("Pending records", rows, 0, 0),
-        Some((Finding::Mismatched, rows)) => ("Mismatched records", 0, rows, 0),
-        Some((Finding::Suspended, rows)) => ("Suspended records", 0, 0, rows),
-        Some((Finding::Pending, rows)) => ("Pending records", rows, 0, 0),
-        Some((Finding::Error, _)) => ("Error", 0, 0, 0),
+        Some((ValidationOutcome::Mismatched, rows)) => ("Mismatched records", 0, rows, 0),
+        Some((ValidationOutcome::Suspended, rows)) => ("Suspended records", 0, 0, rows),
+        Some((ValidationOutcome::Pending, rows)) => ("Pending records", rows, 0, 0),
+        Some((ValidationOutcome::Error, _)) => ("Error", 0, 0, 0),
         None if waiting > 0 => ("Pending records", waiting, 0, 0),
         None => ("Validated", 0, 0, 0),
     }
@@ -66,17 +67,17 @@ fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// How long the task has applied changes until `at`, in milliseconds.
-fn captured(task: &Task, at: u64) -> u64 {
-    let fresh = task.progress.fresh_at.unwrap_or_default();
+/// Returns how long the task had applied changes at `at`, in milliseconds.
+fn captured_millis(task: &Task, at: u64) -> u64 {
+    let fresh = task.progress.fresh_start_at.unwrap_or_default();
     let runs = task.progress.runs.iter().filter(|run| run.from >= fresh);
     runs.filter_map(|run| Some(run.to.unwrap_or(at).min(at).saturating_sub(run.cdc_from?))).sum()
 }
 
-fn print(task: &Task, load: &Load, scripted: &Scripted<'_>, at: u64) -> TableStatistics {
-    let (validation, pending, failed, suspended) = validation(task, load, scripted, at);
-    let (table_state, captured) = (state(load, scripted, at), captured(task, at));
-    let changes = |every: u64| number(captured / every);
+fn to_sdk(task: &Task, load: &TableLoad, active: &ActiveChanges<'_>, at: u64) -> TableStatistics {
+    let (validation, pending, failed, suspended) = validation(task, load, active, at);
+    let (table_state, captured_millis) = (state(load, active, at), captured_millis(task, at));
+    let changes = |every: u64| number(captured_millis / every);
     TableStatistics::builder()
         .schema_name(&load.table.schema)
         .table_name(&load.table.name)
@@ -103,15 +104,18 @@ fn print(task: &Task, load: &Load, scripted: &Scripted<'_>, at: u64) -> TableSta
         .build()
 }
 
-/// What a task tells of all its tables; nothing before it has run.
-pub(super) fn summary(task: &Task, scripted: &Scripted<'_>, now: u64) -> Option<ReplicationTaskStats> {
+/// Returns the statistics of a task over all its tables; `None` before its first run.
+pub(super) fn summary(task: &Task, active: &ActiveChanges<'_>, now: u64) -> Option<ReplicationTaskStats> {
     let progress = &task.progress;
     let (run, at) = (progress.runs.last()?, task.progress_at(now));
     let count = |wanted: &str| {
-        let found = progress.loads.iter().filter(|load| state(load, scripted, at) == wanted).count();
+        let found = progress.loads.iter().filter(|load| state(load, active, at) == wanted).count();
         i32::try_from(found).unwrap_or(i32::MAX)
     };
-    let (all, done) = progress.loads.iter().fold((0, 0), |(all, done), load| (all + u64::from(load.table.rows), done + loaded_rows(load, at)));
+    let (all, done) = progress
+        .loads
+        .iter()
+        .fold((0, 0), |(all, done), load| (all + u64::from(load.table.rows), done + loaded_rows(load, at)));
     let finished = progress.loads.iter().map(|load| load.to).max().unwrap_or(run.from);
     let percent = match all {
         _ if at >= finished => 100,
@@ -126,36 +130,45 @@ pub(super) fn summary(task: &Task, scripted: &Scripted<'_>, now: u64) -> Option<
         .tables_loading(count("Full load"))
         .tables_queued(count("Before load"))
         .tables_errored(count("Table error"))
-        .set_fresh_start_date(progress.fresh_at.map(date))
+        .set_fresh_start_date(progress.fresh_start_at.map(date))
         .start_date(date(run.from))
         .set_stop_date(progress.stopped_at.map(date))
-        .set_full_load_start_date(progress.fresh_at.map(date))
+        .set_full_load_start_date(progress.fresh_start_at.map(date))
         .set_full_load_finish_date((at >= finished).then(|| date(finished)));
     Some(stats.build())
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeTableStatisticsInput) -> Result<DescribeTableStatisticsOutput, Rejection> {
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeTableStatisticsInput,
+) -> Result<DescribeTableStatisticsOutput, Rejection> {
     let arn = input.replication_task_arn().unwrap_or_default();
     let (world, region) = (&*call.world, call.region.as_str());
-    let Some(task) = world.regions.get(region).and_then(|here| here.dms.tasks.values().find(|task| task.arn == arn)) else {
+    let Some(task) =
+        world.regions.get(region).and_then(|region_state| region_state.dms.tasks.values().find(|task| task.arn == arn))
+    else {
         return refuse("ResourceNotFoundFault", format!("Replication task {arn} not found"));
     };
-    let (scripted, at) = (world.timeline().at(world.now), task.progress_at(world.now));
-    let mut loads: Vec<&Load> = task.progress.loads.iter().collect();
+    let (active, at) = (world.timeline().at(world.now), task.progress_at(world.now));
+    let mut loads: Vec<&TableLoad> = task.progress.loads.iter().collect();
     loads.sort_by_key(|load| load.table.full_name());
     let mut found = Vec::new();
     for load in loads {
         let field = |name: &str| match name {
             "schema-name" => Some(load.table.schema.clone()),
             "table-name" => Some(load.table.name.clone()),
-            "table-state" => Some(state(load, &scripted, at).to_owned()),
+            "table-state" => Some(state(load, &active, at).to_owned()),
             _ => None,
         };
-        if pass(input.filters(), field)? {
-            found.push(print(task, load, &scripted, at));
+        if matches_filters(input.filters(), field)? {
+            found.push(to_sdk(task, load, &active, at));
         }
     }
     // "Default: 100. Constraints: Minimum 20, maximum 500."
     let (found, next) = page(found, input.marker(), input.max_records(), 20..=500)?;
-    Ok(DescribeTableStatisticsOutput::builder().replication_task_arn(arn).set_table_statistics(Some(found)).set_marker(next).build())
+    Ok(DescribeTableStatisticsOutput::builder()
+        .replication_task_arn(arn)
+        .set_table_statistics(Some(found))
+        .set_marker(next)
+        .build())
 }

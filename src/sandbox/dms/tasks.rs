@@ -15,19 +15,24 @@ use aws_sdk_databasemigration::operation::modify_replication_task::{
 use aws_sdk_databasemigration::operation::start_replication_task::{
     StartReplicationTaskError, StartReplicationTaskInput, StartReplicationTaskOutput,
 };
-use aws_sdk_databasemigration::operation::stop_replication_task::{StopReplicationTaskError, StopReplicationTaskInput, StopReplicationTaskOutput};
+use aws_sdk_databasemigration::operation::stop_replication_task::{
+    StopReplicationTaskError, StopReplicationTaskInput, StopReplicationTaskOutput,
+};
 use aws_sdk_databasemigration::types::builders::ReplicationTaskBuilder;
 use aws_sdk_databasemigration::types::{Filter, MigrationTypeValue, ReplicationTask, StartReplicationTaskTypeValue};
 use serde_json::{Value, json};
 
+use super::conversion::{date, tags_from_sdk};
+use super::filters::{matches_filters, not_found_if_empty};
 use super::paging::page;
-use super::{connections, date, document, endpoints, given, identifier, instances, pass, some, table_statistics};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::dms::{Begin, Doing, Progress, Task};
-use crate::sandbox::world::timeline::Scripted;
+use super::validation::{document, identifier};
+use super::{connections, endpoints, instances, table_statistics};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::dms::{Progress, StartType, Task, TaskState};
+use crate::world::timeline::ActiveChanges;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of = &[
+    let fields = &[
         "replication_task_identifier",
         "resource_identifier",
         "source_endpoint_arn",
@@ -38,13 +43,13 @@ pub(super) fn register(registry: &mut Registry) {
         "replication_task_settings",
         "tags",
     ];
-    registry.on("dms", "CreateReplicationTask", made_of, CreateReplicationTaskError::generic, create);
-    let looks_for = &["filters", "max_records", "marker", "without_settings"];
-    registry.on("dms", "DescribeReplicationTasks", looks_for, DescribeReplicationTasksError::generic, describe);
-    let takes = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
-    registry.on("dms", "ModifyReplicationTask", takes, ModifyReplicationTaskError::generic, modify);
-    let takes = &["replication_task_arn", "start_replication_task_type"];
-    registry.on("dms", "StartReplicationTask", takes, StartReplicationTaskError::generic, start);
+    registry.on("dms", "CreateReplicationTask", fields, CreateReplicationTaskError::generic, create);
+    let fields = &["filters", "max_records", "marker", "without_settings"];
+    registry.on("dms", "DescribeReplicationTasks", fields, DescribeReplicationTasksError::generic, describe);
+    let fields = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
+    registry.on("dms", "ModifyReplicationTask", fields, ModifyReplicationTaskError::generic, modify);
+    let fields = &["replication_task_arn", "start_replication_task_type"];
+    registry.on("dms", "StartReplicationTask", fields, StartReplicationTaskError::generic, start);
     registry.on("dms", "StopReplicationTask", &["replication_task_arn"], StopReplicationTaskError::generic, stop);
     registry.on("dms", "DeleteReplicationTask", &["replication_task_arn"], DeleteReplicationTaskError::generic, delete);
 }
@@ -57,7 +62,12 @@ fn mappings(text: Option<&str>) -> Result<Value, Rejection> {
         let text = |key: &str| rule.get(key).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
         let locator = |key: &str| rule.pointer(&format!("/object-locator/{key}")).is_some_and(Value::is_string);
         let numbered = rule.get("rule-id").and_then(Value::as_str).is_some_and(|id| id.parse::<u64>().is_ok());
-        text("rule-type") && numbered && text("rule-name") && text("rule-action") && locator("schema-name") && locator("table-name")
+        text("rule-type")
+            && numbered
+            && text("rule-name")
+            && text("rule-action")
+            && locator("schema-name")
+            && locator("table-name")
     };
     let unique = |rules: &[Value], key: &str| {
         let mut ids: Vec<&Value> = rules.iter().filter_map(|rule| rule.get(key)).collect();
@@ -65,12 +75,17 @@ fn mappings(text: Option<&str>) -> Result<Value, Rejection> {
         ids.windows(2).all(|pair| pair[0] != pair[1])
     };
     match rules {
-        Some(rules) if rules.iter().all(complete) && unique(rules, "rule-id") && unique(rules, "rule-name") => Ok(value),
-        _ => refuse("InvalidParameterValueException", "Invalid table mappings document: rules are missing, incomplete or not unique"),
+        Some(rules) if rules.iter().all(complete) && unique(rules, "rule-id") && unique(rules, "rule-name") => {
+            Ok(value)
+        }
+        _ => refuse(
+            "InvalidParameterValueException",
+            "Invalid table mappings document: rules are missing, incomplete or not unique",
+        ),
     }
 }
 
-/// The sections that task settings have ("Specifying task settings for AWS DMS tasks"); DMS adds what was left out.
+/// The sections of task settings ("Specifying task settings for AWS DMS tasks"). DMS adds omitted sections.
 fn settings(text: Option<&str>) -> Result<Value, Rejection> {
     const SECTIONS: &[&str] = &[
         "TargetMetadata",
@@ -91,20 +106,31 @@ fn settings(text: Option<&str>) -> Result<Value, Rejection> {
         "ResyncSettings",
     ];
     let mut value = document(text.or(Some("{}")), "task settings")?;
-    let Some(object) = value.as_object_mut() else { return refuse("InvalidParameterValueException", "Invalid task settings document") };
+    let Some(object) = value.as_object_mut() else {
+        return refuse("InvalidParameterValueException", "Invalid task settings document");
+    };
     if let Some(unknown) = object.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-        return refuse("InvalidParameterValueException", format!("Invalid task settings: there is no section {unknown}"));
+        return refuse(
+            "InvalidParameterValueException",
+            format!("Invalid task settings: there is no section {unknown}"),
+        );
     }
     // "You can't set CloudWatchLogGroup and CloudWatchLogStream" ("Logging task settings").
     let logging = object.get("Logging");
-    if logging.is_some_and(|logging| logging.get("CloudWatchLogGroup").is_some() || logging.get("CloudWatchLogStream").is_some()) {
-        return refuse("InvalidParameterValueException", "Feature is not accessible: CloudWatchLogGroup can not be set");
+    if logging.is_some_and(|logging| {
+        logging.get("CloudWatchLogGroup").is_some() || logging.get("CloudWatchLogStream").is_some()
+    }) {
+        return refuse("InvalidParameterValueException", "Feature is not accessible: CloudWatchLogGroup cannot be set");
     }
     object
         .entry("StreamBufferSettings")
         .or_insert_with(|| json!({ "StreamBufferCount": 3, "StreamBufferSizeInMB": 8, "CtrlStreamBufferSizeInMB": 5 }));
-    object.entry("ErrorBehavior").or_insert_with(|| json!({ "DataErrorPolicy": "LOG_ERROR", "TableErrorPolicy": "SUSPEND_TABLE" }));
-    if let Some(components) = object.get_mut("Logging").and_then(|logging| logging.get_mut("LogComponents")).and_then(Value::as_array_mut) {
+    object
+        .entry("ErrorBehavior")
+        .or_insert_with(|| json!({ "DataErrorPolicy": "LOG_ERROR", "TableErrorPolicy": "SUSPEND_TABLE" }));
+    if let Some(components) =
+        object.get_mut("Logging").and_then(|logging| logging.get_mut("LogComponents")).and_then(Value::as_array_mut)
+    {
         components.push(json!({ "Id": "SORTER", "Severity": "LOGGER_SEVERITY_DEFAULT" }));
     }
     Ok(value)
@@ -112,21 +138,26 @@ fn settings(text: Option<&str>) -> Result<Value, Rejection> {
 
 fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<CreateReplicationTaskOutput, Rejection> {
     let name = identifier(input.replication_task_identifier(), 255)?;
-    if call.here().dms.tasks.contains_key(&name) {
+    if call.region_state().dms.tasks.contains_key(&name) {
         return refuse("ResourceAlreadyExistsFault", format!("Replication task {name} already exists"));
     }
-    // "ResourceIdentifier: up to 31 characters, first character a letter, no hyphen at the end, no two consecutive hyphens."
+    // "ResourceIdentifier: up to 31 characters, first character a letter, no hyphen at the end, no two consecutive
+    // hyphens."
     let tail = match input.resource_identifier() {
         Some(text) => identifier(Some(text), 31)?,
-        None => call.world.draw()[..26].to_uppercase(),
+        None => call.world.random_hex()[..26].to_uppercase(),
     };
     let (table_mappings, settings) = (mappings(input.table_mappings())?, settings(input.replication_task_settings())?);
     let (now, instance) = (call.now(), instances::find(call, input.replication_instance_arn())?);
     let ends = [input.source_endpoint_arn(), input.target_endpoint_arn()].map(|arn| endpoints::find(call, arn));
     let [source, target] = ends;
     let (source, target) = (source?, target?);
-    if instance.status(now) != "available" || [&source, &target].iter().any(|endpoint| endpoint.status(now) != "active") {
-        return refuse("InvalidResourceStateFault", "The replication instance or an endpoint is not in a state in which it can be used");
+    if instance.status(now) != "available" || [&source, &target].iter().any(|endpoint| endpoint.status(now) != "active")
+    {
+        return refuse(
+            "InvalidResourceStateFault",
+            "The replication instance or an endpoint is not in a state in which it can be used",
+        );
     }
     if (source.direction.as_str(), target.direction.as_str()) != ("source", "target") {
         return refuse("InvalidParameterCombinationException", "The endpoints are not a source and a target");
@@ -140,26 +171,30 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<Cre
         migration_type: input.migration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
         table_mappings,
         settings,
-        doing: Doing::Creating,
-        until: Some(call.after(20.0, 40.0, 90.0)),
+        state: TaskState::Creating,
+        until: Some(call.completion_time(20.0, 40.0, 90.0)),
         started_at: None,
         progress: Progress::default(),
-        tags: given(input.tags()),
+        tags: tags_from_sdk(input.tags()),
     };
-    if call.here().dms.tasks.values().any(|other| other.arn == task.arn) {
+    if call.region_state().dms.tasks.values().any(|other| other.arn == task.arn) {
         return refuse("ResourceAlreadyExistsFault", format!("A resource with the identifier {tail} already exists"));
     }
-    let answer = print(&task);
-    call.here().dms.tasks.insert(name, task);
+    let answer = to_sdk(&task);
+    call.region_state().dms.tasks.insert(name, task);
     Ok(CreateReplicationTaskOutput::builder().replication_task(answer).build())
 }
 
-fn print(task: &Task) -> ReplicationTask {
-    settled(task).table_mappings(task.table_mappings.to_string()).replication_task_settings(task.settings.to_string()).build()
+fn to_sdk(task: &Task) -> ReplicationTask {
+    task_builder(task)
+        .table_mappings(task.table_mappings.to_string())
+        .replication_task_settings(task.settings.to_string())
+        .build()
 }
 
-/// Without mappings and settings ("WithoutSettings: […] set this to true to avoid returning information about settings").
-fn settled(task: &Task) -> ReplicationTaskBuilder {
+/// Starts a description without mappings and settings ("WithoutSettings: […] set this to true to avoid returning
+/// information about settings").
+fn task_builder(task: &Task) -> ReplicationTaskBuilder {
     ReplicationTask::builder()
         .replication_task_identifier(&task.identifier)
         .replication_task_arn(&task.arn)
@@ -173,11 +208,14 @@ fn settled(task: &Task) -> ReplicationTaskBuilder {
         .set_replication_task_start_date(task.started_at.map(date))
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeReplicationTasksInput) -> Result<DescribeReplicationTasksOutput, Rejection> {
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeReplicationTasksInput,
+) -> Result<DescribeReplicationTasksOutput, Rejection> {
     let (world, region) = (&*call.world, call.region.as_str());
-    let scripted: Scripted<'_> = world.timeline().at(world.now);
+    let active: ActiveChanges<'_> = world.timeline().at(world.now);
     let mut found = Vec::new();
-    for task in world.regions.get(region).iter().flat_map(|here| here.dms.tasks.values()) {
+    for task in world.regions.get(region).iter().flat_map(|region_state| region_state.dms.tasks.values()) {
         let field = |name: &str| match name {
             "replication-task-id" => Some(task.identifier.clone()),
             "replication-task-arn" => Some(task.arn.clone()),
@@ -185,42 +223,46 @@ fn describe(call: &mut Call<'_>, input: &DescribeReplicationTasksInput) -> Resul
             "migration-type" => Some(task.migration_type.clone()),
             "endpoint-arn" => {
                 let ends = [&task.source_endpoint_arn, &task.target_endpoint_arn];
-                let asked = input.filters().iter().filter(|filter| filter.name() == name).flat_map(Filter::values);
-                // A task has two of them: the one that was asked for, if it is among them.
-                Some(asked.into_iter().find(|arn| ends.contains(arn)).unwrap_or(ends[0]).clone())
+                let requested = input.filters().iter().filter(|filter| filter.name() == name).flat_map(Filter::values);
+                // A task has two endpoints. Report the requested one if it is among them.
+                Some(requested.into_iter().find(|arn| ends.contains(arn)).unwrap_or(ends[0]).clone())
             }
             _ => None,
         };
-        if pass(input.filters(), field)? {
-            let mut shown = if input.without_settings() == Some(true) { settled(task).build() } else { print(task) };
-            shown.replication_task_stats = table_statistics::summary(task, &scripted, world.now);
-            found.push(shown);
+        if matches_filters(input.filters(), field)? {
+            let mut described =
+                if input.without_settings() == Some(true) { task_builder(task).build() } else { to_sdk(task) };
+            described.replication_task_stats = table_statistics::summary(task, &active, world.now);
+            found.push(described);
         }
     }
-    let found = some(found, input.filters(), "replication task")?;
+    let found = not_found_if_empty(found, input.filters(), "replication task")?;
     let (found, next) = page(found, input.marker(), input.max_records(), 20..=100)?;
     Ok(DescribeReplicationTasksOutput::builder().set_replication_tasks(Some(found)).set_marker(next).build())
 }
 
 fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Task, Rejection> {
     let arn = arn.unwrap_or_default();
-    match call.here().dms.tasks.values_mut().find(|task| task.arn == arn) {
+    match call.region_state().dms.tasks.values_mut().find(|task| task.arn == arn) {
         Some(task) => Ok(task),
         None => refuse("ResourceNotFoundFault", format!("Replication task {arn} not found")),
     }
 }
 
-fn at_rest(task: &Task) -> Result<(), Rejection> {
-    match task.doing {
-        Doing::Ready | Doing::Stopped | Doing::Failed => Ok(()),
-        _ => refuse("InvalidResourceStateFault", format!("Replication task {} is currently {}", task.identifier, task.status())),
+fn check_idle(task: &Task) -> Result<(), Rejection> {
+    match task.state {
+        TaskState::Ready | TaskState::Stopped | TaskState::Failed => Ok(()),
+        _ => refuse(
+            "InvalidResourceStateFault",
+            format!("Replication task {} is currently {}", task.identifier, task.status()),
+        ),
     }
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<ModifyReplicationTaskOutput, Rejection> {
-    let until = call.after(5.0, 15.0, 40.0);
+    let until = call.completion_time(5.0, 15.0, 40.0);
     let task = find(call, input.replication_task_arn())?;
-    at_rest(task)?;
+    check_idle(task)?;
     let table_mappings = input.table_mappings().map(|text| mappings(Some(text))).transpose()?;
     let wanted = input.replication_task_settings().map(|text| settings(Some(text))).transpose()?;
     task.table_mappings = table_mappings.unwrap_or(task.table_mappings.take());
@@ -228,27 +270,32 @@ fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<Mod
     if let Some(kind) = input.migration_type() {
         kind.as_str().clone_into(&mut task.migration_type);
     }
-    (task.doing, task.until) = (Doing::Modifying, Some(until));
-    Ok(ModifyReplicationTaskOutput::builder().replication_task(print(task)).build())
+    (task.state, task.until) = (TaskState::Modifying, Some(until));
+    Ok(ModifyReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
 }
 
-/// "start-replication is the only valid action that can be used for the first time a task […] is run. […] resume-processing is only
-/// available for previously executed tasks" (StartReplicationTask). A task that captures changes only has nothing to reload.
+/// "start-replication is the only valid action that can be used for the first time a task […] is run. […]
+/// resume-processing is only available for previously executed tasks" (StartReplicationTask). A task that only captures
+/// changes has nothing to reload.
 fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<StartReplicationTaskOutput, Rejection> {
-    let (now, until) = (call.now(), call.after(20.0, 45.0, 120.0));
+    let (now, until) = (call.now(), call.completion_time(20.0, 45.0, 120.0));
     let task = find(call, input.replication_task_arn())?.clone();
-    at_rest(&task)?;
-    let begin = match input.start_replication_task_type() {
-        Some(StartReplicationTaskTypeValue::StartReplication) => Begin::Fresh,
-        Some(StartReplicationTaskTypeValue::ResumeProcessing) => Begin::Resume,
-        Some(StartReplicationTaskTypeValue::ReloadTarget) => Begin::Reload,
+    check_idle(&task)?;
+    let start_type = match input.start_replication_task_type() {
+        Some(StartReplicationTaskTypeValue::StartReplication) => StartType::Fresh,
+        Some(StartReplicationTaskTypeValue::ResumeProcessing) => StartType::Resume,
+        Some(StartReplicationTaskTypeValue::ReloadTarget) => StartType::Reload,
         _ => return refuse("InvalidParameterValueException", "Invalid start type"),
     };
-    let refusal = match (begin, task.started_at) {
-        (Begin::Fresh, Some(_)) => Some("Start Type : START_REPLICATION, valid only for tasks running for the first time"),
-        (Begin::Resume, None) => Some("Start Type : RESUME_PROCESSING, invalid: the task has never run"),
-        (Begin::Reload, None) => Some("Start Type : RELOAD_TARGET, invalid: the task has never run"),
-        (Begin::Reload, Some(_)) if task.migration_type == "cdc" => Some("Start Type : RELOAD_TARGET, not valid for tasks of the migration type cdc"),
+    let refusal = match (start_type, task.started_at) {
+        (StartType::Fresh, Some(_)) => {
+            Some("Start Type : START_REPLICATION, valid only for tasks running for the first time")
+        }
+        (StartType::Resume, None) => Some("Start Type : RESUME_PROCESSING, invalid: the task has never run"),
+        (StartType::Reload, None) => Some("Start Type : RELOAD_TARGET, invalid: the task has never run"),
+        (StartType::Reload, Some(_)) if task.migration_type == "cdc" => {
+            Some("Start Type : RELOAD_TARGET, not valid for tasks of the migration type cdc")
+        }
         _ => None,
     };
     if let Some(refusal) = refusal {
@@ -256,28 +303,28 @@ fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<Start
     }
     connections::check(call, &task)?;
     let task = find(call, input.replication_task_arn())?;
-    (task.doing, task.until) = (Doing::Starting, Some(until));
+    (task.state, task.until) = (TaskState::Starting, Some(until));
     task.started_at = Some(now);
     let progress = &mut task.progress;
-    (progress.begin, progress.stopped_at, progress.stop_reason, progress.failure) = (begin, None, None, None);
-    Ok(StartReplicationTaskOutput::builder().replication_task(print(task)).build())
+    (progress.start_type, progress.stopped_at, progress.stop_reason, progress.failure) = (start_type, None, None, None);
+    Ok(StartReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
 }
 
 fn stop(call: &mut Call<'_>, input: &StopReplicationTaskInput) -> Result<StopReplicationTaskOutput, Rejection> {
-    let (now, until) = (call.now(), call.after(10.0, 30.0, 90.0));
+    let (now, until) = (call.now(), call.completion_time(10.0, 30.0, 90.0));
     let task = find(call, input.replication_task_arn())?;
-    if task.doing != Doing::Running {
+    if task.state != TaskState::Running {
         return refuse("InvalidResourceStateFault", format!("Replication task {} is not running", task.identifier));
     }
-    (task.doing, task.until) = (Doing::Stopping, Some(until));
+    (task.state, task.until) = (TaskState::Stopping, Some(until));
     task.end_run(now);
-    Ok(StopReplicationTaskOutput::builder().replication_task(print(task)).build())
+    Ok(StopReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteReplicationTaskInput) -> Result<DeleteReplicationTaskOutput, Rejection> {
-    let until = call.after(10.0, 30.0, 90.0);
+    let until = call.completion_time(10.0, 30.0, 90.0);
     let task = find(call, input.replication_task_arn())?;
-    at_rest(task)?;
-    (task.doing, task.until) = (Doing::Deleting, Some(until));
-    Ok(DeleteReplicationTaskOutput::builder().replication_task(print(task)).build())
+    check_idle(task)?;
+    (task.state, task.until) = (TaskState::Deleting, Some(until));
+    Ok(DeleteReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
 }

@@ -1,40 +1,64 @@
 //! VPC endpoints of the gateway type.
 
-use aws_sdk_ec2::operation::create_vpc_endpoint::{CreateVpcEndpointError, CreateVpcEndpointInput, CreateVpcEndpointOutput};
-use aws_sdk_ec2::operation::delete_vpc_endpoints::{DeleteVpcEndpointsError, DeleteVpcEndpointsInput, DeleteVpcEndpointsOutput};
-use aws_sdk_ec2::operation::describe_vpc_endpoints::{DescribeVpcEndpointsError, DescribeVpcEndpointsInput, DescribeVpcEndpointsOutput};
-use aws_sdk_ec2::operation::modify_vpc_endpoint::{ModifyVpcEndpointError, ModifyVpcEndpointInput, ModifyVpcEndpointOutput};
+use aws_sdk_ec2::operation::create_vpc_endpoint::{
+    CreateVpcEndpointError, CreateVpcEndpointInput, CreateVpcEndpointOutput,
+};
+use aws_sdk_ec2::operation::delete_vpc_endpoints::{
+    DeleteVpcEndpointsError, DeleteVpcEndpointsInput, DeleteVpcEndpointsOutput,
+};
+use aws_sdk_ec2::operation::describe_vpc_endpoints::{
+    DescribeVpcEndpointsError, DescribeVpcEndpointsInput, DescribeVpcEndpointsOutput,
+};
+use aws_sdk_ec2::operation::modify_vpc_endpoint::{
+    ModifyVpcEndpointError, ModifyVpcEndpointInput, ModifyVpcEndpointOutput,
+};
 use aws_sdk_ec2::types::{ResourceType, State, UnsuccessfulItem, UnsuccessfulItemError, VpcEndpointType};
 
-use super::filters::{pass, shown, tags_for};
+use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
+use super::prefix_lists::prefix_list;
 use super::{route_tables, tokens, vpcs};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::{EndpointState, VpcEndpoint};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ec2::{EndpointState, VpcEndpoint};
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["vpc_endpoint_type", "vpc_id", "service_name", "route_table_ids", "client_token", "tag_specifications"];
-    registry.on("ec2", "CreateVpcEndpoint", members, CreateVpcEndpointError::generic, create);
-    registry.on("ec2", "DescribeVpcEndpoints", &["vpc_endpoint_ids", "filters"], DescribeVpcEndpointsError::generic, describe);
-    let members = &["vpc_endpoint_id", "add_route_table_ids", "remove_route_table_ids"];
-    registry.on("ec2", "ModifyVpcEndpoint", members, ModifyVpcEndpointError::generic, modify);
+    let fields =
+        &["vpc_endpoint_type", "vpc_id", "service_name", "route_table_ids", "client_token", "tag_specifications"];
+    registry.on("ec2", "CreateVpcEndpoint", fields, CreateVpcEndpointError::generic, create);
+    registry.on(
+        "ec2",
+        "DescribeVpcEndpoints",
+        &["vpc_endpoint_ids", "filters"],
+        DescribeVpcEndpointsError::generic,
+        describe,
+    );
+    let fields = &["vpc_endpoint_id", "add_route_table_ids", "remove_route_table_ids"];
+    registry.on("ec2", "ModifyVpcEndpoint", fields, ModifyVpcEndpointError::generic, modify);
     registry.on("ec2", "DeleteVpcEndpoints", &["vpc_endpoint_ids"], DeleteVpcEndpointsError::generic, delete);
 }
 
-/// The id of the list of a service's addresses, which stands as the destination in route tables.
-pub(super) fn prefix_list(service_name: &str) -> String {
-    format!("pl-{:08x}", service_name.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())))
-}
-
 /// Checks that route tables exist, are in the VPC, and have no route to this service yet.
-fn check_tables(call: &mut Call<'_>, endpoint_id: &str, vpc_id: &str, service_name: &str, ids: &[String]) -> Result<(), Rejection> {
+fn check_tables(
+    call: &mut Call<'_>,
+    endpoint_id: &str,
+    vpc_id: &str,
+    service_name: &str,
+    ids: &[String],
+) -> Result<(), Rejection> {
     for id in ids {
         if route_tables::find(call, id)?.vpc_id != vpc_id {
-            return refuse("InvalidParameter", format!("Route table {id} and network {vpc_id} belong to different networks"));
+            return refuse(
+                "InvalidParameter",
+                format!("Route table {id} and network {vpc_id} belong to different networks"),
+            );
         }
-        let mut others = call.here().ec2.vpc_endpoints.values().filter(|other| other.vpc_endpoint_id != endpoint_id);
+        let mut others =
+            call.region_state().ec2.vpc_endpoints.values().filter(|other| other.vpc_endpoint_id != endpoint_id);
         // "You can't have multiple routes to the same service in a single route table" ("Gateway endpoints").
         if others.any(|other| other.service_name == service_name && other.route_table_ids.contains(id)) {
-            let message = format!("route table {id} already has a route with destination-prefix-list-id {}", prefix_list(service_name));
+            let message = format!(
+                "route table {id} already has a route with destination-prefix-list-id {}",
+                prefix_list(service_name)
+            );
             return refuse("RouteAlreadyExists", message);
         }
     }
@@ -43,15 +67,15 @@ fn check_tables(call: &mut Call<'_>, endpoint_id: &str, vpc_id: &str, service_na
 
 fn create(call: &mut Call<'_>, input: &CreateVpcEndpointInput) -> Result<CreateVpcEndpointOutput, Rejection> {
     let parameters = format!("{input:?}");
-    if let Some(id) = tokens::redeemed(call, "CreateVpcEndpoint", input.client_token(), &parameters)? {
+    if let Some(id) = tokens::find_by_token(call, "CreateVpcEndpoint", input.client_token(), &parameters)? {
         let now = call.now();
-        let Some(endpoint) = call.here().ec2.vpc_endpoints.get(&id) else { return not_found(&id) };
-        return Ok(CreateVpcEndpointOutput::builder().vpc_endpoint(print(endpoint, now)).build());
+        let Some(endpoint) = call.region_state().ec2.vpc_endpoints.get(&id) else { return not_found(&id) };
+        return Ok(CreateVpcEndpointOutput::builder().vpc_endpoint(to_sdk(endpoint, now)).build());
     }
     if input.vpc_endpoint_type() != Some(&VpcEndpointType::Gateway) {
         return refuse("SandboxUnknownMember", "the sandbox models gateway endpoints only");
     }
-    let tags = tags_for(input.tag_specifications(), &ResourceType::VpcEndpoint)?;
+    let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::VpcEndpoint)?;
     let vpc_id = vpcs::find(call, input.vpc_id().unwrap_or_default())?.vpc_id.clone();
     let service_name = input.service_name().unwrap_or_default();
     // Gateway endpoints exist for two services ("Gateway endpoints").
@@ -65,18 +89,18 @@ fn create(call: &mut Call<'_>, input: &CreateVpcEndpointInput) -> Result<CreateV
         vpc_id,
         service_name: service_name.to_owned(),
         route_table_ids: input.route_table_ids().iter().cloned().collect(),
-        available_at: call.after(0.5, 1.0, 5.0),
-        gone_at: None,
+        available_at: call.completion_time(0.5, 1.0, 5.0),
+        removed_at: None,
         tags,
     };
-    let answer = print(&endpoint, call.now());
-    call.here().ec2.vpc_endpoints.insert(id.clone(), endpoint);
-    tokens::remember(call, "CreateVpcEndpoint", input.client_token(), &parameters, &id);
+    let answer = to_sdk(&endpoint, call.now());
+    call.region_state().ec2.vpc_endpoints.insert(id.clone(), endpoint);
+    tokens::record_token(call, "CreateVpcEndpoint", input.client_token(), &parameters, &id);
     Ok(CreateVpcEndpointOutput::builder().vpc_endpoint(answer).build())
 }
 
-fn print(endpoint: &VpcEndpoint, now: u64) -> aws_sdk_ec2::types::VpcEndpoint {
-    // Answers of EC2 write these states in lower case, although the documentation of the type capitalises them.
+fn to_sdk(endpoint: &VpcEndpoint, now: u64) -> aws_sdk_ec2::types::VpcEndpoint {
+    // EC2 returns these states in lower case, although the documentation of the type capitalises them.
     let state = match endpoint.state(now) {
         EndpointState::Pending => "pending",
         EndpointState::Available => "available",
@@ -89,13 +113,13 @@ fn print(endpoint: &VpcEndpoint, now: u64) -> aws_sdk_ec2::types::VpcEndpoint {
         .service_name(&endpoint.service_name)
         .set_route_table_ids(Some(endpoint.route_table_ids.iter().cloned().collect()))
         .state(State::from(state))
-        .set_tags(shown(&endpoint.tags))
+        .set_tags(sdk_tags(&endpoint.tags))
         .build()
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeVpcEndpointsInput) -> Result<DescribeVpcEndpointsOutput, Rejection> {
     let now = call.now();
-    let endpoints = &call.here().ec2.vpc_endpoints;
+    let endpoints = &call.region_state().ec2.vpc_endpoints;
     let ids = input.vpc_endpoint_ids();
     if let Some(missing) = ids.iter().find(|id| !endpoints.contains_key(*id)) {
         return not_found(missing);
@@ -107,8 +131,8 @@ fn describe(call: &mut Call<'_>, input: &DescribeVpcEndpointsInput) -> Result<De
             "service-name" => Some(vec![endpoint.service_name.clone()]),
             _ => None,
         };
-        if pass(input.filters(), &endpoint.tags, field)? {
-            found.push(print(endpoint, now));
+        if matches_filters(input.filters(), &endpoint.tags, field)? {
+            found.push(to_sdk(endpoint, now));
         }
     }
     Ok(DescribeVpcEndpointsOutput::builder().set_vpc_endpoints(Some(found)).build())
@@ -121,32 +145,33 @@ fn not_found<T>(id: &str) -> Result<T, Rejection> {
 fn modify(call: &mut Call<'_>, input: &ModifyVpcEndpointInput) -> Result<ModifyVpcEndpointOutput, Rejection> {
     let id = input.vpc_endpoint_id().unwrap_or_default();
     let now = call.now();
-    let Some(endpoint) = call.here().ec2.vpc_endpoints.get(id).cloned() else { return not_found(id) };
+    let Some(endpoint) = call.region_state().ec2.vpc_endpoints.get(id).cloned() else { return not_found(id) };
     if endpoint.state(now) == EndpointState::Deleting {
         return refuse("InvalidState", format!("The Vpc Endpoint '{id}' is being deleted"));
     }
     check_tables(call, id, &endpoint.vpc_id, &endpoint.service_name, input.add_route_table_ids())?;
-    if let Some(endpoint) = call.here().ec2.vpc_endpoints.get_mut(id) {
+    if let Some(endpoint) = call.region_state().ec2.vpc_endpoints.get_mut(id) {
         endpoint.route_table_ids.extend(input.add_route_table_ids().iter().cloned());
         endpoint.route_table_ids.retain(|table| !input.remove_route_table_ids().contains(table));
     }
     Ok(ModifyVpcEndpointOutput::builder().r#return(true).build())
 }
 
-/// What cannot be deleted is not an error of the call but an item of its answer (DeleteVpcEndpoints).
+/// An endpoint that cannot be deleted is not an error of the call but an item of its response (DeleteVpcEndpoints).
 fn delete(call: &mut Call<'_>, input: &DeleteVpcEndpointsInput) -> Result<DeleteVpcEndpointsOutput, Rejection> {
     let mut unsuccessful = Vec::new();
     for id in input.vpc_endpoint_ids() {
-        let gone_at = call.after(1.0, 5.0, 20.0);
-        match call.here().ec2.vpc_endpoints.get_mut(id) {
+        let removed_at = call.completion_time(1.0, 5.0, 20.0);
+        match call.region_state().ec2.vpc_endpoints.get_mut(id) {
             Some(endpoint) => {
-                endpoint.gone_at.get_or_insert(gone_at);
-                // Its routes go at once.
+                endpoint.removed_at.get_or_insert(removed_at);
+                // Its routes are deleted immediately.
                 endpoint.route_table_ids.clear();
             }
             None => {
                 let message = format!("The Vpc Endpoint Id '{id}' does not exist");
-                let error = UnsuccessfulItemError::builder().code("InvalidVpcEndpoint.NotFound").message(message).build();
+                let error =
+                    UnsuccessfulItemError::builder().code("InvalidVpcEndpoint.NotFound").message(message).build();
                 unsuccessful.push(UnsuccessfulItem::builder().resource_id(id).error(error).build());
             }
         }

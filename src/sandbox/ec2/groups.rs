@@ -1,49 +1,38 @@
 //! Security groups.
 
-use aws_sdk_ec2::operation::create_security_group::{CreateSecurityGroupError, CreateSecurityGroupInput, CreateSecurityGroupOutput};
-use aws_sdk_ec2::operation::delete_security_group::{DeleteSecurityGroupError, DeleteSecurityGroupInput, DeleteSecurityGroupOutput};
-use aws_sdk_ec2::operation::describe_security_groups::{DescribeSecurityGroupsError, DescribeSecurityGroupsInput, DescribeSecurityGroupsOutput};
+use aws_sdk_ec2::operation::create_security_group::{
+    CreateSecurityGroupError, CreateSecurityGroupInput, CreateSecurityGroupOutput,
+};
+use aws_sdk_ec2::operation::delete_security_group::{
+    DeleteSecurityGroupError, DeleteSecurityGroupInput, DeleteSecurityGroupOutput,
+};
+use aws_sdk_ec2::operation::describe_security_groups::{
+    DescribeSecurityGroupsError, DescribeSecurityGroupsInput, DescribeSecurityGroupsOutput,
+};
 use aws_sdk_ec2::types::ResourceType;
 
-use super::filters::{pass, shown, tags_for};
-use super::vpcs;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::{Ec2, Peer, SecurityGroup, SecurityGroupRule, Tags};
+use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
+use super::{group_defaults, vpcs};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ec2::{Ec2, Peer, SecurityGroup};
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["group_name", "description", "vpc_id", "tag_specifications"];
-    registry.on("ec2", "CreateSecurityGroup", members, CreateSecurityGroupError::generic, create);
-    registry.on("ec2", "DescribeSecurityGroups", &["group_ids", "filters"], DescribeSecurityGroupsError::generic, describe);
+    let fields = &["group_name", "description", "vpc_id", "tag_specifications"];
+    registry.on("ec2", "CreateSecurityGroup", fields, CreateSecurityGroupError::generic, create);
+    registry.on(
+        "ec2",
+        "DescribeSecurityGroups",
+        &["group_ids", "filters"],
+        DescribeSecurityGroupsError::generic,
+        describe,
+    );
     registry.on("ec2", "DeleteSecurityGroup", &["group_id"], DeleteSecurityGroupError::generic, delete);
 }
 
 /// "Constraints: a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*", up to 255 characters (CreateSecurityGroup).
-fn is_plain(text: &str) -> bool {
-    text.len() <= 255 && text.chars().all(|letter| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter))
-}
-
-/// The rule that lets everything through to, or in from, a peer.
-pub(super) fn open_rule(rule_id: String, group_id: &str, is_egress: bool, peer: Peer) -> SecurityGroupRule {
-    SecurityGroupRule {
-        rule_id,
-        group_id: group_id.to_owned(),
-        is_egress,
-        ip_protocol: "-1".to_owned(),
-        from_port: -1,
-        to_port: -1,
-        peer,
-        description: String::new(),
-        tags: Tags::new(),
-    }
-}
-
-/// Makes a group with the rule that every new group has: "a new security group […] has an outbound rule that allows all
-/// traffic" ("Security group rules").
-pub(super) fn insert(call: &mut Call<'_>, group: SecurityGroup) {
-    let rule = open_rule(call.new_id("sgr"), &group.group_id, true, Peer::Cidr("0.0.0.0/0".to_owned()));
-    let ec2 = &mut call.here().ec2;
-    ec2.security_group_rules.insert(rule.rule_id.clone(), rule);
-    ec2.security_groups.insert(group.group_id.clone(), group);
+fn is_valid_text(text: &str) -> bool {
+    text.len() <= 255
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter))
 }
 
 fn create(call: &mut Call<'_>, input: &CreateSecurityGroupInput) -> Result<CreateSecurityGroupOutput, Rejection> {
@@ -51,33 +40,46 @@ fn create(call: &mut Call<'_>, input: &CreateSecurityGroupInput) -> Result<Creat
     if name.is_empty() || description.is_empty() {
         return refuse("MissingParameter", "The request must contain the parameters groupName and groupDescription");
     }
-    if !is_plain(name) || name.starts_with("sg-") {
+    if !is_valid_text(name) || name.starts_with("sg-") {
         // "Cannot start with sg-" (CreateSecurityGroup).
         return refuse(
             "InvalidParameterValue",
             format!("Value ({name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."),
         );
     }
-    if !is_plain(description) {
-        let message = format!("Value ({description}) for parameter GroupDescription is invalid. Character sets beyond ASCII are not supported.");
+    if !is_valid_text(description) {
+        let message = format!(
+            "Value ({description}) for parameter GroupDescription is invalid. Character sets beyond ASCII are not \
+             supported."
+        );
         return refuse("InvalidParameterValue", message);
     }
     if name == "default" {
         return refuse("InvalidGroup.Reserved", "Cannot use reserved security group name: default");
     }
-    let tags = tags_for(input.tag_specifications(), &ResourceType::SecurityGroup)?;
+    let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::SecurityGroup)?;
     let vpc_id = vpcs::find(call, input.vpc_id().unwrap_or_default())?.vpc_id.clone();
-    if call.here().ec2.security_groups.values().any(|group| group.vpc_id == vpc_id && group.group_name == name) {
-        return refuse("InvalidGroup.Duplicate", format!("The security group '{name}' already exists for VPC '{vpc_id}'"));
+    if call.region_state().ec2.security_groups.values().any(|group| group.vpc_id == vpc_id && group.group_name == name)
+    {
+        return refuse(
+            "InvalidGroup.Duplicate",
+            format!("The security group '{name}' already exists for VPC '{vpc_id}'"),
+        );
     }
     let group_id = call.new_id("sg");
-    let answer = CreateSecurityGroupOutput::builder().group_id(&group_id).set_tags(shown(&tags)).build();
-    insert(call, SecurityGroup { group_id, group_name: name.to_owned(), description: description.to_owned(), vpc_id, tags });
+    let answer = CreateSecurityGroupOutput::builder().group_id(&group_id).set_tags(sdk_tags(&tags)).build();
+    group_defaults::insert(
+        call,
+        SecurityGroup { group_id, group_name: name.to_owned(), description: description.to_owned(), vpc_id, tags },
+    );
     Ok(answer)
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeSecurityGroupsInput) -> Result<DescribeSecurityGroupsOutput, Rejection> {
-    let ec2 = &call.here().ec2;
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeSecurityGroupsInput,
+) -> Result<DescribeSecurityGroupsOutput, Rejection> {
+    let ec2 = &call.region_state().ec2;
     let ids = input.group_ids();
     if let Some(missing) = ids.iter().find(|id| !ec2.security_groups.contains_key(*id)) {
         return not_found(missing);
@@ -92,26 +94,27 @@ fn describe(call: &mut Call<'_>, input: &DescribeSecurityGroupsInput) -> Result<
             "egress.ip-permission.group-id" => Some(peers(ec2, &group.group_id, true)),
             _ => None,
         };
-        if pass(input.filters(), &group.tags, field)? {
-            found.push(print(group));
+        if matches_filters(input.filters(), &group.tags, field)? {
+            found.push(to_sdk(group));
         }
     }
     Ok(DescribeSecurityGroupsOutput::builder().set_security_groups(Some(found)).build())
 }
 
-/// The groups that the rules of a group refer to.
+/// Returns the groups that the rules of a group refer to.
 fn peers(ec2: &Ec2, group_id: &str, is_egress: bool) -> Vec<String> {
-    let rules = ec2.security_group_rules.values().filter(|rule| rule.group_id == group_id && rule.is_egress == is_egress);
+    let rules =
+        ec2.security_group_rules.values().filter(|rule| rule.group_id == group_id && rule.is_egress == is_egress);
     rules.filter_map(|rule| if let Peer::Group(peer) = &rule.peer { Some(peer.clone()) } else { None }).collect()
 }
 
-fn print(group: &SecurityGroup) -> aws_sdk_ec2::types::SecurityGroup {
+fn to_sdk(group: &SecurityGroup) -> aws_sdk_ec2::types::SecurityGroup {
     aws_sdk_ec2::types::SecurityGroup::builder()
         .group_id(&group.group_id)
         .group_name(&group.group_name)
         .description(&group.description)
         .vpc_id(&group.vpc_id)
-        .set_tags(shown(&group.tags))
+        .set_tags(sdk_tags(&group.tags))
         .build()
 }
 
@@ -121,14 +124,19 @@ pub(super) fn not_found<T>(id: &str) -> Result<T, Rejection> {
 
 fn delete(call: &mut Call<'_>, input: &DeleteSecurityGroupInput) -> Result<DeleteSecurityGroupOutput, Rejection> {
     let id = input.group_id().unwrap_or_default();
-    let ec2 = &mut call.here().ec2;
+    let ec2 = &mut call.region_state().ec2;
     let Some(group) = ec2.security_groups.get(id) else { return not_found(id) };
     if group.is_default() {
-        return refuse("CannotDelete", format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"));
+        return refuse(
+            "CannotDelete",
+            format!("the specified group: \"{id}\" name: \"default\" cannot be deleted by a user"),
+        );
     }
-    // "If you attempt to delete a security group that is associated with an instance or network interface, or is referenced by
-    // another security group, the operation fails with DependencyViolation" (DeleteSecurityGroup).
-    if ec2.is_referenced(id) || ec2.interfaces.values().any(|interface| interface.group_ids.iter().any(|group| group == id)) {
+    // "If you attempt to delete a security group that is associated with an instance or network interface, or is
+    // referenced by another security group, the operation fails with DependencyViolation" (DeleteSecurityGroup).
+    if ec2.is_referenced(id)
+        || ec2.interfaces.values().any(|interface| interface.group_ids.iter().any(|group| group == id))
+    {
         return refuse("DependencyViolation", format!("resource {id} has a dependent object"));
     }
     ec2.security_groups.remove(id);

@@ -5,15 +5,16 @@ use aws_sdk_ec2::operation::describe_network_interfaces::{
 };
 use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceStatus};
 
-use super::filters::pass;
-use crate::sandbox::registry::{Call, Registry, Rejection};
-use crate::sandbox::world::ec2::{NetworkInterface, Tags};
+use super::filters::matches_filters;
+use crate::registry::{Call, Registry, Rejection};
+use crate::world::ec2::NetworkInterface;
+use crate::world::tags::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "DescribeNetworkInterfaces", &["filters"], DescribeNetworkInterfacesError::generic, describe);
 }
 
-fn print(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
+fn to_sdk(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
     let groups = interface.group_ids.iter().map(|id| GroupIdentifier::builder().group_id(id).build()).collect();
     let association = interface.public_ip().map(|ip| NetworkInterfaceAssociation::builder().public_ip(ip).build());
     aws_sdk_ec2::types::NetworkInterface::builder()
@@ -29,9 +30,12 @@ fn print(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
         .build()
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeNetworkInterfacesInput) -> Result<DescribeNetworkInterfacesOutput, Rejection> {
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeNetworkInterfacesInput,
+) -> Result<DescribeNetworkInterfacesOutput, Rejection> {
     let mut found = Vec::new();
-    for interface in call.here().ec2.interfaces.values() {
+    for interface in call.region_state().ec2.interfaces.values() {
         let field = |name: &str| match name {
             "vpc-id" => Some(vec![interface.vpc_id.clone()]),
             "subnet-id" => Some(vec![interface.subnet_id.clone()]),
@@ -39,8 +43,8 @@ fn describe(call: &mut Call<'_>, input: &DescribeNetworkInterfacesInput) -> Resu
             "description" => Some(vec![interface.description.clone()]),
             _ => None,
         };
-        if pass(input.filters(), &Tags::new(), field)? {
-            found.push(print(interface));
+        if matches_filters(input.filters(), &Tags::new(), field)? {
+            found.push(to_sdk(interface));
         }
     }
     Ok(DescribeNetworkInterfacesOutput::builder().set_network_interfaces(Some(found)).build())

@@ -3,12 +3,15 @@
 mod addresses;
 mod endpoints;
 mod filters;
+mod group_defaults;
 mod group_rules;
 mod groups;
 mod interfaces;
 mod internet_gateways;
 mod nat_gateways;
 mod peerings;
+mod prefix_lists;
+mod route_descriptions;
 mod route_tables;
 mod routes;
 mod subnets;

@@ -1,14 +1,20 @@
 //! NAT gateways.
 
-use aws_sdk_ec2::operation::create_nat_gateway::{CreateNatGatewayError, CreateNatGatewayInput, CreateNatGatewayOutput};
-use aws_sdk_ec2::operation::delete_nat_gateway::{DeleteNatGatewayError, DeleteNatGatewayInput, DeleteNatGatewayOutput};
-use aws_sdk_ec2::operation::describe_nat_gateways::{DescribeNatGatewaysError, DescribeNatGatewaysInput, DescribeNatGatewaysOutput};
+use aws_sdk_ec2::operation::create_nat_gateway::{
+    CreateNatGatewayError, CreateNatGatewayInput, CreateNatGatewayOutput,
+};
+use aws_sdk_ec2::operation::delete_nat_gateway::{
+    DeleteNatGatewayError, DeleteNatGatewayInput, DeleteNatGatewayOutput,
+};
+use aws_sdk_ec2::operation::describe_nat_gateways::{
+    DescribeNatGatewaysError, DescribeNatGatewaysInput, DescribeNatGatewaysOutput,
+};
 use aws_sdk_ec2::types::{NatGatewayAddress, NatGatewayState, ResourceType};
 
-use super::filters::{pass, shown, tags_for};
+use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::tokens;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::{NatGateway, NatState};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ec2::{NatGateway, NatState};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on(
@@ -18,37 +24,47 @@ pub(super) fn register(registry: &mut Registry) {
         CreateNatGatewayError::generic,
         create,
     );
-    registry.on("ec2", "DescribeNatGateways", &["nat_gateway_ids", "filter"], DescribeNatGatewaysError::generic, describe);
+    registry.on(
+        "ec2",
+        "DescribeNatGateways",
+        &["nat_gateway_ids", "filter"],
+        DescribeNatGatewaysError::generic,
+        describe,
+    );
     registry.on("ec2", "DeleteNatGateway", &["nat_gateway_id"], DeleteNatGatewayError::generic, delete);
 }
 
 fn create(call: &mut Call<'_>, input: &CreateNatGatewayInput) -> Result<CreateNatGatewayOutput, Rejection> {
     let parameters = format!("{input:?}");
-    if let Some(id) = tokens::redeemed(call, "CreateNatGateway", input.client_token(), &parameters)? {
+    if let Some(id) = tokens::find_by_token(call, "CreateNatGateway", input.client_token(), &parameters)? {
         let now = call.now();
-        let Some(gateway) = call.here().ec2.nat_gateways.get(&id) else { return not_found(&id) };
-        return Ok(CreateNatGatewayOutput::builder().nat_gateway(print(gateway, now)).build());
+        let Some(gateway) = call.region_state().ec2.nat_gateways.get(&id) else { return not_found(&id) };
+        return Ok(CreateNatGatewayOutput::builder().nat_gateway(to_sdk(gateway, now)).build());
     }
     let (subnet_id, allocation_id) = (input.subnet_id().unwrap_or_default(), input.allocation_id().unwrap_or_default());
-    let tags = tags_for(input.tag_specifications(), &ResourceType::Natgateway)?;
-    let ec2 = &call.here().ec2;
+    let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::Natgateway)?;
+    let ec2 = &call.region_state().ec2;
     let Some(vpc_id) = ec2.subnets.get(subnet_id).map(|subnet| subnet.vpc_id.clone()) else {
         return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet_id}' does not exist"));
     };
     let Some(address) = ec2.addresses.get(allocation_id) else {
         return refuse("InvalidAllocationID.NotFound", format!("The allocation ID '{allocation_id}' does not exist"));
     };
-    // These two do not refuse the call; the gateway goes from `pending` to `failed` with them as its failure code
-    // ("Troubleshoot NAT gateways", "NAT gateway creation fails").
+    // These two errors do not reject the call: the gateway changes from `pending` to `failed`, with the error as its
+    // failure code ("Troubleshoot NAT gateways", "NAT gateway creation fails").
     let has_internet = ec2.internet_gateways.values().any(|gateway| gateway.vpc_id.as_ref() == Some(&vpc_id));
     let failure = if !has_internet {
         Some(("Gateway.NotAttached".to_owned(), format!("Network {vpc_id} has no Internet gateway attached")))
-    } else if address.held_by.is_some() {
-        Some(("Resource.AlreadyAssociated".to_owned(), format!("Elastic IP address [{allocation_id}] is already associated")))
+    } else if address.nat_gateway_id.is_some() {
+        Some((
+            "Resource.AlreadyAssociated".to_owned(),
+            format!("Elastic IP address [{allocation_id}] is already associated"),
+        ))
     } else {
         None
     };
-    let settled_at = if failure.is_some() { call.after(2.0, 5.0, 15.0) } else { call.after(95.0, 105.0, 140.0) };
+    let creation_ends_at =
+        if failure.is_some() { call.completion_time(2.0, 5.0, 15.0) } else { call.completion_time(95.0, 105.0, 140.0) };
     let (nat_gateway_id, interface_id) = (call.new_id("nat"), call.new_id("eni"));
     let gateway = NatGateway {
         nat_gateway_id: nat_gateway_id.clone(),
@@ -56,25 +72,25 @@ fn create(call: &mut Call<'_>, input: &CreateNatGatewayInput) -> Result<CreateNa
         vpc_id,
         allocation_id: allocation_id.to_owned(),
         interface_id: interface_id.clone(),
-        settled_at,
+        creation_ends_at,
         failure,
-        gone_at: None,
+        removed_at: None,
         tags,
     };
-    let answer = print(&gateway, call.now());
-    let ec2 = &mut call.here().ec2;
+    let answer = to_sdk(&gateway, call.now());
+    let ec2 = &mut call.region_state().ec2;
     if gateway.failure.is_none() {
         ec2.attach_interface(interface_id, subnet_id, &[], gateway.interface_description(), "amazon-vpc", true);
         if let Some(address) = ec2.addresses.get_mut(allocation_id) {
-            address.held_by = Some(nat_gateway_id.clone());
+            address.nat_gateway_id = Some(nat_gateway_id.clone());
         }
     }
     ec2.nat_gateways.insert(nat_gateway_id.clone(), gateway);
-    tokens::remember(call, "CreateNatGateway", input.client_token(), &parameters, &nat_gateway_id);
+    tokens::record_token(call, "CreateNatGateway", input.client_token(), &parameters, &nat_gateway_id);
     Ok(CreateNatGatewayOutput::builder().nat_gateway(answer).build())
 }
 
-fn print(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
+fn to_sdk(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
     let state = match gateway.state(now) {
         NatState::Pending => NatGatewayState::Pending,
         NatState::Available => NatGatewayState::Available,
@@ -83,7 +99,10 @@ fn print(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
         NatState::Deleted => NatGatewayState::Deleted,
     };
     let failure = gateway.failure.as_ref().filter(|_| state == NatGatewayState::Failed);
-    let address = NatGatewayAddress::builder().allocation_id(&gateway.allocation_id).network_interface_id(&gateway.interface_id).build();
+    let address = NatGatewayAddress::builder()
+        .allocation_id(&gateway.allocation_id)
+        .network_interface_id(&gateway.interface_id)
+        .build();
     aws_sdk_ec2::types::NatGateway::builder()
         .nat_gateway_id(&gateway.nat_gateway_id)
         .subnet_id(&gateway.subnet_id)
@@ -92,13 +111,13 @@ fn print(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
         .state(state)
         .set_failure_code(failure.map(|(code, _)| code.clone()))
         .set_failure_message(failure.map(|(_, message)| message.clone()))
-        .set_tags(shown(&gateway.tags))
+        .set_tags(sdk_tags(&gateway.tags))
         .build()
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeNatGatewaysInput) -> Result<DescribeNatGatewaysOutput, Rejection> {
     let now = call.now();
-    let gateways = &call.here().ec2.nat_gateways;
+    let gateways = &call.region_state().ec2.nat_gateways;
     let ids = input.nat_gateway_ids();
     if let Some(missing) = ids.iter().find(|id| !gateways.contains_key(*id)) {
         return not_found(missing);
@@ -111,8 +130,8 @@ fn describe(call: &mut Call<'_>, input: &DescribeNatGatewaysInput) -> Result<Des
             "vpc-id" => Some(vec![gateway.vpc_id.clone()]),
             _ => None,
         };
-        if pass(input.filter(), &gateway.tags, field)? {
-            found.push(print(gateway, now));
+        if matches_filters(input.filter(), &gateway.tags, field)? {
+            found.push(to_sdk(gateway, now));
         }
     }
     Ok(DescribeNatGatewaysOutput::builder().set_nat_gateways(Some(found)).build())
@@ -125,15 +144,15 @@ fn not_found<T>(id: &str) -> Result<T, Rejection> {
 fn delete(call: &mut Call<'_>, input: &DeleteNatGatewayInput) -> Result<DeleteNatGatewayOutput, Rejection> {
     let id = input.nat_gateway_id().unwrap_or_default();
     let now = call.now();
-    let gone_at = call.after(40.0, 60.0, 90.0);
-    let ec2 = &mut call.here().ec2;
+    let removed_at = call.completion_time(40.0, 60.0, 90.0);
+    let ec2 = &mut call.region_state().ec2;
     let Some(gateway) = ec2.nat_gateways.get_mut(id) else { return not_found(id) };
     // "Deleting a NAT gateway disassociates its Elastic IP address, but does not release the address from your account"
-    // (DeleteNatGateway); it does so at the end. A gateway that is being deleted already, or is deleted, is left as it is.
+    // (DeleteNatGateway). This happens at the end of the deletion. A second deletion has no effect.
     if matches!(gateway.state(now), NatState::Pending | NatState::Available | NatState::Failed) {
-        gateway.gone_at = Some(gone_at);
+        gateway.removed_at = Some(removed_at);
         let description = gateway.interface_description();
-        ec2.release_interfaces(&description, gone_at);
+        ec2.release_interfaces(&description, removed_at);
     }
     Ok(DeleteNatGatewayOutput::builder().nat_gateway_id(id).build())
 }

@@ -7,9 +7,10 @@ use aws_sdk_ecs::operation::list_clusters::{ListClustersError, ListClustersInput
 use aws_sdk_ecs::operation::update_cluster::{UpdateClusterError, UpdateClusterInput, UpdateClusterOutput};
 use aws_sdk_ecs::types::{ClusterField, ClusterSetting, ClusterSettingName, Failure};
 
-use super::{is_name, short, shown, tags_of};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ecs::{Cluster, Ecs};
+use super::names::{is_name, resource_name};
+use super::tags::{sdk_tags, tags_from_sdk};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ecs::{Cluster, Ecs};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ecs", "CreateCluster", &["cluster_name", "settings", "tags"], CreateClusterError::generic, create);
@@ -36,47 +37,59 @@ fn create(call: &mut Call<'_>, input: &CreateClusterInput) -> Result<CreateClust
         return refuse("InvalidParameterException", "Invalid cluster name");
     }
     let container_insights = insights(input.settings())?.unwrap_or_else(|| "disabled".to_owned());
-    // A cluster of that name is answered as it is; a deleted one comes to life again.
-    let ecs = &call.here().ecs;
+    // For an existing cluster, the call returns it unchanged. A deleted cluster becomes active again.
+    let ecs = &call.region_state().ecs;
     if let Some(cluster) = ecs.clusters.get(name).filter(|cluster| cluster.active) {
-        return Ok(CreateClusterOutput::builder().cluster(print(ecs, cluster)).build());
+        return Ok(CreateClusterOutput::builder().cluster(to_sdk(ecs, cluster)).build());
     }
     let arn = call.arn("ecs", &format!("cluster/{name}"));
-    let cluster = Cluster { name: name.to_owned(), arn, active: true, container_insights, tags: tags_of(input.tags()) };
-    let answer = print(&call.here().ecs, &cluster);
-    call.here().ecs.clusters.insert(name.to_owned(), cluster);
+    let cluster =
+        Cluster { name: name.to_owned(), arn, active: true, container_insights, tags: tags_from_sdk(input.tags()) };
+    let answer = to_sdk(&call.region_state().ecs, &cluster);
+    call.region_state().ecs.clusters.insert(name.to_owned(), cluster);
     Ok(CreateClusterOutput::builder().cluster(answer).build())
 }
 
 /// Deleted clusters are not listed.
 fn list(call: &mut Call<'_>, _input: &ListClustersInput) -> Result<ListClustersOutput, Rejection> {
-    let arns = call.here().ecs.clusters.values().filter(|cluster| cluster.active).map(|cluster| cluster.arn.clone()).collect();
+    let arns = call
+        .region_state()
+        .ecs
+        .clusters
+        .values()
+        .filter(|cluster| cluster.active)
+        .map(|cluster| cluster.arn.clone())
+        .collect();
     Ok(ListClustersOutput::builder().set_cluster_arns(Some(arns)).build())
 }
 
-fn print(ecs: &Ecs, cluster: &Cluster) -> aws_sdk_ecs::types::Cluster {
-    let active = ecs.services.values().filter(|service| service.cluster == cluster.name && service.status() == "ACTIVE").count();
-    let setting = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(&cluster.container_insights).build();
+fn to_sdk(ecs: &Ecs, cluster: &Cluster) -> aws_sdk_ecs::types::Cluster {
+    let active =
+        ecs.services.values().filter(|service| service.cluster == cluster.name && service.status() == "ACTIVE").count();
+    let setting = ClusterSetting::builder()
+        .name(ClusterSettingName::ContainerInsights)
+        .value(&cluster.container_insights)
+        .build();
     aws_sdk_ecs::types::Cluster::builder()
         .cluster_name(&cluster.name)
         .cluster_arn(&cluster.arn)
         .status(if cluster.active { "ACTIVE" } else { "INACTIVE" })
         .active_services_count(i32::try_from(active).unwrap_or(i32::MAX))
         .settings(setting)
-        .set_tags(Some(shown(&cluster.tags)))
+        .set_tags(Some(sdk_tags(&cluster.tags)))
         .build()
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeClustersInput) -> Result<DescribeClustersOutput, Rejection> {
     let with = |field: &ClusterField| input.include().contains(field);
     let mut answer = DescribeClustersOutput::builder();
-    for asked in input.clusters() {
-        let missing = call.arn("ecs", &format!("cluster/{}", short(asked)));
-        let ecs = &call.here().ecs;
-        // Deleted clusters are described for a while, as INACTIVE (DeleteCluster).
-        answer = match ecs.clusters.get(short(asked)) {
+    for requested in input.clusters() {
+        let missing = call.arn("ecs", &format!("cluster/{}", resource_name(requested)));
+        let ecs = &call.region_state().ecs;
+        // Deleted clusters are described for some time, as INACTIVE (DeleteCluster).
+        answer = match ecs.clusters.get(resource_name(requested)) {
             Some(cluster) => {
-                let mut cluster = print(ecs, cluster);
+                let mut cluster = to_sdk(ecs, cluster);
                 cluster.tags = cluster.tags.filter(|_| with(&ClusterField::Tags));
                 cluster.settings = cluster.settings.filter(|_| with(&ClusterField::Settings));
                 answer.clusters(cluster)
@@ -88,7 +101,13 @@ fn describe(call: &mut Call<'_>, input: &DescribeClustersInput) -> Result<Descri
 }
 
 fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a mut Cluster, Rejection> {
-    match call.here().ecs.clusters.get_mut(short(name.unwrap_or("default"))).filter(|cluster| cluster.active) {
+    match call
+        .region_state()
+        .ecs
+        .clusters
+        .get_mut(resource_name(name.unwrap_or("default")))
+        .filter(|cluster| cluster.active)
+    {
         Some(cluster) => Ok(cluster),
         None => refuse("ClusterNotFoundException", "Cluster not found."),
     }
@@ -101,12 +120,12 @@ fn update(call: &mut Call<'_>, input: &UpdateClusterInput) -> Result<UpdateClust
         cluster.container_insights = wanted;
     }
     let cluster = cluster.clone();
-    Ok(UpdateClusterOutput::builder().cluster(print(&call.here().ecs, &cluster)).build())
+    Ok(UpdateClusterOutput::builder().cluster(to_sdk(&call.region_state().ecs, &cluster)).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteClusterInput) -> Result<DeleteClusterOutput, Rejection> {
     let name = find(call, input.cluster())?.name.clone();
-    let ecs = &mut call.here().ecs;
+    let ecs = &mut call.region_state().ecs;
     if ecs.services.values().any(|service| service.cluster == name && !service.deleted) {
         return refuse("ClusterContainsServicesException", "The Cluster cannot be deleted while Services are active.");
     }
@@ -116,5 +135,5 @@ fn delete(call: &mut Call<'_>, input: &DeleteClusterInput) -> Result<DeleteClust
     let cluster = find(call, Some(&name))?;
     cluster.active = false;
     let cluster = cluster.clone();
-    Ok(DeleteClusterOutput::builder().cluster(print(&call.here().ecs, &cluster)).build())
+    Ok(DeleteClusterOutput::builder().cluster(to_sdk(&call.region_state().ecs, &cluster)).build())
 }

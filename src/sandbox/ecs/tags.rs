@@ -1,11 +1,23 @@
-//! Tags of things that exist.
+//! Tags of existing resources.
 
 use aws_sdk_ecs::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_ecs::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
+use aws_sdk_ecs::types::Tag;
 
-use super::tags_of;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ec2::Tags;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::tags::Tags;
+
+/// Reads the tags of a create call.
+pub(super) fn tags_from_sdk(tags: &[Tag]) -> Tags {
+    tags.iter()
+        .map(|tag| (tag.key().unwrap_or_default().to_owned(), tag.value().unwrap_or_default().to_owned()))
+        .collect()
+}
+
+/// Converts tags to the SDK's type.
+pub(super) fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ecs", "TagResource", &["resource_arn", "tags"], TagResourceError::generic, tag);
@@ -13,7 +25,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutput, Rejection> {
-    find(call, input.resource_arn())?.extend(tags_of(input.tags()));
+    find(call, input.resource_arn())?.extend(tags_from_sdk(input.tags()));
     Ok(TagResourceOutput::builder().build())
 }
 
@@ -24,7 +36,7 @@ fn untag(call: &mut Call<'_>, input: &UntagResourceInput) -> Result<UntagResourc
 
 fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut Tags, Rejection> {
     let arn = arn.unwrap_or_default();
-    let ecs = &mut call.here().ecs;
+    let ecs = &mut call.region_state().ecs;
     let cluster = ecs.clusters.values_mut().find(|cluster| cluster.arn == arn && cluster.active).map(|it| &mut it.tags);
     let definition = ecs.task_definitions.get_mut(arn).map(|it| &mut it.tags);
     let service = ecs.services.get_mut(arn).filter(|service| !service.deleted).map(|it| &mut it.tags);

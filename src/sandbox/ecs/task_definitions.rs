@@ -2,24 +2,33 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ecs::operation::delete_task_definitions::{DeleteTaskDefinitionsError, DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput};
+use aws_sdk_ecs::operation::delete_task_definitions::{
+    DeleteTaskDefinitionsError, DeleteTaskDefinitionsInput, DeleteTaskDefinitionsOutput,
+};
 use aws_sdk_ecs::operation::deregister_task_definition::{
     DeregisterTaskDefinitionError, DeregisterTaskDefinitionInput, DeregisterTaskDefinitionOutput,
 };
-use aws_sdk_ecs::operation::describe_task_definition::{DescribeTaskDefinitionError, DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput};
-use aws_sdk_ecs::operation::list_task_definitions::{ListTaskDefinitionsError, ListTaskDefinitionsInput, ListTaskDefinitionsOutput};
-use aws_sdk_ecs::operation::register_task_definition::{RegisterTaskDefinitionError, RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput};
+use aws_sdk_ecs::operation::describe_task_definition::{
+    DescribeTaskDefinitionError, DescribeTaskDefinitionInput, DescribeTaskDefinitionOutput,
+};
+use aws_sdk_ecs::operation::list_task_definitions::{
+    ListTaskDefinitionsError, ListTaskDefinitionsInput, ListTaskDefinitionsOutput,
+};
+use aws_sdk_ecs::operation::register_task_definition::{
+    RegisterTaskDefinitionError, RegisterTaskDefinitionInput, RegisterTaskDefinitionOutput,
+};
 use aws_sdk_ecs::types::{
-    Compatibility, ContainerDefinition, Failure, HealthCheck as SdkHealthCheck, KeyValuePair, LogConfiguration, LogDriver, NetworkMode, PortMapping,
-    SortOrder, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
+    Compatibility, ContainerDefinition, Failure, HealthCheck as SdkHealthCheck, KeyValuePair, LogConfiguration,
+    LogDriver, NetworkMode, PortMapping, SortOrder, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 
-use super::{is_name, shown, tags_of};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ecs::{Container, HealthCheck, TaskDefinition};
+use super::names::is_name;
+use super::tags::{sdk_tags, tags_from_sdk};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ecs::{Container, HealthCheck, TaskDefinition};
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &[
+    let fields = &[
         "family",
         "cpu",
         "memory",
@@ -30,14 +39,33 @@ pub(super) fn register(registry: &mut Registry) {
         "container_definitions",
         "tags",
     ];
-    registry.on("ecs", "RegisterTaskDefinition", members, RegisterTaskDefinitionError::generic, register_revision);
-    registry.on("ecs", "ListTaskDefinitions", &["family_prefix", "status", "sort"], ListTaskDefinitionsError::generic, list);
-    registry.on("ecs", "DescribeTaskDefinition", &["task_definition", "include"], DescribeTaskDefinitionError::generic, describe);
-    registry.on("ecs", "DeregisterTaskDefinition", &["task_definition"], DeregisterTaskDefinitionError::generic, deregister);
+    registry.on("ecs", "RegisterTaskDefinition", fields, RegisterTaskDefinitionError::generic, register_revision);
+    registry.on(
+        "ecs",
+        "ListTaskDefinitions",
+        &["family_prefix", "status", "sort"],
+        ListTaskDefinitionsError::generic,
+        list,
+    );
+    registry.on(
+        "ecs",
+        "DescribeTaskDefinition",
+        &["task_definition", "include"],
+        DescribeTaskDefinitionError::generic,
+        describe,
+    );
+    registry.on(
+        "ecs",
+        "DeregisterTaskDefinition",
+        &["task_definition"],
+        DeregisterTaskDefinitionError::generic,
+        deregister,
+    );
     registry.on("ecs", "DeleteTaskDefinitions", &["task_definitions"], DeleteTaskDefinitionsError::generic, delete);
 }
 
-/// The pairs of CPU and memory of Fargate on Linux up to 4 vCPU ("Task CPU and memory", ECS developer guide).
+/// Returns whether Fargate on Linux, up to 4 vCPU, supports a pair of CPU and memory ("Task CPU and memory", ECS
+/// developer guide).
 fn fargate_has(cpu: &str, memory: &str) -> bool {
     let Ok(memory) = memory.parse::<u32>() else { return false };
     let gigabytes = |range: std::ops::RangeInclusive<u32>| memory % 1024 == 0 && range.contains(&(memory / 1024));
@@ -55,8 +83,9 @@ fn client<T>(message: impl Into<String>) -> Result<T, Rejection> {
     refuse("ClientException", message)
 }
 
-fn container_of(definition: &ContainerDefinition) -> Container {
-    let pair = |pair: &KeyValuePair| (pair.name().unwrap_or_default().to_owned(), pair.value().unwrap_or_default().to_owned());
+fn container_from_sdk(definition: &ContainerDefinition) -> Container {
+    let pair =
+        |pair: &KeyValuePair| (pair.name().unwrap_or_default().to_owned(), pair.value().unwrap_or_default().to_owned());
     let logs = definition.log_configuration().and_then(|logs| logs.options());
     Container {
         name: definition.name().unwrap_or_default().to_owned(),
@@ -64,7 +93,8 @@ fn container_of(definition: &ContainerDefinition) -> Container {
         command: definition.command().to_vec(),
         port: definition.port_mappings().first().and_then(aws_sdk_ecs::types::PortMapping::container_port),
         environment: definition.environment().iter().map(pair).collect(),
-        log_options: logs.map(|options| options.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()),
+        log_options: logs
+            .map(|options| options.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<BTreeMap<_, _>>()),
         health_check: definition.health_check().map(|check| HealthCheck {
             command: check.command().to_vec(),
             interval: check.interval(),
@@ -75,15 +105,20 @@ fn container_of(definition: &ContainerDefinition) -> Container {
     }
 }
 
-fn print_container(container: &Container) -> ContainerDefinition {
-    let mapping = |port: &i32| PortMapping::builder().container_port(*port).host_port(*port).protocol(TransportProtocol::Tcp).build();
+fn container_to_sdk(container: &Container) -> ContainerDefinition {
+    let mapping = |port: &i32| {
+        PortMapping::builder().container_port(*port).host_port(*port).protocol(TransportProtocol::Tcp).build()
+    };
     let pair = |(name, value): &(String, String)| KeyValuePair::builder().name(name).value(value).build();
     let logs = container.log_options.as_ref().and_then(|options| {
         let options = options.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         LogConfiguration::builder().log_driver(LogDriver::Awslogs).set_options(Some(options)).build().ok()
     });
     let health = container.health_check.as_ref().and_then(|check| {
-        let printed = SdkHealthCheck::builder().set_command(Some(check.command.clone())).set_interval(check.interval).set_timeout(check.timeout);
+        let printed = SdkHealthCheck::builder()
+            .set_command(Some(check.command.clone()))
+            .set_interval(check.interval)
+            .set_timeout(check.timeout);
         printed.set_retries(check.retries).set_start_period(check.start_period).build().ok()
     });
     ContainerDefinition::builder()
@@ -98,25 +133,31 @@ fn print_container(container: &Container) -> ContainerDefinition {
         .build()
 }
 
-fn register_revision(call: &mut Call<'_>, input: &RegisterTaskDefinitionInput) -> Result<RegisterTaskDefinitionOutput, Rejection> {
+fn register_revision(
+    call: &mut Call<'_>,
+    input: &RegisterTaskDefinitionInput,
+) -> Result<RegisterTaskDefinitionOutput, Rejection> {
     let family = input.family().unwrap_or_default();
     if !is_name(family) {
         return client("Family should match [a-zA-Z0-9-_] and be at most 255 characters long.");
     }
-    if input.network_mode() != Some(&NetworkMode::Awsvpc) || input.requires_compatibilities() != [Compatibility::Fargate] {
+    if input.network_mode() != Some(&NetworkMode::Awsvpc)
+        || input.requires_compatibilities() != [Compatibility::Fargate]
+    {
         return client("Fargate only supports network mode 'awsvpc'.");
     }
     let (cpu, memory) = (input.cpu().unwrap_or_default(), input.memory().unwrap_or_default());
     if !fargate_has(cpu, memory) {
         return client(format!(
-            "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."
+            "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS \
+             documentation for the valid values."
         ));
     }
     let [definition] = input.container_definitions() else {
-        return refuse("SandboxUnknownMember", "the sandbox models task definitions with one container");
+        return refuse("SandboxUnknownMember", "the sandbox models only task definitions with one container");
     };
-    let container = container_of(definition);
-    if print_container(&container) != *definition {
+    let container = container_from_sdk(definition);
+    if container_to_sdk(&container) != *definition {
         return refuse("SandboxUnknownMember", "the sandbox does not model everything in this container definition");
     }
     if !is_name(&container.name) || container.image.is_empty() {
@@ -124,17 +165,26 @@ fn register_revision(call: &mut Call<'_>, input: &RegisterTaskDefinitionInput) -
     }
     // "awslogs-group", "awslogs-region" and for Fargate "awslogs-stream-prefix" are required (LogConfiguration).
     if let Some(options) = &container.log_options {
-        if let Some(missing) = ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"].into_iter().find(|key| !options.contains_key(*key)) {
+        if let Some(missing) = ["awslogs-group", "awslogs-region", "awslogs-stream-prefix"]
+            .into_iter()
+            .find(|key| !options.contains_key(*key))
+        {
             return client(format!("Log driver awslogs requires options: {missing}"));
         }
         if input.execution_role_arn().is_none() {
-            return client("Fargate requires task definition to have execution role ARN to support log driver awslogs.");
+            return client(
+                "Fargate requires task definition to have execution role ARN to support log driver awslogs.",
+            );
         }
     }
-    if container.health_check.as_ref().is_some_and(|check| !matches!(check.command.first().map(String::as_str), Some("CMD" | "CMD-SHELL" | "NONE"))) {
+    if container
+        .health_check
+        .as_ref()
+        .is_some_and(|check| !matches!(check.command.first().map(String::as_str), Some("CMD" | "CMD-SHELL" | "NONE")))
+    {
         return client("The health check command must begin with CMD, CMD-SHELL or NONE.");
     }
-    let revisions = &mut call.here().ecs.revisions;
+    let revisions = &mut call.region_state().ecs.revisions;
     let revision = revisions.get(family).copied().unwrap_or(0) + 1;
     revisions.insert(family.to_owned(), revision);
     let definition = TaskDefinition {
@@ -147,14 +197,17 @@ fn register_revision(call: &mut Call<'_>, input: &RegisterTaskDefinitionInput) -
         execution_role_arn: input.execution_role_arn().map(str::to_owned),
         task_role_arn: input.task_role_arn().map(str::to_owned),
         container,
-        tags: tags_of(input.tags()),
+        tags: tags_from_sdk(input.tags()),
     };
-    let answer = RegisterTaskDefinitionOutput::builder().task_definition(print(&definition)).set_tags(Some(shown(&definition.tags))).build();
-    call.here().ecs.task_definitions.insert(definition.arn.clone(), definition);
+    let answer = RegisterTaskDefinitionOutput::builder()
+        .task_definition(to_sdk(&definition))
+        .set_tags(Some(sdk_tags(&definition.tags)))
+        .build();
+    call.region_state().ecs.task_definitions.insert(definition.arn.clone(), definition);
     Ok(answer)
 }
 
-fn print(definition: &TaskDefinition) -> aws_sdk_ecs::types::TaskDefinition {
+fn to_sdk(definition: &TaskDefinition) -> aws_sdk_ecs::types::TaskDefinition {
     aws_sdk_ecs::types::TaskDefinition::builder()
         .task_definition_arn(&definition.arn)
         .family(&definition.family)
@@ -166,16 +219,18 @@ fn print(definition: &TaskDefinition) -> aws_sdk_ecs::types::TaskDefinition {
         .set_task_role_arn(definition.task_role_arn.clone())
         .network_mode(NetworkMode::Awsvpc)
         .requires_compatibilities(Compatibility::Fargate)
-        .container_definitions(print_container(&definition.container))
+        .container_definitions(container_to_sdk(&definition.container))
         .build()
 }
 
 fn list(call: &mut Call<'_>, input: &ListTaskDefinitionsInput) -> Result<ListTaskDefinitionsOutput, Rejection> {
     // "By default, only ACTIVE task definitions are listed" (ListTaskDefinitions).
     let status = input.status().unwrap_or(&TaskDefinitionStatus::Active).as_str();
-    let definitions = call.here().ecs.task_definitions.values();
+    let definitions = call.region_state().ecs.task_definitions.values();
     let mut found: Vec<&TaskDefinition> = definitions
-        .filter(|definition| definition.status == status && input.family_prefix().is_none_or(|family| definition.family == family))
+        .filter(|definition| {
+            definition.status == status && input.family_prefix().is_none_or(|family| definition.family == family)
+        })
         .collect();
     found.sort_by_key(|definition| (&definition.family, definition.revision));
     if input.sort() == Some(&SortOrder::Desc) {
@@ -185,23 +240,35 @@ fn list(call: &mut Call<'_>, input: &ListTaskDefinitionsInput) -> Result<ListTas
     Ok(ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns)).build())
 }
 
-/// Finds by ARN or by `family:revision`.
+/// Finds a task definition by ARN or by `family:revision`.
 fn find<'a>(call: &'a mut Call<'_>, name: &str) -> Option<&'a mut TaskDefinition> {
     let by_name = |definition: &TaskDefinition| format!("{}:{}", definition.family, definition.revision) == name;
-    call.here().ecs.task_definitions.values_mut().find(|definition| definition.arn == name || by_name(definition))
+    call.region_state()
+        .ecs
+        .task_definitions
+        .values_mut()
+        .find(|definition| definition.arn == name || by_name(definition))
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeTaskDefinitionInput) -> Result<DescribeTaskDefinitionOutput, Rejection> {
-    let Some(definition) = find(call, input.task_definition().unwrap_or_default()) else { return client("Unable to describe task definition.") };
-    let tags = input.include().contains(&TaskDefinitionField::Tags).then(|| shown(&definition.tags));
-    Ok(DescribeTaskDefinitionOutput::builder().task_definition(print(definition)).set_tags(tags).build())
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeTaskDefinitionInput,
+) -> Result<DescribeTaskDefinitionOutput, Rejection> {
+    let Some(definition) = find(call, input.task_definition().unwrap_or_default()) else {
+        return client("Unable to describe task definition.");
+    };
+    let tags = input.include().contains(&TaskDefinitionField::Tags).then(|| sdk_tags(&definition.tags));
+    Ok(DescribeTaskDefinitionOutput::builder().task_definition(to_sdk(definition)).set_tags(tags).build())
 }
 
-fn deregister(call: &mut Call<'_>, input: &DeregisterTaskDefinitionInput) -> Result<DeregisterTaskDefinitionOutput, Rejection> {
+fn deregister(
+    call: &mut Call<'_>,
+    input: &DeregisterTaskDefinitionInput,
+) -> Result<DeregisterTaskDefinitionOutput, Rejection> {
     match find(call, input.task_definition().unwrap_or_default()).filter(|definition| definition.status == "ACTIVE") {
         Some(definition) => {
             "INACTIVE".clone_into(&mut definition.status);
-            Ok(DeregisterTaskDefinitionOutput::builder().task_definition(print(definition)).build())
+            Ok(DeregisterTaskDefinitionOutput::builder().task_definition(to_sdk(definition)).build())
         }
         None => client("The specified task definition does not exist or is not active."),
     }
@@ -218,12 +285,13 @@ fn delete(call: &mut Call<'_>, input: &DeleteTaskDefinitionsInput) -> Result<Del
             None => answer.failures(Failure::builder().arn(name).reason("MISSING").build()),
             // "You must deregister a task definition revision before you delete it" (DeleteTaskDefinitions).
             Some(definition) if definition.status == "ACTIVE" => {
-                let reason = "The specified task definition is still in ACTIVE status. Please deregister the target and try again.";
+                let reason = "The specified task definition is still in ACTIVE status. Please deregister the target \
+                 and try again.";
                 answer.failures(Failure::builder().arn(name).reason(reason).build())
             }
             Some(definition) => {
                 "DELETE_IN_PROGRESS".clone_into(&mut definition.status);
-                answer.task_definitions(print(definition))
+                answer.task_definitions(to_sdk(definition))
             }
         };
     }

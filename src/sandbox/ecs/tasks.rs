@@ -1,31 +1,44 @@
-//! Tasks of services: starting, stopping and looking at them.
+//! Tasks of services: starting, stopping and describing them.
 
 use aws_sdk_ecs::operation::describe_tasks::{DescribeTasksError, DescribeTasksInput, DescribeTasksOutput};
 use aws_sdk_ecs::operation::list_tasks::{ListTasksError, ListTasksInput, ListTasksOutput};
 use aws_sdk_ecs::types::{DesiredStatus, Failure};
 
-use super::short;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::ecs::{Service, Task};
+use super::names::resource_name;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::ecs::{Service, Task};
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("ecs", "ListTasks", &["cluster", "service_name", "family", "desired_status"], ListTasksError::generic, list);
+    registry.on(
+        "ecs",
+        "ListTasks",
+        &["cluster", "service_name", "family", "desired_status"],
+        ListTasksError::generic,
+        list,
+    );
     registry.on("ecs", "DescribeTasks", &["cluster", "tasks"], DescribeTasksError::generic, describe);
 }
 
-/// Starts tasks of a service's primary deployment. A Fargate task has its network interface from the first moment on.
+/// Starts tasks of a service's primary deployment. A Fargate task has its network interface from the start.
 pub(super) fn start(call: &mut Call<'_>, service: &Service, count: usize) {
     let Some(deployment) = service.deployments.first() else { return };
     for number in 0..count {
-        let id: String = call.world.draw().chars().take(32).collect();
+        let id: String = call.world.random_hex().chars().take(32).collect();
         let unique = call.world.new_request_id();
         let attachment = call.arn("ecs", &format!("attachment/{unique}"));
         let interface = call.new_id("eni");
         let address = format!("10.{}.{}.{}", byte(&id, 0), byte(&id, 1), byte(&id, 2));
         let arn = call.arn("ecs", &format!("task/{}/{id}", service.cluster));
         let subnet = &service.settings.subnets[number % service.settings.subnets.len()];
-        let here = call.here();
-        here.ec2.attach_interface(interface, subnet, &service.settings.security_groups, attachment.clone(), "amazon-ecs", false);
+        let region_state = call.region_state();
+        region_state.ec2.attach_interface(
+            interface,
+            subnet,
+            &service.settings.security_groups,
+            attachment.clone(),
+            "amazon-ecs",
+            false,
+        );
         let task = Task {
             arn: arn.clone(),
             service_arn: service.arn.clone(),
@@ -33,9 +46,9 @@ pub(super) fn start(call: &mut Call<'_>, service: &Service, count: usize) {
             task_definition: deployment.task_definition.clone(),
             address,
             attachment,
-            gone_at: None,
+            removed_at: None,
         };
-        here.ecs.tasks.insert(arn, task);
+        region_state.ecs.tasks.insert(arn, task);
     }
 }
 
@@ -43,24 +56,31 @@ fn byte(hexadecimal: &str, at: usize) -> u8 {
     u8::from_str_radix(&hexadecimal[2 * at..2 * at + 2], 16).unwrap_or_default()
 }
 
-/// Tells the first `count` of a service's tasks to stop.
-pub(super) fn stop(call: &mut Call<'_>, service_arn: &str, count: usize, gone_at: u64) {
-    let here = call.here();
-    for task in here.ecs.tasks.values_mut().filter(|task| task.service_arn == service_arn && task.gone_at.is_none()).take(count) {
-        task.gone_at = Some(gone_at);
-        here.ec2.release_interfaces(&task.attachment, gone_at);
+/// Stops the first `count` tasks of a service.
+pub(super) fn stop(call: &mut Call<'_>, service_arn: &str, count: usize, removed_at: u64) {
+    let region_state = call.region_state();
+    for task in region_state
+        .ecs
+        .tasks
+        .values_mut()
+        .filter(|task| task.service_arn == service_arn && task.removed_at.is_none())
+        .take(count)
+    {
+        task.removed_at = Some(removed_at);
+        region_state.ec2.release_interfaces(&task.attachment, removed_at);
     }
 }
 
-/// Whether the task has got as far as `RUNNING`, which it does halfway between its start and being healthy.
+/// Returns whether the task has reached `RUNNING`: halfway between its start and its first healthy moment.
 pub(super) fn is_running(service: Option<&Service>, task: &Task, now: u64) -> bool {
-    let deployment = service.and_then(|service| service.deployments.iter().find(|deployment| deployment.id == task.deployment));
-    deployment.is_none_or(|deployment| deployment.steady_at.is_some_and(|at| now + deployment.takes / 2 >= at))
+    let deployment =
+        service.and_then(|service| service.deployments.iter().find(|deployment| deployment.id == task.deployment));
+    deployment.is_none_or(|deployment| deployment.steady_at.is_some_and(|at| now + deployment.startup_millis / 2 >= at))
 }
 
 fn cluster_name(call: &mut Call<'_>, cluster: Option<&str>) -> Result<String, Rejection> {
-    let name = short(cluster.unwrap_or("default")).to_owned();
-    match call.here().ecs.clusters.get(&name) {
+    let name = resource_name(cluster.unwrap_or("default")).to_owned();
+    match call.region_state().ecs.clusters.get(&name) {
         Some(cluster) if cluster.active => Ok(name),
         _ => refuse("ClusterNotFoundException", "Cluster not found."),
     }
@@ -68,7 +88,7 @@ fn cluster_name(call: &mut Call<'_>, cluster: Option<&str>) -> Result<String, Re
 
 fn list(call: &mut Call<'_>, input: &ListTasksInput) -> Result<ListTasksOutput, Rejection> {
     let cluster = cluster_name(call, input.cluster())?;
-    let ecs = &call.here().ecs;
+    let ecs = &call.region_state().ecs;
     let service = match input.service_name() {
         None => None,
         Some(name) => match ecs.services.values().find(|service| service.cluster == cluster && service.name == name) {
@@ -76,15 +96,18 @@ fn list(call: &mut Call<'_>, input: &ListTasksInput) -> Result<ListTasksOutput, 
             Some(service) => Some(&service.arn),
         },
     };
-    // "The default status filter is RUNNING" (ListTasks). It is the status that is wanted, not the one that is.
+    // "The default status filter is RUNNING" (ListTasks). The filter applies to the desired status, not to the last
+    // status.
     let stopping = input.desired_status() == Some(&DesiredStatus::Stopped);
-    let asked = |task: &&Task| {
+    let requested = |task: &&Task| {
         task.arn.contains(&format!(":task/{cluster}/"))
-            && task.gone_at.is_some() == stopping
+            && task.removed_at.is_some() == stopping
             && service.is_none_or(|arn| task.service_arn == *arn)
-            && input.family().is_none_or(|family| short(&task.task_definition).split(':').next() == Some(family))
+            && input
+                .family()
+                .is_none_or(|family| resource_name(&task.task_definition).split(':').next() == Some(family))
     };
-    let arns = ecs.tasks.values().filter(asked).map(|task| task.arn.clone()).collect();
+    let arns = ecs.tasks.values().filter(requested).map(|task| task.arn.clone()).collect();
     Ok(ListTasksOutput::builder().set_task_arns(Some(arns)).build())
 }
 
@@ -95,7 +118,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeTasksInput) -> Result<DescribeT
         return refuse("InvalidParameterException", "Specify between 1 and 100 tasks.");
     }
     let now = call.now();
-    let ecs = &call.here().ecs;
+    let ecs = &call.region_state().ecs;
     let mut answer = DescribeTasksOutput::builder();
     for arn in input.tasks() {
         let Some(task) = ecs.tasks.get(arn) else {
@@ -103,7 +126,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeTasksInput) -> Result<DescribeT
             continue;
         };
         let service = ecs.services.get(&task.service_arn);
-        let last = match task.gone_at {
+        let last = match task.removed_at {
             Some(_) => "DEPROVISIONING",
             None if is_running(service, task, now) => "RUNNING",
             None => "PENDING",
@@ -114,7 +137,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeTasksInput) -> Result<DescribeT
             .group(format!("service:{}", service.map(|service| service.name.as_str()).unwrap_or_default()))
             .started_by(&task.deployment)
             .last_status(last)
-            .desired_status(if task.gone_at.is_some() { "STOPPED" } else { "RUNNING" });
+            .desired_status(if task.removed_at.is_some() { "STOPPED" } else { "RUNNING" });
         answer = answer.tasks(printed.build());
     }
     Ok(answer.build())

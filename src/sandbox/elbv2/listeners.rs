@@ -1,27 +1,42 @@
 //! Listeners.
 
-use aws_sdk_elasticloadbalancingv2::operation::create_listener::{CreateListenerError, CreateListenerInput, CreateListenerOutput};
-use aws_sdk_elasticloadbalancingv2::operation::delete_listener::{DeleteListenerError, DeleteListenerInput, DeleteListenerOutput};
-use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::{DescribeListenersError, DescribeListenersInput, DescribeListenersOutput};
-use aws_sdk_elasticloadbalancingv2::operation::modify_listener::{ModifyListenerError, ModifyListenerInput, ModifyListenerOutput};
+use aws_sdk_elasticloadbalancingv2::operation::create_listener::{
+    CreateListenerError, CreateListenerInput, CreateListenerOutput,
+};
+use aws_sdk_elasticloadbalancingv2::operation::delete_listener::{
+    DeleteListenerError, DeleteListenerInput, DeleteListenerOutput,
+};
+use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::{
+    DescribeListenersError, DescribeListenersInput, DescribeListenersOutput,
+};
+use aws_sdk_elasticloadbalancingv2::operation::modify_listener::{
+    ModifyListenerError, ModifyListenerInput, ModifyListenerOutput,
+};
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as SdkAction, ActionTypeEnum, Certificate, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
 };
 
-use super::{SERVICE, suffix, tags};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::elbv2::{Action, Elbv2, Listener, ListenerSettings};
+use super::names::{SERVICE, arn_suffix};
+use super::tags;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::elbv2::{Action, Elbv2, Listener, ListenerSettings};
 
 pub(super) fn register(registry: &mut Registry) {
-    let create_members = &["load_balancer_arn", "protocol", "port", "ssl_policy", "certificates", "default_actions", "tags"];
-    registry.on(SERVICE, "CreateListener", create_members, CreateListenerError::generic, create);
-    registry.on(SERVICE, "DescribeListeners", &["load_balancer_arn", "listener_arns"], DescribeListenersError::generic, describe);
-    let modify_members = &["listener_arn", "protocol", "port", "ssl_policy", "certificates", "default_actions"];
-    registry.on(SERVICE, "ModifyListener", modify_members, ModifyListenerError::generic, modify);
+    let fields = &["load_balancer_arn", "protocol", "port", "ssl_policy", "certificates", "default_actions", "tags"];
+    registry.on(SERVICE, "CreateListener", fields, CreateListenerError::generic, create);
+    registry.on(
+        SERVICE,
+        "DescribeListeners",
+        &["load_balancer_arn", "listener_arns"],
+        DescribeListenersError::generic,
+        describe,
+    );
+    let fields = &["listener_arn", "protocol", "port", "ssl_policy", "certificates", "default_actions"];
+    registry.on(SERVICE, "ModifyListener", fields, ModifyListenerError::generic, modify);
     registry.on(SERVICE, "DeleteListener", &["listener_arn"], DeleteListenerError::generic, delete);
 }
 
-/// The policies that the sandbox knows ("Security policies for your Application Load Balancer").
+/// The policies that the sandbox supports ("Security policies for your Application Load Balancer").
 const POLICIES: &[&str] = &[
     "ELBSecurityPolicy-2016-08",
     "ELBSecurityPolicy-TLS13-1-2-2021-06",
@@ -30,17 +45,22 @@ const POLICIES: &[&str] = &[
 ];
 
 fn action(call: &mut Call<'_>, vpc_id: &str, actions: &[SdkAction]) -> Result<Action, Rejection> {
-    let [action] = actions else { return refuse("ValidationError", "The sandbox models listeners with one action") };
+    let [action] = actions else {
+        return refuse("ValidationError", "The sandbox models only listeners with one action");
+    };
     match (action.r#type(), action.target_group_arn(), action.redirect_config()) {
-        (Some(ActionTypeEnum::Forward), Some(arn), None) => match call.here().elbv2.target_groups.get(arn) {
+        (Some(ActionTypeEnum::Forward), Some(arn), None) => match call.region_state().elbv2.target_groups.get(arn) {
             None => refuse("TargetGroupNotFound", format!("One or more target groups not found: {arn}")),
-            Some(group) if group.vpc_id != vpc_id => {
-                refuse("InvalidConfigurationRequest", format!("The following target groups are in a different VPC than load balancer: {arn}"))
-            }
+            Some(group) if group.vpc_id != vpc_id => refuse(
+                "InvalidConfigurationRequest",
+                format!("The following target groups are in a different VPC than load balancer: {arn}"),
+            ),
             Some(_) => Ok(Action::Forward(arn.to_owned())),
         },
         (Some(ActionTypeEnum::Redirect), None, Some(to)) => {
-            let Some(code) = to.status_code() else { return refuse("ValidationError", "A redirect needs a status code") };
+            let Some(code) = to.status_code() else {
+                return refuse("ValidationError", "A redirect requires a status code");
+            };
             let (protocol, port) = (to.protocol().unwrap_or("#{protocol}"), to.port().unwrap_or("#{port}"));
             Ok(Action::Redirect(protocol.to_owned(), port.to_owned(), code.as_str().to_owned()))
         }
@@ -48,7 +68,7 @@ fn action(call: &mut Call<'_>, vpc_id: &str, actions: &[SdkAction]) -> Result<Ac
     }
 }
 
-struct Asked<'a> {
+struct RequestedSettings<'a> {
     port: Option<i32>,
     protocol: Option<&'a ProtocolEnum>,
     certificates: &'a [Certificate],
@@ -56,26 +76,32 @@ struct Asked<'a> {
     actions: &'a [SdkAction],
 }
 
-/// Checks what is asked for, which stands instead of what was `before`.
+/// Returns the requested settings after validation. Omitted ones are taken from `before`.
 fn settings(
     call: &mut Call<'_>,
     load_balancer_arn: &str,
     before: Option<&ListenerSettings>,
-    asked: &Asked<'_>,
+    requested: &RequestedSettings<'_>,
 ) -> Result<ListenerSettings, Rejection> {
-    let Some(vpc_id) = call.here().elbv2.load_balancers.get(load_balancer_arn).map(|balancer| balancer.vpc_id.clone()) else {
+    let Some(vpc_id) =
+        call.region_state().elbv2.load_balancers.get(load_balancer_arn).map(|balancer| balancer.vpc_id.clone())
+    else {
         return refuse("LoadBalancerNotFound", format!("Load balancer '{load_balancer_arn}' not found"));
     };
-    let port = asked.port.or(before.map(|before| before.port)).unwrap_or_default();
+    let port = requested.port.or(before.map(|before| before.port)).unwrap_or_default();
     if !(1..=65535).contains(&port) {
         return refuse("ValidationError", format!("Port '{port}' is not valid"));
     }
-    let protocol = asked.protocol.map(|protocol| protocol.as_str().to_owned()).or(before.map(|before| before.protocol.clone())).unwrap_or_default();
+    let protocol = requested
+        .protocol
+        .map(|protocol| protocol.as_str().to_owned())
+        .or(before.map(|before| before.protocol.clone()))
+        .unwrap_or_default();
     let (certificate_arn, ssl_policy) = match protocol.as_str() {
-        "HTTP" if asked.certificates.is_empty() && asked.ssl_policy.is_none() => (None, None),
+        "HTTP" if requested.certificates.is_empty() && requested.ssl_policy.is_none() => (None, None),
         "HTTP" => return refuse("ValidationError", "Certificates and security policies are for HTTPS listeners only"),
         "HTTPS" => {
-            let certificate = asked.certificates.first().and_then(|one| one.certificate_arn()).map(str::to_owned);
+            let certificate = requested.certificates.first().and_then(|one| one.certificate_arn()).map(str::to_owned);
             let certificate = certificate.or(before.and_then(|before| before.certificate_arn.clone()));
             let Some(certificate) = certificate else {
                 return refuse("ValidationError", "A certificate must be specified for HTTPS listeners");
@@ -83,16 +109,22 @@ fn settings(
             if !certificate.contains(":acm:") || !certificate.contains(&format!(":{}:", call.region)) {
                 return refuse("CertificateNotFound", format!("Certificate '{certificate}' not found"));
             }
-            let policy = asked.ssl_policy.map(str::to_owned).or(before.and_then(|before| before.ssl_policy.clone()));
+            let policy =
+                requested.ssl_policy.map(str::to_owned).or(before.and_then(|before| before.ssl_policy.clone()));
             let policy = policy.unwrap_or_else(|| "ELBSecurityPolicy-2016-08".to_owned());
             if !POLICIES.contains(&policy.as_str()) {
                 return refuse("SSLPolicyNotFound", format!("SSL policy '{policy}' not found"));
             }
             (Some(certificate), Some(policy))
         }
-        other => return refuse("UnsupportedProtocol", format!("Protocol '{other}' is not supported by application load balancers")),
+        other => {
+            return refuse(
+                "UnsupportedProtocol",
+                format!("Protocol '{other}' is not supported by application load balancers"),
+            );
+        }
     };
-    let action = match (asked.actions, before) {
+    let action = match (requested.actions, before) {
         ([], Some(before)) => before.action.clone(),
         (actions, _) => action(call, &vpc_id, actions)?,
     };
@@ -110,36 +142,52 @@ fn check_port(elb: &Elbv2, load_balancer_arn: &str, port: i32, itself: Option<&s
 fn create(call: &mut Call<'_>, input: &CreateListenerInput) -> Result<CreateListenerOutput, Rejection> {
     let load_balancer_arn = input.load_balancer_arn().unwrap_or_default().to_owned();
     let (port, protocol, ssl_policy) = (input.port(), input.protocol(), input.ssl_policy());
-    let asked = Asked { port, protocol, certificates: input.certificates(), ssl_policy, actions: input.default_actions() };
-    let settings = settings(call, &load_balancer_arn, None, &asked)?;
-    let its_tags = tags::of(input.tags());
-    let taken = |listener: &&Listener| listener.load_balancer_arn == load_balancer_arn && listener.settings == settings && listener.tags == its_tags;
+    let requested = RequestedSettings {
+        port,
+        protocol,
+        certificates: input.certificates(),
+        ssl_policy,
+        actions: input.default_actions(),
+    };
+    let settings = settings(call, &load_balancer_arn, None, &requested)?;
+    let requested_tags = tags::from_sdk(input.tags());
+    let taken = |listener: &&Listener| {
+        listener.load_balancer_arn == load_balancer_arn
+            && listener.settings == settings
+            && listener.tags == requested_tags
+    };
     // "This operation is idempotent … If you attempt to create multiple listeners with the same settings, each call
     // succeeds" (CreateListener).
-    if let Some(same) = call.here().elbv2.listeners.values().find(taken) {
-        return Ok(CreateListenerOutput::builder().listeners(print(same)).build());
+    if let Some(same) = call.region_state().elbv2.listeners.values().find(taken) {
+        return Ok(CreateListenerOutput::builder().listeners(to_sdk(same)).build());
     }
-    check_port(&call.here().elbv2, &load_balancer_arn, settings.port, None)?;
-    let id = suffix(call);
+    check_port(&call.region_state().elbv2, &load_balancer_arn, settings.port, None)?;
+    let id = arn_suffix(call);
     let arn = format!("{}/{id}", load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1));
-    let listener = Listener { arn: arn.clone(), load_balancer_arn, settings, tags: its_tags };
-    let answer = print(&listener);
-    call.here().elbv2.listeners.insert(arn, listener);
+    let listener = Listener { arn: arn.clone(), load_balancer_arn, settings, tags: requested_tags };
+    let answer = to_sdk(&listener);
+    call.region_state().elbv2.listeners.insert(arn, listener);
     Ok(CreateListenerOutput::builder().listeners(answer).build())
 }
 
-fn print(listener: &Listener) -> aws_sdk_elasticloadbalancingv2::types::Listener {
+fn to_sdk(listener: &Listener) -> aws_sdk_elasticloadbalancingv2::types::Listener {
     let settings = &listener.settings;
     let action = match &settings.action {
         Action::Forward(arn) => SdkAction::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build(),
         Action::Redirect(protocol, port, code) => {
-            // AWS shows placeholders for what is kept as it was asked for (RedirectActionConfig).
-            let to = RedirectActionConfig::builder().protocol(protocol).port(port).host("#{host}").path("/#{path}").query("#{query}");
+            // AWS returns placeholders for the parts that a redirect keeps (RedirectActionConfig).
+            let to = RedirectActionConfig::builder()
+                .protocol(protocol)
+                .port(port)
+                .host("#{host}")
+                .path("/#{path}")
+                .query("#{query}");
             let to = to.status_code(RedirectActionStatusCodeEnum::from(code.as_str())).build();
             SdkAction::builder().r#type(ActionTypeEnum::Redirect).redirect_config(to).build()
         }
     };
-    let certificates = settings.certificate_arn.iter().map(|arn| Certificate::builder().certificate_arn(arn).build()).collect();
+    let certificates =
+        settings.certificate_arn.iter().map(|arn| Certificate::builder().certificate_arn(arn).build()).collect();
     aws_sdk_elasticloadbalancingv2::types::Listener::builder()
         .listener_arn(&listener.arn)
         .load_balancer_arn(&listener.load_balancer_arn)
@@ -156,38 +204,48 @@ fn not_found<T>(arn: &str) -> Result<T, Rejection> {
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeListenersInput) -> Result<DescribeListenersOutput, Rejection> {
-    let elb = &call.here().elbv2;
+    let elb = &call.region_state().elbv2;
     if let Some(missing) = input.listener_arns().iter().find(|arn| !elb.listeners.contains_key(*arn)) {
         return not_found(missing);
     }
     // "You must specify either a load balancer or one or more listeners" (DescribeListeners).
     match (input.load_balancer_arn(), input.listener_arns()) {
         (None, []) => return refuse("ValidationError", "You must specify either listener ARNs or a load balancer ARN"),
-        (Some(arn), _) if !elb.load_balancers.contains_key(arn) => return refuse("LoadBalancerNotFound", format!("Load balancer '{arn}' not found")),
+        (Some(arn), _) if !elb.load_balancers.contains_key(arn) => {
+            return refuse("LoadBalancerNotFound", format!("Load balancer '{arn}' not found"));
+        }
         _ => {}
     }
-    let asked = |listener: &&Listener| {
+    let requested = |listener: &&Listener| {
         input.load_balancer_arn().is_none_or(|arn| listener.load_balancer_arn == arn)
             && (input.listener_arns().is_empty() || input.listener_arns().contains(&listener.arn))
     };
-    Ok(DescribeListenersOutput::builder().set_listeners(Some(elb.listeners.values().filter(asked).map(print).collect())).build())
+    Ok(DescribeListenersOutput::builder()
+        .set_listeners(Some(elb.listeners.values().filter(requested).map(to_sdk).collect()))
+        .build())
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyListenerInput) -> Result<ModifyListenerOutput, Rejection> {
     let arn = input.listener_arn().unwrap_or_default();
-    let Some(mut listener) = call.here().elbv2.listeners.get(arn).cloned() else { return not_found(arn) };
+    let Some(mut listener) = call.region_state().elbv2.listeners.get(arn).cloned() else { return not_found(arn) };
     let (port, protocol, ssl_policy) = (input.port(), input.protocol(), input.ssl_policy());
-    let asked = Asked { port, protocol, certificates: input.certificates(), ssl_policy, actions: input.default_actions() };
-    listener.settings = settings(call, &listener.load_balancer_arn, Some(&listener.settings), &asked)?;
-    check_port(&call.here().elbv2, &listener.load_balancer_arn, listener.settings.port, Some(arn))?;
-    let answer = print(&listener);
-    call.here().elbv2.listeners.insert(arn.to_owned(), listener);
+    let requested = RequestedSettings {
+        port,
+        protocol,
+        certificates: input.certificates(),
+        ssl_policy,
+        actions: input.default_actions(),
+    };
+    listener.settings = settings(call, &listener.load_balancer_arn, Some(&listener.settings), &requested)?;
+    check_port(&call.region_state().elbv2, &listener.load_balancer_arn, listener.settings.port, Some(arn))?;
+    let answer = to_sdk(&listener);
+    call.region_state().elbv2.listeners.insert(arn.to_owned(), listener);
     Ok(ModifyListenerOutput::builder().listeners(answer).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteListenerInput) -> Result<DeleteListenerOutput, Rejection> {
     let arn = input.listener_arn().unwrap_or_default();
-    match call.here().elbv2.listeners.remove(arn) {
+    match call.region_state().elbv2.listeners.remove(arn) {
         Some(_) => Ok(DeleteListenerOutput::builder().build()),
         None => not_found(arn),
     }

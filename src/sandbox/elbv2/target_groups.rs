@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::operation::create_target_group::{CreateTargetGroupError, CreateTargetGroupInput, CreateTargetGroupOutput};
-use aws_sdk_elasticloadbalancingv2::operation::delete_target_group::{DeleteTargetGroupError, DeleteTargetGroupInput, DeleteTargetGroupOutput};
+use aws_sdk_elasticloadbalancingv2::operation::create_target_group::{
+    CreateTargetGroupError, CreateTargetGroupInput, CreateTargetGroupOutput,
+};
+use aws_sdk_elasticloadbalancingv2::operation::delete_target_group::{
+    DeleteTargetGroupError, DeleteTargetGroupInput, DeleteTargetGroupOutput,
+};
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_group_attributes::{
     DescribeTargetGroupAttributesError, DescribeTargetGroupAttributesInput, DescribeTargetGroupAttributesOutput,
 };
@@ -13,25 +17,28 @@ use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::{
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::{
     DescribeTargetHealthError, DescribeTargetHealthInput, DescribeTargetHealthOutput,
 };
-use aws_sdk_elasticloadbalancingv2::operation::modify_target_group::{ModifyTargetGroupError, ModifyTargetGroupInput, ModifyTargetGroupOutput};
+use aws_sdk_elasticloadbalancingv2::operation::modify_target_group::{
+    ModifyTargetGroupError, ModifyTargetGroupInput, ModifyTargetGroupOutput,
+};
 use aws_sdk_elasticloadbalancingv2::operation::modify_target_group_attributes::{
     ModifyTargetGroupAttributesError, ModifyTargetGroupAttributesInput, ModifyTargetGroupAttributesOutput,
 };
 use aws_sdk_elasticloadbalancingv2::types::{
-    ProtocolEnum, TargetDescription, TargetGroupAttribute, TargetHealth, TargetHealthDescription, TargetHealthReasonEnum, TargetHealthStateEnum,
-    TargetTypeEnum,
+    ProtocolEnum, TargetDescription, TargetGroupAttribute, TargetHealth, TargetHealthDescription,
+    TargetHealthReasonEnum, TargetHealthStateEnum, TargetTypeEnum,
 };
 
-use super::{SERVICE, check_name, suffix, tags};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::RegionWorld;
-use crate::sandbox::world::elbv2::{HealthCheck, TargetGroup};
-use crate::sandbox::world::health::{Health, Target};
+use super::names::{SERVICE, arn_suffix, check_name};
+use super::tags;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::RegionState;
+use crate::world::elbv2::{HealthCheck, TargetGroup};
+use crate::world::health::{Health, Target};
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 
 pub(super) fn register(registry: &mut Registry) {
-    let create_members = &[
+    let fields = &[
         "name",
         "protocol",
         "port",
@@ -45,9 +52,15 @@ pub(super) fn register(registry: &mut Registry) {
         "unhealthy_threshold_count",
         "tags",
     ];
-    registry.on(SERVICE, "CreateTargetGroup", create_members, CreateTargetGroupError::generic, create);
-    registry.on(SERVICE, "DescribeTargetGroups", &["target_group_arns", "names", "load_balancer_arn"], DescribeTargetGroupsError::generic, describe);
-    let modify_members = &[
+    registry.on(SERVICE, "CreateTargetGroup", fields, CreateTargetGroupError::generic, create);
+    registry.on(
+        SERVICE,
+        "DescribeTargetGroups",
+        &["target_group_arns", "names", "load_balancer_arn"],
+        DescribeTargetGroupsError::generic,
+        describe,
+    );
+    let fields = &[
         "target_group_arn",
         "health_check_path",
         "health_check_interval_seconds",
@@ -55,11 +68,29 @@ pub(super) fn register(registry: &mut Registry) {
         "healthy_threshold_count",
         "unhealthy_threshold_count",
     ];
-    registry.on(SERVICE, "ModifyTargetGroup", modify_members, ModifyTargetGroupError::generic, modify);
-    registry.on(SERVICE, "DescribeTargetGroupAttributes", &["target_group_arn"], DescribeTargetGroupAttributesError::generic, describe_attributes);
-    let attribute_members = &["target_group_arn", "attributes"];
-    registry.on(SERVICE, "ModifyTargetGroupAttributes", attribute_members, ModifyTargetGroupAttributesError::generic, modify_attributes);
-    registry.on(SERVICE, "DescribeTargetHealth", &["target_group_arn"], DescribeTargetHealthError::generic, describe_health);
+    registry.on(SERVICE, "ModifyTargetGroup", fields, ModifyTargetGroupError::generic, modify);
+    registry.on(
+        SERVICE,
+        "DescribeTargetGroupAttributes",
+        &["target_group_arn"],
+        DescribeTargetGroupAttributesError::generic,
+        describe_attributes,
+    );
+    let fields = &["target_group_arn", "attributes"];
+    registry.on(
+        SERVICE,
+        "ModifyTargetGroupAttributes",
+        fields,
+        ModifyTargetGroupAttributesError::generic,
+        modify_attributes,
+    );
+    registry.on(
+        SERVICE,
+        "DescribeTargetHealth",
+        &["target_group_arn"],
+        DescribeTargetHealthError::generic,
+        describe_health,
+    );
     registry.on(SERVICE, "DeleteTargetGroup", &["target_group_arn"], DeleteTargetGroupError::generic, delete);
 }
 
@@ -82,7 +113,10 @@ fn check(health: &HealthCheck) -> Result<(), Rejection> {
     if !health.path.starts_with('/') || health.path.len() > 1024 {
         return refuse(
             "ValidationError",
-            format!("Health check path '{}' must begin with a '/' character, and can have a maximum of 1024 characters", health.path),
+            format!(
+                "Health check path '{}' must begin with a '/' character, and can have a maximum of 1024 characters",
+                health.path
+            ),
         );
     }
     Ok(())
@@ -91,7 +125,9 @@ fn check(health: &HealthCheck) -> Result<(), Rejection> {
 fn create(call: &mut Call<'_>, input: &CreateTargetGroupInput) -> Result<CreateTargetGroupOutput, Rejection> {
     let name = input.name().unwrap_or_default();
     check_name("target group", name)?;
-    if input.protocol() != Some(&ProtocolEnum::Http) || input.health_check_protocol().is_some_and(|protocol| *protocol != ProtocolEnum::Http) {
+    if input.protocol() != Some(&ProtocolEnum::Http)
+        || input.health_check_protocol().is_some_and(|protocol| *protocol != ProtocolEnum::Http)
+    {
         return refuse("SandboxUnknownMember", "the sandbox models HTTP target groups only");
     }
     let port = input.port().unwrap_or_default();
@@ -108,21 +144,29 @@ fn create(call: &mut Call<'_>, input: &CreateTargetGroupInput) -> Result<CreateT
     };
     check(&health_check)?;
     let vpc_id = input.vpc_id().unwrap_or_default().to_owned();
-    if !call.here().ec2.vpcs.contains_key(&vpc_id) {
+    if !call.region_state().ec2.vpcs.contains_key(&vpc_id) {
         return refuse("ValidationError", format!("The VPC ID '{vpc_id}' is not found"));
     }
     let target_type = input.target_type().unwrap_or(&TargetTypeEnum::Instance).as_str().to_owned();
-    let its_tags = tags::of(input.tags());
-    if let Some(same) = call.here().elbv2.target_groups.values().find(|group| group.name == name).cloned() {
-        // "This operation is idempotent, which means that it completes at most one time. If you attempt to create multiple
-        // target groups with the same settings, each call succeeds" (CreateTargetGroup).
-        let (here, there) = ((&vpc_id, port, &health_check, &target_type), (&same.vpc_id, same.port, &same.health_check, &same.target_type));
-        if here == there && its_tags == same.tags {
-            return Ok(CreateTargetGroupOutput::builder().target_groups(print(call.here(), &same)).build());
+    let requested_tags = tags::from_sdk(input.tags());
+    if let Some(existing) = call.region_state().elbv2.target_groups.values().find(|group| group.name == name).cloned() {
+        // "This operation is idempotent, which means that it completes at most one time. If you attempt to create
+        // multiple target groups with the same settings, each call succeeds" (CreateTargetGroup).
+        let (requested, current) = (
+            (&vpc_id, port, &health_check, &target_type),
+            (&existing.vpc_id, existing.port, &existing.health_check, &existing.target_type),
+        );
+        if requested == current && requested_tags == existing.tags {
+            return Ok(CreateTargetGroupOutput::builder()
+                .target_groups(to_sdk(call.region_state(), &existing))
+                .build());
         }
-        return refuse("DuplicateTargetGroupName", format!("A target group with the same name '{name}' exists, but with different settings"));
+        return refuse(
+            "DuplicateTargetGroupName",
+            format!("A target group with the same name '{name}' exists, but with different settings"),
+        );
     }
-    let id = suffix(call);
+    let id = arn_suffix(call);
     let group = TargetGroup {
         arn: call.arn("elasticloadbalancing", &format!("targetgroup/{name}/{id}")),
         name: name.to_owned(),
@@ -132,15 +176,20 @@ fn create(call: &mut Call<'_>, input: &CreateTargetGroupInput) -> Result<CreateT
         health_check,
         // "The default is 300 seconds" (TargetGroupAttribute).
         attributes: BTreeMap::from([(DELAY.to_owned(), "300".to_owned())]),
-        tags: its_tags,
+        tags: requested_tags,
     };
-    let answer = print(call.here(), &group);
-    call.here().elbv2.target_groups.insert(group.arn.clone(), group);
+    let answer = to_sdk(call.region_state(), &group);
+    call.region_state().elbv2.target_groups.insert(group.arn.clone(), group);
     Ok(CreateTargetGroupOutput::builder().target_groups(answer).build())
 }
 
-fn print(here: &RegionWorld, group: &TargetGroup) -> aws_sdk_elasticloadbalancingv2::types::TargetGroup {
-    let users = here.elbv2.users(&group.arn).into_iter().map(|balancer| balancer.arn.clone()).collect();
+fn to_sdk(region_state: &RegionState, group: &TargetGroup) -> aws_sdk_elasticloadbalancingv2::types::TargetGroup {
+    let users = region_state
+        .elbv2
+        .attached_load_balancers(&group.arn)
+        .into_iter()
+        .map(|balancer| balancer.arn.clone())
+        .collect();
     aws_sdk_elasticloadbalancingv2::types::TargetGroup::builder()
         .target_group_arn(&group.arn)
         .target_group_name(&group.name)
@@ -165,26 +214,28 @@ fn not_found<T>(what: &str) -> Result<T, Rejection> {
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeTargetGroupsInput) -> Result<DescribeTargetGroupsOutput, Rejection> {
-    let here = call.here();
-    let groups = &here.elbv2.target_groups;
+    let region_state = call.region_state();
+    let groups = &region_state.elbv2.target_groups;
     if let Some(missing) = input.target_group_arns().iter().find(|arn| !groups.contains_key(*arn)) {
         return not_found(missing);
     }
     if let Some(missing) = input.names().iter().find(|name| !groups.values().any(|group| group.name == **name)) {
         return not_found(missing);
     }
-    let asked = |group: &&TargetGroup| {
+    let requested = |group: &&TargetGroup| {
         (input.target_group_arns().is_empty() || input.target_group_arns().contains(&group.arn))
             && (input.names().is_empty() || input.names().contains(&group.name))
-            && input.load_balancer_arn().is_none_or(|arn| here.elbv2.users(&group.arn).iter().any(|user| user.arn == arn))
+            && input.load_balancer_arn().is_none_or(|arn| {
+                region_state.elbv2.attached_load_balancers(&group.arn).iter().any(|user| user.arn == arn)
+            })
     };
-    let found = groups.values().filter(asked).map(|group| print(here, group)).collect();
+    let found = groups.values().filter(requested).map(|group| to_sdk(region_state, group)).collect();
     Ok(DescribeTargetGroupsOutput::builder().set_target_groups(Some(found)).build())
 }
 
 fn find<'a>(call: &'a mut Call<'_>, arn: Option<&str>) -> Result<&'a mut TargetGroup, Rejection> {
     let arn = arn.unwrap_or_default();
-    match call.here().elbv2.target_groups.get_mut(arn) {
+    match call.region_state().elbv2.target_groups.get_mut(arn) {
         Some(group) => Ok(group),
         None => not_found(arn),
     }
@@ -203,58 +254,74 @@ fn modify(call: &mut Call<'_>, input: &ModifyTargetGroupInput) -> Result<ModifyT
     check(&after)?;
     group.health_check = after;
     let group = group.clone();
-    Ok(ModifyTargetGroupOutput::builder().target_groups(print(call.here(), &group)).build())
+    Ok(ModifyTargetGroupOutput::builder().target_groups(to_sdk(call.region_state(), &group)).build())
 }
 
-fn shown(attributes: &BTreeMap<String, String>) -> Vec<TargetGroupAttribute> {
+fn sdk_attributes(attributes: &BTreeMap<String, String>) -> Vec<TargetGroupAttribute> {
     attributes.iter().map(|(key, value)| TargetGroupAttribute::builder().key(key).value(value).build()).collect()
 }
 
-fn describe_attributes(call: &mut Call<'_>, input: &DescribeTargetGroupAttributesInput) -> Result<DescribeTargetGroupAttributesOutput, Rejection> {
-    let attributes = shown(&find(call, input.target_group_arn())?.attributes);
+fn describe_attributes(
+    call: &mut Call<'_>,
+    input: &DescribeTargetGroupAttributesInput,
+) -> Result<DescribeTargetGroupAttributesOutput, Rejection> {
+    let attributes = sdk_attributes(&find(call, input.target_group_arn())?.attributes);
     Ok(DescribeTargetGroupAttributesOutput::builder().set_attributes(Some(attributes)).build())
 }
 
-fn modify_attributes(call: &mut Call<'_>, input: &ModifyTargetGroupAttributesInput) -> Result<ModifyTargetGroupAttributesOutput, Rejection> {
+fn modify_attributes(
+    call: &mut Call<'_>,
+    input: &ModifyTargetGroupAttributesInput,
+) -> Result<ModifyTargetGroupAttributesOutput, Rejection> {
     let group = find(call, input.target_group_arn())?;
     for attribute in input.attributes() {
         let (key, value) = (attribute.key().unwrap_or_default(), attribute.value().unwrap_or_default());
         // "The range is 0-3600 seconds" (TargetGroupAttribute).
         if key != DELAY || !value.parse::<u32>().is_ok_and(|seconds| seconds <= 3600) {
-            return refuse("ValidationError", format!("Target group attribute '{key}' can not be '{value}'"));
+            return refuse("ValidationError", format!("Target group attribute '{key}' cannot be '{value}'"));
         }
         group.attributes.insert(key.to_owned(), value.to_owned());
     }
-    Ok(ModifyTargetGroupAttributesOutput::builder().set_attributes(Some(shown(&group.attributes))).build())
+    Ok(ModifyTargetGroupAttributesOutput::builder().set_attributes(Some(sdk_attributes(&group.attributes))).build())
 }
 
-fn describe_health(call: &mut Call<'_>, input: &DescribeTargetHealthInput) -> Result<DescribeTargetHealthOutput, Rejection> {
+fn describe_health(
+    call: &mut Call<'_>,
+    input: &DescribeTargetHealthInput,
+) -> Result<DescribeTargetHealthOutput, Rejection> {
     let now = call.now();
     let group = find(call, input.target_group_arn())?.clone();
     let (world, region) = (&*call.world, call.region.as_str());
-    let targets = world.regions.get(region).map(|here| here.targets(&group, &world.timeline().at(now), now, now)).unwrap_or_default();
-    let shown = |target: Target| {
+    let targets = world
+        .regions
+        .get(region)
+        .map(|region_state| region_state.targets(&group, &world.timeline().at(now), now, now))
+        .unwrap_or_default();
+    let described = |target: Target| {
         let health = TargetHealth::builder();
         let health = match target.health {
             Health::Initial => health.state(TargetHealthStateEnum::Initial),
             Health::Healthy => health.state(TargetHealthStateEnum::Healthy),
-            Health::Unhealthy => {
-                health.state(TargetHealthStateEnum::Unhealthy).reason(TargetHealthReasonEnum::FailedHealthChecks).description("Health checks failed")
-            }
+            Health::Unhealthy => health
+                .state(TargetHealthStateEnum::Unhealthy)
+                .reason(TargetHealthReasonEnum::FailedHealthChecks)
+                .description("Health checks failed"),
             Health::Draining => health.state(TargetHealthStateEnum::Draining),
             Health::Unused => health.state(TargetHealthStateEnum::Unused),
         };
         let target = TargetDescription::builder().id(target.address).port(target.port).build();
         TargetHealthDescription::builder().target(target).target_health(health.build()).build()
     };
-    Ok(DescribeTargetHealthOutput::builder().set_target_health_descriptions(Some(targets.into_iter().map(shown).collect())).build())
+    Ok(DescribeTargetHealthOutput::builder()
+        .set_target_health_descriptions(Some(targets.into_iter().map(described).collect()))
+        .build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Rejection> {
     let arn = input.target_group_arn().unwrap_or_default();
-    let elb = &mut call.here().elbv2;
+    let elb = &mut call.region_state().elbv2;
     // "You can delete a target group if it is not referenced by any actions" (DeleteTargetGroup).
-    if !elb.users(arn).is_empty() {
+    if !elb.attached_load_balancers(arn).is_empty() {
         return refuse("ResourceInUse", format!("Target group '{arn}' is currently in use by a listener or a rule"));
     }
     elb.target_groups.remove(arn);

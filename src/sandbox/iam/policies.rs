@@ -1,22 +1,30 @@
-//! Policies in roles and attached to them.
+//! Inline policies of roles and policies attached to roles.
 
-use aws_sdk_iam::operation::attach_role_policy::{AttachRolePolicyError, AttachRolePolicyInput, AttachRolePolicyOutput};
-use aws_sdk_iam::operation::delete_role_policy::{DeleteRolePolicyError, DeleteRolePolicyInput, DeleteRolePolicyOutput};
-use aws_sdk_iam::operation::detach_role_policy::{DetachRolePolicyError, DetachRolePolicyInput, DetachRolePolicyOutput};
+use aws_sdk_iam::operation::attach_role_policy::{
+    AttachRolePolicyError, AttachRolePolicyInput, AttachRolePolicyOutput,
+};
+use aws_sdk_iam::operation::delete_role_policy::{
+    DeleteRolePolicyError, DeleteRolePolicyInput, DeleteRolePolicyOutput,
+};
+use aws_sdk_iam::operation::detach_role_policy::{
+    DetachRolePolicyError, DetachRolePolicyInput, DetachRolePolicyOutput,
+};
 use aws_sdk_iam::operation::get_role_policy::{GetRolePolicyError, GetRolePolicyInput, GetRolePolicyOutput};
 use aws_sdk_iam::operation::list_attached_role_policies::{
     ListAttachedRolePoliciesError, ListAttachedRolePoliciesInput, ListAttachedRolePoliciesOutput,
 };
-use aws_sdk_iam::operation::list_role_policies::{ListRolePoliciesError, ListRolePoliciesInput, ListRolePoliciesOutput};
+use aws_sdk_iam::operation::list_role_policies::{
+    ListRolePoliciesError, ListRolePoliciesInput, ListRolePoliciesOutput,
+};
 use aws_sdk_iam::operation::put_role_policy::{PutRolePolicyError, PutRolePolicyInput, PutRolePolicyOutput};
 use aws_sdk_iam::types::AttachedPolicy;
 
 use super::roles::find;
 use super::syntax::{check_name, check_permissions, encode};
-use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
+use crate::registry::{Call, Registry, Rejection, built, refuse};
 
-/// Managed policies that AWS has, each with its path: one that is misspelt or under another path does not exist. Names are
-/// those of the "AWS Managed Policy Reference Guide"; add what a kind needs.
+/// AWS's managed policies with their paths. A misspelled name or a wrong path does not exist. Names are those of the
+/// "AWS Managed Policy Reference Guide"; add those that a kind requires.
 const MANAGED: &[&str] = &[
     "service-role/AmazonECSTaskExecutionRolePolicy",
     "service-role/AmazonDMSVPCManagementRole",
@@ -30,13 +38,25 @@ const MANAGED: &[&str] = &[
 ];
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("iam", "PutRolePolicy", &["role_name", "policy_name", "policy_document"], PutRolePolicyError::generic, put);
+    registry.on(
+        "iam",
+        "PutRolePolicy",
+        &["role_name", "policy_name", "policy_document"],
+        PutRolePolicyError::generic,
+        put,
+    );
     registry.on("iam", "GetRolePolicy", &["role_name", "policy_name"], GetRolePolicyError::generic, get);
     registry.on("iam", "DeleteRolePolicy", &["role_name", "policy_name"], DeleteRolePolicyError::generic, delete);
     registry.on("iam", "ListRolePolicies", &["role_name"], ListRolePoliciesError::generic, list);
     registry.on("iam", "AttachRolePolicy", &["role_name", "policy_arn"], AttachRolePolicyError::generic, attach);
     registry.on("iam", "DetachRolePolicy", &["role_name", "policy_arn"], DetachRolePolicyError::generic, detach);
-    registry.on("iam", "ListAttachedRolePolicies", &["role_name"], ListAttachedRolePoliciesError::generic, list_attached);
+    registry.on(
+        "iam",
+        "ListAttachedRolePolicies",
+        &["role_name"],
+        ListAttachedRolePoliciesError::generic,
+        list_attached,
+    );
 }
 
 fn put(call: &mut Call<'_>, input: &PutRolePolicyInput) -> Result<PutRolePolicyOutput, Rejection> {
@@ -46,10 +66,13 @@ fn put(call: &mut Call<'_>, input: &PutRolePolicyInput) -> Result<PutRolePolicyO
     let policy = check_permissions(input.policy_document().unwrap_or_default())?;
     let mut policies = role.inline_policies.clone();
     policies.insert(name.to_owned(), policy);
-    // "The total aggregate policy size of all inline policies for a role can't exceed 10,240 characters"; white space does
-    // not count.
+    // "The total aggregate policy size of all inline policies for a role can't exceed 10,240 characters"; white space
+    // does not count.
     if policies.values().map(|policy| policy.to_string().len()).sum::<usize>() > 10_240 {
-        return refuse("LimitExceeded", format!("Maximum policy size of 10240 bytes exceeded for role {}", role.role_name));
+        return refuse(
+            "LimitExceeded",
+            format!("Maximum policy size of 10240 bytes exceeded for role {}", role.role_name),
+        );
     }
     role.inline_policies = policies;
     Ok(PutRolePolicyOutput::builder().build())
@@ -63,7 +86,13 @@ fn get(call: &mut Call<'_>, input: &GetRolePolicyInput) -> Result<GetRolePolicyO
     let name = input.policy_name().unwrap_or_default();
     let role = find(call, input.role_name())?;
     let Some(policy) = role.inline_policies.get(name) else { return no_policy(name) };
-    built(GetRolePolicyOutput::builder().role_name(&role.role_name).policy_name(name).policy_document(encode(policy)).build())
+    built(
+        GetRolePolicyOutput::builder()
+            .role_name(&role.role_name)
+            .policy_name(name)
+            .policy_document(encode(policy))
+            .build(),
+    )
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteRolePolicyInput) -> Result<DeleteRolePolicyOutput, Rejection> {
@@ -85,8 +114,10 @@ fn attach(call: &mut Call<'_>, input: &AttachRolePolicyInput) -> Result<AttachRo
     let &["arn", partition, "iam", "", owner, name] = parts.as_slice() else {
         return refuse("InvalidInput", format!("ARN {arn} is not valid."));
     };
-    let here = crate::aws::partition(call.region);
-    let exists = partition == here && owner == "aws" && name.strip_prefix("policy/").is_some_and(|name| MANAGED.contains(&name));
+    let own_partition = call.region.partition();
+    let exists = partition == own_partition
+        && owner == "aws"
+        && name.strip_prefix("policy/").is_some_and(|name| MANAGED.contains(&name));
     let role = find(call, input.role_name())?;
     if !exists {
         return refuse("NoSuchEntity", format!("Policy {arn} does not exist or is not attachable."));
@@ -108,9 +139,16 @@ fn detach(call: &mut Call<'_>, input: &DetachRolePolicyInput) -> Result<DetachRo
     }
 }
 
-fn list_attached(call: &mut Call<'_>, input: &ListAttachedRolePoliciesInput) -> Result<ListAttachedRolePoliciesOutput, Rejection> {
+fn list_attached(
+    call: &mut Call<'_>,
+    input: &ListAttachedRolePoliciesInput,
+) -> Result<ListAttachedRolePoliciesOutput, Rejection> {
     let role = find(call, input.role_name())?;
     let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
-    let attached = role.attached_policies.iter().map(|arn| AttachedPolicy::builder().policy_arn(arn).policy_name(name(arn)).build()).collect();
+    let attached = role
+        .attached_policies
+        .iter()
+        .map(|arn| AttachedPolicy::builder().policy_arn(arn).policy_name(name(arn)).build())
+        .collect();
     Ok(ListAttachedRolePoliciesOutput::builder().set_attached_policies(Some(attached)).is_truncated(false).build())
 }

@@ -9,21 +9,29 @@ use aws_sdk_iam::operation::list_role_tags::{ListRoleTagsError, ListRoleTagsInpu
 use aws_sdk_iam::operation::list_roles::{ListRolesError, ListRolesInput, ListRolesOutput};
 use aws_sdk_iam::operation::tag_role::{TagRoleError, TagRoleInput, TagRoleOutput};
 use aws_sdk_iam::operation::untag_role::{UntagRoleError, UntagRoleInput, UntagRoleOutput};
-use aws_sdk_iam::operation::update_assume_role_policy::{UpdateAssumeRolePolicyError, UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput};
+use aws_sdk_iam::operation::update_assume_role_policy::{
+    UpdateAssumeRolePolicyError, UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput,
+};
 use aws_sdk_iam::operation::update_role::{UpdateRoleError, UpdateRoleInput, UpdateRoleOutput};
 use aws_sdk_iam::types::Tag;
 use aws_smithy_types::DateTime;
 
 use super::syntax::{check_name, check_trust, encode};
-use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
-use crate::sandbox::world::iam::Role;
+use crate::registry::{Call, Registry, Rejection, built, refuse};
+use crate::world::iam::Role;
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["role_name", "assume_role_policy_document", "description", "tags", "path", "max_session_duration"];
-    registry.on("iam", "CreateRole", members, CreateRoleError::generic, create);
+    let fields = &["role_name", "assume_role_policy_document", "description", "tags", "path", "max_session_duration"];
+    registry.on("iam", "CreateRole", fields, CreateRoleError::generic, create);
     registry.on("iam", "GetRole", &["role_name"], GetRoleError::generic, get);
     registry.on("iam", "ListRoles", &["path_prefix"], ListRolesError::generic, list);
-    registry.on("iam", "UpdateAssumeRolePolicy", &["role_name", "policy_document"], UpdateAssumeRolePolicyError::generic, update_trust);
+    registry.on(
+        "iam",
+        "UpdateAssumeRolePolicy",
+        &["role_name", "policy_document"],
+        UpdateAssumeRolePolicyError::generic,
+        update_trust,
+    );
     registry.on("iam", "UpdateRole", &["role_name", "description"], UpdateRoleError::generic, update);
     registry.on("iam", "TagRole", &["role_name", "tags"], TagRoleError::generic, tag);
     registry.on("iam", "UntagRole", &["role_name", "tag_keys"], UntagRoleError::generic, untag);
@@ -46,12 +54,12 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
     if call.world.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(name)) {
         return refuse("EntityAlreadyExists", format!("Role with name {name} already exists."));
     }
-    let arn = format!("arn:{}:iam::{}:role{path}{name}", crate::aws::partition(call.region), call.account());
-    // IAM is eventually consistent; other services refuse a new role for some seconds.
-    let assumable_at = call.after(2.0, 8.0, 30.0);
+    let arn = format!("arn:{}:iam::{}:role{path}{name}", call.region.partition(), call.account());
+    // IAM is eventually consistent: other services reject a new role for some seconds.
+    let assumable_at = call.completion_time(2.0, 8.0, 30.0);
     let role = Role {
         role_name: name.to_owned(),
-        role_id: format!("AROA{}", &call.world.draw()[..17].to_uppercase()),
+        role_id: format!("AROA{}", &call.world.random_hex()[..17].to_uppercase()),
         arn,
         description: input.description().map(str::to_owned),
         assume_role_policy: trust,
@@ -61,14 +69,17 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
         created_at: call.now(),
         assumable_at,
     };
-    let answer = print(&role)?;
+    let answer = to_sdk(&role)?;
     call.world.iam.roles.insert(name.to_owned(), role);
     Ok(CreateRoleOutput::builder().role(answer).build())
 }
 
 fn check_description(description: Option<&str>) -> Result<(), Rejection> {
     if description.is_some_and(|text| text.chars().count() > 1000) {
-        return refuse("ValidationError", "1 validation error detected: Value at 'description' failed to satisfy constraint: length <= 1000");
+        return refuse(
+            "ValidationError",
+            "1 validation error detected: Value at 'description' failed to satisfy constraint: length <= 1000",
+        );
     }
     Ok(())
 }
@@ -84,11 +95,11 @@ fn add_tags(tags: &mut BTreeMap<String, String>, more: &[Tag]) -> Result<(), Rej
     if tags.len() > 50 { refuse("LimitExceeded", "The number of tags has reached the maximum limit.") } else { Ok(()) }
 }
 
-fn shown(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, Rejection> {
+fn sdk_tags(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, Rejection> {
     tags.iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect()
 }
 
-fn print(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
+fn to_sdk(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
     let path = role.arn.split_once(":role").and_then(|(_, name)| name.strip_suffix(&role.role_name)).unwrap_or("/");
     let role = aws_sdk_iam::types::Role::builder()
         .path(path)
@@ -99,11 +110,11 @@ fn print(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
         .assume_role_policy_document(encode(&role.assume_role_policy))
         .set_description(role.description.clone())
         .max_session_duration(3600)
-        .set_tags(Some(shown(&role.tags)?));
+        .set_tags(Some(sdk_tags(&role.tags)?));
     built(role.build())
 }
 
-/// Finds a role or refuses.
+/// Finds a role, or rejects the call.
 pub(super) fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a mut Role, Rejection> {
     let name = name.unwrap_or_default();
     match call.world.iam.roles.get_mut(name) {
@@ -113,7 +124,7 @@ pub(super) fn find<'a>(call: &'a mut Call<'_>, name: Option<&str>) -> Result<&'a
 }
 
 fn get(call: &mut Call<'_>, input: &GetRoleInput) -> Result<GetRoleOutput, Rejection> {
-    Ok(GetRoleOutput::builder().role(print(find(call, input.role_name())?)?).build())
+    Ok(GetRoleOutput::builder().role(to_sdk(find(call, input.role_name())?)?).build())
 }
 
 /// "This operation does not return the following attributes: PermissionsBoundary, RoleLastUsed, Tags" (ListRoles).
@@ -121,16 +132,19 @@ fn list(call: &mut Call<'_>, input: &ListRolesInput) -> Result<ListRolesOutput, 
     let prefix = format!(":role{}", input.path_prefix().unwrap_or("/"));
     let mut roles = Vec::new();
     for role in call.world.iam.roles.values().filter(|role| role.arn.contains(&prefix)) {
-        let mut role = print(role)?;
+        let mut role = to_sdk(role)?;
         role.tags = None;
         roles.push(role);
     }
     built(ListRolesOutput::builder().set_roles(Some(roles)).is_truncated(false).build())
 }
 
-fn update_trust(call: &mut Call<'_>, input: &UpdateAssumeRolePolicyInput) -> Result<UpdateAssumeRolePolicyOutput, Rejection> {
+fn update_trust(
+    call: &mut Call<'_>,
+    input: &UpdateAssumeRolePolicyInput,
+) -> Result<UpdateAssumeRolePolicyOutput, Rejection> {
     let trust = check_trust(input.policy_document().unwrap_or_default())?;
-    let usable_at = call.after(2.0, 8.0, 30.0);
+    let usable_at = call.completion_time(2.0, 8.0, 30.0);
     let role = find(call, input.role_name())?;
     role.assume_role_policy = trust;
     role.assumable_at = usable_at;
@@ -152,7 +166,7 @@ fn tag(call: &mut Call<'_>, input: &TagRoleInput) -> Result<TagRoleOutput, Rejec
     Ok(TagRoleOutput::builder().build())
 }
 
-/// Keys that the role does not have are no error.
+/// It is not an error if the role does not have a key.
 fn untag(call: &mut Call<'_>, input: &UntagRoleInput) -> Result<UntagRoleOutput, Rejection> {
     let role = find(call, input.role_name())?;
     role.tags.retain(|key, _| !input.tag_keys().contains(key));
@@ -160,13 +174,14 @@ fn untag(call: &mut Call<'_>, input: &UntagRoleInput) -> Result<UntagRoleOutput,
 }
 
 fn list_tags(call: &mut Call<'_>, input: &ListRoleTagsInput) -> Result<ListRoleTagsOutput, Rejection> {
-    let tags = shown(&find(call, input.role_name())?.tags)?;
+    let tags = sdk_tags(&find(call, input.role_name())?.tags)?;
     built(ListRoleTagsOutput::builder().set_tags(Some(tags)).is_truncated(false).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteRoleInput) -> Result<DeleteRoleOutput, Rejection> {
     let role = find(call, input.role_name())?;
-    // "Unlike the console, you must delete the items attached to the role manually, or the deletion fails" (DeleteRole).
+    // "Unlike the console, you must delete the items attached to the role manually, or the deletion fails"
+    // (DeleteRole).
     if !role.inline_policies.is_empty() {
         return refuse("DeleteConflict", "Cannot delete entity, must delete policies first.");
     }

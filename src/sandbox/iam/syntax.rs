@@ -1,27 +1,33 @@
-//! What IAM accepts as a name and as a policy document ("IAM and AWS STS quotas", "Grammar of the IAM JSON policy language").
+//! The names and policy documents that IAM accepts ("IAM and AWS STS quotas", "Grammar of the IAM JSON policy
+//! language").
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::sandbox::registry::{Rejection, refuse};
+use crate::registry::{Rejection, refuse};
 
-/// `[\w+=,.@-]+`, up to `longest` characters.
-pub(super) fn check_name(what: &str, name: &str, longest: usize) -> Result<(), Rejection> {
+/// `[\w+=,.@-]+`, up to `max_length` characters.
+pub(super) fn check_name(what: &str, name: &str, max_length: usize) -> Result<(), Rejection> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    if (1..=longest).contains(&name.len()) && name.bytes().all(fits) {
+    if (1..=max_length).contains(&name.len()) && name.bytes().all(fits) {
         return Ok(());
     }
-    refuse("ValidationError", format!("1 validation error detected: Value '{name}' at '{what}' failed to satisfy constraint"))
+    refuse(
+        "ValidationError",
+        format!("1 validation error detected: Value '{name}' at '{what}' failed to satisfy constraint"),
+    )
 }
 
 fn malformed<T>(why: impl Into<String>) -> Result<T, Rejection> {
     refuse("MalformedPolicyDocument", why)
 }
 
-/// Reads a document and checks what all documents have in common.
+/// Parses a document and checks the rules that apply to all documents.
 fn statements(document: &str) -> Result<(Value, Vec<Value>), Rejection> {
-    let Ok(policy) = serde_json::from_str::<Value>(document) else { return malformed("This policy contains invalid Json") };
+    let Ok(policy) = serde_json::from_str::<Value>(document) else {
+        return malformed("This policy contains invalid Json");
+    };
     if !matches!(policy.get("Version").and_then(Value::as_str), Some("2012-10-17" | "2008-10-17")) {
         return malformed("The policy failed legacy parsing: Version");
     }
@@ -36,7 +42,8 @@ fn statements(document: &str) -> Result<(Value, Vec<Value>), Rejection> {
             return malformed("Missing required field Effect");
         }
         if let Some(sid) = statement.get("Sid").and_then(Value::as_str) {
-            // "The Sid element supports ASCII uppercase letters, lowercase letters, and numbers"; unique within the policy.
+            // "The Sid element supports ASCII uppercase letters, lowercase letters, and numbers"; unique within the
+            // policy.
             if !sid.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
                 return malformed(format!("Statement IDs (SID) must be alpha-numeric: {sid}"));
             }
@@ -44,8 +51,9 @@ fn statements(document: &str) -> Result<(Value, Vec<Value>), Rejection> {
                 return malformed("Statement IDs (SID) in a single policy must be unique.");
             }
         }
-        for action in texts(statement.get("Action")) {
-            if action != "*" && action.split_once(':').is_none_or(|(vendor, name)| vendor.is_empty() || name.is_empty()) {
+        for action in string_list(statement.get("Action")) {
+            if action != "*" && action.split_once(':').is_none_or(|(vendor, name)| vendor.is_empty() || name.is_empty())
+            {
                 return malformed("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.");
             }
         }
@@ -56,8 +64,8 @@ fn statements(document: &str) -> Result<(Value, Vec<Value>), Rejection> {
     Ok((policy, statements))
 }
 
-/// A text or a list of texts.
-fn texts(value: Option<&Value>) -> Vec<String> {
+/// Returns a string or a list of strings as a list.
+fn string_list(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -65,7 +73,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// Checks a policy that says who may assume a role.
+/// Checks a policy that states who can assume a role.
 pub(super) fn check_trust(document: &str) -> Result<Value, Rejection> {
     // "Role trust policy length: 2,048 characters" (adjustable).
     if document.len() > 2048 {
@@ -77,12 +85,12 @@ pub(super) fn check_trust(document: &str) -> Result<Value, Rejection> {
             return malformed("Has prohibited field Resource");
         }
         let Some(principal) = statement.get("Principal") else { return malformed("Missing required field Principal") };
-        for service in texts(principal.get("Service")) {
+        for service in string_list(principal.get("Service")) {
             if !service.ends_with(".amazonaws.com") && !service.ends_with(".amazonaws.com.cn") {
                 return malformed(format!("Invalid principal in policy: \"SERVICE\":\"{service}\""));
             }
         }
-        let actions = texts(statement.get("Action"));
+        let actions = string_list(statement.get("Action"));
         if actions.is_empty() {
             return malformed("Missing required field Action");
         }
@@ -93,18 +101,18 @@ pub(super) fn check_trust(document: &str) -> Result<Value, Rejection> {
     Ok(policy)
 }
 
-/// Checks a policy that says what may be done.
+/// Checks a policy that states which actions are allowed.
 pub(super) fn check_permissions(document: &str) -> Result<Value, Rejection> {
     let (policy, statements) = statements(document)?;
     for statement in &statements {
         if statement.get("Principal").is_some() {
             return malformed("Policy document should not specify a principal.");
         }
-        if texts(statement.get("Action")).is_empty() && texts(statement.get("NotAction")).is_empty() {
+        if string_list(statement.get("Action")).is_empty() && string_list(statement.get("NotAction")).is_empty() {
             return malformed("Policy statement must contain actions.");
         }
-        let resources = texts(statement.get("Resource"));
-        if resources.is_empty() && texts(statement.get("NotResource")).is_empty() {
+        let resources = string_list(statement.get("Resource"));
+        if resources.is_empty() && string_list(statement.get("NotResource")).is_empty() {
             return malformed("Policy statement must contain resources.");
         }
         for resource in resources {
@@ -120,6 +128,6 @@ pub(super) fn check_permissions(document: &str) -> Result<Value, Rejection> {
 /// "The policy document is URL-encoded compliant with RFC 3986" (GetRole).
 pub(super) fn encode(document: &Value) -> String {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    let print = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    document.to_string().bytes().map(print).collect()
+    let to_sdk = |byte: u8| if unreserved(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    document.to_string().bytes().map(to_sdk).collect()
 }

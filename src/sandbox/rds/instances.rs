@@ -1,21 +1,26 @@
-//! DB instances: making and showing them.
+//! DB instances: creation and description.
 
 use std::collections::BTreeSet;
 
-use aws_sdk_rds::operation::create_db_instance::{CreateDBInstanceError, CreateDbInstanceInput, CreateDbInstanceOutput};
-use aws_sdk_rds::operation::describe_db_instances::{DescribeDBInstancesError, DescribeDbInstancesInput, DescribeDbInstancesOutput};
+use aws_sdk_rds::operation::create_db_instance::{
+    CreateDBInstanceError, CreateDbInstanceInput, CreateDbInstanceOutput,
+};
+use aws_sdk_rds::operation::describe_db_instances::{
+    DescribeDBInstancesError, DescribeDbInstancesInput, DescribeDbInstancesOutput,
+};
 use aws_sdk_rds::operation::describe_events::{DescribeEventsError, DescribeEventsInput, DescribeEventsOutput};
 use aws_sdk_rds::types::{
-    DbInstance, DbParameterGroupStatus, Endpoint, Event, PendingCloudwatchLogsExports, PendingModifiedValues, SourceType, VpcSecurityGroupMembership,
+    DbInstance, DbParameterGroupStatus, Endpoint, Event, PendingCloudwatchLogsExports, PendingModifiedValues,
+    SourceType, VpcSecurityGroupMembership,
 };
 
-use super::{rules, subnet_groups, tags};
-use crate::sandbox::keys::default_key;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::rds::{Instance, Phase, Settings, SubnetGroup};
+use super::{subnet_groups, tags, validation};
+use crate::kms::default_key;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::rds::{Instance, Phase, Settings, SubnetGroup};
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of = &[
+    let fields = &[
         "db_instance_identifier",
         "engine",
         "engine_version",
@@ -41,23 +46,32 @@ pub(super) fn register(registry: &mut Registry) {
         "auto_minor_version_upgrade",
         "tags",
     ];
-    registry.on("rds", "CreateDBInstance", made_of, CreateDBInstanceError::generic, create);
+    registry.on("rds", "CreateDBInstance", fields, CreateDBInstanceError::generic, create);
     registry.on("rds", "DescribeDBInstances", &["db_instance_identifier"], DescribeDBInstancesError::generic, describe);
-    registry.on("rds", "DescribeEvents", &["source_identifier", "source_type", "duration"], DescribeEventsError::generic, events);
+    registry.on(
+        "rds",
+        "DescribeEvents",
+        &["source_identifier", "source_type", "duration"],
+        DescribeEventsError::generic,
+        events,
+    );
 }
 
 fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDbInstanceOutput, Rejection> {
     // "This parameter is stored as a lowercase string."
     let identifier = input.db_instance_identifier().unwrap_or_default().to_lowercase();
-    rules::instance_name(&identifier)?;
-    if call.here().rds.instances.contains_key(&identifier) {
+    validation::instance_name(&identifier)?;
+    if call.region_state().rds.instances.contains_key(&identifier) {
         return refuse("DBInstanceAlreadyExists", "DB instance already exists");
     }
     let master_username = input.master_username().unwrap_or_default();
-    rules::names_inside(master_username, input.db_name())?;
-    rules::password(input.master_user_password().unwrap_or_default())?;
+    validation::database_names(master_username, input.db_name())?;
+    validation::password(input.master_user_password().unwrap_or_default())?;
     let settings = Settings {
-        engine_version: rules::version(input.engine().unwrap_or_default(), input.engine_version().unwrap_or("17"))?,
+        engine_version: validation::version(
+            input.engine().unwrap_or_default(),
+            input.engine_version().unwrap_or("17"),
+        )?,
         class: input.db_instance_class().unwrap_or_default().to_owned(),
         allocated_storage: input.allocated_storage().unwrap_or_default(),
         storage_type: input.storage_type().unwrap_or("gp2").to_owned(),
@@ -67,23 +81,24 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
         log_exports: input.enable_cloudwatch_logs_exports().iter().cloned().collect(),
         master_password: input.master_user_password().unwrap_or_default().to_owned(),
     };
-    rules::settings(&settings)?;
-    let performance_insights_days = insights(input.enable_performance_insights(), input.performance_insights_retention_period())?;
+    validation::settings(&settings)?;
+    let performance_insights_days =
+        insights(input.enable_performance_insights(), input.performance_insights_retention_period())?;
     let subnet_group = subnet_group(call, input.db_subnet_group_name().unwrap_or("default"))?;
     let parameter_group = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
-    rules::parameter_group(call, &parameter_group, &settings.engine_version)?;
-    let security_groups = rules::security_groups(call, input.vpc_security_group_ids(), &subnet_group.vpc_id)?;
-    let resource_id = format!("db-{}", call.world.draw()[..26].to_uppercase());
+    validation::parameter_group(call, &parameter_group, &settings.engine_version)?;
+    let security_groups = validation::security_groups(call, input.vpc_security_group_ids(), &subnet_group.vpc_id)?;
+    let resource_id = format!("db-{}", call.world.random_hex()[..26].to_uppercase());
     let usable = match settings.multi_az {
-        true => call.after(900.0, 1020.0, 1200.0),
-        false => call.after(300.0, 450.0, 520.0),
+        true => call.completion_time(900.0, 1020.0, 1200.0),
+        false => call.completion_time(300.0, 450.0, 520.0),
     };
-    // The last part of a creation is its first backup.
+    // A creation ends with the first backup.
     let backup = if settings.backup_retention > 0 { usable.saturating_sub(60_000) } else { usable };
     let phase = |status: &str, until| Phase { status: status.to_owned(), until };
     let instance = Instance {
         arn: call.arn("rds", &format!("db:{identifier}")),
-        host: format!("{identifier}.c{}.{}.rds.amazonaws.com", &call.world.draw()[..11], call.region),
+        host: format!("{identifier}.c{}.{}.rds.amazonaws.com", &call.world.random_hex()[..11], call.region),
         engine: "postgres".to_owned(),
         db_name: input.db_name().map(str::to_owned),
         master_username: master_username.to_owned(),
@@ -102,43 +117,45 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
         settings,
         pending: None,
         phases: vec![phase("creating", backup), phase("backing-up", usable)],
-        stuck_in: None,
+        stuck_status: None,
         events: Vec::new(),
-        tags: tags::given(input.tags()),
+        tags: tags::from_sdk(input.tags()),
         resource_id,
         identifier,
     };
     attach(call, &instance, &subnet_group);
-    let answer = print(call, &instance);
-    call.here().rds.instances.insert(instance.identifier.clone(), instance);
+    let answer = to_sdk(call, &instance);
+    call.region_state().rds.instances.insert(instance.identifier.clone(), instance);
     Ok(CreateDbInstanceOutput::builder().db_instance(answer).build())
 }
 
-/// Reads how long Performance Insights keeps data. "Default: 7 days"
+/// Returns the retention period of Performance Insights. "Default: 7 days"
 pub(super) fn insights(enabled: Option<bool>, days: Option<i32>) -> Result<Option<i32>, Rejection> {
     if enabled != Some(true) {
         return match days {
-            Some(_) => refuse("InvalidParameterCombination", "To set the retention period, enable Performance Insights."),
+            Some(_) => {
+                refuse("InvalidParameterCombination", "To set the retention period, enable Performance Insights.")
+            }
             None => Ok(None),
         };
     }
     let days = Some(days.unwrap_or(7));
-    rules::insights(days)?;
+    validation::insights(days)?;
     Ok(days)
 }
 
 fn subnet_group(call: &mut Call<'_>, name: &str) -> Result<SubnetGroup, Rejection> {
-    match call.here().rds.subnet_groups.get(&name.to_lowercase()) {
+    match call.region_state().rds.subnet_groups.get(&name.to_lowercase()) {
         Some(group) => Ok(group.clone()),
         None => refuse("DBSubnetGroupNotFoundFault", format!("DB subnet group '{name}' does not exist.")),
     }
 }
 
-/// Puts an interface into a subnet, and one for the standby into a subnet of another zone.
+/// Attaches an interface in one subnet, and one for the standby in a subnet of another zone.
 fn attach(call: &mut Call<'_>, instance: &Instance, group: &SubnetGroup) {
     let mut zones = BTreeSet::new();
     let mut places = Vec::new();
-    let subnets = &call.here().ec2.subnets;
+    let subnets = &call.region_state().ec2.subnets;
     for subnet in group.subnet_ids.iter().filter_map(|id| subnets.get(id)) {
         if zones.insert(subnet.availability_zone.clone()) {
             places.push(subnet.subnet_id.clone());
@@ -147,29 +164,42 @@ fn attach(call: &mut Call<'_>, instance: &Instance, group: &SubnetGroup) {
     let groups: Vec<String> = instance.security_groups.iter().cloned().collect();
     for place in places.iter().take(if instance.settings.multi_az { 2 } else { 1 }) {
         let id = call.new_id("eni");
-        call.here().ec2.attach_interface(id, place, &groups, instance.interface(), "amazon-rds", instance.publicly_accessible);
+        call.region_state().ec2.attach_interface(
+            id,
+            place,
+            &groups,
+            instance.interface_description(),
+            "amazon-rds",
+            instance.publicly_accessible,
+        );
     }
 }
 
-/// Looks for an instance by name.
+/// Finds an instance by name.
 pub(super) fn find<'a>(call: &'a mut Call<'_>, identifier: &str) -> Result<&'a mut Instance, Rejection> {
-    match call.here().rds.instances.get_mut(&identifier.to_lowercase()) {
+    match call.region_state().rds.instances.get_mut(&identifier.to_lowercase()) {
         Some(instance) => Ok(instance),
         None => refuse("DBInstanceNotFound", format!("DBInstance {identifier} not found.")),
     }
 }
 
-/// Shows an instance as the API does. The password is never shown.
-pub(super) fn print(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
+/// Converts an instance to the SDK's type. The password is never returned.
+pub(super) fn to_sdk(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
     let now = call.now();
     let status = instance.status(now).to_owned();
-    let group = call.here().rds.subnet_groups.get(&instance.subnet_group).cloned();
-    let group = group.map(|group| subnet_groups::print(call, &group));
+    let group = call.region_state().rds.subnet_groups.get(&instance.subnet_group).cloned();
+    let group = group.map(|group| subnet_groups::to_sdk(call, &group));
     let settings = &instance.settings;
     // "The endpoint might not be shown for instances with the status of `creating`" (DBInstance).
     let endpoint = (status != "creating").then(|| Endpoint::builder().address(&instance.host).port(5432).build());
-    let groups = instance.security_groups.iter().map(|id| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).status("active").build());
-    let parameters = DbParameterGroupStatus::builder().db_parameter_group_name(&instance.parameter_group).parameter_apply_status("in-sync").build();
+    let groups = instance
+        .security_groups
+        .iter()
+        .map(|id| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).status("active").build());
+    let parameters = DbParameterGroupStatus::builder()
+        .db_parameter_group_name(&instance.parameter_group)
+        .parameter_apply_status("in-sync")
+        .build();
     DbInstance::builder()
         .db_instance_identifier(&instance.identifier)
         .db_instance_arn(&instance.arn)
@@ -181,7 +211,9 @@ pub(super) fn print(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
         .allocated_storage(settings.allocated_storage)
         .storage_type(&settings.storage_type)
         .storage_encrypted(instance.storage_encrypted)
-        .set_kms_key_id(instance.kms_key_id.clone().or_else(|| instance.storage_encrypted.then(|| default_key(&instance.arn))))
+        .set_kms_key_id(
+            instance.kms_key_id.clone().or_else(|| instance.storage_encrypted.then(|| default_key(&instance.arn))),
+        )
         .set_db_name(instance.db_name.clone())
         .master_username(&instance.master_username)
         .set_db_subnet_group(group)
@@ -198,22 +230,26 @@ pub(super) fn print(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
         .auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
         .set_endpoint(endpoint)
         .set_pending_modified_values(Some(pending(instance)))
-        .set_tag_list(tags::shown(&instance.tags))
+        .set_tag_list(tags::sdk_tags(&instance.tags))
         .build()
 }
 
-/// What has been accepted and is not yet in force.
+/// Returns the changes that are accepted but not yet applied.
 fn pending(instance: &Instance) -> PendingModifiedValues {
-    let shown = PendingModifiedValues::builder();
-    let Some((new, _)) = &instance.pending else { return shown.build() };
+    let described = PendingModifiedValues::builder();
+    let Some((new, _)) = &instance.pending else { return described.build() };
     let old = &instance.settings;
     let text = |old: &String, new: &String| (old != new).then(|| new.clone());
     let number = |old: i32, new: i32| (old != new).then_some(new);
     let on: Vec<String> = new.log_exports.difference(&old.log_exports).cloned().collect();
     let off: Vec<String> = old.log_exports.difference(&new.log_exports).cloned().collect();
-    let logs = (!on.is_empty() || !off.is_empty())
-        .then(|| PendingCloudwatchLogsExports::builder().set_log_types_to_enable(Some(on)).set_log_types_to_disable(Some(off)).build());
-    shown
+    let logs = (!on.is_empty() || !off.is_empty()).then(|| {
+        PendingCloudwatchLogsExports::builder()
+            .set_log_types_to_enable(Some(on))
+            .set_log_types_to_disable(Some(off))
+            .build()
+    });
+    described
         .set_engine_version(text(&old.engine_version, &new.engine_version))
         .set_db_instance_class(text(&old.class, &new.class))
         .set_allocated_storage(number(old.allocated_storage, new.allocated_storage))
@@ -228,10 +264,10 @@ fn pending(instance: &Instance) -> PendingModifiedValues {
 fn describe(call: &mut Call<'_>, input: &DescribeDbInstancesInput) -> Result<DescribeDbInstancesOutput, Rejection> {
     let instances = match input.db_instance_identifier() {
         Some(identifier) => vec![find(call, identifier)?.clone()],
-        None => call.here().rds.instances.values().cloned().collect(),
+        None => call.region_state().rds.instances.values().cloned().collect(),
     };
-    let shown = instances.iter().map(|instance| print(call, instance)).collect();
-    Ok(DescribeDbInstancesOutput::builder().set_db_instances(Some(shown)).build())
+    let described = instances.iter().map(|instance| to_sdk(call, instance)).collect();
+    Ok(DescribeDbInstancesOutput::builder().set_db_instances(Some(described)).build())
 }
 
 fn events(call: &mut Call<'_>, input: &DescribeEventsInput) -> Result<DescribeEventsOutput, Rejection> {
@@ -240,8 +276,10 @@ fn events(call: &mut Call<'_>, input: &DescribeEventsInput) -> Result<DescribeEv
         return refuse("InvalidParameterCombination", "Cannot specify a source identifier without a source type");
     }
     let identifier = input.source_identifier().unwrap_or_default();
-    let events = call.here().rds.instances.get(identifier).map(|instance| instance.events.clone()).unwrap_or_default();
-    let shown =
-        events.into_iter().map(|text| Event::builder().source_identifier(identifier).source_type(SourceType::DbInstance).message(text).build());
-    Ok(DescribeEventsOutput::builder().set_events(Some(shown.collect())).build())
+    let events =
+        call.region_state().rds.instances.get(identifier).map(|instance| instance.events.clone()).unwrap_or_default();
+    let described = events.into_iter().map(|text| {
+        Event::builder().source_identifier(identifier).source_type(SourceType::DbInstance).message(text).build()
+    });
+    Ok(DescribeEventsOutput::builder().set_events(Some(described.collect())).build())
 }

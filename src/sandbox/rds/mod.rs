@@ -3,9 +3,9 @@
 mod changes;
 mod instances;
 mod parameter_groups;
-mod rules;
 mod subnet_groups;
 mod tags;
+mod validation;
 
 use super::registry::Registry;
 

@@ -1,44 +1,94 @@
 //! DB parameter groups.
 
-use aws_sdk_rds::operation::create_db_parameter_group::{CreateDBParameterGroupError, CreateDbParameterGroupInput, CreateDbParameterGroupOutput};
-use aws_sdk_rds::operation::delete_db_parameter_group::{DeleteDBParameterGroupError, DeleteDbParameterGroupInput, DeleteDbParameterGroupOutput};
+use aws_sdk_rds::operation::create_db_parameter_group::{
+    CreateDBParameterGroupError, CreateDbParameterGroupInput, CreateDbParameterGroupOutput,
+};
+use aws_sdk_rds::operation::delete_db_parameter_group::{
+    DeleteDBParameterGroupError, DeleteDbParameterGroupInput, DeleteDbParameterGroupOutput,
+};
 use aws_sdk_rds::operation::describe_db_parameter_groups::{
     DescribeDBParameterGroupsError, DescribeDbParameterGroupsInput, DescribeDbParameterGroupsOutput,
 };
-use aws_sdk_rds::operation::describe_db_parameters::{DescribeDBParametersError, DescribeDbParametersInput, DescribeDbParametersOutput};
-use aws_sdk_rds::operation::modify_db_parameter_group::{ModifyDBParameterGroupError, ModifyDbParameterGroupInput, ModifyDbParameterGroupOutput};
-use aws_sdk_rds::operation::reset_db_parameter_group::{ResetDBParameterGroupError, ResetDbParameterGroupInput, ResetDbParameterGroupOutput};
+use aws_sdk_rds::operation::describe_db_parameters::{
+    DescribeDBParametersError, DescribeDbParametersInput, DescribeDbParametersOutput,
+};
+use aws_sdk_rds::operation::modify_db_parameter_group::{
+    ModifyDBParameterGroupError, ModifyDbParameterGroupInput, ModifyDbParameterGroupOutput,
+};
+use aws_sdk_rds::operation::reset_db_parameter_group::{
+    ResetDBParameterGroupError, ResetDbParameterGroupInput, ResetDbParameterGroupOutput,
+};
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
 
-use super::{rules, tags};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::rds::ParameterGroup;
+use super::{tags, validation};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::rds::ParameterGroup;
 
-/// Parameters of PostgreSQL that only a restart puts in force. Source: "Parameters" in the RDS for PostgreSQL User Guide.
-const STATIC: &[&str] =
-    &["rds.logical_replication", "max_replication_slots", "max_wal_senders", "max_worker_processes", "shared_buffers", "max_connections"];
-/// Parameters of PostgreSQL that take effect at once. Only these and the static ones are modelled.
-const DYNAMIC: &[&str] = &["rds.force_ssl", "log_statement", "log_min_duration_statement", "wal_sender_timeout", "work_mem", "random_page_cost"];
+/// Static parameters of PostgreSQL, which require a restart. Source: "Parameters" in the RDS for PostgreSQL User Guide.
+const STATIC: &[&str] = &[
+    "rds.logical_replication",
+    "max_replication_slots",
+    "max_wal_senders",
+    "max_worker_processes",
+    "shared_buffers",
+    "max_connections",
+];
+/// Dynamic parameters of PostgreSQL, which apply immediately. Only these and the static ones are modelled.
+const DYNAMIC: &[&str] = &[
+    "rds.force_ssl",
+    "log_statement",
+    "log_min_duration_statement",
+    "wal_sender_timeout",
+    "work_mem",
+    "random_page_cost",
+];
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of = &["db_parameter_group_name", "db_parameter_group_family", "description", "tags"];
-    registry.on("rds", "CreateDBParameterGroup", made_of, CreateDBParameterGroupError::generic, create);
-    registry.on("rds", "DescribeDBParameterGroups", &["db_parameter_group_name"], DescribeDBParameterGroupsError::generic, describe);
-    registry.on("rds", "DescribeDBParameters", &["db_parameter_group_name", "source"], DescribeDBParametersError::generic, parameters);
-    registry.on("rds", "ModifyDBParameterGroup", &["db_parameter_group_name", "parameters"], ModifyDBParameterGroupError::generic, modify);
-    let reset_takes = &["db_parameter_group_name", "parameters", "reset_all_parameters"];
-    registry.on("rds", "ResetDBParameterGroup", reset_takes, ResetDBParameterGroupError::generic, reset);
-    registry.on("rds", "DeleteDBParameterGroup", &["db_parameter_group_name"], DeleteDBParameterGroupError::generic, delete);
+    let fields = &["db_parameter_group_name", "db_parameter_group_family", "description", "tags"];
+    registry.on("rds", "CreateDBParameterGroup", fields, CreateDBParameterGroupError::generic, create);
+    registry.on(
+        "rds",
+        "DescribeDBParameterGroups",
+        &["db_parameter_group_name"],
+        DescribeDBParameterGroupsError::generic,
+        describe,
+    );
+    registry.on(
+        "rds",
+        "DescribeDBParameters",
+        &["db_parameter_group_name", "source"],
+        DescribeDBParametersError::generic,
+        parameters,
+    );
+    registry.on(
+        "rds",
+        "ModifyDBParameterGroup",
+        &["db_parameter_group_name", "parameters"],
+        ModifyDBParameterGroupError::generic,
+        modify,
+    );
+    let fields = &["db_parameter_group_name", "parameters", "reset_all_parameters"];
+    registry.on("rds", "ResetDBParameterGroup", fields, ResetDBParameterGroupError::generic, reset);
+    registry.on(
+        "rds",
+        "DeleteDBParameterGroup",
+        &["db_parameter_group_name"],
+        DeleteDBParameterGroupError::generic,
+        delete,
+    );
 }
 
 fn create(call: &mut Call<'_>, input: &CreateDbParameterGroupInput) -> Result<CreateDbParameterGroupOutput, Rejection> {
     let name = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
-    rules::group_name(&name, "The parameter DBParameterGroupName is not a valid identifier.")?;
+    validation::group_name(&name, "The parameter DBParameterGroupName is not a valid identifier.")?;
     let family = input.db_parameter_group_family().unwrap_or_default();
-    if !family.strip_prefix("postgres").is_some_and(|major| rules::MAJORS.contains(&major)) {
-        return refuse("InvalidParameterValue", format!("ParameterGroupFamily {family} is not a valid parameter group family"));
+    if !family.strip_prefix("postgres").is_some_and(|major| validation::MAJORS.contains(&major)) {
+        return refuse(
+            "InvalidParameterValue",
+            format!("ParameterGroupFamily {family} is not a valid parameter group family"),
+        );
     }
-    if call.here().rds.parameter_groups.contains_key(&name) {
+    if call.region_state().rds.parameter_groups.contains_key(&name) {
         return refuse("DBParameterGroupAlreadyExists", format!("Parameter group {name} already exists"));
     }
     let group = ParameterGroup {
@@ -46,15 +96,15 @@ fn create(call: &mut Call<'_>, input: &CreateDbParameterGroupInput) -> Result<Cr
         family: family.to_owned(),
         description: input.description().unwrap_or_default().to_owned(),
         parameters: [].into(),
-        tags: tags::given(input.tags()),
+        tags: tags::from_sdk(input.tags()),
         name: name.clone(),
     };
-    let answer = print(&group);
-    call.here().rds.parameter_groups.insert(name, group);
+    let answer = to_sdk(&group);
+    call.region_state().rds.parameter_groups.insert(name, group);
     Ok(CreateDbParameterGroupOutput::builder().db_parameter_group(answer).build())
 }
 
-fn print(group: &ParameterGroup) -> DbParameterGroup {
+fn to_sdk(group: &ParameterGroup) -> DbParameterGroup {
     DbParameterGroup::builder()
         .db_parameter_group_name(&group.name)
         .db_parameter_group_family(&group.family)
@@ -64,35 +114,46 @@ fn print(group: &ParameterGroup) -> DbParameterGroup {
 }
 
 fn find<'a>(call: &'a mut Call<'_>, name: &str) -> Result<&'a mut ParameterGroup, Rejection> {
-    match call.here().rds.parameter_groups.get_mut(&name.to_lowercase()) {
+    match call.region_state().rds.parameter_groups.get_mut(&name.to_lowercase()) {
         Some(group) => Ok(group),
         None => refuse("DBParameterGroupNotFound", format!("DBParameterGroup not found: {name}")),
     }
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeDbParameterGroupsInput) -> Result<DescribeDbParameterGroupsOutput, Rejection> {
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeDbParameterGroupsInput,
+) -> Result<DescribeDbParameterGroupsOutput, Rejection> {
     let groups = match input.db_parameter_group_name() {
-        Some(name) => vec![print(find(call, name)?)],
-        None => call.here().rds.parameter_groups.values().map(print).collect(),
+        Some(name) => vec![to_sdk(find(call, name)?)],
+        None => call.region_state().rds.parameter_groups.values().map(to_sdk).collect(),
     };
     Ok(DescribeDbParameterGroupsOutput::builder().set_db_parameter_groups(Some(groups)).build())
 }
 
 fn parameters(call: &mut Call<'_>, input: &DescribeDbParametersInput) -> Result<DescribeDbParametersOutput, Rejection> {
     if input.source() != Some("user") {
-        return refuse("SandboxUnknownMember", "the sandbox knows only the parameters with the source `user`");
+        return refuse("SandboxUnknownMember", "the sandbox models only parameters with the source `user`");
     }
     let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
-    let shown = group.parameters.iter().map(|(name, value)| {
-        Parameter::builder().parameter_name(name).parameter_value(value).source("user").apply_method(ApplyMethod::PendingReboot).build()
+    let described = group.parameters.iter().map(|(name, value)| {
+        Parameter::builder()
+            .parameter_name(name)
+            .parameter_value(value)
+            .source("user")
+            .apply_method(ApplyMethod::PendingReboot)
+            .build()
     });
-    Ok(DescribeDbParametersOutput::builder().set_parameters(Some(shown.collect())).build())
+    Ok(DescribeDbParametersOutput::builder().set_parameters(Some(described.collect())).build())
 }
 
-/// Checks what both Modify and Reset ask for.
+/// Checks the parameters of both Modify and Reset calls.
 fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
     if parameters.len() > 20 {
-        return refuse("InvalidParameterValue", "The number of parameters in a single request must not be more than 20.");
+        return refuse(
+            "InvalidParameterValue",
+            "The number of parameters in a single request must not be more than 20.",
+        );
     }
     for parameter in parameters {
         let name = parameter.parameter_name().unwrap_or_default();
@@ -131,10 +192,13 @@ fn reset(call: &mut Call<'_>, input: &ResetDbParameterGroupInput) -> Result<Rese
 
 fn delete(call: &mut Call<'_>, input: &DeleteDbParameterGroupInput) -> Result<DeleteDbParameterGroupOutput, Rejection> {
     let name = find(call, input.db_parameter_group_name().unwrap_or_default())?.name.clone();
-    let rds = &mut call.here().rds;
+    let rds = &mut call.region_state().rds;
     // "The DBParameterGroup to be deleted can't be associated with any DB instances" (DeleteDBParameterGroup).
     if rds.instances.values().any(|instance| instance.parameter_group == name) {
-        return refuse("InvalidDBParameterGroupState", "One or more database instances are still members of this parameter group.");
+        return refuse(
+            "InvalidDBParameterGroupState",
+            "One or more database instances are still members of this parameter group.",
+        );
     }
     rds.parameter_groups.remove(&name);
     Ok(DeleteDbParameterGroupOutput::builder().build())

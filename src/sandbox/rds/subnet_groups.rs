@@ -2,27 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_rds::operation::create_db_subnet_group::{CreateDBSubnetGroupError, CreateDbSubnetGroupInput, CreateDbSubnetGroupOutput};
-use aws_sdk_rds::operation::delete_db_subnet_group::{DeleteDBSubnetGroupError, DeleteDbSubnetGroupInput, DeleteDbSubnetGroupOutput};
-use aws_sdk_rds::operation::describe_db_subnet_groups::{DescribeDBSubnetGroupsError, DescribeDbSubnetGroupsInput, DescribeDbSubnetGroupsOutput};
-use aws_sdk_rds::operation::modify_db_subnet_group::{ModifyDBSubnetGroupError, ModifyDbSubnetGroupInput, ModifyDbSubnetGroupOutput};
+use aws_sdk_rds::operation::create_db_subnet_group::{
+    CreateDBSubnetGroupError, CreateDbSubnetGroupInput, CreateDbSubnetGroupOutput,
+};
+use aws_sdk_rds::operation::delete_db_subnet_group::{
+    DeleteDBSubnetGroupError, DeleteDbSubnetGroupInput, DeleteDbSubnetGroupOutput,
+};
+use aws_sdk_rds::operation::describe_db_subnet_groups::{
+    DescribeDBSubnetGroupsError, DescribeDbSubnetGroupsInput, DescribeDbSubnetGroupsOutput,
+};
+use aws_sdk_rds::operation::modify_db_subnet_group::{
+    ModifyDBSubnetGroupError, ModifyDbSubnetGroupInput, ModifyDbSubnetGroupOutput,
+};
 use aws_sdk_rds::types::{DbSubnetGroup, Subnet};
 
-use super::{rules, tags};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::rds::SubnetGroup;
+use super::{tags, validation};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::rds::SubnetGroup;
 
 pub(super) fn register(registry: &mut Registry) {
-    let made_of: &[&str] = &["db_subnet_group_name", "db_subnet_group_description", "subnet_ids", "tags"];
-    registry.on("rds", "CreateDBSubnetGroup", made_of, CreateDBSubnetGroupError::generic, create);
-    registry.on("rds", "DescribeDBSubnetGroups", &["db_subnet_group_name"], DescribeDBSubnetGroupsError::generic, describe);
-    registry.on("rds", "ModifyDBSubnetGroup", &made_of[..3], ModifyDBSubnetGroupError::generic, modify);
+    let fields: &[&str] = &["db_subnet_group_name", "db_subnet_group_description", "subnet_ids", "tags"];
+    registry.on("rds", "CreateDBSubnetGroup", fields, CreateDBSubnetGroupError::generic, create);
+    registry.on(
+        "rds",
+        "DescribeDBSubnetGroups",
+        &["db_subnet_group_name"],
+        DescribeDBSubnetGroupsError::generic,
+        describe,
+    );
+    registry.on("rds", "ModifyDBSubnetGroup", &fields[..3], ModifyDBSubnetGroupError::generic, modify);
     registry.on("rds", "DeleteDBSubnetGroup", &["db_subnet_group_name"], DeleteDBSubnetGroupError::generic, delete);
 }
 
 /// Checks the subnets and returns their VPC.
 fn check(call: &mut Call<'_>, ids: &BTreeSet<String>) -> Result<String, Rejection> {
-    let subnets = &call.here().ec2.subnets;
+    let subnets = &call.region_state().ec2.subnets;
     let mut vpcs = BTreeSet::new();
     let mut zones = BTreeSet::new();
     for id in ids {
@@ -32,9 +46,13 @@ fn check(call: &mut Call<'_>, ids: &BTreeSet<String>) -> Result<String, Rejectio
         vpcs.insert(subnet.vpc_id.clone());
         zones.insert(subnet.availability_zone.clone());
     }
-    // "DB subnet groups must contain at least one subnet in at least two AZs in the Amazon Web Services Region" (CreateDBSubnetGroup).
+    // "DB subnet groups must contain at least one subnet in at least two AZs in the Amazon Web Services Region"
+    // (CreateDBSubnetGroup).
     if zones.len() < 2 {
-        return refuse("DBSubnetGroupDoesNotCoverEnoughAZs", "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement.");
+        return refuse(
+            "DBSubnetGroupDoesNotCoverEnoughAZs",
+            "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement.",
+        );
     }
     match vpcs.pop_first() {
         Some(vpc) if vpcs.is_empty() => Ok(vpc),
@@ -45,23 +63,24 @@ fn check(call: &mut Call<'_>, ids: &BTreeSet<String>) -> Result<String, Rejectio
 fn create(call: &mut Call<'_>, input: &CreateDbSubnetGroupInput) -> Result<CreateDbSubnetGroupOutput, Rejection> {
     // "This value is stored as a lowercase string."
     let name = input.db_subnet_group_name().unwrap_or_default().to_lowercase();
-    rules::group_name(&name, "The parameter DBSubnetGroupName is not a valid identifier.")?;
-    if call.here().rds.subnet_groups.contains_key(&name) {
+    validation::group_name(&name, "The parameter DBSubnetGroupName is not a valid identifier.")?;
+    if call.region_state().rds.subnet_groups.contains_key(&name) {
         return refuse("DBSubnetGroupAlreadyExists", format!("The DB subnet group '{name}' already exists."));
     }
     let subnet_ids: BTreeSet<String> = input.subnet_ids().iter().cloned().collect();
     let vpc_id = check(call, &subnet_ids)?;
     let arn = call.arn("rds", &format!("subgrp:{name}"));
     let description = input.db_subnet_group_description().unwrap_or_default().to_owned();
-    let group = SubnetGroup { name: name.clone(), arn, description, vpc_id, subnet_ids, tags: tags::given(input.tags()) };
-    let answer = print(call, &group);
-    call.here().rds.subnet_groups.insert(name, group);
+    let group =
+        SubnetGroup { name: name.clone(), arn, description, vpc_id, subnet_ids, tags: tags::from_sdk(input.tags()) };
+    let answer = to_sdk(call, &group);
+    call.region_state().rds.subnet_groups.insert(name, group);
     Ok(CreateDbSubnetGroupOutput::builder().db_subnet_group(answer).build())
 }
 
-pub(super) fn print(call: &mut Call<'_>, group: &SubnetGroup) -> DbSubnetGroup {
+pub(super) fn to_sdk(call: &mut Call<'_>, group: &SubnetGroup) -> DbSubnetGroup {
     let subnets = group.subnet_ids.iter().map(|id| {
-        let zone = call.here().ec2.subnets.get(id).map(|subnet| subnet.availability_zone.clone());
+        let zone = call.region_state().ec2.subnets.get(id).map(|subnet| subnet.availability_zone.clone());
         let zone = aws_sdk_rds::types::AvailabilityZone::builder().set_name(zone).build();
         Subnet::builder().subnet_identifier(id).subnet_availability_zone(zone).subnet_status("Active").build()
     });
@@ -77,19 +96,22 @@ pub(super) fn print(call: &mut Call<'_>, group: &SubnetGroup) -> DbSubnetGroup {
 }
 
 fn find(call: &mut Call<'_>, name: &str) -> Result<SubnetGroup, Rejection> {
-    match call.here().rds.subnet_groups.get(&name.to_lowercase()) {
+    match call.region_state().rds.subnet_groups.get(&name.to_lowercase()) {
         Some(group) => Ok(group.clone()),
         None => refuse("DBSubnetGroupNotFoundFault", format!("DB subnet group '{name}' does not exist.")),
     }
 }
 
-fn describe(call: &mut Call<'_>, input: &DescribeDbSubnetGroupsInput) -> Result<DescribeDbSubnetGroupsOutput, Rejection> {
+fn describe(
+    call: &mut Call<'_>,
+    input: &DescribeDbSubnetGroupsInput,
+) -> Result<DescribeDbSubnetGroupsOutput, Rejection> {
     let groups = match input.db_subnet_group_name() {
         Some(name) => vec![find(call, name)?],
-        None => call.here().rds.subnet_groups.values().cloned().collect(),
+        None => call.region_state().rds.subnet_groups.values().cloned().collect(),
     };
-    let shown = groups.iter().map(|group| print(call, group)).collect();
-    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(shown)).build())
+    let described = groups.iter().map(|group| to_sdk(call, group)).collect();
+    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(described)).build())
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<ModifyDbSubnetGroupOutput, Rejection> {
@@ -98,9 +120,11 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<Modif
     if check(call, &subnet_ids)? != group.vpc_id {
         return refuse("InvalidSubnet", "The new subnets are not in the same VPC as the DB subnet group.");
     }
-    let interfaces = call.here().ec2.interfaces.values();
-    let used: BTreeSet<String> =
-        interfaces.filter(|interface| interface.requester_id == "amazon-rds").map(|interface| interface.subnet_id.clone()).collect();
+    let interfaces = call.region_state().ec2.interfaces.values();
+    let used: BTreeSet<String> = interfaces
+        .filter(|interface| interface.requester_id == "amazon-rds")
+        .map(|interface| interface.subnet_id.clone())
+        .collect();
     // "SubnetAlreadyInUse: The DB subnet is already in use in the Availability Zone."
     if group.subnet_ids.difference(&subnet_ids).any(|id| used.contains(id)) {
         return refuse("SubnetAlreadyInUse", "Cannot remove a subnet that an instance is in.");
@@ -109,18 +133,21 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<Modif
     if let Some(description) = input.db_subnet_group_description() {
         description.clone_into(&mut group.description);
     }
-    let answer = print(call, &group);
-    call.here().rds.subnet_groups.insert(group.name.clone(), group);
+    let answer = to_sdk(call, &group);
+    call.region_state().rds.subnet_groups.insert(group.name.clone(), group);
     Ok(ModifyDbSubnetGroupOutput::builder().db_subnet_group(answer).build())
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteDbSubnetGroupInput) -> Result<DeleteDbSubnetGroupOutput, Rejection> {
     let group = find(call, input.db_subnet_group_name().unwrap_or_default())?;
-    let rds = &mut call.here().rds;
+    let rds = &mut call.region_state().rds;
     // "The specified database subnet group must not be associated with any DB instances" (DeleteDBSubnetGroup).
     if let Some(user) = rds.instances.values().find(|instance| instance.subnet_group == group.name) {
         let name = &group.name;
-        let text = format!("Cannot delete the subnet group '{name}' because at least one database instance: {} is still using it.", user.identifier);
+        let text = format!(
+            "Cannot delete the subnet group '{name}' because at least one database instance: {} is still using it.",
+            user.identifier
+        );
         return refuse("InvalidDBSubnetGroupStateFault", text);
     }
     rds.subnet_groups.remove(&group.name);

@@ -1,4 +1,4 @@
-//! Making, finding, tagging and deleting buckets.
+//! Creation, lookup, tagging and deletion of buckets.
 
 use aws_sdk_s3::operation::create_bucket::{CreateBucketError, CreateBucketInput, CreateBucketOutput};
 use aws_sdk_s3::operation::delete_bucket::{DeleteBucketError, DeleteBucketInput, DeleteBucketOutput};
@@ -8,17 +8,35 @@ use aws_sdk_s3::operation::list_buckets::{ListBucketsError, ListBucketsInput, Li
 use aws_sdk_s3::operation::put_bucket_tagging::{PutBucketTaggingError, PutBucketTaggingInput, PutBucketTaggingOutput};
 use aws_sdk_s3::types::Tag;
 
-use super::find;
-use crate::sandbox::registry::{Call, Registry, Rejection, built, refuse};
-use crate::sandbox::world::ec2::Tags;
-use crate::sandbox::world::s3::Bucket;
+use super::lookup::find;
+use crate::registry::{Call, Registry, Rejection, built, refuse};
+use crate::world::s3::Bucket;
+use crate::world::tags::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("s3", "CreateBucket", &["bucket", "create_bucket_configuration", "object_ownership"], CreateBucketError::generic, create);
+    registry.on(
+        "s3",
+        "CreateBucket",
+        &["bucket", "create_bucket_configuration", "object_ownership"],
+        CreateBucketError::generic,
+        create,
+    );
     registry.on("s3", "HeadBucket", &["bucket", "expected_bucket_owner"], HeadBucketError::generic, head);
     registry.on("s3", "ListBuckets", &["prefix"], ListBucketsError::generic, list);
-    registry.on("s3", "GetBucketTagging", &["bucket", "expected_bucket_owner"], GetBucketTaggingError::generic, get_tags);
-    registry.on("s3", "PutBucketTagging", &["bucket", "tagging", "expected_bucket_owner"], PutBucketTaggingError::generic, put_tags);
+    registry.on(
+        "s3",
+        "GetBucketTagging",
+        &["bucket", "expected_bucket_owner"],
+        GetBucketTaggingError::generic,
+        get_tags,
+    );
+    registry.on(
+        "s3",
+        "PutBucketTagging",
+        &["bucket", "tagging", "expected_bucket_owner"],
+        PutBucketTaggingError::generic,
+        put_tags,
+    );
     registry.on("s3", "DeleteBucket", &["bucket", "expected_bucket_owner"], DeleteBucketError::generic, delete);
 }
 
@@ -44,27 +62,31 @@ fn create(call: &mut Call<'_>, input: &CreateBucketInput) -> Result<CreateBucket
     }
     let (region, account) = (call.region.as_str().to_owned(), call.account());
     let configuration = input.create_bucket_configuration();
-    if configuration.is_some_and(|configuration| configuration.location().is_some() || configuration.bucket().is_some()) {
+    if configuration.is_some_and(|configuration| configuration.location().is_some() || configuration.bucket().is_some())
+    {
         return refuse("SandboxUnknownMember", "the sandbox does not model directory buckets");
     }
     let location = configuration.and_then(|configuration| configuration.location_constraint());
     match location {
-        // Without a location a bucket goes to us-east-1, and only an endpoint of that region takes such a request.
+        // Without a location, a bucket is created in us-east-1. Only an endpoint of that region accepts such a request.
         None if region == "us-east-1" => {}
         None => {
             return refuse(
                 "IllegalLocationConstraintException",
-                "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
+                "The unspecified location constraint is incompatible for the region specific endpoint this request was \
+                 sent to.",
             );
         }
-        // us-east-1 is not among the values that `LocationConstraint` may have.
+        // us-east-1 is not a valid value of `LocationConstraint`.
         Some(location) if location.as_str() == "us-east-1" => {
             return refuse("InvalidLocationConstraint", "The specified location-constraint is not valid");
         }
         Some(location) if location.as_str() == region => {}
         Some(location) => {
-            let message =
-                format!("The {} location constraint is incompatible for the region specific endpoint this request was sent to.", location.as_str());
+            let message = format!(
+                "The {} location constraint is incompatible for the region specific endpoint this request was sent to.",
+                location.as_str()
+            );
             return refuse("IllegalLocationConstraintException", message);
         }
     }
@@ -73,15 +95,21 @@ fn create(call: &mut Call<'_>, input: &CreateBucketInput) -> Result<CreateBucket
         Some(other) if other.owner != account => {
             return refuse(
                 "BucketAlreadyExists",
-                "The requested bucket name is not available. The bucket namespace is shared by all users of the system.",
+                "The requested bucket name is not available. The bucket namespace is shared by all users of the \
+                 system.",
             );
         }
-        // "For legacy compatibility, if you re-create an existing bucket that you already own in us-east-1, Amazon S3 returns
-        // 200 OK."
+        // "For legacy compatibility, if you re-create an existing bucket that you already own in us-east-1, Amazon S3
+        // returns 200 OK."
         Some(other) if other.region == "us-east-1" && region == "us-east-1" => {
             return Ok(CreateBucketOutput::builder().location(format!("/{name}")).build());
         }
-        Some(_) => return refuse("BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."),
+        Some(_) => {
+            return refuse(
+                "BucketAlreadyOwnedByYou",
+                "Your previous request to create the named bucket succeeded and you already own it.",
+            );
+        }
         None => {}
     }
     let mut bucket = Bucket::new(name, &region, &account);
@@ -110,7 +138,7 @@ fn read_tags(tags: &[Tag]) -> Result<Tags, Rejection> {
 fn head(call: &mut Call<'_>, input: &HeadBucketInput) -> Result<HeadBucketOutput, Rejection> {
     match find(call, input.bucket(), input.expected_bucket_owner()) {
         Ok(bucket) => Ok(HeadBucketOutput::builder().bucket_region(&bucket.region).build()),
-        // The answer to HEAD has no body; the SDK takes its code from the status 404.
+        // The response to HEAD has no body; the SDK derives the code from the status 404.
         Err(rejection) if rejection.code == "NoSuchBucket" => refuse("NotFound", "Not Found"),
         Err(rejection) => Err(rejection),
     }
@@ -119,9 +147,16 @@ fn head(call: &mut Call<'_>, input: &HeadBucketInput) -> Result<HeadBucketOutput
 /// "Returns a list of all buckets owned by the authenticated sender of the request", in all regions.
 fn list(call: &mut Call<'_>, input: &ListBucketsInput) -> Result<ListBucketsOutput, Rejection> {
     let account = call.account();
-    let ours = call.world.s3.buckets.values().filter(|bucket| bucket.owner == account && bucket.name.starts_with(input.prefix().unwrap_or_default()));
-    let shown = ours.map(|bucket| aws_sdk_s3::types::Bucket::builder().name(&bucket.name).bucket_region(&bucket.region).build()).collect();
-    Ok(ListBucketsOutput::builder().set_buckets(Some(shown)).build())
+    let ours = call
+        .world
+        .s3
+        .buckets
+        .values()
+        .filter(|bucket| bucket.owner == account && bucket.name.starts_with(input.prefix().unwrap_or_default()));
+    let described = ours
+        .map(|bucket| aws_sdk_s3::types::Bucket::builder().name(&bucket.name).bucket_region(&bucket.region).build())
+        .collect();
+    Ok(ListBucketsOutput::builder().set_buckets(Some(described)).build())
 }
 
 fn get_tags(call: &mut Call<'_>, input: &GetBucketTaggingInput) -> Result<GetBucketTaggingOutput, Rejection> {
@@ -129,7 +164,11 @@ fn get_tags(call: &mut Call<'_>, input: &GetBucketTaggingInput) -> Result<GetBuc
     if bucket.tags.is_empty() {
         return refuse("NoSuchTagSet", "The TagSet does not exist");
     }
-    let tags = bucket.tags.iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect::<Result<Vec<_>, _>>()?;
+    let tags = bucket
+        .tags
+        .iter()
+        .map(|(key, value)| built(Tag::builder().key(key).value(value).build()))
+        .collect::<Result<Vec<_>, _>>()?;
     built(GetBucketTaggingOutput::builder().set_tag_set(Some(tags)).build())
 }
 
@@ -141,10 +180,13 @@ fn put_tags(call: &mut Call<'_>, input: &PutBucketTaggingInput) -> Result<PutBuc
 
 fn delete(call: &mut Call<'_>, input: &DeleteBucketInput) -> Result<DeleteBucketOutput, Rejection> {
     let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
-    // "All objects (including all object versions and delete markers) in the bucket must be deleted before the bucket itself
-    // can be deleted."
+    // "All objects (including all object versions and delete markers) in the bucket must be deleted before the bucket
+    // itself can be deleted."
     if !bucket.versions.is_empty() {
-        return refuse("BucketNotEmpty", "The bucket you tried to delete is not empty. You must delete all versions in the bucket.");
+        return refuse(
+            "BucketNotEmpty",
+            "The bucket you tried to delete is not empty. You must delete all versions in the bucket.",
+        );
     }
     let name = bucket.name.clone();
     call.world.s3.buckets.remove(&name);

@@ -1,75 +1,107 @@
-//! What is in a bucket.
+//! Objects: reading, conditional writing and listing.
 
-use std::collections::HashSet;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectInput, GetObjectOutput};
+use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Input, ListObjectsV2Output};
+use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectInput, PutObjectOutput};
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::{Object as SdkObject, ServerSideEncryption};
 
-use aws_sdk_s3::operation::delete_objects::{DeleteObjectsError, DeleteObjectsInput, DeleteObjectsOutput};
-use aws_sdk_s3::operation::list_object_versions::{ListObjectVersionsError, ListObjectVersionsInput, ListObjectVersionsOutput};
-use aws_sdk_s3::types::{DeleteMarkerEntry, DeletedObject, ObjectVersion};
+use super::lookup::find;
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::s3::Object;
 
-use super::find;
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-
-/// "Returns up to 1000 versions" (ListObjectVersions); "The request can contain a list of up to 1,000 keys" (DeleteObjects).
+/// "By default, the action returns up to 1,000 key names" (ListObjectsV2).
 const PAGE: usize = 1000;
 
 pub(super) fn register(registry: &mut Registry) {
-    let members = &["bucket", "expected_bucket_owner", "key_marker", "version_id_marker", "prefix", "max_keys"];
-    registry.on("s3", "ListObjectVersions", members, ListObjectVersionsError::generic, list_versions);
-    registry.on("s3", "DeleteObjects", &["bucket", "expected_bucket_owner", "delete", "checksum_algorithm"], DeleteObjectsError::generic, delete);
+    let fields = &[
+        "bucket",
+        "key",
+        "body",
+        "if_match",
+        "if_none_match",
+        "server_side_encryption",
+        "ssekms_key_id",
+        "content_type",
+    ];
+    registry.on_mapped("s3", "PutObject", fields, PutObjectError::generic, PutRequest::of, put);
+    registry.on("s3", "GetObject", &["bucket", "key", "checksum_mode"], GetObjectError::generic, get);
+    registry.on("s3", "ListObjectsV2", &["bucket", "prefix", "continuation_token"], ListObjectsV2Error::generic, list);
 }
 
-fn list_versions(call: &mut Call<'_>, input: &ListObjectVersionsInput) -> Result<ListObjectVersionsOutput, Rejection> {
-    let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
-    if input.version_id_marker().is_some() && input.key_marker().is_none() {
-        return refuse("InvalidArgument", "A version-id marker cannot be specified without a key marker.");
+/// The parts of a `PutObject` request that the model uses.
+struct PutRequest {
+    bucket: Option<String>,
+    key: String,
+    text: Option<String>,
+    if_match: Option<String>,
+    if_none_match: bool,
+    encryption: Option<ServerSideEncryption>,
+}
+
+impl PutRequest {
+    fn of(input: &PutObjectInput) -> Self {
+        Self {
+            bucket: input.bucket.clone(),
+            key: input.key.clone().unwrap_or_default(),
+            text: input.body.bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()),
+            if_match: input.if_match.as_deref().map(unquoted),
+            if_none_match: input.if_none_match.is_some(),
+            encryption: input.server_side_encryption.clone(),
+        }
     }
-    let is_after = |key: &str, version: &str| match (input.key_marker(), input.version_id_marker()) {
-        (Some(after), Some(version_after)) => (key, version) > (after, version_after),
-        (Some(after), None) => key > after,
-        _ => true,
+}
+
+/// Responses contain ETags with quotes; requests can omit the quotes.
+fn unquoted(etag: &str) -> String {
+    etag.trim_matches('"').to_owned()
+}
+
+fn put(call: &mut Call<'_>, write: &PutRequest) -> Result<PutObjectOutput, Rejection> {
+    let (now, etag) = (call.now(), call.new_id("").trim_start_matches('-').to_owned());
+    let bucket = find(call, write.bucket.as_deref(), None)?;
+    let Some(text) = &write.text else {
+        return refuse("SandboxUnknownMember", "the sandbox stores only text objects");
     };
-    let prefix = input.prefix().unwrap_or_default();
-    let size = input.max_keys().and_then(|keys| usize::try_from(keys).ok()).unwrap_or(PAGE).min(PAGE);
-    let rest: Vec<_> =
-        bucket.versions.iter().filter(|version| version.key.starts_with(prefix) && is_after(&version.key, &version.version_id)).collect();
-    let mut answer = ListObjectVersionsOutput::builder().name(&bucket.name).is_truncated(rest.len() > size);
-    let mut before = None;
-    for version in rest.iter().take(size) {
-        // The newest version of a key comes first.
-        let is_latest = before != Some(&version.key);
-        before = Some(&version.key);
-        answer = if version.delete_marker {
-            answer.delete_markers(DeleteMarkerEntry::builder().key(&version.key).version_id(&version.version_id).is_latest(is_latest).build())
-        } else {
-            answer.versions(ObjectVersion::builder().key(&version.key).version_id(&version.version_id).is_latest(is_latest).build())
-        };
+    // "Conditional writes" (Amazon S3 user guide).
+    let existing = bucket.objects.get(&write.key);
+    let differs = |wanted: &str| existing.is_some_and(|object| object.etag != wanted);
+    if write.if_match.is_some() && existing.is_none() {
+        return refuse("NoSuchKey", "The specified key does not exist.");
     }
-    if rest.len() > size
-        && let Some(last) = rest.get(size.saturating_sub(1))
-    {
-        answer = answer.next_key_marker(&last.key).next_version_id_marker(&last.version_id);
+    if (write.if_none_match && existing.is_some()) || write.if_match.as_deref().is_some_and(differs) {
+        return refuse("PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     }
+    let encryption = write.encryption.clone().unwrap_or_else(|| bucket.sse_algorithm.as_str().into());
+    let answer = PutObjectOutput::builder().e_tag(format!("\"{etag}\"")).server_side_encryption(encryption);
+    bucket.write(&write.key, Object { text: text.clone(), etag, modified: now });
     Ok(answer.build())
 }
 
-fn delete(call: &mut Call<'_>, input: &DeleteObjectsInput) -> Result<DeleteObjectsOutput, Rejection> {
-    let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
-    let Some(doomed) = input.delete() else { return refuse("MissingRequestBodyError", "Request body is empty.") };
-    // "The XML you provided was not well-formed or did not validate against our published schema" for none or too many.
-    if !(1..=PAGE).contains(&doomed.objects().len()) {
-        return refuse("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema");
-    }
-    // A version that does not exist counts as deleted.
-    let named: HashSet<(&str, &str)> = doomed.objects().iter().filter_map(|object| Some((object.key(), object.version_id()?))).collect();
-    bucket.versions.retain(|version| !named.contains(&(version.key.as_str(), version.version_id.as_str())));
-    let mut answer = DeleteObjectsOutput::builder();
-    for object in doomed.objects() {
-        if object.version_id().is_none() {
-            bucket.delete(object.key());
-        }
-        if doomed.quiet() != Some(true) {
-            answer = answer.deleted(DeletedObject::builder().key(object.key()).set_version_id(object.version_id().map(str::to_owned)).build());
-        }
-    }
-    Ok(answer.build())
+fn get(call: &mut Call<'_>, input: &GetObjectInput) -> Result<GetObjectOutput, Rejection> {
+    let bucket = find(call, input.bucket(), None)?;
+    let Some(object) = bucket.objects.get(input.key().unwrap_or_default()) else {
+        return refuse("NoSuchKey", "The specified key does not exist.");
+    };
+    let modified = DateTime::from_millis(i64::try_from(object.modified).unwrap_or(i64::MAX));
+    let answer = GetObjectOutput::builder().e_tag(format!("\"{}\"", object.etag)).last_modified(modified);
+    let answer = answer.server_side_encryption(bucket.sse_algorithm.as_str().into());
+    Ok(answer.body(ByteStream::from(object.text.clone().into_bytes())).build())
+}
+
+fn list(call: &mut Call<'_>, input: &ListObjectsV2Input) -> Result<ListObjectsV2Output, Rejection> {
+    let bucket = find(call, input.bucket(), None)?;
+    let prefix = input.prefix().unwrap_or_default();
+    let after = input.continuation_token().unwrap_or_default();
+    let keys: Vec<&String> =
+        bucket.objects.keys().filter(|key| key.starts_with(prefix) && key.as_str() > after).collect();
+    let is_truncated = keys.len() > PAGE;
+    let page = &keys[..keys.len().min(PAGE)];
+    let objects = page.iter().map(|key| SdkObject::builder().key(*key).build()).collect();
+    let next = page.last().filter(|_| is_truncated).map(|key| (*key).clone());
+    Ok(ListObjectsV2Output::builder()
+        .set_contents(Some(objects))
+        .is_truncated(is_truncated)
+        .set_next_continuation_token(next)
+        .build())
 }

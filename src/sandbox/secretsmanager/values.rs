@@ -1,18 +1,30 @@
-//! The values of secrets. They live in the world, which imitates AWS, and nowhere else.
+//! The values of secrets. They are stored only in the world, which simulates AWS.
 
-use aws_sdk_secretsmanager::operation::get_random_password::{GetRandomPasswordError, GetRandomPasswordInput, GetRandomPasswordOutput};
-use aws_sdk_secretsmanager::operation::get_secret_value::{GetSecretValueError, GetSecretValueInput, GetSecretValueOutput};
-use aws_sdk_secretsmanager::operation::put_secret_value::{PutSecretValueError, PutSecretValueInput, PutSecretValueOutput};
+use aws_sdk_secretsmanager::operation::get_random_password::{
+    GetRandomPasswordError, GetRandomPasswordInput, GetRandomPasswordOutput,
+};
+use aws_sdk_secretsmanager::operation::get_secret_value::{
+    GetSecretValueError, GetSecretValueInput, GetSecretValueOutput,
+};
+use aws_sdk_secretsmanager::operation::put_secret_value::{
+    PutSecretValueError, PutSecretValueInput, PutSecretValueOutput,
+};
 
-use super::{find, find_living};
-use crate::sandbox::registry::{Call, Registry, Rejection, refuse};
-use crate::sandbox::world::secretsmanager::Version;
+use super::lookup::{find, find_active};
+use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::secretsmanager::Version;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("secretsmanager", "GetSecretValue", &["secret_id"], GetSecretValueError::generic, get);
-    registry.on("secretsmanager", "PutSecretValue", &["secret_id", "client_request_token", "secret_string"], PutSecretValueError::generic, put);
-    let takes = &["password_length", "exclude_characters", "exclude_punctuation", "require_each_included_type"];
-    registry.on("secretsmanager", "GetRandomPassword", takes, GetRandomPasswordError::generic, random);
+    registry.on(
+        "secretsmanager",
+        "PutSecretValue",
+        &["secret_id", "client_request_token", "secret_string"],
+        PutSecretValueError::generic,
+        put,
+    );
+    let fields = &["password_length", "exclude_characters", "exclude_punctuation", "require_each_included_type"];
+    registry.on("secretsmanager", "GetRandomPassword", fields, GetRandomPasswordError::generic, random);
 }
 
 /// "Length Constraints: Minimum length of 32. Maximum length of 64."
@@ -25,32 +37,52 @@ pub(super) fn check_token(token: &str) -> Result<(), Rejection> {
 
 fn get(call: &mut Call<'_>, input: &GetSecretValueInput) -> Result<GetSecretValueOutput, Rejection> {
     let id = input.secret_id().unwrap_or_default();
-    let replica = find(call, id).ok().and_then(|secret| Some((secret.primary_region.clone()?, secret.name.clone(), secret.arn.clone())));
+    let replica = find(call, id)
+        .ok()
+        .and_then(|secret| Some((secret.primary_region.clone()?, secret.name.clone(), secret.arn.clone())));
     if let Some((region, name, arn)) = replica {
         // A replica has the value of its primary.
         let primary = call.world.region(&region).secretsmanager.secrets.get(&name);
         let Some((id, version)) = primary.and_then(|primary| primary.version("AWSCURRENT")) else {
             return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
         };
-        return Ok(GetSecretValueOutput::builder().arn(arn).name(name).version_id(id).secret_string(&version.value).build());
+        return Ok(GetSecretValueOutput::builder()
+            .arn(arn)
+            .name(name)
+            .version_id(id)
+            .secret_string(&version.value)
+            .build());
     }
-    let secret = find_living(call, id)?;
+    let secret = find_active(call, id)?;
     let Some((id, version)) = secret.version("AWSCURRENT") else {
-        return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT");
+        return refuse(
+            "ResourceNotFoundException",
+            "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+        );
     };
-    Ok(GetSecretValueOutput::builder().arn(&secret.arn).name(&secret.name).version_id(id).secret_string(&version.value).build())
+    Ok(GetSecretValueOutput::builder()
+        .arn(&secret.arn)
+        .name(&secret.name)
+        .version_id(id)
+        .secret_string(&version.value)
+        .build())
 }
 
 fn put(call: &mut Call<'_>, input: &PutSecretValueInput) -> Result<PutSecretValueOutput, Rejection> {
     let token = input.client_request_token().unwrap_or_default();
     check_token(token)?;
-    let secret = find_living(call, input.secret_id().unwrap_or_default())?;
+    let secret = find_active(call, input.secret_id().unwrap_or_default())?;
     let value = input.secret_string().unwrap_or_default();
-    // "If a version with this value already exists and that version's contents match, the request is ignored. If they are different,
-    // the request fails, because you can't modify an existing version."
+    // "If a version with this value already exists and that version's contents match, the request is ignored. If they
+    // are different, the request fails, because you can't modify an existing version."
     match secret.versions.get(token) {
         Some(version) if version.value == value => {}
-        Some(_) => return refuse("ResourceExistsException", "You can't use that ClientRequestToken: a version with other contents has it."),
+        Some(_) => {
+            return refuse(
+                "ResourceExistsException",
+                "You can't use that ClientRequestToken: a version with other contents has it.",
+            );
+        }
         None => {
             for version in secret.versions.values_mut() {
                 version.stages.remove("AWSPREVIOUS");
@@ -71,7 +103,7 @@ fn random(call: &mut Call<'_>, input: &GetRandomPasswordInput) -> Result<GetRand
         return refuse("InvalidParameterException", "Password length must be between 1 and 4096.");
     }
     if input.exclude_punctuation() != Some(true) {
-        return refuse("SandboxUnknownMember", "the sandbox makes no punctuation: it wants ExcludePunctuation");
+        return refuse("SandboxUnknownMember", "the sandbox does not generate punctuation: set ExcludePunctuation");
     }
     let excluded = input.exclude_characters().unwrap_or_default();
     let types: [Vec<char>; 3] = [('a'..='z').collect(), ('A'..='Z').collect(), ('0'..='9').collect()]
@@ -81,10 +113,13 @@ fn random(call: &mut Call<'_>, input: &GetRandomPasswordInput) -> Result<GetRand
     }
     let mut password = String::new();
     while password.len() < length {
-        // One character of each type in turn, each chosen by two digits of a draw.
-        let draw = call.world.draw();
+        // One character of each type in turn, each selected by two random digits.
+        let draw = call.world.random_hex();
         for pair in draw.as_bytes().chunks(2).take(length - password.len()) {
-            let number = std::str::from_utf8(pair).ok().and_then(|pair| usize::from_str_radix(pair, 16).ok()).unwrap_or_default();
+            let number = std::str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| usize::from_str_radix(pair, 16).ok())
+                .unwrap_or_default();
             let kind = &types[password.len() % types.len()];
             password.push(kind[number % kind.len()]);
         }

@@ -1,12 +1,12 @@
-//! Scalable targets and policies: what Application Auto Scaling keeps.
+//! Application Auto Scaling: scalable targets and policies.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::Tags;
+use super::tags::Tags;
 
-/// What Application Auto Scaling keeps in one region. Only the task counts of ECS services are modelled.
+/// The state of Application Auto Scaling in one region. Only the task counts of ECS services are modelled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Autoscaling {
     /// Scalable targets by resource id.
@@ -40,15 +40,16 @@ pub struct Policy {
 }
 
 impl Autoscaling {
-    /// Returns the id of everything that exists.
+    /// Returns the ids of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
-        let policies = self.targets.values().flat_map(|target| target.policies.values()).map(|policy| policy.arn.clone());
+        let policies =
+            self.targets.values().flat_map(|target| target.policies.values()).map(|policy| policy.arn.clone());
         self.targets.values().map(|target| target.arn.clone()).chain(policies).collect()
     }
 }
 
 impl Autoscaling {
-    /// Returns the ARN and the tags of everything that can have tags.
+    /// Returns the ARNs and tags of all taggable resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         self.targets.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
     }

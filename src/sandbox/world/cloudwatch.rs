@@ -1,21 +1,20 @@
-//! Alarms, which belong to a region, and dashboards, which belong to the account.
+//! CloudWatch: alarms and metrics, which are regional, and dashboards, which are global.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Place;
-use super::ec2::Tags;
+use super::account_region::AccountRegion;
 use super::metrics::Series;
-use crate::aws::partition;
+use super::tags::Tags;
 
-/// What CloudWatch keeps in one region.
+/// The state of CloudWatch in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CloudWatch {
     /// Alarms by name.
     pub alarms: BTreeMap<String, Alarm>,
-    /// Metrics that somebody has put.
+    /// Custom metrics.
     #[serde(default)]
     pub metrics: Vec<Series>,
 }
@@ -40,14 +39,14 @@ pub struct Alarm {
     pub alarm_actions: Vec<String>,
     #[serde(default)]
     pub insufficient_data_actions: Vec<String>,
-    /// When it was made.
+    /// When it was created.
     #[serde(default)]
     pub created_at: u64,
     pub tags: Tags,
 }
 
 impl Alarm {
-    /// Returns whether a value is on the wrong side of the threshold.
+    /// Returns whether a value breaches the threshold.
     pub fn is_breached_by(&self, value: f64) -> bool {
         match self.comparison_operator.as_str() {
             "GreaterThanThreshold" => value > self.threshold,
@@ -74,27 +73,31 @@ pub struct Dashboard {
 }
 
 impl CloudWatch {
-    /// Returns the name of everything that exists.
+    /// Returns the names of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.alarms.keys().map(|name| format!("alarm {name}")).collect()
     }
 
     /// Returns the ARN and the tags of every alarm.
-    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
-        self.alarms.values().map(|alarm| (place.arn("cloudwatch", &format!("alarm:{}", alarm.name)), alarm.tags.clone())).collect()
+    pub fn tagged(&self, scope: &AccountRegion) -> Vec<(String, Tags)> {
+        self.alarms
+            .values()
+            .map(|alarm| (scope.arn("cloudwatch", &format!("alarm:{}", alarm.name)), alarm.tags.clone()))
+            .collect()
     }
 }
 
 impl Dashboards {
-    /// Returns the name of everything that exists.
+    /// Returns the names of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.0.keys().map(|name| format!("dashboard {name}")).collect()
     }
 
-    /// Returns the ARN and the tags of every dashboard, in the region where AWS shows what belongs to none.
-    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
-        let shown = self.0.values().filter(|_| place.is_home());
-        let arn = |name: &str| format!("arn:{}:cloudwatch::{}:dashboard/{name}", partition(&place.region), place.account);
-        shown.map(|dashboard| (arn(&dashboard.name), dashboard.tags.clone())).collect()
+    /// Returns the ARN and the tags of every dashboard, in the region in which AWS lists global resources.
+    pub fn tagged(&self, scope: &AccountRegion) -> Vec<(String, Tags)> {
+        let described = self.0.values().filter(|_| scope.lists_global_resources());
+        let arn =
+            |name: &str| format!("arn:{}:cloudwatch::{}:dashboard/{name}", scope.region.partition(), scope.account);
+        described.map(|dashboard| (arn(&dashboard.name), dashboard.tags.clone())).collect()
     }
 }

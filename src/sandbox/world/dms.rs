@@ -1,13 +1,15 @@
-//! Database replication: what DMS keeps in one region.
+//! DMS: database replication.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::Tags;
-pub use super::replication::{Begin, Doing, Fates, Load, Progress, Run, Task};
+use super::scripted_failures::ScriptedFailures;
+use super::tags::Tags;
 
-/// What DMS keeps in one region.
+pub use super::replication::{Progress, Run, StartType, TableLoad, Task, TaskState};
+
+/// The state of DMS in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Dms {
@@ -19,10 +21,11 @@ pub struct Dms {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Replication tasks by identifier.
     pub tasks: BTreeMap<String, Task>,
-    /// Which endpoints have been tested from which instances.
+    /// The last connection tests between instances and endpoints.
     pub connections: Vec<Connection>,
-    /// What tasks that are gone have run.
-    pub former_runs: Vec<Run>,
+    /// The runs of deleted tasks.
+    #[serde(rename = "former_runs")]
+    pub runs_of_deleted_tasks: Vec<Run>,
 }
 
 /// A subnet group.
@@ -54,16 +57,17 @@ pub struct Instance {
     #[serde(default)]
     pub auto_minor_version_upgrade: bool,
     pub available_at: u64,
-    /// When the last change is made, and whether one was asked for.
+    /// When the last requested modification completes; `None` if none was requested.
     pub modified_at: Option<u64>,
-    pub gone_at: Option<u64>,
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
     pub tags: Tags,
 }
 
 impl Instance {
     /// Returns its status.
     pub fn status(&self, now: u64) -> &'static str {
-        match (self.gone_at, self.modified_at) {
+        match (self.removed_at, self.modified_at) {
             (Some(_), _) => "deleting",
             (None, _) if now < self.available_at => "creating",
             (None, Some(at)) if now < at => "modifying",
@@ -71,7 +75,7 @@ impl Instance {
         }
     }
 
-    /// What its network interfaces are described as.
+    /// Returns the description of its network interfaces.
     pub fn interface_description(&self) -> String {
         format!("DMSNetworkInterface {}", self.identifier)
     }
@@ -92,14 +96,15 @@ pub struct Endpoint {
     pub ssl_mode: String,
     pub kms_key_id: Option<String>,
     pub active_at: u64,
-    pub gone_at: Option<u64>,
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
     pub tags: Tags,
 }
 
 impl Endpoint {
     /// Returns its status.
     pub fn status(&self, now: u64) -> &'static str {
-        match self.gone_at {
+        match self.removed_at {
             Some(_) => "deleting",
             None if now < self.active_at => "creating",
             None => "active",
@@ -107,79 +112,91 @@ impl Endpoint {
     }
 }
 
-/// The last test of whether an instance reaches an endpoint.
+/// The last test of whether an instance can reach an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the DMS API's `Connection`")]
 pub struct Connection {
     pub endpoint_arn: String,
     pub instance_arn: String,
-    /// When the test is over.
+    /// When the test ends.
     pub done_at: u64,
     pub outcome: Outcome,
 }
 
-/// What a test of a connection has shown.
+/// The result of a connection test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It is not over.
+    /// The test is running.
     Testing,
     /// The instance reaches the endpoint.
     Successful,
-    /// It does not, for this reason.
+    /// The instance cannot reach the endpoint, for this reason.
     Failed(String),
 }
 
 impl Connection {
-    /// A connection that was tested with success before.
+    /// Returns a connection that was tested successfully.
     pub fn successful(endpoint_arn: &str, instance_arn: &str) -> Self {
-        Self { endpoint_arn: endpoint_arn.to_owned(), instance_arn: instance_arn.to_owned(), done_at: 0, outcome: Outcome::Successful }
+        Self {
+            endpoint_arn: endpoint_arn.to_owned(),
+            instance_arn: instance_arn.to_owned(),
+            done_at: 0,
+            outcome: Outcome::Successful,
+        }
     }
 }
 
 impl Dms {
-    /// Lets time pass. What replication does in it is another matter: see [`Dms::step`].
+    /// Advances the time, except for replication; see [`Dms::step`].
     pub fn advance(&mut self, now: u64) {
-        self.instances.retain(|_, instance| instance.gone_at.is_none_or(|at| at > now));
-        self.endpoints.retain(|_, endpoint| endpoint.gone_at.is_none_or(|at| at > now));
+        self.instances.retain(|_, instance| instance.removed_at.is_none_or(|at| at > now));
+        self.endpoints.retain(|_, endpoint| endpoint.removed_at.is_none_or(|at| at > now));
         let (endpoints, instances) = (&self.endpoints, &self.instances);
         self.connections.retain(|connection| {
-            endpoints.values().any(|one| one.arn == connection.endpoint_arn) && instances.values().any(|one| one.arn == connection.instance_arn)
+            endpoints.values().any(|one| one.arn == connection.endpoint_arn)
+                && instances.values().any(|one| one.arn == connection.instance_arn)
         });
     }
 
-    /// Returns whether something may change by itself.
-    pub fn is_moving(&self) -> bool {
-        self.tasks.values().any(Task::is_moving) || self.connections.iter().any(|connection| connection.outcome == Outcome::Testing)
+    /// Returns whether the state can change without a call.
+    pub fn may_change_by_itself(&self) -> bool {
+        self.tasks.values().any(Task::may_change_by_itself)
+            || self.connections.iter().any(|connection| connection.outcome == Outcome::Testing)
     }
 
-    /// Takes each task and each test on by at most one change of state. Returns whether there was one.
-    pub fn step(&mut self, now: u64, fates: &Fates) -> bool {
-        let mut moved = false;
-        for connection in self.connections.iter_mut().filter(|connection| connection.outcome == Outcome::Testing && connection.done_at <= now) {
-            let direction = self.endpoints.values().find(|one| one.arn == connection.endpoint_arn).map_or("", |one| &one.direction);
-            connection.outcome = match fates.connection_failure(direction, connection.done_at) {
+    /// Advances each task and each connection test by at most one state change. Returns whether there was one.
+    pub fn step(&mut self, now: u64, scripted_failures: &ScriptedFailures) -> bool {
+        let mut changed = false;
+        for connection in self
+            .connections
+            .iter_mut()
+            .filter(|connection| connection.outcome == Outcome::Testing && connection.done_at <= now)
+        {
+            let direction =
+                self.endpoints.values().find(|one| one.arn == connection.endpoint_arn).map_or("", |one| &one.direction);
+            connection.outcome = match scripted_failures.connection_failure(direction, connection.done_at) {
                 Some(why) => Outcome::Failed(why.to_owned()),
                 None => Outcome::Successful,
             };
-            moved = true;
+            changed = true;
         }
         for task in self.tasks.values_mut() {
-            moved |= task.step(now, fates);
+            changed |= task.step(now, scripted_failures);
         }
-        let former = &mut self.former_runs;
+        let former = &mut self.runs_of_deleted_tasks;
         self.tasks.retain(|_, task| {
-            if task.is_gone(now) {
+            if task.is_removed(now) {
                 former.append(&mut task.progress.runs);
                 return false;
             }
             true
         });
-        moved
+        changed
     }
 
-    /// Returns when, from `since` on, a task had first been running for `wait` milliseconds.
-    pub fn first_ran(&self, wait: u64, since: u64) -> Option<u64> {
-        let runs = self.tasks.values().flat_map(|task| &task.progress.runs).chain(&self.former_runs);
+    /// Returns the first time, not before `since`, at which a task had been running for `wait` milliseconds.
+    pub fn first_running_for(&self, wait: u64, since: u64) -> Option<u64> {
+        let runs = self.tasks.values().flat_map(|task| &task.progress.runs).chain(&self.runs_of_deleted_tasks);
         runs.filter_map(|run| {
             let at = (run.from + wait).max(since);
             run.to.is_none_or(|to| at <= to).then_some(at)
@@ -192,7 +209,7 @@ impl Dms {
         self.connections.iter().find(|one| one.endpoint_arn == endpoint_arn && one.instance_arn == instance_arn)
     }
 
-    /// Returns the name of everything that exists.
+    /// Returns the names of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         let groups = self.subnet_groups.keys().map(|name| format!("replication subnet group {name}"));
         let instances = self.instances.keys().map(|name| format!("replication instance {name}"));
@@ -201,7 +218,7 @@ impl Dms {
         groups.chain(instances).chain(endpoints).chain(tasks).collect()
     }
 
-    /// Returns the ARN and the tags of everything.
+    /// Returns the ARNs and tags of all resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let groups = self.subnet_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let instances = self.instances.values().map(|one| (one.arn.clone(), one.tags.clone()));
@@ -210,7 +227,7 @@ impl Dms {
         groups.chain(instances).chain(endpoints).chain(tasks).collect()
     }
 
-    /// Returns the tags of the thing with this ARN.
+    /// Returns the tags of the resource with this ARN.
     pub fn tags_of(&mut self, arn: &str) -> Option<&mut Tags> {
         let groups = self.subnet_groups.values_mut().map(|one| (&one.arn, &mut one.tags));
         let instances = self.instances.values_mut().map(|one| (&one.arn, &mut one.tags));

@@ -1,37 +1,38 @@
-//! Clusters, task definitions, services and tasks: what ECS keeps.
+//! ECS: clusters, task definitions, services and tasks.
 //!
-//! A deployment starts its tasks when ECS can assume their roles, and is given up when it cannot for too long. It is
-//! complete when its tasks have been healthy behind the load balancer; then the tasks of the deployment before it stop.
+//! A deployment starts its tasks when ECS can assume their roles. It fails if ECS cannot do so for too long. It is
+//! complete when its tasks have been healthy behind the load balancer; then the tasks of the previous deployment stop.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::{Ec2, Tags};
+use super::ec2::Ec2;
 use super::iam::Iam;
+use super::tags::Tags;
 
-/// How long ECS tries before its circuit breaker gives a deployment up: at least three failed tasks ("Deployment circuit
-/// breaker", ECS developer guide), one a minute.
-const GIVE_UP: u64 = 180_000;
-/// How long tasks take to go that a newer deployment has replaced.
-const REPLACED: u64 = 60_000;
-/// The principal that the roles of tasks trust.
-const TASKS: &str = "ecs-tasks.amazonaws.com";
+/// When the circuit breaker fails a deployment: after at least three failed tasks ("Deployment circuit breaker", ECS
+/// developer guide), one per minute.
+const CIRCUIT_BREAKER_AFTER: u64 = 180_000;
+/// How long the tasks of a replaced deployment take to stop.
+const REPLACED_TASK_STOP: u64 = 60_000;
+/// The principal that task roles trust.
+const TASK_PRINCIPAL: &str = "ecs-tasks.amazonaws.com";
 
-/// What ECS keeps in one region.
+/// The state of ECS in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ecs {
-    /// Clusters by name, deleted ones too.
+    /// Clusters by name, including deleted ones.
     pub clusters: BTreeMap<String, Cluster>,
     /// Task definitions by ARN.
     pub task_definitions: BTreeMap<String, TaskDefinition>,
-    /// The last revision of each family. Numbers are never used again.
+    /// The last revision of each family. Numbers are never reused.
     pub revisions: BTreeMap<String, i32>,
-    /// Services by ARN, deleted ones too.
+    /// Services by ARN, including deleted ones.
     pub services: BTreeMap<String, Service>,
     /// Tasks by ARN.
     pub tasks: BTreeMap<String, Task>,
-    /// What was asked for with each client token.
+    /// The request that was made with each client token.
     pub tokens: BTreeMap<String, String>,
 }
 
@@ -77,7 +78,7 @@ pub struct Container {
     pub health_check: Option<HealthCheck>,
 }
 
-/// How a container is asked whether it is well.
+/// The health check of a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the ECS API's `HealthCheck`")]
 pub struct HealthCheck {
@@ -101,17 +102,17 @@ pub struct Service {
     pub tags: Tags,
     /// Newest first; the first is the primary one.
     pub deployments: Vec<Deployment>,
-    /// When its tasks were healthy for the first time.
+    /// When its tasks first became healthy.
     #[serde(default)]
     pub steady_since: Option<u64>,
-    /// When the tasks of a service that is being deleted are gone.
+    /// When the tasks of a service that is being deleted have stopped.
     pub drained_at: Option<u64>,
     pub deleted: bool,
-    /// When and what, newest first.
+    /// Time and message, newest first.
     pub events: Vec<(u64, String)>,
 }
 
-/// What can be changed of a service.
+/// The settings of a service that can be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the ECS API's `Service`")]
 pub struct Settings {
@@ -131,17 +132,18 @@ pub struct Settings {
 pub struct Deployment {
     /// `ecs-svc/…`
     pub id: String,
-    /// What its tasks run.
+    /// The task definition that its tasks run.
     pub task_definition: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: u64,
     /// How long its tasks take from their start until they are healthy.
-    pub takes: u64,
-    /// Its tasks cannot be healthy before this, when the load balancer begins to look at them.
+    #[serde(rename = "takes")]
+    pub startup_millis: u64,
+    /// Its tasks cannot be healthy before this time, when the load balancer begins its health checks.
     pub not_before: u64,
-    /// When its tasks are healthy, once they could be started.
+    /// When its tasks become healthy, once they could be started.
     pub steady_at: Option<u64>,
-    /// Whether the circuit breaker has given it up.
+    /// Whether the circuit breaker has failed it.
     pub failed: bool,
 }
 
@@ -154,29 +156,30 @@ pub struct Task {
     pub service_arn: String,
     /// Its deployment.
     pub deployment: String,
-    /// What it runs.
+    /// The task definition that it runs.
     pub task_definition: String,
-    /// The address that load balancers know it by.
+    /// The address under which load balancers reach it.
     pub address: String,
     /// The description of its network interface.
     pub attachment: String,
-    /// When it is gone, once it is told to stop.
-    pub gone_at: Option<u64>,
+    /// When it has stopped, once a stop was requested.
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
 }
 
-/// How far a deployment is.
+/// The progress of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rollout {
-    /// Its tasks are not all healthy yet.
+    /// Not all of its tasks have been healthy yet.
     InProgress,
     /// Its tasks have been healthy.
     Completed,
-    /// The circuit breaker has given it up.
+    /// The circuit breaker has failed it.
     Failed,
 }
 
 impl Deployment {
-    /// Returns how far it is.
+    /// Returns its progress.
     pub fn rollout(&self, now: u64) -> Rollout {
         match self.steady_at {
             _ if self.failed => Rollout::Failed,
@@ -187,7 +190,7 @@ impl Deployment {
 }
 
 impl Service {
-    /// Returns the status that ECS shows.
+    /// Returns the status that ECS reports.
     pub fn status(&self) -> &'static str {
         match (self.deleted, self.drained_at) {
             (true, _) => "INACTIVE",
@@ -198,7 +201,7 @@ impl Service {
 }
 
 impl Ecs {
-    /// Lets time pass.
+    /// Advances the time.
     pub fn advance(&mut self, now: u64, iam: &Iam, ec2: &mut Ec2) {
         let definitions = &self.task_definitions;
         for service in self.services.values_mut().filter(|service| !service.deleted) {
@@ -212,21 +215,30 @@ impl Ecs {
             }
             let tasks = &mut self.tasks;
             let mut stop = |deployment: &str, at: u64| {
-                for task in tasks.values_mut().filter(|task| task.deployment == deployment && task.gone_at.is_none()) {
-                    task.gone_at = Some(at);
+                for task in tasks.values_mut().filter(|task| task.deployment == deployment && task.removed_at.is_none())
+                {
+                    task.removed_at = Some(at);
                     ec2.release_interfaces(&task.attachment, at);
                 }
             };
             let Some(primary) = service.deployments.first_mut() else { continue };
             if primary.steady_at.is_none() && !primary.failed {
                 let definition = definitions.get(&primary.task_definition);
-                let roles = definition.into_iter().flat_map(|definition| [&definition.execution_role_arn, &definition.task_role_arn]).flatten();
-                match roles.into_iter().find(|role| !iam.can_assume(role, TASKS, now)) {
-                    None => primary.steady_at = Some((now + primary.takes).max(primary.not_before)),
-                    Some(role) if now >= primary.created_at + GIVE_UP && service.settings.circuit_breaker => {
+                let roles = definition
+                    .into_iter()
+                    .flat_map(|definition| [&definition.execution_role_arn, &definition.task_role_arn])
+                    .flatten();
+                match roles.into_iter().find(|role| !iam.can_assume(role, TASK_PRINCIPAL, now)) {
+                    None => primary.steady_at = Some((now + primary.startup_millis).max(primary.not_before)),
+                    Some(role)
+                        if now >= primary.created_at + CIRCUIT_BREAKER_AFTER && service.settings.circuit_breaker =>
+                    {
                         primary.failed = true;
                         let message = format!(
-                            "(service {}) was unable to place a task. Reason: ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role..",
+                            "(service {}) was unable to place a task. Reason: ECS was unable to assume the role \
+                             '{role}' that was provided for this task. Please verify that the role being passed has \
+                             the proper trust relationship and permissions and that your IAM user has permissions to \
+                             pass this role..",
                             service.name
                         );
                         service.events.insert(0, (now, message));
@@ -235,41 +247,53 @@ impl Ecs {
                     Some(_) => {}
                 }
             }
-            let given_up = primary.failed;
+            let failed = primary.failed;
             let steady_at = primary.steady_at.filter(|at| now >= *at);
             service.steady_since = service.steady_since.or(steady_at);
-            if given_up && service.settings.rollback && service.deployments.len() > 1 {
-                // "Rolling back to the last completed deployment": its tasks are still there and go on.
+            if failed && service.settings.rollback && service.deployments.len() > 1 {
+                // "Rolling back to the last completed deployment": its tasks still exist and continue to run.
                 let failed = service.deployments.remove(0);
                 service.deployments.truncate(1);
                 service.settings.task_definition.clone_from(&service.deployments[0].task_definition);
-                service.events.insert(0, (now, format!("(service {}) rolling back to deployment {}.", service.name, service.deployments[0].id)));
+                service.events.insert(
+                    0,
+                    (
+                        now,
+                        format!("(service {}) rolling back to deployment {}.", service.name, service.deployments[0].id),
+                    ),
+                );
                 service.deployments.push(failed);
             } else if let Some(at) = steady_at {
                 for old in service.deployments.drain(1..) {
-                    stop(&old.id, at + REPLACED);
+                    stop(&old.id, at + REPLACED_TASK_STOP);
                 }
             }
         }
-        self.tasks.retain(|_, task| task.gone_at.is_none_or(|at| at > now));
+        self.tasks.retain(|_, task| task.removed_at.is_none_or(|at| at > now));
     }
 
-    /// Returns the id of everything that exists. Tasks show as their network interfaces.
+    /// Returns the ids of all existing resources. Tasks are represented by their network interfaces.
     pub fn inventory(&self) -> Vec<String> {
         let clusters = self.clusters.values().filter(|cluster| cluster.active).map(|cluster| &cluster.arn);
-        let definitions =
-            self.task_definitions.values().filter(|definition| definition.status != "DELETE_IN_PROGRESS").map(|definition| &definition.arn);
+        let definitions = self
+            .task_definitions
+            .values()
+            .filter(|definition| definition.status != "DELETE_IN_PROGRESS")
+            .map(|definition| &definition.arn);
         let services = self.services.values().filter(|service| !service.deleted).map(|service| &service.arn);
         clusters.chain(definitions).chain(services).cloned().collect()
     }
 }
 
 impl Ecs {
-    /// Returns the ARN and the tags of everything that can have tags and is not deleted.
+    /// Returns the ARNs and tags of all taggable resources that are not deleted.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let clusters = self.clusters.values().filter(|one| one.active).map(|one| (one.arn.clone(), one.tags.clone()));
-        let definitions =
-            self.task_definitions.values().filter(|one| one.status != "DELETE_IN_PROGRESS").map(|one| (one.arn.clone(), one.tags.clone()));
+        let definitions = self
+            .task_definitions
+            .values()
+            .filter(|one| one.status != "DELETE_IN_PROGRESS")
+            .map(|one| (one.arn.clone(), one.tags.clone()));
         let services = self.services.values().filter(|one| !one.deleted).map(|one| (one.arn.clone(), one.tags.clone()));
         clusters.chain(definitions).chain(services).collect()
     }

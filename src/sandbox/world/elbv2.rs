@@ -1,12 +1,12 @@
-//! Load balancers: what Elastic Load Balancing keeps.
+//! Elastic Load Balancing: load balancers, target groups and listeners.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::Tags;
+use super::tags::Tags;
 
-/// What Elastic Load Balancing keeps in one region.
+/// The state of Elastic Load Balancing in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Elbv2 {
     /// Load balancers by ARN.
@@ -51,7 +51,7 @@ pub struct TargetGroup {
     pub tags: Tags,
 }
 
-/// How the health of targets is checked.
+/// The health check of targets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the API's `TargetGroup`")]
 pub struct HealthCheck {
@@ -72,7 +72,7 @@ pub struct Listener {
     pub tags: Tags,
 }
 
-/// What can be changed of a listener.
+/// The settings of a listener that can be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the API's `Listener`")]
 pub struct ListenerSettings {
@@ -86,30 +86,31 @@ pub struct ListenerSettings {
 /// What a listener does with a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Hands it to a target group.
+    /// Forwards it to a target group.
     Forward(String),
-    /// Sends the client to this protocol and port, with this status code.
+    /// Redirects the client to this protocol and port, with this status code.
     Redirect(String, String, String),
 }
 
 impl Elbv2 {
-    /// Returns the load balancers that a target group is attached to, which is to say that a listener forwards to it.
-    pub fn users(&self, target_group_arn: &str) -> Vec<&LoadBalancer> {
+    /// Returns the load balancers that a target group is attached to: those with a listener that forwards to it.
+    pub fn attached_load_balancers(&self, target_group_arn: &str) -> Vec<&LoadBalancer> {
         let forwards = |listener: &&Listener| listener.settings.action == Action::Forward(target_group_arn.to_owned());
-        let mut arns: Vec<&str> = self.listeners.values().filter(forwards).map(|listener| listener.load_balancer_arn.as_str()).collect();
+        let mut arns: Vec<&str> =
+            self.listeners.values().filter(forwards).map(|listener| listener.load_balancer_arn.as_str()).collect();
         arns.sort_unstable();
         arns.dedup();
         arns.into_iter().filter_map(|arn| self.load_balancers.get(arn)).collect()
     }
 
-    /// Returns the id of everything that exists.
+    /// Returns the ids of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.load_balancers.keys().chain(self.target_groups.keys()).chain(self.listeners.keys()).cloned().collect()
     }
 }
 
 impl Elbv2 {
-    /// Returns the ARN and the tags of everything that can have tags.
+    /// Returns the ARNs and tags of all taggable resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let balancers = self.load_balancers.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let groups = self.target_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));

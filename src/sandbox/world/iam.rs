@@ -1,11 +1,11 @@
-//! Roles: what IAM keeps for the account.
+//! IAM: the roles of the account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What IAM keeps.
+/// The state of IAM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Iam {
     /// Roles by name.
@@ -30,7 +30,7 @@ pub struct Role {
 }
 
 impl Iam {
-    /// Returns the name of everything that exists: roles, and what is in them and attached to them.
+    /// Returns the names of all existing resources: roles, their inline policies and their attached policies.
     pub fn inventory(&self) -> Vec<String> {
         let mut names = Vec::new();
         for (name, role) in &self.roles {

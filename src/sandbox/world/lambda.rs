@@ -1,13 +1,13 @@
-//! Functions: what Lambda keeps.
+//! Lambda: functions.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ec2::Tags;
+use super::tags::Tags;
 
-/// What Lambda keeps in one region.
+/// The state of Lambda in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Lambda {
     /// Functions by name.
@@ -29,11 +29,11 @@ pub struct Function {
     pub timeout: i32,
     pub memory: i32,
     pub environment: BTreeMap<String, String>,
-    /// `Pending` until then.
+    /// The state is `Pending` until then.
     pub active_at: u64,
     /// `LastUpdateStatus` is `InProgress` until then.
     pub updated_at: u64,
-    /// Why it failed, for tests.
+    /// Why it failed; set by tests.
     pub failure: Option<String>,
     /// The statements of its policy by `Sid`.
     pub policy: BTreeMap<String, Value>,
@@ -41,21 +41,23 @@ pub struct Function {
 }
 
 impl Function {
-    /// Returns whether a service may call it.
-    pub fn may_call(&self, service: &str) -> bool {
-        self.policy.values().any(|statement| statement.pointer("/Principal/Service").is_some_and(|principal| principal == service))
+    /// Returns whether a service is allowed to invoke it.
+    pub fn allows_invocation_by(&self, service: &str) -> bool {
+        self.policy
+            .values()
+            .any(|statement| statement.pointer("/Principal/Service").is_some_and(|principal| principal == service))
     }
 }
 
 impl Lambda {
-    /// Returns the id of everything that exists.
+    /// Returns the ids of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.functions.keys().map(|name| format!("function {name}")).collect()
     }
 }
 
 impl Lambda {
-    /// Returns the ARN and the tags of everything that can have tags.
+    /// Returns the ARNs and tags of all taggable resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         self.functions.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
     }

@@ -1,13 +1,13 @@
-//! Log groups: what CloudWatch Logs keeps in a region.
+//! CloudWatch Logs: log groups.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
-use super::ec2::Tags;
+use super::account_region::AccountRegion;
+use super::tags::Tags;
 
-/// What CloudWatch Logs keeps.
+/// The state of CloudWatch Logs in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logs {
     /// Log groups by name.
@@ -26,13 +26,16 @@ pub struct LogGroup {
 }
 
 impl Logs {
-    /// Returns the name of everything that exists.
+    /// Returns the names of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.groups.keys().map(|name| format!("log group {name}")).collect()
     }
 
     /// Returns the ARN and the tags of every log group.
-    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
-        self.groups.values().map(|group| (place.arn("logs", &format!("log-group:{}", group.name)), group.tags.clone())).collect()
+    pub fn tagged(&self, scope: &AccountRegion) -> Vec<(String, Tags)> {
+        self.groups
+            .values()
+            .map(|group| (scope.arn("logs", &format!("log-group:{}", group.name)), group.tags.clone()))
+            .collect()
     }
 }

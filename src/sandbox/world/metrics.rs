@@ -1,8 +1,8 @@
-//! Metrics: what a metric is called, and the samples of one.
+//! Metrics: their names and their samples.
 
 use serde::{Deserialize, Serialize};
 
-/// What tells metrics apart: "Metrics are uniquely defined by a name, a namespace, and zero or more dimensions".
+/// The identity of a metric: "Metrics are uniquely defined by a name, a namespace, and zero or more dimensions".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricName {
     /// Its namespace.
@@ -14,14 +14,14 @@ pub struct MetricName {
 }
 
 impl MetricName {
-    /// A metric; the order of its dimensions does not matter.
+    /// Returns the name of a metric; the order of the dimensions does not matter.
     pub fn new(namespace: &str, name: &str, mut dimensions: Vec<(String, String)>) -> Self {
         dimensions.sort();
         Self { namespace: namespace.to_owned(), name: name.to_owned(), dimensions }
     }
 
-    /// Returns the values of its dimensions if these are all that it has, in the given order, which is that of their names.
-    pub fn values<const N: usize>(&self, names: [&str; N]) -> Option<[&str; N]> {
+    /// Returns the values of its dimensions, if it has exactly these dimensions. `names` must be sorted.
+    pub fn dimension_values<const N: usize>(&self, names: [&str; N]) -> Option<[&str; N]> {
         let own = self.dimensions.iter().map(|(name, _)| name.as_str());
         if !own.eq(names) {
             return None;
@@ -31,46 +31,46 @@ impl MetricName {
     }
 }
 
-/// A metric that somebody has put.
+/// A custom metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// What it is called.
+    /// Its name.
     pub name: MetricName,
     /// Its samples, in the order in which they were put.
     pub samples: Vec<Sample>,
 }
 
-/// What was measured at one time.
+/// A measurement at one time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The time, in milliseconds.
     pub at: u64,
     /// The unit, as the API writes it.
     pub unit: String,
-    /// What was measured.
+    /// The measured values.
     pub measured: Measured,
 }
 
-/// What was measured.
+/// Measured values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Measured {
-    /// Values, and how often each of them.
+    /// Values, each with its count.
     Values(Vec<(f64, f64)>),
-    /// What is known of many values ("StatisticSet").
+    /// A summary of several values ("StatisticSet").
     Summary {
-        /// How many.
+        /// The number of values.
         count: f64,
         /// Their sum.
         sum: f64,
-        /// The smallest.
+        /// The minimum.
         minimum: f64,
-        /// The greatest.
+        /// The maximum.
         maximum: f64,
     },
 }
 
 impl Measured {
-    /// How many values there are.
+    /// Returns the number of values.
     pub fn count(&self) -> f64 {
         match self {
             Self::Values(values) => values.iter().map(|(_, count)| count).sum(),
@@ -78,7 +78,7 @@ impl Measured {
         }
     }
 
-    /// The sum of all values.
+    /// Returns the sum of all values.
     pub fn sum(&self) -> f64 {
         match self {
             Self::Values(values) => values.iter().map(|(value, count)| value * count).sum(),
@@ -86,7 +86,7 @@ impl Measured {
         }
     }
 
-    /// The smallest value.
+    /// Returns the minimum.
     pub fn minimum(&self) -> f64 {
         match self {
             Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::INFINITY, f64::min),
@@ -94,7 +94,7 @@ impl Measured {
         }
     }
 
-    /// The greatest value.
+    /// Returns the maximum.
     pub fn maximum(&self) -> f64 {
         match self {
             Self::Values(values) => values.iter().map(|(value, _)| *value).fold(f64::NEG_INFINITY, f64::max),

@@ -1,12 +1,12 @@
-//! Databases: what RDS keeps.
+//! RDS: databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::Tags;
+use super::tags::Tags;
 
-/// What RDS keeps in one region.
+/// The state of RDS in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rds {
     /// Subnet groups by name.
@@ -31,7 +31,7 @@ pub struct SubnetGroup {
     pub tags: Tags,
 }
 
-/// A DB parameter group with the parameters that somebody set.
+/// A DB parameter group with its modified parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the RDS API's `DBParameterGroup`")]
 pub struct ParameterGroup {
@@ -43,7 +43,7 @@ pub struct ParameterGroup {
     pub tags: Tags,
 }
 
-/// A snapshot that was taken of an instance before it was deleted.
+/// A snapshot that was taken before the deletion of an instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the RDS API's `DBSnapshot`")]
 pub struct Snapshot {
@@ -53,7 +53,7 @@ pub struct Snapshot {
     pub tags: Tags,
 }
 
-/// A status that lasts until a moment.
+/// A status that lasts until a given time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "a status and its end")]
 pub struct Phase {
@@ -97,42 +97,43 @@ pub struct Instance {
     pub performance_insights_days: Option<i32>,
     pub host: String,
     pub created_at: u64,
-    /// The settings in force.
+    /// The settings in effect.
     pub settings: Settings,
-    /// Settings that have been accepted, and when they come into force.
+    /// Accepted settings, and when they take effect.
     pub pending: Option<(Settings, u64)>,
-    /// What it goes through, in order; after that it is `available`.
+    /// The statuses that it passes through, in order; the next one is `available`.
     pub phases: Vec<Phase>,
-    /// A status that it does not leave, for tests: `failed`, `incompatible-parameters`, …
-    pub stuck_in: Option<String>,
-    /// What RDS wrote in its events.
+    /// A status that it does not leave, set by tests: `failed`, `incompatible-parameters`, …
+    #[serde(rename = "stuck_in")]
+    pub stuck_status: Option<String>,
+    /// The messages of its events.
     pub events: Vec<String>,
     pub tags: Tags,
 }
 
 impl Instance {
-    /// Returns the status that it shows now.
+    /// Returns its current status.
     pub fn status(&self, now: u64) -> &str {
         match self.phases.iter().find(|phase| phase.until > now) {
             Some(phase) => &phase.status,
-            None => self.stuck_in.as_deref().unwrap_or("available"),
+            None => self.stuck_status.as_deref().unwrap_or("available"),
         }
     }
 
-    /// How the description of its network interfaces begins and ends.
-    pub fn interface(&self) -> String {
+    /// Returns the description of its network interfaces.
+    pub fn interface_description(&self) -> String {
         format!("RDSNetworkInterface {}", self.resource_id)
     }
 
-    fn is_gone(&self, now: u64) -> bool {
+    fn is_removed(&self, now: u64) -> bool {
         self.phases.last().is_some_and(|phase| phase.status == "deleting" && phase.until <= now)
     }
 }
 
 impl Rds {
-    /// Lets time pass: changes come into force, and what was being deleted goes.
+    /// Advances the time: pending settings take effect, and deleted instances are removed.
     pub fn advance(&mut self, now: u64) {
-        self.instances.retain(|_, instance| !instance.is_gone(now));
+        self.instances.retain(|_, instance| !instance.is_removed(now));
         for instance in self.instances.values_mut() {
             if instance.pending.as_ref().is_some_and(|(_, at)| *at <= now)
                 && let Some((settings, _)) = instance.pending.take()
@@ -142,7 +143,7 @@ impl Rds {
         }
     }
 
-    /// Returns the id of everything that exists.
+    /// Returns the ids of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         let groups = self.subnet_groups.keys().map(|name| format!("db subnet group {name}"));
         let parameters = self.parameter_groups.keys().map(|name| format!("db parameter group {name}"));
@@ -153,7 +154,7 @@ impl Rds {
 }
 
 impl Rds {
-    /// Returns the ARN and the tags of everything that can have tags.
+    /// Returns the ARNs and tags of all taggable resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let subnets = self.subnet_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let parameters = self.parameter_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));

@@ -1,15 +1,14 @@
-//! Buckets: what S3 keeps. Their names are one name space for all accounts and regions.
+//! S3: buckets. Their names share one namespace across all accounts and regions.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Place;
-use super::ec2::Tags;
-use crate::aws::partition;
+use super::account_region::AccountRegion;
+use super::tags::Tags;
 
-/// What S3 keeps.
+/// The state of S3.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct S3 {
     /// Buckets of all accounts by name.
@@ -21,42 +20,43 @@ pub struct S3 {
 pub struct Bucket {
     /// Its name.
     pub name: String,
-    /// The region it is in.
+    /// Its region.
     pub region: String,
     /// The account that owns it.
     pub owner: String,
     /// Its tags.
     pub tags: Tags,
-    /// `Enabled`, `Suspended`, or never turned on.
+    /// `Enabled`, `Suspended`, or never enabled.
     pub versioning: Option<String>,
     /// `AES256` or `aws:kms`.
     pub sse_algorithm: String,
     /// The KMS key.
     pub kms_key: Option<String>,
-    /// Whether it uses a key of its own under the KMS key.
+    /// Whether it uses a bucket key under the KMS key.
     pub bucket_key: bool,
-    /// The four parts of the public access block, or none of them.
+    /// The four flags of the public access block; `None` if it is not configured.
     pub public_access_block: Option<[bool; 4]>,
-    /// Who owns its objects, for example `BucketOwnerEnforced`.
+    /// The ownership of its objects, for example `BucketOwnerEnforced`.
     pub ownership: Option<String>,
     /// Its policy.
     pub policy: Option<Value>,
     /// Its lifecycle rules.
     pub lifecycle: Vec<LifecycleRule>,
-    /// Where it is replicated to.
+    /// Its replication configuration.
     #[serde(default)]
     pub replication: Option<Replication>,
-    /// What is in it: by key, the newest version of a key first.
+    /// Its object versions, by key, newest first.
     pub versions: Vec<ObjectVersion>,
-    /// What is in the newest versions of objects that were written through the API.
+    /// The newest versions of objects that were written through the API, by key.
     #[serde(default)]
-    pub contents: BTreeMap<String, Content>,
+    #[serde(rename = "contents")]
+    pub objects: BTreeMap<String, Object>,
 }
 
-/// What is in an object.
+/// The content of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Content {
-    /// Its bytes, which are text in all that the tool writes.
+pub struct Object {
+    /// Its text; the tool writes only text.
     pub text: String,
     /// Its ETag, without quotes.
     pub etag: String,
@@ -64,7 +64,7 @@ pub struct Content {
     pub modified: u64,
 }
 
-/// A lifecycle rule, as far as it is modelled: what becomes of old versions and of unfinished uploads.
+/// A lifecycle rule, to the extent that it is modelled: noncurrent versions and incomplete uploads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the S3 API's `LifecycleRule`")]
 pub struct LifecycleRule {
@@ -76,7 +76,7 @@ pub struct LifecycleRule {
     pub abort_multipart_days: Option<i32>,
 }
 
-/// The replication of a bucket.
+/// The replication configuration of a bucket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the S3 API's `ReplicationConfiguration`")]
 pub struct Replication {
@@ -84,7 +84,7 @@ pub struct Replication {
     pub rules: Vec<ReplicationRule>,
 }
 
-/// A rule of a replication.
+/// A replication rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the S3 API's `ReplicationRule`")]
 pub struct ReplicationRule {
@@ -99,20 +99,20 @@ pub struct ReplicationRule {
     pub replica_key: Option<String>,
 }
 
-/// One version of an object, or a mark that it was deleted.
+/// A version of an object, or a delete marker.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ObjectVersion {
     /// The object's key.
     pub key: String,
-    /// Its version. Newer versions come first in the order of these texts.
+    /// Its version. Newer versions sort first.
     pub version_id: String,
-    /// Whether it marks a deletion.
+    /// Whether it is a delete marker.
     pub delete_marker: bool,
 }
 
 impl Bucket {
-    /// A bucket as S3 makes it: encrypted with its own keys, private, without access lists ("Default settings for new S3
-    /// buckets").
+    /// Returns a bucket with S3's defaults: encrypted with S3 managed keys, private, without access lists ("Default
+    /// settings for new S3 buckets").
     pub fn new(name: &str, region: &str, owner: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -129,24 +129,24 @@ impl Bucket {
             lifecycle: Vec::new(),
             replication: None,
             versions: Vec::new(),
-            contents: BTreeMap::new(),
+            objects: BTreeMap::new(),
         }
     }
 
-    /// Writes an object.
+    /// Writes an object without content.
     pub fn put(&mut self, key: &str) {
         self.add(key, false);
     }
 
-    /// Writes an object with what is in it.
-    pub fn write(&mut self, key: &str, content: Content) {
+    /// Writes an object with its content.
+    pub fn write(&mut self, key: &str, object: Object) {
         self.put(key);
-        self.contents.insert(key.to_owned(), content);
+        self.objects.insert(key.to_owned(), object);
     }
 
-    /// Deletes an object without naming a version, which in a bucket with versions only marks it as deleted.
+    /// Deletes an object without naming a version. In a versioned bucket this only adds a delete marker.
     pub fn delete(&mut self, key: &str) {
-        self.contents.remove(key);
+        self.objects.remove(key);
         if self.versioning.is_some() {
             self.add(key, true);
         } else {
@@ -155,14 +155,14 @@ impl Bucket {
     }
 
     fn add(&mut self, key: &str, delete_marker: bool) {
-        // The newest version of this key, if there is one.
+        // The newest version of this key, if it exists.
         let at = self.versions.partition_point(|other| other.key.as_str() < key);
         let newest = self.versions.get(at).filter(|version| version.key == key);
         let version_id = if self.versioning.as_deref() == Some("Enabled") {
             let number = newest.and_then(|version| u32::from_str_radix(&version.version_id, 16).ok());
             format!("{:08x}", number.unwrap_or(u32::MAX) - 1)
         } else {
-            // Without versions, or while they are suspended, an object has one version, which is called so.
+            // Without versioning, or while it is suspended, an object has one version, with the id `null`.
             self.versions.retain(|version| version.key != key || version.version_id != "null");
             "null".to_owned()
         };
@@ -184,8 +184,13 @@ impl S3 {
     }
 
     /// Returns the ARN and the tags of the account's buckets in a region.
-    pub fn tagged(&self, place: &Place) -> Vec<(String, Tags)> {
-        let here = self.buckets.values().filter(|bucket| bucket.owner == place.account && bucket.region == place.region.as_str());
-        here.map(|bucket| (format!("arn:{}:s3:::{}", partition(&place.region), bucket.name), bucket.tags.clone())).collect()
+    pub fn tagged(&self, scope: &AccountRegion) -> Vec<(String, Tags)> {
+        let owned = self
+            .buckets
+            .values()
+            .filter(|bucket| bucket.owner == scope.account && bucket.region == scope.region.as_str());
+        owned
+            .map(|bucket| (format!("arn:{}:s3:::{}", scope.region.partition(), bucket.name), bucket.tags.clone()))
+            .collect()
     }
 }

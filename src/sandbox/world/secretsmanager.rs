@@ -1,12 +1,12 @@
-//! Secrets: what Secrets Manager keeps.
+//! Secrets Manager: secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ec2::Tags;
+use super::tags::Tags;
 
-/// What Secrets Manager keeps in one region.
+/// The state of Secrets Manager in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SecretsManager {
     /// Secrets by name.
@@ -26,22 +26,23 @@ pub struct Secret {
     pub rotation_enabled: bool,
     pub rotation_function: Option<String>,
     pub rotation_days: Option<i64>,
-    /// When somebody asked for its deletion.
+    /// When its deletion was requested.
     pub deleted_at: Option<u64>,
-    /// When it goes for good.
-    pub gone_at: Option<u64>,
-    /// Whether it was deleted without a way back.
+    /// When it is removed permanently.
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
+    /// Whether it was deleted without recovery.
     pub forced: bool,
     pub tags: Tags,
     /// Its replicas by region.
     #[serde(default)]
     pub replicas: BTreeMap<String, Replica>,
-    /// The region of its primary, when it is a replica.
+    /// The region of its primary, if it is a replica.
     #[serde(default)]
     pub primary_region: Option<String>,
 }
 
-/// A replica, as its primary knows it.
+/// A replica, as its primary records it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the Secrets Manager API's `ReplicationStatusType`")]
 pub struct Replica {
@@ -65,26 +66,30 @@ impl std::fmt::Debug for Version {
 }
 
 impl Secret {
-    /// Returns the version that a label marks, with its id.
+    /// Returns the version with a staging label, and its id.
     pub fn version(&self, stage: &str) -> Option<(&String, &Version)> {
         self.versions.iter().find(|(_, version)| version.stages.contains(stage))
     }
 }
 
 impl SecretsManager {
-    /// Lets time pass: deleted secrets go when their time has come.
+    /// Advances the time: removes secrets whose recovery window has ended.
     pub fn advance(&mut self, now: u64) {
-        self.secrets.retain(|_, secret| secret.gone_at.is_none_or(|at| at > now));
+        self.secrets.retain(|_, secret| secret.removed_at.is_none_or(|at| at > now));
     }
 
-    /// Returns the id of everything that exists. A secret that only waits for the end of its recovery window is as good as gone.
+    /// Returns the ids of all existing resources. A secret in its recovery window counts as deleted.
     pub fn inventory(&self) -> Vec<String> {
-        self.secrets.values().filter(|secret| secret.deleted_at.is_none() || secret.forced).map(|secret| format!("secret {}", secret.name)).collect()
+        self.secrets
+            .values()
+            .filter(|secret| secret.deleted_at.is_none() || secret.forced)
+            .map(|secret| format!("secret {}", secret.name))
+            .collect()
     }
 }
 
 impl SecretsManager {
-    /// Returns the ARN and the tags of everything that can have tags, secrets that are scheduled for deletion too.
+    /// Returns the ARNs and tags of all taggable resources, including secrets that are scheduled for deletion.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         self.secrets.values().map(|one| (one.arn.clone(), one.tags.clone())).collect()
     }

@@ -1,78 +1,103 @@
-//! What of the script is in force when: a pure function of the script, the history of the world and the time.
+//! The active events of the script: a pure function of the script, the history of the world and the time.
 //!
-//! An event begins once, at the first moment since the script was loaded at which its trigger holds; the world remembers all that
-//! triggers look at, also of what does not exist any more.
+//! An event starts once, when its trigger first holds after the script was loaded. The world keeps all history that
+//! triggers read, including that of deleted resources.
 
 use wildmatch::WildMatch;
 
-use super::World;
 use super::script::{Changes, Event, Trigger, Validation};
+use super::scripted_failures::ScriptedFailures;
+use super::state::World;
 
-/// The events that have begun, with their times.
+/// The events that have started, with their times.
 #[derive(Debug, Default)]
 pub struct Timeline<'a> {
     spans: Vec<Span<'a>>,
 }
 
-/// An event that has begun. It is in force from its beginning, and not at its end any more.
+/// An event that has started. It is active from its start, inclusive, to its end, exclusive.
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
-    /// When it began.
+    /// When it starts.
     pub from: u64,
     /// When it ends.
     pub to: u64,
-    /// What is different in the meantime.
+    /// Its effects while it is active.
     pub changes: &'a Changes,
 }
 
-/// What is in force at one moment.
+/// The effects that are active at one time.
 #[derive(Debug)]
-pub struct Scripted<'a> {
-    /// In the order of the file.
+pub struct ActiveChanges<'a> {
+    /// In file order.
     changes: Vec<&'a Changes>,
 }
 
 impl World {
-    /// Returns which events have begun, as far as the world's history tells.
+    /// Returns which events have started, according to the world's history.
     pub fn timeline(&self) -> Timeline<'_> {
         let spans = self.script.script.events.iter().filter_map(|event| self.span(event)).collect();
         Timeline { spans }
     }
 
+    /// Returns the replication failures of the script, according to the world's history.
+    pub(super) fn scripted_failures(&self) -> ScriptedFailures {
+        let timeline = self.timeline();
+        let mut failures =
+            ScriptedFailures { tables: self.script.script.tables.clone(), ..ScriptedFailures::default() };
+        for span in timeline.spans() {
+            failures.failures.extend(span.changes.task_fails.iter().map(|why| (span.from, span.to, why.clone())));
+            let ends = span.changes.connection_fails.iter();
+            failures.connections.extend(ends.map(|(end, why)| (end.clone(), span.from, span.to, why.clone())));
+        }
+        failures
+    }
+
     fn span<'a>(&self, event: &'a Event) -> Option<Span<'a>> {
-        let loaded = self.script.at;
+        let loaded = self.script.loaded_at;
         let from = match &event.trigger {
             Trigger::After(wait) => loaded + wait,
-            Trigger::Traffic { environment, percent } => self.route53.weights.first_reached(environment, *percent, loaded)?,
-            Trigger::TaskRunning(wait) => self.regions.values().filter_map(|region| region.dms.first_ran(*wait, loaded)).min()?,
+            Trigger::Traffic { environment, percent } => {
+                self.route53.weights.first_reached_share(environment, *percent, loaded)?
+            }
+            Trigger::TaskRunning(wait) => {
+                self.regions.values().filter_map(|region| region.dms.first_running_for(*wait, loaded)).min()?
+            }
         };
-        Some(Span { from, to: event.lasts.map_or(u64::MAX, |lasts| from + lasts), changes: &event.changes })
+        Some(Span { from, to: event.duration.map_or(u64::MAX, |duration| from + duration), changes: &event.changes })
     }
 }
 
 impl<'a> Timeline<'a> {
-    /// Returns what is in force at `at`.
-    pub fn at(&self, at: u64) -> Scripted<'a> {
-        Scripted { changes: self.spans.iter().filter(|span| span.from <= at && at < span.to).map(|span| span.changes).collect() }
+    /// Returns the effects that are active at `at`.
+    pub fn at(&self, at: u64) -> ActiveChanges<'a> {
+        ActiveChanges {
+            changes: self
+                .spans
+                .iter()
+                .filter(|span| span.from <= at && at < span.to)
+                .map(|span| span.changes)
+                .collect(),
+        }
     }
 
-    /// Returns all that has begun or will begin.
+    /// Returns all events with a known start.
     pub fn spans(&self) -> &[Span<'a>] {
         &self.spans
     }
 }
 
-impl<'a> Scripted<'a> {
+impl<'a> ActiveChanges<'a> {
     fn last<T>(&self, value: impl Fn(&'a Changes) -> Option<T>) -> Option<T> {
         self.changes.iter().rev().find_map(|changes| value(changes))
     }
 
-    /// Returns how far the replication is behind, in seconds.
+    /// Returns the replication lag, in seconds.
     pub fn lag_seconds(&self) -> Option<f64> {
         self.last(|changes| changes.lag_seconds)
     }
 
-    /// Returns what the validation of a table finds.
+    /// Returns the validation result of a table.
     pub fn validation(&self, table: &str) -> Option<&'a Validation> {
         self.last(|changes| changes.validation.as_ref().filter(|validation| validation.table == table))
     }
@@ -87,12 +112,12 @@ impl<'a> Scripted<'a> {
         self.last(|changes| changes.error_percent.get(environment).copied())
     }
 
-    /// Returns how long the targets of an environment take to answer.
+    /// Returns how long the targets of an environment take to respond.
     pub fn latency_seconds(&self, environment: &str) -> Option<f64> {
         self.last(|changes| changes.latency_seconds.get(environment).copied())
     }
 
-    /// Returns the load of a database.
+    /// Returns the CPU load of a database.
     pub fn cpu_percent(&self, database: &str) -> Option<f64> {
         self.last(|changes| matching(&changes.cpu_percent, database).copied())
     }
@@ -102,7 +127,7 @@ impl<'a> Scripted<'a> {
         self.last(|changes| matching(&changes.free_storage_bytes, database).copied())
     }
 
-    /// Returns how much write-ahead log the oldest replication slot of a database keeps.
+    /// Returns how much write-ahead log the oldest replication slot of a database retains.
     pub fn slot_lag_bytes(&self, database: &str) -> Option<f64> {
         self.last(|changes| matching(&changes.slot_lag_bytes, database).copied())
     }
@@ -119,16 +144,18 @@ impl<'a> Scripted<'a> {
     /// Returns whether a metric has no data points.
     pub fn is_missing(&self, namespace: &str, metric: &str) -> bool {
         let name = format!("{namespace}:{metric}");
-        self.changes.iter().any(|changes| changes.metrics_missing.iter().any(|pattern| WildMatch::new(pattern).matches(&name)))
+        self.changes
+            .iter()
+            .any(|changes| changes.metrics_missing.iter().any(|pattern| WildMatch::new(pattern).matches(&name)))
     }
 
-    /// Returns the error code that a call, `service:Operation`, fails with.
+    /// Returns the error code with which a call, `service:Operation`, fails.
     pub fn call_fails(&self, call: &str) -> Option<&'a str> {
         self.last(|changes| matching(&changes.calls_fail, call).map(String::as_str))
     }
 }
 
-/// The value whose key is a pattern of `text`.
+/// Returns the value whose key is a pattern that matches `text`.
 fn matching<'a, T>(values: &'a std::collections::BTreeMap<String, T>, text: &str) -> Option<&'a T> {
     values.iter().find(|(pattern, _)| WildMatch::new(pattern).matches(text)).map(|(_, value)| value)
 }

@@ -1,19 +1,27 @@
-//! Where requests go: what name servers answer, and so how many requests each load balancer gets.
+//! Traffic: the responses of name servers, and the resulting number of requests per load balancer.
 
-use super::World;
 use super::elbv2::LoadBalancer;
 use super::health::environment;
 use super::route53::{HealthCheck, HealthCheckConfig, HostedZone, Record};
+use super::state::World;
 use super::timeline::Timeline;
-use super::weights::number;
+use super::weight_history::weight_as_f64;
 
 impl World {
-    /// Returns the records that name servers answer with at `at`, and how often each of them is answered: in parts of the sum.
+    /// Returns the records that name servers return at `at`, each with its share as a weight.
     ///
-    /// "Route 53 considers non-zero weighted records first; if all of them are unhealthy, it considers the zero-weighted ones; if all
-    /// records are unhealthy, it considers all of them healthy" ("How Amazon Route 53 chooses records when health checking is
-    /// configured"). "If you set Weight to 0 for all of the records, traffic is routed with equal probability" ("Weighted routing").
-    pub fn answers<'a>(&self, timeline: &Timeline<'_>, zone: &'a HostedZone, name: &str, kind: &str, at: u64) -> Vec<(&'a Record, i64)> {
+    /// "Route 53 considers non-zero weighted records first; if all of them are unhealthy, it considers the
+    /// zero-weighted ones; if all records are unhealthy, it considers all of them healthy" ("How Amazon Route 53
+    /// chooses records when health checking is configured"). "If you set Weight to 0 for all of the records, traffic is
+    /// routed with equal probability" ("Weighted routing").
+    pub fn dns_answers<'a>(
+        &self,
+        timeline: &Timeline<'_>,
+        zone: &'a HostedZone,
+        name: &str,
+        kind: &str,
+        at: u64,
+    ) -> Vec<(&'a Record, i64)> {
         let live = self.route53.weights.live(&zone.id, name, kind, at);
         let weight = |record: &Record| match &record.set_identifier {
             None => Some(1),
@@ -21,7 +29,8 @@ impl World {
         };
         let of_name = zone.records.iter().filter(|record| record.name == name && record.kind == kind);
         let all: Vec<(&Record, i64)> = of_name.filter_map(|record| Some((record, weight(record)?))).collect();
-        let healthy: Vec<(&Record, i64)> = all.iter().filter(|(record, _)| self.is_record_healthy(timeline, record, at)).copied().collect();
+        let healthy: Vec<(&Record, i64)> =
+            all.iter().filter(|(record, _)| self.is_record_healthy(timeline, record, at)).copied().collect();
         let considered = if healthy.is_empty() { all } else { healthy };
         let weighted: Vec<(&Record, i64)> = considered.iter().filter(|(_, weight)| *weight > 0).copied().collect();
         if weighted.is_empty() { considered.into_iter().map(|(record, _)| (record, 1)).collect() } else { weighted }
@@ -34,8 +43,8 @@ impl World {
             && alias.is_none_or(|alias| self.is_target_healthy(timeline, &alias.dns_name, at))
     }
 
-    /// Returns whether a health check counts as healthy. "After you disable a health check, Route 53 considers the status of the health
-    /// check to always be healthy", and then inverts it if it is inverted (UpdateHealthCheck).
+    /// Returns whether Route 53 considers a health check healthy. "After you disable a health check, Route 53 considers
+    /// the status of the health check to always be healthy"; then it applies the inversion (UpdateHealthCheck).
     pub fn is_check_healthy(&self, timeline: &Timeline<'_>, check: &HealthCheck, at: u64) -> bool {
         let config = &check.config;
         let passes = match config.kind.as_str() {
@@ -46,56 +55,72 @@ impl World {
             }
             "CLOUDWATCH_METRIC" => {
                 let insufficient = config.insufficient_data.as_deref().unwrap_or("LastKnownStatus");
-                let known = config.alarm.as_ref().and_then(|alarm| self.is_alarm_quiet(alarm, insufficient == "LastKnownStatus", at));
+                let known = config
+                    .alarm
+                    .as_ref()
+                    .and_then(|alarm| self.is_alarm_metric_ok(alarm, insufficient == "LastKnownStatus", at));
                 known.unwrap_or(insufficient != "Unhealthy")
             }
-            _ => self.is_answering(timeline, config, at),
+            _ => self.passes_probes(timeline, config, at),
         };
         (config.disabled || passes) != config.inverted
     }
 
-    /// Returns whether not all of the last probes have failed, as many as the threshold says.
-    fn is_answering(&self, timeline: &Timeline<'_>, config: &HealthCheckConfig, at: u64) -> bool {
+    /// Returns whether at least one of the last probes passes; the threshold sets their number.
+    fn passes_probes(&self, timeline: &Timeline<'_>, config: &HealthCheckConfig, at: u64) -> bool {
         let seconds = u64::try_from(config.interval).unwrap_or_default();
         let probes = u64::try_from(config.failure_threshold).unwrap_or(1);
-        (0..probes).any(|probe| self.is_target_healthy(timeline, &config.fqdn, at.saturating_sub(probe * seconds * 1000)))
+        (0..probes)
+            .any(|probe| self.is_target_healthy(timeline, &config.fqdn, at.saturating_sub(probe * seconds * 1000)))
     }
 
-    /// Returns whether what answers at a name is well. Only load balancers answer.
+    /// Returns whether the target of a name is healthy. Only load balancers respond.
     pub fn is_target_healthy(&self, timeline: &Timeline<'_>, dns_name: &str, at: u64) -> bool {
-        let plain = plain(dns_name);
-        let mut found = self.regions.values().flat_map(|region| region.elbv2.load_balancers.values().map(move |one| (region, one)));
-        let Some((region, balancer)) = found.find(|(_, one)| one.dns_name.eq_ignore_ascii_case(plain)) else { return false };
+        let name = normalized_dns_name(dns_name);
+        let mut found =
+            self.regions.values().flat_map(|region| region.elbv2.load_balancers.values().map(move |one| (region, one)));
+        let Some((region, balancer)) = found.find(|(_, one)| one.dns_name.eq_ignore_ascii_case(name)) else {
+            return false;
+        };
         balancer.active_at <= at && region.is_healthy(balancer, &timeline.at(at), at, self.now)
     }
 
-    /// Returns how many requests a load balancer gets in the minute that ends at `at`.
+    /// Returns how many requests a load balancer receives in the minute that ends at `at`.
     pub fn requests(&self, timeline: &Timeline<'_>, balancer: &LoadBalancer, at: u64) -> f64 {
         let mut share = 0.0;
-        for (zone, record) in self.records_of(balancer) {
-            let answers = self.answers(timeline, zone, &record.name, &record.kind, at);
+        for (zone, record) in self.alias_records_of(balancer) {
+            let answers = self.dns_answers(timeline, zone, &record.name, &record.kind, at);
             let total: i64 = answers.iter().map(|(_, weight)| weight).sum();
             let own = answers.iter().find(|(one, _)| *one == record).map(|(_, weight)| *weight);
-            share += own.map_or(0.0, |own| number(own) / number(total).max(1.0));
+            share += own.map_or(0.0, |own| weight_as_f64(own) / weight_as_f64(total).max(1.0));
         }
         (share * f64::from(self.script.script.requests_per_minute)).round()
     }
 
-    /// Returns the environment of a load balancer: the set identifier of a weighted record that leads to it, or that of the address that
-    /// this tool has given it.
+    /// Returns the environment of a load balancer: the set identifier of a weighted record that targets it, or the
+    /// environment in its own address tag.
     pub fn environment_of<'a>(&'a self, balancer: &'a LoadBalancer) -> Option<&'a str> {
-        let of_record = self.records_of(balancer).find_map(|(_, record)| record.set_identifier.as_deref());
+        let of_record = self.alias_records_of(balancer).find_map(|(_, record)| record.set_identifier.as_deref());
         of_record.or_else(|| environment(&balancer.tags))
     }
 
-    fn records_of<'a>(&'a self, balancer: &'a LoadBalancer) -> impl Iterator<Item = (&'a HostedZone, &'a Record)> {
-        let records = self.route53.zones.values().flat_map(|zone| zone.records.iter().map(move |record| (zone, record)));
-        records.filter(|(_, record)| record.alias.as_ref().is_some_and(|alias| balancer.dns_name.eq_ignore_ascii_case(plain(&alias.dns_name))))
+    fn alias_records_of<'a>(
+        &'a self,
+        balancer: &'a LoadBalancer,
+    ) -> impl Iterator<Item = (&'a HostedZone, &'a Record)> {
+        let records =
+            self.route53.zones.values().flat_map(|zone| zone.records.iter().map(move |record| (zone, record)));
+        records.filter(|(_, record)| {
+            record
+                .alias
+                .as_ref()
+                .is_some_and(|alias| balancer.dns_name.eq_ignore_ascii_case(normalized_dns_name(&alias.dns_name)))
+        })
     }
 }
 
-/// A name without the dot at its end and without the prefix that load balancers answer to as well.
-pub fn plain(dns_name: &str) -> &str {
+/// Returns a name without its trailing dot and without the `dualstack.` prefix of load balancers.
+pub fn normalized_dns_name(dns_name: &str) -> &str {
     let name = dns_name.trim_end_matches('.');
     name.strip_prefix("dualstack.").unwrap_or(name)
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::world::tags::Tags;
 
-/// How long a deleted or failed NAT gateway is still shown: "it remains visible in the Amazon VPC console for a short while
-/// (usually an hour)" (VPC User Guide, "Work with NAT gateways").
-const SHOWN_AFTERWARDS: u64 = 60 * 60 * 1000;
+/// How long a deleted or failed NAT gateway stays listed: "it remains visible in the Amazon VPC console for a short
+/// while (usually an hour)" (VPC User Guide, "Work with NAT gateways").
+const LISTED_AFTER_END: u64 = 60 * 60 * 1000;
 
 /// An internet gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,22 +25,23 @@ pub struct ElasticIp {
     pub allocation_id: String,
     pub public_ip: String,
     /// The NAT gateway that it is associated with.
-    pub held_by: Option<String>,
+    #[serde(rename = "held_by")]
+    pub nat_gateway_id: Option<String>,
     pub tags: Tags,
 }
 
 /// The state of a NAT gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NatState {
-    /// It is being made.
+    /// It is being created.
     Pending,
-    /// It is at work.
+    /// It is usable.
     Available,
-    /// It could not be made.
+    /// It could not be created.
     Failed,
-    /// It is being deleted, and still has its interface and its address.
+    /// It is being deleted; its interface and its address still exist.
     Deleting,
-    /// It is gone, and only still shown.
+    /// It no longer exists; AWS still lists it.
     Deleted,
 }
 
@@ -53,40 +54,43 @@ pub struct NatGateway {
     pub vpc_id: String,
     pub allocation_id: String,
     pub interface_id: String,
-    /// When it is available, or has failed.
-    pub settled_at: u64,
-    /// AWS's code and words, when it cannot be made.
+    /// When its creation ends, as available or failed.
+    #[serde(rename = "settled_at")]
+    pub creation_ends_at: u64,
+    /// AWS's code and message, if its creation fails.
     pub failure: Option<(String, String)>,
-    /// When it is deleted, once it is being deleted.
-    pub gone_at: Option<u64>,
+    /// When it no longer exists, once its deletion has started.
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
     pub tags: Tags,
 }
 
 impl NatGateway {
     /// Returns its state.
     pub fn state(&self, now: u64) -> NatState {
-        match (self.gone_at, &self.failure) {
+        match (self.removed_at, &self.failure) {
             (Some(at), _) if now >= at => NatState::Deleted,
             (Some(_), _) => NatState::Deleting,
-            (None, _) if now < self.settled_at => NatState::Pending,
+            (None, _) if now < self.creation_ends_at => NatState::Pending,
             (None, Some(_)) => NatState::Failed,
             (None, None) => NatState::Available,
         }
     }
 
-    /// The description of its network interface.
+    /// Returns the description of its network interface.
     pub fn interface_description(&self) -> String {
         format!("Interface for NAT Gateway {}", self.nat_gateway_id)
     }
 
-    /// Returns until when it is shown, if its end is known.
-    pub(super) fn shown_until(&self) -> Option<u64> {
-        let end = self.gone_at.or(self.failure.as_ref().map(|_| self.settled_at))?;
-        Some(end + SHOWN_AFTERWARDS)
+    /// Returns until when it is listed, if its end is known.
+    pub(super) fn listed_until(&self) -> Option<u64> {
+        let end = self.removed_at.or(self.failure.as_ref().map(|_| self.creation_ends_at))?;
+        Some(end + LISTED_AFTER_END)
     }
 
-    /// Returns whether it is there, and not only still shown. (While it is being deleted, its network interface counts.)
-    pub(super) fn holds_something(&self) -> bool {
-        self.gone_at.is_none() && self.failure.is_none()
+    /// Returns whether it exists, rather than only being listed. (During its deletion, its network interface is counted
+    /// instead.)
+    pub(super) fn is_live(&self) -> bool {
+        self.removed_at.is_none() && self.failure.is_none()
     }
 }

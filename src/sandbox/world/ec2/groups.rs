@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ec2, Tags};
+use crate::world::tags::Tags;
 
 /// A security group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,13 +16,13 @@ pub struct SecurityGroup {
 }
 
 impl SecurityGroup {
-    /// Returns whether it is the group that comes and goes with its VPC. Nobody else can have that name.
+    /// Returns whether it is the default group, which is created and deleted with its VPC. The name is reserved.
     pub fn is_default(&self) -> bool {
         self.group_name == "default"
     }
 }
 
-/// Whom a rule lets through.
+/// The source or destination of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
@@ -48,16 +48,18 @@ pub struct SecurityGroupRule {
 }
 
 impl SecurityGroupRule {
-    /// Returns whether both let the same through, whatever they are called.
-    pub fn same_as(&self, other: &Self) -> bool {
-        let key = |rule: &Self| (rule.group_id.clone(), rule.is_egress, rule.ip_protocol.clone(), rule.from_port, rule.to_port, rule.peer.clone());
+    /// Returns whether both rules allow the same traffic, regardless of their ids.
+    pub fn allows_same_traffic(&self, other: &Self) -> bool {
+        let key = |rule: &Self| {
+            (
+                rule.group_id.clone(),
+                rule.is_egress,
+                rule.ip_protocol.clone(),
+                rule.from_port,
+                rule.to_port,
+                rule.peer.clone(),
+            )
+        };
         key(self) == key(other)
-    }
-}
-
-impl Ec2 {
-    /// Returns whether a rule of another group refers to this group.
-    pub fn is_referenced(&self, group_id: &str) -> bool {
-        self.security_group_rules.values().any(|rule| rule.group_id != group_id && rule.peer == Peer::Group(group_id.to_owned()))
     }
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::world::tags::Tags;
 
 /// "For two hours" ("VPC peering connection lifecycle": failed, rejected and deleted ones remain visible).
-const SHOWN_MILLIS: u64 = 2 * 60 * 60 * 1000;
+const LISTED_AFTER_END: u64 = 2 * 60 * 60 * 1000;
 
 /// One side of a peering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct Side {
     pub vpc_id: String,
     pub region: String,
     pub cidr_block: String,
-    /// Whether the other side resolves this side's names to private addresses.
+    /// Whether the other side resolves this side's host names to private addresses.
     pub dns: bool,
 }
 
@@ -40,12 +40,13 @@ pub struct Peering {
     pub accepter: Side,
     /// When the other side can accept it.
     pub pending_at: u64,
-    /// When it is active, once it has been accepted.
+    /// When it becomes active, once it has been accepted.
     pub active_at: Option<u64>,
     /// When it failed, and why.
     pub failure: Option<(u64, String)>,
-    /// When it is deleted, once it is being deleted.
-    pub gone_at: Option<u64>,
+    /// When it no longer exists, once its deletion has started.
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
     /// The tags of the requester's side.
     pub tags: Tags,
 }
@@ -53,7 +54,7 @@ pub struct Peering {
 impl Peering {
     /// Returns its state.
     pub fn state(&self, now: u64) -> PeeringState {
-        match (self.gone_at, &self.failure, self.active_at) {
+        match (self.removed_at, &self.failure, self.active_at) {
             (Some(at), ..) if now >= at => PeeringState::Deleted,
             (Some(_), ..) => PeeringState::Deleting,
             (None, Some((at, _)), _) if now >= *at => PeeringState::Failed,
@@ -64,18 +65,18 @@ impl Peering {
         }
     }
 
-    /// Returns whether it is deleted, will be, or has failed.
-    pub fn is_over(&self) -> bool {
-        self.gone_at.is_some() || self.failure.is_some()
+    /// Returns whether it is deleted, is being deleted, or has failed.
+    pub fn has_ended(&self) -> bool {
+        self.removed_at.is_some() || self.failure.is_some()
     }
 
-    /// Returns when AWS ceases to show it.
-    pub fn shown_until(&self) -> Option<u64> {
-        self.gone_at.or(self.failure.as_ref().map(|(at, _)| *at)).map(|at| at + SHOWN_MILLIS)
+    /// Returns until when AWS lists it.
+    pub fn listed_until(&self) -> Option<u64> {
+        self.removed_at.or(self.failure.as_ref().map(|(at, _)| *at)).map(|at| at + LISTED_AFTER_END)
     }
 
-    /// Returns whether it joins these two VPCs and traffic can pass.
-    pub fn joins(&self, one: &str, other: &str, now: u64) -> bool {
+    /// Returns whether it connects these two VPCs and is active.
+    pub fn connects(&self, one: &str, other: &str, now: u64) -> bool {
         let ends = [self.requester.vpc_id.as_str(), self.accepter.vpc_id.as_str()];
         self.state(now) == PeeringState::Active && ends.contains(&one) && ends.contains(&other)
     }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::world::tags::Tags;
 
-/// A route table. The local route, which it always has, is not kept.
+/// A route table. The local route, which always exists, is not stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the EC2 API's `RouteTable`")]
 pub struct RouteTable {
     pub route_table_id: String,
     pub vpc_id: String,
-    /// Whether it is the main route table, which comes and goes with its VPC.
+    /// Whether it is the main route table, which is created and deleted with its VPC.
     pub main: bool,
     /// The id of the target (`igw-…`, `nat-…`, `pcx-…`) by destination.
     pub routes: BTreeMap<String, String>,
@@ -24,9 +24,9 @@ pub struct RouteTable {
 /// The state of a VPC endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointState {
-    /// It is being made.
+    /// It is being created.
     Pending,
-    /// It is at work.
+    /// It is usable.
     Available,
     /// It is being deleted.
     Deleting,
@@ -41,15 +41,16 @@ pub struct VpcEndpoint {
     pub service_name: String,
     pub route_table_ids: BTreeSet<String>,
     pub available_at: u64,
-    /// When it is gone, once it is being deleted.
-    pub gone_at: Option<u64>,
+    /// When it no longer exists, once its deletion has started.
+    #[serde(rename = "gone_at")]
+    pub removed_at: Option<u64>,
     pub tags: Tags,
 }
 
 impl VpcEndpoint {
     /// Returns its state.
     pub fn state(&self, now: u64) -> EndpointState {
-        match self.gone_at {
+        match self.removed_at {
             Some(_) => EndpointState::Deleting,
             None if now < self.available_at => EndpointState::Pending,
             None => EndpointState::Available,

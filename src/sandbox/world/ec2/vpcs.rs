@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use crate::world::tags::Tags;
 
 /// A VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

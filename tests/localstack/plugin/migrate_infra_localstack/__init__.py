@@ -1,1 +1,1 @@
-"""LocalStack plug-in: AWS services served from moto, with the faults mended that our tests would trip over."""
+"""LocalStack plug-in: serves AWS services from moto, and repairs the faults that affect the tests."""

@@ -12,7 +12,7 @@ def _missing(message: str) -> Exception:
 
 
 def _target(call: Call) -> str | None:
-    """The ARN of the target the request names."""
+    """Returns the ARN of the target that the request names."""
     by_resource = call.backend().targets.get(call.request["ScalableDimension"], {})
     target = by_resource.get(call.request["ResourceId"])
     return target.arn if target else None
@@ -20,7 +20,7 @@ def _target(call: Call) -> str | None:
 
 @repair("RegisterScalableTarget")
 def register(call: Call) -> Dict:
-    """Returns the ARN and takes tags when the target is new; moto does neither."""
+    """Returns the ARN, and accepts tags for a new target; moto does neither."""
     new = _target(call) is None
     call.forward()
     arn = _target(call)
@@ -31,7 +31,7 @@ def register(call: Call) -> Dict:
 
 @repair("DescribeScalableTargets")
 def describe(call: Call) -> Dict:
-    """With ARNs."""
+    """Adds ARNs."""
     answer = call.forward()
     for one in answer.get("ScalableTargets") or []:
         one["ScalableTargetARN"] = call.backend().targets[one["ScalableDimension"]][one["ResourceId"]].arn
@@ -40,7 +40,7 @@ def describe(call: Call) -> Dict:
 
 @repair("DeregisterScalableTarget")
 def deregister(call: Call) -> Dict:
-    """A missing target is ObjectNotFoundException; the policies (with their alarms) and tags go with the target."""
+    """A missing target is ObjectNotFoundException. Its policies (with their alarms) and tags are deleted with it."""
     arn = _target(call)
     if not arn:
         raise _missing("No scalable target found for the given service namespace, resource ID and dimension")
@@ -57,7 +57,7 @@ def deregister(call: Call) -> Dict:
 
 @repair("PutScalingPolicy")
 def put_policy(call: Call) -> Dict:
-    """Needs a registered target."""
+    """Requires a registered target."""
     if not _target(call):
         raise _missing("No scalable target registered for the given service namespace, resource ID and dimension")
     return call.forward()
@@ -65,7 +65,7 @@ def put_policy(call: Call) -> Dict:
 
 @repair("DescribeScalingPolicies")
 def describe_policies(call: Call) -> Dict:
-    """PolicyNames selects; moto ignores it."""
+    """Applies PolicyNames, which moto ignores."""
     answer = call.forward()
     if names := call.request.get("PolicyNames"):
         answer["ScalingPolicies"] = [p for p in answer["ScalingPolicies"] if p["PolicyName"] in names]

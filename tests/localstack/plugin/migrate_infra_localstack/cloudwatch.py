@@ -1,6 +1,6 @@
-"""CloudWatch, served from moto, which is asked in the query protocol (see providers.py).
+"""CloudWatch, served from moto in the query protocol (see providers.py).
 
-LocalStack's own provider fails to answer DescribeAlarms over CBOR and does not keep dashboards under their names.
+LocalStack's own provider does not answer DescribeAlarms over CBOR, and does not store dashboards by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ repair = Repairs()
 
 @repair("PutMetricAlarm")
 def put_alarm(call: Call) -> Dict:
-    """A new alarm starts as INSUFFICIENT_DATA, and an update keeps state and tags; moto starts anew with OK."""
+    """A new alarm is INSUFFICIENT_DATA, and an update keeps state and tags; moto resets the state to OK."""
     name = call.request["AlarmName"]
     before = call.backend().alarms.get(name)
     tags = call.backend().list_tags_for_resource(before.alarm_arn) if before else {}
@@ -27,12 +27,12 @@ def put_alarm(call: Call) -> Dict:
     return answer
 
 
-# Dashboards have tags on AWS ("alarms, dashboards, metric streams and Contributor Insights rules", TagResource); moto knows
-# those of alarms only. They are kept by ARN here, and go with their dashboard.
+# On AWS, dashboards have tags ("alarms, dashboards, metric streams and Contributor Insights rules", TagResource); moto
+# supports only those of alarms. They are stored by ARN here, and deleted with their dashboard.
 
 
 def _dashboard_tags(call: Call) -> dict[str, str] | None:
-    """The tags of the dashboard that the call names, or nothing when it does not name one that exists."""
+    """Returns the tags of the dashboard that the call names; None if it does not name an existing one."""
     arn = call.request.get("ResourceARN", "")
     name = arn.rpartition(":dashboard/")[2] if ":dashboard/" in arn else None
     if name is None:
@@ -69,8 +69,10 @@ def list_tags(call: Call) -> Dict:
 
 @repair("PutDashboard")
 def put_dashboard(call: Call) -> Dict:
-    """The call that makes a dashboard can give it tags. The pinned service model does not know that yet, so LocalStack's parser leaves
-    them out of the request: they are read from its body."""
+    """Reads the tags of a new dashboard from the body of the request.
+
+    The pinned service model does not have them yet, so LocalStack's parser omits them.
+    """
     name = call.request["DashboardName"]
     is_new = name not in {dashboard.name for dashboard in call.backend().dashboards.values()}
     answer = call.forward()

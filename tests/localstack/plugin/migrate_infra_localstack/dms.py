@@ -1,6 +1,6 @@
 """DMS, served from moto.
 
-moto writes dates as ISO strings, where the protocol wants epoch seconds (the Rust and Go SDKs refuse the answer). That
+moto writes dates as ISO strings, but the protocol requires epoch seconds (the Rust and Go SDKs refuse the answer). This
 needs no repair here: LocalStack's gateway parses moto's answer and encodes it again by the service model.
 """
 
@@ -16,7 +16,7 @@ repair = Repairs()
 
 
 def _arn(call: Call, kind: str, last: str | None) -> str:
-    """AWS ends an ARN with the request's ResourceIdentifier or a random string; moto takes the resource's name."""
+    """An ARN ends with the request's ResourceIdentifier or a random string; moto uses the name of the resource."""
     last = last or "".join(random.choices(string.ascii_uppercase + string.digits, k=26))
     return f"arn:aws:dms:{call.region}:{call.account}:{kind}:{last}"
 
@@ -34,7 +34,7 @@ def _wrong_state(message: str) -> Exception:
 
 
 def _described(call: Call, key: str) -> Dict:
-    """A Describe with a filter that matches nothing is ResourceNotFoundFault; moto returns an empty list, and fails without any."""
+    """A filter that matches nothing is ResourceNotFoundFault; moto returns an empty list, or fails without one."""
     answer = call.forward() if call.request.get("Filters") else call.forward(Filters=[])
     if call.request.get("Filters") and not answer.get(key):
         raise _missing(key)
@@ -43,7 +43,7 @@ def _described(call: Call, key: str) -> Dict:
 
 @repair("DescribeAccountAttributes")
 def account_attributes(call: Call) -> Dict:
-    """Not in moto: AWS's default quotas, and what is used of them."""
+    """Not in moto: AWS's default quotas and their usage."""
     dms = call.backend()
     storage = sum(int(one.allocated_storage) for one in dms.replication_instances.values())
     used = {
@@ -83,7 +83,7 @@ def _tag(call: Call, arn: str) -> None:
 
 @repair("CreateReplicationSubnetGroup")
 def create_subnet_group(call: Call) -> Dict:
-    """moto forgets the subnets and answers with a made-up VPC and subnet; it tags the name in place of the ARN."""
+    """Stores the subnets; moto returns an invented VPC and subnet, and tags the name instead of the ARN."""
     name, wanted = call.request["ReplicationSubnetGroupIdentifier"], call.request["SubnetIds"]
     subnets = [call.backend("ec2").get_subnet(s) for s in wanted]
     if len({s.availability_zone for s in subnets}) < 2:
@@ -111,7 +111,7 @@ def create_subnet_group(call: Call) -> Dict:
 
 @repair("DescribeReplicationSubnetGroups")
 def describe_subnet_groups(call: Call) -> Dict:
-    """With the real VPC and subnets."""
+    """Returns the real VPC and subnets."""
     answer = _described(call, "ReplicationSubnetGroups")
     names = [g["ReplicationSubnetGroupIdentifier"] for g in answer["ReplicationSubnetGroups"]]
     return answer | {"ReplicationSubnetGroups": [call.memory["subnet groups"][name] for name in names]}
@@ -132,7 +132,7 @@ def delete_subnet_group(call: Call) -> Dict:
 
 @repair("CreateReplicationInstance")
 def create_instance(call: Call) -> Dict:
-    """A taken name is refused, an unknown subnet group too; the ARN does not have the name in it."""
+    """Refuses a taken name and an unknown subnet group. The ARN does not contain the name."""
     dms, request = call.backend(), call.request
     name, group = request["ReplicationInstanceIdentifier"], request.get("ReplicationSubnetGroupIdentifier")
     if any(one.id == name for one in dms.replication_instances.values()):
@@ -150,14 +150,14 @@ def create_instance(call: Call) -> Dict:
 
 @repair("DescribeReplicationInstances")
 def describe_instances(call: Call) -> Dict:
-    """With the real subnet group; ResourceNotFoundFault when a filter matches nothing."""
+    """Returns the real subnet group; ResourceNotFoundFault if a filter matches nothing."""
     answer = _described(call, "ReplicationInstances")
     return answer | {"ReplicationInstances": [_instance(call, one) for one in answer["ReplicationInstances"]]}
 
 
 @repair("DeleteReplicationInstance")
 def delete_instance(call: Call) -> Dict:
-    """Refused while a task is on it."""
+    """Refused while a task uses it."""
     arn = call.request["ReplicationInstanceArn"]
     if any(task.replication_instance_arn == arn for task in call.backend().replication_tasks.values()):
         raise _wrong_state("Replication Instance cannot be deleted: it has one or more replication tasks")
@@ -176,7 +176,7 @@ def _instance(call: Call, one: Dict) -> Dict:
 
 @repair("CreateEndpoint")
 def create_endpoint(call: Call) -> Dict:
-    """A taken name is refused (moto replaces the endpoint), and an endpoint is `active` at once."""
+    """Refuses a taken name (moto replaces the endpoint). An endpoint is `active` at once."""
     name = call.request["EndpointIdentifier"]
     if name in call.backend().endpoints:
         raise _exists(f"Endpoint {name}")
@@ -187,7 +187,7 @@ def create_endpoint(call: Call) -> Dict:
 
 @repair("DescribeEndpoints")
 def describe_endpoints(call: Call) -> Dict:
-    """ResourceNotFoundFault when a filter matches nothing."""
+    """ResourceNotFoundFault if a filter matches nothing."""
     return _described(call, "Endpoints")
 
 
@@ -209,7 +209,7 @@ _ENDPOINT_ATTRIBUTES = {
 
 @repair("ModifyEndpoint")
 def modify_endpoint(call: Call) -> Dict:
-    """Not in moto. Settings of an engine are merged unless ExactSettings is true."""
+    """Not in moto. Engine settings are merged unless ExactSettings is true."""
     endpoint = _endpoint(call, call.request["EndpointArn"])
     for parameter, attribute in _ENDPOINT_ATTRIBUTES.items():
         value = call.request.get(parameter)
@@ -236,7 +236,7 @@ def delete_endpoint(call: Call) -> Dict:
 
 @repair("TestConnection")
 def test_connection(call: Call) -> Dict:
-    """A second test starts anew; moto fails with an internal error when there was one before."""
+    """A second test replaces the first one; moto fails with an internal error."""
     pair = call.request["ReplicationInstanceArn"], call.request["EndpointArn"]
     dms = call.backend()
     dms.connections[:] = [c for c in dms.connections if (c.replication_instance_arn, c.endpoint_arn) != pair]
@@ -245,7 +245,7 @@ def test_connection(call: Call) -> Dict:
 
 @repair("DescribeConnections")
 def describe_connections(call: Call) -> Dict:
-    """All filters count, not just the last one; an empty answer is ResourceNotFoundFault as elsewhere in DMS."""
+    """Applies all filters, not only the last one. An empty answer is ResourceNotFoundFault, as elsewhere in DMS."""
     answer = call.forward(Filters=None) if call.request.get("Filters") else call.forward()
     fields = {"endpoint-arn": "EndpointArn", "replication-instance-arn": "ReplicationInstanceArn"}
     for item in call.request.get("Filters") or []:
@@ -268,7 +268,7 @@ def _endpoint(call: Call, arn: str) -> Any:
 
 @repair("CreateReplicationTask")
 def create_task(call: Call) -> Dict:
-    """A taken name is refused, parts must exist, ResourceIdentifier ends the ARN, and the task becomes `ready`."""
+    """Refuses a taken name and missing parts. The ARN ends with ResourceIdentifier, and the task becomes `ready`."""
     dms, request = call.backend(), call.request
     name = request["ReplicationTaskIdentifier"]
     if any(task.id == name for task in dms.replication_tasks.values()):
@@ -288,7 +288,7 @@ def create_task(call: Call) -> Dict:
 
 @repair("DescribeReplicationTasks")
 def describe_tasks(call: Call) -> Dict:
-    """A task that has not run has no statistics of a load; WithoutSettings leaves the two long texts out."""
+    """A task that has not run has no load statistics. WithoutSettings omits the two long texts."""
     answer = _described(call, "ReplicationTasks")
     for task in answer["ReplicationTasks"]:
         if "ReplicationTaskStartDate" not in task:
@@ -303,7 +303,7 @@ def describe_tasks(call: Call) -> Dict:
 
 @repair("StartReplicationTask")
 def start_task(call: Call) -> Dict:
-    """Refused while it runs; the first start is `start-replication`, later ones are not (for a full load)."""
+    """Refused while it runs. The first start is `start-replication`; later ones are not (for a full load)."""
     task = _task(call)
     if task.status not in ("ready", "stopped", "failed"):
         raise _wrong_state(f"Replication task is {task.status}; it cannot be started")
@@ -336,7 +336,7 @@ def delete_task(call: Call) -> Dict:
 
 @repair("DescribeTableStatistics")
 def table_statistics(call: Call) -> Dict:
-    """Not in moto. There are no tables: an empty list, as for a task that found none."""
+    """Not in moto. Returns an empty list, as for a task that found no tables."""
     return {"ReplicationTaskArn": _task(call).arn, "TableStatistics": []}
 
 

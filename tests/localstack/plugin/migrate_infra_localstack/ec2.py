@@ -1,4 +1,4 @@
-"""EC2: LocalStack's provider (which is moto's with additions), mended."""
+"""EC2: LocalStack's provider (moto's with additions), repaired."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Match = Callable[[Dict, list[str]], bool]
 
 
 def described(call: Call, key: str, known: dict[str, Match] | None = None) -> Dict:
-    """Forward a Describe call without the filters moto gets wrong (tags, and those given) and apply them here."""
+    """Forwards a Describe call without the filters that moto gets wrong (tags and `known`), and applies them here."""
     ours: list[tuple[Match, list[str]]] = []
     theirs = []
-    parameter = "Filter" if "Filter" in call.request else "Filters"  # NAT gateways have the singular
+    parameter = "Filter" if "Filter" in call.request else "Filters"  # NAT gateways use the singular
     for item in call.request.get(parameter) or []:
         name, values = item["Name"], item.get("Values") or []
         if name.startswith("tag:"):
@@ -40,7 +40,7 @@ def described(call: Call, key: str, known: dict[str, Match] | None = None) -> Di
 
 @repair("DescribeNatGateways")
 def describe_nat_gateways(call: Call) -> Dict:
-    """moto ignores tag filters here and returns every gateway; a gateway is public when nothing else is said."""
+    """Applies tag filters, which moto ignores. A gateway is public by default."""
     answer = described(call, "NatGateways")
     for nat in answer["NatGateways"]:
         if nat.get("ConnectivityType") in (None, "None"):
@@ -50,19 +50,19 @@ def describe_nat_gateways(call: Call) -> Dict:
 
 @repair("DescribeVpcPeeringConnections")
 def describe_peerings(call: Call) -> Dict:
-    """moto ignores tag filters here and returns every connection."""
+    """Applies tag filters, which moto ignores."""
     return described(call, "VpcPeeringConnections")
 
 
 @repair("DescribeVpcEndpoints")
 def describe_vpc_endpoints(call: Call) -> Dict:
-    """moto answers 501 to the filter vpc-endpoint-id."""
+    """Supports the filter vpc-endpoint-id, for which moto answers 501."""
     return described(call, "VpcEndpoints", {"vpc-endpoint-id": lambda one, values: one["VpcEndpointId"] in values})
 
 
 @repair("DeleteVpcEndpoints")
 def delete_vpc_endpoints(call: Call) -> Dict:
-    """A missing one is named in the answer; a deleted one is gone (moto lists it as `deleted` for ever)."""
+    """The answer names missing endpoints. Deleted ones no longer exist (moto lists them as `deleted` forever)."""
     endpoints, unsuccessful = call.backend().vpc_end_points, []
     for endpoint in call.request["VpcEndpointIds"]:
         if endpoint not in endpoints:
@@ -82,7 +82,7 @@ def delete_vpc_endpoints(call: Call) -> Dict:
 
 @repair("CreateNatGateway")
 def create_nat_gateway(call: Call) -> Dict:
-    """A repeated ClientToken returns the gateway it made before, or IdempotentParameterMismatch for another request."""
+    """A repeated ClientToken returns the existing gateway, or IdempotentParameterMismatch for a different request."""
     token = call.request.get("ClientToken")
     known = call.memory["nat tokens"]
     if token in known:
@@ -98,7 +98,7 @@ def create_nat_gateway(call: Call) -> Dict:
 
 @repair("DeleteNatGateway")
 def delete_nat_gateway(call: Call) -> Dict:
-    """AWS releases the gateway's interface, and with it the association of the address; moto leaves both behind."""
+    """Deletes the gateway's interface and the association of its address; moto leaves both behind."""
     ec2, nat_id = call.backend(), call.request["NatGatewayId"]
     nat = ec2.nat_gateways.get(nat_id)
     if not nat:
@@ -113,7 +113,7 @@ def delete_nat_gateway(call: Call) -> Dict:
 
 @repair("ReleaseAddress")
 def release_address(call: Call) -> Dict:
-    """An address that is still associated is refused."""
+    """Refuses an address that is still associated."""
     allocation = call.request.get("AllocationId")
     for address in call.backend().addresses:
         if address.allocation_id == allocation and address.association_id:
@@ -126,21 +126,21 @@ def release_address(call: Call) -> Dict:
 
 @repair("CreateSecurityGroup")
 def create_security_group(call: Call) -> Dict:
-    """The answer has the tags of the request."""
+    """Adds the tags of the request to the answer."""
     answer = call.forward()
     specifications = call.request.get("TagSpecifications") or []
     answer["Tags"] = [t for s in specifications if s["ResourceType"] == "security-group" for t in s["Tags"]]
     return answer
 
 
-# The description of a rule that refers to a group: moto looks for it only in rules with an address range.
+# The description of a rule that refers to a group: moto supports it only for rules with an address range.
 SecurityGroupRule.description = property(
     lambda rule: rule.ip_range.get("Description") or rule.source_group.get("Description")
 )
 
 
 def _same_rule(one: SecurityGroupRule, other: SecurityGroupRule) -> bool:
-    """Two rules are duplicates whatever their descriptions say; moto compares those of group references too."""
+    """Descriptions do not distinguish rules; moto compares those of group references."""
 
     def identity(rule: SecurityGroupRule) -> tuple:
         source = rule.source_group.get("GroupId") or rule.source_group.get("GroupName")
@@ -155,7 +155,7 @@ SecurityGroupRule.__eq__ = _same_rule
 
 @repair("AuthorizeSecurityGroupIngress", "AuthorizeSecurityGroupEgress")
 def authorize(call: Call) -> Dict:
-    """All rules or none are added, and all are in the answer; moto answers only those of the last permission."""
+    """Adds all rules or none, and returns all of them; moto returns only those of the last permission."""
     name = call.request.get("GroupId") or call.request.get("GroupName")
     group = call.backend().get_security_group_by_name_or_id(name)
     if not group:
@@ -191,13 +191,13 @@ def _rule(call: Call, rule: SecurityGroupRule) -> Dict:
     return {k: v for k, v in answer.items() if v is not None}
 
 
-# --- what is in use can't be deleted -------------------------------------------------------------------------------
-# On AWS all of these are network interfaces. moto makes none for databases, load balancers, replication instances and
-# containers, so that without these refusals a wrong delete order would pass.
+# --- refusals for resources in use ----------------------------------------------------------------------------------
+# On AWS, all of these are network interfaces. moto has none for databases, load balancers, replication instances and
+# containers. Without these refusals, a wrong deletion order would not be detected.
 
 
 def users(call: Call) -> Iterator[tuple[str, set[str], set[str]]]:
-    """What holds network interfaces: its name, its security groups, its subnets."""
+    """An owner of network interfaces: its name, its security groups, its subnets."""
     for eni in call.backend().enis.values():
         yield eni.id, {g.id for g in eni._group_set}, {eni.subnet.id}
     for db in call.backend("rds").databases.values():
@@ -217,7 +217,7 @@ def users(call: Call) -> Iterator[tuple[str, set[str], set[str]]]:
 
 @repair("DeleteSecurityGroup")
 def delete_security_group(call: Call) -> Dict:
-    """A group that an interface has or that another group's rule refers to is refused."""
+    """Refuses a group that an interface uses or that a rule of another group references."""
     group_id = call.request.get("GroupId")
     holders = [name for name, groups, _ in users(call) if group_id in groups]
     for groups in call.backend().groups.values():
@@ -231,7 +231,7 @@ def delete_security_group(call: Call) -> Dict:
 
 @repair("DeleteSubnet")
 def delete_subnet(call: Call) -> Dict:
-    """A subnet with interfaces in it is refused."""
+    """Refuses a subnet that contains interfaces."""
     subnet = call.request["SubnetId"]
     holders = [name for name, _, subnets in users(call) if subnet in subnets]
     _none_of(holders, f"The subnet '{subnet}' has dependencies and cannot be deleted.")
@@ -240,7 +240,7 @@ def delete_subnet(call: Call) -> Dict:
 
 @repair("DetachInternetGateway")
 def detach_internet_gateway(call: Call) -> Dict:
-    """A gateway is not detached while public addresses of its VPC are mapped: NAT gateways, public load balancers."""
+    """Refused while public addresses of the VPC are mapped: NAT gateways, public load balancers."""
     vpc = call.request["VpcId"]
     holders = [n.id for n in call.backend().nat_gateways.values() if n.vpc_id == vpc and n.state == "available"]
     balancers = call.backend("elbv2").load_balancers.values()

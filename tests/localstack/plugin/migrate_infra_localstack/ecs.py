@@ -1,4 +1,4 @@
-"""ECS, served from moto. moto answers with the attributes of its objects, so most repairs set such an attribute."""
+"""ECS, served from moto. Answers consist of the attributes of moto's objects, so most repairs set an attribute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ repair = Repairs()
 
 @repair("CreateCluster")
 def create_cluster(call: Call) -> Dict:
-    """A taken name returns the cluster that has it, unchanged; moto replaces it, with its settings and tags."""
+    """A taken name returns the existing cluster, unchanged; moto replaces it, with its settings and tags."""
     name = call.request.get("clusterName", "default")
     cluster = call.backend().clusters.get(name)
     if cluster and cluster.status == "ACTIVE":
@@ -38,7 +38,7 @@ def delete_cluster(call: Call) -> Dict:
 
 @repair("RegisterTaskDefinition")
 def register_task_definition(call: Call) -> Dict:
-    """No tags are an empty list, not None, on which GetResources of the tagging API fails."""
+    """Without tags, the list is empty; GetResources of the tagging API fails on None."""
     answer = call.forward()
     for revisions in call.backend().task_definitions.values():
         for one in revisions.values():
@@ -48,7 +48,7 @@ def register_task_definition(call: Call) -> Dict:
 
 # --- services ------------------------------------------------------------------------------------------------------
 
-# Settings of a service that moto drops: parameter, attribute, what AWS takes when it is not given.
+# Settings of a service that moto drops: parameter, attribute, default on AWS.
 _SETTINGS = (
     ("healthCheckGracePeriodSeconds", "health_check_grace_period_seconds", None),
     ("enableECSManagedTags", "enable_ecs_managed_tags", False),
@@ -65,7 +65,7 @@ def _service(call: Call, name: str) -> Any:
 
 @repair("CreateService")
 def create_service(call: Call) -> Dict:
-    """A taken name is refused (moto replaces the service); all settings are kept; the service is steady at once."""
+    """Refuses a taken name (moto replaces the service). All settings are stored, and the service is stable at once."""
     request = call.request
     known = _service(call, request["serviceName"])
     if known and known.status == "ACTIVE":
@@ -89,7 +89,7 @@ def create_service(call: Call) -> Dict:
 
 @repair("UpdateService")
 def update_service(call: Call) -> Dict:
-    """The same settings when changed; another task definition or a forced deployment makes a new deployment."""
+    """Stores changed settings. Another task definition or a forced deployment creates a new deployment."""
     request = call.request
     service = _service(call, request["service"])
     if not service:
@@ -112,7 +112,7 @@ def update_service(call: Call) -> Dict:
 
 @repair("DeleteService")
 def delete_service(call: Call) -> Dict:
-    """AWS answers DRAINING; then the service is INACTIVE, and does not count as one of its cluster's any more."""
+    """Returns DRAINING. Then the service is INACTIVE, and its cluster no longer counts it."""
     service = _service(call, call.request["service"])
     if service and service.status != "ACTIVE":
         raise refuse("ServiceNotActiveException", "Service was not ACTIVE.")
@@ -125,7 +125,7 @@ def delete_service(call: Call) -> Dict:
 
 @repair("ListServices")
 def list_services(call: Call) -> Dict:
-    """Without the INACTIVE ones."""
+    """Omits INACTIVE services."""
     answer = call.forward()
     gone = {s.arn for s in call.backend().services.values() if s.status == "INACTIVE"}
     return answer | {"serviceArns": [arn for arn in answer["serviceArns"] if arn not in gone]}
@@ -137,7 +137,7 @@ def _deployment(wanted: Dict | None) -> Dict:
 
 
 def _set_targets(call: Call, service: Any, count: int) -> None:
-    """The addresses of the tasks are the targets of the service's target groups (moto has no tasks of a service)."""
+    """Registers the addresses of the tasks in the service's target groups (moto has no tasks of a service)."""
     network = (service.network_configuration or {}).get("awsvpcConfiguration") or {}
     subnets = [call.backend("ec2").get_subnet(s) for s in network.get("subnets", [])]
     for balancer in service.load_balancers if subnets else []:
@@ -157,7 +157,7 @@ def _set_targets(call: Call, service: Any, count: int) -> None:
 
 
 def _settle(call: Call, service: Any, new: bool) -> None:
-    """As many tasks run as are wanted, in one PRIMARY deployment that is COMPLETED; moto's stay at zero."""
+    """All desired tasks run, in one PRIMARY deployment that is COMPLETED; in moto the number stays zero."""
     now = datetime.now(UTC)
     cluster = call.backend().clusters[service.cluster_name]
     cluster.pending_tasks_count -= service.pending_count
@@ -165,7 +165,7 @@ def _settle(call: Call, service: Any, new: bool) -> None:
     service.running_count, service.pending_count = service.desired_count, 0
     _set_targets(call, service, service.running_count)
     if not service.deployments:
-        return  # another deployment controller than ECS
+        return  # the deployment controller is not ECS
     deployment = service.deployments[0]
     if new and deployment.get("rolloutState"):
         deployment |= {"id": f"ecs-svc/{now.timestamp():.6f}".replace(".", ""), "createdAt": now}

@@ -8,12 +8,12 @@ from .serving import Call, Dict, Repairs, refuse
 
 repair = Repairs()
 
-# What makes two create requests the same one: everything but the tags.
+# Two create requests are identical if everything but the tags is equal.
 _APART = {"Tags"}
 
 
 def _create_once(call: Call, key: str, arn_key: str, existing: Any, taken: str) -> Dict:
-    """The same request again returns the same resource; another request under a taken name is refused."""
+    """A repeated request returns the same resource. A different request with a taken name is refused."""
     request = {k: v for k, v in call.request.items() if k not in _APART}
     for arn, one in existing.items():
         if one.name == call.request["Name"]:
@@ -27,7 +27,7 @@ def _create_once(call: Call, key: str, arn_key: str, existing: Any, taken: str) 
 
 @repair("CreateLoadBalancer")
 def create_load_balancer(call: Call) -> Dict:
-    """moto makes a second balancer of the same name. Two subnets of one availability zone are refused."""
+    """Refuses a taken name and two subnets of one availability zone; moto creates a second one."""
     subnets = [call.backend("ec2").get_subnet(s) for s in call.request.get("Subnets") or []]
     if len({s.availability_zone for s in subnets}) < len(subnets):
         message = "A load balancer cannot be attached to multiple subnets in the same Availability Zone"
@@ -39,7 +39,7 @@ def create_load_balancer(call: Call) -> Dict:
 
 @repair("DeleteLoadBalancer")
 def delete_load_balancer(call: Call) -> Dict:
-    """Refused under deletion protection. A missing balancer is no error."""
+    """Refused under deletion protection. A missing balancer is not an error."""
     one = call.backend().load_balancers.get(call.request["LoadBalancerArn"])
     if one and str(one.attrs.get("deletion_protection.enabled")).lower() == "true":
         message = f"Load balancer '{one.arn}' cannot be deleted because deletion protection is enabled"
@@ -49,7 +49,7 @@ def delete_load_balancer(call: Call) -> Dict:
 
 @repair("CreateTargetGroup")
 def create_target_group(call: Call) -> Dict:
-    """moto refuses the same request when it comes again."""
+    """Accepts a repeated request, which moto refuses."""
     return _create_once(
         call, "TargetGroups", "TargetGroupArn", call.backend().target_groups, "DuplicateTargetGroupName"
     )
@@ -57,7 +57,7 @@ def create_target_group(call: Call) -> Dict:
 
 @repair("DescribeTargetGroups")
 def describe_target_groups(call: Call) -> Dict:
-    """Each balancer is listed once, and only while one of its listeners uses the group."""
+    """Lists each balancer once, and only while one of its listeners uses the group."""
     answer = call.forward()
     for group in answer.get("TargetGroups") or []:
         group["LoadBalancerArns"] = sorted(set(group.get("LoadBalancerArns") or []))
@@ -66,7 +66,7 @@ def describe_target_groups(call: Call) -> Dict:
 
 @repair("CreateListener")
 def create_listener(call: Call) -> Dict:
-    """A port that has a listener is refused, unless the request is the same (then nothing is made)."""
+    """Refuses a port that has a listener, unless the request is identical (then nothing is created)."""
     balancer = call.backend().load_balancers.get(call.request["LoadBalancerArn"])
     for arn, listener in (balancer.listeners if balancer else {}).items():
         if int(listener.port) == call.request.get("Port"):

@@ -1,4 +1,4 @@
-"""Lambda, served from moto: LocalStack's own provider can't create, update or delete a function without Docker."""
+"""Lambda, served from moto: LocalStack's own provider cannot create, update or delete a function without Docker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ repair = Repairs()
 
 
 def _with_vpc(call: Call, configuration: Dict) -> Dict:
-    """The VPC is that of the subnets; moto makes one up."""
+    """The VPC is that of the subnets; moto invents one."""
     vpc = configuration.get("VpcConfig") or {}
     if subnets := vpc.get("SubnetIds"):
         vpc["VpcId"] = call.backend("ec2").get_subnet(subnets[0]).vpc_id
@@ -26,7 +26,7 @@ def configuration(call: Call) -> Dict:
 
 @repair("GetFunction")
 def get_function(call: Call) -> Dict:
-    """The same for the answer that has the configuration one level down."""
+    """The same for the answer that has the configuration one level deeper."""
     answer = call.forward()
     answer["Configuration"] = _with_vpc(call, answer["Configuration"])
     answer["Configuration"] |= {"State": "Active", "LastUpdateStatus": "Successful"}
@@ -35,7 +35,7 @@ def get_function(call: Call) -> Dict:
 
 @repair("AddPermission")
 def add_permission(call: Call) -> Dict:
-    """A statement id that is taken is refused."""
+    """Refuses a statement id that is taken."""
     policy = getattr(_function(call), "policy", None)
     statement = call.request["StatementId"]
     if policy and any(s.get("Sid") == statement for s in policy.statements):
@@ -46,7 +46,7 @@ def add_permission(call: Call) -> Dict:
 
 @repair("GetPolicy")
 def get_policy(call: Call) -> Dict:
-    """No statements is no policy."""
+    """Without statements, there is no policy."""
     policy = getattr(_function(call), "policy", None)
     if not policy or not policy.statements:
         raise refuse("ResourceNotFoundException", "The resource you requested does not exist.", 404)
@@ -55,7 +55,7 @@ def get_policy(call: Call) -> Dict:
 
 @repair("Invoke")
 def invoke(call: Call) -> Dict:
-    """There is nothing here to run a function with: say so at once (moto would look for Docker)."""
+    """Fails at once, because functions cannot run here (moto would search for Docker)."""
     raise refuse("ServiceException", "functions can't be run here: the test lane has no containers", 500)
 
 

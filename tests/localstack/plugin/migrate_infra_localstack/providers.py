@@ -22,7 +22,7 @@ def application_autoscaling() -> Service:
 def cloudwatch() -> Service:
     from .cloudwatch import repair
 
-    # The Rust SDK speaks only Smithy RPC v2 CBOR to CloudWatch, which moto can't read: ask moto in the query protocol.
+    # The Rust SDK uses only Smithy RPC v2 CBOR for CloudWatch, which moto does not support: use the query protocol.
     return from_moto("cloudwatch", repair, protocol="query")
 
 
@@ -95,6 +95,6 @@ def secretsmanager() -> Service:
 
 @hooks.on_infra_ready()
 def write_ready_file() -> None:
-    """Tell whoever started us that requests are answered now."""
+    """Writes the file that signals that requests are answered now."""
     if path := os.environ.get("MIGRATE_INFRA_READY_FILE"):
         Path(path).write_text(f"{os.getpid()}\n")

@@ -1,4 +1,4 @@
-"""RDS, served from moto. moto answers with the attributes of its objects, so most repairs set such an attribute."""
+"""RDS, served from moto. Answers consist of the attributes of moto's objects, so most repairs set an attribute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ repair = Repairs()
 
 @repair("CreateDBInstance")
 def create_instance(call: Call) -> Dict:
-    """Every instance has a resource id of its own; Performance Insights and monitoring settings read back."""
+    """Every instance has a unique resource id. Performance Insights and monitoring settings can be read back."""
     request = call.request
     password = request.get("MasterUserPassword")
     if password is not None and not 8 <= len(password) <= 128:
@@ -40,7 +40,7 @@ def create_instance(call: Call) -> Dict:
 
 @repair("ModifyDBInstance")
 def modify_instance(call: Call) -> Dict:
-    """The same settings when changed."""
+    """Stores the same settings after a change."""
     call.forward()
     instance, request = _instance(call, call.request.get("NewDBInstanceIdentifier")), call.request
     if "EnablePerformanceInsights" in request:
@@ -54,7 +54,7 @@ def modify_instance(call: Call) -> Dict:
 
 @repair("DeleteDBInstance")
 def delete_instance(call: Call) -> Dict:
-    """Refused with neither a final snapshot nor the word that there shall be none."""
+    """Refused without either a final snapshot or SkipFinalSnapshot."""
     skip, snapshot = call.request.get("SkipFinalSnapshot"), call.request.get("FinalDBSnapshotIdentifier")
     if not skip and not snapshot:
         message = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
@@ -67,12 +67,12 @@ def _instance(call: Call, name: str | None = None) -> Any:
 
 
 def _described(call: Call, name: str | None = None) -> Dict:
-    """The instance as Describe shows it: the answer of a call after which a repair changed something."""
+    """Returns the instance as in Describe: the answer of a call after which a repair changed something."""
     answer = call.ask("DescribeDBInstances", DBInstanceIdentifier=name or call.request["DBInstanceIdentifier"])
     return {"DBInstance": answer["DBInstances"][0]}
 
 
-# --- what a preflight asks -----------------------------------------------------------------------------------------
+# --- preflight queries --------------------------------------------------------------------------------------------
 
 _VERSIONS = ("15.8", "15.10", "16.3", "16.6", "16.8", "17.2", "17.4")
 
@@ -94,7 +94,7 @@ def engine_versions(call: Call) -> Dict:
 
 @repair("DescribeAccountAttributes")
 def account_attributes(call: Call) -> Dict:
-    """Not in moto: AWS's default quotas, and what is used of them."""
+    """Not in moto: AWS's default quotas and their usage."""
     rds = call.backend()
     storage = sum(instance.allocated_storage for instance in rds.databases.values())
     used = {
@@ -112,7 +112,7 @@ def account_attributes(call: Call) -> Dict:
 
 @repair("CreateDBSubnetGroup")
 def create_subnet_group(call: Call) -> Dict:
-    """A taken name is refused (moto replaces the group), and so are subnets of one availability zone only."""
+    """Refuses a taken name (moto replaces the group), and subnets in only one availability zone."""
     name, subnets = call.request["DBSubnetGroupName"], call.request["SubnetIds"]
     if name in call.backend().subnet_groups:
         raise refuse("DBSubnetGroupAlreadyExists", f"The DB subnet group '{name}' already exists.")
@@ -138,7 +138,7 @@ def delete_subnet_group(call: Call) -> Dict:
 
 # --- parameter groups ----------------------------------------------------------------------------------------------
 
-# A few parameters of PostgreSQL as the engine sets them: there is always more in a group than what was changed.
+# Some parameters of PostgreSQL with the values of the engine: a group always has more than the changed ones.
 _ENGINE_PARAMETERS = (
     ("max_connections", "LEAST({DBInstanceClassMemory/9531392},5000)", "static", "integer"),
     ("rds.logical_replication", "0", "static", "boolean"),
@@ -151,7 +151,7 @@ _ENGINE_PARAMETERS = (
 
 @repair("DescribeDBParameters")
 def describe_parameters(call: Call) -> Dict:
-    """A changed parameter has the source `user`, the engine's own have `system`; Source selects."""
+    """A changed parameter has the source `user`, the others have `system`. Applies Source."""
     changed = {p["ParameterName"]: p for p in call.forward(Source=None).get("Parameters") or []}
     parameters = []
     for name, value, kind, data_type in _ENGINE_PARAMETERS:
@@ -167,7 +167,7 @@ def describe_parameters(call: Call) -> Dict:
 
 @repair("ModifyDBParameterGroup")
 def modify_parameters(call: Call) -> Dict:
-    """A static parameter can't be applied at once."""
+    """Refuses to apply a static parameter immediately."""
     static = {name for name, _, kind, _ in _ENGINE_PARAMETERS if kind == "static"}
     for parameter in call.request.get("Parameters") or []:
         if parameter["ParameterName"] in static and parameter.get("ApplyMethod") == "immediate":

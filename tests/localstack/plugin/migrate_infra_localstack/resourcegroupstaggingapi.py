@@ -1,4 +1,4 @@
-"""Resource Groups Tagging API: moto's, with the resources moto leaves out."""
+"""Resource Groups Tagging API: moto's, with the resources that moto omits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ repair = Repairs()
 
 @repair("GetResources")
 def get_resources(call: Call) -> Dict:
-    """Every tagged resource whose tags match all filters, by pages."""
+    """Returns every tagged resource whose tags match all filters, in pages."""
     wanted = {f["Key"]: f.get("Values") or [] for f in call.request.get("TagFilters") or []}
     types = call.request.get("ResourceTypeFilters") or []
     arns = call.request.get("ResourceARNList") or []
@@ -30,7 +30,7 @@ def get_resources(call: Call) -> Dict:
 
 
 def _is_a(arn: str, kind: str) -> bool:
-    """Whether an ARN is of a type such as `ec2` or `ec2:vpc`."""
+    """Returns whether an ARN is of a type such as `ec2` or `ec2:vpc`."""
     service, _, resource = kind.partition(":")
     parts = arn.split(":", 5)
     return parts[2] == service and (not resource or parts[5].replace("/", ":").split(":")[0] == resource)
@@ -42,12 +42,12 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
             yield one["ResourceARN"], {tag["Key"]: tag["Value"] for tag in one["Tags"]}
     ec2 = call.backend("ec2")
     there = set(_ids(value for name, value in vars(ec2).items() if name != "tags"))
-    for resource, tags in ec2.tags.items():  # moto has only some types of them, and keeps tags of what is deleted
+    for resource, tags in ec2.tags.items():  # moto has only some types, and keeps tags of deleted resources
         if resource not in there:
             continue
         if kind := _EC2_TYPES.get(resource.split("-")[0]):
             yield f"arn:aws:ec2:{call.region}:{call.account}:{kind}/{resource}", dict(tags)
-    # S3 is LocalStack's own, not moto's.
+    # S3 is implemented by LocalStack, not by moto.
     from localstack.services.s3.models import s3_stores
 
     for name in s3_stores[call.account][call.region].buckets:
@@ -57,7 +57,7 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _ids(values: Iterable[Any]) -> Iterator[str]:
-    """The ids of everything in these collections, of whatever shape they are."""
+    """Returns the ids of all objects in these collections, regardless of their shape."""
     for value in values:
         if isinstance(value, dict):
             yield from (key for key in value if isinstance(key, str))
@@ -65,7 +65,8 @@ def _ids(values: Iterable[Any]) -> Iterator[str]:
         elif isinstance(value, (list, set, tuple)):
             yield from _ids(value)
         else:
-            yield from (name for name in (getattr(value, "id", None), getattr(value, "allocation_id", None)) if isinstance(name, str))
+            names = (getattr(value, "id", None), getattr(value, "allocation_id", None))
+            yield from (name for name in names if isinstance(name, str))
             for rules in ("ingress_rules", "egress_rules"):
                 yield from _ids(getattr(value, rules, None) or [])
 

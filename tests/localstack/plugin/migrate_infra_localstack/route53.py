@@ -1,4 +1,4 @@
-"""Route 53: LocalStack's provider (which is moto's with additions), mended."""
+"""Route 53: LocalStack's provider (moto's with additions), repaired."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ repair = Repairs()
 
 @repair("CreateHostedZone")
 def create_zone(call: Call) -> Dict:
-    """A CallerReference makes one zone, ever."""
+    """A CallerReference creates at most one zone."""
     reference = call.request["CallerReference"]
     if reference in call.memory["zone references"]:
         message = "A hosted zone has already been created with the specified caller reference."
@@ -24,7 +24,7 @@ def create_zone(call: Call) -> Dict:
 
 @repair("CreateHealthCheck")
 def create_health_check(call: Call) -> Dict:
-    """The same CallerReference with the same settings returns the same check; with other settings it is refused."""
+    """A repeated CallerReference returns the existing check if the settings are equal, and is refused otherwise."""
     reference, settings = call.request["CallerReference"], call.request["HealthCheckConfig"]
     known = call.memory["health checks"]
     if reference in known:
@@ -45,9 +45,16 @@ def create_health_check(call: Call) -> Dict:
     return _as_made(call, answer)
 
 
-# Those that moto knows in part only, and shows with a port and other things of an endpoint.
+# Types that moto supports only partly, and returns with a port and other properties of an endpoint.
 _WITHOUT_ENDPOINT = ("CALCULATED", "CLOUDWATCH_METRIC")
-_CHANGEABLE = ("ChildHealthChecks", "HealthThreshold", "AlarmIdentifier", "InsufficientDataHealthStatus", "Inverted", "Disabled")
+_CHANGEABLE = (
+    "ChildHealthChecks",
+    "HealthThreshold",
+    "AlarmIdentifier",
+    "InsufficientDataHealthStatus",
+    "Inverted",
+    "Disabled",
+)
 
 
 def _must_exist(call: Call, alarm: Dict) -> None:
@@ -57,7 +64,7 @@ def _must_exist(call: Call, alarm: Dict) -> None:
 
 
 def _as_made(call: Call, answer: Dict) -> Dict:
-    """Shows a check with the children and the alarm that it was made with."""
+    """Returns a check with the children and the alarm that it was created with."""
     check = answer["HealthCheck"]
     kept = call.memory["settings"].get(check["Id"])
     if kept:
@@ -67,7 +74,7 @@ def _as_made(call: Call, answer: Dict) -> Dict:
 
 @repair("GetHealthCheck")
 def get_health_check(call: Call) -> Dict:
-    """With the version that updates count up, children and alarm."""
+    """Adds the version that updates increment, children and alarm."""
     answer = call.forward()
     answer["HealthCheck"]["HealthCheckVersion"] = _version(call, answer["HealthCheck"]["Id"])
     return _as_made(call, answer)
@@ -75,7 +82,7 @@ def get_health_check(call: Call) -> Dict:
 
 @repair("ListHealthChecks")
 def list_health_checks(call: Call) -> Dict:
-    """With children and alarms."""
+    """Adds children and alarms."""
     answer = call.forward()
     for check in answer["HealthChecks"]:
         _as_made(call, {"HealthCheck": check})
@@ -84,7 +91,7 @@ def list_health_checks(call: Call) -> Dict:
 
 @repair("UpdateHealthCheck")
 def update_health_check(call: Call) -> Dict:
-    """Each update counts the version up; a given version must be the current one."""
+    """Each update increments the version. A version in the request must be the current one."""
     check = call.request["HealthCheckId"]
     if call.request.get("HealthCheckVersion") not in (None, _version(call, check)):
         raise refuse("HealthCheckVersionMismatch", "The value of HealthCheckVersion does not match.", 409)
@@ -107,10 +114,10 @@ def _check(call: Call, check: str) -> Dict:
 
 @repair("ChangeResourceRecordSets")
 def change_records(call: Call) -> Dict:
-    """A batch is done whole or not at all.
+    """A batch is executed as a whole or not at all.
 
-    CREATE of a record set that exists and DELETE of one with other values are refused; moto accepts both. It also
-    deletes by set identifier alone, which takes the record sets of other names along: deletions are done here.
+    Refuses CREATE of an existing record set and DELETE of one with other values; moto accepts both. moto also deletes
+    by set identifier alone, including the record sets of other names, so deletions are performed here.
     """
     zone_id = call.request["HostedZoneId"]
     records = call.ask("ListResourceRecordSets", HostedZoneId=zone_id, MaxItems="300")["ResourceRecordSets"]

@@ -12,7 +12,7 @@ repair = Repairs()
 
 
 def _secret(call: Call, identifier: str | None = None) -> Any:
-    """moto's secret by name or ARN; None when there is none."""
+    """Returns moto's secret by name or ARN; None if there is none."""
     secrets, wanted = call.backend().secrets, identifier or call.request["SecretId"]
     return next((s for s in secrets.values() if wanted in (s.name, s.arn)), None)
 
@@ -25,7 +25,7 @@ def _not_deleted(secret: Any) -> None:
 
 @repair("CreateSecret")
 def create(call: Call) -> Dict:
-    """A name scheduled for deletion is refused, and so is a taken name, unless token and value are the same."""
+    """Refuses a name scheduled for deletion, and a taken name, unless token and value are equal."""
     name, token = call.request["Name"], call.request.get("ClientRequestToken")
     secret = _secret(call, name)
     if secret and secret.is_deleted():
@@ -45,11 +45,11 @@ def change(call: Call) -> Dict:
 
 @repair("RotateSecret")
 def rotate(call: Call) -> Dict:
-    """Set up rotation without running the function (there is nothing here to run it with).
+    """Sets up rotation without running the function, because functions cannot run here.
 
-    AWS tests the function when RotateImmediately is false and leaves no version behind. When it is true the function
-    runs after the answer: here it never does, which looks like a rotation that does not get on: a version with the
-    label AWSPENDING and no value, and every further RotateSecret refused.
+    If RotateImmediately is false, AWS tests the function and leaves no version behind. If it is true, AWS runs the
+    function after the answer. Here it never runs, which looks like a stuck rotation: a version with the label
+    AWSPENDING and no value, and every further RotateSecret is refused.
     """
     request, secret = call.request, _secret(call)
     if not secret:
@@ -81,7 +81,7 @@ def rotate(call: Call) -> Dict:
 
 @repair("DescribeSecret")
 def describe(call: Call) -> Dict:
-    """The rotation rules as they were given: a schedule expression too; no date of a rotation that never ran."""
+    """Returns the rotation rules as configured, including a schedule expression, without the date of a rotation."""
     answer = call.forward()
     if rules := call.memory["rotation rules"].get(answer["ARN"]):
         answer["RotationRules"] = rules
@@ -92,7 +92,7 @@ def describe(call: Call) -> Dict:
 
 @repair("CancelRotateSecret")
 def cancel(call: Call) -> Dict:
-    """Rotation is off; function and rules stay, as on AWS, for the next RotateSecret."""
+    """Turns rotation off. Function and rules stay, as on AWS, for the next RotateSecret."""
     secret = _secret(call)
     if not secret:
         raise refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")

@@ -1,4 +1,4 @@
-"""The server that LocalStack is run with (GATEWAY_SERVER=loopback): this machine only, in both directions."""
+"""The server of LocalStack (GATEWAY_SERVER=loopback): restricted to this machine, in both directions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
         class LoopbackServer(TwistedRuntimeServer):
             def register(self, gateway: Any, listen: list[Any], ssl_creds: Any = None) -> None:
                 # LocalStack's own twisted server ignores the host of GATEWAY_LISTEN and listens on all interfaces.
-                # Plain HTTP only: nothing here needs TLS. A port that is taken is an error at once.
+                # Plain HTTP only: no test needs TLS. A taken port is an error at once.
                 for place in listen:
                     assert ipaddress.ip_address(place.host).is_loopback, place.host
                     reactor.listenTCP(place.port, TwistedGateway(gateway), interface=place.host)
 
             def run(self) -> None:
-                # Nothing is kept, so there is nothing to shut down in order (LocalStack takes up to six seconds).
+                # No state is persisted, so an orderly shutdown (up to six seconds in LocalStack) is unnecessary.
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, lambda *_: os._exit(0))
                 super().run()
@@ -41,10 +41,10 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
 
 
 def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
-    """Audit hook: refuse every connection and name look-up that leaves this machine.
+    """Audit hook: refuses every connection and name lookup that leaves this machine.
 
-    LocalStack has several reasons to call home (its service catalogue at the first operation it does not know, for
-    one) and not each has a switch. Tests must behave the same with and without a network.
+    LocalStack calls home for several reasons (for example for its service catalogue at the first unknown operation),
+    and not every one can be switched off. Tests must behave the same with and without a network.
     """
     match event, args:
         case "socket.connect" | "socket.connect_ex" | "socket.sendto", (_, (host, *_)):

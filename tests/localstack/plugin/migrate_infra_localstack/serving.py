@@ -1,10 +1,10 @@
-"""The one mechanism all services here share.
+"""The mechanism that all services share.
 
-A LocalStack service is a table "operation name -> handler(context, request) -> response". `from_moto` builds that
-table for a service the free LocalStack lacks (every operation goes to moto, in this same process); `over_localstack`
-takes the table of LocalStack's own provider. Both then put the repairs of a service around its handlers. A repair
-sees the parsed request and the parsed answer as plain dictionaries, never the wire format: LocalStack's gateway
-decodes the request and encodes the answer by AWS's own service model, so what leaves is strictly typed.
+A LocalStack service is a table "operation name -> handler(context, request) -> response". `from_moto` builds this table
+for a service that the free LocalStack lacks: moto, in the same process, executes every operation. `over_localstack`
+uses the table of LocalStack's own provider. Both then wrap the handlers in the repairs of the service. A repair
+receives the parsed request and the parsed answer as plain dictionaries, never the wire format: LocalStack's gateway
+decodes the request and encodes the answer by AWS's service model, so every answer is strictly typed.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ Dict = dict[str, Any]
 Handler = Callable[[RequestContext, Dict], Any]
 Repair = Callable[["Call"], Any]
 
-# Headers that describe the encoding of the original request; they must not follow it into another protocol.
+# Headers that describe the encoding of the original request. They must not be copied to another protocol.
 _ENCODING_HEADERS = ("Content-Type", "Content-Length", "Content-Encoding", "Smithy-Protocol", "X-Amz-Target", "Accept")
 
 
 @dataclass
 class Call:
-    """One request on its way through a repair."""
+    """One request that a repair processes."""
 
     context: RequestContext
     request: Dict
     _inner: Handler
 
     def forward(self, **changes: Any) -> Dict:
-        """Send the request on (with these parameters changed; None removes one) and return the answer."""
+        """Forwards the request, with these parameters changed (None removes one), and returns the answer."""
         request = {k: v for k, v in {**self.request, **changes}.items() if v is not None}
         if changes:
-            # The inner handler reads the HTTP request, so a changed request has to be encoded anew.
+            # The inner handler reads the HTTP request, so a changed request must be encoded again.
             context = reencode(self.context, request, self.context.protocol)
             return self._inner(context, context.service_request) or {}
         return self._inner(self.context, self.request) or {}
 
     def ask(self, operation: str, **request: Any) -> Dict:
-        """Another operation of the same service, answered by moto."""
+        """Calls another operation of the same service in moto."""
         context = copy.copy(self.context)
         context.operation = context.service.operation_model(operation)
         return call_moto(reencode(context, request, context.protocol))
@@ -65,13 +65,13 @@ class Call:
         return self.context.region
 
     def backend(self, service: str | None = None) -> Any:
-        """moto's data for this account and region."""
+        """Returns moto's data for this account and region."""
         regions = get_backend(service or self.context.service.service_name)[self.account]
         return regions[self.region if self.region in regions.regions else self.context.partition]
 
     @property
     def memory(self) -> dict[str, dict]:
-        """What a repair has to remember. It lives on moto's backend, so that a state reset clears it too."""
+        """Returns the data of a repair. It is stored on moto's backend, so that a state reset clears it, too."""
         return self.backend().__dict__.setdefault("mended", defaultdict(dict))
 
 
@@ -87,12 +87,12 @@ class Repairs(dict[str, Repair]):
 
 
 def refuse(code: str, message: str, status: int = 400) -> CommonServiceException:
-    """An AWS error answer, to be raised."""
+    """Returns an AWS error answer to raise."""
     return CommonServiceException(code, message, status_code=status, sender_fault=status < 500)
 
 
 def from_moto(service: str, repairs: Repairs, protocol: str | None = None) -> Service:
-    """Serve `service` from moto. `protocol`: the one moto is to be asked in, when it can't read the caller's."""
+    """Serves `service` from moto. `protocol` is the one to use if moto does not support that of the caller."""
 
     def ask_moto(context: RequestContext, request: Dict) -> Any:
         if protocol and context.protocol != protocol:
@@ -105,14 +105,14 @@ def from_moto(service: str, repairs: Repairs, protocol: str | None = None) -> Se
 
 
 def over_localstack(plugin: Any, repairs: Repairs) -> Service:
-    """LocalStack's own provider (a plug-in of `localstack.services.providers`) with repairs around it."""
+    """Wraps LocalStack's own provider (a plug-in of `localstack.services.providers`) in repairs."""
     service: Service = plugin.factory().create_service()
     service.skeleton.dispatch_table = _mended(service.skeleton.dispatch_table, repairs)
     return service
 
 
 def reencode(context: RequestContext, request: Dict, protocol: str) -> RequestContext:
-    """The same call with this request, encoded in this protocol; credentials (so the account) are kept."""
+    """Encodes the call with this request in this protocol. Credentials, and thus the account, are kept."""
     new = create_aws_request_context(
         service_name=context.service.service_name,
         action=context.operation.name,
@@ -133,7 +133,7 @@ def reencode(context: RequestContext, request: Dict, protocol: str) -> RequestCo
 def _mended(table: dict[str, Handler], repairs: Repairs) -> dict[str, Handler]:
     unknown = set(repairs) - set(table)
     assert not unknown, f"repairs for unknown operations: {sorted(unknown)}"
-    # moto's dictionaries are not made for parallel calls, and our tool makes many: one at a time for each service.
+    # moto's dictionaries do not support parallel calls, and the tool sends many: one at a time per service.
     lock = threading.RLock()
     return {operation: _guarded(inner, repairs.get(operation), lock) for operation, inner in table.items()}
 
@@ -151,17 +151,17 @@ def _guarded(inner: Handler, repair: Repair | None, lock: threading.RLock) -> Ha
 
 
 def _use_wire_code(context: RequestContext, error: CommonServiceException) -> None:
-    """An error has a shape name and a code that goes over the wire, which moto mixes up (typed SDKs know the code)."""
+    """Sets the wire code of an error; moto confuses it with the shape name (typed SDKs use the code)."""
     for shape in context.operation.error_shapes:
         if shape.name == error.code:
             error.code = shape.metadata.get("error", {}).get("code", error.code)
 
 
 def tag_dict(tags: list[Dict] | None, key: str = "Key", value: str = "Value") -> dict[str, str]:
-    """AWS's list of tags as a dictionary."""
+    """Returns AWS's list of tags as a dictionary."""
     return {tag[key]: tag.get(value, "") for tag in tags or []}
 
 
 def tag_list(tags: dict[str, str]) -> list[Dict]:
-    """A dictionary of tags as AWS's list."""
+    """Returns a dictionary of tags as AWS's list."""
     return [{"Key": k, "Value": v} for k, v in tags.items()]

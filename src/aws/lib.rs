@@ -1,0 +1,22 @@
+//! Access to AWS: clients, classified errors, request budgets, cancellation, and waits as data.
+//!
+//! *May depend on* `infra-base` and the AWS SDK.
+//! *Must never know* a resource kind, a plan or the state.
+
+mod budget;
+mod clients;
+mod error;
+mod intent_guard;
+mod metrics;
+mod objects;
+mod tagged;
+mod wait;
+
+pub use budget::{Budgets, Class};
+pub use clients::{Clients, Cloud, CloudError, Endpoint, InProcess};
+pub use error::{AwsError, CallOutcome, ErrorKind};
+pub use intent_guard::{CallGuard, intended, is_mutating, service_name};
+pub use metrics::{CallCounter, Cancel};
+pub use objects::{Expect, Object, Objects, WriteError, Written};
+pub use tagged::{Tagged, tagged, tagged_roles};
+pub use wait::{Progress, Wait};

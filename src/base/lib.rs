@@ -1,0 +1,11 @@
+//! Base types that every part uses: addresses and ids, the clock, crash points, ownership tags, sides and metrics.
+//!
+//! *May depend on* no other crate of this workspace, and on no AWS SDK crate.
+//! *Must never know* a resource kind, a file format or a command.
+
+pub mod address;
+pub mod clock;
+pub mod crash_point;
+pub mod metric;
+pub mod side;
+pub mod tags;

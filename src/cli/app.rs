@@ -1,0 +1,82 @@
+//! The value that every command receives: the workspace, and the options for output.
+
+use infra_config::{Overrides, load};
+use infra_core::events::Events;
+use infra_workflow::refusal::PlanRefusal;
+use infra_workflow::{Error, Selection, Session, Workspace};
+
+use super::endpoint::SelectedEndpoint;
+use super::error::CliError;
+use super::explain::{Failure, explain};
+use super::options::GlobalOptions;
+use super::signals::cancel_on_signal;
+use super::suggest;
+use super::ui::{stderr, stdout};
+
+/// Configuration, state backend, endpoint and options of one command.
+pub(super) struct App {
+    pub(super) workspace: Workspace,
+    pub(super) options: GlobalOptions,
+}
+
+impl App {
+    /// Loads the configuration that the options select.
+    pub(super) fn load(options: &GlobalOptions) -> Result<Self, Failure> {
+        let overrides =
+            Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }
+                .with_environment();
+        let config = load(Some(&options.config), &overrides).map_err(CliError::from)?;
+        let is_aws =
+            !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
+        let workspace = Workspace {
+            config,
+            state_root: options.state_root(),
+            sandbox: options.sandbox,
+            is_aws,
+            parallelism: usize::from(options.parallelism),
+            endpoint: Box::new(SelectedEndpoint::of(options)),
+            warn: stderr,
+        };
+        Ok(Self { workspace, options: options.clone() })
+    }
+
+    /// Opens a session that stops on Ctrl-C.
+    pub(super) async fn open_session(&self, command: &'static str, events: Events) -> Result<Session, Failure> {
+        let session = Session::open(&self.workspace, command, events).await?;
+        cancel_on_signal(session.context.cancel.clone());
+        Ok(session)
+    }
+
+    /// Returns the command for everything, with the options of the current command.
+    pub(super) fn command(&self, command: &str) -> String {
+        suggest::command(&self.options, command)
+    }
+
+    /// Returns the command for a selection, with the options of the current command.
+    pub(super) fn rerun_command(&self, command: &str, selection: &Selection) -> String {
+        suggest::rerun_command(&self.options, command, selection)
+    }
+
+    /// Returns an error as the user reads it.
+    pub(super) fn explain(&self, failure: impl Into<Failure>) -> CliError {
+        explain(&self.options, failure.into())
+    }
+
+    /// Returns an error as the user reads it. If resources cannot be read, it suggests a command that does not read
+    /// them.
+    pub(super) fn explain_unreadable(&self, error: Error, offline: &str, selection: &Selection) -> CliError {
+        let is_unreadable = matches!(error, Error::Plan(PlanRefusal::Unreadable(_)));
+        let error = self.explain(error);
+        match is_unreadable {
+            true => error.hint(format!("`{}` uses the state alone", self.rerun_command(offline, selection))),
+            false => error,
+        }
+    }
+
+    /// Writes a line to standard output, in text mode only.
+    pub(super) fn info(&self, text: &str) {
+        if !self.options.is_json() {
+            stdout(text);
+        }
+    }
+}

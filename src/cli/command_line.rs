@@ -1,0 +1,190 @@
+//! The list of commands, and the way from arguments to an exit code.
+
+use std::io::IsTerminal;
+
+use clap::{Parser, Subcommand};
+
+use super::app::App;
+use super::commands::config::ConfigCommand;
+use super::commands::replication::ReplicationCommand;
+use super::commands::state::StateCommand;
+use super::commands::traffic::TrafficCommand;
+use super::commands::{
+    adopt, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, replication, rollback, runbook,
+    state, status, traffic, unlock, up, watch,
+};
+use super::error::{CliError, Exit};
+use super::explain::{Failure, explain};
+use super::options::{GlobalOptions, OutputFormat};
+use super::ui::{colour, stderr, stdout};
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    something failed; run the same command again to resume
+  2    wrong usage or configuration; nothing was changed
+  3    refused; nothing was changed
+  4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
+  5    `rollback`: something cannot be undone or is lost, the rest was undone;
+       `cutover`: traffic is not back on the source
+  6    the state cannot be used; nothing was changed
+  7    AWS cannot be used: no credentials, or no answer; nothing was changed
+  8    `cutover`: it was rolled back, all traffic goes to the source
+  9    `cutover`: it stopped where it was, and you have to decide
+  130  stopped by Ctrl-C; run the same command again to resume
+
+Try it without an AWS account:
+  migrate-infra up --env source --sandbox -y
+  migrate-infra status --sandbox
+  migrate-infra down --sandbox -y";
+
+/// Provisions two payment environments on AWS by direct API calls, and migrates from one to the other.
+///
+/// A local state records what is created. A run that was killed resumes, and `down` deletes everything that the stack
+/// created, and nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "migrate-infra", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub options: GlobalOptions,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands, in the order in which they are typically used.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented configuration to start from.
+    Init(init::InitArgs),
+    /// Check or show the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Show what `up` would do: every change with its reason, and the expected duration.
+    Plan(plan::PlanArgs),
+    /// Create or change resources until AWS matches the configuration; resumes a run that was killed.
+    Up(up::UpArgs),
+    /// Compare what exists with what was last applied, without changing anything.
+    Drift(drift::DriftArgs),
+    /// Undo what the last failed or interrupted `up` did.
+    Rollback(rollback::RollbackArgs),
+    /// Show what exists, and what is unfinished.
+    Status(status::StatusArgs),
+    /// Show ids, endpoints and URLs of what exists.
+    Outputs(outputs::OutputsArgs),
+    /// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
+    Graph(graph::GraphArgs),
+    /// Start, stop and monitor the replication of the databases, and compare them.
+    #[command(subcommand)]
+    Replication(ReplicationCommand),
+    /// Show where traffic goes, shift it, or send it back.
+    #[command(subcommand)]
+    Traffic(TrafficCommand),
+    /// Shift all traffic to the target, step by step, behind gates, and back when something fails.
+    Cutover(cutover::CutoverArgs),
+    /// Show traffic, lag, health and gates until you quit.
+    Watch(watch::WatchArgs),
+    /// Write the runbook of the migration, with this stack's ids and its progress.
+    Runbook(runbook::RunbookArgs),
+    /// Delete everything that this stack created, and nothing else.
+    Down(down::DownArgs),
+    /// Show, adopt or delete resources that carry this stack's tags and are not in its state.
+    Orphans(orphans::OrphansArgs),
+    /// Import an existing resource into the state.
+    Adopt(adopt::AdoptArgs),
+    /// Remove resources from the state without deleting them.
+    Forget(forget::ForgetArgs),
+    /// Show who holds the lock of the state, and take it from a run that hangs.
+    Unlock(unlock::UnlockArgs),
+    /// Inspect, migrate or rebuild the state.
+    #[command(subcommand)]
+    State(StateCommand),
+}
+
+/// Runs the command and returns the exit code.
+pub fn main() -> u8 {
+    let Cli { options, command } = Cli::parse();
+    start_log(options.verbose);
+    match check(&options).and_then(|()| start(&options, command)) {
+        Ok(code) => code,
+        Err(error) => {
+            match options.output {
+                OutputFormat::Json => stdout(&error.json().to_string()),
+                OutputFormat::Text => stderr(error.render(colour(&options)).trim_end()),
+            }
+            error.exit as u8
+        }
+    }
+}
+
+/// Refuses sandbox options without `--sandbox`. The parser would only find both on the same side of the command.
+fn check(options: &GlobalOptions) -> Result<(), CliError> {
+    let given = [
+        ("--sandbox-timing", options.sandbox_timing.is_some()),
+        ("--sandbox-script", options.sandbox_script.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given && !options.sandbox) {
+        None => Ok(()),
+        Some((option, _)) => Err(CliError::new(Exit::Usage, format!("`{option}` requires the sandbox"))
+            .nothing_changed()
+            .hint("add `--sandbox`")),
+    }
+}
+
+fn start(options: &GlobalOptions, command: Command) -> Result<u8, CliError> {
+    let mut builder = if options.needs_paused_time() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.start_paused(true);
+        builder
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = builder
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Failed, "cannot start the runtime").because(&error))?;
+    let code = runtime.block_on(run(options, command)).map_err(|failure| explain(options, failure));
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
+    let app = || App::load(options);
+    match command {
+        Command::Init(args) => Ok(init::run(options, &args)?),
+        Command::Config(command) => config::run(options, &command),
+        Command::Plan(args) => plan::run(&app()?, &args).await,
+        Command::Up(args) => up::run(&app()?, &args).await,
+        Command::Drift(args) => drift::run(&app()?, &args).await,
+        Command::Rollback(args) => rollback::run(&app()?, &args).await,
+        Command::Status(args) => status::run(&app()?, &args).await,
+        Command::Outputs(args) => outputs::run(&app()?, &args).await,
+        Command::Replication(command) => Box::pin(replication::run(&app()?, &command)).await,
+        Command::Traffic(command) => traffic::run(&app()?, &command).await,
+        Command::Watch(args) => watch::run(&app()?, &args).await,
+        Command::Runbook(args) => runbook::run(&app()?, &args).await,
+        Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
+        Command::Graph(args) => graph::run(&app()?, &args).await,
+        Command::Down(args) => down::run(&app()?, &args).await,
+        Command::Orphans(args) => orphans::run(&app()?, &args).await,
+        Command::Adopt(args) => adopt::run(&app()?, &args).await,
+        Command::Forget(args) => forget::run(&app()?, &args).await,
+        Command::Unlock(args) => unlock::run(&app()?, &args).await,
+        Command::State(command) => state::run(&app()?, &command).await,
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 | 1 => "error",
+        2 => "migrate_infra=debug,infra_aws=debug,infra_core=debug,aws_smithy_runtime=debug,warn",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}

@@ -1,0 +1,63 @@
+//! The arguments of `cutover`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use infra_workflow::control_channel::ControlRequest;
+
+/// Shifts traffic from the source to the target, step by step, behind gates.
+///
+/// Before, during and after each step it evaluates all gates of `[gates]`. If one fails, traffic goes back to the
+/// source or stays where it is, as configured in `[cutover]`; missing data never passes. It can be killed at any time:
+/// the same command resumes. It writes a report for the change ticket, as JSON and as Markdown.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra cutover --dry-run\n  migrate-infra cutover -y --pause-at 50\n  \
+                        migrate-infra cutover --approve\n  migrate-infra cutover --abort")]
+pub struct CutoverArgs {
+    /// Wait for an approval after this step, in addition to those of the configuration; can be repeated.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
+    pub(super) pause_at: Vec<u8>,
+    /// Approve the step at which it waits.
+    #[arg(long, group = "request")]
+    pub(super) approve: bool,
+    /// Pause the running cutover before its next step.
+    #[arg(long, group = "request")]
+    pause: bool,
+    /// Continue the running cutover after a pause or a failure.
+    #[arg(long = "continue", group = "request")]
+    continues: bool,
+    /// End it; `cutover.on_abort` configures what happens to the traffic.
+    #[arg(long, group = "request")]
+    abort: bool,
+    /// End it and send all traffic to the source.
+    #[arg(long, group = "request")]
+    rollback: bool,
+    /// Without a terminal: wait for `cutover --approve` and similar commands of other processes, instead of ending
+    /// where a decision is required.
+    #[arg(long)]
+    pub(super) wait: bool,
+    /// Show what would be done, and the current verdicts of the gates.
+    #[arg(long, conflicts_with = "request")]
+    pub(super) dry_run: bool,
+    /// Directory for the report [default: `cutovers` in the directory of the state].
+    #[arg(long, value_name = "DIR")]
+    pub(super) record: Option<PathBuf>,
+    /// Skip confirmation.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+impl CutoverArgs {
+    /// Returns the request to a cutover that has started.
+    pub(super) fn request(&self) -> Option<ControlRequest> {
+        let all = [
+            (self.approve, ControlRequest::Approve),
+            (self.pause, ControlRequest::Pause),
+            (self.continues, ControlRequest::Continue),
+            (self.abort, ControlRequest::Abort),
+            (self.rollback, ControlRequest::Rollback),
+        ];
+        all.into_iter().find(|(requested, _)| *requested).map(|(_, request)| request)
+    }
+}

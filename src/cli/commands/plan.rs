@@ -1,0 +1,120 @@
+//! `plan`: what would be done.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::app::App;
+use crate::cli::error::Exit;
+use crate::cli::explain::Failure;
+use crate::cli::options::{DeleteArgs, EnvironmentArgs, OutputFormat, ReplaceArgs, TargetArgs};
+use crate::cli::ui::{markdown, show_plan, stderr, stdout};
+use infra_core::plan::{Plan, calls};
+use infra_workflow::planning::{build_plan, refresh_for_plan};
+use infra_workflow::refresh::Refreshed;
+use infra_workflow::saved_plan::SavedPlan;
+use infra_workflow::{Request, policies, preconditions};
+
+/// Shows what `up` would do: every resource, why, how many, and the expected duration.
+///
+/// It reads everything that exists, so the plan includes what was changed or deleted outside of this tool. Nothing is
+/// changed. If `up` would refuse to execute the plan, `plan` shows it and then refuses, too.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra plan --env source\n  \
+                        migrate-infra plan --out plan.json && migrate-infra up plan.json\n  \
+                        migrate-infra plan --output json | jq '.steps[] | select(.action == \"create\") | .address'")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    environments: EnvironmentArgs,
+    #[command(flatten)]
+    targets: TargetArgs,
+    #[command(flatten)]
+    replacements: ReplaceArgs,
+    #[command(flatten)]
+    deletions: DeleteArgs,
+    /// Exit with 4 if there is something to do.
+    #[arg(long)]
+    exit_code: bool,
+    /// Plan from the configuration and the state alone, without any call.
+    #[arg(long)]
+    offline: bool,
+    /// Show which API operations each step calls.
+    #[arg(long)]
+    calls: bool,
+    /// Show the plan as Markdown, for a pull request.
+    #[arg(long)]
+    markdown: bool,
+    /// Write the plan to this file, for `up FILE`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failure> {
+    let workspace = &app.workspace;
+    let state = workspace.read_state().await?;
+    let selection = args.targets.narrow(args.environments.selection());
+    let selection = args.deletions.extend(args.replacements.extend(selection));
+    let refreshed = match args.offline {
+        true => None,
+        false => refresh_for_plan(workspace, &state, &selection)
+            .await
+            .map_err(|error| app.explain_unreadable(error, "plan --offline", &selection))?,
+    };
+    let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
+    let plan = build_plan(workspace, &state, &selection, drift)?;
+    show(app, args, &plan, refreshed.as_ref())?;
+    let request = Request { command: "plan", selection };
+    preconditions::check(&workspace.config, &request, &plan, &state)?;
+    if let Some(path) = &args.out {
+        SavedPlan::of(&plan, &state, workspace.config.stack.id(), &request.selection, drift).write(path)?;
+        let up = app.command(&format!("up {}", path.display()));
+        stderr(&format!("the plan is in {}; `{up}` executes exactly this plan", path.display()));
+    }
+    Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
+}
+
+fn show(app: &App, args: &PlanArgs, plan: &Plan, refreshed: Option<&Refreshed>) -> Result<(), Failure> {
+    let config = &app.workspace.config;
+    match app.options.output {
+        OutputFormat::Json => stdout(&json(plan, args.calls)),
+        OutputFormat::Text if args.markdown => stdout(markdown(plan, &config.stack.id(), args.calls).trim_end()),
+        OutputFormat::Text => {
+            show_plan(&app.options, plan, args.calls);
+            for (violation, reason) in policies::check(config, &infra_payment::stack::build(config)?)?.excused {
+                stdout(&format!(
+                    "allowed by `policy.exceptions`: {} {} ({reason})",
+                    violation.address, violation.message
+                ));
+            }
+            if let Some(Refreshed { resources, reads, .. }) = refreshed {
+                stdout(&format!("read {resources} resources with {reads} calls"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A plan with its totals.
+#[derive(serde::Serialize)]
+struct PlanWithTotals<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    totals: BTreeMap<&'static str, usize>,
+}
+
+/// Returns the plan as JSON.
+fn json(plan: &Plan, with_calls: bool) -> String {
+    let with_totals = PlanWithTotals { plan, totals: plan.totals() };
+    if !with_calls {
+        return serde_json::to_string(&with_totals).unwrap_or_default();
+    }
+    let mut value = serde_json::to_value(&with_totals).unwrap_or_default();
+    let steps = value.get_mut("steps").and_then(serde_json::Value::as_array_mut);
+    for (value, step) in steps.into_iter().flatten().zip(&plan.steps) {
+        let calls = calls(step);
+        let (name, operations) = calls.named();
+        value[name] = operations.into();
+    }
+    value.to_string()
+}

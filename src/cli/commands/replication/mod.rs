@@ -1,0 +1,36 @@
+//! `replication`: starts, stops and monitors the replication of the databases, and compares them.
+
+mod comparison;
+mod selected;
+mod start;
+mod status;
+mod stop;
+mod validate;
+mod verdict;
+
+use clap::Subcommand;
+
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+
+/// The replication of the databases with AWS DMS.
+#[derive(Debug, Subcommand)]
+pub enum ReplicationCommand {
+    /// Test both connections, start or resume the task, and follow the full load.
+    Start(start::StartArgs),
+    /// Stop the task, and wait until it has stopped.
+    Stop(stop::StopArgs),
+    /// Show the lag, every table, the last failure and the risks.
+    Status(status::StatusArgs),
+    /// Compare both databases: the results of DMS, and a comparison by this tool.
+    Validate(validate::ValidateArgs),
+}
+
+pub(in crate::cli) async fn run(app: &App, command: &ReplicationCommand) -> Result<u8, Failure> {
+    match command {
+        ReplicationCommand::Start(args) => start::run(app, args).await,
+        ReplicationCommand::Stop(args) => stop::run(app, args).await,
+        ReplicationCommand::Status(args) => status::run(app, args).await,
+        ReplicationCommand::Validate(args) => validate::run(app, args).await,
+    }
+}

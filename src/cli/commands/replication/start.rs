@@ -1,0 +1,73 @@
+//! `replication start`.
+
+use clap::Args;
+
+use super::selected::{ReplicationArgs, check_failures, names};
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+use crate::cli::ui::{Reporter, confirm, next_steps};
+use infra_migration::replication;
+use infra_workflow::replication::check_start;
+
+/// Starts the replication.
+///
+/// It first tests both endpoints. The status of the task decides whether it is started, resumed or reloaded. It returns
+/// once the full load is done and changes are replicated.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra replication start -y\n  migrate-infra replication start --reload")]
+pub struct StartArgs {
+    #[command(flatten)]
+    selected: ReplicationArgs,
+    /// Repeat the full load. It replaces what is in the target, as `replication.table_preparation` configures.
+    #[arg(long)]
+    reload: bool,
+    /// Return as soon as the task runs, and do not follow the full load.
+    #[arg(long)]
+    no_follow: bool,
+    /// Skip confirmation.
+    #[arg(short, long)]
+    yes: bool,
+}
+
+pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
+    let workspace = &app.workspace;
+    let state = workspace.read_state().await?;
+    let selected = args.selected.select(app, &state)?;
+    let options = {
+        let context = workspace.connect_read_only().await?;
+        check_start(workspace, &context, &state, &selected, (args.reload, !args.no_follow)).await?
+    };
+    let question = if args.reload { "Repeat the full load into the target?" } else { "Start the replication?" };
+    confirm(&format!("{}\n{question}", names(&selected)), args.yes)?;
+    let reporter = Reporter::start(&app.options);
+    let session = app.open_session("replication start", reporter.events()).await?;
+    let context = &session.context;
+    let starts = selected.iter().map(|replication| replication::start(context, replication, options));
+    let results = futures::future::join_all(starts).await;
+    reporter.finish();
+    session.close().await;
+    let mut failed = Vec::new();
+    for (replication, result) in selected.iter().zip(results) {
+        match result {
+            Ok(started) => {
+                let how = started.started_as.map_or("it was already running", |started_as| match started_as.as_str() {
+                    "start" => "it was started",
+                    "resume" => "it was resumed",
+                    _ => "the full load is repeated",
+                });
+                let (status, percent) = (&started.task.status, started.task.full_load_percent);
+                app.info(&format!("{}: {how}; `{status}`, full load {percent} %", replication.address));
+            }
+            Err(error) => failed.push((replication, error)),
+        }
+    }
+    check_failures(app, &failed, "replication start", "does not replicate")?;
+    if !app.options.is_json() {
+        next_steps([
+            (app.command("replication status"), "lag, tables and risks"),
+            (app.command("replication validate"), "compare both databases"),
+            (app.command("cutover"), "shift the traffic"),
+        ]);
+    }
+    Ok(0)
+}

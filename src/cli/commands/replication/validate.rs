@@ -1,0 +1,145 @@
+//! `replication validate`: verifies that all data has arrived in the target. It reads the results of DMS, and compares
+//! the databases itself if it can connect to both.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::comparison::{Compared, ComparisonArgs, compare};
+use super::selected::ReplicationArgs;
+use super::verdict::{Validated, exit_code};
+use crate::cli::app::App;
+use crate::cli::error::{CliError, Exit};
+use crate::cli::explain::Failure;
+use crate::cli::ui::stdout;
+use infra_compare::RowDifferences;
+use infra_core::engine::ReadContext;
+use infra_core::resource::describe;
+use infra_kinds::dms::task_status::{Table, read_existing, tables};
+use infra_migration::gate::TableState;
+use infra_migration::gate::probe::table_state;
+use infra_migration::topology::{Replication, Topology};
+
+/// Compares both databases. It writes to neither, and shows no data.
+///
+/// The validation of DMS counts, table by table. If both databases can be reached, this tool also compares schemas, row
+/// counts and checksums of all rows, in chunks by primary key and in parallel. It also reports sequences and missing
+/// indexes. Two empty databases prove nothing. It exits with 4 if there are differences.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra replication validate\n  \
+    migrate-infra replication validate --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\" --keys")]
+pub struct ValidateArgs {
+    #[command(flatten)]
+    selected: ReplicationArgs,
+    /// Wait until DMS has compared every table.
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    comparison: ComparisonArgs,
+}
+
+/// How often the progress of DMS is polled.
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
+    let state = app.workspace.read_state().await?;
+    let selected = args.selected.select(app, &state)?;
+    if args.comparison.has_urls() && selected.len() > 1 {
+        let what = format!("two URLs select one pair of databases, and there are {} replications", selected.len());
+        return Err(CliError::new(Exit::Usage, what).nothing_changed().hint("select one with `--env`").into());
+    }
+    let topology = Topology::of(&state);
+    let context = app.workspace.connect_read_only().await?;
+    let mut all = Vec::new();
+    for replication in selected {
+        let (dms, idle) = results_of_dms(&context, &replication, args.wait).await.map_err(|error| {
+            CliError::new(Exit::Failed, "cannot read the validation results of DMS")
+                .because_text(describe(&error))
+                .nothing_changed()
+        })?;
+        let comparison = compare(app, &args.comparison, &context, &topology, &replication).await?;
+        all.push(Validated { replication, dms, idle, comparison });
+    }
+    show(app, &all);
+    Ok(exit_code(app, &all)?)
+}
+
+/// Returns the results of DMS, and the status of a task that does not run although changes may be pending. With `wait`,
+/// it returns once no table is pending, or no further results can follow.
+async fn results_of_dms(
+    context: &ReadContext,
+    replication: &Replication,
+    wait: bool,
+) -> infra_core::resource::Result<(Vec<Table>, Option<String>)> {
+    let reader = context.reader(&replication.address, &replication.region);
+    loop {
+        let (tables, task) =
+            futures::try_join!(tables(&reader, &replication.task), read_existing(&reader, &replication.task))?;
+        let pending =
+            tables.is_empty() || tables.iter().any(|table| table_state(&table.validation) == TableState::Pending);
+        if !wait || !pending || !task.is_at_work() {
+            let idle = replication.is_idle(&task).then_some(task.status);
+            return Ok((tables, idle));
+        }
+        reader.clock.sleep(POLL_INTERVAL).await;
+    }
+}
+
+fn show(app: &App, all: &[Validated]) {
+    if app.options.is_json() {
+        return stdout(&all.iter().map(to_json).collect::<serde_json::Value>().to_string());
+    }
+    for one in all {
+        stdout(&format!("{}: results of DMS", one.replication.address));
+        if one.dms.is_empty() {
+            stdout("  no tables: the task has not run yet, or its validation is off");
+        }
+        for table in &one.dms {
+            let [failed, suspended, pending] = table.validation_rows;
+            let rows = [(failed, "differ"), (suspended, "could not be compared"), (pending, "pending")];
+            let rows: String = rows
+                .iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!(", {count} rows {what}"))
+                .collect();
+            stdout(&format!("  {}: {}{rows}", table.name, table.validation));
+        }
+        match &one.comparison {
+            Compared::No(reason) => stdout(&format!("no comparison by this tool: {reason}")),
+            Compared::Yes(comparison) => {
+                stdout(&format!("comparison by this tool: {} ({} ms)", comparison.verdict, comparison.milliseconds));
+                for table in &comparison.tables {
+                    stdout(&format!("  {table}"));
+                    show_keys(&table.rows);
+                }
+                comparison.sequences.iter().for_each(|difference| stdout(&format!("  {difference}")));
+                comparison.indexes.iter().for_each(|difference| stdout(&format!("  {difference}")));
+            }
+        }
+    }
+}
+
+fn to_json(one: &Validated) -> serde_json::Value {
+    let (comparison, reason) = match &one.comparison {
+        Compared::Yes(comparison) => (Some(comparison), None),
+        Compared::No(reason) => (None, Some(reason)),
+    };
+    json!({
+        "address": one.replication.address,
+        "dms": one.dms,
+        "comparison": comparison,
+        "not_compared_because": reason,
+    })
+}
+
+/// Shows the keys of rows that differ, if requested.
+fn show_keys(rows: &RowDifferences) {
+    for (what, keys) in
+        [("missing", &rows.missing_keys), ("additional", &rows.additional_keys), ("different", &rows.differing_keys)]
+    {
+        for key in keys {
+            stdout(&format!("    {what}: {} = {}", rows.key_columns.join(", "), key.0.join(", ")));
+        }
+    }
+}

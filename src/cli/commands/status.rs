@@ -1,0 +1,92 @@
+//! `status`: what exists and what is unfinished, according to the state.
+
+use clap::Args;
+use serde_json::json;
+
+use super::traffic::unfinished_shift;
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+use crate::cli::options::EnvironmentArgs;
+use crate::cli::ui::stdout;
+use infra_core::state::{Entry, State, Status};
+use infra_kinds::KINDS;
+use infra_migration::cutover::PersistedCutover;
+use infra_workflow::environments;
+
+/// Shows what exists and what is unfinished, according to the state; it makes no call.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra status --sandbox")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    environments: EnvironmentArgs,
+}
+
+pub(in crate::cli) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Failure> {
+    let config = &app.workspace.config;
+    let state = app.workspace.read_state().await?;
+    let selection = args.environments.selection();
+    environments::check(&selection, &environments::known(config, &state))?;
+    let entries: Vec<_> =
+        state.resources.iter().filter(|(address, _)| selection.includes(address.environment())).collect();
+    let stack = config.stack.id();
+    if app.options.is_json() {
+        let resource = |(address, entry): &(_, &Entry)| {
+            json!({ "address": address, "kind": entry.kind, "status": entry.status, "id": id(entry),
+                "region": entry.region })
+        };
+        let resources: Vec<_> = entries.iter().map(resource).collect();
+        stdout(&json!({ "stack": stack, "last_run": state.last_run, "resources": resources }).to_string());
+        return Ok(0);
+    }
+    let width = entries.iter().map(|(address, _)| address.as_str().len()).max().unwrap_or(0);
+    for (address, entry) in &entries {
+        stdout(format!("{address:width$}  {:9}  {}", status_name(entry.status), id(entry)).trim_end());
+    }
+    let unfinished = entries.iter().filter(|(_, entry)| entry.status != Status::Ready).count();
+    stdout(&match (entries.len(), unfinished) {
+        (0, _) => format!("nothing of `{stack}` exists"),
+        (all, 0) => format!("{all} resources of `{stack}` exist, all of them ready"),
+        (all, some) => format!(
+            "{all} resources of `{stack}` exist or may exist, {some} of them unfinished: run `up` to resume, \
+             `rollback` to undo what it did, or `down`"
+        ),
+    });
+    for text in unfinished_migration(app, &state) {
+        stdout(&text);
+    }
+    if let Some(run) = &state.last_run {
+        let end = run.outcome.as_deref().unwrap_or("was killed, or is still running");
+        stdout(&format!("last run: `{}` of {}, {end}", run.command, run.at));
+    }
+    Ok(0)
+}
+
+/// Returns the unfinished operations of the migration, each with the command that resumes it.
+fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
+    let mut lines: Vec<String> = state.migration.shift.iter().map(|open| unfinished_shift(app, open)).collect();
+    for (address, open) in &state.migration.operations {
+        lines.push(format!("`{}` of {address} was started, and its end was not observed: run it again", open.what));
+    }
+    if let Some(cutover) = PersistedCutover::of(state).filter(PersistedCutover::can_resume) {
+        let progress = &cutover.progress;
+        let phase = progress.outcome().map_or("in progress, or killed", |outcome| outcome.as_str());
+        lines.push(format!("the cutover is {phase} at {}: `{}` resumes it", progress.live, app.command("cutover")));
+    }
+    lines
+}
+
+/// Returns the AWS id of a resource, or nothing if it is not known.
+pub(super) fn id(entry: &Entry) -> String {
+    KINDS.get(&entry.kind).and_then(|kind| Some(kind.id(entry.attrs.as_ref()?))).unwrap_or_default()
+}
+
+/// Returns the name of a status. A question mark means that the outcome is unknown.
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Creating => "creating?",
+        Status::Created => "created",
+        Status::Ready => "ready",
+        Status::Updating => "updating?",
+        Status::Deleting => "deleting?",
+    }
+}

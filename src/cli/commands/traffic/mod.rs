@@ -1,0 +1,39 @@
+//! `traffic`: shows where traffic goes, shifts it, and sends it back.
+
+mod emergency;
+mod result;
+mod rollback;
+mod shift;
+mod show;
+
+use clap::Subcommand;
+
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+
+pub(in crate::cli) use show::unfinished_shift;
+
+/// Where clients are sent, and how many of them.
+///
+/// The name in the hosted zone has two weighted records, one for each load balancer. Both weights are always changed in
+/// one batch, which Route 53 applies atomically.
+#[derive(Debug, Subcommand)]
+pub enum TrafficCommand {
+    /// Show the weights, the health of both environments, and what is in progress.
+    Show(show::ShowArgs),
+    /// Send a share of the traffic to the target, and return once it is live.
+    Shift(shift::ShiftArgs),
+    /// Send all traffic back to the source. Works from any state, also without one.
+    Rollback(rollback::RollbackArgs),
+    /// Take the target out of the answers of Route 53, without its control plane.
+    Emergency(emergency::EmergencyArgs),
+}
+
+pub(in crate::cli) async fn run(app: &App, command: &TrafficCommand) -> Result<u8, Failure> {
+    match command {
+        TrafficCommand::Show(args) => show::run(app, args).await,
+        TrafficCommand::Shift(args) => shift::run(app, args).await,
+        TrafficCommand::Rollback(args) => rollback::run(app, args).await,
+        TrafficCommand::Emergency(args) => emergency::run(app, args).await,
+    }
+}

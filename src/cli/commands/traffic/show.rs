@@ -1,0 +1,136 @@
+//! `traffic show`: the weights, and the health of both environments.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+use crate::cli::ui::stdout;
+use infra_config::Side;
+use infra_core::resource::describe;
+use infra_core::state::{OpenShift, State};
+use infra_kinds::elbv2::health::{TargetHealth, targets};
+use infra_kinds::route53::change::Weighted;
+use infra_migration::TrafficSplit;
+use infra_migration::records::{RecordName, RecordSet};
+use infra_migration::shift::traffic_address;
+use infra_migration::topology::Topology;
+use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, read_records, region};
+
+/// Shows the weights, the health of both environments, and what is in progress. Nothing is changed.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The hosted zone [default: the zone in the state].
+    #[arg(long, value_name = "ID")]
+    zone_id: Option<String>,
+}
+
+/// One environment: its record, and the health of its targets if the state contains them.
+struct Row<'a> {
+    side: Side,
+    record: &'a Weighted,
+    health: Option<infra_core::resource::Result<TargetHealth>>,
+}
+
+/// Everything that the command shows.
+struct View<'a> {
+    name: RecordName,
+    records: &'a RecordSet,
+    rows: Vec<Row<'a>>,
+    open_shift: Option<&'a OpenShift>,
+    target_taken_out: bool,
+}
+
+pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
+    let (workspace, config) = (&app.workspace, &app.workspace.config);
+    let state = match &args.zone_id {
+        Some(_) => State::empty(),
+        None => workspace.read_state().await?,
+    };
+    let topology = Topology::of(&state);
+    let context = workspace.connect_read_only().await?;
+    let region = region(&state, config);
+    let name = find_records(workspace, &context, &region, &topology, args.zone_id.as_deref()).await?;
+    let records = &read_records(&context, &region, &name).await?;
+    let mut rows = Vec::new();
+    for side in [Side::Source, Side::Target] {
+        let Some(record) = records.record(side) else { continue };
+        let health = match topology.service(side) {
+            Some(service) => {
+                let reader = context.reader(&traffic_address(), &service.region);
+                Some(targets(&reader, &service.target_group).await)
+            }
+            None => None,
+        };
+        rows.push(Row { side, record, health });
+    }
+    let open_shift = state.migration.shift.as_ref();
+    let target_taken_out = is_target_taken_out(&context, config).await;
+    let view = View { name, records, rows, open_shift, target_taken_out };
+    if app.options.is_json() {
+        stdout(&view.json().to_string())
+    } else {
+        view.show(app)
+    }
+    Ok(0)
+}
+
+impl View<'_> {
+    fn json(&self) -> Value {
+        let environment = |row: &Row<'_>| {
+            let health = row.health.as_ref().and_then(|health| health.as_ref().ok());
+            let value = json!({
+                "weight": row.record.weight,
+                "alias": row.record.alias_dns_name,
+                "healthy_targets": health.map(|health| health.healthy),
+                "unhealthy_targets": health.map(|health| health.unhealthy.clone()),
+            });
+            (row.side.as_str().to_owned(), value)
+        };
+        let environments: serde_json::Map<String, Value> = self.rows.iter().map(environment).collect();
+        json!({
+            "name": self.name.name,
+            "zone_id": self.name.zone,
+            "target_percent": self.records.split().map(TrafficSplit::percent),
+            "environments": environments,
+            "open_shift": self.open_shift,
+            "target_taken_out": self.target_taken_out,
+        })
+    }
+
+    fn show(&self, app: &App) {
+        stdout(&format!("{} in the zone {}", self.name.name, self.name.zone));
+        for Row { side, record, health } in &self.rows {
+            let health = match health {
+                None => "not in this state".to_owned(),
+                Some(Err(error)) => format!("health unknown: {}", describe(error)),
+                Some(Ok(health)) => describe_health(health),
+            };
+            stdout(&format!("  {side:<6}  weight {:>3}  {}  {health}", record.weight, record.alias_dns_name));
+        }
+        match self.records.split() {
+            Some(_) if self.records.lacks_source() => stdout("the source was removed: all traffic goes to the target"),
+            Some(split) => stdout(&format!("{split} of the traffic goes to the target")),
+            None => stdout("the weights are not a whole percentage: something else has set them"),
+        }
+        if self.target_taken_out {
+            stdout(&format!(
+                "the target is taken out by the emergency switch, regardless of the weights: `{}` restores it",
+                app.command("traffic emergency --release")
+            ));
+        }
+        if let Some(open) = self.open_shift {
+            stdout(&unfinished_shift(app, open));
+        }
+    }
+}
+
+/// Returns what to do about a shift that was started.
+pub(in crate::cli) fn unfinished_shift(app: &App, open: &OpenShift) -> String {
+    let rollback = app.command("traffic rollback");
+    let resolution = match open.to {
+        0 => format!("`{rollback}` finishes it"),
+        to => format!("`{}` finishes it, `{rollback}` undoes it", app.command(&format!("traffic shift --to {to}"))),
+    };
+    format!("a shift to {} % was started, and its end was not observed: {resolution}", open.to)
+}

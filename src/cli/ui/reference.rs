@@ -1,0 +1,91 @@
+//! The reference of resource kinds, generated from the registry: each kind, and what a change of each input means.
+//! `docs/resources.md` is its output.
+
+use super::format::capitalize;
+use infra_core::resource::{Kind, KindRef, KindSchema};
+use infra_kinds::KINDS;
+
+const HEAD: &str = "# Resources
+
+This page lists every kind of resource, and what a change of each of its inputs means.
+`migrate-infra config resources` generates it. `plan` follows the same rules, and the tests change every input to verify
+that AWS does, too.
+
+- **in place**: AWS changes the existing resource.
+- **replacement**: AWS cannot change it, or would at once cut off what still depends on it (rules of security groups).
+  A new resource replaces the old one. The new one is created first if both can exist at the same time. Otherwise, if
+  its unique names stay the same, the old one is deleted first, with everything that depends on it.
+- **within its VPC**: in place, but a change to resources of another VPC requires a replacement.
+- **at creation**: it only has an effect when the resource is created.
+- **at deletion**: it controls how `down` deletes the resource.
+- **order**: it only defines a dependency; no value in AWS follows from it.
+
+A resource that holds data is only replaced with `--replace ADDRESS`. If the configuration no longer contains it, it
+is only deleted with `--delete ADDRESS`.
+";
+
+/// Returns the page as Markdown.
+pub(in crate::cli) fn reference() -> String {
+    let mut kinds: Vec<&dyn Kind> = KINDS.iter().map(KindRef::get).collect();
+    kinds.sort_by_key(|kind| kind.name());
+    let mut text = HEAD.to_owned();
+    for kind in kinds {
+        let schema = kind.schema();
+        text.push_str(&format!("\n## `{}`\n\n{}. ", kind.name(), capitalize(schema.summary)));
+        if schema.holds_data {
+            text.push_str("It holds data. ");
+        }
+        text.push_str(&unique_names(schema));
+        text.push_str(&format!("What can block its deletion: {}.\n", schema.delete_blockers));
+        if kind.inputs().is_empty() {
+            text.push_str("\nIt has no inputs.\n");
+            continue;
+        }
+        text.push_str("\n| input | how it changes | |\n|---|---|---|\n");
+        for input in kind.inputs() {
+            let interrupts =
+                schema.interrupts.iter().find(|(name, _)| name == input).map(|(_, note)| (*note).to_owned());
+            let limit = schema.constraints.iter().find(|(name, _)| name == input).map(|(_, limit)| (*limit).to_owned());
+            let note = interrupts
+                .or_else(|| static_keys(schema, input))
+                .into_iter()
+                .chain(limit)
+                .collect::<Vec<_>>()
+                .join("; ");
+            text.push_str(&format!("| `{input}` | {} | {note} |\n", change(kind, input)));
+        }
+    }
+    text
+}
+
+fn change(kind: &dyn Kind, input: &str) -> &'static str {
+    let schema = kind.schema();
+    match () {
+        () if schema.immutable.contains(&input) => "replacement",
+        () if schema.same_scope_only.contains(&input) => "within its VPC",
+        () if schema.create_only.contains(&input) => "at creation",
+        () if schema.order_only.contains(&input) => "order",
+        () if kind.only_at_deletion(input) => "at deletion",
+        () => "in place",
+    }
+}
+
+fn unique_names(schema: &KindSchema) -> String {
+    let rule = |group: &&[&str]| match group {
+        [one] => format!("`{one}` must be unique"),
+        many => {
+            let names = many.iter().map(|input| format!("`{input}`")).collect::<Vec<_>>().join(" and ");
+            format!("the combination of {names} must be unique")
+        }
+    };
+    match schema.unique {
+        [] => "Several with the same inputs can exist at the same time. ".to_owned(),
+        groups => capitalize(&groups.iter().map(rule).collect::<Vec<_>>().join("; ")) + ". ",
+    }
+}
+
+fn static_keys(schema: &KindSchema, input: &str) -> Option<String> {
+    let (_, keys) = schema.static_keys.iter().find(|(name, _)| *name == input)?;
+    let names: Vec<String> = keys.iter().map(|name| format!("`{name}`")).collect();
+    Some(format!("takes effect with the next restart of what uses it: {}", names.join(", ")))
+}

@@ -1,0 +1,53 @@
+//! The rows of a table that differ.
+
+use serde::{Deserialize, Serialize};
+
+use super::range::Key;
+use super::row_diff::RowDiff;
+
+/// The key of one row: the text of each column of the primary key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RowKey(pub Vec<String>);
+
+/// Rows that differ between the two sides.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowDifferences {
+    /// The number of chunks that contain differences.
+    pub chunks: u64,
+    /// The number of rows that only the source has.
+    pub missing: u64,
+    /// The number of rows that only the target has.
+    pub additional: u64,
+    /// The number of rows that both sides have, with different values.
+    pub differing: u64,
+    /// Whether there can be more differences: the search ends when it has found enough.
+    pub more: bool,
+    /// The columns of the key. Empty if the table has no primary key; then the rows that differ are unknown.
+    pub key_columns: Vec<String>,
+    /// The keys of missing rows in ascending order, if requested.
+    pub missing_keys: Vec<RowKey>,
+    /// The keys of additional rows.
+    pub additional_keys: Vec<RowKey>,
+    /// The keys of differing rows.
+    pub differing_keys: Vec<RowKey>,
+}
+
+impl RowDifferences {
+    /// Returns whether any rows differ.
+    pub fn any(&self) -> bool {
+        self.chunks + self.missing + self.additional + self.differing > 0
+    }
+
+    /// Adds the differences of one chunk. At most `max_rows` keys of each type are kept.
+    pub(super) fn add(&mut self, found: RowDiff, max_rows: usize) {
+        let add = |count: &mut u64, keys: &mut Vec<RowKey>, more: Vec<Key>| {
+            *count += more.len() as u64;
+            keys.extend(more.into_iter().map(RowKey));
+            keys.truncate(max_rows);
+        };
+        add(&mut self.missing, &mut self.missing_keys, found.missing);
+        add(&mut self.additional, &mut self.additional_keys, found.additional);
+        add(&mut self.differing, &mut self.differing_keys, found.differing);
+    }
+}

@@ -1,0 +1,215 @@
+//! Compares the schemas of a table.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::catalog::{Column, Table};
+
+/// A difference between the schemas of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum SchemaDifference {
+    /// Only the source has the table.
+    TableMissing,
+    /// Only the target has the table.
+    TableAdditional,
+    /// Only the source has the column.
+    ColumnMissing {
+        /// The column.
+        column: String,
+    },
+    /// Only the target has the column.
+    ColumnAdditional {
+        /// The column.
+        column: String,
+    },
+    /// The types differ.
+    Type {
+        /// The column.
+        column: String,
+        /// The type on the source.
+        source: String,
+        /// The type on the target.
+        target: String,
+    },
+    /// Only one side allows NULL.
+    Nullability {
+        /// The column.
+        column: String,
+        /// Whether the source is the side that allows NULL.
+        source_allows_null: bool,
+    },
+    /// The common columns are in a different order.
+    ColumnOrder {
+        /// The columns on the source.
+        source: Vec<String>,
+        /// The columns on the target.
+        target: Vec<String>,
+    },
+    /// The primary keys differ.
+    PrimaryKey {
+        /// The key columns on the source; empty if there is no key.
+        source: Vec<String>,
+        /// The key columns on the target.
+        target: Vec<String>,
+    },
+    /// The defaults differ. This is only a note: it does not affect existing rows, and DMS does not copy defaults.
+    Default {
+        /// The column.
+        column: String,
+        /// The default on the source.
+        source: Option<String>,
+        /// The default on the target.
+        target: Option<String>,
+    },
+}
+
+impl SchemaDifference {
+    /// Returns whether this is a note, not a difference.
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::Default { .. })
+    }
+}
+
+impl fmt::Display for SchemaDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |columns: &[String]| {
+            if columns.is_empty() { "none".to_owned() } else { format!("({})", columns.join(", ")) }
+        };
+        let default =
+            |value: &Option<String>| value.as_ref().map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
+        match self {
+            Self::TableMissing => f.write_str("the target has no such table"),
+            Self::TableAdditional => f.write_str("only the target has this table"),
+            Self::ColumnMissing { column } => write!(f, "the target has no column `{column}`"),
+            Self::ColumnAdditional { column } => write!(f, "only the target has the column `{column}`"),
+            Self::Type { column, source, target } => {
+                write!(f, "`{column}` is {source} on the source, {target} on the target")
+            }
+            Self::Nullability { column, source_allows_null: true } => {
+                write!(f, "`{column}` allows NULL on the source, but not on the target")
+            }
+            Self::Nullability { column, source_allows_null: false } => {
+                write!(f, "`{column}` allows NULL on the target, but not on the source")
+            }
+            Self::ColumnOrder { source, target } => {
+                write!(f, "the column order is {} on the source, {} on the target", list(source), list(target))
+            }
+            Self::PrimaryKey { source, target } => {
+                write!(f, "the primary key is {} on the source, {} on the target", list(source), list(target))
+            }
+            Self::Default { column, source, target } => {
+                write!(
+                    f,
+                    "the default of `{column}` is {} on the source, {} on the target",
+                    default(source),
+                    default(target)
+                )
+            }
+        }
+    }
+}
+
+/// Compares the schemas of a table on both sides.
+pub(super) fn differences(source: &Table, target: &Table) -> Vec<SchemaDifference> {
+    let find = |table: &'_ Table, name: &str| table.columns.iter().position(|column| column.name == name);
+    let mut findings = Vec::new();
+    for column in &source.columns {
+        match find(target, &column.name) {
+            None => findings.push(SchemaDifference::ColumnMissing { column: column.name.clone() }),
+            Some(at) => findings.extend(column_differences(column, &target.columns[at])),
+        }
+    }
+    let additional = target.columns.iter().filter(|column| find(source, &column.name).is_none());
+    findings.extend(additional.map(|column| SchemaDifference::ColumnAdditional { column: column.name.clone() }));
+    let common = |of: &Table, other: &Table| -> Vec<String> {
+        of.columns
+            .iter()
+            .filter(|column| find(other, &column.name).is_some())
+            .map(|column| column.name.clone())
+            .collect()
+    };
+    let (order, other) = (common(source, target), common(target, source));
+    if order != other {
+        findings.push(SchemaDifference::ColumnOrder { source: order, target: other });
+    }
+    if source.key != target.key {
+        findings.push(SchemaDifference::PrimaryKey { source: source.key.clone(), target: target.key.clone() });
+    }
+    findings
+}
+
+fn column_differences(source: &Column, target: &Column) -> Vec<SchemaDifference> {
+    let column = || source.name.clone();
+    let mut findings = Vec::new();
+    if source.kind != target.kind {
+        findings.push(SchemaDifference::Type {
+            column: column(),
+            source: source.kind.clone(),
+            target: target.kind.clone(),
+        });
+    }
+    if source.not_null != target.not_null {
+        findings.push(SchemaDifference::Nullability { column: column(), source_allows_null: !source.not_null });
+    }
+    if source.default != target.default {
+        findings.push(SchemaDifference::Default {
+            column: column(),
+            source: source.default.clone(),
+            target: target.default.clone(),
+        });
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, kind: &str) -> Column {
+        Column {
+            name: name.into(),
+            kind: kind.into(),
+            built_in: Some(kind.into()),
+            bytewise: false,
+            not_null: true,
+            default: None,
+        }
+    }
+
+    fn table(columns: Vec<Column>, key: &[&str]) -> Table {
+        let key = key.iter().map(|name| (*name).to_owned()).collect();
+        Table { name: ("s".into(), "t".into()), partitioned: false, rows: 0, readable: true, columns, key }
+    }
+
+    #[test]
+    fn equal_schemas_have_no_differences() {
+        let one = table(vec![column("a", "bigint"), column("b", "text")], &["a"]);
+        assert_eq!(differences(&one, &one), []);
+    }
+
+    #[test]
+    fn every_type_of_difference_is_found_and_only_a_default_is_a_note() {
+        let source = table(
+            vec![column("a", "bigint"), column("b", "text"), column("gone", "text"), column("c", "text")],
+            &["a"],
+        );
+        let mut changed = vec![column("c", "text"), column("a", "integer"), column("b", "text"), column("new", "text")];
+        changed[2].not_null = false;
+        changed[0].default = Some("''::text".into());
+        let findings = differences(&source, &table(changed, &[]));
+        let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        let expected = [
+            "`a` is bigint on the source, integer on the target",
+            "`b` allows NULL on the target, but not on the source",
+            "the target has no column `gone`",
+            "the default of `c` is none on the source, `''::text` on the target",
+            "only the target has the column `new`",
+            "the column order is (a, b, c) on the source, (c, a, b) on the target",
+            "the primary key is (a) on the source, none on the target",
+        ];
+        assert_eq!(texts, expected);
+        assert_eq!(findings.iter().filter(|finding| finding.is_note()).count(), 1);
+    }
+}

@@ -1,0 +1,42 @@
+//! The configuration: from a TOML file to a validated [`Config`]. Other parts of the program parse no configuration
+//! text.
+//!
+//! The Rust types in `model` define the format. Their JSON schema is used to check a file before it is read, so that
+//! all mistakes are reported at once, each with its position. `migrate-infra init` and `config/schema.json` are
+//! generated from the types.
+//!
+//! A configuration passes through these stages: `load` reads the file and applies the `overrides`, `schema_check`
+//! checks the structure, `resolve` merges the sections of each environment, and `validate` checks the values.
+//!
+//! *May depend on* `infra-base`.
+//!
+//! *Must never know* a resource kind, an AWS call, or a command.
+
+mod diagnostic;
+mod gate;
+mod load;
+mod model;
+pub mod naming;
+mod overrides;
+mod provenance;
+mod resolve;
+mod schema_check;
+mod suggest;
+mod template;
+mod validate;
+
+pub use diagnostic::{ConfigDiagnostic, ConfigError};
+pub use gate::{Bound, Check, CustomCheck, Gate, Limit};
+pub use infra_base::metric::{Metric, Query, Statistic};
+pub use infra_base::side::Side;
+pub use load::load;
+pub use model::{
+    BackendKind, Config, Cutover, Database, DriftConfig, Encryption, EnvironmentConfig, Exception, IgnoreRule, Layout,
+    MigrationType, Monitoring, MovedBlock, NatGateways, Network, OnFailure, OnResume, Policy, RawGates, Replication,
+    ReplicationLink, ReplicationLinks, ResourceOptions, Resources, Routing, Rule, Secrets, Service, Stack, StateConfig,
+    Storage, TablePreparation,
+};
+pub use overrides::Overrides;
+pub use schema_check::schema;
+pub use suggest::{did_you_mean, suggest};
+pub use template::template;

@@ -1,0 +1,61 @@
+//! Validates `[cutover]`.
+
+use super::validator::Validator;
+use crate::model::Config;
+
+impl Validator<'_> {
+    /// Validates the steps, the pauses and the commands.
+    pub(super) fn cutover(&mut self, config: &Config) {
+        let cutover = &config.cutover;
+        for (index, pair) in cutover.steps.windows(2).enumerate() {
+            if pair[0] >= pair[1] {
+                let at = (index + 1).to_string();
+                let message = format!("the step {} follows the step {}", pair[1], pair[0]);
+                self.report(&["cutover", "steps", &at], message, "each step must be greater than the previous one");
+            }
+        }
+        if let Some(last) = cutover.steps.last().filter(|last| **last != 100) {
+            let at = (cutover.steps.len() - 1).to_string();
+            self.report(
+                &["cutover", "steps", &at],
+                format!("the last step is {last}, so the cutover would never complete"),
+                "the last step must be 100",
+            );
+        }
+        let percents = cutover.percents();
+        let list = percents.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        for (index, pause) in cutover.pause_at.iter().enumerate() {
+            let at = index.to_string();
+            if !percents.contains(pause) {
+                self.report(
+                    &["cutover", "pause_at", &at],
+                    format!("there is no step {pause} to pause at"),
+                    format!("the steps are {list}"),
+                );
+            } else if cutover.pause_at[..index].contains(pause) {
+                self.report(
+                    &["cutover", "pause_at", &at],
+                    format!("the step {pause} is listed twice"),
+                    "remove one of them",
+                );
+            }
+        }
+        for (key, command) in
+            [("quiesce_command", &cutover.quiesce_command), ("release_command", &cutover.release_command)]
+        {
+            for (index, _) in command.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
+                let at = index.to_string();
+                let message = format!("element {} of `{key}` is empty", index + 1);
+                self.report(
+                    &["cutover", key, &at],
+                    message,
+                    "specify the program and its arguments, for example [\"./stop-writes\", \"--now\"]",
+                );
+            }
+        }
+        if cutover.quiesce_command.is_empty() && !cutover.release_command.is_empty() {
+            let message = "there is a `release_command`, but no `quiesce_command` that it could revert";
+            self.report(&["cutover", "release_command"], message, "configure both commands, or neither");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Validates `[database]` and `[secrets]`.
+
+use super::validator::Validator;
+use crate::model::EnvironmentConfig;
+
+impl Validator<'_> {
+    /// Validates the settings of the databases and their credentials.
+    pub(super) fn database(&mut self, environment: &EnvironmentConfig) {
+        let database = &environment.database;
+        let mut report =
+            |key: &str, message: String, help: &str| self.section(environment, "database", key, message, help);
+        let version_fits = database.engine_version.split('.').all(|part| part.parse::<u32>().is_ok());
+        if !version_fits || database.engine_version.split('.').count() > 2 {
+            report(
+                "engine_version",
+                format!("`{}` is not a PostgreSQL version", database.engine_version),
+                "for example \"16\" or \"16.4\"",
+            );
+        }
+        if !database.instance_class.starts_with("db.") || database.instance_class.split('.').count() != 3 {
+            report(
+                "instance_class",
+                format!("`{}` is not an instance class", database.instance_class),
+                "for example \"db.r5.large\"",
+            );
+        }
+        if !["gp2", "gp3"].contains(&database.storage_type.as_str()) {
+            report("storage_type", format!("`{}` is not a storage type", database.storage_type), "use gp2 or gp3");
+        }
+        for (key, value) in [("name", &database.name), ("username", &database.username)] {
+            let fits = value.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+                && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && value.len() <= 63;
+            if !fits {
+                report(
+                    key,
+                    format!("`{value}` is not a valid {key} in PostgreSQL"),
+                    "use a letter, followed by letters, digits and underscores, at most 63 characters",
+                );
+            }
+        }
+        // "Reserved words" of CreateDBInstance for PostgreSQL.
+        if ["rdsadmin", "admin", "postgres", "rds_superuser"].contains(&database.username.as_str()) {
+            report(
+                "username",
+                format!("RDS reserves the user name `{}`", database.username),
+                "use another name, for example dbadmin",
+            );
+        }
+        let days = database.performance_insights_days;
+        let is_allowed = [0, 7, 731].contains(&days) || days % 31 == 0;
+        if !is_allowed {
+            report(
+                "performance_insights_days",
+                format!("Performance Insights does not support a retention of {days} days"),
+                "use 0, 7, a multiple of 31, or 731",
+            );
+        }
+        if let Some(log) = database
+            .log_exports
+            .iter()
+            .find(|log| !["postgresql", "upgrade", "iam-db-auth-error"].contains(&log.as_str()))
+        {
+            report(
+                "log_exports",
+                format!("PostgreSQL has no log `{log}`"),
+                "the logs are postgresql, upgrade and iam-db-auth-error",
+            );
+        }
+        for range in &database.allowed_cidrs {
+            if range.parse::<ipnet::Ipv4Net>().map_or(true, |net| net.trunc() != net) {
+                report("allowed_cidrs", format!("`{range}` is not an IPv4 address range"), "for example 10.8.0.0/24");
+            }
+        }
+        let window = environment.secrets.recovery_window_days;
+        if (1..7).contains(&window) {
+            self.section(
+                environment,
+                "secrets",
+                "recovery_window_days",
+                format!("Secrets Manager does not support a recovery window of {window} days"),
+                "use 0, or 7 to 30",
+            );
+        }
+    }
+}

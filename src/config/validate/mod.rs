@@ -1,0 +1,19 @@
+//! Validates what a schema cannot express: values that do not fit together, or that AWS does not allow.
+
+mod config;
+mod cutover;
+mod database;
+mod drift;
+mod environment;
+mod gates;
+mod policy;
+mod regions;
+mod replication;
+mod routing;
+mod service;
+mod stack;
+mod state;
+mod storage;
+mod validator;
+
+pub(crate) use self::config::validate;

@@ -1,0 +1,112 @@
+//! `down`: reads each resource, deletes it if this stack owns it, waits until it no longer exists, and records that
+//! before its dependencies are touched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::run::{Context, Report, StepEnd, Steps, run};
+use super::scheduler::CreatedSignal;
+use super::step::{StepLog, apply_moves, cx, may_be_eventually_consistent, observe, should_reobserve};
+use crate::plan::{Move, Plan, Step};
+use crate::resource::{Error, KindRef, Observed, Result};
+use crate::state::{DOWN, Entry, JournalError, Op, Record};
+
+/// Executes a plan of `down`.
+///
+/// # Errors
+/// The journal cannot be written at all. Failed steps are in the report.
+pub async fn down(context: &Context, plan: Plan) -> Result<Report, JournalError> {
+    run(context, DOWN, plan, DownSteps { context: context.clone() }).await
+}
+
+pub(super) struct DownSteps {
+    pub(super) context: Context,
+}
+
+#[async_trait]
+impl Steps for DownSteps {
+    async fn run(&self, step: &Step, _released: CreatedSignal) -> Result<StepEnd, (Option<String>, Error)> {
+        apply_moves(&self.context, step).await.map_err(|error| (None, error))?;
+        let Some(entry) = self.context.journal.read(|state| state.get(&step.address).cloned()) else {
+            return Ok(StepEnd { id: String::new(), action: "none", changed: false });
+        };
+        let id = step.handler.and_then(|kind| Some(kind.id(entry.attrs.as_ref()?)));
+        Box::pin(self.remove(step, &entry)).await.map_err(|error| (id, error))
+    }
+}
+
+impl DownSteps {
+    /// Records that the resource no longer exists, and moves a retired one back to its address.
+    async fn record_deleted(&self, step: &Step) -> Result<(), JournalError> {
+        let deleted = Record::Deleted { address: step.address.clone() };
+        let moved =
+            step.restores.as_ref().map(|Move { from, to }| Record::Moved { from: from.clone(), to: to.clone() });
+        self.context.journal.write(std::iter::once(deleted).chain(moved).collect()).await
+    }
+
+    pub(super) async fn remove(&self, step: &Step, entry: &Entry) -> Result<StepEnd> {
+        let kind = step.handler.map(KindRef::get).ok_or_else(|| {
+            Error::Refused(format!("this version does not support the kind `{}` and cannot delete it", step.kind))
+        })?;
+        let known = entry.attrs.as_ref();
+        for attempt in 0.. {
+            let log = Arc::new(StepLog::new(
+                &self.context.journal,
+                Op::Delete,
+                step,
+                &step.spec,
+                entry.needs.clone(),
+                &entry.token,
+            ));
+            let cx = cx(&self.context, step, &entry.token, log);
+            let result = match observe(&cx, kind, &step.spec, known, may_be_eventually_consistent(Some(entry))).await {
+                Err(error) => Err(error),
+                Ok(Observed::Absent) => {
+                    self.record_deleted(step).await?;
+                    return Ok(StepEnd {
+                        id: known.map(|attrs| kind.id(attrs)).unwrap_or_default(),
+                        action: "none",
+                        changed: false,
+                    });
+                }
+                Ok(Observed::Foreign { id, owner }) => match known {
+                    Some(_) => return Err(Error::Foreign { id, owner }),
+                    // It was never created, because its name is taken by a foreign resource. There is nothing to
+                    // delete.
+                    None => {
+                        self.context.journal.write(vec![Record::Settled { address: step.address.clone() }]).await?;
+                        return Ok(StepEnd { id: String::new(), action: "none", changed: false });
+                    }
+                },
+                Ok(Observed::Ours(attrs)) => {
+                    // The replacement may depend on the last observed values, as a service depends on its number of
+                    // tasks.
+                    if step.address.retired_from().is_some() && entry.attrs.as_ref() != Some(&attrs) {
+                        self.context
+                            .journal
+                            .write(vec![Record::Created { address: step.address.clone(), attrs: attrs.clone() }])
+                            .await?;
+                    }
+                    kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs))
+                }
+            };
+            match result {
+                Ok(id) => {
+                    self.record_deleted(step).await?;
+                    return Ok(StepEnd { id, action: "delete", changed: true });
+                }
+                Err(error) if should_reobserve(&error, attempt, &cx) => {
+                    cx.notice(format!(
+                        "{}; reading the resource to find out the outcome",
+                        crate::resource::describe(&error)
+                    ));
+                    cx.pause(Duration::from_secs(2 << attempt)).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Cancelled)
+    }
+}

@@ -1,0 +1,23 @@
+//! Executes plans. The engine makes no decisions: the plan contains each action.
+
+mod adopt;
+mod discover;
+mod down;
+mod operation;
+mod orphans;
+mod refresh;
+mod run;
+mod scheduler;
+mod step;
+mod target;
+mod up;
+
+pub use adopt::{Adoption, adopt, inspect};
+pub use discover::find;
+pub use down::down;
+pub use operation::{NoLog, Operation};
+pub use orphans::orphans;
+pub use refresh::{Refresh, refresh};
+pub use run::{Context, Failure, Outcome, ReadContext, Report};
+pub use scheduler::{CreatedSignal, Executor, Job, Verdict, schedule};
+pub use up::{rollback, up};

@@ -1,0 +1,230 @@
+//! What `up` and `down` have in common: the context of a step, its intent, and repeated reads.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::operation::LazyIntent;
+use super::run::{Context, ReadContext};
+use super::target::Target;
+use crate::plan::{Move, Step};
+use crate::resource::{Error, Identity, IntentLog, Kind, KindRef, Kinds, Observed, Result, StepContext};
+use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
+use infra_aws::{AwsError, CallOutcome};
+use infra_base::address::Address;
+use infra_base::tags::is_managed_tag;
+
+/// How often the outcome of a call is determined by reading the resource before the step fails.
+pub(super) const REOBSERVE_ATTEMPTS: u32 = 4;
+/// Pauses in seconds between reads of a resource that may exist but does not show yet. According to EC2, a new resource
+/// may be invisible for some seconds ("Eventual consistency in the Amazon EC2 API").
+const REOBSERVE_PAUSES: [u64; 4] = [1, 2, 4, 8];
+
+/// Returns a unique idempotency token.
+pub(super) fn new_token(stack: &str, address: &Address) -> String {
+    let unique = uuid::Uuid::new_v4();
+    let digest = Sha256::digest(format!("{stack}|{address}|{unique}"));
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes the intent of a step before its first mutating call, and a record before each call.
+pub(super) struct StepLog {
+    journal: Journal,
+    address: Address,
+    intended: LazyIntent,
+}
+
+impl StepLog {
+    pub(super) fn new(
+        journal: &Journal,
+        op: Op,
+        step: &Step,
+        spec: &Value,
+        needs: Vec<crate::graph::Need>,
+        token: &str,
+    ) -> Self {
+        let intent = Record::Intent {
+            address: step.address.clone(),
+            op,
+            kind: step.kind.clone(),
+            region: step.region.clone(),
+            spec: spec.clone(),
+            needs,
+            tags: step.tags.clone(),
+            token: token.to_owned(),
+        };
+        Self { journal: journal.clone(), address: step.address.clone(), intended: LazyIntent::new(journal, intent) }
+    }
+
+    /// Writes `records`, preceded by the intent if it is not written yet.
+    pub(super) async fn write(&self, records: Vec<Record>) -> Result<(), JournalError> {
+        self.intended.write(records).await
+    }
+}
+
+#[async_trait]
+impl IntentLog for StepLog {
+    async fn begin(&self, call: &'static str) -> Result<(), JournalError> {
+        self.write(vec![Record::Call { address: self.address.clone(), call: call.to_owned() }]).await
+    }
+
+    fn outcome(&self, call: &'static str, outcome: CallOutcome, error: Option<&AwsError>) {
+        self.journal.note(vec![Record::Answer {
+            address: self.address.clone(),
+            call: call.to_owned(),
+            outcome,
+            code: error.and_then(|error| error.code.clone()),
+            request_id: error.and_then(|error| error.request_id.clone()),
+        }]);
+    }
+}
+
+/// Returns the context of a step.
+pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>) -> StepContext {
+    let subject = Target { address: &step.address, region: &step.region, tags: &step.tags, token };
+    context.journal.read(|state| context.read_context().cx(state, &subject, log))
+}
+
+impl ReadContext {
+    /// Returns the context of a step.
+    pub(super) fn cx(&self, state: &State, subject: &Target<'_>, intents: Arc<dyn IntentLog>) -> StepContext {
+        let (aws, budgets) = self.cloud.clients(subject.region);
+        let (last_applied, tagged_as, tag_siblings) = known_from_state(self.kinds, state, subject.address);
+        let entry = state.get(subject.address);
+        let mut unwanted = entry.map(|entry| entry.unwanted_tags(subject.tags)).unwrap_or_default();
+        unwanted.retain(|key| !is_managed_tag(key));
+        let open = entry.and_then(|entry| entry.open.as_ref()).filter(|open| open.op != Op::Delete);
+        StepContext {
+            aws,
+            account: self.cloud.account().clone(),
+            region: subject.region.clone(),
+            identity: Identity {
+                stack: self.stack.clone(),
+                address: subject.address.clone(),
+                tagged_as,
+                token: subject.token.to_owned(),
+                tags: subject.tags.clone(),
+            },
+            last_applied,
+            pending_calls: open.map(|open| open.calls.clone()).unwrap_or_default(),
+            tag_siblings,
+            replaced: replaced(state, subject.address).cloned(),
+            clock: self.cloud.clock(),
+            budgets,
+            calls: Arc::clone(&self.calls),
+            cancel: self.cancel.clone(),
+            events: self.events.clone(),
+            intents,
+            changed: AtomicBool::new(false),
+            list_cache: None,
+            adopting: false,
+            dry_run: false,
+            tag_drift: Mutex::default(),
+            removed_tags: Mutex::new(unwanted),
+        }
+    }
+}
+
+/// Moves the resource to the address that the step requires, and another resource out of its way.
+pub(super) async fn apply_moves(context: &Context, step: &Step) -> Result<()> {
+    for Move { from, to } in step.evicts.iter().chain(&step.moves) {
+        let due = context.journal.read(|state| state.get(from).filter(|_| state.get(to).is_none()).cloned());
+        let Some(entry) = due else { continue };
+        if entry.attrs.is_some() || resolve_unknown_creation(context, from, &entry).await? {
+            context.journal.write(vec![Record::Moved { from: from.clone(), to: to.clone() }]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the kind of a step.
+pub(super) fn known_kind(step: &Step) -> Result<&'static dyn Kind> {
+    step.handler.map(KindRef::get).ok_or_else(|| unknown_kind(&step.kind))
+}
+
+fn unknown_kind(name: &str) -> Error {
+    Error::Refused(format!("this version does not support the kind `{name}`"))
+}
+
+/// Determines the outcome of a creation whose answer was lost, before another resource can be created at the same
+/// address: without its id, the old resource could be mistaken for the new one. Returns whether it exists.
+async fn resolve_unknown_creation(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
+    let kind = context.kinds.get(&entry.kind).map(KindRef::get).ok_or_else(|| unknown_kind(&entry.kind))?;
+    let subject = Target { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+    let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
+    let (exists, record) =
+        match observe(&cx, kind, &entry.spec, None, may_be_eventually_consistent(Some(entry))).await? {
+            Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
+            Observed::Absent => (false, Record::Deleted { address: address.clone() }),
+            Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
+        };
+    context.journal.write(vec![record]).await?;
+    Ok(exists)
+}
+
+/// Returns what the state contributes to a step: the last applied specification, the address in the resource's tags,
+/// and the ids of other resources with the same tags.
+fn known_from_state(
+    kinds: Kinds,
+    state: &State,
+    address: &Address,
+) -> (Option<Value>, Option<Address>, BTreeSet<String>) {
+    let entry = state.get(address);
+    let tagged_as = entry.and_then(|entry| entry.tagged_as.clone());
+    let tag_siblings = state.tag_siblings(address, tagged_as.as_ref().unwrap_or(address));
+    let ids = tag_siblings.filter_map(|other| Some(kinds.get(&other.kind)?.id(other.attrs.as_ref()?))).collect();
+    (entry.map(|entry| entry.spec.clone()), tagged_as, ids)
+}
+
+/// Returns the attributes of the resource that a new one replaces. It is deleted already, or exists until the new one
+/// does.
+fn replaced<'a>(state: &'a State, address: &'a Address) -> Option<&'a Value> {
+    let retired = || state.retired(address).last().and_then(|(_, entry)| entry.attrs.as_ref());
+    state.undo.recreated.get(address).or_else(retired)
+}
+
+/// Reads the resource. If a call whose answer was lost may have created it, an absence is confirmed by several reads,
+/// because a new resource may be invisible for a while.
+pub(super) async fn observe(
+    cx: &StepContext,
+    kind: &dyn Kind,
+    spec: &Value,
+    known: Option<&Value>,
+    may_be_eventually_consistent: bool,
+) -> Result<Observed<Value>> {
+    let mut seen = kind.observe(cx, spec, known).await?;
+    if may_be_eventually_consistent {
+        for pause in REOBSERVE_PAUSES {
+            if seen != Observed::Absent {
+                break;
+            }
+            cx.pause(Duration::from_secs(pause)).await?;
+            seen = kind.observe(cx, spec, known).await?;
+        }
+    }
+    // AWS may no longer know the id, although the resource was recreated, or shows up only under its name or tags.
+    if seen == Observed::Absent && known.is_some() {
+        seen = kind.observe(cx, spec, None).await?;
+    }
+    Ok(seen)
+}
+
+/// Returns whether an absence may be only apparent: the resource should exist, or may exist because a call was sent
+/// whose outcome was never recorded. Only a resource that was being deleted is expected to be absent.
+pub(super) fn may_be_eventually_consistent(entry: Option<&Entry>) -> bool {
+    entry.is_some_and(|entry| match entry.status {
+        Status::Deleting => false,
+        Status::Creating => entry.open.as_ref().is_some_and(|open| !open.calls.is_empty()),
+        Status::Created | Status::Ready | Status::Updating => true,
+    })
+}
+
+/// Returns whether the step should read the resource again and continue from the result.
+pub(super) fn should_reobserve(error: &Error, attempt: u32, cx: &StepContext) -> bool {
+    error.outcome() == CallOutcome::Unknown && attempt < REOBSERVE_ATTEMPTS && !cx.cancel.is_cancelled()
+}

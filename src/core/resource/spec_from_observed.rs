@@ -1,0 +1,129 @@
+//! Inputs of a resource as they follow from its attributes, if a specification can express them.
+//!
+//! Attributes have the form that AWS shows, which is not always the form of the input. So a value counts only if the
+//! kind can parse the specification that contains it.
+
+use serde_json::Value;
+
+use super::kind::Kind;
+use crate::plan::Change;
+
+/// Returns the observed value of an input. Some kinds nest what AWS shows in objects.
+pub fn observed_input(kind: &dyn Kind, attrs: &Value, input: &str) -> Option<Value> {
+    if let Some((_, value)) = kind.inputs_from_attrs(attrs).into_iter().find(|(name, _)| *name == input) {
+        return Some(value);
+    }
+    let inner = || attrs.as_object()?.values().filter_map(Value::as_object).find_map(|group| group.get(input));
+    attrs.get(input).or_else(inner).cloned()
+}
+
+/// Returns the specification with another value of an input, if the kind can parse it.
+pub fn with_input(kind: &dyn Kind, spec: &Value, input: &str, value: Value) -> Option<Value> {
+    let mut other = spec.clone();
+    *other.get_mut(input)? = value;
+    kind.parses(&other).then_some(other)
+}
+
+/// Returns the input that a field of the attributes, as named by drift, comes from.
+pub fn input_of(kind: &dyn Kind, field: &str) -> Option<&'static str> {
+    let name = field.rsplit('.').next().unwrap_or(field);
+    let schema = kind.schema();
+    let can_change = |input: &&str| !schema.immutable.contains(input) || schema.replace_on_change.contains(input);
+    kind.inputs().iter().find(|input| **input == name && can_change(input)).copied()
+}
+
+/// Returns the specification with the observed value of the input that a field comes from, if there is such an input.
+pub fn with_observed_field(kind: &dyn Kind, spec: &Value, attrs: &Value, field: &str) -> Option<Value> {
+    let input = input_of(kind, field)?;
+    with_input(kind, spec, input, observed_input(kind, attrs, input)?)
+}
+
+/// Returns the observed value of an immutable input, if the attributes contain it.
+pub fn observed_immutable(kind: &dyn Kind, attrs: &Value, input: &str) -> Option<Value> {
+    let said = kind.inputs_from_attrs(attrs).into_iter().find(|(name, _)| *name == input).map(|(_, value)| value);
+    said.or_else(|| attrs.get(input).cloned()).filter(|value| !value.is_null())
+}
+
+/// Returns the immutable inputs that differ, if AWS shows them, with observed and configured values.
+pub fn immutable_diff(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
+    let wanted = |input: &str| spec.get(input).filter(|wanted: &&Value| !wanted.is_null());
+    // AWS chooses the value of an input that is not configured.
+    kind.schema()
+        .immutable
+        .iter()
+        .filter_map(|input| difference(input, wanted(input)?, &observed_immutable(kind, attrs, input)?))
+        .collect()
+}
+
+/// Returns the specification with the observed values of all differing inputs, if it can express all of them.
+pub fn with_observed(kind: &dyn Kind, spec: &Value, differing: &[Change]) -> Option<Value> {
+    differing.iter().try_fold(spec.clone(), |known, change| with_input(kind, &known, &change.field, change.old.clone()))
+}
+
+/// Returns a description of the differences.
+pub fn describe(differing: &[Change]) -> String {
+    differing
+        .iter()
+        .map(|change| format!("`{}` is {} and not {}", change.field, change.old, change.new))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Returns the observed and the configured value of an input, if they differ.
+pub fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
+    (!equivalent(wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
+}
+
+/// Returns whether the observed value matches the configured one. AWS does not keep an order, and fills in omitted
+/// values.
+fn equivalent(wanted: &Value, shown: &Value) -> bool {
+    match (wanted, shown) {
+        (Value::String(wanted), Value::String(shown)) => {
+            wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
+        }
+        (Value::Array(wanted), Value::Array(shown)) => {
+            wanted.len() == shown.len() && wanted.iter().all(|one| shown.iter().any(|other| equivalent(one, other)))
+        }
+        (Value::Object(wanted), Value::Object(shown)) => {
+            wanted.len() == shown.len()
+                && wanted.iter().all(|(key, one)| shown.get(key).is_some_and(|other| equivalent(one, other)))
+        }
+        _ => wanted == shown,
+    }
+}
+
+/// Returns the name in drift for a difference that no attribute contains: the operation that corrects it.
+pub fn by_call(call: &str) -> &str {
+    call.split_once(':').map_or(call, |(_, operation)| operation)
+}
+
+/// Returns the value of a field of the attributes, as named by drift.
+pub fn get_field<'a>(attrs: &'a Value, field: &str) -> Option<&'a Value> {
+    field.split('.').try_fold(attrs, |inner, name| inner.get(name))
+}
+
+/// Returns the attributes with another value of a field.
+pub fn set_field(mut attrs: Value, field: &str, value: &Value) -> Value {
+    let place = field.split('.').try_fold(&mut attrs, |inner, name| inner.get_mut(name));
+    if let Some(place) = place {
+        place.clone_from(value);
+    }
+    attrs
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_and_changed_by_its_way() {
+        let attrs = json!({ "settings": { "threshold": 1.0 }, "name": "a" });
+        assert_eq!(get_field(&attrs, "settings.threshold"), Some(&json!(1.0)));
+        assert_eq!(
+            set_field(attrs, "settings.threshold", &json!(2.0)),
+            json!({ "settings": { "threshold": 2.0 }, "name": "a" })
+        );
+    }
+}

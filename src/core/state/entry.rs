@@ -1,0 +1,80 @@
+//! The entry of a resource in the state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::Op;
+use crate::graph::Need;
+use infra_base::address::{Address, Region};
+
+/// The status of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// An intent to create it is open, and no id is known.
+    Creating,
+    /// Its id is known, but it may not be usable yet.
+    Created,
+    /// It is usable, and matches its specification.
+    Ready,
+    /// An intent to update it is open.
+    Updating,
+    /// An intent to delete it is open.
+    Deleting,
+}
+
+/// An intent whose outcome is not known yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenIntent {
+    /// The operation.
+    pub op: Op,
+    /// The mutating calls sent so far, each once, in order: of this intent, and of earlier unfinished intents of the
+    /// same direction.
+    pub calls: Vec<String>,
+}
+
+/// A resource that exists, or may exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The kind's name.
+    pub kind: String,
+    /// The region.
+    pub region: Region,
+    /// Its status.
+    pub status: Status,
+    /// The last applied specification, or the one being applied, with resolved references.
+    pub spec: Value,
+    /// Its attributes. Absent while the outcome of its creation is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<Value>,
+    /// Its dependencies.
+    pub needs: Vec<Need>,
+    /// Its tags other than the ownership tags.
+    pub tags: BTreeMap<String, String>,
+    /// The keys of tags that are no longer wanted, until their removal is confirmed.
+    #[serde(default, rename = "dropped_tags", skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed_tags: BTreeSet<String>,
+    /// The address in its AWS tags, if that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagged_as: Option<Address>,
+    /// The idempotency token of its creation.
+    pub token: String,
+    /// The intent that is still open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<OpenIntent>,
+}
+
+impl Entry {
+    /// Returns the keys of the tags that it has, or may have, and that are not among `wanted`.
+    pub fn unwanted_tags(&self, wanted: &BTreeMap<String, String>) -> BTreeSet<String> {
+        self.tags.keys().chain(&self.removed_tags).filter(|key| !wanted.contains_key(*key)).cloned().collect()
+    }
+
+    /// Returns the calls of an unfinished intent of the same direction.
+    pub(super) fn sent(&self, op: Op) -> Vec<String> {
+        let open = self.open.as_ref().filter(|open| (open.op == Op::Delete) == (op == Op::Delete));
+        open.map(|open| open.calls.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,103 @@
+//! A store in memory, for tests. Its bytes outlive the run that wrote them, and the run can be killed at any point.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::store::Store;
+use infra_base::crash_point::CrashPoints;
+
+#[derive(Default)]
+struct Bytes {
+    snapshot: Option<Vec<u8>>,
+    journal: Vec<u8>,
+}
+
+/// Keeps journal and snapshot in memory. Clones share the bytes.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    bytes: Arc<Mutex<Bytes>>,
+    crash_points: CrashPoints,
+}
+
+impl MemoryStore {
+    /// Returns the same bytes for a run that is killed at one of `crash_points`.
+    pub fn with_crash_points(&self, crash_points: CrashPoints) -> Self {
+        Self { bytes: Arc::clone(&self.bytes), crash_points }
+    }
+
+    /// Returns a separate store with the same bytes.
+    pub fn copy(&self) -> Self {
+        let bytes = self.lock();
+        let copied = Bytes { snapshot: bytes.snapshot.clone(), journal: bytes.journal.clone() };
+        Self { bytes: Arc::new(Mutex::new(copied)), crash_points: CrashPoints::default() }
+    }
+
+    /// Returns the journal as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock().journal).into_owned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bytes> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hit(&self, point: &'static str) -> io::Result<()> {
+        self.crash_points.hit(point).map_err(io::Error::other)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn snapshot(&mut self) -> io::Result<Option<Vec<u8>>> {
+        Ok(self.lock().snapshot.clone())
+    }
+
+    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+        Ok(self.lock().journal.clone())
+    }
+
+    async fn append(&mut self, _first: u64, bytes: &[u8]) -> io::Result<()> {
+        self.hit("before a journal write")?;
+        // A crash may leave a complete record, or a part of one.
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let half = line.len() / 2;
+            self.lock().journal.extend_from_slice(&line[..half]);
+            self.hit("in the middle of a journal record")?;
+            self.lock().journal.extend_from_slice(&line[half..]);
+            self.hit("after a journal record")?;
+        }
+        Ok(())
+    }
+
+    async fn truncate(&mut self, length: u64) -> io::Result<()> {
+        let length = usize::try_from(length).map_err(io::Error::other)?;
+        self.lock().journal.truncate(length);
+        Ok(())
+    }
+
+    async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
+        self.hit("before the snapshot is replaced")?;
+        self.lock().snapshot = Some(snapshot.to_vec());
+        self.hit("between snapshot and journal")?;
+        self.lock().journal.clear();
+        self.hit("after the journal is emptied")
+    }
+
+    async fn archive(&mut self, label: &str) -> io::Result<Vec<String>> {
+        self.hit("before it is archived")?;
+        let mut bytes = self.lock();
+        let kept = [bytes.snapshot.take().map(|_| "snapshot"), (!bytes.journal.is_empty()).then_some("journal")];
+        bytes.journal.clear();
+        Ok(kept.into_iter().flatten().map(|what| format!("the {what} called {label} in memory")).collect())
+    }
+
+    fn journal_place(&self) -> String {
+        "the journal in memory".to_owned()
+    }
+
+    fn snapshot_place(&self) -> String {
+        "the snapshot in memory".to_owned()
+    }
+}

@@ -1,0 +1,109 @@
+//! What the state records about the migration: an unfinished traffic shift, and a cutover.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::record::Record;
+use infra_base::address::Address;
+
+/// The recorded progress of a migration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Migration {
+    /// The target's share of the traffic that was last read back, in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<u8>,
+    /// The shift that was started and whose result has not been read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shift: Option<OpenShift>,
+    /// Unfinished operations by resource: a replication that is being started or stopped.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub operations: BTreeMap<Address, OpenOperation>,
+    /// The last cutover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cutover: Option<Value>,
+}
+
+/// An operation that was started and whose end has not been observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOperation {
+    /// Its name.
+    pub what: String,
+    /// The mutating calls that may have been sent.
+    pub calls: Vec<String>,
+}
+
+/// A traffic shift that was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenShift {
+    /// The target's share before, in percent.
+    pub from: Option<u8>,
+    /// The intended share.
+    pub to: u8,
+    /// The reason.
+    pub why: String,
+    /// The mutating calls that may have been sent.
+    pub calls: Vec<String>,
+    /// The id of the Route 53 change, once it is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<String>,
+}
+
+impl Migration {
+    /// Returns whether nothing is recorded.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the target's share in percent according to the journal: the one that Route 53 has accepted, or else the
+    /// one that was last read back.
+    pub fn division(&self) -> Option<u8> {
+        let accepted = self.shift.as_ref().filter(|shift| shift.change.is_some()).map(|shift| shift.to);
+        accepted.or(self.live)
+    }
+
+    /// Returns the records that end the migration. Afterwards nothing is recorded any more.
+    pub fn end(&self) -> Vec<Record> {
+        let ended = self.operations.keys().map(|address| Record::OperationEnded { address: address.clone() });
+        let live = (self.live.is_some() || self.shift.is_some()).then_some(Record::ShiftSeen { live: None });
+        let cutover = self.cutover.is_some().then_some(Record::Cutover { saved: None });
+        ended.chain(live).chain(cutover).collect()
+    }
+
+    /// Applies a record of the migration.
+    pub(super) fn apply_record(&mut self, record: &Record) -> Result<(), String> {
+        match record {
+            Record::ShiftIntent { from, to, why } => {
+                self.shift =
+                    Some(OpenShift { from: *from, to: *to, why: why.clone(), calls: Vec::new(), change: None });
+            }
+            Record::ShiftCall { call } => {
+                self.shift
+                    .as_mut()
+                    .ok_or_else(|| format!("{call} of a shift without an intent"))?
+                    .calls
+                    .push(call.clone());
+            }
+            Record::ShiftAccepted { change } => {
+                self.shift.as_mut().ok_or("a shift was accepted without an intent")?.change = Some(change.clone());
+            }
+            Record::ShiftSeen { live } => {
+                self.live = *live;
+                self.shift = None;
+            }
+            Record::OperationIntent { address, what } => {
+                self.operations.insert(address.clone(), OpenOperation { what: what.clone(), calls: Vec::new() });
+            }
+            Record::OperationCall { address, call } => {
+                let open = self.operations.get_mut(address);
+                open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls.push(call.clone());
+            }
+            Record::OperationEnded { address } => drop(self.operations.remove(address)),
+            Record::Cutover { saved } => self.cutover.clone_from(saved),
+            _ => {}
+        }
+        Ok(())
+    }
+}

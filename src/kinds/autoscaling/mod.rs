@@ -1,0 +1,8 @@
+//! Application Auto Scaling of ECS services.
+
+mod scalable_target;
+mod scaling_policy;
+mod tagging;
+
+pub use scalable_target::ScalableTarget;
+pub use scaling_policy::ScalingPolicy;

@@ -1,0 +1,224 @@
+//! An endpoint: one of the two databases of a replication. DMS reads its credentials from Secrets Manager. Host and
+//! password are never given here, because DMS refuses both ways at once.
+
+use async_trait::async_trait;
+use aws_sdk_databasemigration::types::{
+    DmsSslModeValue, Endpoint as Description, PostgreSqlSettings, ReplicationEndpointTypeValue,
+};
+use serde::{Deserialize, Serialize};
+
+use super::codes::{BUSY, BUSY_SECONDS, NOT_FOUND, ROLE, ROLE_SECONDS};
+use super::filter::filter;
+use super::tagging;
+use crate::ownership::classify;
+use infra_aws::{Progress, Wait};
+use infra_base::address::Arn;
+use infra_core::graph::Input;
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_macros::{Attrs, Spec};
+
+/// The side of a replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndpointDirection {
+    /// The source of the data.
+    Source,
+    /// The target of the data.
+    Target,
+}
+
+/// The specification of an endpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, Spec)]
+#[kind(
+    name = "dms.endpoint",
+    summary = "a database of a replication",
+    create_seconds = 3,
+    ready_seconds = 5,
+    delete_seconds = 5,
+    tagger = tagging::Dms,
+    delete_blockers = "replication tasks that use it",
+    reads("dms:DescribeEndpoints", "dms:ListTagsForResource"),
+    creates("dms:CreateEndpoint"),
+    updates("dms:ModifyEndpoint"),
+    deletes("dms:DeleteEndpoint"),
+    // "The caller needs iam:GetRole and iam:PassRole on the role, and DescribeSecret" ("Using secrets to access
+    // endpoints").
+    permissions("iam:PassRole"),
+)]
+pub struct Endpoint {
+    /// Its name, in lower case.
+    #[immutable]
+    #[unique]
+    pub identifier: String,
+    /// Its side.
+    #[immutable]
+    pub direction: EndpointDirection,
+    /// `postgres`
+    #[immutable]
+    pub engine: String,
+    /// The database inside the instance.
+    pub database_name: String,
+    /// The secret with `username`, `password`, `host` and `port`, in the endpoint's region.
+    #[weak_ref]
+    pub secret: Input<Arn>,
+    /// The role with which DMS reads the secret.
+    #[weak_ref]
+    pub access_role: Input<Arn>,
+    /// `none`, `require`, `verify-ca` or `verify-full`.
+    pub ssl_mode: String,
+    /// A customer-managed key that encrypts the endpoint. Without one, DMS uses the key `aws/dms`.
+    #[immutable]
+    pub kms_key: Option<String>,
+    /// Delays it until the role has its permissions.
+    #[order_only]
+    pub permission: Input<String>,
+    /// Delays it until the secret has its content.
+    #[order_only]
+    pub content: Input<String>,
+}
+
+/// What is known of an endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Attrs)]
+pub struct EndpointAttrs {
+    #[id]
+    #[output(created, doc = "The endpoint's name.")]
+    pub identifier: String,
+    #[tag_target]
+    #[output(created, doc = "The endpoint's ARN.")]
+    #[output(ready, name = "usable_arn", doc = "The endpoint's ARN, once tasks can use it.")]
+    pub arn: Arn,
+    pub database_name: String,
+    pub secret: String,
+    pub access_role: String,
+    pub ssl_mode: String,
+    /// Its side, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<String>,
+    /// The engine, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The key that encrypts it, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+}
+
+#[async_trait]
+impl Resource for Endpoint {
+    async fn observe(&self, cx: &StepContext, known: Option<&EndpointAttrs>) -> Result<Observed<EndpointAttrs>> {
+        let identifier = known.map_or(&self.identifier, |attrs| &attrs.identifier);
+        let Some(current) = describe(cx, identifier).await? else { return Ok(Observed::Absent) };
+        let attrs = attrs_of(&current);
+        let Some(tags) = tagging::list(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
+        let observed = classify(cx, &tags, identifier, || attrs);
+        if matches!(observed, Observed::Ours(_)) && current.status() == Some("deleting") {
+            wait_gone(cx, identifier).await?;
+            return Ok(Observed::Absent);
+        }
+        Ok(observed)
+    }
+
+    async fn ensure(&self, cx: &StepContext, seen: Option<EndpointAttrs>) -> Result<EndpointAttrs> {
+        let (secret, role) = (self.secret.get()?, self.access_role.get()?);
+        let ssl_mode = DmsSslModeValue::from(self.ssl_mode.as_str());
+        let settings =
+            PostgreSqlSettings::builder().database_name(&self.database_name).secrets_manager_secret_id(secret.as_str());
+        let settings = settings.secrets_manager_access_role_arn(role.as_str()).build();
+        let Some(attrs) = seen else {
+            let direction = match self.direction {
+                EndpointDirection::Source => ReplicationEndpointTypeValue::Source,
+                EndpointDirection::Target => ReplicationEndpointTypeValue::Target,
+            };
+            let tags = tagging::to_sdk(cx.identity.all_tags());
+            let call = || {
+                let call =
+                    cx.aws.dms.create_endpoint().endpoint_identifier(&self.identifier).endpoint_type(direction.clone());
+                let call =
+                    call.engine_name(&self.engine).ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
+                call.set_kms_key_id(self.kms_key.clone()).set_tags(Some(tags.clone())).send()
+            };
+            let why = "DMS to be able to use the role that reads the secret";
+            let created = cx.retry(why, ROLE, ROLE_SECONDS, || cx.mutate("dms:CreateEndpoint", call)).await?;
+            let current =
+                created.endpoint.ok_or(Error::MissingField { call: "dms:CreateEndpoint", what: "the endpoint" })?;
+            return Ok(attrs_of(&current));
+        };
+        let wanted = EndpointAttrs {
+            database_name: self.database_name.clone(),
+            secret: secret.0.clone(),
+            access_role: role.0.clone(),
+            ssl_mode: self.ssl_mode.clone(),
+            ..attrs.clone()
+        };
+        if attrs != wanted {
+            let call = || {
+                let call = cx.aws.dms.modify_endpoint().endpoint_arn(attrs.arn.as_str()).engine_name(&self.engine);
+                call.ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone()).send()
+            };
+            let passing = [ROLE, BUSY].concat();
+            cx.retry("DMS to accept the change", &passing, ROLE_SECONDS, || cx.mutate("dms:ModifyEndpoint", call))
+                .await?;
+        }
+        Ok(wanted)
+    }
+
+    async fn ready(&self, cx: &StepContext, attrs: EndpointAttrs) -> Result<EndpointAttrs> {
+        cx.wait(Wait::new(format!("endpoint {} to become active", attrs.identifier), 2, 10 * 60), || async {
+            let Some(current) = describe(cx, &attrs.identifier).await? else {
+                return Ok(Progress::Pending("not visible yet".to_owned()));
+            };
+            Ok(match current.status().unwrap_or("unknown") {
+                "active" => Progress::Reached(()),
+                status @ ("failed" | "deleting") => Progress::Failed { status: status.to_owned(), reason: None },
+                status => Progress::Pending(status.to_owned()),
+            })
+        })
+        .await?;
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &StepContext, attrs: &EndpointAttrs) -> Result<()> {
+        let call = || cx.aws.dms.delete_endpoint().endpoint_arn(attrs.arn.as_str()).send();
+        let delete = || async {
+            match describe(cx, &attrs.identifier).await?.as_ref().and_then(Description::status) {
+                None | Some("deleting") => Ok(()),
+                Some(_) => ignore_codes(cx.mutate("dms:DeleteEndpoint", call).await, NOT_FOUND).map(drop),
+            }
+        };
+        cx.retry("the replication task to release the endpoint", BUSY, BUSY_SECONDS, delete).await?;
+        wait_gone(cx, &attrs.identifier).await
+    }
+}
+
+fn attrs_of(current: &Description) -> EndpointAttrs {
+    let settings = current.postgre_sql_settings();
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    EndpointAttrs {
+        identifier: text(current.endpoint_identifier()),
+        arn: current.endpoint_arn().unwrap_or_default().into(),
+        database_name: text(settings.and_then(PostgreSqlSettings::database_name).or(current.database_name())),
+        secret: text(settings.and_then(PostgreSqlSettings::secrets_manager_secret_id)),
+        access_role: text(settings.and_then(PostgreSqlSettings::secrets_manager_access_role_arn)),
+        ssl_mode: text(current.ssl_mode().map(DmsSslModeValue::as_str)),
+        // AWS spells it in upper or lower case.
+        direction: current.endpoint_type().map(|direction| direction.as_str().to_lowercase()),
+        engine: current.engine_name().map(str::to_owned),
+        kms_key: current.kms_key_id().map(str::to_owned),
+    }
+}
+
+async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
+    let call = cx.aws.dms.describe_endpoints().filters(filter("endpoint-id", identifier)?).send();
+    let found = ignore_codes(cx.read("dms:DescribeEndpoints", call).await, NOT_FOUND)?;
+    let current = found.and_then(|found| found.endpoints).unwrap_or_default();
+    Ok(current.into_iter().find(|one| one.endpoint_identifier() == Some(identifier)))
+}
+
+async fn wait_gone(cx: &StepContext, identifier: &str) -> Result<()> {
+    cx.wait(Wait::new(format!("endpoint {identifier} to be deleted"), 3, 10 * 60), || async {
+        Ok(match describe(cx, identifier).await? {
+            None => Progress::Reached(()),
+            Some(current) => Progress::Pending(current.status().unwrap_or("unknown").to_owned()),
+        })
+    })
+    .await
+}

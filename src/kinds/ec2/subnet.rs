@@ -1,0 +1,221 @@
+//! A subnet in one availability zone of the account.
+//!
+//! `zone` counts the zones of the account in alphabetical order of their names. A subnet keeps its zone.
+
+use async_trait::async_trait;
+use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZoneState, Filter, ResourceType};
+use serde::{Deserialize, Serialize};
+
+use super::blockers::{Target, delete_when_free};
+use super::eventual_consistency::retry_until_visible;
+use super::find;
+use super::tagging;
+use infra_aws::{Progress, Wait};
+use infra_base::address::{SubnetId, VpcId};
+use infra_core::graph::Input;
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_macros::{Attrs, Spec};
+
+/// The specification of a subnet.
+#[derive(Clone, Debug, Serialize, Deserialize, Spec)]
+#[kind(
+    name = "ec2.subnet",
+    summary = "a subnet in one availability zone",
+    create_seconds = 2,
+    delete_seconds = 2,
+    tagger = tagging::Ec2,
+    delete_blockers = "network interfaces of databases, load balancers, tasks and gateways in it",
+    reads("ec2:DescribeAvailabilityZones", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
+    creates("ec2:CreateSubnet", "ec2:ModifySubnetAttribute"),
+    updates("ec2:ModifySubnetAttribute"),
+    deletes("ec2:DeleteSubnet"),
+)]
+pub struct Subnet {
+    /// Its VPC.
+    #[immutable]
+    #[unique]
+    #[scope]
+    pub vpc: Input<VpcId>,
+    /// Its IPv4 address range, inside the VPC's.
+    #[immutable]
+    #[unique]
+    pub cidr: String,
+    /// Which of the account's availability zones, counted from 0.
+    #[immutable]
+    pub zone: usize,
+    /// Whether instances in it get a public address.
+    pub public_addresses: bool,
+}
+
+/// What is known of a subnet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Attrs)]
+pub struct SubnetAttrs {
+    /// Its id.
+    #[id]
+    #[output(created, name = "id")]
+    pub subnet_id: SubnetId,
+    /// Its availability zone.
+    pub availability_zone: String,
+    /// Whether instances in it get a public address.
+    pub public_addresses: bool,
+    /// The address range, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    /// The VPC, as AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcId>,
+    /// The number of its availability zone when the subnet was created or found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<usize>,
+}
+
+#[async_trait]
+impl Resource for Subnet {
+    async fn observe(&self, cx: &StepContext, known: Option<&SubnetAttrs>) -> Result<Observed<SubnetAttrs>> {
+        let attrs = |subnet: aws_sdk_ec2::types::Subnet| SubnetAttrs {
+            subnet_id: subnet.subnet_id.unwrap_or_default().into(),
+            availability_zone: subnet.availability_zone.unwrap_or_default(),
+            public_addresses: subnet.map_public_ip_on_launch.unwrap_or(false),
+            cidr: subnet.cidr_block,
+            vpc: subnet.vpc_id.map(Into::into),
+            zone: None,
+        };
+        let observed = find::observe(cx, known.map(|attrs| attrs.subnet_id.as_str()), attrs).await?;
+        let Observed::Ours(mut attrs) = observed else { return Ok(observed) };
+        attrs.zone = match known.filter(|known| known.availability_zone == attrs.availability_zone) {
+            Some(known) => known.zone,
+            None => self.number_of(cx, &attrs.availability_zone).await?,
+        };
+        Ok(Observed::Ours(attrs))
+    }
+
+    async fn ensure(&self, cx: &StepContext, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {
+        let mut attrs = match seen {
+            Some(attrs) => attrs,
+            None => self.create(cx).await?,
+        };
+        if attrs.public_addresses != self.public_addresses {
+            let wanted = AttributeBooleanValue::builder().value(self.public_addresses).build();
+            let call = || {
+                cx.aws
+                    .ec2
+                    .modify_subnet_attribute()
+                    .subnet_id(&attrs.subnet_id)
+                    .map_public_ip_on_launch(wanted.clone())
+                    .send()
+            };
+            cx.mutate("ec2:ModifySubnetAttribute", call).await?;
+            attrs.public_addresses = self.public_addresses;
+        }
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &StepContext, attrs: &SubnetAttrs) -> Result<()> {
+        let call = || cx.aws.ec2.delete_subnet().subnet_id(&attrs.subnet_id).send();
+        delete_when_free(cx, Target::Subnet(&attrs.subnet_id), || async {
+            ignore_codes(cx.mutate("ec2:DeleteSubnet", call).await, &["InvalidSubnetID.NotFound"]).map(drop)
+        })
+        .await
+    }
+
+    /// A new subnet assigns no public addresses.
+    fn creation_calls(&self, operation: &str) -> bool {
+        operation != "ec2:ModifySubnetAttribute" || self.public_addresses
+    }
+
+    fn from_id(id: &str) -> Option<SubnetAttrs> {
+        Some(SubnetAttrs {
+            subnet_id: id.into(),
+            availability_zone: String::new(),
+            public_addresses: false,
+            cidr: None,
+            vpc: None,
+            zone: None,
+        })
+    }
+}
+
+impl Subnet {
+    async fn create(&self, cx: &StepContext) -> Result<SubnetAttrs> {
+        let zone = self.zone_name(cx).await?;
+        let vpc = self.vpc.get()?;
+        let tags = tagging::specification(cx, ResourceType::Subnet);
+        let call = || {
+            cx.aws
+                .ec2
+                .create_subnet()
+                .vpc_id(vpc)
+                .cidr_block(&self.cidr)
+                .availability_zone(&zone)
+                .tag_specifications(tags.clone())
+                .send()
+        };
+        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateSubnet", call)).await?;
+        let id = created
+            .subnet
+            .and_then(|subnet| subnet.subnet_id)
+            .ok_or(Error::MissingField { call: "ec2:CreateSubnet", what: "the subnet id" })?;
+        let subnet_id = SubnetId(id);
+        self.wait_available(cx, &subnet_id).await?;
+        let (cidr, vpc) = (Some(self.cidr.clone()), Some(vpc.clone()));
+        Ok(SubnetAttrs {
+            subnet_id,
+            availability_zone: zone,
+            public_addresses: false,
+            cidr,
+            vpc,
+            zone: Some(self.zone),
+        })
+    }
+
+    async fn zone_name(&self, cx: &StepContext) -> Result<String> {
+        let names: Vec<String> =
+            zones(cx).await?.into_iter().filter(|(_, usable)| *usable).map(|(name, _)| name).collect();
+        names.get(self.zone).cloned().ok_or_else(|| {
+            let count = names.len();
+            Error::Refused(format!(
+                "{} has {count} availability zones, and the configuration asks for number {}",
+                cx.region,
+                self.zone + 1
+            ))
+        })
+    }
+
+    /// Returns the number of a zone. A zone that is temporarily unavailable must not change the numbers of the others.
+    async fn number_of(&self, cx: &StepContext, name: &str) -> Result<Option<usize>> {
+        let all = zones(cx).await?;
+        let count = |usable_only: bool| {
+            all.iter().filter(|(_, usable)| *usable || !usable_only).position(|(zone, _)| zone == name)
+        };
+        let (of_all, of_usable) = (count(false), count(true));
+        Ok(if of_usable == Some(self.zone) { of_usable } else { of_all })
+    }
+
+    async fn wait_available(&self, cx: &StepContext, subnet_id: &SubnetId) -> Result<()> {
+        cx.wait(Wait::new(format!("subnet {subnet_id} to become available"), 1, 60), || async {
+            let call = cx.aws.ec2.describe_subnets().subnet_ids(subnet_id).send();
+            let found = ignore_codes(cx.read("ec2:DescribeSubnets", call).await, &["InvalidSubnetID.NotFound"])?;
+            let state = found.and_then(|found| Some(found.subnets?.first()?.state()?.as_str().to_owned()));
+            Ok(match state.as_deref() {
+                Some("available") => Progress::Reached(()),
+                state => Progress::Pending(state.unwrap_or("not visible yet").to_owned()),
+            })
+        })
+        .await
+    }
+}
+
+/// Returns the zones of the account by name, and whether they are available. It leaves out local and wavelength zones,
+/// which load balancers and databases cannot use.
+async fn zones(cx: &StepContext) -> Result<Vec<(String, bool)>> {
+    let regular = Filter::builder().name("zone-type").values("availability-zone").build();
+    let found = cx
+        .read("ec2:DescribeAvailabilityZones", cx.aws.ec2.describe_availability_zones().filters(regular).send())
+        .await?;
+    let zone = |zone: &AvailabilityZone| {
+        Some((zone.zone_name()?.to_owned(), zone.state() == Some(&AvailabilityZoneState::Available)))
+    };
+    let mut zones: Vec<(String, bool)> = found.availability_zones().iter().filter_map(zone).collect();
+    zones.sort_unstable();
+    Ok(zones)
+}

@@ -1,0 +1,240 @@
+//! A weighted alias record. The migration manages its weight: this kind sets it only at creation. A replacement does
+//! not change the traffic split.
+//!
+//! Records have no tags. The health check, or the state, shows whether the stack owns a record.
+
+use async_trait::async_trait;
+use aws_sdk_route53::types::ChangeAction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::change::{Weighted, records, same_name};
+use super::propagation::wait_in_sync;
+use super::weights::send;
+use infra_base::address::{HealthCheckId, HostedZoneId};
+use infra_core::graph::Input;
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_macros::{Attrs, Spec};
+
+/// The sum of the weights of the records of a name.
+const WHOLE: i64 = 100;
+
+/// The specification of a weighted alias record.
+#[derive(Clone, Debug, Serialize, Deserialize, Spec)]
+#[kind(
+    name = "route53.weighted_record",
+    summary = "a weighted alias record",
+    create_seconds = 2,
+    ready_seconds = 30,
+    delete_seconds = 2,
+    global,
+    reads("route53:ListResourceRecordSets", "route53:GetChange"),
+    creates("route53:ChangeResourceRecordSets"),
+    updates("route53:ChangeResourceRecordSets"),
+    deletes("route53:ChangeResourceRecordSets")
+)]
+pub struct WeightedRecord {
+    /// Its zone.
+    #[immutable]
+    #[unique]
+    pub zone: Input<HostedZoneId>,
+    /// The full name, without a dot at its end.
+    #[immutable]
+    #[unique]
+    pub name: String,
+    /// The set identifier, which distinguishes the records of one name.
+    #[immutable]
+    #[unique]
+    pub set_identifier: String,
+    /// Its weight when it is the first record of its name, 0 to 255. Later records get the remainder to one hundred.
+    #[create_only]
+    pub initial_weight: i64,
+    /// The name that it is an alias of.
+    #[weak_ref]
+    pub alias_dns_name: Input<String>,
+    /// The hosted zone of that name.
+    #[weak_ref]
+    pub alias_zone_id: Input<String>,
+    /// Whether the target of the alias must be healthy, too.
+    pub evaluate_target_health: bool,
+    /// Its health check.
+    #[weak_ref]
+    pub health_check: Input<HealthCheckId>,
+}
+
+/// What is known of a record, without its weight.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Attrs)]
+#[attrs(id = "{zone_id}/{name}/{set_identifier}")]
+pub struct WeightedRecordAttrs {
+    pub zone_id: HostedZoneId,
+    #[output(ready, doc = "The full name, once all name servers have the record.")]
+    pub name: String,
+    pub set_identifier: String,
+    pub alias_dns_name: String,
+    pub alias_zone_id: String,
+    pub evaluate_target_health: bool,
+    pub health_check_id: Option<String>,
+    /// The last change, until all name servers have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[computed]
+    pub pending_change: Option<String>,
+}
+
+#[async_trait]
+impl Resource for WeightedRecord {
+    async fn observe(
+        &self,
+        cx: &StepContext,
+        known: Option<&WeightedRecordAttrs>,
+    ) -> Result<Observed<WeightedRecordAttrs>> {
+        let (zone, name, set) = match known {
+            Some(attrs) => (&attrs.zone_id, &attrs.name, &attrs.set_identifier),
+            None => (self.zone.get()?, &self.name, &self.set_identifier),
+        };
+        let foreign = |owner: &str| Observed::Foreign { id: format!("{name} A `{set}`"), owner: owner.into() };
+        let all = records(cx, zone.as_str(), Some(name)).await?;
+        // A simple record and weighted records cannot have the same name.
+        if known.is_none() && all.iter().any(|record| record.set_identifier().is_none()) {
+            return Ok(foreign("somebody who created a record with this name in the zone"));
+        }
+        let Some(record) = all.iter().find(|record| record.set_identifier() == Some(set)) else {
+            return Ok(Observed::Absent);
+        };
+        let Some(current) = Weighted::of(record) else {
+            return Ok(foreign("somebody who created a record of another type with this name"));
+        };
+        let pending_change = known.and_then(|attrs| attrs.pending_change.clone());
+        let ours = match known {
+            Some(_) => true,
+            None => current.health_check_id.as_deref() == Some(self.health_check.get()?.as_str()),
+        };
+        Ok(if ours {
+            Observed::Ours(attrs_of(zone, current, pending_change))
+        } else {
+            foreign("somebody who created a record with this name in the zone")
+        })
+    }
+
+    async fn ensure(&self, cx: &StepContext, seen: Option<WeightedRecordAttrs>) -> Result<WeightedRecordAttrs> {
+        let zone = self.zone.get()?;
+        let all: Vec<Weighted> =
+            records(cx, zone.as_str(), Some(&self.name)).await?.iter().filter_map(Weighted::of).collect();
+        let live = all.iter().find(|record| record.set_identifier == self.set_identifier);
+        let weight = match live {
+            Some(live) => live.weight,
+            None => self.first_weight(cx, &all).await?,
+        };
+        let wanted = self.wanted(weight)?;
+        let pending_change = seen.and_then(|attrs| attrs.pending_change);
+        if live.is_some_and(|live| same(live, &wanted)) {
+            return Ok(attrs_of(zone, wanted, pending_change));
+        }
+        // CREATE fails if somebody else has created the record in the meantime; UPSERT would overwrite it.
+        let action = if live.is_some() { ChangeAction::Upsert } else { ChangeAction::Create };
+        let change = self.change(cx, zone.as_str(), action, &wanted).await?;
+        Ok(attrs_of(zone, wanted, Some(change)))
+    }
+
+    async fn ready(&self, cx: &StepContext, mut attrs: WeightedRecordAttrs) -> Result<WeightedRecordAttrs> {
+        if let Some(change) = attrs.pending_change.take() {
+            wait_in_sync(cx, &change).await?;
+        }
+        Ok(attrs)
+    }
+
+    async fn delete(&self, cx: &StepContext, attrs: &WeightedRecordAttrs) -> Result<()> {
+        let zone = attrs.zone_id.as_str();
+        // A deletion must repeat all values of the record, and its weight can change between the read and the deletion.
+        for _ in 0..3 {
+            let all = records(cx, zone, Some(&attrs.name)).await?;
+            let live = all.iter().filter_map(Weighted::of).find(|record| record.set_identifier == attrs.set_identifier);
+            let Some(live) = live else { return Ok(()) };
+            match ignore_codes(self.change(cx, zone, ChangeAction::Delete, &live).await, &["InvalidChangeBatch"])? {
+                Some(_) => return Ok(()),
+                None => cx.notice(format!("{} changed while it was being deleted", attrs.name)),
+            }
+        }
+        Err(Error::Refused(format!(
+            "the record {} `{}` changes repeatedly; stop whatever changes it",
+            attrs.name, attrs.set_identifier
+        )))
+    }
+
+    fn inputs_from_attrs(attrs: &WeightedRecordAttrs) -> Vec<(&'static str, Value)> {
+        vec![("zone", attrs.zone_id.as_str().into())]
+    }
+
+    fn with_target_share(&self, target_percent: u8) -> Option<(Self, u8)> {
+        let share = match self.set_identifier.as_str() {
+            "source" => 100 - target_percent,
+            "target" => target_percent,
+            _ => return None,
+        };
+        Some((Self { initial_weight: share.into(), ..self.clone() }, share))
+    }
+}
+
+impl WeightedRecord {
+    /// Returns the weight of a new record that does not change the traffic split: the weight of the record that it
+    /// replaces, if that exists; else the remainder of the other records to one hundred; else the initial weight.
+    async fn first_weight(&self, cx: &StepContext, all: &[Weighted]) -> Result<i64> {
+        for old in &cx.tag_siblings {
+            let Some((zone, (name, set))) =
+                old.split_once('/').and_then(|(zone, rest)| Some((zone, rest.split_once('/')?)))
+            else {
+                continue;
+            };
+            let current = records(cx, zone, Some(name)).await?;
+            if let Some(old) = current.iter().filter_map(Weighted::of).find(|record| record.set_identifier == set) {
+                return Ok(old.weight);
+            }
+        }
+        let others: Vec<i64> = all
+            .iter()
+            .filter(|record| record.set_identifier != self.set_identifier)
+            .map(|record| record.weight)
+            .collect();
+        Ok(if others.is_empty() { self.initial_weight } else { (WHOLE - others.iter().sum::<i64>()).max(0) })
+    }
+
+    fn wanted(&self, weight: i64) -> Result<Weighted> {
+        Ok(Weighted {
+            name: self.name.clone(),
+            set_identifier: self.set_identifier.clone(),
+            weight,
+            alias_dns_name: self.alias_dns_name.get()?.to_lowercase(),
+            alias_zone_id: self.alias_zone_id.get()?.clone(),
+            evaluate_target_health: self.evaluate_target_health,
+            health_check_id: Some(self.health_check.get()?.to_string()),
+        })
+    }
+
+    /// Sends one change and returns its id.
+    async fn change(&self, cx: &StepContext, zone: &str, action: ChangeAction, record: &Weighted) -> Result<String> {
+        send(cx, zone, "migrate-infra", [(action, record)]).await
+    }
+}
+
+/// Returns whether the live record matches the specification. For a load balancer, Route 53 may prefix the name with
+/// `dualstack.`.
+fn same(live: &Weighted, wanted: &Weighted) -> bool {
+    let alias = live.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&live.alias_dns_name);
+    let wanted_alias = wanted.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&wanted.alias_dns_name);
+    same_name(alias, wanted_alias)
+        && live.alias_zone_id == wanted.alias_zone_id
+        && live.evaluate_target_health == wanted.evaluate_target_health
+        && live.health_check_id == wanted.health_check_id
+}
+
+fn attrs_of(zone: &HostedZoneId, record: Weighted, pending_change: Option<String>) -> WeightedRecordAttrs {
+    WeightedRecordAttrs {
+        zone_id: zone.clone(),
+        name: record.name,
+        set_identifier: record.set_identifier,
+        alias_dns_name: record.alias_dns_name,
+        alias_zone_id: record.alias_zone_id,
+        evaluate_target_health: record.evaluate_target_health,
+        health_check_id: record.health_check_id,
+        pending_change,
+    }
+}

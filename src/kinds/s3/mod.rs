@@ -1,0 +1,11 @@
+//! Amazon S3.
+
+mod bucket;
+mod objects;
+mod replication;
+mod settings;
+mod tagging;
+
+pub use bucket::{Bucket, BucketAttrs};
+pub use replication::{BucketReplication, ReplicaKeys};
+pub use settings::{Encryption, Lifecycle, SeenLifecycle, Settings};

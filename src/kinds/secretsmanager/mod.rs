@@ -1,0 +1,16 @@
+//! AWS Secrets Manager.
+
+mod content;
+mod global_name;
+mod replica;
+mod rotation;
+mod secret;
+mod tagging;
+mod value;
+mod version;
+
+pub use content::SecretContent;
+pub use replica::SecretReplica;
+pub use rotation::{HOLD_ROTATION, SecretRotation};
+pub use secret::Secret;
+pub use value::{Password, password_of};

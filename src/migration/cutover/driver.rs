@@ -1,0 +1,444 @@
+//! Carries out a cutover: passes events to the state machine and carries out its commands. Progress is durable before a
+//! command is carried out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+
+use super::config::CutoverPlan;
+use super::hook::{Hook, HookResult, Hooks, record_hook};
+use super::persisted::PersistedCutover;
+use super::state_machine::{Command, Input, Outcome, Phase, Question, Quiesce};
+use crate::TrafficSplit;
+use crate::gate::Judgement;
+use crate::gate::probe::{Probe, health_event, judgement_event};
+use crate::records::{RecordName, read_both};
+use crate::shift;
+use crate::topology::Topology;
+use infra_aws::Cancel;
+use infra_base::address::Region;
+use infra_config::{Gate, OnFailure};
+use infra_core::engine::{Context, ReadContext};
+use infra_core::events::Event;
+use infra_core::resource::describe;
+use infra_core::state::JournalError;
+
+/// The delay before another attempt to roll back or to release the source.
+const RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// Who answers questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// An operator answers at some time.
+    Present,
+    /// Nobody answers: the cutover ends and leaves the traffic where it is.
+    Absent,
+}
+
+/// Everything that is necessary to carry out a cutover.
+pub struct Driver {
+    /// Cloud, journal and events.
+    pub context: Context,
+    /// The region of the Route 53 control plane.
+    pub region: Region,
+    /// The domain name that clients use.
+    pub record_name: RecordName,
+    /// The plan.
+    pub plan: CutoverPlan,
+    /// The gates.
+    pub gates: Vec<Gate>,
+    /// The resources that gates and shifts refer to.
+    pub topology: Topology,
+    /// The commands around the last step.
+    pub hooks: Hooks,
+    /// Who answers questions.
+    pub operator: Operator,
+    /// The step at which the cutover waits and who has approved it, if it was approved with the command.
+    pub approved: Option<(TrafficSplit, String)>,
+}
+
+/// The completion of an asynchronous command.
+enum Completion {
+    /// The gates were evaluated. The number identifies the evaluation.
+    Judged(u64, Option<TrafficSplit>, Vec<Judgement>),
+    /// The wait for a replication lag of zero is over. The number identifies the wait.
+    Lag(u64, Input),
+}
+
+/// The operations in flight: at most one change of the traffic, at most one hook, and any number of observations.
+struct InFlight<'a> {
+    observations: FuturesUnordered<BoxFuture<'a, Completion>>,
+    latest_evaluation: u64,
+    latest_drain: u64,
+    changes: VecDeque<Command>,
+    change: Option<BoxFuture<'a, Input>>,
+    /// Ends the waits of the change in flight, because a rollback follows.
+    superseded: Cancel,
+    /// The hooks that wait, with the number of the attempt.
+    hooks: VecDeque<(Hook, u32)>,
+    hook: Option<(Hook, BoxFuture<'a, Option<HookResult>>)>,
+    /// Whether progress can be made durable. If not, the only possible change is a rollback.
+    is_durable: bool,
+}
+
+impl InFlight<'_> {
+    fn new() -> Self {
+        Self {
+            observations: FuturesUnordered::new(),
+            latest_evaluation: 0,
+            latest_drain: 0,
+            changes: VecDeque::new(),
+            change: None,
+            superseded: Cancel::default(),
+            hooks: VecDeque::new(),
+            hook: None,
+            is_durable: true,
+        }
+    }
+}
+
+impl Driver {
+    /// Carries out the cutover from the input `first` until it ends. Each step of `saved` is written to the journal. If
+    /// the journal can no longer be written, traffic is still rolled back if `on_failure` requires it.
+    ///
+    /// # Errors
+    /// When the journal cannot be written and traffic stays where it is. Any other failure is an outcome.
+    pub async fn run(
+        &self,
+        saved: &mut PersistedCutover,
+        first: Input,
+        mut requests: mpsc::UnboundedReceiver<Input>,
+    ) -> Result<Outcome, JournalError> {
+        let read_context = self.context.read_context();
+        let mut in_flight = InFlight::new();
+        let mut inputs = VecDeque::from([first]);
+        loop {
+            while let Some(input) = inputs.pop_front() {
+                let (mut commands, is_news) = self.advance(saved, input);
+                if is_news
+                    && in_flight.is_durable
+                    && let Err(error) = self.write(saved).await
+                {
+                    let why = format!("progress cannot be saved any more: {}", describe(&error));
+                    if saved.progress.outcome().is_none() && !self.must_roll_back(saved) {
+                        return Err(error);
+                    }
+                    if let Some(input) = self.continue_without_journal(saved, &mut in_flight, why) {
+                        commands.clear();
+                        inputs.push_back(input);
+                    }
+                }
+                for command in commands {
+                    if let Command::Finish(outcome) = command {
+                        self.report_progress(saved);
+                        return Ok(outcome);
+                    }
+                    inputs.extend(self.begin(&read_context, saved, &mut in_flight, command));
+                }
+            }
+            if in_flight.change.is_none()
+                && let Some(change) = in_flight.changes.pop_front()
+            {
+                in_flight.superseded = Cancel::default();
+                in_flight.change = Some(self.change(change, in_flight.superseded.clone(), in_flight.is_durable));
+            }
+            if in_flight.hook.is_none()
+                && let Some((hook, attempt)) = in_flight.hooks.pop_front()
+            {
+                in_flight.hook = Some((hook, self.run_hook(hook, attempt, saved.progress.live)));
+            }
+            self.report_progress(saved);
+            tokio::select! {
+                biased;
+                Some(input) = requests.recv() => inputs.push_back(input),
+                input = completed(in_flight.change.as_mut()) => {
+                    in_flight.change = None;
+                    // A shift that a rollback superseded is reported only if it is live.
+                    let is_news = !in_flight.superseded.is_cancelled() || matches!(input, Input::ShiftDone(_));
+                    inputs.extend(is_news.then_some(input));
+                }
+                result = completed(in_flight.hook.as_mut().map(|(_, future)| future)) => {
+                    if let Some((hook, _)) = in_flight.hook.take() {
+                        let at = saved.timestamp(self.seconds(saved.began));
+                        inputs.push_back(record_hook(&mut saved.report, &at, hook, result));
+                    }
+                }
+                Some(completion) = in_flight.observations.next() => match completion {
+                    // Only the latest evaluation and the latest wait count.
+                    Completion::Judged(number, live, judgements) if number == in_flight.latest_evaluation => {
+                        // The split may have been changed externally.
+                        let is_news =
+                            |live: &TrafficSplit| in_flight.change.is_none() && *live != saved.progress.live;
+                        inputs.extend(live.filter(is_news).map(Input::Observed));
+                        inputs.push_back(Input::Judged(judgements));
+                    }
+                    Completion::Lag(number, input) if number == in_flight.latest_drain => inputs.push_back(input),
+                    Completion::Judged(..) | Completion::Lag(..) => {}
+                },
+                () = self.context.cancel.cancelled(), if in_flight.is_durable => {
+                    let why = format!("it was interrupted while {}: the lock was lost", saved.progress.phase.as_str());
+                    if !self.must_roll_back(saved) {
+                        return Ok(Outcome::Held { why });
+                    }
+                    inputs.extend(self.continue_without_journal(saved, &mut in_flight, why));
+                }
+            }
+        }
+    }
+
+    /// Begins to carry out a command. Returns its result if that is known already.
+    fn begin<'a>(
+        &'a self,
+        read_context: &'a ReadContext,
+        saved: &PersistedCutover,
+        in_flight: &mut InFlight<'a>,
+        command: Command,
+    ) -> Option<Input> {
+        match command {
+            Command::Judge => {
+                in_flight.latest_evaluation += 1;
+                in_flight.observations.push(self.evaluate(read_context, saved, in_flight.latest_evaluation, None));
+            }
+            Command::Wait { until } => {
+                in_flight.latest_evaluation += 1;
+                let evaluation = self.evaluate(read_context, saved, in_flight.latest_evaluation, Some(until));
+                in_flight.observations.push(evaluation);
+            }
+            Command::WaitForLagZero { until } => {
+                in_flight.latest_drain += 1;
+                in_flight.observations.push(self.drain(read_context, saved.began, in_flight.latest_drain, until));
+            }
+            Command::AskOperator(question) => return self.ask(&question),
+            // A quiesce command that still runs also answers this one.
+            Command::Quiesce if in_flight.hook.as_ref().is_some_and(|(hook, _)| *hook == Hook::Quiesce) => {}
+            Command::Quiesce => in_flight.hooks.push_back((Hook::Quiesce, 1)),
+            Command::Release { attempt } => in_flight.hooks.push_back((Hook::Release, attempt)),
+            Command::RollBack { .. } => {
+                // A shift in flight has been sent, or its call returns soon. The rollback does not wait until the shift
+                // is live.
+                in_flight.superseded.cancel();
+                in_flight.changes.clear();
+                in_flight.changes.push_back(command);
+                // Hooks that have not started are not needed any more.
+                in_flight.hooks.clear();
+            }
+            Command::Observe | Command::Shift { .. } => in_flight.changes.push_back(command),
+            Command::Finish(_) => {}
+        }
+        None
+    }
+
+    /// Advances the machine by one input. Returns the commands, and whether there is news that must be durable first.
+    fn advance(&self, saved: &mut PersistedCutover, input: Input) -> (Vec<Command>, bool) {
+        if let Input::Judged(judgements) = &input {
+            judgements.iter().map(judgement_event).for_each(|event| self.context.events.send(event));
+        }
+        saved.advance(&self.plan, self.seconds(saved.began), input)
+    }
+
+    async fn write(&self, saved: &PersistedCutover) -> Result<(), JournalError> {
+        self.context.journal.write(vec![saved.to_record()?]).await
+    }
+
+    /// Continues when the journal can no longer be written: traffic is only rolled back, since nobody will evaluate the
+    /// gates. Returns the input that starts the rollback, unless it is already in progress or the cutover has ended.
+    fn continue_without_journal(
+        &self,
+        saved: &PersistedCutover,
+        in_flight: &mut InFlight<'_>,
+        why: String,
+    ) -> Option<Input> {
+        let has_ended = saved.progress.outcome().is_some();
+        let next = if has_ended { "" } else { "; all traffic is shifted back to the source without a record" };
+        self.context.events.send(Event::Notice { address: None, text: format!("{why}{next}") });
+        in_flight.is_durable = false;
+        let is_rolling_back = matches!(saved.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. });
+        (!has_ended && !is_rolling_back).then_some(Input::RollbackRequested(why))
+    }
+
+    /// Returns the seconds since the cutover began.
+    fn seconds(&self, began: i64) -> u64 {
+        u64::try_from(self.context.cloud.unix_now() - began).unwrap_or_default()
+    }
+
+    fn report_progress(&self, saved: &PersistedCutover) {
+        let progress = &saved.progress;
+        self.context.events.send(Event::Cutover {
+            phase: progress.phase.as_str(),
+            live: progress.live.percent(),
+            intended: progress.intended.percent(),
+            seconds: self.seconds(saved.began),
+            until: progress.phase.until(),
+            step: self.plan.steps.completed(progress.live),
+            steps: self.plan.steps.as_slice().len(),
+            why: progress.outcome().and_then(|outcome| outcome.why()).map(str::to_owned),
+        });
+    }
+
+    /// Asks the operator. Returns the answer if it is known: it was given with the command, or there is no operator.
+    fn ask(&self, question: &Question) -> Option<Input> {
+        if let (Question::Approve { at }, Some((approved, who))) = (question, &self.approved)
+            && at == approved
+        {
+            return Some(Input::Approved(who.clone()));
+        }
+        if self.operator == Operator::Absent {
+            return Some(Input::NoOperator);
+        }
+        let text = match question {
+            Question::Approve { at } => format!("{at} of the traffic goes to the target; approve, roll back or abort"),
+            Question::Paused => "paused; continue, roll back or abort".to_owned(),
+            Question::Decide { why } => format!("{why}; continue, roll back or abort"),
+        };
+        self.context.events.send(Event::Notice { address: None, text });
+        None
+    }
+
+    /// Evaluates all gates, now or at `until`.
+    fn evaluate<'a>(
+        &'a self,
+        read_context: &'a ReadContext,
+        saved: &PersistedCutover,
+        number: u64,
+        until: Option<u64>,
+    ) -> BoxFuture<'a, Completion> {
+        let (live, began) = (saved.progress.live, saved.began);
+        async move {
+            if let Some(until) = until {
+                let left = until.saturating_sub(self.seconds(began));
+                self.context.cloud.clock().sleep(Duration::from_secs(left)).await;
+            }
+            let now = self.context.cloud.unix_now();
+            let reader = read_context.reader(&shift::traffic_address(), &self.region);
+            let probe = Probe { read_context, topology: &self.topology, now };
+            let context = self.plan.eval_context(live, now);
+            let ((judgements, health), observed) =
+                futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
+            health.iter().map(health_event).for_each(|event| self.context.events.send(event));
+            Completion::Judged(number, observed.ok().map(|records| records.nearest_split()), judgements)
+        }
+        .boxed()
+    }
+
+    /// Waits until everything that was written to the source is in the target.
+    fn drain<'a>(
+        &'a self,
+        read_context: &'a ReadContext,
+        began: i64,
+        number: u64,
+        until: u64,
+    ) -> BoxFuture<'a, Completion> {
+        let since = self.context.cloud.unix_now();
+        async move {
+            loop {
+                let now = self.context.cloud.unix_now();
+                let probe = Probe { read_context, topology: &self.topology, now };
+                if probe.is_drained(since).await.unwrap_or(false) {
+                    return Completion::Lag(number, Input::LagZero);
+                }
+                if self.seconds(began) >= until {
+                    return Completion::Lag(number, Input::LagTimeout);
+                }
+                self.context
+                    .cloud
+                    .clock()
+                    .sleep(Duration::from_secs(self.plan.gate_interval_seconds.clamp(1, 30)))
+                    .await;
+            }
+        }
+        .boxed()
+    }
+
+    /// Changes or observes the split. `superseded` ends its waits.
+    fn change(&self, command: Command, superseded: Cancel, is_durable: bool) -> BoxFuture<'_, Input> {
+        let context = Context { cancel: superseded, ..self.context.clone() };
+        async move {
+            match command {
+                Command::Shift { to } => self.shift(&context, to).await,
+                Command::RollBack { reason, attempt } => {
+                    if attempt > 1 {
+                        self.context.cloud.clock().sleep(RETRY_DELAY).await;
+                    }
+                    self.roll_back(&context, &reason, is_durable).await
+                }
+                _ => self.observe(&context).await,
+            }
+        }
+        .boxed()
+    }
+
+    async fn roll_back(&self, context: &Context, reason: &str, is_durable: bool) -> Input {
+        let source = TrafficSplit::SOURCE;
+        let done = if is_durable {
+            let shifted = shift::shift(context, &self.region, &self.record_name, source, reason).await;
+            shifted.map_err(|failed| failed.error)
+        } else {
+            // A shift with an unknown result may still take effect, so the rollback is sent after it in any case.
+            let always = shift::SendMode::Always;
+            shift::roll_back_without_state(&context.read_context(), &self.region, &self.record_name, always).await
+        };
+        match done {
+            Ok(shifted) => {
+                self.report_shift(&shifted, source);
+                Input::RollbackDone
+            }
+            Err(error) => Input::RollbackFailed(describe(&error)),
+        }
+    }
+
+    async fn observe(&self, context: &Context) -> Input {
+        match shift::observe(context, &self.region, &self.record_name).await {
+            Ok(records) => Input::Observed(records.nearest_split()),
+            Err(error) => Input::ObserveFailed(describe(&error)),
+        }
+    }
+
+    async fn shift(&self, context: &Context, to: TrafficSplit) -> Input {
+        match shift::shift(context, &self.region, &self.record_name, to, "cutover").await {
+            Ok(shifted) => {
+                self.report_shift(&shifted, to);
+                Input::ShiftDone(to)
+            }
+            Err(failed) => Input::ShiftFailed(failed.effect, describe(&failed.error)),
+        }
+    }
+
+    fn report_shift(&self, shifted: &shift::ShiftOutcome, to: TrafficSplit) {
+        let from = shifted.from.map(TrafficSplit::percent);
+        self.context.events.send(Event::TrafficShifted { from, to: to.percent(), changed: shifted.changed });
+    }
+
+    /// Runs a hook, if it is configured.
+    fn run_hook(&self, hook: Hook, attempt: u32, live: TrafficSplit) -> BoxFuture<'_, Option<HookResult>> {
+        async move {
+            if attempt > 1 {
+                self.context.cloud.clock().sleep(RETRY_DELAY).await;
+            }
+            self.hooks.run(hook, &self.context.events, live).await
+        }
+        .boxed()
+    }
+
+    /// Returns whether traffic must be rolled back when the cutover can no longer be monitored. This is a failure like
+    /// any other.
+    fn must_roll_back(&self, saved: &PersistedCutover) -> bool {
+        let progress = &saved.progress;
+        let is_rolling_back = matches!(progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. });
+        let has_effect = progress.live != TrafficSplit::SOURCE
+            || progress.intended != TrafficSplit::SOURCE
+            || progress.quiesce != Quiesce::NotRun;
+        is_rolling_back || (self.plan.on_failure == OnFailure::Rollback && has_effect && progress.outcome().is_none())
+    }
+}
+
+/// Waits for an operation in flight. Never returns when there is none.
+async fn completed<T>(operation: Option<&mut BoxFuture<'_, T>>) -> T {
+    match operation {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,22 @@
+//! The migration: replication, traffic shifts, gates and the cutover.
+//!
+//! The cutover is a pure state machine ([`cutover::step`]) whose gates are evaluated by pure functions
+//! ([`gate::evaluate`]). Both work without a clock, files or AWS calls. [`cutover::Driver`] carries out their commands.
+//! `docs/cutover.md` describes the guarantees.
+//!
+//! *May depend on* the configuration, the core, the kinds and the stack.
+//! *Must never know* a command or how results are displayed.
+
+pub mod cutover;
+pub mod dns_check;
+pub mod emergency_switch;
+pub mod gate;
+pub mod records;
+pub mod replication;
+pub mod replication_health;
+mod retry_idempotent;
+pub mod shift;
+pub mod topology;
+mod traffic_split;
+
+pub use traffic_split::TrafficSplit;

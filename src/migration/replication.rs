@@ -1,0 +1,332 @@
+//! Starts, follows and stops the replication of a database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::topology::Replication;
+use infra_core::engine::{Context, Operation};
+use infra_core::events::Event;
+use infra_core::resource::{Error, Result, StepContext, describe};
+use infra_core::state::{Record, State};
+use infra_kinds::dms::task_status::{
+    AT_REST, StartMode, TaskStatus, read_existing, start as start_task, stop as stop_task, test_connection, wait_for,
+};
+
+/// Statuses in which a task runs or is about to.
+const ACTIVE: [&str; 2] = ["starting", "running"];
+/// Seconds between two reads during a full load.
+const POLL_SECONDS: u64 = 10;
+
+/// The next action on a task, given its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartAction {
+    /// Follow the task, which runs already.
+    Follow,
+    /// Start the task in this way.
+    Start(StartMode),
+    /// Wait for another operation on the task, then read the status again.
+    Wait,
+}
+
+/// Returns how to start a task: `start-replication` the first time, `resume-processing` after that, or `reload-target`
+/// if the task cannot resume because it does not replicate changes, or if a reload was requested
+/// (StartReplicationTask).
+pub fn start_action(task: &TaskStatus, migration_type: &str, reload: bool) -> StartAction {
+    match task.status.as_str() {
+        status if ACTIVE.contains(&status) => StartAction::Follow,
+        status if !AT_REST.contains(&status) => StartAction::Wait,
+        _ if !task.has_run => StartAction::Start(StartMode::Start),
+        _ if reload || migration_type == "full-load" => StartAction::Start(StartMode::Reload),
+        _ => StartAction::Start(StartMode::Resume),
+    }
+}
+
+/// The result of starting a replication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartResult {
+    /// How the task was started. `None` if it ran already.
+    pub started_as: Option<StartMode>,
+    /// The status of the task.
+    pub task: TaskStatus,
+}
+
+fn operation(context: &Context, replication: &Replication, what: &str) -> StepContext {
+    let intent = Record::OperationIntent { address: replication.address.clone(), what: what.to_owned() };
+    let address = replication.address.clone();
+    let call = move |call: &'static str| Record::OperationCall { address: address.clone(), call: call.to_owned() };
+    let log = Arc::new(Operation::new(&context.journal, intent, call));
+    context.read_context().writer(&replication.address, &replication.region, log)
+}
+
+/// How to start a replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartOptions {
+    /// Load all tables again.
+    pub reload: bool,
+    /// Allow a full load, which replaces tables of the target.
+    pub allow_full_load: bool,
+    /// Return only when the full load is complete.
+    pub follow_load: bool,
+}
+
+/// The name of the operation that reloads all tables, as it is recorded.
+const RELOAD: &str = "replication start --reload";
+
+/// Returns why a task cannot be started as requested: it would replace tables that are in use, or it runs already and
+/// should reload.
+pub fn refusal(
+    task: &TaskStatus,
+    migration_type: &str,
+    options: StartOptions,
+    is_reloading: bool,
+) -> Option<&'static str> {
+    match start_action(task, migration_type, options.reload) {
+        StartAction::Start(StartMode::Start | StartMode::Reload) if !options.allow_full_load => {
+            Some("a full load would replace tables of the target, which has traffic")
+        }
+        StartAction::Follow if options.reload && !is_reloading => Some("the task runs, so it cannot be reloaded"),
+        _ => None,
+    }
+}
+
+/// Returns whether an earlier command has started a reload whose end was not observed.
+pub fn is_reloading(state: &State, replication: &Replication) -> bool {
+    state.migration.operations.get(&replication.address).is_some_and(|open| open.what == RELOAD)
+}
+
+/// Tests both connections, starts the task as its status requires, and returns when it runs, or with `follow_load` when
+/// the full load is complete.
+///
+/// # Errors
+/// The error of DMS, for a connection or for the task, or a [`refusal`].
+pub async fn start(context: &Context, replication: &Replication, options: StartOptions) -> Result<StartResult> {
+    let StartOptions { reload, follow_load, .. } = options;
+    let mut is_reloading = context.journal.read(|state| is_reloading(state, replication));
+    let cx = operation(context, replication, if reload { RELOAD } else { "replication start" });
+    let started_as = loop {
+        let task = read_existing(&cx, &replication.task).await?;
+        if let Some(why) = refusal(&task, &replication.migration_type, options, is_reloading) {
+            return Err(Error::Refused(why.to_owned()));
+        }
+        match start_action(&task, &replication.migration_type, reload) {
+            StartAction::Follow => break None,
+            StartAction::Wait => {
+                let reached = [&AT_REST[..], &ACTIVE[..]].concat();
+                wait_for(&cx, &replication.task, "become idle", &reached, &[]).await?;
+            }
+            StartAction::Start(how) => {
+                test_connections(&cx, replication).await?;
+                is_reloading = true;
+                match start_task(&cx, &replication.task, how).await {
+                    Ok(()) => {}
+                    // The result is unknown, so the status decides.
+                    Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
+                        pause_before_observing(&cx, &error).await?;
+                        continue;
+                    }
+                    // "Test connection for replication instance and endpoint should be successful": a test can be
+                    // outdated.
+                    Err(error) if error.is_code("InvalidResourceStateFault") => {
+                        test_connections(&cx, replication).await?;
+                        start_task(&cx, &replication.task, how).await?;
+                    }
+                    Err(error) => return Err(error),
+                }
+                break Some(how);
+            }
+        }
+    };
+    // A task without ongoing replication may already have stopped.
+    let mut task = wait_for(&cx, &replication.task, "run", &["running", "stopped"], &["failed"]).await?;
+    if task.status == "stopped" && replication.migration_type != "full-load" {
+        let reason = task.stop_reason.clone();
+        return Err(Error::Failed { what: "the replication to run".to_owned(), status: task.status, reason });
+    }
+    if follow_load {
+        task = follow_full_load(&cx, context, replication, task).await?;
+    }
+    record_end(context, replication).await?;
+    Ok(StartResult { started_as, task })
+}
+
+/// Pauses after a call with an unknown result, until the effect can be observed.
+async fn pause_before_observing(cx: &StepContext, error: &Error) -> Result<()> {
+    cx.notice(format!("{}; observing the effect", describe(error)));
+    cx.pause(Duration::from_secs(5)).await
+}
+
+/// Tests both connections concurrently.
+async fn test_connections(cx: &StepContext, replication: &Replication) -> Result<()> {
+    let source = test_connection(cx, &replication.instance, &replication.source);
+    let target = test_connection(cx, &replication.instance, &replication.target);
+    let (source, target) = futures::join!(source, target);
+    source?;
+    target
+}
+
+/// Follows a full load to its end.
+async fn follow_full_load(
+    cx: &StepContext,
+    context: &Context,
+    replication: &Replication,
+    mut task: TaskStatus,
+) -> Result<TaskStatus> {
+    let mut reported = None;
+    loop {
+        let now = (task.status.clone(), task.full_load_percent, task.tables);
+        if reported.as_ref() != Some(&now) {
+            let (status, full_load_percent, tables) = now.clone();
+            context.events.send(Event::Replication {
+                address: replication.address.clone(),
+                status,
+                full_load_percent,
+                tables,
+            });
+            reported = Some(now);
+        }
+        match task.status.as_str() {
+            "running" if task.full_load_percent < 100 && replication.migration_type != "cdc" => {}
+            "running" | "stopped" => return Ok(task),
+            "failed" => {
+                let reason = task.last_failure.or(task.stop_reason);
+                return Err(Error::Failed { what: "the full load".to_owned(), status: "failed".to_owned(), reason });
+            }
+            _ => {}
+        }
+        cx.pause(Duration::from_secs(POLL_SECONDS)).await?;
+        task = read_existing(cx, &replication.task).await?;
+    }
+}
+
+/// Stops the task and waits until it has stopped. Returns whether it was running.
+///
+/// # Errors
+/// The error of DMS.
+pub async fn stop(context: &Context, replication: &Replication) -> Result<bool> {
+    let cx = operation(context, replication, "replication stop");
+    let mut stopped = false;
+    loop {
+        match read_existing(&cx, &replication.task).await?.status.as_str() {
+            status if AT_REST.contains(&status) => break,
+            "running" => match stop_task(&cx, &replication.task).await {
+                Ok(()) => stopped = true,
+                Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
+                    pause_before_observing(&cx, &error).await?;
+                }
+                Err(error) => return Err(error),
+            },
+            _ => {
+                let reached = [&AT_REST[..], &["running"]].concat();
+                wait_for(&cx, &replication.task, "become idle", &reached, &[]).await?;
+            }
+        }
+    }
+    record_end(context, replication).await?;
+    Ok(stopped)
+}
+
+/// Records that the operation has ended, if it was recorded.
+async fn record_end(context: &Context, replication: &Replication) -> Result<()> {
+    let address = replication.address.clone();
+    if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
+        context.journal.write(vec![Record::OperationEnded { address }]).await?;
+    }
+    Ok(())
+}
+
+/// Returns the remedy for a failure that DMS reports, if it is a known one.
+pub fn remedy(message: &str) -> Option<&'static str> {
+    let message = message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if has(&["replication slot", "wal_level", "max_replication_slots"]) {
+        return Some(
+            "the source needs `rds.logical_replication = 1` in effect (a restart after a change of the parameter \
+             group) and a free replication slot",
+        );
+    }
+    if has(&["password authentication", "authentication failed"]) {
+        return Some(
+            "the secret does not match the database user: check whether it was rotated, then run `replication start` \
+             again",
+        );
+    }
+    if has(&["timeout", "timed out", "could not connect", "network"]) {
+        return Some(
+            "the replication instance cannot connect to the database: check security groups, routes and the peering \
+             with `drift`",
+        );
+    }
+    if has(&["out of memory", "low memory", "storage", "disk"]) {
+        return Some(
+            "the replication instance is too small: increase `replication.instance_class` or \
+             `replication.allocated_storage_gb`, then run `up`",
+        );
+    }
+    if has(&["ssl"]) {
+        return Some(
+            "the databases accept only connections with TLS (`rds.force_ssl`): the endpoints need the SSL mode \
+             `require`",
+        );
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(status: &str, has_run: bool) -> TaskStatus {
+        TaskStatus { status: status.to_owned(), has_run, ..TaskStatus::default() }
+    }
+
+    #[test]
+    fn the_start_action_follows_from_the_status() {
+        let table = [
+            ("ready", false, "full-load-and-cdc", false, StartAction::Start(StartMode::Start)),
+            ("ready", false, "full-load-and-cdc", true, StartAction::Start(StartMode::Start)),
+            ("stopped", true, "full-load-and-cdc", false, StartAction::Start(StartMode::Resume)),
+            ("failed", true, "cdc", false, StartAction::Start(StartMode::Resume)),
+            ("stopped", true, "full-load-and-cdc", true, StartAction::Start(StartMode::Reload)),
+            ("stopped", true, "full-load", false, StartAction::Start(StartMode::Reload)),
+            ("running", true, "full-load-and-cdc", true, StartAction::Follow),
+            ("starting", true, "full-load-and-cdc", false, StartAction::Follow),
+            ("modifying", true, "full-load-and-cdc", false, StartAction::Wait),
+            ("stopping", true, "full-load-and-cdc", false, StartAction::Wait),
+            ("something-new", true, "full-load-and-cdc", false, StartAction::Wait),
+        ];
+        for (status, has_run, migration_type, reload, action) in table {
+            assert_eq!(
+                start_action(&task(status, has_run), migration_type, reload),
+                action,
+                "{status} {has_run} {migration_type} {reload}"
+            );
+        }
+    }
+
+    #[test]
+    fn tables_in_use_are_not_reloaded() {
+        let options = |reload, allow_full_load| StartOptions { reload, allow_full_load, follow_load: true };
+        let table = [
+            ("ready", false, "full-load-and-cdc", options(false, false), false, true),
+            ("ready", false, "full-load-and-cdc", options(false, true), false, false),
+            ("stopped", true, "full-load-and-cdc", options(true, false), false, true),
+            ("stopped", true, "full-load-and-cdc", options(true, true), false, false),
+            ("stopped", true, "full-load-and-cdc", options(false, false), false, false),
+            ("stopped", true, "full-load", options(false, false), false, true),
+            ("running", true, "full-load-and-cdc", options(true, true), false, true),
+            ("running", true, "full-load-and-cdc", options(true, true), true, false),
+            ("running", true, "full-load-and-cdc", options(false, false), false, false),
+        ];
+        for (status, has_run, migration_type, options, is_reloading, refused) in table {
+            let refusal = refusal(&task(status, has_run), migration_type, options, is_reloading);
+            assert_eq!(refusal.is_some(), refused, "{status} {has_run} {migration_type} {options:?} {is_reloading}");
+        }
+    }
+
+    #[test]
+    fn known_failures_have_a_remedy() {
+        assert!(remedy("Could not create replication slot").is_some_and(|text| text.contains("logical_replication")));
+        assert!(remedy("Connection timed out").is_some_and(|text| text.contains("security groups")));
+        assert_eq!(remedy("something else"), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Assembles the graph of a stack from its environments, the links between them and the routing.
+
+use std::collections::BTreeMap;
+
+use super::builder::Builder;
+use super::environment::{self, Environment};
+use super::parts::Parts;
+use super::{link, monitoring, replication, routing, storage_replication};
+use infra_config::Config;
+use infra_core::graph::{Graph, GraphError};
+
+/// The stack that a configuration describes.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// All resources, with their dependencies.
+    pub graph: Graph,
+    /// Typed handles to the resources that replication, traffic shifts and the cutover work with.
+    pub parts: Parts,
+}
+
+/// Builds the graph of all resources that the configuration describes, and returns handles to its parts.
+///
+/// # Errors
+/// When the parts do not fit together, which is a bug in this program and not in the configuration.
+pub fn assemble(config: &Config) -> Result<Stack, GraphError> {
+    let graph = build(config)?;
+    let parts = Parts::find(graph.nodes().iter().map(|(address, node)| (address, node.kind.name())));
+    Ok(Stack { graph, parts })
+}
+
+/// Builds the graph of all resources that the configuration describes.
+///
+/// # Errors
+/// When the parts do not fit together, which is a bug in this program and not in the configuration.
+pub fn build(config: &Config) -> Result<Graph, GraphError> {
+    let mut graph = Graph::default();
+    let mut environments: BTreeMap<&str, Environment> = BTreeMap::new();
+    for environment in &config.environments {
+        let built = environment::add(&mut Builder::new(&mut graph, config, environment));
+        environments.insert(&environment.name, built);
+    }
+    for environment in &config.environments {
+        let mut builder = Builder::new(&mut graph, config, environment);
+        let own = &environments[environment.name.as_str()];
+        let mut replication = None;
+        if let Some((link, from)) = environment
+            .replicates
+            .database
+            .as_ref()
+            .and_then(|link| Some((link, environments.get(link.from_environment.as_str())?)))
+        {
+            let link_ready = link::add(&mut builder, own, from);
+            replication = replication::add(&mut builder, own, from, link, link_ready);
+        }
+        if let Some((link, from)) = environment
+            .replicates
+            .bucket
+            .as_ref()
+            .and_then(|link| Some((link, environments.get(link.from_environment.as_str())?)))
+        {
+            storage_replication::add(&mut builder, own, from, link);
+        }
+        monitoring::add(&mut builder, &own.databases, &own.service, replication.as_ref());
+    }
+    if let (Some(routing), Some(target)) = (&config.routing, environments.get("target")) {
+        routing::add(&mut graph, config, routing, environments.get("source"), target);
+    }
+    graph.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use infra_base::address::Address;
+    use infra_config::{Overrides, load};
+
+    use super::*;
+
+    /// The builders and the lookup of parts share one layout of addresses.
+    #[test]
+    fn every_part_of_a_stack_is_in_its_graph() {
+        let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/migration.toml");
+        let config = load(Some(&config), &Overrides::default()).expect("a configuration");
+        let Stack { graph, parts } = assemble(&config).expect("a graph");
+        assert_eq!((parts.routing.records.len(), parts.routing.health_checks.len()), (2, 2));
+        assert_eq!((parts.services.len(), parts.databases.len(), parts.replications.len()), (2, 2, 1));
+        let in_graph = |address: &Address| assert!(graph.get(address).is_some(), "{address}");
+        for service in &parts.services {
+            in_graph(service.cluster.address());
+            in_graph(service.service.address());
+            in_graph(service.load_balancer.address());
+            in_graph(service.target_group.address());
+        }
+        for database in &parts.databases {
+            in_graph(database.instance.address());
+            in_graph(database.secret.address());
+        }
+        for replication in &parts.replications {
+            in_graph(replication.task.address());
+            in_graph(replication.instance.address());
+            in_graph(replication.source_endpoint.address());
+            in_graph(replication.target_endpoint.address());
+        }
+        let switch = parts.routing.switch_alarm.expect("the emergency switch");
+        in_graph(switch.address());
+        assert!(!parts.alarms.iter().any(|alarm| alarm.address() == switch.address()));
+    }
+}

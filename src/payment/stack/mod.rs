@@ -1,0 +1,26 @@
+//! The resources of a payment environment, one file per part. Pure: a [`Config`](infra_config::Config) becomes a
+//! [`Graph`](infra_core::graph::Graph) without an AWS call.
+
+mod assemble;
+mod builder;
+mod database;
+mod emergency_switch;
+mod environment;
+mod layout;
+mod link;
+mod monitoring;
+mod network;
+mod outputs;
+mod parts;
+mod replication;
+mod routing;
+mod security;
+mod service;
+mod storage;
+mod storage_replication;
+mod task_settings;
+
+pub use assemble::{Stack, assemble, build};
+pub use emergency_switch::EmergencySwitch;
+pub use outputs::{Output, outputs};
+pub use parts::{DatabaseParts, Parts, ReplicationParts, RoutingParts, ServiceParts};

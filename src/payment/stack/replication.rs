@@ -1,0 +1,189 @@
+//! Database replication with AWS DMS: from a database of this or another environment to a database of this one.
+
+use super::builder::Builder;
+use super::database::Database;
+use super::environment::Environment;
+use super::layout::{self, REPLICATION as PART};
+use super::task_settings::{settings, table_mappings};
+use infra_base::address::Arn;
+use infra_config::ReplicationLink;
+use infra_config::naming::DMS_ACCOUNT_ROLES;
+use infra_core::graph::Input;
+use infra_core::resource::Handle;
+use infra_kinds::dms::{
+    AccountRole, Endpoint, EndpointDirection, ReplicationInstance, ReplicationSubnetGroup, ReplicationTask,
+};
+use infra_kinds::ec2::Subnet;
+use infra_kinds::iam::{Role, RolePolicy, Statement};
+use infra_kinds::logs::LogGroup;
+use infra_kinds::secretsmanager::SecretReplica;
+
+/// The resources of the replication that monitoring refers to.
+pub(super) struct Replication {
+    pub(super) instance: Handle<ReplicationInstance>,
+    pub(super) task: Handle<ReplicationTask>,
+}
+
+/// One end of the replication, with the credentials that can be read in the region of the replication.
+struct End<'a> {
+    database: &'a Database,
+    secret: Input<Arn>,
+    /// Ready when the secret is complete.
+    content: Input<String>,
+}
+
+/// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`.
+pub(super) fn add(
+    builder: &mut Builder<'_>,
+    own: &Environment,
+    from: &Environment,
+    link: &ReplicationLink,
+    link_ready: Vec<Input<String>>,
+) -> Option<Replication> {
+    let source = source_end(builder, own, from, from.database(&link.from)?);
+    let database = own.database(&link.to)?;
+    let target = End { database, secret: database.secret.arn(), content: database.content.done() };
+    let config = builder.config.replication.clone();
+    let instance = instance(builder, own);
+    let (role, permission) = access(builder, from, &[&source, &target]);
+    let mut endpoint = |name: &str, direction: EndpointDirection, end: &End<'_>, database_name: String| {
+        let spec = Endpoint {
+            identifier: builder.names.endpoint(name),
+            direction,
+            engine: "postgres".to_owned(),
+            database_name,
+            secret: end.secret.clone(),
+            access_role: role.clone(),
+            ssl_mode: "require".to_owned(),
+            kms_key: builder.config.encryption.key(),
+            permission: permission.clone(),
+            content: end.content.clone(),
+        };
+        let address_name = match direction {
+            EndpointDirection::Source => layout::SOURCE_ENDPOINT,
+            EndpointDirection::Target => layout::TARGET_ENDPOINT,
+        };
+        builder.add(PART, address_name, &spec)
+    };
+    let source_endpoint = endpoint("source", EndpointDirection::Source, &source, from.config.database.name.clone());
+    let target_endpoint = endpoint("target", EndpointDirection::Target, &target, own.config.database.name.clone());
+    let logs = logs(builder);
+    let databases_ready = [&source, &target].map(|end| end.database.instance.endpoint_address());
+    let task = ReplicationTask {
+        identifier: builder.names.replication_task(),
+        resource_identifier: builder.names.replication_task_id(),
+        source_endpoint: source_endpoint.usable_arn(),
+        target_endpoint: target_endpoint.usable_arn(),
+        instance: instance.usable_arn(),
+        migration_type: config.migration_type.as_str().to_owned(),
+        table_mappings: table_mappings(&config),
+        settings: settings(&config),
+        log_group: logs,
+        // Only the task depends on the routes, which it uses for secrets and logs. The instance does not wait for them,
+        // because their creation takes minutes.
+        ways: [
+            link_ready,
+            own.groups.replication_rules.clone(),
+            own.network.private_routes.clone(),
+            own.network.public_routes.clone(),
+            databases_ready.into(),
+        ]
+        .concat(),
+    };
+    let task = builder.add(PART, layout::TASK, &task);
+    Some(Replication { instance, task })
+}
+
+/// Returns the source's credentials. In another region they come from a replica of the secret, because an endpoint
+/// accepts only secrets of its own region.
+fn source_end<'a>(builder: &mut Builder<'_>, own: &Environment, from: &Environment, database: &'a Database) -> End<'a> {
+    if own.config.region == from.config.region {
+        return End { database, secret: database.secret.arn(), content: database.content.done() };
+    }
+    let spec = SecretReplica {
+        secret: database.secret.arn(),
+        name: database.secret_name.clone(),
+        region: own.config.region.to_string(),
+        kms_key: builder.config.encryption.key(),
+        content: database.content.done(),
+    };
+    // Replicas are managed through the primary secret, so this resource is in the region of the primary.
+    let replica = builder.add_in(&from.config.region, PART, "source-secret", &spec);
+    End { database, secret: replica.arn(), content: replica.arn().text() }
+}
+
+/// Adds the replication instance in the private subnets, and the roles that DMS requires in each account.
+fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationInstance> {
+    let mut account_role = |name: &str, managed: &str| {
+        let spec = AccountRole {
+            name: name.to_owned(),
+            managed_policy: format!("arn:{{partition}}:iam::aws:policy/service-role/{managed}"),
+        };
+        builder.add(PART, name, &spec).done()
+    };
+    let [for_vpc, for_logs] = DMS_ACCOUNT_ROLES;
+    let vpc_role = account_role(for_vpc, "AmazonDMSVPCManagementRole");
+    let logs_role = account_role(for_logs, "AmazonDMSCloudWatchLogsRole");
+    let subnets = ReplicationSubnetGroup {
+        identifier: builder.names.replication_subnet_group(),
+        description: "Private subnets of the replication instance".to_owned(),
+        subnets: own.network.private.iter().map(Handle::<Subnet>::id).collect(),
+        vpc_role,
+    };
+    let subnets = builder.add(PART, "subnet-group", &subnets);
+    let config = &builder.config.replication;
+    let spec = ReplicationInstance {
+        identifier: builder.names.replication_instance(),
+        instance_class: config.instance_class.clone(),
+        allocated_storage_gb: config.allocated_storage_gb,
+        engine_version: config.engine_version.clone(),
+        subnet_group: subnets.identifier(),
+        security_groups: vec![own.groups.dms.id()],
+        kms_key: builder.config.encryption.key(),
+        multi_az: config.multi_az,
+        logs_role,
+    };
+    builder.add(PART, layout::REPLICATION_INSTANCE, &spec)
+}
+
+/// Adds the role with which DMS reads the credentials, and its policy. Returns the role, and what must be ready before
+/// the role can be used.
+fn access(builder: &mut Builder<'_>, from: &Environment, ends: &[&End<'_>]) -> (Input<Arn>, Input<String>) {
+    let role = Role {
+        name: builder.names.replication_role(),
+        description: "Lets DMS read the credentials of both databases".to_owned(),
+        // The regional service principal is required, not the global one ("Using secrets to access AWS DMS
+        // endpoints").
+        trust: vec![format!("dms.{}.amazonaws.com", builder.config.region)],
+        source_account_condition: false,
+    };
+    let role = builder.add(PART, "secrets-role", &role);
+    let secrets = ends.iter().map(|end| end.secret.clone().text()).collect();
+    let mut statements =
+        vec![Statement::allow("Secrets", &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secrets)];
+    // A replica is encrypted with a key of its own region.
+    let far = (from.config.region == builder.config.region).then(|| from.config.encryption.key()).flatten();
+    let mut keys: Vec<String> = builder.config.encryption.key().into_iter().chain(far).collect();
+    keys.dedup();
+    if !keys.is_empty() {
+        statements.push(Statement::allow(
+            "Keys",
+            &["kms:Decrypt", "kms:DescribeKey"],
+            keys.into_iter().map(Input::Value).collect(),
+        ));
+    }
+    let policy = RolePolicy { role: role.name(), name: "read-credentials".to_owned(), statements };
+    let policy = builder.add(PART, "secrets-policy", &policy);
+    (role.arn(), policy.done())
+}
+
+/// Adds the log group of the task, with a retention. DMS would create one that never expires and that outlives the
+/// stack.
+fn logs(builder: &mut Builder<'_>) -> Input<String> {
+    let spec = LogGroup {
+        name: builder.names.replication_logs(),
+        retention_days: builder.config.service.log_retention_days,
+        kms_key: builder.config.encryption.key(),
+    };
+    builder.add(PART, "logs", &spec).name()
+}

@@ -1,0 +1,134 @@
+//! The routing: one domain name in a hosted zone, weighted between the load balancers of both environments.
+//!
+//! Route 53 is global, not regional. The weights are state of the migration: the weights that are set here apply only
+//! when a record is created.
+
+use std::collections::BTreeMap;
+
+use super::builder::tags;
+use super::emergency_switch::EmergencySwitch;
+use super::environment::Environment;
+use super::layout::{self, routing as address};
+use infra_base::address::{HealthCheckId, HostedZoneId, Region};
+use infra_config::naming::Names;
+use infra_config::{Config, Routing};
+use infra_core::graph::{Graph, Input};
+use infra_kinds::cloudwatch::{Alarm, AlarmMetric, Dimension};
+use infra_kinds::route53::{
+    AlarmHealthCheck, CalculatedHealthCheck, HealthCheck, HealthCheckProtocol, HostedZone, WeightedRecord,
+};
+
+/// Adds the zone, the health checks and the records. Without a source environment, only the target gets a record.
+pub(super) fn add(
+    graph: &mut Graph,
+    config: &Config,
+    routing: &Routing,
+    source: Option<&Environment>,
+    target: &Environment,
+) {
+    let tags = tags(config, &Names::new(layout::ROUTING, &config.stack.suffix));
+    let region = control_plane_region(&target.config.region);
+    let zone: Input<HostedZoneId> = if routing.zone_id.is_empty() {
+        let comment = format!("Payment migration {}", config.stack.id());
+        graph.add(address(layout::ZONE), &region, &tags, &HostedZone { name: routing.zone_name.clone(), comment }).id()
+    } else {
+        Input::Value(routing.zone_id.clone().into())
+    };
+    let target_weight = if source.is_some() { 0 } else { 100 };
+    for (environment, initial_weight) in source.map(|source| (source, 100)).into_iter().chain([(target, target_weight)])
+    {
+        let (name, service) = (&environment.config.name, &environment.service);
+        let names = Names::new(name, &config.stack.suffix);
+        // With a certificate, port 80 only redirects, so the health check uses HTTPS.
+        let (protocol, port) = match environment.config.service.certificate_arn.is_empty() {
+            true => (HealthCheckProtocol::Http, 80),
+            false => (HealthCheckProtocol::Https, 443),
+        };
+        let check = HealthCheck {
+            fqdn: service.load_balancer.dns_name(),
+            protocol,
+            port,
+            path: environment.config.service.health_check_path.clone(),
+            interval_seconds: routing.health_check_interval_seconds,
+            failure_threshold: routing.health_check_failures,
+            name: names.health_check(),
+            listener: service.listener.clone(),
+        };
+        let mut health = graph.add(address(&layout::health_check(name)), &region, &tags, &check).id();
+        if name == "target"
+            && let Some(switch) = EmergencySwitch::of(config)
+        {
+            let switch_check = add_switch(graph, &switch, &region, &tags, &names);
+            let both = CalculatedHealthCheck {
+                children: vec![health, switch_check],
+                health_threshold: 2,
+                name: names.switched_health_check(),
+            };
+            health = graph.add(address("target-switched"), &region, &tags, &both).id();
+        }
+        let record = WeightedRecord {
+            zone: zone.clone(),
+            name: routing.domain_name(),
+            set_identifier: name.clone(),
+            initial_weight,
+            alias_dns_name: service.load_balancer.dns_name(),
+            alias_zone_id: service.load_balancer.hosted_zone_id(),
+            evaluate_target_health: true,
+            health_check: health,
+        };
+        graph.add(address(&layout::record(name)), &region, &tags, &record);
+    }
+}
+
+/// Adds the emergency switch and returns its health check, which is unhealthy from the moment when the metric has the
+/// value 1 until it has the value 0.
+///
+/// The health check evaluates the metric itself, which takes one data point and no control plane. Without data points
+/// it keeps its last status.
+fn add_switch(
+    graph: &mut Graph,
+    switch: &EmergencySwitch,
+    region: &Region,
+    tags: &BTreeMap<String, String>,
+    names: &Names,
+) -> Input<HealthCheckId> {
+    let dimension =
+        |(name, value): (&String, &String)| Dimension { name: name.clone(), value: Input::Value(value.clone()) };
+    let metric = AlarmMetric {
+        namespace: switch.metric.namespace.clone(),
+        name: switch.metric.name.clone(),
+        dimensions: switch.metric.dimensions.iter().map(dimension).collect(),
+    };
+    let alarm = Alarm {
+        name: switch.alarm.clone(),
+        description: "Somebody has taken the target out of the answers of Route 53".to_owned(),
+        metric,
+        statistic: switch.metric.statistic.as_str().to_owned(),
+        period_seconds: 60,
+        evaluation_periods: 1,
+        datapoints_to_alarm: 1,
+        threshold: 1.0,
+        comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+        // Without data points the alarm keeps its state as well.
+        treat_missing_data: "ignore".to_owned(),
+        actions: Vec::new(),
+        insufficient_data_actions: Vec::new(),
+    };
+    let alarm = graph.add(address(layout::SWITCH_ALARM), &switch.region, tags, &alarm);
+    let check = AlarmHealthCheck {
+        alarm: alarm.name(),
+        alarm_region: switch.region.clone(),
+        insufficient_data: "LastKnownStatus".to_owned(),
+        name: names.switch_health_check(),
+    };
+    graph.add(address("target-switch"), region, tags, &check).id()
+}
+
+/// Returns the region of the Route 53 control plane ("AWS Fault Isolation Boundaries", global services).
+fn control_plane_region(region: &Region) -> Region {
+    match region.partition() {
+        "aws-cn" => "cn-northwest-1".into(),
+        "aws-us-gov" => "us-gov-west-1".into(),
+        _ => "us-east-1".into(),
+    }
+}

@@ -1,0 +1,64 @@
+//! S3 replication: from a bucket of this or another environment to a bucket of this one.
+
+use super::builder::Builder;
+use super::environment::Environment;
+use super::storage::Storage;
+use infra_config::ReplicationLink;
+use infra_core::graph::Input;
+use infra_kinds::iam::{Role, RolePolicy, Statement};
+use infra_kinds::s3::{BucketReplication, ReplicaKeys};
+
+const PART: &str = "storage-replication";
+
+/// Adds the role that S3 uses for replication, and the replication rule. The rule is a setting of the source bucket, so
+/// it is in the region of that bucket.
+pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environment, link: &ReplicationLink) {
+    let (Some(source), Some(destination)) = (from.bucket(&link.from), own.bucket(&link.to)) else { return };
+    let role = Role {
+        name: builder.names.storage_role(),
+        description: "Lets S3 replicate objects between the payment buckets".to_owned(),
+        trust: vec!["s3.amazonaws.com".to_owned()],
+        source_account_condition: false,
+    };
+    let role = builder.add(PART, "role", &role);
+    let policy = RolePolicy {
+        role: role.name(),
+        name: "replicate".to_owned(),
+        statements: statements(own, from, source, destination),
+    };
+    let policy = builder.add(PART, "policy", &policy);
+    let spec = BucketReplication {
+        bucket: source.bucket.ready_name(),
+        role: role.arn(),
+        destination: destination.bucket.arn(),
+        destination_ready: destination.bucket.ready_name(),
+        rule_id: builder.names.replication_rule(),
+        priority: 1,
+        keys: own.config.encryption.key().map(|replica| ReplicaKeys { replica }),
+        permission: policy.done(),
+    };
+    builder.add_in(&from.config.region, PART, "rule", &spec);
+}
+
+/// Returns the permissions of the role ("Setting up permissions for live replication", Amazon S3 user guide).
+fn statements(own: &Environment, from: &Environment, source: &Storage, destination: &Storage) -> Vec<Statement> {
+    let objects = |storage: &Storage| vec![Input::concat([storage.bucket.arn().text(), "/*".into()])];
+    let read = ["s3:GetObjectVersionForReplication", "s3:GetObjectVersionAcl", "s3:GetObjectVersionTagging"];
+    let write = ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"];
+    let mut statements = vec![
+        Statement::allow(
+            "Bucket",
+            &["s3:GetReplicationConfiguration", "s3:ListBucket"],
+            vec![source.bucket.arn().text()],
+        ),
+        Statement::allow("Read", &read, objects(source)),
+        Statement::allow("Write", &write, objects(destination)),
+    ];
+    if let Some(key) = from.config.encryption.key() {
+        statements.push(Statement::allow("Decrypt", &["kms:Decrypt"], vec![key.into()]));
+    }
+    if let Some(key) = own.config.encryption.key() {
+        statements.push(Statement::allow("Encrypt", &["kms:Encrypt", "kms:GenerateDataKey"], vec![key.into()]));
+    }
+    statements
+}

@@ -1,7 +1,0 @@
-//! Application Auto Scaling of ECS services.
-
-mod scalable_target;
-mod scaling_policy;
-
-pub use scalable_target::ScalableTarget;
-pub use scaling_policy::ScalingPolicy;

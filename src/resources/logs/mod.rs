@@ -1,5 +1,0 @@
-//! Amazon CloudWatch Logs.
-
-mod log_group;
-
-pub use log_group::{LogGroup, LogGroupAttrs};

@@ -1,0 +1,87 @@
+//! One attempt of a call: its faults, its effect, and its result for the caller.
+
+use super::fault::{Fault, FaultPoint};
+use super::registry::{Call, OperationResult, Prepared, Rejection};
+use super::sandbox::Sandbox;
+use infra_base::address::Region;
+
+/// Which operation is called, and in which region.
+pub(super) struct CallInfo<'a> {
+    /// The service, as in `service:Operation`.
+    pub(super) service: &'static str,
+    /// The operation.
+    pub(super) operation: &'a str,
+    /// Whether the call changes something in AWS.
+    pub(super) mutating: bool,
+    /// The region.
+    pub(super) region: &'a Region,
+}
+
+impl Sandbox {
+    /// Executes a call, or injects a fault.
+    pub(super) fn attempt(&self, info: &CallInfo<'_>, prepared: &Prepared) -> Result<OperationResult, Fault> {
+        let hit = |point| if info.mutating { self.crash_points.hit(point).map_err(|_| ()) } else { Ok(()) };
+        if self.crash_points.is_dead() || hit("before a call").is_err() {
+            return Err(Fault::ConnectionLost(FaultPoint::BeforeEffect));
+        }
+        let fault = self.faults.next_fault(info.service, info.mutating);
+        if let Some(fault) = fault
+            .as_ref()
+            .filter(|fault| fault.point() == FaultPoint::BeforeEffect && !matches!(fault, Fault::Refused(_)))
+        {
+            return Err(fault.clone());
+        }
+        let mut world = self.world();
+        world.advance(self.now());
+        if let Some(Fault::Refused(code)) = fault {
+            let rejection = Rejection { code: code.into(), message: "try again later".to_owned() };
+            return Ok((prepared.reject)(&mut Call::new(&mut world, info.region), rejection));
+        }
+        let now = world.now;
+        let scripted =
+            world.timeline().at(now).call_fails(&format!("{}:{}", info.service, info.operation)).map(str::to_owned);
+        if let Some(code) = scripted {
+            let rejection =
+                Rejection { code: code.into(), message: "the sandbox script makes this call fail".to_owned() };
+            return Ok((prepared.reject)(&mut Call::new(&mut world, info.region), rejection));
+        }
+        if let Some(answer) = self.stale_result(info, prepared) {
+            return Ok(answer);
+        }
+        if let Some(max_lag) = self.faults.max_read_lag().filter(|_| info.mutating) {
+            self.history().record(&world, max_lag);
+        }
+        let answer = (prepared.execute)(&mut Call::new(&mut world, info.region));
+        // The effect is on disk before the result is returned, as with AWS.
+        if info.mutating
+            && let Some(disk) = &self.disk
+        {
+            let saved = disk.save(&world);
+            saved.map_err(|error| Fault::Internal(format!("the sandbox cannot store its world: {error}")))?;
+        }
+        drop(world);
+        hit("after a call").map_err(|()| Fault::ConnectionLost(FaultPoint::AfterEffect))?;
+        match fault {
+            // A rejection has its own HTTP status, which shows that the call had no effect, even if the body is
+            // unreadable.
+            Some(Fault::Malformed) if answer.is_err() => Ok(answer),
+            Some(fault) => Err(fault),
+            None => Ok(answer),
+        }
+    }
+
+    /// Returns a stale result, as an eventually consistent part of AWS does. A read returns an earlier state. A change
+    /// that refers to a resource that is too new returns "not found".
+    fn stale_result(&self, info: &CallInfo<'_>, prepared: &Prepared) -> Option<OperationResult> {
+        let now = self.now();
+        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service)?)?;
+        old.advance(now);
+        let answer = (prepared.execute)(&mut Call::new(&mut old, info.region));
+        let not_found = |code: &str| code.contains("NotFound") || code == "NoSuchEntity";
+        match &answer {
+            Err(error) if info.mutating => not_found(&error.code).then_some(answer),
+            _ if info.mutating => None,
+            _ => Some(answer),
+        }
+    }
+}

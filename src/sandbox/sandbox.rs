@@ -1,0 +1,90 @@
+//! The sandbox: a world, the handlers that change it, and the faults that are injected into its calls.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::Disk;
+use super::fault::Faults;
+use super::read_lag::WorldHistory;
+use super::registry::Registry;
+use super::world::World;
+use infra_base::clock::Clock;
+use infra_base::crash_point::CrashPoints;
+
+/// One embedded AWS.
+pub struct Sandbox {
+    world: Mutex<World>,
+    pub(super) registry: Registry,
+    clock: Clock,
+    /// The world's time when this process opened it, in milliseconds.
+    started_at: u64,
+    pub(super) disk: Option<Disk>,
+    pub(super) crash_points: CrashPoints,
+    pub(super) faults: Faults,
+    history: Mutex<WorldHistory>,
+}
+
+impl Sandbox {
+    /// Returns a sandbox that continues `world` and stores it on `disk`, if given.
+    pub fn new(world: World, clock: Clock, disk: Option<Disk>, crash_points: CrashPoints) -> Arc<Self> {
+        Self::with_faults(world, clock, disk, crash_points, Faults::default())
+    }
+
+    /// Returns a sandbox that injects faults into calls.
+    pub fn with_faults(
+        world: World,
+        clock: Clock,
+        disk: Option<Disk>,
+        crash_points: CrashPoints,
+        faults: Faults,
+    ) -> Arc<Self> {
+        let started_at = world.now;
+        let history = Mutex::default();
+        Arc::new(Self {
+            world: Mutex::new(world),
+            registry: Registry::complete(),
+            clock,
+            started_at,
+            disk,
+            crash_points,
+            faults,
+            history,
+        })
+    }
+
+    /// Returns a copy of the world as it is now.
+    pub fn snapshot(&self) -> World {
+        let mut world = self.world().clone();
+        world.now = self.now();
+        world
+    }
+
+    /// Changes the world outside the calls, as another user of the account would.
+    pub fn mutate_out_of_band<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.world();
+        world.advance(self.now());
+        change(&mut world)
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, WorldHistory> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.started_at + u64::try_from(self.clock.now().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Sandbox {
+    /// Stores the time that passed during reads. Otherwise it would pass again in the next command.
+    fn drop(&mut self) {
+        if let Some(disk) = &self.disk {
+            let world = self.snapshot();
+            // The effects of calls are on disk already.
+            let _ = disk.save(&world);
+        }
+    }
+}

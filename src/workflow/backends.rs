@@ -1,0 +1,74 @@
+//! Where the state of this stack is kept.
+
+use std::time::Duration;
+
+use infra_aws::{Cloud, Objects};
+use infra_config::{BackendKind, StateConfig};
+use infra_core::state::{Backend, State};
+
+use crate::error::Error;
+use crate::refusal::StateRefusal;
+use crate::workspace::Workspace;
+
+impl Workspace {
+    /// Returns the configured backend. A shared one is accessed through `cloud`; without one, this connects first.
+    ///
+    /// # Errors
+    /// The connection to a shared backend fails.
+    pub async fn backend(&self, cloud: Option<&Cloud>) -> Result<Backend, Error> {
+        if !self.is_shared() {
+            return Ok(self.local());
+        }
+        match cloud {
+            Some(cloud) => Ok(self.shared(cloud)),
+            None => Ok(self.shared(&self.connect().await?)),
+        }
+    }
+
+    /// Reads the state without acquiring the lock.
+    ///
+    /// # Errors
+    /// The backend cannot be read, or the state is damaged.
+    pub async fn read_state(&self) -> Result<State, Error> {
+        let backend = self.backend(None).await?;
+        Ok(infra_core::state::load(backend.store().as_mut()).await?)
+    }
+
+    /// Returns whether the configured backend is shared. That of the sandbox never is.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.sandbox && self.config.state.backend == BackendKind::S3
+    }
+
+    /// Returns the local backend.
+    pub(crate) fn local(&self) -> Backend {
+        Backend::Local(self.directory())
+    }
+
+    /// Returns the shared backend that the configuration names.
+    pub(crate) fn shared(&self, cloud: &Cloud) -> Backend {
+        let StateConfig { bucket, prefix, kms_key_arn, lease_seconds, .. } = &self.config.state;
+        let parent = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        let prefix = format!("{parent}{}/", self.folder());
+        let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
+        let objects = Objects::new(cloud.clients(&self.config.state_region()).0, bucket, &prefix, key);
+        Backend::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
+    }
+
+    /// Returns the backends that the state moves between: the one that is not configured, and the configured one.
+    ///
+    /// # Errors
+    /// There is only one backend, or the connection fails.
+    pub(crate) async fn migration_endpoints(&self) -> Result<(Backend, Backend), Error> {
+        if self.sandbox {
+            return Err(StateRefusal::SandboxIsLocal.into());
+        }
+        if self.config.state.bucket.is_empty() {
+            return Err(StateRefusal::NoBucket.into());
+        }
+        let (local, shared) = (self.local(), self.shared(&self.connect().await?));
+        Ok(match self.config.state.backend {
+            BackendKind::S3 => (local, shared),
+            BackendKind::Local => (shared, local),
+        })
+    }
+}

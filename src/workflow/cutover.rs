@@ -1,0 +1,178 @@
+//! How a cutover starts, resumes, and is rolled back outside of its own process.
+
+use std::path::{Path, PathBuf};
+
+use infra_config::Config;
+use infra_core::engine::Context;
+use infra_core::events::Event;
+use infra_core::state::{Found, Holder, State, user_at_host};
+use infra_migration::TrafficSplit;
+use infra_migration::cutover::{
+    CutoverPlan, CutoverReport, Hook, Hooks, Initiator, Input, Outcome, PersistedCutover, Progress, record_hook,
+};
+
+use crate::atomic_file;
+use crate::control_channel::{ControlChannel, ControlRequest};
+use crate::error::Error;
+use crate::refusal::MigrationRefusal;
+use crate::workspace::Workspace;
+
+/// Returns the plan of a cutover that also pauses after the given steps.
+///
+/// # Errors
+/// There is no routing, or a percentage is not a step.
+pub fn plan(config: &Config, pause_at: &[u8]) -> Result<CutoverPlan, MigrationRefusal> {
+    let mut plan = CutoverPlan::of(config).ok_or(MigrationRefusal::NoRouting { verb: "shift" })?;
+    for percent in pause_at {
+        let known = TrafficSplit::new(*percent).filter(|split| plan.steps.as_slice().contains(split));
+        let Some(split) = known else {
+            let steps = plan.steps.as_slice().iter().map(|split| split.percent()).collect();
+            return Err(MigrationRefusal::NotAStep { percent: *percent, steps });
+        };
+        plan.pause_at.push(split);
+    }
+    Ok(plan)
+}
+
+/// Sends a request to a cutover that runs in another process. Returns whether there is one.
+///
+/// # Errors
+/// No step waits for an approval, or the cutover cannot be reached.
+pub async fn send_to_running(
+    workspace: &Workspace,
+    request: ControlRequest,
+    current: Option<&PersistedCutover>,
+) -> Result<bool, Error> {
+    let backend = workspace.backend(None).await?;
+    let Ok(Found::Held(holder)) = backend.holder().await else { return Ok(false) };
+    if holder.as_ref().is_some_and(|holder| holder.command != "cutover") {
+        return Ok(false);
+    }
+    if let Some(cutover) = current.filter(|_| request == ControlRequest::Approve) {
+        step_to_approve(cutover, &cutover.report.plan)?;
+    }
+    ControlChannel::of(&backend).send(request, &user_at_host(), holder.as_ref()).await?;
+    Ok(true)
+}
+
+/// Returns the first input of the state machine.
+///
+/// # Errors
+/// [`MigrationRefusal::NoCutover`].
+pub fn first_input(
+    request: Option<ControlRequest>,
+    before: Option<&PersistedCutover>,
+) -> Result<Input, MigrationRefusal> {
+    let resumable = before.filter(|cutover| cutover.can_resume());
+    let first = match request {
+        None => Some(PersistedCutover::start_input(before)),
+        Some(ControlRequest::Approve | ControlRequest::Continue) => {
+            resumable.map(|_| PersistedCutover::start_input(before))
+        }
+        Some(request @ ControlRequest::Abort) => {
+            resumable.map(|cutover| cutover.request_input(request.input(&user_at_host())))
+        }
+        // Also after it has completed: the source may have to be released.
+        Some(request @ ControlRequest::Rollback) => before
+            .filter(|cutover| !cutover.is_rolled_back())
+            .map(|cutover| cutover.request_input(request.input(&user_at_host()))),
+        Some(ControlRequest::Pause) => None,
+    };
+    first.ok_or(MigrationRefusal::NoCutover)
+}
+
+/// Returns the step that `--approve` approves, and the user. A step can only be approved after it was reached.
+///
+/// # Errors
+/// [`MigrationRefusal::NothingToApprove`].
+pub fn approval(
+    plan: &CutoverPlan,
+    before: Option<&PersistedCutover>,
+) -> Result<Option<(TrafficSplit, String)>, MigrationRefusal> {
+    before.map(|cutover| Ok((step_to_approve(cutover, plan)?, user_at_host()))).transpose()
+}
+
+/// Returns the step that waits for an approval.
+fn step_to_approve(cutover: &PersistedCutover, plan: &CutoverPlan) -> Result<TrafficSplit, MigrationRefusal> {
+    let live = cutover.progress.live;
+    cutover.progress.awaits_approval_at(plan).ok_or(MigrationRefusal::NothingToApprove { live })
+}
+
+/// Refuses to continue if another process has continued the cutover since it was read.
+///
+/// # Errors
+/// [`MigrationRefusal::CutoverConflict`].
+pub fn check_unchanged(state: &State, before: Option<&PersistedCutover>) -> Result<(), MigrationRefusal> {
+    if PersistedCutover::of(state).as_ref() == before { Ok(()) } else { Err(MigrationRefusal::CutoverConflict) }
+}
+
+/// Returns a new cutover.
+pub fn start(
+    config: &Config,
+    context: &Context,
+    plan: &CutoverPlan,
+    before: Option<&PersistedCutover>,
+) -> PersistedCutover {
+    let started = infra_base::clock::timestamp();
+    let holder = Holder::current("cutover", None);
+    let id = format!("cutover-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ"));
+    let initiator = Initiator { user: holder.user, host: holder.host };
+    PersistedCutover {
+        began: context.cloud.unix_now(),
+        progress: Progress::after(before.map(|before| &before.progress)),
+        report: CutoverReport::new(&id, &config.stack.id(), initiator, &started, plan.clone()),
+    }
+}
+
+/// Returns the default directory of cutover reports.
+pub fn reports_directory(workspace: &Workspace) -> PathBuf {
+    workspace.directory().join("cutovers")
+}
+
+/// Writes a report as JSON and as Markdown. Returns the paths of both.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_report(directory: &Path, report: &CutoverReport) -> std::io::Result<[PathBuf; 2]> {
+    std::fs::create_dir_all(directory)?;
+    let json = directory.join(format!("{}.json", report.id));
+    let markdown = directory.join(format!("{}.md", report.id));
+    atomic_file::write(&json, &report.to_json().map_err(std::io::Error::other)?)?;
+    atomic_file::write(&markdown, &report.to_markdown())?;
+    Ok([json, markdown])
+}
+
+/// Records that the user rolled a cutover back manually, and releases the source.
+///
+/// # Errors
+/// The journal cannot be written, or the release command failed.
+pub async fn record_manual_rollback(workspace: &Workspace, context: &Context) -> Result<(), Error> {
+    let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
+    let Some(mut cutover) = cutover else { return Ok(()) };
+    let plan = cutover.report.plan.clone();
+    let seconds =
+        |cutover: &PersistedCutover| u64::try_from(context.cloud.unix_now() - cutover.began).unwrap_or_default();
+    let now = seconds(&cutover);
+    let requested = Input::RollbackRequested(format!("`traffic rollback` by {}", user_at_host()));
+    for input in [requested, Input::RollbackDone] {
+        cutover.advance(&plan, now, input);
+    }
+    context.journal.write(vec![cutover.to_record()?]).await?;
+    let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
+    while cutover.progress.outcome().is_none() {
+        let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
+        let now = seconds(&cutover);
+        let at = cutover.timestamp(now);
+        let input = record_hook(&mut cutover.report, &at, Hook::Release, result);
+        cutover.advance(&plan, now, input);
+        context.journal.write(vec![cutover.to_record()?]).await?;
+    }
+    if let Err(error) = write_report(&reports_directory(workspace), &cutover.report) {
+        let text = format!("cannot write the report of the cutover: {error}; the state contains it");
+        context.events.send(Event::Notice { address: None, text });
+    }
+    match cutover.progress.outcome() {
+        Some(Outcome::NotReleased { error, .. }) => Err(MigrationRefusal::NotReleased { reason: error.clone() }.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,44 @@
+//! What a run is allowed to do, below the command line: preconditions, protection, ignore rules, moved blocks,
+//! approval, saved plans, and the session that holds the lock of the state.
+//!
+//! A [`Workspace`] carries what every command works with. Functions here decide and return data; a refusal is a typed
+//! value from [`refusal`] that names what is refused and why. The command line turns it into a message, hints and an
+//! exit code.
+//!
+//! *May depend on* every part below the command line except the sandbox: the caller supplies the endpoint.
+//! *Must never know* a command-line option, an exit code, or how anything is displayed.
+
+pub mod adoption;
+pub mod approval;
+pub mod atomic_file;
+mod backends;
+pub mod control_channel;
+pub mod cutover;
+pub mod deletion;
+pub mod drift;
+pub mod environments;
+mod error;
+pub mod forget;
+mod ignore_rules;
+mod moved;
+pub mod orphans;
+pub mod planning;
+pub mod policies;
+pub mod preconditions;
+mod protection;
+pub mod refresh;
+pub mod refusal;
+pub mod replication;
+pub mod rollback;
+pub mod saved_plan;
+mod selection;
+mod session;
+pub mod state_migration;
+pub mod traffic;
+mod workspace;
+
+pub use error::Error;
+pub use moved::{apply_in_memory, plan_with_moves, record as record_moves};
+pub use selection::{Request, Selection};
+pub use session::{OnDamage, Session};
+pub use workspace::{EndpointSource, Workspace};

@@ -1,0 +1,110 @@
+//! Refusals of the migration: replication, traffic and cutover.
+
+use infra_migration::TrafficSplit;
+
+/// Why a step of the migration is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MigrationRefusal {
+    /// The configuration has no routing.
+    #[error("this configuration has no routing, so there is no traffic to {verb}")]
+    NoRouting {
+        /// What was to be done with the traffic.
+        verb: &'static str,
+    },
+    /// The state contains no weighted records.
+    #[error("there is no routing yet: the state contains no weighted records")]
+    NoRecords,
+    /// The source was removed from the stack.
+    #[error("the source was removed: all traffic goes to the target, and there is no other environment")]
+    SourceRemoved {
+        /// The name of the records.
+        name: String,
+    },
+    /// The records cannot be read.
+    #[error("cannot read the records")]
+    UnreadableRecords {
+        /// Why.
+        reason: String,
+    },
+    /// The state contains no replication.
+    #[error("there is no database replication here: the state contains no replication task")]
+    NoReplication,
+    /// The task cannot be started or reloaded now.
+    #[error("{address}: {reason}")]
+    CannotLoad {
+        /// The task.
+        address: infra_base::address::Address,
+        /// Why.
+        reason: String,
+        /// What the target is used for, if that is the reason.
+        target_use: Option<String>,
+    },
+    /// A cutover in progress depends on the replication.
+    #[error("a cutover is in progress, at {live}, and depends on the replication")]
+    CutoverUsesReplication {
+        /// The share of the target.
+        live: TrafficSplit,
+    },
+    /// Without replication, the target would miss changes.
+    #[error("{live} of the traffic goes to the target, which would no longer receive changes")]
+    TargetWouldMissChanges {
+        /// The share of the target.
+        live: TrafficSplit,
+    },
+    /// A cutover in progress shifts traffic itself.
+    #[error("a cutover is in progress, at {live}")]
+    CutoverInProgress {
+        /// The share of the target.
+        live: TrafficSplit,
+    },
+    /// The environment that would receive traffic has no healthy target.
+    #[error("traffic would go to an environment that does not answer: {reason}")]
+    Unhealthy {
+        /// Why.
+        reason: String,
+    },
+    /// The emergency switch has taken the target out.
+    #[error("the target is taken out by the emergency switch, so it would receive no traffic")]
+    TargetTakenOut,
+    /// A cutover stopped writes to the source, which is not released yet.
+    #[error("traffic would go to the source, whose writes are stopped")]
+    SourceQuiesced {
+        /// The cutover.
+        cutover: String,
+    },
+    /// The stack has no emergency switch.
+    #[error("this stack has no emergency switch")]
+    NoEmergencySwitch,
+    /// The percentage is not a step of the cutover.
+    #[error("{percent} % is not a step of the cutover")]
+    NotAStep {
+        /// The percentage.
+        percent: u8,
+        /// The steps.
+        steps: Vec<u8>,
+    },
+    /// There is no cutover to control.
+    #[error("there is no cutover in progress")]
+    NoCutover,
+    /// No step waits for an approval.
+    #[error("no step waits for an approval: the cutover is at {live}")]
+    NothingToApprove {
+        /// The share of the target.
+        live: TrafficSplit,
+    },
+    /// Another process has continued the cutover.
+    #[error("another process has continued the cutover in the meantime")]
+    CutoverConflict,
+    /// The running cutover does not read requests.
+    #[error("the running cutover cannot be reached")]
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+    /// The release command failed.
+    #[error("all traffic goes to the source, and its release command failed: the source may refuse writes")]
+    NotReleased {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,35 @@
+//! Refusals that concern the state and its backend.
+
+use infra_base::address::AccountId;
+
+/// Why a state is not opened or moved.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateRefusal {
+    /// The state belongs to another stack or account.
+    #[error(
+        "this state belongs to the stack `{actual_stack}` in account {actual_account}, \
+         not to `{stack}` in account {account}"
+    )]
+    ForeignState {
+        /// The stack in the state.
+        actual_stack: String,
+        /// The account in the state.
+        actual_account: AccountId,
+        /// The configured stack.
+        stack: String,
+        /// The account of the credentials.
+        account: AccountId,
+    },
+    /// The configured backend is empty, and the other one has a state.
+    #[error("the state of this stack is still at {at}, not in the configured backend")]
+    InOtherBackend {
+        /// Where the state is.
+        at: String,
+    },
+    /// The sandbox has no shared backend.
+    #[error("the sandbox always keeps its state on this machine")]
+    SandboxIsLocal,
+    /// The configuration names no bucket.
+    #[error("the configuration names no bucket for the state")]
+    NoBucket,
+}

@@ -1,0 +1,76 @@
+//! The one value that every command works with.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use infra_aws::{CallCounter, Cancel, Cloud, Endpoint};
+use infra_base::clock::Clock;
+use infra_config::Config;
+use infra_core::engine::ReadContext;
+use infra_core::events::Events;
+
+use crate::error::Error;
+
+/// Opens the place that calls are sent to: AWS, an emulator, or an AWS inside this process.
+pub trait EndpointSource: Send + Sync {
+    /// Returns the endpoint and its clock.
+    ///
+    /// # Errors
+    /// The endpoint cannot be opened.
+    fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Configuration, place of the state, endpoint and options of one command.
+pub struct Workspace {
+    /// The validated configuration.
+    pub config: Config,
+    /// Directory with the local states of all stacks.
+    pub state_root: PathBuf,
+    /// Whether AWS is simulated inside this process. Such a state is always local.
+    pub sandbox: bool,
+    /// Whether calls go to AWS itself. Only there, public name servers know the records of the stack.
+    pub is_aws: bool,
+    /// How many resources are processed at the same time.
+    pub parallelism: usize,
+    /// Opens the endpoint, at every connection.
+    pub endpoint: Box<dyn EndpointSource>,
+    /// Receives warnings that are not worth an error.
+    pub warn: fn(&str),
+}
+
+impl Workspace {
+    /// Returns the name of this stack's state, in a directory or a bucket.
+    pub(crate) fn folder(&self) -> String {
+        format!("{}-{}", self.config.stack.name, self.config.stack.suffix)
+    }
+
+    /// Returns the local directory of this stack's state and records.
+    pub fn directory(&self) -> PathBuf {
+        self.state_root.join(self.folder())
+    }
+
+    /// Connects to the cloud.
+    ///
+    /// # Errors
+    /// The endpoint cannot be opened, or AWS does not accept the credentials.
+    pub async fn connect(&self) -> Result<Cloud, Error> {
+        let (endpoint, clock) = self.endpoint.open().map_err(Error::Endpoint)?;
+        Ok(Cloud::connect(endpoint, &self.config.home_region(), clock).await?)
+    }
+
+    /// Connects for a command that only reads. Its calls send no events.
+    ///
+    /// # Errors
+    /// The same as those of [`Self::connect`].
+    pub async fn connect_read_only(&self) -> Result<ReadContext, Error> {
+        Ok(ReadContext {
+            kinds: infra_kinds::KINDS,
+            cloud: Arc::new(self.connect().await?),
+            events: Events::nowhere(),
+            cancel: Cancel::default(),
+            calls: Arc::new(CallCounter::default()),
+            stack: self.config.stack.id(),
+            parallelism: self.parallelism,
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! The structure of the source: no module cycles, one-way layers, lines that fit.
+
+pub mod layers;
+pub mod module_cycles;

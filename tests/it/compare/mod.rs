@@ -1,0 +1,6 @@
+//! Tests of the comparison of two databases.
+
+pub mod access;
+pub mod concurrency;
+pub mod schemas;
+pub mod two_databases;

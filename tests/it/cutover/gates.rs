@@ -1,0 +1,516 @@
+//! Verdicts on measurements, the sections `[cutover]` and `[gates]`, and the report of a cutover.
+
+use std::fs;
+use std::path::Path;
+
+use migrate_infra::config::{
+    Bound, Check, Config, ConfigError, CustomCheck, Gate, Limit, Metric, Overrides, Query, Side, Statistic, load,
+};
+use migrate_infra::migration::TrafficSplit;
+use migrate_infra::migration::cutover::{CutoverPlan, Event, Input, Outcome, Progress, step};
+use migrate_infra::migration::cutover::{CutoverReport, Initiator};
+use migrate_infra::migration::gate::Verdict::{Error, Fail, NoData, NotJudged, Pass};
+use migrate_infra::migration::gate::{
+    Alarm, AlarmState, EvalContext, Point, Reading, Requests, Series, Table, TableState, Targets, Verdict, evaluate,
+};
+
+use crate::cutover::state_machine_driver::{Driver, judged, schedule, split};
+
+/// A time 30 seconds after the beginning of a minute.
+const NOW: i64 = 1_800_000_030;
+
+fn limit(bound: Bound) -> Limit {
+    Limit { bound, window_seconds: 180, period_seconds: 60, min_points: 2 }
+}
+
+fn gate(check: Check) -> Gate {
+    Gate { name: "gate".into(), check, failures_in_a_row: 1 }
+}
+
+fn moment(live: u8, next: u8) -> EvalContext {
+    EvalContext { now: NOW, live: split(live), next: split(next) }
+}
+
+/// Values by the age of the beginning of their minute, in seconds.
+fn points(values: &[(i64, f64)]) -> Vec<Point> {
+    values.iter().map(|(ago, value)| Point { at: NOW - ago, value: *value }).collect()
+}
+
+fn series(of: &str, side: Option<Side>, values: &[(i64, f64)]) -> Series {
+    Series { of: of.into(), side, points: points(values) }
+}
+
+/// Returns the verdict and the text of a gate while each side receives half of the traffic.
+fn verdict(check: Check, reading: &Reading) -> (Verdict, String) {
+    let judgement = evaluate(&gate(check), reading, &moment(50, 100));
+    assert_eq!((judgement.gate.as_str(), judgement.at), ("gate", NOW));
+    (judgement.verdict, judgement.text)
+}
+
+#[test]
+fn a_lag_gate_evaluates_every_point_of_its_window() {
+    type Values = &'static [(i64, f64)];
+    let table: &[(Values, Verdict, &str)] = &[
+        (&[(30, 5.0), (90, 59.9)], Pass, "lag: 59.9 s"),
+        (&[(90, 59.9), (30, 5.0)], Pass, "lag: 59.9 s"),
+        (&[(30, 60.0), (90, 5.0)], Fail, "lag: 60 s, must be below 60 s"),
+        (&[(30, 5.0), (90, 75.0), (150, 5.0)], Fail, "lag: 75 s, must be below 60 s"),
+        // The newest minutes are missing: metrics of AWS arrive late, and that is no failure.
+        (&[(90, 5.0), (150, 6.0)], Pass, "lag: 6 s"),
+        // Points before the window do not count.
+        (&[(30, 5.0), (90, 5.0), (240, 500.0)], Pass, "lag: 5 s"),
+        (&[(30, 5.0), (240, 5.0), (300, 5.0)], NoData, "lag: 1 of 2 values within 180 s"),
+        (&[(239, 5.0), (30, 5.0)], Pass, "lag: 5 s"),
+        (&[(30, 75.0)], NoData, "lag: 1 of 2 values within 180 s"),
+        (&[], NoData, "lag: 0 of 2 values within 180 s"),
+        (&[(30, f64::NAN), (90, 5.0)], Error, "lag: a value is not a number"),
+        (&[(30, f64::INFINITY), (90, 5.0)], Error, "lag: a value is not a number"),
+        (&[(30, f64::NEG_INFINITY)], Error, "lag: a value is not a number"),
+        (
+            &[(30, 5.0), (90, 5.0), (-3600, 5.0)],
+            Error,
+            "lag: there are values from the future, so the clock of this machine is wrong",
+        ),
+    ];
+    for (values, expected, text) in table {
+        let reading = Reading::Series(vec![series("lag", None, values)]);
+        assert_eq!(
+            verdict(Check::ReplicationLag(limit(Bound::Below(60.0))), &reading),
+            (*expected, (*text).to_owned()),
+            "{values:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stopped_replication_fails_and_an_unreadable_one_is_an_error() {
+    let check = || Check::ReplicationLag(limit(Bound::Below(60.0)));
+    assert_eq!(verdict(check(), &Reading::Broken("the task is stopped".into())), (Fail, "the task is stopped".into()));
+    assert_eq!(verdict(check(), &Reading::Unknown("no answer".into())), (Error, "no answer".into()));
+    assert_eq!(verdict(check(), &Reading::Series(Vec::new())).0, NoData);
+    assert_eq!(verdict(check(), &Reading::Alarms(Vec::new())).0, Error);
+}
+
+#[test]
+fn every_database_must_have_free_storage() {
+    let fine = series("source", None, &[(30, 10.0), (90, 20.0)]);
+    let busy = series("target", None, &[(30, 10.0), (90, 80.0)]);
+    let silent = series("target", None, &[]);
+    let check = || Check::DatabaseCpu(limit(Bound::Below(80.0)));
+    assert_eq!(
+        verdict(check(), &Reading::Series(vec![fine.clone(), busy])),
+        (Fail, "target: 80 %, must be below 80 %".into())
+    );
+    assert_eq!(verdict(check(), &Reading::Series(vec![fine.clone(), silent])).0, NoData);
+    assert_eq!(verdict(check(), &Reading::Series(vec![fine])), (Pass, "source: 20 %".into()));
+}
+
+#[test]
+fn the_latency_gate_applies_where_there_is_traffic() {
+    let source = series("source", Some(Side::Source), &[(30, 0.2), (90, 0.3)]);
+    let slow = series("target", Some(Side::Target), &[(30, 2.0), (90, 0.3)]);
+    let check = Check::Latency(limit(Bound::Below(2.0)));
+    let both = Reading::Series(vec![source.clone(), slow]);
+    let at = |live, reading: &Reading| evaluate(&gate(check.clone()), reading, &moment(live, 100)).verdict;
+    assert_eq!([at(0, &both), at(50, &both), at(100, &both)], [Pass, Fail, Fail]);
+    let one = Reading::Series(vec![source]);
+    assert_eq!([at(0, &one), at(50, &one)], [Pass, NoData]);
+}
+
+#[test]
+fn the_error_rate_gate_applies_where_there_is_traffic() {
+    type Values = &'static [(i64, f64)];
+    let table: &[(Values, Values, Verdict)] = &[
+        (&[(30, 1000.0), (90, 1000.0)], &[], Pass),
+        (&[(30, 1000.0), (90, 1000.0)], &[(30, 9.0)], Pass),
+        (&[(30, 1000.0), (90, 1000.0)], &[(30, 10.0)], Fail),
+        (&[(30, 1000.0), (90, 1000.0)], &[(90, 10.0)], Fail),
+        // Without requests nothing is known, also when CloudWatch reports zeroes.
+        (&[], &[], NoData),
+        (&[(30, 0.0), (90, 0.0)], &[], NoData),
+        // No target received the requests.
+        (&[(30, 1000.0), (90, 1000.0)], &[(150, 5.0)], Fail),
+        (&[(30, 0.0), (90, 0.0)], &[(30, 5.0), (90, 5.0)], Fail),
+        // The count of errors arrived before the count of requests.
+        (&[(90, 1000.0), (150, 1000.0)], &[(30, 5.0)], Pass),
+        (&[(30, f64::NAN), (90, 1000.0)], &[], Error),
+        (&[(30, 1000.0), (90, 1000.0)], &[(30, f64::NAN)], Error),
+    ];
+    for (all, errors, expected) in table {
+        let source = Requests { side: Side::Source, all: points(&[(30, 50.0), (90, 50.0)]), errors: Vec::new() };
+        let target = Requests { side: Side::Target, all: points(all), errors: points(errors) };
+        let reading = Reading::Requests(vec![source, target]);
+        let check = gate(Check::ErrorRate(limit(Bound::Below(1.0))));
+        assert_eq!(evaluate(&check, &reading, &moment(50, 100)).verdict, *expected, "{all:?} {errors:?}");
+        assert_eq!(evaluate(&check, &reading, &moment(0, 50)).verdict, Pass, "the target has no traffic yet");
+    }
+}
+
+#[test]
+fn targets_must_be_healthy_where_traffic_arrives_or_will_arrive() {
+    let of = |side, healthy, desired| Targets { side, healthy, desired };
+    let table = [
+        (0, 10, 2, 2, Pass),
+        (0, 10, 1, 2, Fail),
+        (0, 10, 0, 0, Fail),
+        (0, 0, 0, 2, Pass),
+        (100, 100, 3, 2, Pass),
+        (100, 100, 1, 2, Fail),
+    ];
+    for (live, next, healthy, desired, expected) in table {
+        let reading = Reading::Targets(vec![of(Side::Source, 2, 2), of(Side::Target, healthy, desired)]);
+        assert_eq!(
+            evaluate(&gate(Check::HealthyTargets), &reading, &moment(live, next)).verdict,
+            expected,
+            "{live} {next} {healthy} {desired}"
+        );
+    }
+    let source_is_gone = Reading::Targets(vec![of(Side::Target, 2, 2)]);
+    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &moment(50, 100)).verdict, NoData);
+    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &moment(100, 100)).verdict, Pass);
+}
+
+#[test]
+fn validation_passes_only_when_all_tables_were_compared() {
+    let table = |name: &str, state| Table { name: name.into(), state };
+    let check = |with_traffic| Check::Validation { with_traffic, ignored_tables: vec!["public.audit".into()] };
+    let all =
+        |states: &[TableState]| Reading::Tables(states.iter().map(|state| table("public.payments", *state)).collect());
+    let cases: [(&[TableState], Verdict); 7] = [
+        (&[], NoData),
+        (&[TableState::Same, TableState::Same], Pass),
+        (&[TableState::Same, TableState::Pending], NoData),
+        (&[TableState::Pending, TableState::Failed], Error),
+        (&[TableState::Same, TableState::NotCompared], Fail),
+        (&[TableState::Different, TableState::Pending], Fail),
+        (&[TableState::Different, TableState::Failed], Fail),
+    ];
+    for (states, expected) in cases {
+        assert_eq!(evaluate(&gate(check(false)), &all(states), &moment(0, 10)).verdict, expected, "{states:?}");
+        assert_eq!(evaluate(&gate(check(false)), &all(states), &moment(10, 20)).verdict, NotJudged, "{states:?}");
+        assert_eq!(evaluate(&gate(check(true)), &all(states), &moment(10, 20)).verdict, expected, "{states:?}");
+    }
+    let ignored = Reading::Tables(vec![
+        table("public.audit", TableState::NotCompared),
+        table("public.payments", TableState::Same),
+    ]);
+    assert_eq!(evaluate(&gate(check(false)), &ignored, &moment(0, 10)).verdict, Pass);
+    let only_ignored = Reading::Tables(vec![table("public.audit", TableState::Same)]);
+    assert_eq!(evaluate(&gate(check(false)), &only_ignored, &moment(0, 10)).verdict, NoData);
+}
+
+#[test]
+fn alarms_pass_only_when_they_have_data() {
+    let alarms = |states: &[AlarmState]| {
+        let alarm = |(index, state): (usize, &AlarmState)| Alarm { name: format!("alarm-{index}"), state: *state };
+        verdict(Check::Alarms, &Reading::Alarms(states.iter().enumerate().map(alarm).collect()))
+    };
+    let (quiet, raised, blind) = (AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData);
+    assert_eq!(alarms(&[quiet, quiet]), (Pass, "2 alarms are quiet".into()));
+    assert_eq!(alarms(&[quiet, blind]), (NoData, "without data: alarm-1".into()));
+    assert_eq!(alarms(&[blind, raised]), (Fail, "raised: alarm-1".into()));
+    assert_eq!(alarms(&[]).0, NoData);
+}
+
+#[test]
+fn a_custom_metric_is_compared_with_its_bound() {
+    let own = |bound, statistic: &str, needs_traffic| {
+        let statistic = Statistic::parse(statistic).unwrap();
+        let metric = Metric { namespace: "Payments".into(), name: "Declined".into(), dimensions: [].into(), statistic };
+        gate(Check::Custom(CustomCheck {
+            query: Query::Metric(metric),
+            region: "us-east-1".into(),
+            limit: limit(bound),
+            needs_traffic,
+        }))
+    };
+    let reading = |values: &[(i64, f64)]| Reading::Series(vec![series("declined", None, values)]);
+    let values = reading(&[(30, 5.0), (90, 7.0), (150, 6.0)]);
+    let table = [
+        (Bound::AtMost(7.0), Pass, 7.0),
+        (Bound::Below(7.0), Fail, 7.0),
+        (Bound::AtLeast(5.0), Pass, 5.0),
+        (Bound::Above(5.0), Fail, 5.0),
+    ];
+    for (bound, expected, worst) in table {
+        let judgement = evaluate(&own(bound, "Average", None), &values, &moment(50, 100));
+        assert_eq!((judgement.verdict, judgement.value), (expected, Some(worst)), "{bound:?}");
+    }
+    // A sum that is still growing is no reason to fail, and none to pass.
+    let growing = reading(&[(30, 1.0), (90, 100.0), (150, 100.0)]);
+    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Sum", None), &growing, &moment(50, 100)).verdict, Pass);
+    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Average", None), &growing, &moment(50, 100)).verdict, Fail);
+    let needs = own(Bound::AtLeast(50.0), "Sum", Some(Side::Target));
+    assert_eq!(evaluate(&needs, &reading(&[]), &moment(0, 10)).verdict, NotJudged);
+    assert_eq!(evaluate(&needs, &reading(&[]), &moment(10, 20)).verdict, NoData);
+}
+
+/// Returns the bundled configuration with additional text.
+fn with(text: &str) -> Result<Config, ConfigError> {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("migration.toml");
+    let all = fs::read_to_string("config/migration.toml").unwrap();
+    // A section can occur once in a file: the additional sections replace those of the file.
+    let written = |section: &str| text.lines().any(|line| line == section);
+    let mut kept = String::new();
+    let mut keep = true;
+    for line in all.lines() {
+        if line.starts_with('[') {
+            keep = !written(line);
+        }
+        if keep {
+            kept.push_str(&format!("{line}\n"));
+        }
+    }
+    fs::write(&file, format!("{kept}\n{text}\n")).unwrap();
+    load(Some(&file), &Overrides::default())
+}
+
+/// Returns the mistakes of a configuration, each with the text that it marks.
+fn mistakes(text: &str) -> Vec<String> {
+    let Err(ConfigError::Mistakes(problems)) = with(text) else { panic!("no mistake in {text}") };
+    let place = |problem: &migrate_infra::config::ConfigDiagnostic| {
+        let file = problem.file.as_ref().expect("the file").inner().clone();
+        file[problem.span.clone().expect("a place")].to_owned()
+    };
+    assert!(problems.iter().all(|problem| problem.help.is_some()), "{problems:#?}");
+    problems.iter().map(|problem| format!("{} @ {}", problem.message, place(problem))).collect()
+}
+
+#[test]
+fn the_default_gates_and_steps() {
+    let config = load(Some(Path::new("config/migration.toml")), &Overrides::default()).unwrap();
+    let gates: Vec<String> = config.gates.iter().map(|gate| format!("{}: {}", gate.name, gate.requirement())).collect();
+    assert_eq!(
+        gates,
+        [
+            "replication-lag: below 60 s",
+            "validation: all tables equal on both sides",
+            "healthy-targets: as many healthy targets as desired tasks",
+            "error-rate: below 1 %",
+            "latency: below 2 s",
+            "database-cpu: below 80 %",
+            "alarms: no alarm raised",
+        ]
+    );
+    let schedule = CutoverPlan::of(&config).expect("there is a routing");
+    assert_eq!(
+        schedule.steps.as_slice().iter().map(|step| step.percent()).collect::<Vec<_>>(),
+        [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
+    );
+    assert_eq!((schedule.bake_seconds, schedule.lag_zero_seconds, schedule.quiesce), (300, Some(600), false));
+    assert_eq!(schedule.eval_context(split(40), NOW), moment(40, 50));
+}
+
+#[test]
+fn a_partial_section_keeps_its_other_defaults() {
+    let config = with("[gates.latency]\nwindow_seconds = 300\n[gates.replication-lag]\nenabled = false").unwrap();
+    let latency = config.gates.iter().find(|gate| gate.name == "latency").expect("it is on");
+    let limit = Limit { bound: Bound::Below(2.0), window_seconds: 300, period_seconds: 60, min_points: 1 };
+    assert_eq!(latency.check, Check::Latency(limit));
+    assert!(!config.gates.iter().any(|gate| gate.name == "replication-lag"));
+}
+
+#[test]
+fn a_configuration_without_routing_has_no_cutover() {
+    let overrides = Overrides {
+        sets: vec!["routing.enabled=false".into(), "gates.alarms.enabled=false".into()],
+        ..Overrides::default()
+    };
+    let config = load(Some(Path::new("config/migration.toml")), &overrides).unwrap();
+    assert_eq!(CutoverPlan::of(&config), None);
+}
+
+#[test]
+fn without_replication_its_gates_do_not_apply() {
+    let config = with("[environments.target.replicates.database]").map(|_| ());
+    assert!(config.is_err(), "a replication needs both ends");
+    let text = fs::read_to_string("config/migration.toml").unwrap();
+    let (before, after) = (
+        text.find("[environments.target.replicates.database]").unwrap(),
+        text.find("[environments.target.replicates.bucket]").unwrap(),
+    );
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("migration.toml");
+    fs::write(&file, format!("{}{}", &text[..before], &text[after..])).unwrap();
+    let config = load(Some(&file), &Overrides::default()).unwrap();
+    assert!(!config.gates.iter().any(|gate| ["replication-lag", "validation"].contains(&gate.name.as_str())));
+    assert_eq!(CutoverPlan::of(&config).expect("a schedule").lag_zero_seconds, None);
+}
+
+#[test]
+fn custom_gates() {
+    let config = with(
+        "[gates.custom.declined]\n\
+         metric = { namespace = \"Payments\", name = \"Declined\", dimensions = { Stage = \"target\" }, statistic = \
+         \"Sum\" }\n\
+         at_most = 5\nenvironment = \"target\"\nonly_with_traffic = true\n\
+         [gates.custom.share]\n\
+         expression = \"100 * declined / all\"\nbelow = 2.5\nregion = \"eu-west-1\"\nperiod_seconds = \
+         10\nwindow_seconds = 30\n\
+         metrics.declined = { namespace = \"Payments\", name = \"Declined\", statistic = \"Sum\" }\n\
+         metrics.all = { namespace = \"Payments\", name = \"All\", statistic = \"Sum\" }\n\
+         [gates.custom.off]\nenabled = false",
+    );
+    let config = config.unwrap_or_else(|error| panic!("{error:?}"));
+    let own: Vec<&CustomCheck> = config
+        .gates
+        .iter()
+        .filter_map(|gate| if let Check::Custom(custom) = &gate.check { Some(custom) } else { None })
+        .collect();
+    let [declined, share] = own[..] else { panic!("{own:#?}") };
+    assert_eq!(
+        (declined.limit.bound, declined.needs_traffic, declined.region.as_str()),
+        (Bound::AtMost(5.0), Some(Side::Target), "us-east-1")
+    );
+    assert_eq!((share.limit.bound, share.needs_traffic, share.region.as_str()), (Bound::Below(2.5), None, "eu-west-1"));
+    assert!(matches!(&share.query, Query::Expression { metrics, .. } if metrics.len() == 2));
+}
+
+#[test]
+fn mistakes_in_the_steps_are_reported_with_their_location() {
+    let table = [
+        ("step_percent = 0", "`cutover.step_percent` cannot be 0 @ 0"),
+        ("steps = [10, 300]", "`cutover.steps.1` cannot be 300 @ 300"),
+        ("steps = [0, 100]", "`cutover.steps.0` cannot be 0 @ 0"),
+        ("steps = [10, 50, 25, 100]", "the step 25 follows the step 50 @ 25"),
+        ("steps = [10, 10, 100]", "the step 10 follows the step 10 @ 10"),
+        ("steps = [10, 50]", "the last step is 50, so the cutover would never complete @ 50"),
+        ("pause_at = [10, 15]", "there is no step 15 to pause at @ 15"),
+        ("pause_at = [10, 10]", "the step 10 is listed twice @ 10"),
+        ("quiesce_command = [\"\", \"--now\"]", "element 1 of `quiesce_command` is empty @ \"\""),
+        (
+            "release_command = [\"./go\"]",
+            "there is a `release_command`, but no `quiesce_command` that it could revert @ [\"./go\"]",
+        ),
+        ("on_failure = \"panic\"", "`cutover.on_failure` cannot be `panic` @ \"panic\""),
+        ("bake = 3", "unknown key `cutover.bake` @ bake"),
+    ];
+    for (line, mistake) in table {
+        assert_eq!(mistakes(&format!("[cutover]\n{line}")), [mistake]);
+    }
+}
+
+#[test]
+fn mistakes_in_the_gates_are_reported_with_their_location() {
+    let metric = "metric = { namespace = \"Payments\", name = \"Declined\" }\n";
+    let own = |rest: &str| mistakes(&format!("[gates.custom.mine]\n{rest}"));
+    assert_eq!(own("below = 1"), ["the gate `mine` has neither a metric nor an expression @ mine"]);
+    assert_eq!(
+        own(&format!("{metric}expression = \"a\"\nbelow = 1")),
+        ["the gate `mine` has both a metric and an expression @ \"a\""]
+    );
+    assert_eq!(own(metric), ["the gate `mine` has no threshold @ mine"]);
+    assert_eq!(
+        own(&format!("{metric}below = 1\nat_least = 2")),
+        ["the gate `mine` has two thresholds, `below` and `at_least` @ 2"]
+    );
+    let unknown = own("metric = { namespace = \"Payments\", name = \"Declined\", statistic = \"Avarage\" }\nbelow = 1");
+    assert_eq!(unknown, ["there is no statistic `Avarage` @ \"Avarage\""]);
+    assert_eq!(
+        own(&format!("{metric}below = 1\nperiod_seconds = 45")),
+        ["CloudWatch has no data points of 45 seconds @ 45"]
+    );
+    assert_eq!(
+        own(&format!("{metric}below = 1\nregion = \"us-esat-1\"")),
+        ["there is no region `us-esat-1` @ \"us-esat-1\""]
+    );
+    let both = own(&format!("{metric}below = 1\nregion = \"us-east-1\"\nenvironment = \"target\""));
+    assert_eq!(both, ["the gate `mine` has both an environment and a region @ \"us-east-1\""]);
+    let nowhere = own(&format!("{metric}below = 1\nonly_with_traffic = true"));
+    assert_eq!(nowhere, ["the gate `mine` is evaluated only with traffic, but it has no environment @ true"]);
+    let late = own(&format!("{metric}below = 1\nmin_points = 3"));
+    assert_eq!(
+        late,
+        ["3 data points of 60 seconds do not fit into 180 seconds, because AWS delivers them up to one period late \
+                @ mine"]
+    );
+    let unused = own(
+        "expression = \"100 * bad\"\nbelow = 1\nmetrics.bad = { namespace = \"P\", name = \"B\" }\nmetrics.all = { \
+            namespace = \"P\", name = \"A\" }",
+    );
+    assert_eq!(unused.len(), 1);
+    assert!(unused[0].starts_with("the expression of the gate `mine` does not use `all`"), "{unused:?}");
+    let taken = mistakes(&format!("[gates.custom.latency]\n{metric}below = 1"));
+    assert_eq!(taken, ["a gate `latency` already exists @ latency"]);
+    assert_eq!(mistakes("[gates.replication-lag]\nbelow = 0"), ["`gates.replication-lag.below` cannot be 0 @ 0"]);
+}
+
+#[test]
+fn a_cutover_without_an_unconditional_gate_needs_permission() {
+    let off = ["replication-lag", "healthy-targets", "error-rate", "latency", "database-cpu", "alarms"];
+    let mut sets: Vec<String> = off.iter().map(|gate| format!("gates.{gate}.enabled=false")).collect();
+    let loaded = |sets: &[String]| {
+        load(Some(Path::new("config/migration.toml")), &Overrides { sets: sets.to_vec(), ..Overrides::default() })
+    };
+    let Err(ConfigError::Mistakes(problems)) = loaded(&sets) else { panic!("it was allowed") };
+    assert!(problems.len() == 1 && problems[0].message.contains("without any check"), "{problems:?}");
+    sets.push("cutover.gates_required=false".into());
+    assert!(loaded(&sets).is_ok());
+}
+
+/// Runs a driver to its end, and writes a report with a clock that counts events.
+fn recorded(driver: &Driver) -> CutoverReport {
+    let who = Initiator { user: "anna".into(), host: "laptop".into() };
+    let mut record = CutoverReport::new("c-1", "payments/dev", who, "2026-01-02T03:04:00Z", driver.schedule.clone());
+    let mut progress = Progress::new();
+    for (index, input) in driver.events.iter().enumerate() {
+        let event = Event { now: index as u64 * 30, input: input.clone() };
+        let (after, _) = step(&driver.schedule, &progress, &event);
+        record.append(&format!("2026-01-02T03:05:{index:02}Z"), &event, &progress, &after);
+        progress = after;
+    }
+    record
+}
+
+#[test]
+fn a_report_begins_with_the_reason_of_its_outcome() {
+    let mut driver = Driver::start(CutoverPlan { pause_at: vec![split(50)], ..schedule() });
+    for _ in 0..3 {
+        driver.now += 30;
+        driver.answer();
+        driver.send(judged(Verdict::Pass));
+    }
+    driver.send(Input::Approved("bert | <b>".into()));
+    driver.send(judged(Verdict::Fail));
+    driver.answer();
+    let mut record = recorded(&driver);
+    record.version = "1.2.3".into();
+    record.add_hook("2026-01-02T03:06:00Z", "release", Some(3), 12);
+    assert_eq!(record.result, Some(Outcome::RolledBack { why: "gate `lag`: fail: as scripted".into() }));
+    let changes: Vec<(u8, u8, &str)> =
+        record.changes.iter().map(|one| (one.from.percent(), one.to.percent(), one.why.as_str())).collect();
+    assert_eq!(changes, [(0, 50, "step 1 of 2"), (50, 0, "gate `lag`: fail: as scripted")]);
+    assert_eq!(
+        record.verdicts.iter().map(|one| (one.live, one.verdict)).collect::<Vec<_>>(),
+        [(TrafficSplit::SOURCE, Pass), (split(50), Fail)]
+    );
+    let read: CutoverReport = serde_json::from_str(&record.to_json().unwrap()).unwrap();
+    assert_eq!(read, record);
+    insta::assert_snapshot!(record.to_markdown());
+}
+
+#[test]
+fn a_report_has_the_minimum_the_maximum_and_the_last_value_of_each_step() {
+    let driver = Driver::start(schedule());
+    let mut record = recorded(&driver);
+    let progress = Progress::new();
+    for value in [Some(5.0), Some(75.0), None, Some(7.0)] {
+        let Input::Judged(mut judgements) = judged(if value.is_some() { Pass } else { NoData }) else {
+            panic!("not judged")
+        };
+        judgements[0].value = value;
+        record.append(
+            "2026-01-02T03:05:00Z",
+            &Event { now: 0, input: Input::Judged(judgements) },
+            &progress,
+            &progress,
+        );
+    }
+    let values = &record.values[0];
+    assert_eq!(
+        (values.min, values.max, values.last, values.judged, values.passed),
+        (Some(5.0), Some(75.0), Some(7.0), 4, 3)
+    );
+    assert_eq!((record.result, record.ended), (None, None));
+}

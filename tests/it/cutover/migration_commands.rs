@@ -1,0 +1,179 @@
+//! A whole migration with the real program, as a user sees it.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::cutover::whole_cutover::{quick, run};
+use crate::harness::backend::Backend;
+use crate::harness::workspace::Workspace;
+
+/// A shift of traffic to a source whose writes are stopped is refused, and the next cutover and a rollback remember the
+/// stop.
+#[test]
+fn traffic_to_a_source_with_stopped_writes_is_reported() {
+    let workspace = Workspace::new();
+    let log = workspace.path().join("hooks");
+    let script = workspace.path().join("hook.sh");
+    std::fs::write(&script, format!("echo $1 >> {}\n", log.display())).expect("a file");
+    let hook = |name: &str| format!("--set cutover.{name}_command=[\"sh\",\"{}\",\"{name}\"]", script.display());
+    let sets =
+        format!("{} {} --set cutover.steps=[100] --set cutover.bake_seconds=60", hook("quiesce"), hook("release"));
+    let run = |arguments: &str| Backend::Sandbox.succeed(&workspace, &format!("{arguments} {sets}"));
+    let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox {sets}"));
+    let hooks = || std::fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    run("up -y");
+    run("replication start -y");
+    run("replication validate --wait");
+    run("cutover -y");
+    let refused = transcript("traffic shift --to 50 -y");
+    assert!(
+        refused.contains("[exit 3]")
+            && refused.contains("whose writes are stopped")
+            && refused.contains("traffic rollback"),
+        "{refused}"
+    );
+    run("cutover -y");
+    let back = run("traffic rollback -y");
+    assert!(back.contains("replication has one direction"), "{back}");
+    assert_eq!(hooks(), ["quiesce", "release"]);
+    let zone = transcript("traffic show");
+    let zone = zone.split_whitespace().find(|word| word.starts_with('Z')).expect("the zone");
+    let unread = transcript(&format!("traffic rollback --zone-id {zone} -y"));
+    assert!(unread.contains("[exit 0]") && unread.contains("run the release command manually"), "{unread}");
+}
+
+#[test]
+fn a_whole_migration_by_commands() {
+    let workspace = Workspace::new();
+    let run = |arguments: &str| Backend::Sandbox.succeed(&workspace, arguments);
+    let up = run("up -y");
+    assert!(up.contains("migrate-infra replication start"), "{up}");
+    let none = workspace.transcript("cutover --sandbox -y");
+    assert!(none.contains("[exit 8]") && none.contains("replication"), "nothing replicates yet: {none}");
+    let started = run("replication start -y");
+    assert!(started.contains("it was started") && started.contains("full load 100 %"), "{started}");
+    assert!(run("replication start -y").contains("it ran already"));
+    let status = run("replication status");
+    assert!(status.contains("public.payments") && status.contains("lag: source"), "{status}");
+    let pending = workspace.transcript("replication validate --sandbox");
+    assert!(
+        pending.contains("[exit 1]") && pending.contains("it is not proven that all data has arrived"),
+        "{pending}"
+    );
+    let validated = run("replication validate --wait");
+    assert!(
+        validated.contains("public.payments: Validated") && validated.contains("no comparison by this tool"),
+        "{validated}"
+    );
+    let dry = run("cutover --dry-run");
+    assert!(dry.contains("replication-lag") && dry.contains("steps: 10, 20"), "{dry}");
+    let ready = run("runbook");
+    for phase in [
+        "full load 100 %)",
+        "DMS found 3 of 3 tables to be the same)",
+        "source: 2 healthy, 0 not; target: 2 healthy, 0 not)",
+    ] {
+        assert!(
+            ready.lines().any(|line| line.starts_with("- [x] done (") && line.ends_with(phase)),
+            "{phase}: {ready}"
+        );
+    }
+    assert!(!run("runbook --offline").contains("full load 100 %"));
+    let quick = "--set cutover.step_percent=50 --set cutover.bake_seconds=60";
+    let hooks = r#"--set cutover.quiesce_command=["true"] --set cutover.release_command=["true"]"#;
+    let nothing = workspace.transcript("cutover --approve -y --sandbox");
+    assert!(nothing.contains("[exit 3]") && nothing.contains("no cutover in progress"), "{nothing}");
+    let again = workspace.transcript("replication start --reload -y --sandbox");
+    assert!(again.contains("[exit 3]") && again.contains("the task runs, so it cannot be reloaded"), "{again}");
+    let held = workspace.transcript(&format!("cutover -y --sandbox --pause-at 50 {quick} {hooks}"));
+    assert!(held.contains("[exit 9]") && held.contains("cutover --approve"), "{held}");
+    assert!(run("status").contains("the cutover is held at 50 %"));
+    // The target is in use: it keeps its tables and receives changes, and the cutover continues only after an approval.
+    for (command, why) in [
+        ("start --reload", "50 % of the traffic goes to the target"),
+        ("stop", "which would no longer receive changes"),
+    ] {
+        let refused = workspace.transcript(&format!("replication {command} -y --sandbox"));
+        assert!(refused.contains("[exit 3]") && refused.contains(why), "{refused}");
+    }
+    let still = workspace.transcript(&format!("cutover -y --sandbox {quick} {hooks}"));
+    assert!(still.contains("[exit 9]") && still.contains("cutover --approve"), "{still}");
+    let done = run(&format!("cutover --approve -y {quick} {hooks}"));
+    assert!(done.contains("done: all traffic goes to the target"), "{done}");
+    // The refused cutover has a report, too. The names show which is the last.
+    let records = std::fs::read_dir(workspace.state().join("cutovers"))
+        .expect("records")
+        .map(|file| file.expect("a file").path());
+    let page = records.filter(|path| path.extension().is_some_and(|ending| ending == "md")).max().expect("a page");
+    let runbook = run("runbook");
+    assert!(
+        runbook.contains("all traffic goes to the target") && runbook.contains("payment-migration/dev-001"),
+        "{runbook}"
+    );
+    assert!(run("traffic show").contains("100 % of the traffic"));
+    // The source no longer accepts writes: it is released, and the report mentions it.
+    run(&format!("traffic rollback -y {hooks}"));
+    assert!(run("runbook").contains("- [ ] done (0 % of the traffic goes to the target)"));
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(
+        page.contains(": rolled back")
+            && page.contains("| release | 0 |")
+            && page.contains("Traffic to the target now: 0 %"),
+        "{page}"
+    );
+    // The lag grows at 40 %.
+    let script = "[[events]]\ntraffic_percent = 40\nenvironment = \"target\"\nlag_seconds = 300\n";
+    std::fs::write(workspace.path().join("lag.toml"), script).expect("a file");
+    let back = workspace.transcript("cutover -y --sandbox --sandbox-script lag.toml --record records");
+    assert!(
+        back.contains("[exit 8]")
+            && back.contains("replication-lag")
+            && back.contains("all traffic goes to the source"),
+        "{back}"
+    );
+    let json =
+        std::fs::read_dir(workspace.path().join("records")).expect("records").map(|file| file.expect("a file").path());
+    let json = json.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "json")).expect("a record");
+    let record: Value = serde_json::from_str(&std::fs::read_to_string(json).expect("a record")).expect("it is JSON");
+    assert!(
+        record["result"].to_string().contains("rolled_back")
+            && record["changes"].as_array().is_some_and(|changes| changes.len() == 5),
+        "{record}"
+    );
+    assert!(run("traffic show").contains("0 % of the traffic"));
+    assert!(run("replication stop -y").contains("stopped"));
+    let stale = workspace.transcript("replication validate --sandbox");
+    assert!(stale.contains("[exit 1]") && stale.contains("does not replicate changes"), "{stale}");
+    run("down -y");
+}
+
+/// A cutover that waits for an operator receives the requests of another process. A request without a running cutover
+/// has no effect.
+#[test]
+fn a_waiting_cutover_receives_requests_of_other_commands() {
+    let workspace = Workspace::new();
+    let run = |arguments: &str| Backend::Sandbox.succeed(&workspace, arguments);
+    run("up -y");
+    run("replication start -y");
+    run("replication validate --wait");
+    for (request, ends) in [("--abort", 8), ("--approve", 0)] {
+        let arguments = "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 --set \
+            cutover.bake_seconds=60";
+        let mut child = workspace
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("approve, roll back or abort")), "it ended before it asked");
+        let reading = std::thread::spawn(move || lines.count());
+        let asked = workspace.transcript(&format!("cutover {request} --sandbox"));
+        assert!(asked.contains("[exit 0]") && asked.contains("requested the running cutover to"), "{asked}");
+        assert_eq!(child.wait().expect("it ends").code(), Some(ends), "{request}");
+        reading.join().expect("it was read");
+    }
+    run("down -y");
+}

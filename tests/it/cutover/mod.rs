@@ -1,0 +1,12 @@
+//! Tests of the cutover: state machine, gates, traffic and whole migrations.
+
+pub mod emergency;
+pub mod gates;
+pub mod killed_cutover;
+pub mod migration_commands;
+pub mod state_machine;
+pub mod state_machine_driver;
+pub mod state_machine_random;
+pub mod state_machine_scenarios;
+pub mod traffic;
+pub mod whole_cutover;

@@ -1,0 +1,12 @@
+//! Tests of runs: faults, kills, rollbacks, replacements, imports and drift.
+
+pub mod drift;
+pub mod drift_commands;
+pub mod faults;
+pub mod import;
+pub mod interrupt;
+pub mod random_histories;
+pub mod replacement;
+pub mod replacement_restored;
+pub mod rollback;
+pub mod sigkill;

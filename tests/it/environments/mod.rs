@@ -1,0 +1,9 @@
+//! Tests of whole environments, and of what connects them.
+
+pub mod cross_environment_links;
+pub mod cross_environment_paths;
+pub mod dependencies;
+pub mod region_move;
+pub mod source;
+pub mod source_removal;
+pub mod whole_system;

@@ -1,0 +1,166 @@
+//! The secret of a database and its rotation on the sandbox.
+
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use migrate_infra::events::Events;
+use migrate_infra::resource::Error;
+use serde_json::Value;
+
+use crate::harness::matrix::Matrix;
+use crate::harness::sandbox_run::{Fixture, RunKind, survives_kills};
+use crate::kinds::database::{Parts, SECRET, calls, database, failure, prerequisites, settle, value};
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_with_a_recovery_window_is_restored_after_any_kill() {
+    let parts = Parts { recovery_window_days: Some(7), ..Parts::default() };
+    let mut fixture = prerequisites();
+    let bare = fixture.world.inventory();
+    settle(&mut fixture, &parts).await;
+    let password = value(&mut fixture)["password"].clone();
+    assert!(survives_kills(&parts.graph(), &fixture, RunKind::Down, bare.len(), &[]).await > 0);
+    fixture.down().await.must_succeed();
+    assert_eq!(fixture.world.inventory(), bare);
+    let ran = settle(&mut fixture, &parts).await;
+    assert_eq!((calls(&ran, "secretsmanager:RestoreSecret"), calls(&ran, "secretsmanager:CreateSecret")), (1, 0));
+    assert_eq!(value(&mut fixture)["password"], password);
+    assert_eq!(value(&mut fixture)["password"], database(&mut fixture).settings.master_password.as_str());
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_after_a_killed_down_recreates_everything() {
+    for recovery_window_days in [None, Some(7)] {
+        let mut parts = Parts { recovery_window_days, ..Parts::default() };
+        parts.database.deletion_protection = false;
+        let graph = parts.graph();
+        let mut before = prerequisites();
+        settle(&mut before, &parts).await;
+        let made = before.world.inventory().len();
+        let mut matrix = Matrix::new();
+        while let Some((point, crash_points)) = matrix.arm() {
+            let Some(mut fixture) = before.killed(&graph, RunKind::Down, crash_points).await else { continue };
+            settle(&mut fixture, &parts).await;
+            assert_eq!(fixture.world.inventory().len(), made, "down killed at point {point}, then up");
+            assert_eq!(
+                value(&mut fixture)["password"],
+                database(&mut fixture).settings.master_password.as_str(),
+                "killed at point {point}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_secret_that_is_scheduled_for_deletion_is_refused() {
+    let parts = Parts { recovery_window_days: Some(7), ..Parts::default() };
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &parts).await;
+    fixture.down().await.must_succeed();
+    fixture.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).unwrap().tags.clear();
+    let ran = fixture.up(&parts.graph()).await;
+    assert!(matches!(failure(&ran), Error::Foreign { .. }), "{:?}", failure(&ran));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_password_exists_only_in_aws() {
+    let events: Arc<Mutex<String>> = Arc::default();
+    let keep = Arc::clone(&events);
+    let listener = Events::to(move |event| {
+        *keep.lock().unwrap() += &format!("{}\n{event:?}\n", serde_json::to_string(&event).unwrap())
+    });
+    let before = Fixture { listener: Some(listener), ..prerequisites() };
+    let mut journal = 0;
+    // A run compacts its journal when it ends, so the test reads what a killed run leaves at every point.
+    let mut matrix = Matrix::new();
+    while let Some((point, crash_points)) = matrix.arm() {
+        let mut fixture = before.fork();
+        fixture.run(&Parts::default().graph(), RunKind::Up, crash_points.clone()).await;
+        let (text, snapshot) = (fixture.store.text(), fixture.store.snapshot().await.unwrap().unwrap_or_default());
+        journal = journal.max(text.len());
+        for secret in fixture.world.region("us-east-1").secretsmanager.secrets.values() {
+            for version in secret.versions.values() {
+                let value: Value = serde_json::from_str(&version.value).unwrap();
+                let password = value["password"].as_str().unwrap();
+                assert_eq!(password.len(), 32);
+                for (what, text) in [
+                    ("journal", text.as_str()),
+                    ("snapshot", &String::from_utf8_lossy(&snapshot)),
+                    ("events", &events.lock().unwrap()),
+                ] {
+                    assert!(!text.contains(password), "the password is in the {what}, killed at point {point}");
+                }
+            }
+        }
+        if !crash_points.is_dead() {
+            assert!(String::from_utf8_lossy(&snapshot).contains(SECRET));
+        }
+    }
+    assert!(journal > 5_000, "the longest journal has {journal} bytes");
+    assert!(events.lock().unwrap().contains("secretsmanager:CreateSecret"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recreated_secret_sets_the_password_of_the_database() {
+    let mut fixture = prerequisites();
+    let parts = Parts::default();
+    settle(&mut fixture, &parts).await;
+    fixture.world.region("us-east-1").secretsmanager.secrets.remove(SECRET);
+    fixture.up(&parts.graph()).await.must_succeed();
+    settle(&mut fixture, &parts).await;
+    assert_eq!(value(&mut fixture)["password"], database(&mut fixture).settings.master_password.as_str());
+    assert_eq!(value(&mut fixture)["host"], database(&mut fixture).host.as_str());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotated_password_and_a_held_rotation_are_left_alone() {
+    let mut fixture = prerequisites();
+    let parts = Parts::default();
+    settle(&mut fixture, &parts).await;
+    let mut rotated = value(&mut fixture);
+    rotated["password"] = "Rotated0Rotated0Rotated0Rotated0".into();
+    let secret = fixture.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).unwrap();
+    secret.versions.values_mut().find(|version| version.stages.contains("AWSCURRENT")).unwrap().value =
+        rotated.to_string();
+    secret.tags.insert("migrate-infra:hold-rotation".into(), "a replication runs".into());
+    let before = fixture.store.text();
+    let again = fixture.up(&parts.graph()).await;
+    again.must_succeed();
+    assert_eq!(again.calls.mutations(), 0, "{:?}", again.calls.by_call());
+    assert!(
+        !fixture.store.text()[before.len()..].contains("intent"),
+        "a look at a held secret was written down as a change"
+    );
+    assert_eq!(value(&mut fixture), rotated);
+}
+
+#[tokio::test(start_paused = true)]
+pub async fn another_user_name_keeps_the_password() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let before = value(&mut fixture);
+    settle(&mut fixture, &Parts { username: "another", ..Parts::default() }).await;
+    let after = value(&mut fixture);
+    assert_eq!(
+        (&after["username"], &after["password"], &after["host"]),
+        (&"another".into(), &before["password"], &before["host"])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_waits_for_its_role() {
+    let mut fixture = prerequisites();
+    let ran = settle(&mut fixture, &Parts::default()).await;
+    assert!(calls(&ran, "lambda:CreateFunction") > 1, "the role could be assumed at once");
+}
+
+#[test]
+fn the_rotation_function_passes_its_tests() {
+    let run = Command::new("python3")
+        .args(["-m", "unittest", "tests/rotation/test_rotation.py"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output();
+    let output = run.expect("the tests of the rotation function need `python3` in the PATH");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("OK"), "{text}");
+}

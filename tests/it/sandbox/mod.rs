@@ -1,0 +1,9 @@
+//! Tests of the sandbox itself, call by call: it must behave as AWS does.
+
+pub mod alarms;
+pub mod database_refusals;
+pub mod database_replication;
+pub mod metrics;
+pub mod network_refusals;
+pub mod routing;
+pub mod tag_search;

@@ -1,0 +1,98 @@
+//! What the previous version wrote is still read: state directories, journals that end in the middle of a run, a
+//! cutover that was interrupted, saved plans and configurations. `tests/it/fixtures/version-0.1.0` holds files that the
+//! program of before the workspace of crates has written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use migrate_infra::sandbox::World;
+
+use crate::harness::workspace::Workspace;
+
+const INSTANT: &str = "--sandbox --sandbox-timing instant";
+/// What the saved plan was made with.
+const CHANGES: &str = "--set service.desired_count=3 --set database.backup_retention_days=9";
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new("tests/it/fixtures/version-0.1.0").join(name)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory of the fixture").flatten() {
+        let target = to.join(entry.file_name());
+        match entry.file_type().expect("a type").is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).expect("a copy")),
+        }
+    }
+}
+
+/// A directory as the previous version left it.
+fn left_by_previous_version(name: &str) -> Workspace {
+    let workspace = Workspace::with("tests/it/fixtures/version-0.1.0/config/migration.toml");
+    copy(&fixture(name).join("sandbox"), &workspace.path().join(".migrate-infra/sandbox"));
+    workspace
+}
+
+fn succeeds(workspace: &Workspace, arguments: &str) -> String {
+    let output = workspace.run(arguments);
+    let transcript = workspace.format_output(&output, arguments);
+    assert!(output.status.success(), "{transcript}");
+    transcript
+}
+
+fn inventory(workspace: &Workspace) -> Vec<String> {
+    let text = fs::read_to_string(workspace.path().join(".migrate-infra/sandbox/world.json")).expect("the world");
+    serde_json::from_str::<World>(&text).expect("a world").inventory()
+}
+
+#[test]
+fn a_state_directory_has_nothing_to_change_and_can_be_deleted() {
+    let workspace = left_by_previous_version("complete");
+    succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT}"));
+    succeeds(&workspace, &format!("drift --env source {INSTANT}"));
+    succeeds(&workspace, &format!("down -y {INSTANT}"));
+    let left: Vec<String> = inventory(&workspace).into_iter().filter(|id| !id.contains("snapshot")).collect();
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+#[test]
+fn a_journal_that_ends_in_the_middle_of_a_run_is_resumed() {
+    let workspace = left_by_previous_version("interrupted");
+    succeeds(&workspace, &format!("up --env source -y {INSTANT}"));
+    succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT}"));
+}
+
+#[test]
+fn an_interrupted_cutover_is_shown_and_rolled_back() {
+    let workspace = left_by_previous_version("cutover");
+    let shown = succeeds(&workspace, &format!("traffic show {INSTANT}"));
+    assert!(shown.contains('%'), "{shown}");
+    succeeds(&workspace, &format!("traffic rollback -y {INSTANT}"));
+    let shown = succeeds(&workspace, &format!("traffic show --output json {INSTANT}"));
+    assert!(shown.contains("\"target\""), "{shown}");
+}
+
+#[test]
+fn an_interrupted_cutover_continues() {
+    let workspace = left_by_previous_version("cutover");
+    succeeds(&workspace, &format!("cutover -y {INSTANT}"));
+}
+
+#[test]
+fn a_saved_plan_is_carried_out() {
+    let workspace = left_by_previous_version("complete");
+    fs::copy(fixture("complete/plan.json"), workspace.path().join("plan.json")).expect("the plan");
+    let done = succeeds(&workspace, &format!("up plan.json -y {INSTANT} {CHANGES}"));
+    assert!(done.contains("2 resources"), "{done}");
+    succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT} {CHANGES}"));
+}
+
+#[test]
+fn both_configurations_are_read() {
+    for name in ["migration.toml", "self-contained.toml"] {
+        let workspace = Workspace::with(&format!("tests/it/fixtures/version-0.1.0/config/{name}"));
+        succeeds(&workspace, &format!("plan --offline {INSTANT}"));
+    }
+}
