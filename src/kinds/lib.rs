@@ -1,6 +1,6 @@
 //! The resource kinds: one file per kind, one folder per service, and the registry.
 //!
-//! *May depend on* `infra-base`, `infra-aws`, `infra-core` and the AWS SDK.
+//! *May depend on* `infra-base`, `infra-aws`, `infra-core`, `infra-macros` and the AWS SDK.
 //! *Never knows* what a payment environment is, the sandbox, or a command.
 
 pub mod autoscaling;

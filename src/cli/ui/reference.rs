@@ -31,12 +31,10 @@ pub(in crate::cli) fn reference() -> String {
     let mut text = HEAD.to_owned();
     for kind in kinds {
         let schema = kind.schema();
-        text.push_str(&format!("\n## `{}`\n\n{}. ", kind.name(), capitalize(schema.summary)));
-        if schema.holds_data {
-            text.push_str("It holds data. ");
-        }
-        text.push_str(&unique_names(schema));
-        text.push_str(&format!("What can block its deletion: {}.\n", schema.delete_blockers));
+        let data = if schema.holds_data { "It holds data. " } else { "" };
+        let (summary, unique, blockers) = (capitalize(schema.summary), unique_names(schema), schema.delete_blockers);
+        let description = wrap(&format!("{summary}. {data}{unique}What can block its deletion: {blockers}."));
+        text.push_str(&format!("\n## `{}`\n\n{description}\n", kind.name()));
         if kind.inputs().is_empty() {
             text.push_str("\nIt has no inputs.\n");
             continue;
@@ -56,6 +54,23 @@ pub(in crate::cli) fn reference() -> String {
         }
     }
     text
+}
+
+/// Breaks a paragraph into lines of at most 120 characters.
+fn wrap(text: &str) -> String {
+    let mut wrapped = String::new();
+    let mut length = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if length > 0 {
+            let fits = length + 1 + width <= 120;
+            wrapped.push(if fits { ' ' } else { '\n' });
+            length = if fits { length + 1 } else { 0 };
+        }
+        wrapped.push_str(word);
+        length += width;
+    }
+    wrapped
 }
 
 fn change(kind: &dyn Kind, input: &str) -> &'static str {

@@ -291,7 +291,7 @@ async fn everything_can_be_replaced_one_by_one() {
     let before = kinds(&initial);
     for address in graph.nodes().keys() {
         // Nothing has drifted, so only replaced resources are read again.
-        let findings = Some(migrate_infra::plan::DriftReport::new());
+        let drift = Some(migrate_infra::plan::DriftReport::new());
         let mut fixture = Fixture { replaced: address.as_str().to_owned(), drift, ..initial.fork() };
         let plan = planned(&fixture, &graph);
         let asked = plan.steps.iter().find(|step| step.address == *address).expect("it has a step");
