@@ -20,6 +20,10 @@ pub fn is_managed_tag(key: &str) -> bool {
     key == "Name" || key.starts_with("migrate-infra:")
 }
 
+/// The text of an unknown owner, and its text in earlier versions.
+const UNKNOWN: &str = "an unknown owner (it has no ownership tags)";
+const UNKNOWN_BEFORE: &str = "nobody that this tool knows (it has no ownership tags)";
+
 /// Who owns a resource that is not the expected one. Stored and printed as text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
@@ -65,7 +69,7 @@ impl fmt::Display for Owner {
         match self {
             Self::Stack { stack, address: Some(address) } => write!(f, "the stack `{stack}` as `{address}`"),
             Self::Stack { stack, address: None } => write!(f, "the stack `{stack}`"),
-            Self::Unknown => f.write_str("nobody that this tool knows (it has no ownership tags)"),
+            Self::Unknown => f.write_str(UNKNOWN),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -82,7 +86,7 @@ impl Eq for Owner {}
 
 impl From<String> for Owner {
     fn from(text: String) -> Self {
-        Self::Other(text)
+        if [UNKNOWN, UNKNOWN_BEFORE].contains(&text.as_str()) { Self::Unknown } else { Self::Other(text) }
     }
 }
 
@@ -109,5 +113,6 @@ mod tests {
         assert_eq!(owner.address_in("payment/prod"), None);
         assert_eq!(Owner::from(String::from(owner.clone())), owner);
         assert_eq!(Owner::of_tags([("Name", "x")]), Owner::Unknown);
+        assert_eq!(Owner::from(UNKNOWN_BEFORE.to_owned()), Owner::Unknown);
     }
 }

@@ -40,6 +40,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[update(call = "…", seconds = 70, maintenance_window)]`: the operation that changes it (several are allowed), how
 ///   long that takes, and whether AWS waits for the maintenance window.
 /// * `#[interrupts("…")]`: what a change interrupts. `#[constraint("…")]`: which changes AWS refuses.
+/// * `#[compare(ignore_case)]`, `#[compare(version_prefix)]`, `#[compare(template)]`: how it is compared with what AWS
+///   shows, if not exactly.
 /// * `#[static_keys(LIST)]`: keys of a map that take effect at the next restart.
 /// * `#[flushes_pending("attribute")]`: makes AWS apply at once what waits for the maintenance window.
 /// * `#[deletion]`: is used at deletion only. `#[deletion(setting)]`: is a setting in AWS, too.
@@ -58,6 +60,7 @@ use syn::{DeriveInput, parse_macro_input};
         update,
         interrupts,
         constraint,
+        compare,
         static_keys,
         flushes_pending,
         deletion

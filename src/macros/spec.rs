@@ -131,6 +131,15 @@ impl Inputs {
                 self.add_pair(list, quote!((#input, #note)));
             }
         }
+        if attribute.path().is_ident("compare") {
+            let comparison = match attribute.parse_args::<Ident>()?.to_string().as_str() {
+                "ignore_case" => quote!(IgnoreCase),
+                "version_prefix" => quote!(VersionPrefix),
+                "template" => quote!(Template),
+                _ => return Err(Error::new_spanned(attribute, "expected `ignore_case`, `version_prefix` or `template`")),
+            };
+            self.add_pair("comparisons", quote!((#input, ::infra_core::resource::Comparison::#comparison)));
+        }
         if is_flag(attribute, "scope")? {
             self.scope = Some(input.to_owned());
         } else if attribute.path().is_ident("static_keys") {

@@ -115,8 +115,8 @@ impl Plan {
         all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Returns the plan with the reasons and notes of `shown`, the JSON form of a plan. Another version of this tool may
-    /// word them differently, which makes no difference for what the steps do.
+    /// Returns the plan with the reasons and notes of `shown`, the JSON form of a plan. Another version of this tool
+    /// may word them differently, which makes no difference for what the steps do.
     #[must_use]
     pub fn with_texts_of(&self, shown: &Value) -> Self {
         let mut plan = self.clone();

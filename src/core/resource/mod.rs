@@ -17,4 +17,4 @@ pub use handle::{PlainHandle, RefersTo};
 pub use kind::{Erased, Kind, Observed, Resource};
 pub use kinds::{KindRef, Kinds};
 pub use list_cache::ListCache;
-pub use schema::{Attrs, Handle, KindSchema, Spec, Tagger, Untagged, union, union_len};
+pub use schema::{Attrs, Comparison, Handle, KindSchema, Spec, Tagger, Untagged, union, union_len};

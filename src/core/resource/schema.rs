@@ -9,6 +9,19 @@ use super::context::StepContext;
 use super::error::Result;
 use super::handle::RefersTo;
 
+/// How an input is compared with the value that AWS shows. Lists are compared without order in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The values are equal.
+    Exact,
+    /// AWS shows the value in another case, such as the lower-case identifiers of RDS.
+    IgnoreCase,
+    /// The input is a version, and AWS shows a more specific one: `16` and `16.8`.
+    VersionPrefix,
+    /// The input has placeholders such as `{account}`, which are filled in only when a step runs.
+    Template,
+}
+
 /// What a kind declares about itself. The plan, the time estimate, the IAM policy and the reference page use it.
 #[derive(Clone, Copy, Debug)]
 pub struct KindSchema {
@@ -77,6 +90,8 @@ pub struct KindSchema {
     pub regenerates: &'static [&'static str],
     /// Attributes whose values AWS chooses. A difference is no drift.
     pub computed: &'static [&'static str],
+    /// Inputs that are not compared exactly with what AWS shows, and how they are compared.
+    pub comparisons: &'static [(&'static str, Comparison)],
     /// Whether it belongs to no region.
     pub global: bool,
     /// Whether it holds data that cannot be recreated: a replacement must be requested by address.
@@ -115,9 +130,18 @@ impl KindSchema {
         static_keys: &[],
         regenerates: &[],
         computed: &[],
+        comparisons: &[],
         global: false,
         holds_data: false,
     };
+}
+
+impl KindSchema {
+    /// Returns how an input is compared with the value that AWS shows.
+    pub fn comparison(&self, input: &str) -> Comparison {
+        let declared = self.comparisons.iter().find(|(name, _)| *name == input);
+        declared.map_or(Comparison::Exact, |(_, comparison)| *comparison)
+    }
 }
 
 /// What the specification of a kind declares. `#[derive(Spec)]` implements it.

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::kind::Kind;
+use super::schema::Comparison;
 use crate::plan::Change;
 
 /// Returns the observed value of an input. Some kinds nest what AWS shows in objects.
@@ -51,7 +52,7 @@ pub fn immutable_diff(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Chang
     kind.schema()
         .immutable
         .iter()
-        .filter_map(|input| difference(input, wanted(input)?, &observed_immutable(kind, attrs, input)?))
+        .filter_map(|input| difference(kind, input, wanted(input)?, &observed_immutable(kind, attrs, input)?))
         .collect()
 }
 
@@ -70,23 +71,29 @@ pub fn describe(differing: &[Change]) -> String {
 }
 
 /// Returns the observed and the configured value of an input, if they differ.
-pub fn difference(input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
-    (!equivalent(wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
+pub fn difference(kind: &dyn Kind, input: &str, wanted: &Value, shown: &Value) -> Option<Change> {
+    let comparison = kind.schema().comparison(input);
+    (!equivalent(comparison, wanted, shown)).then(|| Change::new(input, shown.clone(), wanted.clone()))
 }
 
-/// Returns whether the observed value matches the configured one. AWS does not keep an order, and fills in omitted
-/// values.
-fn equivalent(wanted: &Value, shown: &Value) -> bool {
+/// Returns whether the observed value matches the configured one. AWS does not keep the order of lists.
+fn equivalent(comparison: Comparison, wanted: &Value, shown: &Value) -> bool {
     match (wanted, shown) {
-        (Value::String(wanted), Value::String(shown)) => {
-            wanted.eq_ignore_ascii_case(shown) || wanted.contains('{') || shown.starts_with(&format!("{wanted}."))
-        }
+        (Value::String(wanted), Value::String(shown)) => match comparison {
+            Comparison::Exact => wanted == shown,
+            Comparison::IgnoreCase => wanted.eq_ignore_ascii_case(shown),
+            Comparison::VersionPrefix => wanted == shown || shown.starts_with(&format!("{wanted}.")),
+            Comparison::Template => wanted == shown || wanted.contains('{'),
+        },
         (Value::Array(wanted), Value::Array(shown)) => {
-            wanted.len() == shown.len() && wanted.iter().all(|one| shown.iter().any(|other| equivalent(one, other)))
+            let matches = |one: &Value| shown.iter().any(|other| equivalent(comparison, one, other));
+            wanted.len() == shown.len() && wanted.iter().all(matches)
         }
         (Value::Object(wanted), Value::Object(shown)) => {
-            wanted.len() == shown.len()
-                && wanted.iter().all(|(key, one)| shown.get(key).is_some_and(|other| equivalent(one, other)))
+            let matches = |key: &String, one: &Value| {
+                shown.get(key).is_some_and(|other| equivalent(comparison, one, other))
+            };
+            wanted.len() == shown.len() && wanted.iter().all(|(key, one)| matches(key, one))
         }
         _ => wanted == shown,
     }

@@ -48,6 +48,7 @@ pub struct AccountRole {
     #[unique]
     pub name: String,
     /// The ARN of its AWS-managed policy; `{partition}` is filled in.
+    #[compare(template)]
     pub managed_policy: String,
 }
 

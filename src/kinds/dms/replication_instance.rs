@@ -59,6 +59,7 @@ pub struct ReplicationInstance {
     /// The full version of the engine.
     #[update(seconds = 30)]
     #[interrupts("the replication instance restarts, and its tasks resume")]
+    #[compare(version_prefix)]
     pub engine_version: String,
     /// Its subnet group.
     #[immutable]

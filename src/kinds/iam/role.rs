@@ -44,6 +44,7 @@ pub struct Role {
     /// so a region is written out: only then does a different region show as a change. Older states may contain
     /// `{region}`, which is filled in.
     #[update(call = "iam:UpdateAssumeRolePolicy")]
+    #[compare(template)]
     pub trust: Vec<String>,
     /// Whether services can assume it only on behalf of this account ("the confused deputy problem" in the IAM guide).
     #[update(call = "iam:UpdateAssumeRolePolicy")]

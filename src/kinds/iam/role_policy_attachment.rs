@@ -33,6 +33,7 @@ pub struct RolePolicyAttachment {
     /// are filled in.
     #[immutable]
     #[unique]
+    #[compare(template)]
     pub policy_arn: String,
 }
 

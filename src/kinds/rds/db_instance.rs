@@ -47,6 +47,7 @@ pub struct DbInstance {
     /// Its name, in lower case.
     #[immutable]
     #[unique]
+    #[compare(ignore_case)]
     pub identifier: String,
     /// `postgres`
     #[immutable]
@@ -56,6 +57,7 @@ pub struct DbInstance {
     #[update(seconds = 370, maintenance_window)]
     #[interrupts("the database restarts")]
     #[constraint("another major version and an older minor version are refused")]
+    #[compare(version_prefix)]
     pub engine_version: String,
     /// For example `db.r5.large`.
     #[update(seconds = 370, maintenance_window)]

@@ -65,6 +65,7 @@ pub struct Bucket {
     /// Its name; `{account}` and `{region}` are filled in.
     #[immutable]
     #[unique]
+    #[compare(template)]
     pub name: String,
     /// Whether it keeps old versions of objects, which replication requires.
     pub versioned: bool,

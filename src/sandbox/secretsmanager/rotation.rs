@@ -34,8 +34,8 @@ fn rotate(call: &mut Call<'_>, input: &RotateSecretInput) -> Result<RotateSecret
         || now < function.active_at
         || function.failure.is_some()
     {
-        let text = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants \
-                    access to the principal secretsmanager.amazonaws.com.";
+        let text = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy \
+                    grants access to the principal secretsmanager.amazonaws.com.";
         return refuse("AccessDeniedException", text);
     }
     let secret = find_active(call, input.secret_id().unwrap_or_default())?;

@@ -2,7 +2,7 @@
 
 use migrate_infra::migration::compare::{IndexKind, Options, SchemaDifference, Side, Verdict};
 
-use crate::compare::two_databases::{as_user, compared, found, keys, table};
+use crate::compare::two_databases::{as_user, compared, found, keys, small, table};
 use crate::harness::postgres::{ADMIN, Pair};
 
 #[tokio::test]

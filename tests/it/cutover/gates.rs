@@ -14,7 +14,7 @@ use migrate_infra::migration::gate::{
     Alarm, AlarmState, EvalContext, Point, Reading, Requests, Series, Table, TableState, Targets, Verdict, evaluate,
 };
 
-use crate::cutover::state_machine_driver::{Driver, judged, schedule, split};
+use crate::cutover::state_machine_driver::{Driver, evaluated, schedule, split};
 
 /// A time 30 seconds after the beginning of a minute.
 const NOW: i64 = 1_800_000_030;
@@ -27,7 +27,7 @@ fn gate(check: Check) -> Gate {
     Gate { name: "gate".into(), check, failures_in_a_row: 1 }
 }
 
-fn moment(live: u8, next: u8) -> EvalContext {
+fn eval_context(live: u8, next: u8) -> EvalContext {
     EvalContext { now: NOW, live: split(live), next: split(next) }
 }
 
@@ -42,7 +42,7 @@ fn series(of: &str, side: Option<Side>, values: &[(i64, f64)]) -> Series {
 
 /// Returns the verdict and the text of a gate while each side receives half of the traffic.
 fn verdict(check: Check, reading: &Reading) -> (Verdict, String) {
-    let judgement = evaluate(&gate(check), reading, &moment(50, 100));
+    let judgement = evaluate(&gate(check), reading, &eval_context(50, 100));
     assert_eq!((judgement.gate.as_str(), judgement.at), ("gate", NOW));
     (judgement.verdict, judgement.text)
 }
@@ -111,7 +111,7 @@ fn the_latency_gate_applies_where_there_is_traffic() {
     let slow = series("target", Some(Side::Target), &[(30, 2.0), (90, 0.3)]);
     let check = Check::Latency(limit(Bound::Below(2.0)));
     let both = Reading::Series(vec![source.clone(), slow]);
-    let at = |live, reading: &Reading| evaluate(&gate(check.clone()), reading, &moment(live, 100)).verdict;
+    let at = |live, reading: &Reading| evaluate(&gate(check.clone()), reading, &eval_context(live, 100)).verdict;
     assert_eq!([at(0, &both), at(50, &both), at(100, &both)], [Pass, Fail, Fail]);
     let one = Reading::Series(vec![source]);
     assert_eq!([at(0, &one), at(50, &one)], [Pass, NoData]);
@@ -141,8 +141,8 @@ fn the_error_rate_gate_applies_where_there_is_traffic() {
         let target = Requests { side: Side::Target, all: points(all), errors: points(errors) };
         let reading = Reading::Requests(vec![source, target]);
         let check = gate(Check::ErrorRate(limit(Bound::Below(1.0))));
-        assert_eq!(evaluate(&check, &reading, &moment(50, 100)).verdict, *expected, "{all:?} {errors:?}");
-        assert_eq!(evaluate(&check, &reading, &moment(0, 50)).verdict, Pass, "the target has no traffic yet");
+        assert_eq!(evaluate(&check, &reading, &eval_context(50, 100)).verdict, *expected, "{all:?} {errors:?}");
+        assert_eq!(evaluate(&check, &reading, &eval_context(0, 50)).verdict, Pass, "the target has no traffic yet");
     }
 }
 
@@ -160,14 +160,14 @@ fn targets_must_be_healthy_where_traffic_arrives_or_will_arrive() {
     for (live, next, healthy, desired, expected) in table {
         let reading = Reading::Targets(vec![of(Side::Source, 2, 2), of(Side::Target, healthy, desired)]);
         assert_eq!(
-            evaluate(&gate(Check::HealthyTargets), &reading, &moment(live, next)).verdict,
+            evaluate(&gate(Check::HealthyTargets), &reading, &eval_context(live, next)).verdict,
             expected,
             "{live} {next} {healthy} {desired}"
         );
     }
     let source_is_gone = Reading::Targets(vec![of(Side::Target, 2, 2)]);
-    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &moment(50, 100)).verdict, NoData);
-    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &moment(100, 100)).verdict, Pass);
+    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &eval_context(50, 100)).verdict, NoData);
+    assert_eq!(evaluate(&gate(Check::HealthyTargets), &source_is_gone, &eval_context(100, 100)).verdict, Pass);
 }
 
 #[test]
@@ -186,17 +186,17 @@ fn validation_passes_only_when_all_tables_were_compared() {
         (&[TableState::Different, TableState::Failed], Fail),
     ];
     for (states, expected) in cases {
-        assert_eq!(evaluate(&gate(check(false)), &all(states), &moment(0, 10)).verdict, expected, "{states:?}");
-        assert_eq!(evaluate(&gate(check(false)), &all(states), &moment(10, 20)).verdict, NotJudged, "{states:?}");
-        assert_eq!(evaluate(&gate(check(true)), &all(states), &moment(10, 20)).verdict, expected, "{states:?}");
+        assert_eq!(evaluate(&gate(check(false)), &all(states), &eval_context(0, 10)).verdict, expected, "{states:?}");
+        assert_eq!(evaluate(&gate(check(false)), &all(states), &eval_context(10, 20)).verdict, NotJudged, "{states:?}");
+        assert_eq!(evaluate(&gate(check(true)), &all(states), &eval_context(10, 20)).verdict, expected, "{states:?}");
     }
     let ignored = Reading::Tables(vec![
         table("public.audit", TableState::NotCompared),
         table("public.payments", TableState::Same),
     ]);
-    assert_eq!(evaluate(&gate(check(false)), &ignored, &moment(0, 10)).verdict, Pass);
+    assert_eq!(evaluate(&gate(check(false)), &ignored, &eval_context(0, 10)).verdict, Pass);
     let only_ignored = Reading::Tables(vec![table("public.audit", TableState::Same)]);
-    assert_eq!(evaluate(&gate(check(false)), &only_ignored, &moment(0, 10)).verdict, NoData);
+    assert_eq!(evaluate(&gate(check(false)), &only_ignored, &eval_context(0, 10)).verdict, NoData);
 }
 
 #[test]
@@ -233,16 +233,16 @@ fn a_custom_metric_is_compared_with_its_bound() {
         (Bound::Above(5.0), Fail, 5.0),
     ];
     for (bound, expected, worst) in table {
-        let judgement = evaluate(&own(bound, "Average", None), &values, &moment(50, 100));
+        let judgement = evaluate(&own(bound, "Average", None), &values, &eval_context(50, 100));
         assert_eq!((judgement.verdict, judgement.value), (expected, Some(worst)), "{bound:?}");
     }
     // A sum that is still growing is no reason to fail, and none to pass.
     let growing = reading(&[(30, 1.0), (90, 100.0), (150, 100.0)]);
-    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Sum", None), &growing, &moment(50, 100)).verdict, Pass);
-    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Average", None), &growing, &moment(50, 100)).verdict, Fail);
+    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Sum", None), &growing, &eval_context(50, 100)).verdict, Pass);
+    assert_eq!(evaluate(&own(Bound::AtLeast(50.0), "Average", None), &growing, &eval_context(50, 100)).verdict, Fail);
     let needs = own(Bound::AtLeast(50.0), "Sum", Some(Side::Target));
-    assert_eq!(evaluate(&needs, &reading(&[]), &moment(0, 10)).verdict, NotJudged);
-    assert_eq!(evaluate(&needs, &reading(&[]), &moment(10, 20)).verdict, NoData);
+    assert_eq!(evaluate(&needs, &reading(&[]), &eval_context(0, 10)).verdict, NotJudged);
+    assert_eq!(evaluate(&needs, &reading(&[]), &eval_context(10, 20)).verdict, NoData);
 }
 
 /// Returns the bundled configuration with additional text.
@@ -299,7 +299,7 @@ fn the_default_gates_and_steps() {
         [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
     );
     assert_eq!((schedule.bake_seconds, schedule.lag_zero_seconds, schedule.quiesce), (300, Some(600), false));
-    assert_eq!(schedule.eval_context(split(40), NOW), moment(40, 50));
+    assert_eq!(schedule.eval_context(split(40), NOW), eval_context(40, 50));
 }
 
 #[test]
@@ -469,10 +469,10 @@ fn a_report_begins_with_the_reason_of_its_outcome() {
     for _ in 0..3 {
         driver.now += 30;
         driver.answer();
-        driver.send(judged(Verdict::Pass));
+        driver.send(evaluated(Verdict::Pass));
     }
     driver.send(Input::Approved("bert | <b>".into()));
-    driver.send(judged(Verdict::Fail));
+    driver.send(evaluated(Verdict::Fail));
     driver.answer();
     let mut record = recorded(&driver);
     record.version = "1.2.3".into();
@@ -496,7 +496,7 @@ fn a_report_has_the_minimum_the_maximum_and_the_last_value_of_each_step() {
     let mut record = recorded(&driver);
     let progress = Progress::new();
     for value in [Some(5.0), Some(75.0), None, Some(7.0)] {
-        let Input::Judged(mut judgements) = judged(if value.is_some() { Pass } else { NoData }) else {
+        let Input::Judged(mut judgements) = evaluated(if value.is_some() { Pass } else { NoData }) else {
             panic!("not judged")
         };
         judgements[0].value = value;

@@ -12,10 +12,11 @@ use migrate_infra::engine::{Context, Outcome, down};
 use migrate_infra::events::Events;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{Action, Drift, plan_delete};
-use migrate_infra::resource::kind;
+use migrate_infra::resources::KINDS;
 use migrate_infra::sandbox::{Sandbox, World};
 use migrate_infra::state::{Journal, MemoryStore};
 
+use crate::harness::registry::kind;
 use crate::harness::sandbox_run::{Fixture, STACK};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph, source};
 use crate::kinds::declared_operations::Calls;
@@ -26,7 +27,7 @@ async fn without(fixture: &Fixture, address: &Address) -> Option<World> {
     let mut state = fixture.state();
     // A manual deletion does not respect dependents, but AWS does.
     state.resources.values_mut().for_each(|entry| entry.needs.clear());
-    let plan = plan_delete(&state, &BTreeSet::from([address.clone()]), "by hand").expect("nobody is asked");
+    let plan = plan_delete(KINDS, &state, &BTreeSet::from([address.clone()]), "by hand").expect("nobody is asked");
     let clock = Clock::real();
     let sandbox = Sandbox::new(fixture.world.clone(), clock, None, CrashPoints::default());
     let cloud = Cloud::connect(Endpoint::InProcess(sandbox.in_process()), &"us-east-1".into(), clock)
@@ -34,6 +35,7 @@ async fn without(fixture: &Fixture, address: &Address) -> Option<World> {
         .expect("the sandbox answers");
     let (journal, writer) = Journal::start(state, Box::new(MemoryStore::default()));
     let context = Context {
+        kinds: KINDS,
         cloud: Arc::new(cloud),
         journal: journal.clone(),
         events: Events::nowhere(),
@@ -91,7 +93,7 @@ async fn every_manual_deletion_is_reported_and_corrected() {
         let mut fixture = Fixture { world, ..initial.fork() };
         is_repaired(&mut fixture, &graph, address, &format!("{address} deleted by hand")).await;
         deleted += 1;
-        kinds.insert(node.kind);
+        kinds.insert(node.kind.get().name());
     }
     println!("{deleted} things of {} kinds were deleted by hand, one at a time", kinds.len());
     // AWS refuses to delete what other resources reference.

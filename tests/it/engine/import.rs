@@ -5,11 +5,12 @@ use migrate_infra::address::Address;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::Action;
-use migrate_infra::resource::{kind, kinds, spec_from_observed};
+use migrate_infra::resource::spec_from_observed;
 use serde_json::{Value, json};
 
 use crate::harness::backend::Backend;
 use crate::harness::matrix::Matrix;
+use crate::harness::registry::{kind, kinds};
 use crate::harness::sandbox_run::{Fixture, RunKind};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph, source};
 use crate::harness::workspace::{Workspace, edit_world};
@@ -74,7 +75,7 @@ async fn an_import_survives_a_kill_at_every_point() {
             } else {
                 ran.must_succeed();
             }
-            let kind = kind(graph.get(&address).expect("it is part of the graph").kind).expect("it is registered");
+            let kind = graph.get(&address).expect("it is part of the graph").kind;
             assert_eq!(
                 kind.id(fixture.state().attrs(&address).expect("it is known")),
                 kind.id(&before),
@@ -191,7 +192,7 @@ async fn a_resource_elsewhere_is_not_imported() {
         let entry = state.get(address).expect("it exists");
         let attrs = entry.attrs.as_ref().expect("it is known");
         for input in kind.schema().immutable {
-            let shown = spec_from_observed::observed_immutable(*kind, attrs, input);
+            let shown = spec_from_observed::observed_immutable(kind, attrs, input);
             let is_excused = NOT_SHOWN.iter().any(|(of, not_shown, _)| (of, not_shown) == (&kind.name(), input));
             if shown.is_none() != is_excused {
                 wrong.push(format!("{} `{input}`: AWS shows {shown:?}", kind.name()));
@@ -201,7 +202,7 @@ async fn a_resource_elsewhere_is_not_imported() {
             match adopted_again(&initial, &other, address, "it").await {
                 Ok(_) => wrong.push(format!("{address}: it is adopted with another {input}")),
                 // A resource that is identified by its name is not found.
-                Err(why) if kind.from_id("").is_some() && !why.contains(&format!("`{input}`")) => {
+                Err(why) if kind.attrs_from_id("").is_some() && !why.contains(&format!("`{input}`")) => {
                     wrong.push(format!("{address} {input}: {why}"))
                 }
                 Err(_) => refused += 1,

@@ -4,7 +4,7 @@
 use migrate_infra::address::Address;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
-use migrate_infra::plan::{Action, Order, Plan};
+use migrate_infra::plan::{Action, Plan, ReplaceOrder};
 use migrate_infra::sandbox::Faults;
 
 use crate::harness::matrix::Matrix;
@@ -15,7 +15,7 @@ fn planned(fixture: &Fixture, graph: &Graph) -> Plan {
     fixture.plan(graph, &fixture.state())
 }
 
-fn replaced(plan: &Plan, wanted: Order) -> Vec<&str> {
+fn replaced(plan: &Plan, wanted: ReplaceOrder) -> Vec<&str> {
     let of = |action: &Action| matches!(action, Action::Replace { order, .. } if *order == wanted);
     plan.steps.iter().filter(|step| of(&step.action)).map(|step| step.address.as_str()).collect()
 }
@@ -92,7 +92,9 @@ async fn replaces(before: &Graph, after: &Graph, pattern: &str, step: u64) -> Pl
 #[tokio::test(start_paused = true)]
 async fn changes_in_place_survive_being_killed() {
     let plan = replaces(&source(&[]), &source(crate::engine::rollback::CHANGES), "", 5).await;
-    assert!(replaced(&plan, Order::CreateFirst).is_empty() && replaced(&plan, Order::DeleteFirst).is_empty());
+    assert!(
+        replaced(&plan, ReplaceOrder::CreateFirst).is_empty() && replaced(&plan, ReplaceOrder::DeleteFirst).is_empty()
+    );
     assert!(plan.totals()["update"] > 20);
 }
 
@@ -102,17 +104,17 @@ async fn a_health_check_is_replaced_for_another_interval() {
     let (before, after) = (both(&[]), both(&["routing.health_check_interval_seconds=10"]));
     let plan = replaces(&before, &after, "", 13).await;
     assert_eq!(
-        replaced(&plan, Order::CreateFirst),
+        replaced(&plan, ReplaceOrder::CreateFirst),
         ["routing/dns/source-health-check", "routing/dns/target-health-check"]
     );
-    assert_eq!(replaced(&plan, Order::DeleteFirst), Vec::<&str>::new());
+    assert_eq!(replaced(&plan, ReplaceOrder::DeleteFirst), Vec::<&str>::new());
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_port_of_a_target_group_replaces_the_service() {
     let plan = replaces(&source(&[]), &source(&["service.port=9090"]), "", 11).await;
-    assert!(replaced(&plan, Order::DeleteFirst).contains(&"source/service/target-group"));
-    assert!(replaced(&plan, Order::DeleteFirst).contains(&"source/service/service"));
+    assert!(replaced(&plan, ReplaceOrder::DeleteFirst).contains(&"source/service/target-group"));
+    assert!(replaced(&plan, ReplaceOrder::DeleteFirst).contains(&"source/service/service"));
 }
 
 /// The listener, for which the service only waits, is deleted, and the target group, on which the listener depends, is
@@ -126,7 +128,7 @@ async fn a_listener_removed_with_a_port_change_is_no_cycle() {
             .iter()
             .any(|step| step.address.as_str() == "source/service/listener-https" && step.action == Action::Delete)
     );
-    assert!(replaced(&plan, Order::DeleteFirst).contains(&"source/service/service"));
+    assert!(replaced(&plan, ReplaceOrder::DeleteFirst).contains(&"source/service/service"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -203,7 +205,7 @@ async fn an_unfinished_up_does_not_replace_twice() {
         fixture.up(&graph).await.must_succeed();
         // After a successful run it can be replaced again.
         let plan = planned(&fixture, &graph);
-        assert!(replaced(&plan, Order::DeleteFirst).contains(&instance.as_str()));
+        assert!(replaced(&plan, ReplaceOrder::DeleteFirst).contains(&instance.as_str()));
     }
     assert!(fulfilled > 2, "{fulfilled}");
 }
@@ -261,14 +263,14 @@ async fn a_replacement_discovered_during_a_run_is_planned_first() {
         "{failures:?}"
     );
     assert_eq!(fixture.attrs("source/network/private-1"), bucket, "nothing was deleted");
-    assert!(replaced(&planned(&fixture, &graph), Order::CreateFirst).contains(&"source/network/private-1"));
+    assert!(replaced(&planned(&fixture, &graph), ReplaceOrder::CreateFirst).contains(&"source/network/private-1"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_address_range_replaces_the_environment() {
     let plan = replaces(&source(&[]), &source(&["environments.source.vpc_cidr=10.7.0.0/16"]), "", 43).await;
-    assert!(replaced(&plan, Order::CreateFirst).contains(&"source/network/vpc"));
-    assert!(replaced(&plan, Order::DeleteFirst).contains(&"source/database-source/instance"));
+    assert!(replaced(&plan, ReplaceOrder::CreateFirst).contains(&"source/network/vpc"));
+    assert!(replaced(&plan, ReplaceOrder::DeleteFirst).contains(&"source/database-source/instance"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +278,7 @@ async fn a_zone_is_replaced_for_another_name() {
     let both = |sets: &[&str]| graph(PAIRED, sets);
     let plan = replaces(&both(&[]), &both(&["routing.zone_name=renamed.internal"]), "", 17).await;
     assert_eq!(
-        replaced(&plan, Order::CreateFirst),
+        replaced(&plan, ReplaceOrder::CreateFirst),
         ["routing/dns/source-record", "routing/dns/target-record", "routing/dns/zone"]
     );
 }

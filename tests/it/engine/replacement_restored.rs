@@ -5,6 +5,7 @@ use migrate_infra::address::Address;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{PlanOptions, plan_rollback, plan_with};
+use migrate_infra::resources::KINDS;
 
 use crate::harness::backend::Backend;
 use crate::harness::matrix::Matrix;
@@ -75,7 +76,7 @@ async fn a_rollback_reports_what_a_delete_first_replacement_destroyed() {
             continue;
         }
         between += 1;
-        let rollback = plan_rollback(&state, &[], &|_| true);
+        let rollback = plan_rollback(KINDS, &state, &[], &|_| true);
         let lost: Vec<&Address> = rollback.lost.iter().map(|(address, _)| address).collect();
         assert!(lost.contains(&&service), "killed at {point}: {lost:?}");
         if between % 2 == 1 {
@@ -141,14 +142,15 @@ async fn an_up_of_one_environment_keeps_what_another_one_uses() {
     let stays =
         |address: &Address| address.environment() == "source" && ["network", "security"].contains(&address.part());
     let without = graph.part(stays, |_| None).expect("it needs nothing else");
-    let options = PlanOptions::of(&|environment: &str| environment == "source");
+    let options = PlanOptions::of(KINDS, &|environment: &str| environment == "source");
     let plan = plan_with(&without, &fixture.state(), &options).expect("nothing is missing");
     let uses: Vec<String> = plan.external_users.uses.iter().map(|(used, user)| format!("{user} uses {used}")).collect();
     assert!(
         uses.iter().any(|uses| uses.starts_with("target/replication/") && uses.contains("source/database-source/")),
         "{uses:?}"
     );
-    let everything = plan_with(&without, &fixture.state(), &PlanOptions::of(&|_| true)).expect("nothing is missing");
+    let everything =
+        plan_with(&without, &fixture.state(), &PlanOptions::of(KINDS, &|_| true)).expect("nothing is missing");
     assert!(everything.external_users.uses.is_empty(), "{:?}", everything.external_users);
 }
 

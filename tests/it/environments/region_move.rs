@@ -1,6 +1,7 @@
 //! An environment moves to another region, and back.
 
 use migrate_infra::plan::plan_rollback;
+use migrate_infra::resources::KINDS;
 
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::Fixture;
@@ -67,7 +68,7 @@ async fn a_rollback_of_an_incomplete_move_reports_what_exists_twice() {
         let Some(fixture) = initial.killed(&away, crate::harness::sandbox_run::RunKind::Up, crash_points).await else {
             continue;
         };
-        let rollback = plan_rollback(&fixture.state(), &[], &|_| true);
+        let rollback = plan_rollback(KINDS, &fixture.state(), &[], &|_| true);
         let beside = rollback.lost.iter().filter(|(_, why)| why.contains("beside it"));
         reported += beside.clone().count();
         for (address, why) in beside {

@@ -7,11 +7,11 @@ use migrate_infra::aws::is_mutating;
 use migrate_infra::config::{Overrides, load};
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
-use migrate_infra::resource::kinds;
 use migrate_infra::sandbox::Registry;
 use migrate_infra::state::Status;
 
 use crate::harness::matrix::Matrix;
+use crate::harness::registry::kinds;
 use crate::harness::sandbox_run::{Fixture, RunKind};
 
 fn source() -> Graph {
@@ -52,7 +52,7 @@ async fn a_changed_tag_reaches_everything_that_has_tags() {
     assert_eq!(fixture.up(&changed).await.must_succeed().calls.mutations(), 0);
     let mut tagged = fixture.world.tagged("us-east-1");
     tagged.extend(fixture.world.iam.roles.values().map(|role| (role.arn.clone(), role.tags.clone())));
-    let ours: Vec<_> = tagged.iter().filter(|(_, tags)| tags.contains_key(migrate_infra::aws::OWNER_STACK)).collect();
+    let ours: Vec<_> = tagged.iter().filter(|(_, tags)| tags.contains_key(infra_base::tags::OWNER_STACK)).collect();
     assert!(ours.len() > 40, "only {} resources have our tags", ours.len());
     let old: Vec<_> = ours
         .iter()

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use migrate_infra::address::Address;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
-use migrate_infra::resource::kind;
 use migrate_infra::state::Status;
 
 use crate::harness::matrix::Matrix;
@@ -148,12 +147,10 @@ async fn kinds_that_have_tags_carry_them() {
     fixture.up(&graph).await.must_succeed();
     let mut tagged: Vec<_> = ["us-east-1", FAR].iter().flat_map(|region| fixture.world.tagged(region)).collect();
     tagged.extend(fixture.world.iam.roles.values().map(|role| (role.arn.clone(), role.tags.clone())));
-    let addresses: std::collections::BTreeSet<Address> = tagged
-        .iter()
-        .filter_map(|(_, tags)| Some(Address::new(tags.get(migrate_infra::aws::OWNER_ADDRESS)?)))
-        .collect();
+    let addresses: std::collections::BTreeSet<Address> =
+        tagged.iter().filter_map(|(_, tags)| Some(Address::new(tags.get(infra_base::tags::OWNER_ADDRESS)?))).collect();
     for node in graph.nodes().values() {
-        let says = kind(node.kind).expect("a registered kind").schema().tagged;
+        let says = node.kind.get().schema().tagged;
         assert_eq!(addresses.contains(&node.address), says, "{} ({})", node.address, node.kind);
     }
 }

@@ -7,6 +7,7 @@ pub mod independent_reader;
 pub mod limited_store;
 pub mod matrix;
 pub mod postgres;
+pub mod registry;
 pub mod request_recorder;
 pub mod sandbox_run;
 pub mod stacks;

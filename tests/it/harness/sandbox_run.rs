@@ -16,6 +16,7 @@ use migrate_infra::events::Events;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{DriftReport, Plan, PlanOptions, plan_down, plan_rollback, plan_with};
 use migrate_infra::resource::{Handle, Resource};
+use migrate_infra::resources::KINDS;
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::{Fault, FaultPoint, Faults, Sandbox, World};
 use migrate_infra::state::{
@@ -275,8 +276,8 @@ impl Fixture {
         let plan = match kind {
             RunKind::Up | RunKind::Adopt => journal.read(|state| self.plan(graph, state)),
             RunKind::Forget => return self.forget(journal, writer).await,
-            RunKind::Down => journal.read(|state| plan_down(state, &|_| true)).expect("everything is chosen"),
-            RunKind::Rollback => journal.read(|state| plan_rollback(state, &self.skipped, &|_| true).plan),
+            RunKind::Down => journal.read(|state| plan_down(KINDS, state, &|_| true)).expect("everything is chosen"),
+            RunKind::Rollback => journal.read(|state| plan_rollback(KINDS, state, &self.skipped, &|_| true).plan),
         };
         let events = if std::env::var_os("MIGRATE_INFRA_TEST_EVENTS").is_some() {
             Events::to(|event| eprintln!("{}", serde_json::to_string(&event).unwrap_or_default()))
@@ -284,6 +285,7 @@ impl Fixture {
             self.listener.clone().unwrap_or_else(Events::nowhere)
         };
         let context = Context {
+            kinds: KINDS,
             cloud: Arc::new(cloud),
             journal: journal.clone(),
             events,
@@ -356,6 +358,7 @@ impl Fixture {
             let cancel = Cancel::default();
             let cloud = Arc::new(cloud);
             let context = Context {
+                kinds: KINDS,
                 cloud,
                 journal: journal.clone(),
                 events,
@@ -409,7 +412,8 @@ impl Fixture {
     /// Returns the plan of the next `up`.
     pub fn plan(&self, graph: &Graph, state: &State) -> Plan {
         let replaced = |address: &Address| address.matches(&self.replaced);
-        let options = PlanOptions { replace: &replaced, drift: self.drift.as_ref(), ..PlanOptions::of(&|_| true) };
+        let options =
+            PlanOptions { replace: &replaced, drift: self.drift.as_ref(), ..PlanOptions::of(KINDS, &|_| true) };
         let mut plan = plan_with(graph, state, &options).expect("everything is chosen");
         if !self.targets.is_empty() {
             plan.target(|address| address.matches(&self.targets));

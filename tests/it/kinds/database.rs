@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use migrate_infra::address::{Arn, SecurityGroupId, SubnetId};
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;

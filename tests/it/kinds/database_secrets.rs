@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use migrate_infra::events::Events;
 use migrate_infra::resource::Error;
+use migrate_infra::state::Store;
 use serde_json::Value;
 
 use crate::harness::matrix::Matrix;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use migrate_infra::address::Address;
 use migrate_infra::aws::is_mutating;
 use migrate_infra::events::{Event, Events};
-use migrate_infra::resource::kinds;
 
+use crate::harness::registry::kinds;
 use crate::harness::sandbox_run::Fixture;
 use crate::harness::stacks::{PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
 

@@ -11,11 +11,12 @@ use migrate_infra::engine::{ReadContext, Refresh, refresh};
 use migrate_infra::events::Events;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::Action;
-use migrate_infra::resource::{kind, kinds};
+use migrate_infra::resources::KINDS;
 use migrate_infra::sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::harness::registry::{kind, kinds};
 use crate::harness::sandbox_run::{Fixture, STACK};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph};
 use crate::harness::workspace::Workspace;
@@ -48,6 +49,7 @@ pub async fn look_at(fixture: &Fixture, wanted: impl Fn(&Address) -> bool) -> (R
         .expect("the sandbox answers");
     let (events, cancel, calls) = (Events::nowhere(), Cancel::default(), Arc::new(CallCounter::default()));
     let read_context = ReadContext {
+        kinds: KINDS,
         cloud: Arc::new(cloud),
         events,
         cancel,
@@ -340,7 +342,7 @@ pub fn examples(graph: &Graph) -> BTreeMap<&'static str, Address> {
         if special.contains(&node.address.as_str()) {
             continue;
         }
-        examples.entry(node.kind).or_insert_with(|| node.address.clone());
+        examples.entry(node.kind.get().name()).or_insert_with(|| node.address.clone());
     }
     examples
 }

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use migrate_infra::graph::Graph;
-use migrate_infra::resource::kinds;
 
 use crate::cutover::{emergency, whole_cutover};
 use crate::environments::cross_environment_links;
 use crate::environments::source::PERMISSIONS_ONLY;
 use crate::harness::emulator;
+use crate::harness::registry::kinds;
 use crate::harness::request_recorder::RequestRecorder;
 use crate::harness::sandbox_run::Fixture;
 use crate::harness::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{Action, Calls as Said, calls};
-use migrate_infra::resource::kind;
 use migrate_infra::resources::cloudwatch::Dashboard;
 use migrate_infra::resources::ec2::Vpc;
 use migrate_infra::resources::logs::LogGroup;
@@ -13,6 +12,7 @@ use migrate_infra::resources::s3::Bucket;
 use serde_json::Value;
 
 use crate::harness::matrix::Matrix;
+use crate::harness::registry::kind;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph};
 use crate::kinds::declared_operations::Calls;
@@ -89,8 +89,7 @@ async fn a_tag_removed_from_the_configuration_is_removed_in_aws() {
     fixture.up(&with).await.must_succeed();
     tag_by_hand(&mut fixture);
     let tagged = carriers(&fixture, FOREIGN);
-    let meant =
-        with.nodes().values().filter(|node| kind(node.kind).expect("a registered kind").schema().tagged).count();
+    let meant = with.nodes().values().filter(|node| node.kind.get().schema().tagged).count();
     assert!(tagged.len() >= meant, "only {} of {meant} resources have the tag", tagged.len());
     let count = fixture.world.inventory().len();
     let plan = fixture.plan(&without, &fixture.state());

@@ -1,6 +1,5 @@
 //! Alarms on the sandbox: their states follow from the metrics, also where data is missing.
 
-use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatch::types::StateValue;
 use migrate_infra::sandbox::World;
 

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use migrate_infra::address::SecurityGroupId;
-use migrate_infra::aws::{AwsError, Clients, Cloud, Endpoint, permitted};
+use migrate_infra::aws::{AwsError, Clients, Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::resource::Error;
@@ -65,7 +65,7 @@ async fn code<T, E>(
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let error = AwsError::of(call, &permitted(call, send).await.err()?);
+    let error = AwsError::of(call, &intended(call, send).await.err()?);
     assert!(!error.to_string().contains("hunter2"), "an error shows a password: {error}");
     error.code
 }

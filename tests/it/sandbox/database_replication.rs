@@ -8,7 +8,7 @@ use aws_sdk_databasemigration::error::ProvideErrorMetadata;
 use aws_sdk_databasemigration::types::{
     Filter, ReplicationTask, StartReplicationTaskTypeValue as Start, TableStatistics,
 };
-use migrate_infra::aws::{Clients, Cloud, Endpoint, permitted};
+use migrate_infra::aws::{Clients, Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::sandbox::world::dms::{Connection, Task};
@@ -41,7 +41,7 @@ async fn up() -> World {
 #[macro_export]
 macro_rules! done {
     ($name:literal, $call:expr) => {
-        migrate_infra::aws::permitted($name, $call.send()).await.unwrap_or_else(|error| panic!("{}: {error:?}", $name))
+        migrate_infra::aws::intended($name, $call.send()).await.unwrap_or_else(|error| panic!("{}: {error:?}", $name))
     };
 }
 
@@ -49,7 +49,7 @@ macro_rules! done {
 #[macro_export]
 macro_rules! refused {
     ($code:literal, $name:literal, $call:expr) => {{
-        let error = migrate_infra::aws::permitted($name, $call.send()).await.expect_err("it is refused");
+        let error = migrate_infra::aws::intended($name, $call.send()).await.expect_err("it is refused");
         assert_eq!(error.code(), Some($code), "{error:?}");
         error.message().map(str::to_owned).unwrap_or_default()
     }};
@@ -590,7 +590,7 @@ async fn a_call_can_be_made_to_fail() {
     assert_eq!(account.shown().await.status(), Some("ready"), "other calls do not fail");
     pass(60).await;
     refused!("InvalidResourceStateFault", "dms:StopReplicationTask", stop());
-    let unknown = permitted(
+    let unknown = intended(
         "dms:StopReplicationTask",
         account.clients.dms.stop_replication_task().replication_task_arn("x").send(),
     )

@@ -57,7 +57,7 @@ pub fn points(answer: &GetMetricDataOutput) -> BTreeMap<String, Vec<(u64, f64)>>
 
 impl Account {
     /// Returns the points of the last `minutes` minutes, oldest first.
-    async fn get(&self, queries: &[MetricDataQuery], minutes: u64) -> BTreeMap<String, Vec<(u64, f64)>> {
+    pub async fn get(&self, queries: &[MetricDataQuery], minutes: u64) -> BTreeMap<String, Vec<(u64, f64)>> {
         let now = self.now();
         let call = self.clients.cloudwatch.get_metric_data().set_metric_data_queries(Some(queries.to_vec()));
         let call =
@@ -66,12 +66,12 @@ impl Account {
     }
 
     /// Returns the values of one metric in the last `minutes` minutes, oldest first.
-    async fn values(&self, metric: Metric, stat: &str, minutes: u64) -> Vec<f64> {
+    pub async fn values(&self, metric: Metric, stat: &str, minutes: u64) -> Vec<f64> {
         let found = self.get(&[query("m", metric, stat, 60)], minutes).await;
         found["m"].iter().map(|(_, value)| *value).collect()
     }
 
-    async fn put(&self, name: &str, at: u64, value: f64) {
+    pub async fn put(&self, name: &str, at: u64, value: f64) {
         let datum = MetricDatum::builder().metric_name(name).timestamp(time(at)).value(value).build();
         done!(
             "cloudwatch:PutMetricData",
@@ -80,14 +80,14 @@ impl Account {
     }
 
     /// Waits until a minute begins.
-    async fn minute(&self) -> u64 {
+    pub async fn minute(&self) -> u64 {
         let rest = 60_000 - self.now() % 60_000;
         tokio::time::sleep(std::time::Duration::from_millis(rest)).await;
         self.now()
     }
 
     /// Sets weights in one batch, without waiting.
-    async fn ask(&self, source: i64, target: i64) -> String {
+    pub async fn ask(&self, source: i64, target: i64) -> String {
         let zone = self.zone();
         let listed = self.clients.route53.list_resource_record_sets().hosted_zone_id(&zone).send().await.unwrap();
         let weighted = |record: &&ResourceRecordSet| record.set_identifier().is_some();
@@ -110,7 +110,7 @@ impl Account {
     }
 
     /// Shifts traffic and waits until it is effective on all name servers.
-    async fn shift(&self, source: i64, target: i64) {
+    pub async fn shift(&self, source: i64, target: i64) {
         let id = self.ask(source, target).await;
         while *self.clients.route53.get_change().id(&id).send().await.unwrap().change_info().unwrap().status()
             == ChangeStatus::Pending
@@ -119,18 +119,18 @@ impl Account {
         }
     }
 
-    fn zone(&self) -> String {
+    pub fn zone(&self) -> String {
         self.sandbox.snapshot().route53.zones.keys().next().unwrap().clone()
     }
 
     /// Returns the answer to a resolver.
-    async fn resolve(&self, resolver: &str) -> Vec<String> {
+    pub async fn resolve(&self, resolver: &str) -> Vec<String> {
         let call =
             self.clients.route53.test_dns_answer().hosted_zone_id(self.zone()).record_name(NAME).record_type(RrType::A);
         call.resolver_ip(resolver).send().await.unwrap().record_data().to_vec()
     }
 
-    async fn alarm(&self, name: &str) -> (StateValue, String) {
+    pub async fn alarm(&self, name: &str) -> (StateValue, String) {
         let answer = self.clients.cloudwatch.describe_alarms().alarm_name_prefix(name).send().await.unwrap();
         let shown = answer.metric_alarms().first().unwrap_or_else(|| panic!("there is no alarm {name}"));
         (shown.state_value().unwrap().clone(), shown.state_reason().unwrap().to_owned())

@@ -9,7 +9,7 @@ use aws_sdk_ec2::types::{
     DomainType, Filter, IpPermission, IpRange, NatGatewayState, SecurityGroupRuleRequest, SecurityGroupRuleUpdate,
     UserIdGroupPair, VpcEndpointType,
 };
-use migrate_infra::aws::{Cloud, Endpoint, permitted};
+use migrate_infra::aws::{Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::sandbox::{Sandbox, World};
@@ -26,14 +26,14 @@ async fn account() -> (Arc<Sandbox>, Client) {
 /// Makes a mutating call that must succeed.
 macro_rules! ok {
     ($name:literal, $call:expr) => {
-        permitted(concat!("ec2:", $name), $call.send()).await.unwrap()
+        intended(concat!("ec2:", $name), $call.send()).await.unwrap()
     };
 }
 
 /// Makes a mutating call that must be refused with this code.
 macro_rules! refused {
     ($code:literal, $name:literal, $call:expr) => {
-        let error = permitted(concat!("ec2:", $name), $call.send()).await.unwrap_err();
+        let error = intended(concat!("ec2:", $name), $call.send()).await.unwrap_err();
         assert_eq!(error.code(), Some($code), "{error:?}");
     };
 }
