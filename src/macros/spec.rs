@@ -136,7 +136,10 @@ impl Inputs {
                 "ignore_case" => quote!(IgnoreCase),
                 "version_prefix" => quote!(VersionPrefix),
                 "template" => quote!(Template),
-                _ => return Err(Error::new_spanned(attribute, "expected `ignore_case`, `version_prefix` or `template`")),
+                _ => {
+                    let message = "expected `ignore_case`, `version_prefix` or `template`";
+                    return Err(Error::new_spanned(attribute, message));
+                }
             };
             self.add_pair("comparisons", quote!((#input, ::infra_core::resource::Comparison::#comparison)));
         }

@@ -195,7 +195,7 @@ fn tag(call: &mut Call<'_>, input: &TagResourceInput) -> Result<TagResourceOutpu
     let arn = input.resource_arn().unwrap_or_default();
     match call.region_state().autoscaling.targets.values_mut().find(|target| target.arn == arn) {
         Some(target) => {
-            target.tags.extend(input.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())))
+            target.tags.extend(input.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
         }
         None => return refuse("ResourceNotFoundException", format!("The resource {arn} does not exist")),
     }

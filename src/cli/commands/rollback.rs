@@ -44,7 +44,9 @@ pub(in crate::cli) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Fa
     if !args.yes {
         if !app.options.is_json() {
             show_plan(&app.options, &preview.plan, false);
-            left_unchanged(&preview).iter().for_each(|text| stdout(text));
+            for text in left_unchanged(&preview) {
+                stdout(&text);
+            }
         }
         confirm(&format!("\nUndo this in {}?", app.options.place()), false)?;
         approval = Approval::of(preview.plan.digest());

@@ -178,7 +178,9 @@ fn settings(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
     let open =
         kind.inputs().iter().filter(|input| !schema.immutable.contains(input) && !schema.order_only.contains(input));
     let differing = open.filter_map(|input| {
-        spec_from_observed::difference(kind, input,
+        spec_from_observed::difference(
+            kind,
+            input,
             spec.get(*input)?,
             &spec_from_observed::observed_input(kind, attrs, input)?,
         )

@@ -90,9 +90,8 @@ fn equivalent(comparison: Comparison, wanted: &Value, shown: &Value) -> bool {
             wanted.len() == shown.len() && wanted.iter().all(matches)
         }
         (Value::Object(wanted), Value::Object(shown)) => {
-            let matches = |key: &String, one: &Value| {
-                shown.get(key).is_some_and(|other| equivalent(comparison, one, other))
-            };
+            let matches =
+                |key: &String, one: &Value| shown.get(key).is_some_and(|other| equivalent(comparison, one, other));
             wanted.len() == shown.len() && wanted.iter().all(|(key, one)| matches(key, one))
         }
         _ => wanted == shown,

@@ -71,7 +71,7 @@ impl Resource for NatGateway {
                 Some(NatGatewayState::Deleted | NatGatewayState::Failed) => {}
                 // An earlier run began to delete it. It keeps its address until the deletion ends.
                 Some(NatGatewayState::Deleting) => {
-                    wait_deleted(cx, &gateway.nat_gateway_id.unwrap_or_default().into()).await?
+                    wait_deleted(cx, &gateway.nat_gateway_id.unwrap_or_default().into()).await?;
                 }
                 _ => existing.push(gateway),
             }

@@ -205,7 +205,7 @@ impl Bucket {
         };
         let (tags, settings) = cx.retry("the new bucket to be visible", &["NoSuchBucket"], 60, read).await?;
         let arn = format!("arn:{}:s3:::{name}", cx.region.partition()).into();
-        let attrs = BucketAttrs { arn, settings, name };
+        let attrs = BucketAttrs { name, arn, settings };
         if !missing_tags(cx, &tags).is_empty() {
             self.retag(cx, &attrs).await?;
         }

@@ -393,7 +393,7 @@ fn update_descriptions(
         check_description(text)?;
         match call.region_state().ec2.security_group_rules.get_mut(id) {
             Some(rule) if rule.group_id == group_id && rule.is_egress == is_egress => {
-                text.clone_into(&mut rule.description)
+                text.clone_into(&mut rule.description);
             }
             _ => return no_rule(id),
         }

@@ -76,7 +76,7 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     match (input.enable_performance_insights(), input.performance_insights_retention_period()) {
         (None, None) => {}
         (None, days) => {
-            instance.performance_insights_days = insights(Some(instance.performance_insights_days.is_some()), days)?
+            instance.performance_insights_days = insights(Some(instance.performance_insights_days.is_some()), days)?;
         }
         (on, days) => instance.performance_insights_days = insights(on, days)?,
     }

@@ -32,11 +32,11 @@ impl Crate {
     /// Reads a crate from its root file.
     fn read(root: &Path) -> Self {
         let mut modules = Self::default();
-        modules.add(Vec::new(), root);
+        modules.add(&[], root);
         modules
     }
 
-    fn add(&mut self, path: ModulePath, file: &Path) {
+    fn add(&mut self, path: &[String], file: &Path) {
         let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let syntax = syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let mut module = Module { file: file.to_owned(), ..Module::default() };
@@ -52,12 +52,12 @@ impl Crate {
             Some("lib" | "main" | "mod") => file.with_file_name(""),
             _ => file.with_extension(""),
         };
-        self.0.insert(path.clone(), module);
+        self.0.insert(path.to_vec(), module);
         for child in children {
             let places = [directory.join(format!("{child}.rs")), directory.join(&child).join("mod.rs")];
             let place = places.iter().find(|place| place.exists());
             let place = place.unwrap_or_else(|| panic!("{}: no file for `mod {child};`", file.display()));
-            self.add([path.clone(), vec![child]].concat(), place);
+            self.add(&[path, &[child]].concat(), place);
         }
     }
 
@@ -86,7 +86,7 @@ impl Crate {
             }
         }
         while let Some(first) = rest.first() {
-            let child = [at.as_slice(), &[first.clone()]].concat();
+            let child = [at.as_slice(), std::slice::from_ref(first)].concat();
             let module = self.0.get(&at)?;
             if self.0.contains_key(&child) {
                 (at, rest) = (child, &rest[1..]);

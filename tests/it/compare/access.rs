@@ -7,7 +7,7 @@ use migrate_infra::migration::compare::{
 };
 
 use crate::compare::concurrency::until;
-use crate::compare::two_databases::{PAYMENTS, as_user, compared, keys, small, table};
+use crate::compare::two_databases::{PAYMENTS, as_user, compared, small, table};
 use crate::harness::postgres::{ADMIN, PASSWORD, Pair, client, servers};
 
 const READER: &str = "DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'Gehe1m/7@x'; EXCEPTION WHEN duplicate_object OR \

@@ -1,7 +1,5 @@
 //! Cutovers and replications that are killed at every point, or that lose the answer of every call.
 
-use std::io::BufRead;
-
 use migrate_infra::config::Config;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;

@@ -5,7 +5,6 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::cutover::whole_cutover::{quick, run};
 use crate::harness::backend::Backend;
 use crate::harness::workspace::Workspace;
 

@@ -257,7 +257,7 @@ impl Place {
         }
         match &mut progress.phase {
             Phase::Baking { until } | Phase::Paused { until } | Phase::Draining { until } => {
-                *until = until.saturating_sub(driver.now)
+                *until = until.saturating_sub(driver.now);
             }
             _ => {}
         }

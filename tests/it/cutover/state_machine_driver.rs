@@ -139,7 +139,7 @@ impl Driver {
                     self.pending.push(command.clone());
                 }
                 Command::Wait { until } => {
-                    assert!(*until <= self.now + self.schedule.gate_interval_seconds, "nobody looks for too long")
+                    assert!(*until <= self.now + self.schedule.gate_interval_seconds, "nobody looks for too long");
                 }
                 Command::AskOperator(question) => self.asked = Some(question.clone()),
                 Command::Finish(outcome) => assert_eq!(after.outcome(), Some(outcome)),

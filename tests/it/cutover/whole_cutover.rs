@@ -1,6 +1,5 @@
 //! Whole cutovers on the sandbox: to the end, back when a gate fails, and with an operator who intervenes.
 
-use std::io::BufRead;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,10 +1,7 @@
 //! Drift with the real program: what `drift` reports, what `up` corrects, and what both ignore.
 
-use migrate_infra::sandbox::Sandbox;
-
 use crate::harness::backend::Backend;
 use crate::harness::workspace::{Workspace, edit_world};
-use crate::kinds::every_input::values;
 
 #[test]
 fn a_different_encryption_key_is_reported() {
@@ -43,15 +40,15 @@ fn a_manual_change_without_an_input_is_reported() {
     };
     // A disabled check counts as healthy forever, whatever the state of the emergency switch.
     edit_world(&workspace, |world| {
-        each(world, "/route53/health_checks", &|check| check["config"]["disabled"] = true.into())
+        each(world, "/route53/health_checks", &|check| check["config"]["disabled"] = true.into());
     });
     put_right(&["routing/dns/target-switch", "disabled: false -> true"]);
     edit_world(&workspace, |world| {
-        each(world, "/route53/health_checks", &|check| check["config"]["inverted"] = true.into())
+        each(world, "/route53/health_checks", &|check| check["config"]["inverted"] = true.into());
     });
     put_right(&["inverted: false -> true"]);
     edit_world(&workspace, |world| {
-        each(world, "/regions/us-east-1/lambda/functions", &|function| function["architecture"] = "x86_64".into())
+        each(world, "/regions/us-east-1/lambda/functions", &|function| function["architecture"] = "x86_64".into());
     });
     put_right(&["architecture"]);
     // The trust policy was changed manually: another service was added, and DMS removed. The role is shared, so the
@@ -59,7 +56,7 @@ fn a_manual_change_without_an_input_is_reported() {
     let theirs = serde_json::json!({ "Effect": "Allow", "Principal": { "Service": "ec2.amazonaws.com" },
         "Action": "sts:AssumeRole" });
     edit_world(&workspace, |world| {
-        world["iam"]["roles"]["dms-vpc-role"]["assume_role_policy"]["Statement"] = serde_json::json!([theirs])
+        world["iam"]["roles"]["dms-vpc-role"]["assume_role_policy"]["Statement"] = serde_json::json!([theirs]);
     });
     put_right(&["trusts_dms: true -> false"]);
     edit_world(&workspace, |world| {

@@ -20,7 +20,7 @@ use crate::kinds::every_input::{To, examples, look, values};
 fn unmark(value: &mut Value, address: &str) {
     match value {
         Value::Object(fields) if fields.get("migrate-infra:address").and_then(Value::as_str) == Some(address) => {
-            fields.clear()
+            fields.clear();
         }
         Value::Object(fields) => fields.values_mut().for_each(|inner| unmark(inner, address)),
         Value::Array(items) => items.iter_mut().for_each(|inner| unmark(inner, address)),
@@ -203,7 +203,7 @@ async fn a_resource_elsewhere_is_not_imported() {
                 Ok(_) => wrong.push(format!("{address}: it is adopted with another {input}")),
                 // A resource that is identified by its name is not found.
                 Err(why) if kind.attrs_from_id("").is_some() && !why.contains(&format!("`{input}`")) => {
-                    wrong.push(format!("{address} {input}: {why}"))
+                    wrong.push(format!("{address} {input}: {why}"));
                 }
                 Err(_) => refused += 1,
             }

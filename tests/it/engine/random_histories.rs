@@ -52,7 +52,7 @@ impl Edit {
                     drop(ours.and_then(|id| rules.remove(&id)));
                 }
                 Self::DeleteRoute => {
-                    region.ec2.route_tables.values_mut().for_each(|table| drop(table.routes.pop_first()))
+                    region.ec2.route_tables.values_mut().for_each(|table| drop(table.routes.pop_first()));
                 }
                 Self::ChangeTags => region
                     .ec2
@@ -65,10 +65,10 @@ impl Edit {
         match self {
             Self::DeleteRecord => world.route53.zones.values_mut().for_each(|zone| drop(zone.records.pop())),
             Self::RenameZoneComment => {
-                world.route53.zones.values_mut().for_each(|zone| zone.comment = Some("somebody's".into()))
+                world.route53.zones.values_mut().for_each(|zone| zone.comment = Some("somebody's".into()));
             }
             Self::DetachPolicy => {
-                world.iam.roles.values_mut().for_each(|role| drop(role.attached_policies.pop_first()))
+                world.iam.roles.values_mut().for_each(|role| drop(role.attached_policies.pop_first()));
             }
             Self::ChangeBucket => world.s3.buckets.values_mut().for_each(|bucket| bucket.lifecycle.clear()),
             _ => {}

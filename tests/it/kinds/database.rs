@@ -512,16 +512,16 @@ async fn a_database_without_ownership_tags_is_foreign() {
     let marks: [Mark; 5] = [
         ("db instance payment", |fixture| edit_database(fixture, |instance| instance.tags.clear())),
         ("secret payment", |fixture| {
-            fixture.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).unwrap().tags.clear()
+            fixture.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).unwrap().tags.clear();
         }),
         ("function payment", |fixture| {
-            fixture.world.region("us-east-1").lambda.functions.get_mut(FUNCTION).unwrap().tags.clear()
+            fixture.world.region("us-east-1").lambda.functions.get_mut(FUNCTION).unwrap().tags.clear();
         }),
         ("db subnet group payment", |fixture| {
-            fixture.world.region("us-east-1").rds.subnet_groups.get_mut("payment-subnets").unwrap().tags.clear()
+            fixture.world.region("us-east-1").rds.subnet_groups.get_mut("payment-subnets").unwrap().tags.clear();
         }),
         ("db parameter group payment", |fixture| {
-            fixture.world.region("us-east-1").rds.parameter_groups.get_mut("payment-parameters").unwrap().tags.clear()
+            fixture.world.region("us-east-1").rds.parameter_groups.get_mut("payment-parameters").unwrap().tags.clear();
         }),
     ];
     for (what, clear) in marks {

@@ -67,7 +67,7 @@ async fn the_password_exists_only_in_aws() {
     let events: Arc<Mutex<String>> = Arc::default();
     let keep = Arc::clone(&events);
     let listener = Events::to(move |event| {
-        *keep.lock().unwrap() += &format!("{}\n{event:?}\n", serde_json::to_string(&event).unwrap())
+        *keep.lock().unwrap() += &format!("{}\n{event:?}\n", serde_json::to_string(&event).unwrap());
     });
     let before = Fixture { listener: Some(listener), ..prerequisites() };
     let mut journal = 0;

@@ -371,7 +371,7 @@ async fn changes(service: &str) {
                     assert!(later || schema.create_only.contains(&input), "{what}: nothing is planned");
                 }
                 Action::Replace { .. } => {
-                    assert!(schema.immutable.contains(&input), "{what}: a replacement is planned")
+                    assert!(schema.immutable.contains(&input), "{what}: a replacement is planned");
                 }
                 Action::Update { changes } => {
                     assert!(!schema.immutable.contains(&input), "{what}: a change in place is planned");

@@ -36,7 +36,7 @@ fn carriers(fixture: &Fixture, key: &str) -> Vec<String> {
                 fields.iter().for_each(|(name, inner)| walk(inner, &format!("{path}/{name}"), key, found));
             }
             Value::Array(items) => {
-                items.iter().enumerate().for_each(|(index, inner)| walk(inner, &format!("{path}/{index}"), key, found))
+                items.iter().enumerate().for_each(|(index, inner)| walk(inner, &format!("{path}/{index}"), key, found));
             }
             _ => {}
         }
@@ -101,7 +101,7 @@ async fn a_tag_removed_from_the_configuration_is_removed_in_aws() {
         assert_eq!(matches!(step.action, Action::Update { .. }), tagged, "{} ({})", step.address, step.kind);
         match calls(step) {
             Said::These(said) => {
-                assert_eq!(said.into_iter().collect::<BTreeSet<_>>(), of, "{} ({})", step.address, step.kind)
+                assert_eq!(said.into_iter().collect::<BTreeSet<_>>(), of, "{} ({})", step.address, step.kind);
             }
             // A service also gets another revision of its tasks.
             Said::Among(said) => {

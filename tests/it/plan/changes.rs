@@ -318,7 +318,7 @@ fn a_resumed_step_keeps_ignored_fields() {
         (&"db.r5.xlarge".into(), &21.into())
     );
     database(&workspace, |one| {
-        one["phases"] = serde_json::json!([{ "status": "backing-up", "until": 99_999_999_999_999_u64 }])
+        one["phases"] = serde_json::json!([{ "status": "backing-up", "until": 99_999_999_999_999_u64 }]);
     });
     let busy = run(&workspace, "drift --config ignoring.toml");
     assert!(

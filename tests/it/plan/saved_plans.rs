@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use crate::harness::backend::Backend;
 use crate::harness::workspace::Workspace;
-use crate::plan::changes::settings;
 
 pub fn run(workspace: &Workspace, arguments: &str) -> String {
     Backend::Sandbox.succeed(workspace, arguments)

@@ -5,7 +5,6 @@ use migrate_infra::sandbox::World;
 
 use crate::done;
 use crate::sandbox::database_replication::{Account, pass};
-use crate::sandbox::metrics::points;
 
 #[tokio::test(start_paused = true)]
 async fn the_stacks_alarms_follow_from_the_metrics() {

@@ -9,11 +9,10 @@ use migrate_infra::address::SecurityGroupId;
 use migrate_infra::aws::{AwsError, Clients, Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
-use migrate_infra::resource::Error;
 use migrate_infra::sandbox::Sandbox;
 
 use crate::harness::sandbox_run::Fixture;
-use crate::kinds::database::{DATABASE, FUNCTION, Parts, ROLE, failure, prerequisites, value};
+use crate::kinds::database::{DATABASE, FUNCTION, Parts, ROLE, prerequisites};
 
 /// Applies changed settings in a world with the prerequisites, and returns the error codes of AWS.
 async fn codes_of(change: impl FnOnce(&mut Parts, &mut Fixture)) -> Vec<String> {

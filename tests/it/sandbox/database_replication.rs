@@ -360,7 +360,7 @@ async fn the_allowed_start_types_follow_from_the_history_of_a_task() {
     assert!(account.tables().await.iter().all(|one| one.full_load_reloaded() == Some(true)));
     account.stop().await;
     account.sandbox.mutate_out_of_band(|world| {
-        world.region("us-east-1").dms.tasks.values_mut().for_each(|task| task.migration_type = "cdc".into())
+        world.region("us-east-1").dms.tasks.values_mut().for_each(|task| task.migration_type = "cdc".into());
     });
     refused!("InvalidParameterCombinationException", "dms:StartReplicationTask", start(Start::ReloadTarget));
 }
@@ -393,7 +393,7 @@ async fn a_task_stopped_during_its_load_restarts_only_unfinished_tables() {
 async fn a_full_load_stops_without_being_observed() {
     let account = Account::of(stack()).await;
     account.sandbox.mutate_out_of_band(|world| {
-        world.region("us-east-1").dms.tasks.values_mut().for_each(|task| task.migration_type = "full-load".into())
+        world.region("us-east-1").dms.tasks.values_mut().for_each(|task| task.migration_type = "full-load".into());
     });
     account.connect();
     account.start(Start::StartReplication).await;

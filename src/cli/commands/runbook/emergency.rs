@@ -29,7 +29,7 @@ pub(super) fn write(text: &mut String, app: &App, state: &State, topology: &Topo
     let config = &app.workspace.config;
     match EmergencySwitch::of(config) {
         _ if topology.lacks_source() => {
-            text.push_str("The source was removed: there is no environment to go back to.\n\n")
+            text.push_str("The source was removed: there is no environment to go back to.\n\n");
         }
         Some(switch) => use_switch(text, app, topology, &switch),
         None => close_target(text, app, config, state, topology),

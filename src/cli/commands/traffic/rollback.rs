@@ -120,7 +120,7 @@ impl Rollback<'_> {
         match manual_release(&self.app.workspace.config, self.state) {
             ManualRelease::NotRequired => {}
             ManualRelease::Required => {
-                self.app.info("note: the quiesce command of the cutover was run: run the release command manually")
+                self.app.info("note: the quiesce command of the cutover was run: run the release command manually");
             }
             ManualRelease::Unknown => self.app.info(
                 "note: without the state it is unknown whether a cutover has run its quiesce command: \

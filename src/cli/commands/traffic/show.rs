@@ -68,9 +68,9 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
     let target_taken_out = is_target_taken_out(&context, config).await;
     let view = View { name, records, rows, open_shift, target_taken_out };
     if app.options.is_json() {
-        stdout(&view.json().to_string())
+        stdout(&view.json().to_string());
     } else {
-        view.show(app)
+        view.show(app);
     }
     Ok(0)
 }
