@@ -53,7 +53,7 @@ fn a_whole_migration_by_commands() {
     assert!(none.contains("[exit 8]") && none.contains("replication"), "nothing replicates yet: {none}");
     let started = run("replication start -y");
     assert!(started.contains("it was started") && started.contains("full load 100 %"), "{started}");
-    assert!(run("replication start -y").contains("it ran already"));
+    assert!(run("replication start -y").contains("it was already running"));
     let status = run("replication status");
     assert!(status.contains("public.payments") && status.contains("lag: source"), "{status}");
     let pending = workspace.transcript("replication validate --sandbox");

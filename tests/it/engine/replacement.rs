@@ -259,7 +259,7 @@ async fn a_replacement_discovered_during_a_run_is_planned_first() {
     assert!(
         failures
             .iter()
-            .any(|failure| failure.contains("has to be replaced") && failure.contains("the next `up` plans it")),
+            .any(|failure| failure.contains("requires a replacement") && failure.contains("the next `up` plans it")),
         "{failures:?}"
     );
     assert_eq!(fixture.attrs("source/network/private-1"), bucket, "nothing was deleted");

@@ -69,7 +69,7 @@ async fn a_rollback_of_an_incomplete_move_reports_what_exists_twice() {
             continue;
         };
         let rollback = plan_rollback(KINDS, &fixture.state(), &[], &|_| true);
-        let beside = rollback.lost.iter().filter(|(_, why)| why.contains("beside it"));
+        let beside = rollback.lost.iter().filter(|(_, why)| why.contains("the old one remains"));
         reported += beside.clone().count();
         for (address, why) in beside {
             let both = fixture.state().resources.keys().any(|old| old.retired_from().as_ref() == Some(address))

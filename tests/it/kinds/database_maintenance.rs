@@ -45,5 +45,5 @@ fn a_plan_reports_that_pending_changes_are_applied_now() {
     // No change is pending, so the plan reports none.
     run(&format!("up -y {CLASS} --set database.apply_immediately=false"));
     let plan = run(&format!("plan {CLASS}"));
-    assert!(plan.contains("apply_immediately: false -> true") && !plan.contains("is made now"), "{plan}");
+    assert!(plan.contains("apply_immediately: false -> true") && !plan.contains("are applied now"), "{plan}");
 }
