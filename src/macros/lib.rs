@@ -22,8 +22,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `create_seconds`, `ready_seconds`, `delete_seconds`: typical times.
 /// * `attrs`: the type of the attributes; the specification's name with `Attrs` behind it unless given.
 /// * `tagger`: the type that sets and removes tags for the service. A kind without one carries no tags.
-/// * `reads(…)`, `creates(…)`, `updates(…)`, `deletes(…)`: the API operations, as `"service:Operation"`. `updates` needs
-///   only those that no field names. `permissions(…)`: IAM actions that the kind does not call itself.
+/// * `reads(…)`, `creates(…)`, `updates(…)`, `deletes(…)`: the API operations, as `"service:Operation"`. `updates`
+///   needs only those that no field names. `permissions(…)`: IAM actions that the kind does not call itself.
 /// * `call_triggers(call = "…", on("…"))`: an operation that only these attributes trigger. An empty list means that no
 ///   input triggers it.
 /// * `unique("…", "…")`: a group of inputs that must be unique together, in this order.
@@ -37,8 +37,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[weak_ref]`: names another resource without depending on its existence. `#[order_only]`: only delays creation.
 /// * `#[scope]`: names the network that contains the resource. `#[same_scope]`: changes only within that network.
 /// * `#[create_only]`: is used at creation and never again.
-/// * `#[update(call = "…", seconds = 70, maintenance_window)]`: the operation that changes it (several are allowed), how
-///   long that takes, and whether AWS waits for the maintenance window.
+/// * `#[update(call = "…", seconds = 70, maintenance_window)]`: the operation that changes it (several are allowed),
+///   how long that takes, and whether AWS waits for the maintenance window.
 /// * `#[interrupts("…")]`: what a change interrupts. `#[constraint("…")]`: which changes AWS refuses.
 /// * `#[compare(ignore_case)]`, `#[compare(version_prefix)]`, `#[compare(template)]`: how it is compared with what AWS
 ///   shows, if not exactly.

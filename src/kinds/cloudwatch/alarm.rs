@@ -80,6 +80,7 @@ pub struct AlarmAttrs {
     #[output(created)]
     pub name: String,
     /// Its ARN.
+    #[tag_target]
     #[output(created)]
     pub arn: Arn,
     /// Its settings.

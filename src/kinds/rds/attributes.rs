@@ -58,6 +58,7 @@ pub struct DbInstanceAttrs {
     #[output(ready, name = "ready_identifier", doc = "The instance's name, once it is available.")]
     pub identifier: String,
     /// Its ARN.
+    #[tag_target]
     #[computed]
     #[output(created)]
     pub arn: Arn,

@@ -125,7 +125,7 @@ fn a_renamed_address_keeps_its_resource() {
     // A resource with the tags of its old address is no orphan, and is found again by them after `forget` or a loss of
     // the state.
     assert!(transcript(&workspace, "orphans --exit-code").contains("[exit 0]"));
-    assert!(run(&workspace, "forget source/network/vpc -y").contains("`up` would create another one"));
+    assert!(run(&workspace, "forget source/network/vpc -y").contains("`up` would create others"));
     assert!(run(&workspace, "state rebuild -y").contains("1 resources were found"));
     assert!(run(&workspace, "up --env source -y").contains("nothing to do"));
     std::fs::remove_dir_all(workspace.state()).expect("the state");
@@ -307,7 +307,7 @@ fn a_resumed_step_keeps_ignored_fields() {
     for part in [
         "its update was started, but not finished",
         "\"db.r5.large\" -> \"db.r5.xlarge\"",
-        "backup_retention_days: it stays",
+        "backup_retention_days: keeps its current value",
         "6 min",
     ] {
         assert!(plan.contains(part), "{part}: {plan}");

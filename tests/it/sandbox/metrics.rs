@@ -325,7 +325,7 @@ async fn bad_queries_are_refused() {
         (vec![custom("m", "a", "Sum", 0)], "Period"),
         (vec![custom("m", "a", "Mean", 60)], "Stat"),
         (vec![good(), math("e", "m + n")], "unknown id 'n'"),
-        (vec![math("e", "f"), math("f", "e")], "circle"),
+        (vec![math("e", "f"), math("f", "e")], "cycle"),
         (vec![math("e", "1 + 1")], "time series"),
         (vec![good(), math("e", "m +")], "too early"),
         (vec![good(), math("e", "")], "1 to 2048"),
