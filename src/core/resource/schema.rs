@@ -34,7 +34,7 @@ pub struct KindSchema {
     /// Typical time until it no longer exists, in seconds.
     pub delete_seconds: u32,
     /// The API operations that it calls, as `service:Operation`. The same text is the IAM action unless AWS names the
-    /// action otherwise (see `aws::iam_action`).
+    /// action otherwise.
     pub operations: &'static [&'static str],
     /// The operations that create it.
     pub creates: &'static [&'static str],

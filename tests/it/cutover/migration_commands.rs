@@ -72,7 +72,7 @@ fn a_whole_migration_by_commands() {
     for phase in [
         "full load 100 %)",
         "DMS found 3 of 3 tables to be the same)",
-        "source: 2 healthy, 0 not; target: 2 healthy, 0 not)",
+        "source: 2 healthy, 0 unhealthy; target: 2 healthy, 0 unhealthy)",
     ] {
         assert!(
             ready.lines().any(|line| line.starts_with("- [x] done (") && line.ends_with(phase)),
