@@ -4,12 +4,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::try_join;
+use infra_connect::DatabaseError;
 use tokio_postgres::Row;
 
 use super::checksum::Checksum;
 use super::database::Database;
 use super::error::Side;
-use super::error_text::DatabaseError;
 use super::range::{Key, Range};
 use super::row_diff::diff_rows;
 use super::row_differences::RowDifferences;

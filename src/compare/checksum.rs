@@ -1,8 +1,7 @@
 //! The checksum of a part of a table. It does not depend on the order of the rows.
 
+use infra_connect::DatabaseError;
 use tokio_postgres::Row;
-
-use super::error_text::DatabaseError;
 
 /// The number of rows, and the sums of the two halves of their hashes. Equal sums mean equal rows, except with a
 /// probability of about 1 in 2^128. A row that occurs twice counts twice.

@@ -1,176 +1,163 @@
-//! Opens one connection, and explains why it cannot be opened.
+//! Opens one session, and explains why it cannot be opened.
 
-use std::io;
-use std::time::Duration;
-
-use tokio_postgres::config::SslMode as PgSslMode;
+use infra_connect::{ConnectFailure, DatabaseError, Endpoint};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, Error};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::endpoint::{Endpoint, SslMode, is_rds};
 use super::error::{CompareError, Side};
-use super::error_text::DatabaseError;
 use super::options::Options;
-use super::session::Session;
-use super::tls;
+use super::session::{MARK, Session};
+use super::sql::Query;
 
 /// Opens sessions to one of the two databases.
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) side: Side,
-    endpoint: Endpoint,
-    tls: MakeRustlsConnect,
+    connector: infra_connect::Connector,
 }
 
-/// The reason why a connection could not be opened.
-enum ConnectFailure {
-    Lookup(String),
-    Timeout,
-    Client(Error),
+/// The reason why a session could not be opened.
+enum OpenFailure {
+    Connect(ConnectFailure),
+    /// The transaction could not begin.
+    Begin(DatabaseError),
+    Pooler(&'static str),
+    Version(String),
+}
+
+impl From<ConnectFailure> for OpenFailure {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Connect(failure)
+    }
+}
+
+/// Whether a server works on a query.
+pub(super) enum Liveness {
+    AtWork,
+    /// It works on no query.
+    Idle,
+    /// Neither does it answer to another connection.
+    Silent(DatabaseError),
 }
 
 impl Connector {
     pub(super) fn new(side: Side, endpoint: &Endpoint) -> Result<Self, CompareError> {
-        let tls = tls::connector(endpoint).map_err(|error| connect_error(side, endpoint, error, CERTIFICATES))?;
-        Ok(Self { side, endpoint: endpoint.clone(), tls })
+        let connector = infra_connect::Connector::new(endpoint);
+        let connector = connector.map_err(|failure| connect_error(side, endpoint, &failure))?;
+        Ok(Self { side, connector })
     }
 
     /// Returns the user name.
     pub(super) fn user(&self) -> &str {
-        &self.endpoint.user
+        &self.endpoint().user
     }
 
-    /// Opens a read-only session with the same text formats on every server.
-    pub(super) async fn open(&self, options: &Options) -> Result<Session, CompareError> {
-        let session = tokio::time::timeout(self.endpoint.connect_timeout, self.connect())
-            .await
-            .unwrap_or(Err(ConnectFailure::Timeout));
-        let session = session.map_err(|failure| self.to_compare_error(failure))?;
-        session
-            .prepare(options)
-            .await
-            .map_err(|error| connect_error(self.side, &self.endpoint, error, "check the log of the server"))?;
-        Ok(session)
-    }
-
-    async fn connect(&self) -> Result<Session, ConnectFailure> {
-        // This lookup only distinguishes an unknown name from a server that does not respond.
-        let found = tokio::net::lookup_host((self.endpoint.host.as_str(), self.endpoint.port)).await;
-        found
-            .map_err(|error| ConnectFailure::Lookup(error.to_string()))?
-            .next()
-            .ok_or_else(|| ConnectFailure::Lookup("the name has no address".to_owned()))?;
-        let first = match self.endpoint.ssl_mode {
-            SslMode::Disable => PgSslMode::Disable,
-            SslMode::Prefer => PgSslMode::Prefer,
-            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => PgSslMode::Require,
-        };
-        match self.connect_with(first).await {
-            // libpq's `prefer`: try again without TLS if the connection with TLS fails.
-            Err(error)
-                if first == PgSslMode::Prefer
-                    && (is_tls_failure(&error)
-                        || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)) =>
-            {
-                self.connect_with(PgSslMode::Disable).await
+    /// Opens a session, with a snapshot that another one has exported.
+    pub(super) async fn open(&self, options: &Options, snapshot: Option<&str>) -> Result<Session, CompareError> {
+        let opened = async {
+            let mut session = self.connect().await?;
+            if let Some(version) = session.version().filter(|version| is_too_old(version)) {
+                return Err(OpenFailure::Version(version.to_owned()));
             }
-            answer => answer,
-        }
-        .map_err(ConnectFailure::Client)
+            let is_direct = session.begin(options, snapshot).await.map_err(OpenFailure::Begin)?;
+            if is_direct { Ok(session) } else { Err(OpenFailure::Pooler(self.pooler("a connection pooler"))) }
+        };
+        self.connector.within_limit(opened).await.map_err(|failure| self.to_compare_error(failure))
     }
 
-    async fn connect_with(&self, mode: PgSslMode) -> Result<Session, Error> {
-        let mut config = Config::new();
-        config
-            .host(&self.endpoint.host)
-            .port(self.endpoint.port)
-            .user(&self.endpoint.user)
-            .dbname(&self.endpoint.database)
-            .ssl_mode(mode)
-            .application_name("migrate-infra")
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(3);
-        if let Some(password) = &self.endpoint.password {
-            config.password(password);
+    /// Finds out with another connection whether the server works on the query of a session.
+    pub(super) async fn examine(&self, pid: i32) -> Liveness {
+        let state = async {
+            let session = self.connect().await?;
+            let query = Query {
+                // A server that cannot send its answer has finished.
+                sql: "SELECT CASE WHEN wait_event OPERATOR(pg_catalog.=) 'ClientWrite' THEN 'idle' ELSE state END \
+                      FROM pg_catalog.pg_stat_activity WHERE pid OPERATOR(pg_catalog.=) $1::int4"
+                    .into(),
+                values: vec![pid.to_string()],
+            };
+            session.rows(&query).await.map_err(OpenFailure::Begin)
+        };
+        match self.connector.within_limit(state).await {
+            Ok(rows) => match rows.first().and_then(|row| row.get::<_, Option<String>>(0)).as_deref() {
+                // Without a state, the server does not track it.
+                Some("active" | "fastpath function call" | "disabled") => Liveness::AtWork,
+                _ => Liveness::Idle,
+            },
+            // A server that refuses a session answers.
+            Err(OpenFailure::Connect(failure)) if failure.code().is_some() => Liveness::AtWork,
+            Err(failure) => {
+                let cause = self.to_compare_error(failure).into_cause();
+                Liveness::Silent(DatabaseError::new(format!(
+                    "the server has stopped answering, and another connection fails too ({cause}); check the network \
+                     and the tunnel"
+                )))
+            }
         }
-        let (client, connection) = config.connect(self.tls.clone()).await?;
-        Ok(Session::new(client, connection, self.tls.clone()))
     }
 
-    fn to_compare_error(&self, failure: ConnectFailure) -> CompareError {
-        let private = format!(
-            "a database in a private subnet is not reachable from here: open a tunnel, for example with the port \
-             forwarding of Session Manager, and pass its local end with `--{}-url`",
-            self.side
+    /// Opens a connection that asks for the mark. A pooler refuses it or removes it, because it shares its sessions.
+    async fn connect(&self) -> Result<Session, OpenFailure> {
+        Ok(Session::new(self.connector.connect_with(&format!("-c {MARK}=on")).await?))
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.connector.endpoint()
+    }
+
+    /// Returns the name of the pooler. The proxies of RDS have names of their own.
+    fn pooler(&self, otherwise: &'static str) -> &'static str {
+        if self.endpoint().is_rds() && self.endpoint().host.contains(".proxy-") { "RDS Proxy" } else { otherwise }
+    }
+
+    fn to_compare_error(&self, failure: OpenFailure) -> CompareError {
+        let Endpoint { host, port, .. } = self.endpoint();
+        let (side, host, port) = (self.side, host.clone(), *port);
+        let pooler = match failure {
+            OpenFailure::Version(version) => return CompareError::Version { side, version },
+            OpenFailure::Begin(source) => {
+                let hint = "check the log of the server".to_owned();
+                return CompareError::Connect { side, host, port, hint, source };
+            }
+            OpenFailure::Pooler(pooler) => pooler,
+            OpenFailure::Connect(failure) if failure.code() == Some(&SqlState::PROTOCOL_VIOLATION) => {
+                self.pooler("a connection pooler such as PgBouncer")
+            }
+            OpenFailure::Connect(failure) if failure.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) => {
+                "RDS Proxy or another connection pooler"
+            }
+            OpenFailure::Connect(failure) => return connect_error(side, self.endpoint(), &failure),
+        };
+        CompareError::Pooler { side, host, port, pooler }
+    }
+}
+
+/// Returns whether the catalogs of a version are unknown: it is older than PostgreSQL 10.
+fn is_too_old(version: &str) -> bool {
+    let major = version.split(|character: char| !character.is_ascii_digit()).next();
+    major.and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major < OLDEST_VERSION)
+}
+
+/// The oldest version whose catalogs are known.
+const OLDEST_VERSION: u32 = 10;
+
+fn connect_error(side: Side, endpoint: &Endpoint, failure: &ConnectFailure) -> CompareError {
+    let hint = if failure.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+        "use fewer `--connections`, or close other connections".to_owned()
+    } else {
+        failure.hint(endpoint, &format!("pass its local end with `--{side}-url`"))
+    };
+    CompareError::Connect { side, host: endpoint.host.clone(), port: endpoint.port, hint, source: failure.cause() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_before_10_are_too_old() {
+        assert!(is_too_old("9.6.24") && is_too_old("8.4"));
+        assert!(
+            !is_too_old("10.23") && !is_too_old("18beta1") && !is_too_old("15.4 (Debian 15.4-1)") && !is_too_old("")
         );
-        let (error, hint) = match failure {
-            ConnectFailure::Lookup(message) => (
-                DatabaseError::new(format!("its host name cannot be resolved: {message}")),
-                format!("check the host name; {private}"),
-            ),
-            ConnectFailure::Timeout => (
-                DatabaseError::new(format!("no response within {} s", self.endpoint.connect_timeout.as_secs_f32())),
-                private,
-            ),
-            ConnectFailure::Client(error) => (DatabaseError::of(&error), self.hint(&error, &private)),
-        };
-        connect_error(self.side, &self.endpoint, error, &hint)
     }
-
-    fn hint(&self, error: &Error, private: &str) -> String {
-        const STATES: [(SqlState, &str); 4] = [
-            (
-                SqlState::INVALID_PASSWORD,
-                "check user and password; after a rotation, only the secret contains the current password",
-            ),
-            (
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                "the server does not accept this user from this address; if it requires TLS, use `sslmode=require`",
-            ),
-            (SqlState::INVALID_CATALOG_NAME, "the URL must end with the name of an existing database"),
-            (SqlState::TOO_MANY_CONNECTIONS, "use fewer `--connections`, or close other connections"),
-        ];
-        let hint_for_state = STATES.iter().find(|(state, _)| error.code() == Some(state));
-        match (hint_for_state, io_kind(error)) {
-            (Some((_, hint)), _) => (*hint).to_owned(),
-            (None, Some(io::ErrorKind::ConnectionRefused)) => {
-                format!("no server listens on this port: check the port, and that the tunnel is still open; {private}")
-            }
-            (None, Some(_)) if is_tls_failure(error) && is_rds(&self.endpoint.host) => CERTIFICATES.to_owned(),
-            (None, Some(_)) if is_tls_failure(error) => {
-                "check the certificate of the server and the trusted certificates in `sslrootcert=FILE`".to_owned()
-            }
-            (None, Some(_)) => private.to_owned(),
-            (None, None) => "check host, port and `sslmode`, and the log of the server".to_owned(),
-        }
-    }
-}
-
-const CERTIFICATES: &str = "name the file of trusted certificates with `sslrootcert=FILE`; those of RDS are at \
-     https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem";
-
-fn connect_error(side: Side, endpoint: &Endpoint, source: DatabaseError, hint: &str) -> CompareError {
-    CompareError::Connect { side, host: endpoint.host.clone(), port: endpoint.port, hint: hint.to_owned(), source }
-}
-
-fn io_error(error: &Error) -> Option<&io::Error> {
-    let mut at: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(inner) = at {
-        if let Some(found) = inner.downcast_ref::<io::Error>() {
-            return Some(found);
-        }
-        at = inner.source();
-    }
-    None
-}
-
-fn io_kind(error: &Error) -> Option<io::ErrorKind> {
-    io_error(error).map(io::Error::kind)
-}
-
-fn is_tls_failure(error: &Error) -> bool {
-    let inner = io_error(error).and_then(io::Error::get_ref);
-    matches!(inner, Some(inner) if inner.is::<rustls::Error>())
 }

@@ -1,48 +1,43 @@
 //! One side of the comparison: several sessions that share one snapshot.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::Semaphore;
+use futures::future::FutureExt;
+use infra_connect::{DatabaseError, End, Endpoint};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use tokio_postgres::Row;
 
-use super::connect::Connector;
-use super::endpoint::Endpoint;
+use super::connect::{Connector, Liveness};
 use super::error::{CompareError, Side};
-use super::error_text::DatabaseError;
 use super::options::Options;
+use super::server_info::ServerInfo;
 use super::session::Session;
 use super::sql::Query;
-
-/// The first version that reads a range of blocks without scanning the whole table ("E.22. Release 14", PostgreSQL
-/// documentation).
-const TID_RANGE_SCAN_VERSION: i32 = 140_000;
-
-/// Begins a read-only transaction with a stable snapshot.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Properties of a server and its database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServerInfo {
-    /// The value of `server_version_num`.
-    pub(super) version: i32,
-    /// The encoding of the database.
-    pub(super) encoding: String,
-    /// Identifies the database and the running server.
-    pub(super) identity: String,
-}
 
 /// One of the two databases, as of one instant.
 ///
 /// A session that failed is discarded, because an error aborts its transaction. The next query opens another session
-/// with the same snapshot.
+/// with the same snapshot. If the server allows no further session, the open ones are shared; in the end, the one that
+/// keeps the snapshot runs the queries.
 pub(super) struct Database {
     connector: Connector,
     options: Options,
     pub(super) info: ServerInfo,
     snapshot: String,
-    /// Keeps the snapshot available. It runs no queries.
-    _snapshot_session: Session,
-    idle: Mutex<Vec<Session>>,
+    /// Keeps the snapshot available.
+    keeper: AsyncMutex<Session>,
+    /// Whether the keeper has run a query.
+    has_savepoint: AtomicBool,
+    /// Why the connection of the keeper has ended.
+    keeper_end: End,
+    idle: Mutex<Vec<Worker>>,
+    /// The number of sessions apart from the keeper.
+    workers: Arc<AtomicUsize>,
+    /// Whether the server has refused a further session.
+    is_full: AtomicBool,
+    /// Why the server cannot be asked any more.
+    lost: OnceLock<DatabaseError>,
     slots: Semaphore,
 }
 
@@ -50,26 +45,26 @@ impl Database {
     /// Connects to the database and exports a snapshot.
     pub(super) async fn open(side: Side, endpoint: &Endpoint, options: &Options) -> Result<Self, CompareError> {
         let connector = Connector::new(side, endpoint)?;
-        let session = connector.open(options).await?;
-        let catalog = |source| CompareError::Catalog { side, what: "snapshot", source };
-        session.run(BEGIN).await.map_err(catalog)?;
-        let sql = "SELECT pg_export_snapshot(), current_setting('server_version_num')::int4, \
-                   pg_encoding_to_char(encoding)::text, \
-                   pg_postmaster_start_time()::text || ' ' || oid::text || ' ' || datname \
-                   FROM pg_database WHERE datname = current_database()";
-        let rows = session.rows(&Query::plain(sql)).await.map_err(catalog)?;
-        let row =
-            rows.first().ok_or_else(|| catalog(DatabaseError::new("the current database is not in `pg_database`")))?;
-        let info = ServerInfo { version: row.get(1), encoding: row.get(2), identity: row.get(3) };
-        let (idle, slots) = (Mutex::default(), Semaphore::new(options.connections.max(1)));
+        let session = connector.open(options, None).await?;
+        let catalog = |source| CompareError::Catalog { side, what: "properties", source };
+        let info = ServerInfo::read(&session).await.map_err(catalog)?;
+        let rows = session.rows(&Query::plain("SELECT pg_export_snapshot()")).await;
+        let rows = rows.map_err(|source| CompareError::Catalog { side, what: "snapshot", source })?;
+        let snapshot = rows.first().map(|row| row.get(0)).unwrap_or_default();
+        let keeper_end = session.end();
         Ok(Self {
             connector,
             options: options.clone(),
             info,
-            snapshot: row.get(0),
-            _snapshot_session: session,
-            idle,
-            slots,
+            snapshot,
+            keeper: AsyncMutex::new(session),
+            has_savepoint: AtomicBool::new(false),
+            keeper_end,
+            idle: Mutex::default(),
+            workers: Arc::default(),
+            is_full: AtomicBool::new(false),
+            lost: OnceLock::new(),
+            slots: Semaphore::new(options.connections.max(1)),
         })
     }
 
@@ -83,23 +78,21 @@ impl Database {
         self.connector.user()
     }
 
-    /// Returns whether a range of blocks can be read without scanning the whole table.
-    pub(super) fn has_tid_range_scan(&self) -> bool {
-        self.info.version >= TID_RANGE_SCAN_VERSION
-    }
-
     /// Runs a query as soon as a session is free.
     ///
     /// Dropping this future drops the session, which cancels the query.
     pub(super) async fn rows(&self, query: &Query) -> Result<Vec<Row>, DatabaseError> {
         let _slot = self.slots.acquire().await.map_err(|closed| DatabaseError::new(closed.to_string()))?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let session = match idle {
-            Some(session) => session,
-            None => self.open_with_snapshot().await?,
+        if let Some(cause) = self.lost.get() {
+            return Err(cause.clone());
+        }
+        let worker = match self.idle_worker() {
+            Some(worker) => Some(worker),
+            None => self.open_worker().await?,
         };
-        let rows = session.rows(query).await?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        let Some(worker) = worker else { return self.rows_of_keeper(query).await };
+        let rows = self.answer(&worker.session, query).await?;
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         Ok(rows)
     }
 
@@ -108,14 +101,93 @@ impl Database {
         self.rows(query).await.map_err(|source| CompareError::Catalog { side: self.side(), what, source })
     }
 
-    /// Opens another session with the same snapshot.
-    async fn open_with_snapshot(&self) -> Result<Session, DatabaseError> {
-        let session = self.connector.open(&self.options).await.map_err(|error| match error {
-            CompareError::Connect { source, .. } => source,
-            other => DatabaseError::new(other.to_string()),
-        })?;
-        // The server generates the name of a snapshot, from digits and hyphens only.
-        session.run(&format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{}'", self.snapshot)).await?;
-        Ok(session)
+    fn idle_worker(&self) -> Option<Worker> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    /// Opens another session with the same snapshot. `None`: the server allows no further one, and there is none.
+    async fn open_worker(&self) -> Result<Option<Worker>, DatabaseError> {
+        loop {
+            if !self.is_full.load(Ordering::Relaxed) {
+                match self.connector.open(&self.options, Some(&self.snapshot)).await {
+                    Ok(session) => {
+                        let count = Counted::new(&self.workers);
+                        return Ok(Some(Worker { session, _count: count }));
+                    }
+                    Err(error) if error.is_too_many_connections() => self.is_full.store(true, Ordering::Relaxed),
+                    // The snapshot has ended with its session: this is the first cause.
+                    Err(error) => return Err(self.keeper_end.cause().cloned().unwrap_or_else(|| error.into_cause())),
+                }
+            }
+            if self.workers.load(Ordering::Relaxed) == 0 {
+                return Ok(None);
+            }
+            if let Some(worker) = self.idle_worker() {
+                return Ok(Some(worker));
+            }
+            // Another query has the session: wait for it.
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Runs a query in the session that keeps the snapshot. A savepoint keeps its transaction when the query fails, or
+    /// when an earlier one was abandoned.
+    async fn rows_of_keeper(&self, query: &Query) -> Result<Vec<Row>, DatabaseError> {
+        let keeper = self.keeper.lock().await;
+        let savepoint = if self.has_savepoint.swap(true, Ordering::Relaxed) { "ROLLBACK TO" } else { "" };
+        keeper.run(&format!("{savepoint} SAVEPOINT query")).await?;
+        self.answer(&keeper, query).await
+    }
+
+    /// Waits for an answer. A connection that stays silent for a while is examined with another one: a tunnel can stay
+    /// open and pass nothing on, which the time limits of the server do not notice.
+    async fn answer(&self, session: &Session, query: &Query) -> Result<Vec<Row>, DatabaseError> {
+        let mut answer = std::pin::pin!(session.rows(query));
+        let mut unanswered = 0;
+        loop {
+            if let Ok(answer) = tokio::time::timeout(self.options.silence, &mut answer).await {
+                return answer;
+            }
+            let cause = match self.connector.examine(session.pid()).await {
+                Liveness::AtWork => {
+                    unanswered = 0;
+                    continue;
+                }
+                // The answer can be on its way: look again.
+                Liveness::Idle if unanswered == 0 => {
+                    unanswered += 1;
+                    continue;
+                }
+                Liveness::Idle => DatabaseError::new("the answer of the server has not arrived: the connection stalls"),
+                Liveness::Silent(cause) => cause,
+            };
+            if let Some(answer) = (&mut answer).now_or_never() {
+                return answer;
+            }
+            return Err(self.lost.get_or_init(|| cause).clone());
+        }
+    }
+}
+
+/// A session that runs a query. Unless it is given back, it ends, and its query with it.
+struct Worker {
+    session: Session,
+    /// One of the open sessions.
+    _count: Counted,
+}
+
+/// Counts a session as long as it is open.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(counter))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

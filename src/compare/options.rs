@@ -13,7 +13,8 @@ pub struct Options {
     pub exclude: Vec<TablePattern>,
     /// The schema of the control tables of DMS, which is excluded.
     pub control_schema: Option<String>,
-    /// The number of concurrent queries on each side. One additional connection keeps the snapshot.
+    /// The number of concurrent queries on each side. One additional connection keeps the snapshot. If the server
+    /// allows fewer connections, fewer are used.
     pub connections: usize,
     /// The number of rows that one query hashes.
     pub chunk_rows: u64,
@@ -21,8 +22,17 @@ pub struct Options {
     pub statement_timeout: Option<Duration>,
     /// The time limit for waiting for a lock; `None` means no limit.
     pub lock_timeout: Option<Duration>,
+    /// How long a connection can stay silent before another one examines whether the server still works on the query.
+    /// A connection that is found to be stalled ends the comparison of what is left on this side.
+    pub silence: Duration,
     /// The number of missing, of additional and of differing rows per table after which the search ends.
     pub max_rows_per_table: usize,
+    /// Whether large objects are compared. All of them are, whatever tables are selected.
+    pub large_objects: bool,
+    /// How long to wait before rows that differ are compared again, so that changes can arrive. See `recheck_times`.
+    pub recheck_after: Duration,
+    /// How often rows that differ are compared again. A row counts as different if it differs each time.
+    pub recheck_times: u32,
     /// Whether the result contains the keys of these rows. Keys are data, so this is off by default.
     pub keys: bool,
 }
@@ -37,7 +47,11 @@ impl Default for Options {
             chunk_rows: 50_000,
             statement_timeout: Some(Duration::from_mins(15)),
             lock_timeout: Some(Duration::from_secs(30)),
+            silence: Duration::from_secs(20),
             max_rows_per_table: 20,
+            large_objects: true,
+            recheck_after: Duration::from_secs(10),
+            recheck_times: 0,
             keys: false,
         }
     }
@@ -48,9 +62,32 @@ impl Options {
     /// `awsdms_…` on both sides ("Control table task settings" and "Using a PostgreSQL database as a source", AWS DMS
     /// user guide).
     pub fn covers(&self, schema: &str, table: &str) -> bool {
-        let any = |patterns: &[TablePattern]| patterns.iter().any(|pattern| pattern.matches(schema, table));
-        let of_dms = self.control_schema.as_deref() == Some(schema) || table.starts_with("awsdms_");
-        !of_dms && (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+        let is_included = || self.include.iter().any(|pattern| pattern.matches(schema, table));
+        (self.include.is_empty() || is_included()) && !self.excludes(schema, table)
+    }
+
+    /// Returns the number of rows of each type that are searched in a table. Those that are compared again must be
+    /// known, also if they are not shown.
+    pub(super) fn rows_searched(&self) -> usize {
+        const ROWS_TO_COMPARE_AGAIN: usize = 10_000;
+        if self.recheck_times > 0 {
+            self.max_rows_per_table.max(ROWS_TO_COMPARE_AGAIN)
+        } else {
+            self.max_rows_per_table
+        }
+    }
+
+    /// Returns whether a table or another object is excluded by its name.
+    pub(super) fn excludes(&self, schema: &str, name: &str) -> bool {
+        let of_dms = self.control_schema.as_deref() == Some(schema) || name.starts_with("awsdms_");
+        of_dms || self.exclude.iter().any(|pattern| pattern.matches(schema, name))
+    }
+
+    /// Returns whether an object that belongs to no table, such as a function, is compared: patterns for tables select
+    /// the schemas of such objects.
+    pub(super) fn covers_object(&self, schema: &str, name: &str) -> bool {
+        let is_included = || self.include.iter().any(|pattern| pattern.matches_schema(schema));
+        (self.include.is_empty() || is_included()) && !self.excludes(schema, name)
     }
 }
 

@@ -5,48 +5,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::incomplete::NotCompared;
 use super::indexes::IndexDifference;
+use super::large_objects::LargeObjects;
+use super::objects::ObjectDifference;
+use super::repair::Repair;
 use super::row_differences::RowDifferences;
 use super::schema::SchemaDifference;
 use super::sequences::SequenceDifference;
-
-/// The verdict of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// There are rows, and they are equal on both sides.
-    Equal,
-    /// There are differences.
-    Different,
-    /// There are no rows on either side, which proves nothing.
-    Empty,
-    /// No difference was found, but something could not be compared.
-    Incomplete,
-}
-
-impl Verdict {
-    /// Combines several verdicts. `Different` takes precedence over `Incomplete`, which takes precedence over `Equal`.
-    /// No verdicts are `Empty`.
-    pub fn of(verdicts: impl IntoIterator<Item = Self>) -> Self {
-        verdicts.into_iter().fold(Self::Empty, |so_far, next| match (so_far, next) {
-            (Self::Different, _) | (_, Self::Different) => Self::Different,
-            (Self::Incomplete, _) | (_, Self::Incomplete) => Self::Incomplete,
-            (Self::Equal, _) | (_, Self::Equal) => Self::Equal,
-            (Self::Empty, Self::Empty) => Self::Empty,
-        })
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Equal => "equal",
-            Self::Different => "different",
-            Self::Empty => "empty",
-            Self::Incomplete => "incomplete",
-        })
-    }
-}
+use super::verdict::Verdict;
 
 /// The result for one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +31,9 @@ pub struct TableResult {
     /// The differences between the schemas.
     #[serde(rename = "schema_findings")]
     pub schema_differences: Vec<SchemaDifference>,
+    /// The statements that mend these differences on the target, in their order. Some differences have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<String>,
     /// The differences between the rows.
     pub rows: RowDifferences,
     /// The reasons why the table, or a part of it, could not be compared.
@@ -114,9 +84,10 @@ impl fmt::Display for TableResult {
 /// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The verdict for tables, sequences, indexes and constraints.
+    /// The verdict for everything that was compared.
     pub verdict: Verdict,
-    /// The verdict for the tables alone. During a replication, sequences are always behind; they are set after it.
+    /// The verdict for the rows and large objects alone. During a replication, sequences are always behind; they are
+    /// set after it.
     pub data: Verdict,
     /// The tables, ordered by schema and name.
     pub tables: Vec<TableResult>,
@@ -124,47 +95,42 @@ pub struct Comparison {
     pub sequences: Vec<SequenceDifference>,
     /// Indexes and constraints that only one side has.
     pub indexes: Vec<IndexDifference>,
+    /// The large objects; `None` if they were not compared.
+    #[serde(default)]
+    pub large_objects: Option<LargeObjects>,
+    /// The differences of other objects: types, functions, views, triggers, policies, partitions, privileges.
+    #[serde(default)]
+    pub objects: Vec<ObjectDifference>,
+    /// The statements that mend the differences on the target, in an order in which they can be run.
+    #[serde(default)]
+    pub repairs: Vec<Repair>,
+    /// What could not be compared, apart from tables.
+    #[serde(default)]
+    pub incomplete: Vec<NotCompared>,
     /// The duration in milliseconds.
     pub milliseconds: u64,
 }
 
 impl Comparison {
-    /// Creates the result from its parts, and derives the verdicts.
-    pub(super) fn new(
-        tables: Vec<TableResult>,
-        sequences: Vec<SequenceDifference>,
-        indexes: Vec<IndexDifference>,
-        milliseconds: u64,
-    ) -> Self {
-        let data = Verdict::of(tables.iter().map(|table| table.verdict));
-        let of_sequences = sequences.iter().map(|finding| match finding {
+    /// Derives the verdicts from the other fields.
+    pub(super) fn evaluate(mut self) -> Self {
+        let of_large_objects = self.large_objects.iter().map(LargeObjects::verdict);
+        self.data = Verdict::of(self.tables.iter().map(|table| table.verdict).chain(of_large_objects));
+        let of_sequences = self.sequences.iter().map(|finding| match finding {
             SequenceDifference::Unreadable { .. } => Verdict::Incomplete,
             _ => Verdict::Different,
         });
-        let of_indexes = indexes.iter().filter(|finding| !finding.is_note()).map(|_| Verdict::Different);
-        let verdict = Verdict::of(of_sequences.chain(of_indexes).chain([data]));
-        Self { verdict, data, tables, sequences, indexes, milliseconds }
+        let of_indexes = self.indexes.iter().filter(|finding| !finding.is_note()).map(|_| Verdict::Different);
+        let of_objects = self.objects.iter().filter(|finding| !finding.is_note()).map(|_| Verdict::Different);
+        let of_gaps = self.incomplete.iter().map(|_| Verdict::Incomplete);
+        self.verdict = Verdict::of(of_sequences.chain(of_indexes).chain(of_objects).chain(of_gaps).chain([self.data]));
+        self
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn empty_is_not_equal_and_a_difference_takes_precedence() {
-        use Verdict::{Different, Empty, Equal, Incomplete};
-        assert_eq!(Verdict::of([]), Empty);
-        for (verdicts, expected) in [
-            (vec![Empty, Empty], Empty),
-            (vec![Empty, Equal], Equal),
-            (vec![Equal, Incomplete, Empty], Incomplete),
-            (vec![Incomplete, Different, Equal], Different),
-        ] {
-            assert_eq!(Verdict::of(verdicts.clone()), expected, "{verdicts:?}");
-            assert_eq!(Verdict::of(verdicts.into_iter().rev()), expected);
-        }
-    }
 
     #[test]
     fn what_could_not_be_counted_is_never_equal() {
@@ -175,6 +141,7 @@ mod tests {
             source_rows: Some(3),
             target_rows: Some(3),
             schema_differences: Vec::new(),
+            statements: Vec::new(),
             rows: RowDifferences::default(),
             incomplete: Vec::new(),
         };

@@ -39,6 +39,23 @@ impl RowDifferences {
         self.chunks + self.missing + self.additional + self.differing > 0
     }
 
+    /// Returns the keys of all these rows, unless some are unknown.
+    pub(super) fn all_keys(&self) -> Option<Vec<Key>> {
+        let lists = [&self.missing_keys, &self.additional_keys, &self.differing_keys];
+        let known = lists.iter().map(|keys| keys.len() as u64).sum::<u64>();
+        let is_complete = !self.more && known == self.missing + self.additional + self.differing;
+        (is_complete && !self.key_columns.is_empty() && known > 0)
+            .then(|| lists.into_iter().flatten().map(|key| key.0.clone()).collect())
+    }
+
+    /// Sorts the keys, and keeps at most `count` of each type.
+    pub(super) fn keep_keys(&mut self, count: usize) {
+        for keys in [&mut self.missing_keys, &mut self.additional_keys, &mut self.differing_keys] {
+            keys.sort();
+            keys.truncate(count);
+        }
+    }
+
     /// Adds the differences of one chunk. At most `max_rows` keys of each type are kept.
     pub(super) fn add(&mut self, found: RowDiff, max_rows: usize) {
         let add = |count: &mut u64, keys: &mut Vec<RowKey>, more: Vec<Key>| {

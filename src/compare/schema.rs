@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::canonical::canonical;
 use super::catalog::{Column, Table};
+use super::error::Side;
 
 /// A difference between the schemas of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +56,39 @@ pub enum SchemaDifference {
         /// The key columns on the target.
         target: Vec<String>,
     },
-    /// The defaults differ. This is only a note: it does not affect existing rows, and DMS does not copy defaults.
+    /// The collations differ: texts have another order, or other texts are equal.
+    Collation {
+        /// The column.
+        column: String,
+        /// The collation on the source; `None` is the one of the database.
+        source: Option<String>,
+        /// The collation on the target.
+        target: Option<String>,
+    },
+    /// Only one side generates the values of the column as an identity, or the kinds differ.
+    Identity {
+        /// The column.
+        column: String,
+        /// `ALWAYS` or `BY DEFAULT` if it is an identity column on the source.
+        source: Option<String>,
+        /// The same on the target.
+        target: Option<String>,
+    },
+    /// Only one side computes the column from others, or the expressions differ.
+    Generated {
+        /// The column.
+        column: String,
+        /// The expression on the source.
+        source: Option<String>,
+        /// The expression on the target.
+        target: Option<String>,
+    },
+    /// The table is unlogged on one side: its rows are lost when the server crashes, and replicas do not have them.
+    Unlogged {
+        /// The side on which it is unlogged.
+        on: Side,
+    },
+    /// The defaults differ: new rows get other values, or are rejected.
     Default {
         /// The column.
         column: String,
@@ -68,7 +102,7 @@ pub enum SchemaDifference {
 impl SchemaDifference {
     /// Returns whether this is a note, not a difference.
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::Default { .. })
+        matches!(self, Self::Unlogged { on: Side::Source })
     }
 }
 
@@ -98,6 +132,37 @@ impl fmt::Display for SchemaDifference {
             }
             Self::PrimaryKey { source, target } => {
                 write!(f, "the primary key is {} on the source, {} on the target", list(source), list(target))
+            }
+            Self::Collation { column, source, target } => {
+                let name = |name: &Option<String>| {
+                    name.as_ref().map_or_else(|| "that of the database".to_owned(), |name| format!("`{name}`"))
+                };
+                write!(
+                    f,
+                    "the collation of `{column}` is {} on the source, {} on the target",
+                    name(source),
+                    name(target)
+                )
+            }
+            Self::Identity { column, source, target } => {
+                let kind = |kind: &Option<String>| {
+                    kind.as_ref().map_or_else(
+                        || "no identity column".to_owned(),
+                        |kind| format!("an identity column (GENERATED {kind})"),
+                    )
+                };
+                write!(f, "`{column}` is {} on the source, {} on the target", kind(source), kind(target))
+            }
+            Self::Generated { column, source, target } => {
+                let kind = |expression: &Option<String>| {
+                    expression
+                        .as_ref()
+                        .map_or_else(|| "not generated".to_owned(), |expression| format!("generated as `{expression}`"))
+                };
+                write!(f, "`{column}` is {} on the source, {} on the target", kind(source), kind(target))
+            }
+            Self::Unlogged { on } => {
+                write!(f, "the table is unlogged on the {on}: a crash of that server empties it")
             }
             Self::Default { column, source, target } => {
                 write!(
@@ -137,6 +202,25 @@ pub(super) fn differences(source: &Table, target: &Table) -> Vec<SchemaDifferenc
     if source.key != target.key {
         findings.push(SchemaDifference::PrimaryKey { source: source.key.clone(), target: target.key.clone() });
     }
+    if source.unlogged != target.unlogged {
+        let on = if source.unlogged { Side::Source } else { Side::Target };
+        findings.push(SchemaDifference::Unlogged { on });
+    }
+    findings
+}
+
+/// Compares what a partition has of its own; the rest comes from its table.
+pub(super) fn partition_differences(source: &Table, target: &Table) -> Vec<SchemaDifference> {
+    let mut findings = differences(source, target);
+    findings.retain(|finding| {
+        matches!(
+            finding,
+            SchemaDifference::Default { .. }
+                | SchemaDifference::Nullability { .. }
+                | SchemaDifference::PrimaryKey { .. }
+                | SchemaDifference::Unlogged { .. }
+        )
+    });
     findings
 }
 
@@ -153,7 +237,20 @@ fn column_differences(source: &Column, target: &Column) -> Vec<SchemaDifference>
     if source.not_null != target.not_null {
         findings.push(SchemaDifference::Nullability { column: column(), source_allows_null: !source.not_null });
     }
-    if source.default != target.default {
+    let (here, there) = (source.collation.clone(), target.collation.clone());
+    if here != there {
+        findings.push(SchemaDifference::Collation { column: column(), source: here, target: there });
+    }
+    let (here, there) = (source.identity.clone(), target.identity.clone());
+    if here != there {
+        findings.push(SchemaDifference::Identity { column: column(), source: here, target: there });
+    }
+    let canonical = |text: &Option<String>| text.as_deref().map(canonical);
+    if canonical(&source.generated) != canonical(&target.generated) {
+        let (here, there) = (source.generated.clone(), target.generated.clone());
+        findings.push(SchemaDifference::Generated { column: column(), source: here, target: there });
+    }
+    if canonical(&source.default) != canonical(&target.default) {
         findings.push(SchemaDifference::Default {
             column: column(),
             source: source.default.clone(),
@@ -168,19 +265,12 @@ mod tests {
     use super::*;
 
     fn column(name: &str, kind: &str) -> Column {
-        Column {
-            name: name.into(),
-            kind: kind.into(),
-            built_in: Some(kind.into()),
-            bytewise: false,
-            not_null: true,
-            default: None,
-        }
+        Column { name: name.into(), kind: kind.into(), not_null: true, ..Column::default() }
     }
 
     fn table(columns: Vec<Column>, key: &[&str]) -> Table {
         let key = key.iter().map(|name| (*name).to_owned()).collect();
-        Table { name: ("s".into(), "t".into()), partitioned: false, rows: 0, readable: true, columns, key }
+        Table { name: ("s".into(), "t".into()), readable: true, columns, key, ..Table::default() }
     }
 
     #[test]
@@ -190,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_of_difference_is_found_and_only_a_default_is_a_note() {
+    fn every_type_of_difference_is_found() {
         let source = table(
             vec![column("a", "bigint"), column("b", "text"), column("gone", "text"), column("c", "text")],
             &["a"],
@@ -198,11 +288,17 @@ mod tests {
         let mut changed = vec![column("c", "text"), column("a", "integer"), column("b", "text"), column("new", "text")];
         changed[2].not_null = false;
         changed[0].default = Some("''::text".into());
+        changed[1].identity = Some("ALWAYS".into());
+        changed[2].generated = Some("(a) STORED".into());
+        changed[2].collation = Some("\"C\"".into());
         let findings = differences(&source, &table(changed, &[]));
         let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
         let expected = [
             "`a` is bigint on the source, integer on the target",
+            "`a` is no identity column on the source, an identity column (GENERATED ALWAYS) on the target",
             "`b` allows NULL on the target, but not on the source",
+            "the collation of `b` is that of the database on the source, `\"C\"` on the target",
+            "`b` is not generated on the source, generated as `(a) STORED` on the target",
             "the target has no column `gone`",
             "the default of `c` is none on the source, `''::text` on the target",
             "only the target has the column `new`",
@@ -210,6 +306,6 @@ mod tests {
             "the primary key is (a) on the source, none on the target",
         ];
         assert_eq!(texts, expected);
-        assert_eq!(findings.iter().filter(|finding| finding.is_note()).count(), 1);
+        assert!(findings.iter().all(|finding| !finding.is_note()));
     }
 }

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use infra_connect::DatabaseError;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::Name;
 use super::database::Database;
-use super::error::{CompareError, Side};
+use super::error::Side;
 use super::options::Options;
 use super::sql::{Query, quoted};
 
@@ -28,6 +29,12 @@ impl SequenceState {
     /// Returns the next value. The type is wider than the values of a sequence, so that the last value has a next one.
     fn next(self) -> i128 {
         i128::from(self.last_value) + if self.is_called { i128::from(self.increment) } else { 0 }
+    }
+
+    /// Returns the position some values earlier.
+    fn before(self, values: i64) -> Self {
+        let last_value = self.last_value.saturating_sub(self.increment.saturating_mul(values));
+        Self { last_value, ..self }
     }
 
     /// Returns whether this sequence would generate values that the source has already generated.
@@ -65,13 +72,28 @@ pub enum SequenceDifference {
         /// The increment on the target.
         target: i64,
     },
-    /// The user is not allowed to read the sequence.
+    /// The sequence could not be read.
     Unreadable {
         /// The sequence as `schema.sequence`.
         sequence: String,
         /// The side.
         side: Side,
+        /// The cause; `None` if the user is not allowed to read the sequence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
+}
+
+impl SequenceDifference {
+    /// Returns the sequence as `schema.sequence`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Behind { sequence, .. }
+            | Self::Missing { sequence, .. }
+            | Self::Increment { sequence, .. }
+            | Self::Unreadable { sequence, .. } => sequence,
+        }
+    }
 }
 
 impl fmt::Display for SequenceDifference {
@@ -96,15 +118,21 @@ impl fmt::Display for SequenceDifference {
             Self::Increment { sequence, source, target } => {
                 write!(f, "{sequence}: the increment is {source} on the source, {target} on the target")
             }
-            Self::Unreadable { sequence, side } => {
+            Self::Unreadable { sequence, side, reason: Some(reason) } => {
+                write!(f, "{sequence}: it could not be read on the {side}: {reason}")
+            }
+            Self::Unreadable { sequence, side, reason: None } => {
                 write!(f, "{sequence}: no permission to read it on the {side}; grant SELECT on the sequence")
             }
         }
     }
 }
 
-/// The sequences of one side; `None` means that the user is not allowed to read the sequence.
-pub(super) type Sequences = BTreeMap<Name, Option<SequenceState>>;
+/// The position of a sequence, or why it is unknown; no reason means that the user is not allowed to read it.
+type Position = Result<SequenceState, Option<String>>;
+
+/// The sequences of one side.
+pub(super) type Sequences = BTreeMap<Name, Position>;
 
 /// A sequence that belongs to a column is selected by its table, any other by its own name.
 const SEQUENCES: &str = "SELECT n.nspname::text, c.relname::text, s.seqincrement, \
@@ -120,10 +148,10 @@ const SEQUENCES: &str = "SELECT n.nspname::text, c.relname::text, s.seqincrement
 const SEQUENCES_PER_QUERY: usize = 100;
 
 /// Reads the positions of the sequences.
-pub(super) async fn read(database: &Database, options: &Options) -> Result<Sequences, CompareError> {
+pub(super) async fn read(database: &Database, options: &Options) -> Result<Sequences, DatabaseError> {
     let mut sequences = Sequences::new();
     let mut readable: Vec<(Name, i64)> = Vec::new();
-    for row in database.catalog("sequences", &Query::plain(SEQUENCES)).await? {
+    for row in database.rows(&Query::plain(SEQUENCES)).await? {
         if !options.covers(row.get(4), row.get(5)) {
             continue;
         }
@@ -131,36 +159,59 @@ pub(super) async fn read(database: &Database, options: &Options) -> Result<Seque
         if row.get(3) {
             readable.push((name, row.get(2)));
         } else {
-            sequences.insert(name, None);
+            sequences.insert(name, Err(None));
         }
     }
     for batch in readable.chunks(SEQUENCES_PER_QUERY) {
-        let parts = batch.iter().enumerate().map(|(at, ((schema, name), _))| {
-            format!("SELECT {at}::int8, last_value, is_called FROM {}.{}", quoted(schema), quoted(name))
-        });
-        for row in database.catalog("sequences", &Query::plain(parts.collect::<Vec<_>>().join(" UNION ALL "))).await? {
-            let at: i64 = row.get(0);
-            if let Some((name, increment)) = usize::try_from(at).ok().and_then(|at| batch.get(at)) {
-                sequences.insert(
-                    name.clone(),
-                    Some(SequenceState { last_value: row.get(1), is_called: row.get(2), increment: *increment }),
-                );
+        if let Ok(positions) = positions(database, batch).await {
+            sequences.extend(positions);
+            continue;
+        }
+        // One that cannot be read, such as one of an unlogged table on a replica, costs only itself.
+        for one in batch {
+            match positions(database, std::slice::from_ref(one)).await {
+                Ok(position) => sequences.extend(position),
+                Err(error) => drop(sequences.insert(one.0.clone(), Err(Some(error.to_string())))),
             }
         }
     }
     Ok(sequences)
 }
 
+/// Reads the positions of some sequences, which are given with their increments.
+async fn positions(database: &Database, batch: &[(Name, i64)]) -> Result<Sequences, DatabaseError> {
+    let parts = batch.iter().enumerate().map(|(at, ((schema, name), _))| {
+        format!("SELECT {at}::int8, last_value, is_called FROM {}.{}", quoted(schema), quoted(name))
+    });
+    let rows = database.rows(&Query::plain(parts.collect::<Vec<_>>().join(" UNION ALL "))).await?;
+    let position = |row: &tokio_postgres::Row| {
+        let (name, increment) = batch.get(usize::try_from(row.get::<_, i64>(0)).ok()?)?;
+        let state = SequenceState { last_value: row.get(1), is_called: row.get(2), increment: *increment };
+        Some((name.clone(), Ok(state)))
+    };
+    Ok(rows.iter().filter_map(position).collect())
+}
+
+/// The number of values that a server logs in advance (`SEQ_LOG_VALS` in `sequence.c` of PostgreSQL). A replica shows
+/// the last of them as the position of the sequence.
+const LOGGED_VALUES: i64 = 32;
+
 /// Compares the sequences of the source with those of the target. A sequence that only the target has is ignored.
-pub(super) fn differences(source: &Sequences, target: &Sequences) -> Vec<SequenceDifference> {
+/// `source_is_replica`: the source shows values that its primary has not generated yet.
+pub(super) fn differences(source: &Sequences, target: &Sequences, source_is_replica: bool) -> Vec<SequenceDifference> {
     let mut findings = Vec::new();
     for (name, here) in source {
         let sequence = format!("{}.{}", name.0, name.1);
+        let unreadable = |side, reason: &Option<String>| SequenceDifference::Unreadable {
+            sequence: sequence.clone(),
+            side,
+            reason: reason.clone(),
+        };
         match (here, target.get(name)) {
-            (None, _) => findings.push(SequenceDifference::Unreadable { sequence, side: Side::Source }),
-            (Some(_), Some(None)) => findings.push(SequenceDifference::Unreadable { sequence, side: Side::Target }),
-            (Some(source), None) => findings.push(SequenceDifference::Missing { sequence, source: *source }),
-            (Some(source), Some(Some(target))) => {
+            (Err(reason), _) => findings.push(unreadable(Side::Source, reason)),
+            (Ok(_), Some(Err(reason))) => findings.push(unreadable(Side::Target, reason)),
+            (Ok(source), None) => findings.push(SequenceDifference::Missing { sequence, source: *source }),
+            (Ok(source), Some(Ok(target))) => {
                 if source.increment != target.increment {
                     findings.push(SequenceDifference::Increment {
                         sequence: sequence.clone(),
@@ -168,7 +219,8 @@ pub(super) fn differences(source: &Sequences, target: &Sequences) -> Vec<Sequenc
                         target: target.increment,
                     });
                 }
-                if target.is_behind(*source) {
+                let ahead = if source_is_replica { LOGGED_VALUES } else { 0 };
+                if target.is_behind(source.before(ahead)) {
                     findings.push(SequenceDifference::Behind { sequence, source: *source, target: *target });
                 }
             }

@@ -1,5 +1,7 @@
 //! The queries on the rows of one table on one side. The server computes the hashes.
 
+pub(super) use infra_connect::{ident as quoted, literal};
+
 use super::range::{Key, Range};
 
 /// A query and its values. All values are text.
@@ -16,9 +18,9 @@ impl Query {
     }
 }
 
-/// Quotes an identifier.
-pub(super) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+/// Quotes a name and its schema.
+pub(super) fn quoted_name(name: &(String, String)) -> String {
+    format!("{}.{}", quoted(&name.0), quoted(&name.1))
 }
 
 /// The order of the values of a key column. It is the same on both servers.
@@ -41,6 +43,8 @@ pub(super) struct RowSource {
     pub(super) columns: Vec<String>,
     /// The columns of the key, with their order.
     pub(super) key: Vec<(String, KeyOrder)>,
+    /// The types of these columns on this side, without their lengths.
+    pub(super) key_types: Vec<String>,
     /// Whether columns of the key can be NULL on this side.
     pub(super) null_keys: bool,
     /// Whether texts are converted to UTF-8: the encodings of the two sides differ, and this one is not UTF-8.
@@ -196,6 +200,31 @@ impl RowSource {
         }
     }
 
+    /// Returns the query for the keys and hashes of the rows with some keys. The values have the types of the columns,
+    /// so that the index is used; rows with other keys that are equal to these in a collation are possible.
+    pub(super) fn rows_of(&self, keys: &[Key]) -> Query {
+        let mut values = Vec::new();
+        let mut rows = Vec::new();
+        for key in keys {
+            let row = key.iter().zip(&self.key_types).map(|(text, kind)| {
+                values.push(text.clone());
+                format!("${}::text::{kind}", values.len())
+            });
+            rows.push(format!("({})", row.collect::<Vec<_>>().join(", ")));
+        }
+        let names = self.key.iter().map(|(name, _)| quoted(name)).collect::<Vec<_>>().join(", ");
+        Query {
+            sql: format!(
+                "SELECT {}, {} FROM {} WHERE ({names}) IN ({})",
+                self.key_texts(),
+                self.hash(),
+                self.from,
+                rows.join(", ")
+            ),
+            values,
+        }
+    }
+
     /// Returns the query for the number of rows whose key contains NULL.
     pub(super) fn without_key(&self) -> Query {
         let nulls =
@@ -214,6 +243,7 @@ mod tests {
             from: "ONLY \"s\".\"t\"".into(),
             columns: vec!["\"n\"".into()],
             key,
+            key_types: vec!["bigint".into(), "text".into()],
             null_keys: false,
             convert_to_utf8: false,
         }

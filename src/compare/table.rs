@@ -14,6 +14,7 @@ use super::options::Options;
 use super::range::{Key, Range};
 use super::row_differences::RowDifferences;
 use super::sql::{KeyOrder, RowSource, quoted};
+use super::values::{Encodings, value};
 
 /// The assumed number of rows in a block of 8 KiB, used when a table is read by blocks.
 const ROWS_PER_BLOCK: u64 = 50;
@@ -81,7 +82,7 @@ impl TableComparison<'_> {
         let pair = TablePair {
             source: (self.databases.0, &row_sources.0),
             target: (self.databases.1, &row_sources.1),
-            max_rows: self.options.max_rows_per_table,
+            max_rows: self.options.rows_searched(),
         };
         let search = Search::new(RowDifferences {
             key_columns: row_sources.0.key.iter().map(|(name, _)| name.clone()).collect(),
@@ -94,11 +95,7 @@ impl TableComparison<'_> {
             self.compare_heap(&pair, &search, &done).await
         };
         let done = done.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut found = search.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        for keys in [&mut found.missing_keys, &mut found.additional_keys, &mut found.differing_keys] {
-            keys.sort();
-            keys.truncate(if self.options.keys { self.options.max_rows_per_table } else { 0 });
-        }
+        let found = search.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         match compared {
             Ok((source, target)) => {
                 RowsOutcome { source: Some(source), target: Some(target), found, failure: None, done }
@@ -108,7 +105,7 @@ impl TableComparison<'_> {
     }
 
     /// Returns how each side reads the columns that both sides have, in the order of the source.
-    fn row_sources(&self) -> (RowSource, RowSource) {
+    pub(super) fn row_sources(&self) -> (RowSource, RowSource) {
         let (source, target) = self.tables;
         let pairs: Vec<(&Column, &Column)> = source
             .columns
@@ -126,17 +123,23 @@ impl TableComparison<'_> {
         let nullable = |table: &Table| {
             key.iter().any(|(name, _)| table.columns.iter().any(|column| column.name == *name && !column.not_null))
         };
+        let form = |encoding: &str| match encoding {
+            _ if encodings.0 == encodings.1 => Encodings::Same,
+            "UTF8" => Encodings::ThisIsUtf8,
+            _ => Encodings::ThisToUtf8,
+        };
         let row_source = |table: &Table, encoding: &str| RowSource {
             from: format!(
                 "{}{}.{}",
-                if table.partitioned { "" } else { "ONLY " },
+                if table.partition_key.is_some() { "" } else { "ONLY " },
                 quoted(&table.name.0),
                 quoted(&table.name.1)
             ),
-            columns: pairs.iter().map(|(here, there)| value(here, there)).collect(),
+            columns: pairs.iter().map(|(here, there)| value(here, there, form(encoding))).collect(),
             null_keys: nullable(table),
+            key_types: key.iter().map(|(name, _)| plain_kind(table, name)).collect(),
             key: key.clone(),
-            convert_to_utf8: encodings.0 != encodings.1 && encoding != "UTF8",
+            convert_to_utf8: form(encoding) == Encodings::ThisToUtf8,
         };
         (row_source(source, encodings.0), row_source(target, encodings.1))
     }
@@ -225,7 +228,7 @@ impl TableComparison<'_> {
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<Checksum, Failure> {
         let blocks_per_query = (self.options.chunk_rows / ROWS_PER_BLOCK).max(1);
-        let chunks = if table.partitioned || !database.has_tid_range_scan() {
+        let chunks = if table.partition_key.is_some() || !database.info.has_tid_range_scan() {
             1
         } else {
             let rows = database.rows(&row_source.blocks()).await.map_err(|error| (database.side(), error))?;
@@ -283,23 +286,17 @@ async fn null_keys((database, row_source): (&Database, &RowSource)) -> Result<u6
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
+fn plain_kind(table: &Table, column: &str) -> String {
+    let column = table.columns.iter().find(|other| other.name == column);
+    column.map(|column| column.plain_kind.clone()).unwrap_or_default()
+}
+
 /// Returns an order of a key column that is the same on both servers.
 fn order(source: &Column, target: &Column, same_encoding: bool) -> KeyOrder {
-    let same = source.built_in.as_ref().filter(|kind| target.built_in.as_ref() == Some(kind));
+    let same = source.base.as_ref().filter(|kind| target.base.as_ref() == Some(kind));
     match same.map(String::as_str) {
         Some(kind) if PORTABLE_ORDER_TYPES.contains(&kind) => KeyOrder::Native(kind.to_owned()),
         Some("text" | "varchar") if source.bytewise && target.bytewise && same_encoding => KeyOrder::Bytes,
         _ => KeyOrder::TextBytes,
-    }
-}
-
-/// Returns the expression that is hashed for a column. Floating-point numbers are hashed by their bytes, because their
-/// text has other digits before PostgreSQL 12.
-fn value(source: &Column, target: &Column) -> String {
-    let name = quoted(&source.name);
-    match (source.built_in.as_deref(), target.built_in.as_deref()) {
-        (Some("float8"), Some("float8")) => format!("float8send({name})"),
-        (Some("float4"), Some("float4")) => format!("float4send({name})"),
-        _ => name,
     }
 }

@@ -39,8 +39,12 @@ impl FromStr for TablePattern {
 impl TablePattern {
     /// Returns whether the pattern matches a table.
     pub fn matches(&self, schema: &str, table: &str) -> bool {
-        let fits = |pattern: &[Part], text: &str| fits(pattern, &text.chars().collect::<Vec<_>>());
-        fits(&self.schema, schema) && fits(&self.table, table)
+        self.matches_schema(schema) && fits(&self.table, &table.chars().collect::<Vec<_>>())
+    }
+
+    /// Returns whether the pattern can match a table of a schema.
+    pub(super) fn matches_schema(&self, schema: &str) -> bool {
+        fits(&self.schema, &schema.chars().collect::<Vec<_>>())
     }
 }
 

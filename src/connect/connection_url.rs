@@ -1,0 +1,153 @@
+//! Reads the URL of a database, with the parameters of libpq ("34.1.2. Parameter Key Words", PostgreSQL documentation).
+
+use url::{Host, Url};
+
+use super::endpoint::{Endpoint, Roots, SslMode};
+use super::url_options::{self, Parts};
+
+/// The reason why a text is not a URL of a database. It never repeats the text, which can contain a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the URL of the database {0}")]
+pub struct UrlError(pub(super) String);
+
+impl Endpoint {
+    /// Reads `postgres://user:password@host:port/database?sslmode=…&connect_timeout=…`.
+    ///
+    /// # Errors
+    /// The text is not such a URL, or it contains a parameter that is unknown or not supported. The error names a
+    /// parameter of libpq that is not supported.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let error = |message: &str| UrlError(message.to_owned());
+        let url = Url::parse(text).map_err(|error| {
+            UrlError(format!(
+                "is invalid ({error}): in a user name or password, percent-encode characters such as `@ / # ? %`, for \
+                 example `%40` for `@`"
+            ))
+        })?;
+        if !["postgres", "postgresql"].contains(&url.scheme()) {
+            return Err(error("does not start with `postgres://`"));
+        }
+        let decoded = |text: &str, what: &str| {
+            decode(text).ok_or_else(|| UrlError(format!("has a {what} that is not valid UTF-8")))
+        };
+        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+        let mut parts = Parts {
+            host: match url.host() {
+                Some(Host::Domain(name)) => filled(decoded(name, "host")?),
+                Some(Host::Ipv4(address)) => Some(address.to_string()),
+                Some(Host::Ipv6(address)) => Some(address.to_string()),
+                None => None,
+            },
+            port: url.port(),
+            user: filled(decoded(url.username(), "user")?),
+            password: url.password().map(|text| decoded(text, "password")).transpose()?,
+            database: filled(decoded(url.path().trim_start_matches('/'), "database")?),
+        };
+        let mut options = Vec::new();
+        for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            options.push((decoded(name, "parameter")?, decoded(value, "parameter")?));
+        }
+        options.retain(|(name, value)| !url_options::is_part(name, value, &mut parts));
+        let host = parts.host.ok_or_else(|| error("has no host"))?;
+        if host.contains([',', '/', '@']) {
+            return Err(error("contains several hosts or a socket; specify one host"));
+        }
+        let user = parts.user.ok_or_else(|| error("has no user"))?;
+        let database = parts.database.unwrap_or_else(|| user.clone());
+        let mut endpoint = Self::new(host, parts.port.unwrap_or(5432), user, "", database);
+        endpoint.password = parts.password;
+        for (name, value) in &options {
+            url_options::set(&mut endpoint, name, value).map_err(UrlError)?;
+        }
+        if endpoint.roots == Roots::System && endpoint.ssl_mode != SslMode::VerifyFull {
+            return Err(error(
+                "has `sslrootcert=system`, which requires `sslmode=verify-full`: without a check of the host name, any \
+                 public certificate would be accepted",
+            ));
+        }
+        Ok(endpoint)
+    }
+}
+
+/// Decodes percent-encoding.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            let value = digit()? * 16 + digit()?;
+            bytes.push(u8::try_from(value).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_part_of_a_url_is_read() {
+        let url = "postgresql://db%40min:p%40ss%2F%25w@[::1]:6543/pay%20ments\
+                   ?sslmode=verify-ca&sslrootcert=%2Ftmp%2Fca.pem&connect_timeout=3";
+        let read = Endpoint::parse(url).unwrap();
+        assert_eq!(
+            (read.host.as_str(), read.port, read.user.as_str(), read.database.as_str()),
+            ("::1", 6543, "db@min", "pay ments")
+        );
+        assert_eq!((read.password.as_deref(), read.ssl_mode), (Some("p@ss/%w"), SslMode::VerifyCa));
+        assert_eq!((read.roots, read.connect_timeout), (Roots::File("/tmp/ca.pem".into()), Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn the_defaults_of_a_url_are_those_of_libpq() {
+        let read = Endpoint::parse("postgres://app@db.internal").unwrap();
+        assert_eq!((read.port, read.database.as_str(), read.ssl_mode), (5432, "app", SslMode::Prefer));
+        assert_eq!(read.password, None);
+    }
+
+    #[test]
+    fn tls_is_required_for_rds() {
+        for host in ["a.b.eu-west-1.rds.amazonaws.com", "a.b.cn-north-1.rds.amazonaws.com.cn", "A.B.RDS.amazonaws.com."]
+        {
+            assert_eq!(
+                Endpoint::parse(&format!("postgres://u:p@{host}/d")).unwrap().ssl_mode,
+                SslMode::Require,
+                "{host}"
+            );
+            assert_eq!(Endpoint::new(host, 5432, "u", "p", "d").ssl_mode, SslMode::Require, "{host}");
+        }
+        assert_eq!(Endpoint::parse("postgres://u:p@x.rds.amazonaws.com.evil.org/d").unwrap().ssl_mode, SslMode::Prefer);
+        assert_eq!(
+            Endpoint::parse("postgres://u:p@x.rds.amazonaws.com/d?sslmode=disable").unwrap().ssl_mode,
+            SslMode::Disable
+        );
+    }
+
+    #[test]
+    fn an_error_in_a_url_does_not_show_its_password() {
+        let wrong = [
+            ("mysql://u:hush7@h/d", "does not start"),
+            ("postgres://u:hush7@/d", "is invalid"),
+            ("postgres:///d?password=hush7", "has no host"),
+            ("postgres://:hush7@h/d", "has no user"),
+            ("postgres://u:hush7#x@h/d", "is invalid"),
+            ("postgres://u:hush7%zz@h/d", "has a password that is not valid UTF-8"),
+            ("postgres://u:hush7@h/d?sslmode=hush7", "an unsupported value for `sslmode`"),
+            ("postgres://u:hush7@h/d?hush7=1", "has an unknown option"),
+            ("postgres://u:hush7@a,b/d", "contains several hosts"),
+            ("postgres://u:hush7@h/d?connect_timeout=hush7", "not a number of seconds"),
+            ("postgres://u:hush7@h/d?sslrootcert=system&sslmode=require", "requires `sslmode=verify-full`"),
+        ];
+        for (url, expected) in wrong {
+            let error = Endpoint::parse(url).unwrap_err().to_string();
+            assert!(error.contains(expected) && !error.contains("hush7"), "{url}: {error}");
+        }
+    }
+}

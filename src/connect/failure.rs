@@ -1,0 +1,109 @@
+//! The reason why a connection could not be opened, and what to do.
+
+use std::io;
+use std::time::Duration;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::database_error::DatabaseError;
+use super::endpoint::Endpoint;
+
+/// The reason why a connection could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectFailure {
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Certificates(DatabaseError),
+    /// The name of the host has no address.
+    #[error("its host name cannot be resolved: {0}")]
+    Lookup(String),
+    /// The connection was not open within the time limit.
+    #[error("no response within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// The server refused the connection, or it broke.
+    #[error(transparent)]
+    Client(Error),
+}
+
+impl ConnectFailure {
+    /// Returns the SQLSTATE, if the server answered with one.
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::Certificates(_) | Self::Lookup(_) | Self::Timeout(_) => None,
+        }
+    }
+
+    /// Returns the cause, without data.
+    pub fn cause(&self) -> DatabaseError {
+        match self {
+            Self::Certificates(error) => error.clone(),
+            Self::Client(error) => DatabaseError::of(error),
+            Self::Lookup(_) | Self::Timeout(_) => DatabaseError::new(self.to_string()),
+        }
+    }
+
+    /// Returns what to do. `tunnel` completes the sentence "open a tunnel, and …", for example with the name of an
+    /// option.
+    pub fn hint(&self, endpoint: &Endpoint, tunnel: &str) -> String {
+        let private = format!(
+            "a database in a private subnet is not reachable from here: open a tunnel, for example with the port \
+             forwarding of Session Manager, and {tunnel}"
+        );
+        match self {
+            Self::Certificates(_) => CERTIFICATES.to_owned(),
+            Self::Lookup(_) => format!("check the host name; {private}"),
+            Self::Timeout(_) => private,
+            Self::Client(error) => hint(error, endpoint, private),
+        }
+    }
+}
+
+const CERTIFICATES: &str = "name the file of trusted certificates with `sslrootcert=FILE`; those of RDS are at \
+     https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem";
+
+fn hint(error: &Error, endpoint: &Endpoint, private: String) -> String {
+    const STATES: [(SqlState, &str); 4] = [
+        (
+            SqlState::INVALID_PASSWORD,
+            "check user and password; after a rotation, only the secret contains the current password",
+        ),
+        (
+            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            "the server does not accept this user from this address; if it requires TLS, use `sslmode=require`",
+        ),
+        (SqlState::INVALID_CATALOG_NAME, "the URL must end with the name of an existing database"),
+        (SqlState::TOO_MANY_CONNECTIONS, "close other connections"),
+    ];
+    let hint_for_state = STATES.iter().find(|(state, _)| error.code() == Some(state));
+    match (hint_for_state, io_error(error).map(io::Error::kind)) {
+        (Some((_, hint)), _) => (*hint).to_owned(),
+        (None, Some(io::ErrorKind::ConnectionRefused)) => {
+            format!("no server listens on this port: check the port, and that the tunnel is still open; {private}")
+        }
+        (None, Some(_)) if is_tls_failure(error) && endpoint.is_rds() => CERTIFICATES.to_owned(),
+        (None, Some(_)) if is_tls_failure(error) => {
+            "check the certificate of the server and the trusted certificates in `sslrootcert=FILE`".to_owned()
+        }
+        (None, Some(_)) => private,
+        (None, None) => "check host, port and `sslmode`, and the log of the server".to_owned(),
+    }
+}
+
+/// Returns whether the handshake of TLS failed.
+pub(super) fn is_tls_failure(error: &Error) -> bool {
+    let inner = io_error(error).and_then(io::Error::get_ref);
+    matches!(inner, Some(inner) if inner.is::<rustls::Error>())
+}
+
+fn io_error(error: &Error) -> Option<&io::Error> {
+    let mut at: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(inner) = at {
+        if let Some(found) = inner.downcast_ref::<io::Error>() {
+            return Some(found);
+        }
+        at = inner.source();
+    }
+    None
+}

@@ -1,0 +1,47 @@
+//! TLS follows the mode.
+
+use std::error::Error as _;
+
+use infra_connect::open;
+
+use crate::server::{ENCODED, connect, parse, server};
+
+#[tokio::test]
+async fn tls_follows_the_mode() {
+    let role = "CREATE ROLE tls_only LOGIN PASSWORD 'Gehe1m/7@x'; CREATE ROLE anybody LOGIN PASSWORD 'Gehe1m/7@x'";
+    connect().await.client().batch_execute(role).await.unwrap();
+    let try_it = async |user: &str, host: &str, mode: &str, root: &str| {
+        let root = match root {
+            "" => String::new(),
+            root => format!("&sslrootcert={}", server().directory.join(root).display()),
+        };
+        let url = format!("{user}:{ENCODED}@{host}:{}/postgres?sslmode={mode}{root}", server().port);
+        let connection = open(&parse(&url), "source").await.map_err(|error| error.source().unwrap().to_string())?;
+        let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        Ok::<bool, String>(connection.client().query_one(query, &[]).await.unwrap().get(0))
+    };
+    for (user, host, mode, root, is_encrypted) in [
+        ("anybody", "127.0.0.1", "disable", "", false),
+        ("anybody", "127.0.0.1", "allow", "", false),
+        ("tls_only", "127.0.0.1", "allow", "", true),
+        ("tls_only", "127.0.0.1", "prefer", "", true),
+        ("tls_only", "127.0.0.1", "require", "", true),
+        ("tls_only", "127.0.0.1", "require", "ca.crt", true),
+        ("tls_only", "127.0.0.1", "verify-ca", "ca.crt", true),
+        ("tls_only", "127.0.0.1", "verify-ca", "server.crt", true),
+        ("tls_only", "localhost", "verify-full", "ca.crt", true),
+        ("tls_only", "localhost", "verify-full", "server.crt", true),
+    ] {
+        assert_eq!(try_it(user, host, mode, root).await, Ok(is_encrypted), "{user} {host} {mode} {root}");
+    }
+    for (host, mode, root, expected) in [
+        ("127.0.0.1", "disable", "", "pg_hba.conf rejects connection"),
+        ("127.0.0.1", "require", "other.crt", "invalid peer certificate: UnknownIssuer"),
+        ("127.0.0.1", "verify-ca", "other.crt", "invalid peer certificate: UnknownIssuer"),
+        ("127.0.0.1", "verify-full", "ca.crt", "not valid for name"),
+        ("localhost", "verify-full", "other.crt", "invalid peer certificate: UnknownIssuer"),
+    ] {
+        let error = try_it("tls_only", host, mode, root).await.unwrap_err();
+        assert!(error.contains(expected), "{host} {mode} {root}: {error}");
+    }
+}

@@ -1,0 +1,297 @@
+//! A rehearsal from its beginning to its report.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use infra_core::state::State;
+use infra_migration::cutover::Outcome;
+use infra_rehearsal::{Lag, Ledger, Phase, Report, Writers, now};
+use infra_sandbox_data::{Clients, databases as servers};
+use infra_workflow::unattended;
+use tokio::task::JoinHandle;
+
+use crate::conclude::{catch_up, conclude};
+use crate::databases::Databases;
+use crate::driver::Driver;
+use crate::error::RehearseError;
+use crate::gates::Gates;
+use crate::options::{RehearsalOptions, Then};
+use crate::stage::Stage;
+use crate::status::{Observer, Status};
+use crate::{schema, traffic};
+
+/// How often the status is shown and the lag is measured.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long the writers work before the migration begins and after it has ended, in seconds of AWS. The second is
+/// longer than clients keep a DNS answer.
+const BEFORE: f64 = 60.0;
+const AFTER: f64 = 180.0;
+/// Writers need this time to make payments, however fast the clock is.
+const LEAST: Duration = Duration::from_secs(2);
+
+/// Rehearses a migration.
+///
+/// # Errors
+/// There is no verdict: something that the rehearsal needs failed. A lost payment is a verdict, not an error.
+pub async fn rehearse(options: RehearsalOptions, observer: Arc<dyn Observer>) -> Result<Report, RehearseError> {
+    let mut rehearsal = Rehearsal::open(options, observer).await?;
+    let result = rehearsal.run().await;
+    rehearsal.watch.abort();
+    result
+}
+
+/// A rehearsal that runs.
+struct Rehearsal {
+    options: RehearsalOptions,
+    stage: Arc<Stage>,
+    driver: Arc<Driver>,
+    gates: Gates,
+    observer: Arc<dyn Observer>,
+    shared: Arc<Mutex<Shared>>,
+    watch: JoinHandle<()>,
+    phases: Vec<Phase>,
+    notes: Vec<String>,
+    /// How long a client can keep its connection to a load balancer.
+    keep_alive: Duration,
+    /// What the writers see, once they have been started.
+    cloud: Option<Arc<Clients>>,
+}
+
+/// What the phases and the watch share.
+#[derive(Default)]
+struct Shared {
+    phase: String,
+    writers: Option<Writers>,
+    lags: Vec<f64>,
+}
+
+impl Rehearsal {
+    async fn open(options: RehearsalOptions, observer: Arc<dyn Observer>) -> Result<Self, RehearseError> {
+        if options.config.routing.is_none() && options.writers > 0 {
+            return Err(RehearseError::NoRouting);
+        }
+        observer.phase("sandbox");
+        let stage = Arc::new(Stage::open(&options).await?);
+        let driver = Arc::new(Driver::new(options.kill, options.second()));
+        let (gates, shared) = (Gates::default(), Arc::<Mutex<Shared>>::default());
+        let watch = Watch {
+            stage: Arc::clone(&stage),
+            driver: Arc::clone(&driver),
+            gates: gates.clone(),
+            observer: Arc::clone(&observer),
+            shared: Arc::clone(&shared),
+        };
+        let watch = tokio::spawn(watch.run());
+        Ok(Self {
+            options,
+            stage,
+            driver,
+            gates,
+            observer,
+            shared,
+            watch,
+            phases: Vec::new(),
+            notes: Vec::new(),
+            keep_alive: Duration::ZERO,
+            cloud: None,
+        })
+    }
+
+    async fn run(&mut self) -> Result<Report, RehearseError> {
+        let (events, workspace) = (self.gates.events(), Arc::clone(&self.stage.workspace));
+        let driver = Arc::clone(&self.driver);
+        self.begin("up");
+        driver.run(&workspace, &events, unattended::up).await?;
+        self.end("the stack exists".to_owned());
+        let state = self.read_state().await?;
+        let databases = Databases::find(&self.stage, &state)?;
+
+        self.begin("data");
+        let filled = schema::load(&self.options, &databases.source).await?;
+        let rows: u64 = filled.iter().map(|table| table.rows).sum();
+        let prepared = schema::prepare_target(&self.options, &databases.target).await?;
+        let target = if prepared { "; the target has the schema, too" } else { "" };
+        self.end(format!("{}, {rows} generated rows{target}", self.options.schema.describe()));
+
+        let ledger_file = self.options.directory.join("ledger.jsonl");
+        let ledger = Arc::new(Ledger::open(&ledger_file)?);
+        let mut skipped = Vec::new();
+        if self.options.writers > 0 {
+            self.begin("traffic");
+            let application = schema::application(&self.options, &databases.source).await?;
+            skipped = application.skipped().to_vec();
+            let started = traffic::start(&self.options, &self.stage, application, Arc::clone(&ledger))?;
+            (self.keep_alive, self.cloud) = (started.keep_alive, Some(started.cloud));
+            self.shared().writers = Some(started.writers);
+            self.wait(BEFORE).await;
+            self.end(format!("{} writers, {} payments per second", self.options.writers, self.options.rate));
+        }
+
+        self.begin("replication");
+        let result = driver.run(&workspace, &events, unattended::start_replication).await;
+        self.go_on(result, "the tables are loaded, and changes are replicated")?;
+
+        if self.options.writers > 0 {
+            self.begin("cutover");
+            let (outcome, _) = driver.run(&workspace, &events, unattended::cutover).await?;
+            self.end(describe(&outcome));
+            self.begin("after the cutover");
+            self.wait_for_clients().await;
+            self.end(String::new());
+            if self.options.then == Then::Rollback {
+                self.begin("rollback");
+                driver.run(&workspace, &events, unattended::roll_back_traffic).await?;
+                self.wait_for_clients().await;
+                self.end("all traffic goes to the source".to_owned());
+            }
+        }
+        let primary = self.cloud.as_ref().and_then(|cloud| cloud.primary());
+        let primary = primary.map_or_else(|| Arc::clone(&databases.source.id), |database| database.id);
+        self.stop_writers().await?;
+
+        self.begin("catch up");
+        let detail = match catch_up(&self.stage).await {
+            true => "the replication has applied all changes",
+            false => "the replication did not apply all changes in time",
+        };
+        self.end(detail.to_owned());
+        if self.options.then == Then::Finish && !self.stage.running_tasks(|_| ()).is_empty() {
+            self.begin("finish");
+            driver.run(&workspace, &events, unattended::stop_replication).await?;
+            self.end("the replication is stopped".to_owned());
+        }
+        drop(ledger);
+        self.begin("verdict");
+        let found = conclude(&self.options, &ledger_file, &databases, &primary).await?;
+        self.end(String::new());
+        let mut report =
+            Report::new(self.options.config.stack.id(), self.options.schema.describe(), found.traffic, found.verdict);
+        report.differences = Some(found.differences);
+        (report.filled, report.skipped) = (filled, skipped);
+        self.complete(&mut report);
+        Ok(report)
+    }
+
+    fn complete(&mut self, report: &mut Report) {
+        let options = &self.options;
+        let then = match options.then {
+            Then::Finish => "finish",
+            Then::Rollback => "rollback",
+            Then::Stop => "stop",
+        };
+        let parameters = [
+            ("rows", options.rows.to_string()),
+            ("writers", options.writers.to_string()),
+            ("rate", options.rate.to_string()),
+            ("speed", options.speed.to_string()),
+            ("then", then.to_owned()),
+            ("seed", options.seed.to_string()),
+            ("kill", options.kill.map_or_else(|| "no".to_owned(), |seed| format!("seed {seed}"))),
+        ];
+        report.parameters = parameters.map(|(name, value)| (name.to_owned(), value)).into();
+        let versions = self.stage.world(servers).into_iter().map(|server| (server.identifier, server.version));
+        report.versions = versions.collect();
+        report.versions.insert("migrate-infra".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        report.gates = self.gates.verdicts();
+        report.phases = std::mem::take(&mut self.phases);
+        report.lag = Lag::of(std::mem::take(&mut self.shared().lags));
+        report.notes = std::mem::take(&mut self.notes);
+        if self.driver.killed() > 0 {
+            report.notes.push(format!("the driver was killed {} times", self.driver.killed()));
+        }
+        if options.script.is_some() {
+            report.notes.push("a script injected faults".to_owned());
+        }
+    }
+
+    /// A replication that fails does not end the rehearsal: that is what it is for.
+    fn go_on(&mut self, result: Result<(), RehearseError>, detail: &str) -> Result<(), RehearseError> {
+        match result {
+            Ok(()) => self.end(detail.to_owned()),
+            Err(RehearseError::Step(error)) => {
+                self.notes.push(error.to_string());
+                self.end(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: &str) {
+        name.clone_into(&mut self.shared().phase);
+        self.observer.phase(name);
+        self.phases.push(Phase { name: name.to_owned(), started_at: now(), ended_at: None, detail: String::new() });
+    }
+
+    fn end(&mut self, detail: String) {
+        if let Some(phase) = self.phases.last_mut() {
+            self.observer.phase_ended(&phase.name, &detail);
+            (phase.ended_at, phase.detail) = (Some(now()), detail);
+        }
+    }
+
+    async fn wait(&self, aws_seconds: f64) {
+        tokio::time::sleep(self.options.wall(aws_seconds).max(LEAST)).await;
+    }
+
+    /// Waits until every client has resolved the name again, and has made payments.
+    async fn wait_for_clients(&self) {
+        tokio::time::sleep(self.keep_alive).await;
+        self.wait(AFTER).await;
+    }
+
+    async fn read_state(&self) -> Result<State, RehearseError> {
+        self.stage.workspace.read_state().await.map_err(|error| RehearseError::Step(error.into()))
+    }
+
+    async fn stop_writers(&mut self) -> Result<(), RehearseError> {
+        let writers = self.shared().writers.take();
+        if let Some(writers) = writers {
+            writers.stop().await?;
+        }
+        Ok(())
+    }
+
+    fn shared(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn describe(outcome: &Outcome) -> String {
+    match outcome.why() {
+        None => outcome.as_str().replace('_', " "),
+        Some(why) => format!("{}: {why}", outcome.as_str().replace('_', " ")),
+    }
+}
+
+/// Measures the lag, and shows the status.
+struct Watch {
+    stage: Arc<Stage>,
+    driver: Arc<Driver>,
+    gates: Gates,
+    observer: Arc<dyn Observer>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Watch {
+    async fn run(self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let lags = self.stage.running_tasks(|task| Some(task.minutes.last()?.latency_target));
+            let lag = lags.into_iter().flatten().reduce(f64::max);
+            let (phase, live) = {
+                let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+                shared.lags.extend(lag);
+                (shared.phase.clone(), shared.writers.as_ref().map(Writers::live))
+            };
+            self.observer.status(&Status {
+                phase,
+                detail: self.gates.activity(),
+                aws_seconds: self.stage.clock.now().as_secs_f64(),
+                traffic: live,
+                lag_seconds: lag,
+                kills: self.driver.killed(),
+            });
+        }
+    }
+}
