@@ -1,4 +1,5 @@
-//! Base types that every part uses: addresses and ids, the clock, crash points, ownership tags, sides and metrics.
+//! Base types that every part uses: addresses and ids, the clock, crash points, locked files, ownership tags, sides
+//! and metrics.
 //!
 //! *May depend on* no other crate of this workspace, and on no AWS SDK crate.
 //! *Must never know* a resource kind, a file format or a command.
@@ -6,6 +7,7 @@
 pub mod address;
 pub mod clock;
 pub mod crash_point;
+pub mod locked_file;
 pub mod metric;
 pub mod side;
 pub mod tags;

@@ -23,6 +23,7 @@ mod resolve;
 mod schema_check;
 mod suggest;
 mod template;
+mod toml_value;
 mod validate;
 
 pub use diagnostic::{ConfigDiagnostic, ConfigError};

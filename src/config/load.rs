@@ -10,6 +10,7 @@ use crate::overrides::Overrides;
 use crate::provenance::Provenance;
 use crate::resolve::resolve;
 use crate::schema_check::{check, expects_text};
+use crate::toml_value::to_json;
 use crate::validate::validate;
 
 /// Loads and validates a configuration. Without a path, it consists of the defaults and the overrides.
@@ -22,22 +23,20 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            // Git can write line ends of Windows; a text of several lines must not become another one.
+            let text = text.replace("\r\n", "\n");
             let provenance = Provenance::parse(&path.display().to_string(), &text).map_err(single)?;
             let table: toml::Table = toml::from_str(&text).map_err(|error| {
                 let message = error.message().to_owned();
                 single(ConfigDiagnostic { message, help: None, span: error.span(), file: None })
             })?;
-            (provenance, serde_json::to_value(table).unwrap_or_default())
+            (provenance, to_json(toml::Value::Table(table)))
         }
         None => (Provenance::without_file(), serde_json::to_value(RawConfig::default()).unwrap_or_default()),
     };
     for entry in overrides.entries().map_err(single)? {
         // `--set database.engine_version=17` sets a string: the key requires one, and a shell removes quotes.
-        let new = if expects_text(&entry.path) && !entry.value.is_string() {
-            Value::String(entry.value.to_string())
-        } else {
-            entry.value
-        };
+        let new = if expects_text(&entry.path) { entry.as_text() } else { entry.as_toml() };
         insert(&mut value, &entry.path, new);
         provenance.override_by(entry.path, entry.origin);
     }

@@ -184,7 +184,7 @@ impl Names {
         self.of("payment-switch")
     }
 
-    /// Returns the name of the health check that combines the load balancer and the emergency switch.
+    /// Returns the name of the health check that the target's record follows.
     pub fn switched_health_check(&self) -> String {
         self.of("payment-health-switched")
     }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::diagnostic::ConfigDiagnostic;
+use crate::toml_value::to_json;
 
 /// Values that override the configuration file.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +20,8 @@ pub struct Overrides {
 pub(crate) struct Override {
     /// The path of the key.
     pub(crate) path: Vec<String>,
-    /// The value.
-    pub(crate) value: Value,
+    /// The value, as it is written.
+    text: String,
     /// The origin, for messages.
     pub(crate) origin: String,
 }
@@ -45,7 +46,7 @@ impl Overrides {
         for (name, value) in &self.variables {
             let path = name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
             let origin = format!("the environment variable {name}");
-            entries.push(Override { path, value: parse(value), origin });
+            entries.push(Override { path, text: value.clone(), origin });
         }
         for set in &self.sets {
             let Some((key, value)) = set.split_once('=') else {
@@ -53,20 +54,78 @@ impl Overrides {
                 let message = format!("`--set {set}` has no `=`");
                 return Err(ConfigDiagnostic { message, help, span: None, file: None });
             };
-            let path = key.trim().split('.').map(str::to_owned).collect();
-            entries.push(Override { path, value: parse(value), origin: format!("`--set {set}`") });
+            let path = path_of(key.trim());
+            entries.push(Override { path, text: value.to_owned(), origin: format!("`--set {set}`") });
         }
         if let Some(suffix) = &self.suffix {
             let path = vec!["stack".to_owned(), "suffix".to_owned()];
-            entries.push(Override { path, value: Value::String(suffix.clone()), origin: "`--suffix`".to_owned() });
+            entries.push(Override { path, text: suffix.clone(), origin: "`--suffix`".to_owned() });
         }
         Ok(entries)
     }
 }
 
-/// Parses a value as TOML. A text that is not TOML is a string.
-fn parse(text: &str) -> Value {
-    let table: Option<toml::Table> = toml::from_str(&format!("value = {text}")).ok();
-    let value = table.and_then(|mut table| table.remove("value")).and_then(|value| serde_json::to_value(value).ok());
-    value.unwrap_or_else(|| Value::String(text.to_owned()))
+/// Returns the parts of a dotted key, as in TOML: `tags."cost.center"` has two.
+fn path_of(key: &str) -> Vec<String> {
+    let Ok(table) = toml::from_str::<toml::Table>(&format!("{key} = 0")) else {
+        return key.split('.').map(str::to_owned).collect();
+    };
+    let mut path = Vec::new();
+    let mut rest = Some(table);
+    while let Some((part, inner)) = rest.take().and_then(|table| table.into_iter().next()) {
+        path.push(part);
+        if let toml::Value::Table(next) = inner {
+            rest = Some(next);
+        }
+    }
+    path
+}
+
+impl Override {
+    /// Returns the value of a key that requires a string: the text as it is. `16.10` and `2024-01-01` stay so, although
+    /// they are a number and a date in TOML. Only the quotes of a TOML string are removed.
+    pub(crate) fn as_text(&self) -> Value {
+        let is_quoted = self.text.trim_start().starts_with(['"', '\'']);
+        self.parsed().filter(|value| is_quoted && value.is_string()).unwrap_or_else(|| self.as_is())
+    }
+
+    /// Returns the value of any other key, as TOML. A text that is not TOML is a string.
+    pub(crate) fn as_toml(&self) -> Value {
+        self.parsed().unwrap_or_else(|| self.as_is())
+    }
+
+    fn parsed(&self) -> Option<Value> {
+        let mut table: toml::Table = toml::from_str(&format!("value = {}", self.text)).ok()?;
+        table.remove("value").map(to_json)
+    }
+
+    fn as_is(&self) -> Value {
+        Value::String(self.text.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> Override {
+        Override { path: Vec::new(), text: text.to_owned(), origin: String::new() }
+    }
+
+    #[test]
+    fn keys_are_dotted_as_in_toml() {
+        assert_eq!(path_of("database.multi_az"), ["database", "multi_az"]);
+        assert_eq!(path_of("tags.\"cost.center\""), ["tags", "cost.center"]);
+        assert_eq!(path_of("tags.a b"), ["tags", "a b"]);
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_number_or_a_date_was_changed() {
+        for text in ["16.10", "1.10", "2024-01-01", "07:30:00", "0x1F", "1_000", "1e3", "inf", "[a]", "it's"] {
+            assert_eq!(given(text).as_text(), Value::String(text.to_owned()));
+        }
+        assert_eq!(given("\"16.10\"").as_text(), Value::String("16.10".to_owned()));
+        assert_eq!(given("16.10").as_toml(), serde_json::json!(16.1));
+        assert_eq!(given("[2024-01-01]").as_toml(), serde_json::json!(["2024-01-01"]));
+    }
 }

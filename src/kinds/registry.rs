@@ -9,6 +9,7 @@ const ALL: &[&dyn Kind] = &[
     &Erased::<elbv2::LoadBalancer>::NEW,
     &Erased::<elbv2::TargetGroup>::NEW,
     &Erased::<elbv2::Listener>::NEW,
+    &Erased::<elbv2::Fence>::NEW,
     &Erased::<ecs::Cluster>::NEW,
     &Erased::<ecs::TaskDefinition>::NEW,
     &Erased::<ecs::Service>::NEW,

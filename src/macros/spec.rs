@@ -60,7 +60,10 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let Container { name, plain, attrs, tagger, base } = container;
     let name = name.ok_or_else(|| Error::new_spanned(ident, "`#[kind(name = \"service.kind\")]` is missing"))?;
     let attrs = attrs.unwrap_or_else(|| format_ident!("{ident}Attrs").into());
-    let tagged = tagger.as_ref().map(|_| quote!(tagged: true,));
+    let tagged = tagger.as_ref().map(|tagger| {
+        let calls = quote!(<#tagger as ::infra_core::resource::Tagger>::CALLS);
+        quote!(tagged: true, tag_calls: #calls,)
+    });
     let (operations, declared) = (operations.schema(tagger.as_ref()), inputs.schema());
     let attributes = quote! {
         computed: <#attrs as ::infra_core::resource::Attrs>::COMPUTED,

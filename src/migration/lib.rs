@@ -10,6 +10,7 @@
 pub mod cutover;
 pub mod dns_check;
 pub mod emergency_switch;
+pub mod fence;
 pub mod gate;
 pub mod records;
 pub mod replication;

@@ -12,6 +12,7 @@ use infra_config::Side;
 use infra_core::engine::{Context, NoLog, Operation, ReadContext};
 use infra_core::resource::{Error, Result, StepContext};
 use infra_core::state::{OpenShift, Record};
+use infra_kinds::route53::forced_unhealthy;
 
 /// Returns the address under which calls about the traffic are shown.
 pub fn traffic_address() -> Address {
@@ -77,13 +78,14 @@ pub async fn shift(
     let from = before.split();
     let record_live = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
     let open = context.journal.read(|state| state.migration.shift.clone());
-    if before.has_weights_of(to) && open.is_none() {
+    let must_release = is_held_back(&reader, &before, to).await.map_err(ShiftError::before)?;
+    if before.has_weights_of(to) && open.is_none() && !must_release {
         record_live().await.map_err(ShiftError::before)?;
         return Ok(ShiftOutcome { from, live: before, changed: false });
     }
     // The same shift was accepted already, so only its propagation is missing.
     if let Some(OpenShift { change: Some(change), .. }) =
-        open.filter(|open| before.has_weights_of(to) && open.to == to.percent())
+        open.filter(|open| before.has_weights_of(to) && open.to == to.percent() && !must_release)
     {
         let live = confirmed(context, &reader, name, &change, to).await?;
         record_live().await.map_err(ShiftError::after)?;
@@ -92,7 +94,7 @@ pub async fn shift(
     let intent = Record::ShiftIntent { from: from.map(TrafficSplit::percent), to: to.percent(), why: why.to_owned() };
     let log = Arc::new(Operation::new(&context.journal, intent, |call| Record::ShiftCall { call: call.to_owned() }));
     let cx = read_context.writer(&traffic_address(), region, log);
-    match send(&cx, name, to).await {
+    match send(&cx, name, to, must_release).await {
         Ok(change) => {
             context
                 .journal
@@ -108,6 +110,20 @@ pub async fn shift(
             let may_be_live = error.outcome() == CallOutcome::Unknown || matches!(error, Error::Journal(_));
             Err(if may_be_live { ShiftError::after(error) } else { ShiftError::before(error) })
         }
+    }
+}
+
+/// Returns the health check of the target's record, if the target gets traffic.
+fn target_check(live: &RecordSet, to: TrafficSplit) -> Option<&str> {
+    live.record(Side::Target)?.health_check_id.as_deref().filter(|_| to != TrafficSplit::SOURCE)
+}
+
+/// Returns whether the target would get no traffic in spite of its weight: its record is unhealthy until the first
+/// shift.
+async fn is_held_back(reader: &StepContext, live: &RecordSet, to: TrafficSplit) -> Result<bool> {
+    match target_check(live, to) {
+        Some(check) => Ok(forced_unhealthy::released_threshold(reader, check).await?.is_some()),
+        None => Ok(false),
     }
 }
 
@@ -175,11 +191,15 @@ async fn record_observed(context: &Context, reader: &StepContext, name: &RecordN
     }
 }
 
-/// Sends the batch until its result is known, and returns the id of the change.
-async fn send(cx: &StepContext, name: &RecordName, to: TrafficSplit) -> Result<String> {
+/// Sends the batch until its result is known, and returns the id of the change. `must_release` is the result of
+/// [`is_held_back`].
+async fn send(cx: &StepContext, name: &RecordName, to: TrafficSplit, must_release: bool) -> Result<String> {
     let attempt = || async {
         // Everything except the weights stays as it is at this moment.
         let live = read_both(cx, name).await?;
+        if let Some(check) = target_check(&live, to).filter(|_| must_release) {
+            forced_unhealthy::release(cx, check).await?;
+        }
         set_split(cx, name, &live, to).await
     };
     retry_idempotent(cx, "sending both weights again", attempt).await
@@ -210,7 +230,7 @@ pub async fn roll_back_without_state(
     if before.has_weights_of(TrafficSplit::SOURCE) && mode == SendMode::IfChanged {
         return Ok(ShiftOutcome { from, live: before, changed: false });
     }
-    let change = send(&cx, name, TrafficSplit::SOURCE).await?;
+    let change = send(&cx, name, TrafficSplit::SOURCE, false).await?;
     match confirm(&cx, name, &change, TrafficSplit::SOURCE).await? {
         Confirmation::Live(live) => Ok(ShiftOutcome { from, live, changed: true }),
         Confirmation::Overridden(live) => Err(overridden(&live, TrafficSplit::SOURCE)),

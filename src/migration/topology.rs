@@ -14,7 +14,7 @@ use infra_kinds::cloudwatch::Alarm;
 use infra_kinds::dms::task_status::TaskStatus;
 use infra_kinds::dms::{Endpoint, ReplicationInstance, ReplicationTask};
 use infra_kinds::ecs;
-use infra_kinds::elbv2::{LoadBalancer, TargetGroup};
+use infra_kinds::elbv2::{Fence, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
 use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
 use infra_payment::stack::{DatabaseParts, Parts, ReplicationParts, ServiceParts};
@@ -53,6 +53,8 @@ pub struct Service {
     pub region: Region,
     /// The ARN of the target group.
     pub target_group: String,
+    /// The ARN of the rule that is the fence of the load balancer. Stacks of earlier versions have none.
+    pub fence: Option<String>,
     /// The name of the load balancer in CloudWatch.
     pub load_balancer: String,
     /// The DNS name of the load balancer.
@@ -244,6 +246,7 @@ impl Service {
             side: parts.side,
             region: service.region().clone(),
             target_group: target_group.attrs.arn.into(),
+            fence: Recorded::<Fence>::at(state, parts.fence.address()).map(|fence| fence.attrs.arn.into()),
             load_balancer: load_balancer.attrs.full_name,
             dns_name: load_balancer.attrs.dns_name,
             cluster: service.attrs.cluster,

@@ -4,13 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::world::World;
+use super::world::real_data::DataSource;
+use infra_base::locked_file::LockedFile;
 
 /// The file in which the world is stored.
 #[derive(Debug)]
 pub struct Disk {
     path: PathBuf,
     /// One process at a time: two would overwrite each other's world.
-    _lock: fs::File,
+    _lock: LockedFile,
 }
 
 /// Why the world cannot be stored.
@@ -58,6 +60,7 @@ impl Disk {
             fs::TryLockError::WouldBlock => DiskError::InUse(directory.to_owned()),
             fs::TryLockError::Error(source) => io(source),
         })?;
+        let lock = LockedFile::of(lock);
         let world = match fs::read(&path) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path: path.clone(), source })?
@@ -66,6 +69,28 @@ impl Disk {
             Err(source) => return Err(io(source)),
         };
         Ok((Self { path, _lock: lock }, world))
+    }
+
+    /// Returns where the data of the databases is, without opening the world. A directory without a world has none.
+    pub fn data_source(directory: &Path) -> DataSource {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Header {
+            data: DataSource,
+        }
+        let bytes = fs::read(directory.join("world.json")).unwrap_or_default();
+        // A damaged world is reported when it is opened.
+        serde_json::from_slice::<Header>(&bytes).unwrap_or_default().data
+    }
+
+    /// Returns the stored world, without opening it: another command may be changing it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(directory: &Path) -> Result<World, DiskError> {
+        let path = directory.join("world.json");
+        let bytes = fs::read(&path).map_err(|source| DiskError::Io { path: path.clone(), source })?;
+        serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path, source })
     }
 
     /// Writes the world, so that the effects of calls survive a killed process.

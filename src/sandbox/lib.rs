@@ -7,7 +7,8 @@
 //!
 //! `world/` contains the data, one file per service. The other files contain the handlers, one function per operation.
 //!
-//! *May depend on* `infra-base`, `infra-aws` (whose clients call it) and the AWS SDK.
+//! *May depend on* `infra-base`, `infra-aws` (whose clients call it), `infra-replicator` (what DMS accepts) and the AWS
+//! SDK.
 //! *Must never know* a resource kind, a plan or a command: it models AWS, not this tool.
 
 mod autoscaling;

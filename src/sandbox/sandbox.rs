@@ -1,6 +1,7 @@
 //! The sandbox: a world, the handlers that change it, and the faults that are injected into its calls.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::disk::Disk;
 use super::fault::Faults;
@@ -21,6 +22,7 @@ pub struct Sandbox {
     pub(super) crash_points: CrashPoints,
     pub(super) faults: Faults,
     history: Mutex<WorldHistory>,
+    attached: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 impl Sandbox {
@@ -48,6 +50,7 @@ impl Sandbox {
             crash_points,
             faults,
             history,
+            attached: OnceLock::new(),
         })
     }
 
@@ -63,6 +66,23 @@ impl Sandbox {
         let mut world = self.world();
         world.advance(self.now());
         change(&mut world)
+    }
+
+    /// Stores the world, so that what happened outside the calls survives a killed process.
+    pub fn save(&self) {
+        if let Some(disk) = &self.disk
+            && let Err(error) = disk.save(&self.snapshot())
+        {
+            tracing::warn!(%error, "cannot store the world of the sandbox");
+        }
+    }
+
+    /// Keeps a value as long as the sandbox exists. Only one value is kept.
+    ///
+    /// # Errors
+    /// Returns the value if there is one already.
+    pub fn attach(&self, value: Box<dyn Any + Send + Sync>) -> Result<(), Box<dyn Any + Send + Sync>> {
+        self.attached.set(value)
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, WorldHistory> {

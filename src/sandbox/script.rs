@@ -77,6 +77,8 @@ struct RawEvent {
     table_errors: Vec<String>,
     task_fails: Option<String>,
     #[serde(default)]
+    connection_drops: bool,
+    #[serde(default)]
     connection_fails: BTreeMap<String, String>,
     #[serde(default)]
     error_percent: BTreeMap<String, f64>,
@@ -228,6 +230,7 @@ impl RawEvent {
             validation,
             table_errors: self.table_errors,
             task_fails: self.task_fails,
+            connection_drops: self.connection_drops,
             connection_fails: self.connection_fails,
             error_percent: self.error_percent,
             latency_seconds: self.latency_seconds,

@@ -8,13 +8,16 @@ use infra_core::events::Event;
 use infra_core::state::{Found, Holder, State, user_at_host};
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{
-    CutoverPlan, CutoverReport, Hook, Hooks, Initiator, Input, Outcome, PersistedCutover, Progress, record_hook,
+    CutoverPlan, CutoverReport, Driver, Hook, Hooks, Initiator, Input, Operator, Outcome, PersistedCutover, Progress,
+    record_hook,
 };
+use infra_migration::topology::Topology;
 
 use crate::atomic_file;
 use crate::control_channel::{ControlChannel, ControlRequest};
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
+use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
 
 /// Returns the plan of a cutover that also pauses after the given steps.
@@ -122,6 +125,32 @@ pub fn start(
         progress: Progress::after(before.map(|before| &before.progress)),
         report: CutoverReport::new(&id, &config.stack.id(), initiator, &started, plan.clone()),
     }
+}
+
+/// Returns what carries a cutover out, in a session.
+///
+/// # Errors
+/// The state contains no records.
+pub fn driver(
+    workspace: &Workspace,
+    context: &Context,
+    topology: Topology,
+    plan: CutoverPlan,
+    operator: Operator,
+    approved: Option<(TrafficSplit, String)>,
+) -> Result<Driver, MigrationRefusal> {
+    let config = &workspace.config;
+    Ok(Driver {
+        context: context.clone(),
+        region: context.journal.read(|state| region(state, config)),
+        record_name: record_name(workspace, &topology)?,
+        plan,
+        gates: config.gates.clone(),
+        topology,
+        hooks: Hooks::of(&config.cutover, &workspace.directory()),
+        operator,
+        approved,
+    })
 }
 
 /// Returns the default directory of cutover reports.

@@ -35,6 +35,7 @@ mod selection;
 mod session;
 pub mod state_migration;
 pub mod traffic;
+pub mod unattended;
 mod workspace;
 
 pub use error::Error;

@@ -13,7 +13,7 @@ use infra_migration::cutover::{PersistedCutover, Quiesce};
 use infra_migration::emergency_switch::{Position, alarm_state, switch_address};
 use infra_migration::records::{RecordName, RecordSet, read};
 use infra_migration::shift::traffic_address;
-use infra_migration::topology::{Topology, routing_region};
+use infra_migration::topology::{Service, Topology, routing_region};
 use infra_payment::stack::EmergencySwitch;
 
 use crate::error::Error;
@@ -197,6 +197,25 @@ pub async fn check_shift(
             Err(MigrationRefusal::SourceQuiesced { cutover: cutover.report.id.clone() })
         }
         _ => Ok(()),
+    }
+}
+
+/// Returns the service of an environment and its fence, if it may be closed and opened now.
+///
+/// # Errors
+/// There is no fence, or a cutover is in progress, unless `force` is set.
+pub fn check_fence<'a>(
+    state: &State,
+    topology: &'a Topology,
+    side: Side,
+    force: bool,
+) -> Result<(&'a Service, &'a str), MigrationRefusal> {
+    let service = topology.service(side);
+    let found = service.and_then(|service| Some((service, service.fence.as_deref()?)));
+    let found = found.ok_or(MigrationRefusal::NoFence { side })?;
+    match PersistedCutover::of(state).filter(|cutover| cutover.is_under_way() && !force) {
+        Some(cutover) => Err(MigrationRefusal::CutoverInProgress { live: cutover.progress.live }),
+        None => Ok(found),
     }
 }
 

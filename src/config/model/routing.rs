@@ -16,7 +16,8 @@ pub struct Routing {
     pub zone_id: String,
     /// Name of the record inside the zone. Clients use it.
     pub record: String,
-    /// Interval between two health checks of a load balancer in seconds: 10 or 30.
+    /// Interval between two health checks of a load balancer in seconds: 10 or 30. They inform people; where traffic
+    /// goes does not depend on them.
     #[schemars(range(min = 10, max = 30))]
     pub health_check_interval_seconds: i32,
     /// Number of consecutive health checks that must fail, or succeed, before the status changes.

@@ -57,6 +57,10 @@ pub struct Service {
     /// Time in seconds for which a stopping task can finish its requests.
     #[schemars(range(min = 0, max = 3600))]
     pub deregistration_delay_seconds: i32,
+    /// Maximum time in seconds for which the load balancer keeps the connection of a client. A client with a kept
+    /// connection does not follow a change of the DNS weights, so AWS's default of an hour is too long here.
+    #[schemars(range(min = 60, max = 604_800))]
+    pub client_keep_alive_seconds: i32,
     /// ARN of an issued ACM certificate in the region of the environment. Empty: the load balancer supports only HTTP.
     pub certificate_arn: String,
     /// Retention of the logs of the service in days. CloudWatch Logs allows only some values, for example 7, 30 or 365.
@@ -81,6 +85,7 @@ impl Default for Service {
             health_check_path: "/health".into(),
             health_check_grace_seconds: 60,
             deregistration_delay_seconds: 30,
+            client_keep_alive_seconds: 60,
             certificate_arn: String::new(),
             log_retention_days: 7,
         }

@@ -39,8 +39,13 @@ impl Validator<'_> {
                 );
             }
         }
-        // "Reserved words" of CreateDBInstance for PostgreSQL.
-        if ["rdsadmin", "admin", "postgres", "rds_superuser"].contains(&database.username.as_str()) {
+        // "Can't be a reserved word for the chosen database engine" (CreateDBInstance). PostgreSQL reserves `pg_…`
+        // ("CREATE ROLE"), and RDS creates roles of its own, `rds_…` ("Understanding PostgreSQL roles and
+        // permissions").
+        let username = database.username.to_ascii_lowercase();
+        if ["rdsadmin", "admin", "rdsrepladmin"].contains(&username.as_str())
+            || ["pg_", "rds_"].iter().any(|prefix| username.starts_with(prefix))
+        {
             report(
                 "username",
                 format!("RDS reserves the user name `{}`", database.username),

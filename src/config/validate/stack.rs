@@ -20,28 +20,74 @@ impl Validator<'_> {
                 );
             }
         }
+        self.tags(config);
+        if config.environments.is_empty() && self.is_clean() {
+            self.report(&["environments"], "there are no environments", "add at least `[environments.source]`");
+        }
+    }
+
+    /// Validates the tags by the strictest rules of all services: what one service refuses would end in the middle of
+    /// `up`.
+    fn tags(&mut self, config: &Config) {
+        let own = [OWNER_STACK, OWNER_ADDRESS, "Environment", "Name"];
+        let is_same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
         for (key, value) in &config.tags {
-            // "Tag naming limits and requirements" (Tagging AWS Resources user guide).
-            if key.is_empty() || key.len() > 128 || key.starts_with("aws:") {
+            // "Tag naming limits and requirements" (Tagging AWS Resources user guide), which counts characters.
+            let length = key.chars().count();
+            if length == 0 || length > LONGEST_KEY || key.to_lowercase().starts_with("aws:") {
                 self.report(
                     &["tags", key],
                     format!("`{key}` is not a valid tag key"),
                     "use 1 to 128 characters that do not start with `aws:`",
                 );
             }
-            if [OWNER_STACK, OWNER_ADDRESS, "Environment", "Name"].contains(&key.as_str()) {
+            for (what, text) in [("key", key), ("value", value)] {
+                if let Some(wrong) = text.chars().find(|character| !is_allowed(*character)) {
+                    self.report(
+                        &["tags", key],
+                        format!("the {what} of the tag `{key}` contains {wrong:?}, which RDS and IAM refuse"),
+                        "use letters, digits, spaces and _ . : / = + - @",
+                    );
+                }
+            }
+            // "Tag keys are not case sensitive" (IAM, "Tags for AWS Identity and Access Management resources").
+            if own.iter().any(|own| is_same(own, key)) {
                 self.report(&["tags", key], format!("the tag `{key}` is set by this tool"), "use another key");
             }
-            if value.len() > 256 {
+            if let Some(other) = config.tags.keys().find(|other| *other < key && is_same(other, key)) {
                 self.report(
                     &["tags", key],
-                    format!("the value of the tag `{key}` has {} characters", value.len()),
+                    format!("the tags `{other}` and `{key}` differ only in case, which IAM does not distinguish"),
+                    "remove one of them",
+                );
+            }
+            let length = value.chars().count();
+            if length > LONGEST_VALUE {
+                self.report(
+                    &["tags", key],
+                    format!("the value of the tag `{key}` has {length} characters"),
                     "use at most 256 characters",
                 );
             }
         }
-        if config.environments.is_empty() && self.is_clean() {
-            self.report(&["environments"], "there are no environments", "add at least `[environments.source]`");
+        let most = MOST_TAGS - own.len();
+        if config.tags.len() > most {
+            self.report(
+                &["tags"],
+                format!("there are {} tags, and AWS allows {MOST_TAGS} for a resource", config.tags.len()),
+                format!("use at most {most}; this tool sets {} more", own.len()),
+            );
         }
     }
+}
+
+/// "Maximum number of tags per resource – 50" (Tagging AWS Resources user guide).
+const MOST_TAGS: usize = 50;
+const LONGEST_KEY: usize = 128;
+const LONGEST_VALUE: usize = 256;
+
+/// Returns whether RDS and IAM accept a character in a tag: `[\p{L}\p{Z}\p{N}_.:/=+\-@]*` (`Tag` in both APIs).
+fn is_allowed(character: char) -> bool {
+    let is_separator = character.is_whitespace() && !character.is_control();
+    character.is_alphanumeric() || is_separator || "_.:/=+-@".contains(character)
 }

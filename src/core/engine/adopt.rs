@@ -62,7 +62,7 @@ pub async fn inspect(read_context: &ReadContext, state: &State, step: &Step, id:
         && is_complete
         && let Some(Drift::Differs { call: rest, .. }) =
             compare(&cx, kind, &observed_spec, None, tagged, &|_, _| false).await?
-        && !rest.contains("Tag")
+        && !kind.schema().tag_calls.contains(&rest.as_str())
     {
         changes.push(Change::new(spec_from_observed::by_call(&rest), "different".into(), "as specified".into()));
     }

@@ -322,7 +322,8 @@ pub(super) async fn run(
 fn end_of_migration(context: &Context) -> Vec<Record> {
     context.journal.read(|state| {
         let carries_traffic = |entry: &Entry| {
-            context.kinds.get(&entry.kind).is_some_and(|kind| kind.with_target_share(&entry.spec, 0).is_some())
+            let share = context.kinds.get(&entry.kind).and_then(|kind| kind.with_target_share(&entry.spec, 0));
+            share.is_some_and(|(_, share)| share.is_some())
         };
         if state.resources.values().any(carries_traffic) { Vec::new() } else { state.migration.end() }
     })

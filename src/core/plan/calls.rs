@@ -50,7 +50,8 @@ pub fn calls(step: &Step) -> Calls {
             Calls::Among(applicable(&[schema.creates, schema.changes].concat()))
         }
         Action::Update { changes } | Action::Resume { changes } => {
-            let tags = Tagging::of(changes);
+            let tags = Tagging::of(changes, schema.tag_calls);
+            let sets_tags = |operation: &str| schema.tag_calls.contains(&operation);
             let fields: Vec<&str> = changes.iter().filter(|change| !change.is_tags()).map(Change::input).collect();
             let inputs_of = |operation: &str| {
                 schema.call_triggers.iter().find(|(name, _)| *name == operation).map(|(_, inputs)| *inputs)
@@ -82,35 +83,28 @@ pub fn calls(step: &Step) -> Calls {
     }
 }
 
-fn sets_tags(operation: &str) -> bool {
-    operation.contains("Tag") || operation.contains("Untag")
-}
-
-/// Which kinds of tag operations a step needs.
+/// Which of the tag operations of a kind a step needs.
 struct Tagging {
-    sets: bool,
-    removes: bool,
+    sets: Option<&'static str>,
+    removes: Option<&'static str>,
 }
 
 impl Tagging {
-    fn of(changes: &[Change]) -> Self {
+    fn of(changes: &[Change], tag_calls: &[&'static str]) -> Self {
         let (wanted, outside): (Vec<&Change>, Vec<&Change>) =
             changes.iter().filter(|change| change.is_tags()).partition(|change| change.field == "tags");
         let each: Vec<Change> = wanted.into_iter().filter_map(Change::inside).flatten().collect();
         // A tag that was changed or removed outside this tool is set again.
+        let sets = !outside.is_empty() || each.iter().any(|tag| !tag.new.is_null());
+        let removes = each.iter().any(|tag| tag.new.is_null());
         Self {
-            sets: !outside.is_empty() || each.iter().any(|tag| !tag.new.is_null()),
-            removes: each.iter().any(|tag| tag.new.is_null()),
+            sets: tag_calls.first().copied().filter(|_| sets),
+            removes: tag_calls.last().copied().filter(|_| removes),
         }
     }
 
     fn calls(&self, operation: &str) -> bool {
-        match operation {
-            // These set and remove tags.
-            "route53:ChangeTagsForResource" | "s3:PutBucketTagging" => self.sets || self.removes,
-            _ if ["Untag", "DeleteTags", "RemoveTags"].iter().any(|word| operation.contains(word)) => self.removes,
-            _ => self.sets,
-        }
+        [self.sets, self.removes].contains(&Some(operation))
     }
 }
 
@@ -123,12 +117,15 @@ mod tests {
     #[test]
     fn separate_operations_set_and_remove_a_tag() {
         let called = |old, new| {
-            let tagging = Tagging::of(&[Change::new("tags", old, new)]);
-            ["ec2:CreateTags", "ec2:DeleteTags", "s3:PutBucketTagging"].map(|operation| tagging.calls(operation))
+            let change = [Change::new("tags", old, new)];
+            let calls = |tag_calls: &[&'static str], operation| Tagging::of(&change, tag_calls).calls(operation);
+            let two = ["ec2:CreateTags", "ec2:DeleteTags"];
+            [calls(&two, two[0]), calls(&two, two[1]), calls(&["s3:PutBucketTagging"], "s3:PutBucketTagging")]
         };
         assert_eq!(called(json!({ "a": "1" }), json!({ "a": "2" })), [true, false, true]);
         assert_eq!(called(json!({ "a": "1" }), json!({})), [false, true, true]);
         assert_eq!(called(json!({ "a": "1" }), json!({ "b": "1" })), [true, true, true]);
-        assert!(!Tagging::of(&[Change::new("tags.a", "1".into(), json!(null))]).removes, "it was removed manually");
+        let removed_manually = [Change::new("tags.a", "1".into(), json!(null))];
+        assert_eq!(Tagging::of(&removed_manually, &["ec2:CreateTags", "ec2:DeleteTags"]).removes, None);
     }
 }

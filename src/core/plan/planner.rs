@@ -205,14 +205,14 @@ impl<'a> Planner<'a> {
         if let Some((field, _)) =
             refers(node, |field| schema.same_scope_only.contains(&field), |of| self.network_changes.contains(of))
         {
-            return replace(differences, format!("AWS cannot change `{field}` to another VPC in place"));
+            return replace(differences, format!("AWS cannot change `{field}` to another network in place"));
         }
         let left = |on: &Address| {
             self.network_reverting.contains(on)
                 || on.retired_from().is_some_and(|base| self.network_changed.contains(&base))
         };
         if let Some(field) = schema.same_scope_only.first().filter(|_| entry.needs.iter().any(|need| left(&need.on))) {
-            return replace(differences, format!("AWS cannot change `{field}` to another VPC in place"));
+            return replace(differences, format!("AWS cannot change `{field}` to another network in place"));
         }
         if let Some(Drift::RequiresReplacement { changes: outside }) = finding {
             let fields: Vec<&str> = outside.iter().map(|change| change.field.as_str()).collect();

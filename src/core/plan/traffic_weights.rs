@@ -8,7 +8,7 @@ use crate::state::State;
 /// Returns the share of the traffic, in percent, that the record of a step receives if the target has `target_percent`;
 /// nothing if the kind does not carry traffic.
 pub fn share(step: &Step, target_percent: u8) -> Option<u8> {
-    step.handler?.with_target_share(&step.spec, target_percent.min(100)).map(|(_, share)| share)
+    step.handler?.with_target_share(&step.spec, target_percent.min(100)).and_then(|(_, share)| share)
 }
 
 /// Sets the current weights for new records. Mentions the weight in the reason if the target has some of the traffic.
@@ -18,6 +18,7 @@ pub(super) fn resume_shares(steps: &mut [Step], state: &State) {
         let resumed = step.handler.and_then(|kind| kind.with_target_share(&step.spec, percent.min(100)));
         let Some((spec, weight)) = resumed else { continue };
         step.spec = spec;
+        let Some(weight) = weight else { continue };
         if percent > 0 && matches!(step.action, Action::Create | Action::Replace { .. }) {
             step.reason = format!("{}; its weight is {weight}, as in the current traffic split", step.reason);
         }

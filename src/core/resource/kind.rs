@@ -93,9 +93,9 @@ pub trait Resource: Spec {
         true
     }
 
-    /// Returns the specification with the resource's share of the traffic, in percent, if the target environment has
-    /// `target_percent`, and that share. Nothing for kinds that do not carry traffic.
-    fn with_target_share(&self, _target_percent: u8) -> Option<(Self, u8)> {
+    /// Returns the specification as it must be created if the target environment has `target_percent` of the traffic,
+    /// and the resource's own share, if it carries traffic. Nothing for kinds that do not depend on the traffic.
+    fn with_target_share(&self, _target_percent: u8) -> Option<(Self, Option<u8>)> {
         None
     }
 
@@ -152,7 +152,7 @@ pub trait Kind: Send + Sync {
     /// See [`Resource::global_names`].
     fn global_names(&self, spec: &Value, region: &Region) -> Vec<String>;
     /// See [`Resource::with_target_share`].
-    fn with_target_share(&self, spec: &Value, target_percent: u8) -> Option<(Value, u8)>;
+    fn with_target_share(&self, spec: &Value, target_percent: u8) -> Option<(Value, Option<u8>)>;
     /// See [`Resource::from_id`].
     fn attrs_from_id(&self, id: &str) -> Option<Value>;
     /// See [`Resource::inputs_from_attrs`].
@@ -265,7 +265,7 @@ impl<R: Resource> Kind for Erased<R> {
         R::deserialize(spec).map(|spec| spec.global_names(region)).unwrap_or_default()
     }
 
-    fn with_target_share(&self, spec: &Value, target_percent: u8) -> Option<(Value, u8)> {
+    fn with_target_share(&self, spec: &Value, target_percent: u8) -> Option<(Value, Option<u8>)> {
         let (spec, share) = R::deserialize(spec).ok()?.with_target_share(target_percent)?;
         Some((print(R::KIND, "specification", &spec).ok()?, share))
     }

@@ -50,6 +50,8 @@ pub struct KindSchema {
     pub replace_on_change: &'static [&'static str],
     /// Whether it carries tags in AWS. A resource without tags is identified by its parent or its name.
     pub tagged: bool,
+    /// The operation that sets its tags, and the operation that removes them. A single operation does both.
+    pub tag_calls: &'static [&'static str],
     /// What can block its deletion, and who owns it.
     pub delete_blockers: &'static str,
     /// Groups of inputs that must be unique together, mostly the name. When one of the groups stays the same, the old
@@ -112,6 +114,7 @@ impl KindSchema {
         immutable: &[],
         replace_on_change: &[],
         tagged: false,
+        tag_calls: &[],
         delete_blockers: "nothing",
         unique: &[],
         weak_refs: &[],
@@ -190,7 +193,7 @@ pub trait Attrs: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync 
 /// Sets and removes tags: one implementation for each service.
 #[async_trait]
 pub trait Tagger {
-    /// The operations that it calls.
+    /// The operation that sets tags, and the operation that removes them. A single operation does both.
     const CALLS: &'static [&'static str];
 
     /// Sets the tags that are missing or have another value ([`StepContext::tags_to_set`]), removes those that the

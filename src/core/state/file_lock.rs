@@ -12,11 +12,12 @@ use super::lease::{Lease, inode_of};
 use super::lock_owner::Holder;
 use super::lock_status::{Found, LockError};
 use infra_base::crash_point::CrashPoints;
+use infra_base::locked_file::LockedFile;
 
 /// A lock on a file. It is released when dropped.
 #[derive(Debug)]
 pub(super) struct FileLock {
-    file: File,
+    file: LockedFile,
     holder: Holder,
     crash_points: CrashPoints,
     pub(super) lease: Lease,
@@ -46,6 +47,7 @@ impl FileLock {
             Err(TryLockError::WouldBlock) => return Err(held(holder(&mut file))),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
+        let mut file = LockedFile::of(file);
         hit("after the lock is taken").map_err(io)?;
         // `unlock --force` may have removed the file between opening and locking it.
         let inode = std::os::unix::fs::MetadataExt::ino(&file.metadata().map_err(io)?);
@@ -77,8 +79,10 @@ impl FileLock {
             Err(error) => return Err(error),
         };
         match (file.try_lock(), holder(&mut file)) {
-            (Ok(()), None) => Ok(Found::Free),
-            (Ok(()), Some(holder)) => Ok(Found::Dead(holder)),
+            (Ok(()), before) => {
+                drop(LockedFile::of(file));
+                Ok(before.map_or(Found::Free, Found::Dead))
+            }
             (Err(TryLockError::WouldBlock), holder) => Ok(Found::Held(holder)),
             (Err(TryLockError::Error(error)), _) => Err(error),
         }

@@ -74,7 +74,7 @@ impl UndoLog {
     ///
     /// A resource counts as created only if it was not in the state and the operation is a creation. A resource that
     /// `up` only finds, by its name or its tags, existed before. The exception is a resource that depends on a created
-    /// one: it was created with it, as the default security group with its VPC.
+    /// one: it was created with it, as the default rules of a network with that network.
     pub(super) fn intend(&mut self, address: &Address, op: Op, needs: &[Need], before: Option<&Entry>) {
         if self.created.contains(address) || self.recreated.contains_key(address) {
             return;

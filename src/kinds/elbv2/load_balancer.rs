@@ -24,6 +24,7 @@ use infra_macros::{Attrs, Spec};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 const IDLE_TIMEOUT: &str = "idle_timeout.timeout_seconds";
+const CLIENT_KEEP_ALIVE: &str = "client_keep_alive.seconds";
 const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
 
 /// The specification of a load balancer.
@@ -68,6 +69,10 @@ pub struct LoadBalancer {
     /// The idle timeout of a connection.
     #[update(call = "elasticloadbalancing:ModifyLoadBalancerAttributes")]
     pub idle_timeout_seconds: i32,
+    /// The maximum time for which the connection of a client is kept, also when it is not idle.
+    #[update(call = "elasticloadbalancing:ModifyLoadBalancerAttributes")]
+    #[serde(default = "default_client_keep_alive")]
+    pub client_keep_alive_seconds: i32,
     /// Whether HTTP headers with invalid names are dropped.
     #[update(call = "elasticloadbalancing:ModifyLoadBalancerAttributes")]
     pub drop_invalid_headers: bool,
@@ -80,8 +85,17 @@ pub struct Settings {
     pub deletion_protection: bool,
     /// The idle timeout of a connection.
     pub idle_timeout_seconds: i32,
+    /// The maximum time for which the connection of a client is kept, also when it is not idle.
+    #[serde(default = "default_client_keep_alive")]
+    pub client_keep_alive_seconds: i32,
     /// Whether HTTP headers with invalid names are dropped.
     pub drop_invalid_headers: bool,
+}
+
+/// "The default is 3600 seconds" (`client_keep_alive.seconds`, `LoadBalancerAttribute`). States of earlier versions do
+/// not have the value.
+const fn default_client_keep_alive() -> i32 {
+    3600
 }
 
 /// What is known of a load balancer.
@@ -174,6 +188,7 @@ impl Resource for LoadBalancer {
         let wanted = Settings {
             deletion_protection: self.deletion_protection,
             idle_timeout_seconds: self.idle_timeout_seconds,
+            client_keep_alive_seconds: self.client_keep_alive_seconds,
             drop_invalid_headers: self.drop_invalid_headers,
         };
         let changes = changes(&attrs.settings, &wanted);
@@ -296,6 +311,9 @@ async fn settings(cx: &StepContext, arn: &str) -> Result<Option<Settings>> {
         Settings {
             deletion_protection: value(PROTECTION) == Some("true"),
             idle_timeout_seconds: value(IDLE_TIMEOUT).and_then(|text| text.parse().ok()).unwrap_or_default(),
+            client_keep_alive_seconds: value(CLIENT_KEEP_ALIVE)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_else(default_client_keep_alive),
             drop_invalid_headers: value(DROP_INVALID) == Some("true"),
         }
     }))
@@ -307,6 +325,7 @@ fn changes(seen: &Settings, wanted: &Settings) -> Vec<LoadBalancerAttribute> {
         [
             (PROTECTION, settings.deletion_protection.to_string()),
             (IDLE_TIMEOUT, settings.idle_timeout_seconds.to_string()),
+            (CLIENT_KEEP_ALIVE, settings.client_keep_alive_seconds.to_string()),
             (DROP_INVALID, settings.drop_invalid_headers.to_string()),
         ]
     };

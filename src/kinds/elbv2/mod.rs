@@ -1,11 +1,14 @@
 //! Elastic Load Balancing: application load balancers.
 
+mod fence;
+pub mod fence_position;
 pub mod health;
 mod listener;
 mod load_balancer;
 mod tagging;
 mod target_group;
 
+pub use fence::Fence;
 pub use listener::{Action, Listener, Protocol};
 pub use load_balancer::LoadBalancer;
 pub use target_group::TargetGroup;

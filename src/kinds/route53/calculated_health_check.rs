@@ -1,4 +1,8 @@
 //! A health check that counts how many others are healthy.
+//!
+//! It can start unhealthy, whatever the others say, until the migration lets it follow them (see
+//! [`forced_unhealthy`](super::forced_unhealthy)). This is state of the migration, as weights are: this kind sets it
+//! only at creation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::Overridden;
 use super::request::built;
-use super::{checks, tagging};
+use super::{checks, forced_unhealthy, tagging};
 use crate::ownership::Tags;
 use infra_base::address::HealthCheckId;
 use infra_core::graph::Input;
@@ -30,6 +34,10 @@ pub struct CalculatedHealthCheck {
     pub children: Vec<Input<HealthCheckId>>,
     /// How many of them must be healthy.
     pub health_threshold: i32,
+    /// Whether it is unhealthy when it is created, whatever the others say.
+    #[create_only]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starts_unhealthy: bool,
     /// Its name in consoles: the tag `Name`.
     pub name: String,
 }
@@ -42,6 +50,10 @@ pub struct CalculatedHealthCheckAttrs {
     pub health_check_id: HealthCheckId,
     pub children: BTreeSet<String>,
     pub health_threshold: i32,
+    /// Whether it is unhealthy, whatever the others say.
+    #[computed]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forced_unhealthy: bool,
     /// Settings that override its verdict. Older states lack them.
     #[serde(flatten)]
     pub overridden: Overridden,
@@ -80,9 +92,9 @@ impl Resource for CalculatedHealthCheck {
         {
             return Ok(attrs);
         }
+        let threshold = self.threshold(attrs.forced_unhealthy, &children);
         let change = |call: Update| {
-            call.set_child_health_checks(Some(children.iter().cloned().collect()))
-                .health_threshold(self.health_threshold)
+            call.set_child_health_checks(Some(children.iter().cloned().collect())).health_threshold(threshold)
         };
         let current = checks::update(cx, &attrs.health_check_id, change).await?;
         Ok(attrs_of(&current, Tags::new()))
@@ -96,12 +108,19 @@ impl Resource for CalculatedHealthCheck {
         checks::retag(cx, &attrs.health_check_id, &attrs.missing_tags).await
     }
 
+    /// A check that is created while the target has traffic must not take it away.
+    fn with_target_share(&self, target_percent: u8) -> Option<(Self, Option<u8>)> {
+        let starts_unhealthy = self.starts_unhealthy && target_percent == 0;
+        self.starts_unhealthy.then(|| (Self { starts_unhealthy, ..self.clone() }, None))
+    }
+
     fn from_id(id: &str) -> Option<CalculatedHealthCheckAttrs> {
         let (children, overridden, missing_tags) = (BTreeSet::new(), Overridden::default(), Tags::new());
         Some(CalculatedHealthCheckAttrs {
             health_check_id: id.into(),
             children,
             health_threshold: 0,
+            forced_unhealthy: false,
             overridden,
             missing_tags,
         })
@@ -113,11 +132,15 @@ impl CalculatedHealthCheck {
         self.children.iter().map(|child| Ok(child.get()?.to_string())).collect()
     }
 
+    fn threshold(&self, forced_unhealthy: bool, children: &BTreeSet<String>) -> i32 {
+        forced_unhealthy::threshold(self.health_threshold, children.len(), forced_unhealthy)
+    }
+
     async fn create(&self, cx: &StepContext, children: &BTreeSet<String>) -> Result<CalculatedHealthCheckAttrs> {
         let config = HealthCheckConfig::builder().r#type(HealthCheckType::Calculated);
         let config = config
             .set_child_health_checks(Some(children.iter().cloned().collect()))
-            .health_threshold(self.health_threshold);
+            .health_threshold(self.threshold(self.starts_unhealthy, children));
         let current = checks::create(cx, built(config.build())?).await?;
         Ok(attrs_of(&current, checks::missing_tags(cx, &self.name, &Tags::new())))
     }
@@ -125,10 +148,15 @@ impl CalculatedHealthCheck {
 
 fn attrs_of(current: &Description, missing_tags: Tags) -> CalculatedHealthCheckAttrs {
     let config = current.health_check_config();
+    let children: BTreeSet<String> =
+        config.map(|config| config.child_health_checks().iter().cloned().collect()).unwrap_or_default();
+    let threshold = config.and_then(HealthCheckConfig::health_threshold).unwrap_or_default();
+    let (health_threshold, forced_unhealthy) = forced_unhealthy::split(threshold, children.len());
     CalculatedHealthCheckAttrs {
         health_check_id: current.id().into(),
-        children: config.map(|config| config.child_health_checks().iter().cloned().collect()).unwrap_or_default(),
-        health_threshold: config.and_then(HealthCheckConfig::health_threshold).unwrap_or_default(),
+        children,
+        health_threshold,
+        forced_unhealthy,
         overridden: Overridden::of(current),
         missing_tags,
     }

@@ -4,6 +4,7 @@ mod alarm_health_check;
 mod calculated_health_check;
 pub mod change;
 mod checks;
+pub mod forced_unhealthy;
 mod health_check;
 mod hosted_zone;
 mod propagation;

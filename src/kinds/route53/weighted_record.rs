@@ -1,7 +1,7 @@
 //! A weighted alias record. The migration manages its weight: this kind sets it only at creation. A replacement does
 //! not change the traffic split.
 //!
-//! Records have no tags. The health check, or the state, shows whether the stack owns a record.
+//! Records have no tags. The state, or what the record leads to, shows whether the stack owns a record.
 
 use async_trait::async_trait;
 use aws_sdk_route53::types::ChangeAction;
@@ -57,9 +57,10 @@ pub struct WeightedRecord {
     pub alias_zone_id: Input<String>,
     /// Whether the target of the alias must be healthy, too.
     pub evaluate_target_health: bool,
-    /// Its health check.
+    /// Its health check. Without one, Route 53 always considers the record healthy.
     #[weak_ref]
-    pub health_check: Input<HealthCheckId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<Input<HealthCheckId>>,
 }
 
 /// What is known of a record, without its weight.
@@ -106,7 +107,7 @@ impl Resource for WeightedRecord {
         let pending_change = known.and_then(|attrs| attrs.pending_change.clone());
         let ours = match known {
             Some(_) => true,
-            None => current.health_check_id.as_deref() == Some(self.health_check.get()?.as_str()),
+            None => leads_to_the_same(&current, &self.wanted(current.weight)?),
         };
         Ok(if ours {
             Observed::Ours(attrs_of(zone, current, pending_change))
@@ -164,13 +165,13 @@ impl Resource for WeightedRecord {
         vec![("zone", attrs.zone_id.as_str().into())]
     }
 
-    fn with_target_share(&self, target_percent: u8) -> Option<(Self, u8)> {
+    fn with_target_share(&self, target_percent: u8) -> Option<(Self, Option<u8>)> {
         let share = match self.set_identifier.as_str() {
             "source" => 100 - target_percent,
             "target" => target_percent,
             _ => return None,
         };
-        Some((Self { initial_weight: share.into(), ..self.clone() }, share))
+        Some((Self { initial_weight: share.into(), ..self.clone() }, Some(share)))
     }
 }
 
@@ -205,7 +206,11 @@ impl WeightedRecord {
             alias_dns_name: self.alias_dns_name.get()?.to_lowercase(),
             alias_zone_id: self.alias_zone_id.get()?.clone(),
             evaluate_target_health: self.evaluate_target_health,
-            health_check_id: Some(self.health_check.get()?.to_string()),
+            health_check_id: self
+                .health_check
+                .as_ref()
+                .map(|check| check.get().map(ToString::to_string))
+                .transpose()?,
         })
     }
 
@@ -215,15 +220,19 @@ impl WeightedRecord {
     }
 }
 
-/// Returns whether the live record matches the specification. For a load balancer, Route 53 may prefix the name with
-/// `dualstack.`.
+/// Returns whether the live record matches the specification.
 fn same(live: &Weighted, wanted: &Weighted) -> bool {
-    let alias = live.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&live.alias_dns_name);
-    let wanted_alias = wanted.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&wanted.alias_dns_name);
-    same_name(alias, wanted_alias)
-        && live.alias_zone_id == wanted.alias_zone_id
+    leads_to_the_same(live, wanted)
         && live.evaluate_target_health == wanted.evaluate_target_health
         && live.health_check_id == wanted.health_check_id
+}
+
+/// Returns whether two records are aliases of the same name. For a load balancer, Route 53 may prefix the name with
+/// `dualstack.`.
+fn leads_to_the_same(live: &Weighted, wanted: &Weighted) -> bool {
+    let alias = live.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&live.alias_dns_name);
+    let wanted_alias = wanted.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&wanted.alias_dns_name);
+    same_name(alias, wanted_alias) && live.alias_zone_id == wanted.alias_zone_id
 }
 
 fn attrs_of(zone: &HostedZoneId, record: Weighted, pending_change: Option<String>) -> WeightedRecordAttrs {

@@ -91,6 +91,7 @@ mod tests {
             in_graph(service.service.address());
             in_graph(service.load_balancer.address());
             in_graph(service.target_group.address());
+            in_graph(service.fence.address());
         }
         for database in &parts.databases {
             in_graph(database.instance.address());

@@ -22,6 +22,7 @@ pub(super) const CLUSTER: &str = "cluster";
 pub(super) const ECS_SERVICE: &str = "service";
 pub(super) const LOAD_BALANCER: &str = "load-balancer";
 pub(super) const TARGET_GROUP: &str = "target-group";
+pub(super) const FENCE: &str = "fence";
 
 /// The part of a database is this prefix and the role of the database.
 const DATABASE: &str = "database-";

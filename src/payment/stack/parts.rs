@@ -9,7 +9,7 @@ use infra_core::resource::{Handle, RefersTo, Spec};
 use infra_kinds::cloudwatch::Alarm;
 use infra_kinds::dms::{Endpoint, ReplicationInstance, ReplicationTask};
 use infra_kinds::ecs::{Cluster, Service};
-use infra_kinds::elbv2::{LoadBalancer, TargetGroup};
+use infra_kinds::elbv2::{Fence, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
 use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
 use infra_kinds::secretsmanager::Secret;
@@ -58,6 +58,8 @@ pub struct ServiceParts {
     pub load_balancer: Handle<LoadBalancer>,
     /// The target group.
     pub target_group: Handle<TargetGroup>,
+    /// The fence of the load balancer. Stacks of earlier versions have none.
+    pub fence: Handle<Fence>,
 }
 
 /// A database and its credentials.
@@ -93,6 +95,7 @@ impl ServiceParts {
             service: handle(environment, layout::SERVICE, layout::ECS_SERVICE),
             load_balancer: handle(environment, layout::SERVICE, layout::LOAD_BALANCER),
             target_group: handle(environment, layout::SERVICE, layout::TARGET_GROUP),
+            fence: handle(environment, layout::SERVICE, layout::FENCE),
         }
     }
 }

@@ -2,6 +2,12 @@
 //!
 //! Route 53 is global, not regional. The weights are state of the migration: the weights that are set here apply only
 //! when a record is created.
+//!
+//! Health never decides where traffic goes. Route 53 answers with a record of weight 0 when all other records are
+//! unhealthy ("How Amazon Route 53 chooses records when health checking is configured"), so a source that is unhealthy
+//! for a moment would send payments to an environment that is not ready for them. Therefore the record of the source
+//! has no health check, and that of the target follows only the emergency switch. It is unhealthy until the first shift
+//! to the target. The health checks of the load balancers are for people and alarms.
 
 use std::collections::BTreeMap;
 
@@ -54,18 +60,17 @@ pub(super) fn add(
             name: names.health_check(),
             listener: service.listener.clone(),
         };
-        let mut health = graph.add(address(&layout::health_check(name)), &region, &tags, &check).id();
-        if name == "target"
-            && let Some(switch) = EmergencySwitch::of(config)
-        {
-            let switch_check = add_switch(graph, &switch, &region, &tags, &names);
-            let both = CalculatedHealthCheck {
-                children: vec![health, switch_check],
-                health_threshold: 2,
+        graph.add(address(&layout::health_check(name)), &region, &tags, &check);
+        let switch = EmergencySwitch::of(config).filter(|_| name == "target");
+        let switched = switch.map(|switch| {
+            let switched = CalculatedHealthCheck {
+                children: vec![add_switch(graph, &switch, &region, &tags, &names)],
+                health_threshold: 1,
+                starts_unhealthy: true,
                 name: names.switched_health_check(),
             };
-            health = graph.add(address("target-switched"), &region, &tags, &both).id();
-        }
+            graph.add(address("target-switched"), &region, &tags, &switched).id()
+        });
         let record = WeightedRecord {
             zone: zone.clone(),
             name: routing.domain_name(),
@@ -73,8 +78,8 @@ pub(super) fn add(
             initial_weight,
             alias_dns_name: service.load_balancer.dns_name(),
             alias_zone_id: service.load_balancer.hosted_zone_id(),
-            evaluate_target_health: true,
-            health_check: health,
+            evaluate_target_health: false,
+            health_check: switched,
         };
         graph.add(address(&layout::record(name)), &region, &tags, &record);
     }

@@ -13,13 +13,18 @@ use infra_core::resource::Handle;
 use infra_kinds::autoscaling::{ScalableTarget, ScalingPolicy};
 use infra_kinds::ec2::Subnet;
 use infra_kinds::ecs::{Cluster, Container, Service as EcsService, TaskDefinition};
-use infra_kinds::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
+use infra_kinds::elbv2::{Action, Fence, Listener, LoadBalancer, Protocol, TargetGroup};
 use infra_kinds::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
 use infra_kinds::logs::LogGroup;
 
 const CONTAINER: &str = "payment-service";
 /// "Supports TLS 1.3 and 1.2 with forward secrecy" (Elastic Load Balancing, "Security policies").
 const TLS_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
+
+/// The rule with the lowest priority is evaluated first ("Listener rules for your Application Load Balancer").
+const FENCE_PRIORITY: i32 = 1;
+/// What clients read while a fence is closed.
+const CLOSED: &str = "The service is being moved and accepts no requests. Try again in a minute.";
 
 /// The resources of the service that monitoring and routing refer to.
 pub(super) struct Service {
@@ -75,8 +80,8 @@ pub(super) fn add(
     Service { cluster, service, load_balancer, target_group, listener }
 }
 
-/// Adds the load balancer with its target group and listeners. The third value is ready when a listener forwards to the
-/// target group, which the ECS service depends on.
+/// Adds the load balancer with its target group, listeners and fence. The third value is ready when a listener forwards
+/// to the target group, which the ECS service depends on.
 fn load_balancing(
     builder: &mut Builder<'_>,
     network: &Network,
@@ -90,6 +95,7 @@ fn load_balancing(
         internet_gateway: network.gateway.id(),
         deletion_protection: false,
         idle_timeout_seconds: 60,
+        client_keep_alive_seconds: service.client_keep_alive_seconds,
         drop_invalid_headers: true,
     };
     let load_balancer = builder.add(PART, layout::LOAD_BALANCER, &load_balancer);
@@ -107,7 +113,7 @@ fn load_balancing(
     let target_group = builder.add(PART, layout::TARGET_GROUP, &target_group);
     let forward = || Action::Forward(target_group.arn());
     let mut listener = |name: &str, port: i32, protocol: Protocol, action: Action| {
-        builder.add(PART, name, &Listener { load_balancer: load_balancer.arn(), port, protocol, action }).done()
+        builder.add(PART, name, &Listener { load_balancer: load_balancer.arn(), port, protocol, action })
     };
     let forwarding = if service.certificate_arn.is_empty() {
         listener("listener-http", 80, Protocol::Http, forward())
@@ -116,7 +122,9 @@ fn load_balancing(
         let protocol = Protocol::Https { certificate_arn: service.certificate_arn, ssl_policy: TLS_POLICY.to_owned() };
         listener("listener-https", 443, protocol, forward())
     };
-    (load_balancer, target_group, forwarding)
+    let fence = Fence { listener: forwarding.arn(), priority: FENCE_PRIORITY, message: CLOSED.to_owned() };
+    builder.add(PART, layout::FENCE, &fence);
+    (load_balancer, target_group, forwarding.done())
 }
 
 /// Adds the task definition, its two roles and its log group.

@@ -1,10 +1,10 @@
 //! Data points: the samples of a metric, aggregated to one value per period.
 
 use super::expression::Points;
-use super::service_metrics::{MINUTE, ServiceMetrics};
+use super::service_metrics::ServiceMetrics;
 use super::statistic::Stat;
 use crate::world::World;
-use crate::world::metrics::{Measured, MetricName, Sample};
+use crate::world::metrics::{MINUTE, Measured, MetricName, Sample};
 use crate::world::timeline::Timeline;
 
 /// A query for data points.

@@ -8,11 +8,9 @@ use crate::world::elbv2::{LoadBalancer, TargetGroup};
 use crate::world::health::{Health, Target};
 use crate::world::metrics::{Measured, MetricName};
 use crate::world::rds::Instance;
+use crate::world::real_data::{LiveTask, RequestMinute, Server};
 use crate::world::timeline::Timeline;
 use crate::world::{RegionState, World};
-
-/// Length of the interval that a point covers, in milliseconds.
-pub(super) const MINUTE: u64 = 60_000;
 
 /// An idle database: its CPU load in percent, its connections, and the free fraction of its storage.
 const CPU_PERCENT: f64 = 20.0;
@@ -80,6 +78,9 @@ impl<'a> ServiceMetrics<'a> {
 
     /// "Replication task metrics" ("Monitoring AWS DMS tasks"). Latencies are published while changes are captured.
     fn task(&self, task: &Task, name: &str, at: u64) -> Option<Measured> {
+        if let Some(live) = &task.live {
+            return live_task(live, name, at);
+        }
         if !task.captures(at) {
             return None;
         }
@@ -97,6 +98,16 @@ impl<'a> ServiceMetrics<'a> {
             return None;
         }
         let (active, identifier) = (self.timeline.at(at), database.identifier.as_str());
+        let scripted = match name {
+            "FreeStorageSpace" => active.free_storage_bytes(identifier),
+            "OldestReplicationSlotLag" | "TransactionLogsDiskUsage" => active.slot_lag_bytes(identifier),
+            _ => None,
+        };
+        if let (Some(server), None) = (&database.server, scripted)
+            && name != "CPUUtilization"
+        {
+            return live_server(server, database, name, at);
+        }
         match name {
             "CPUUtilization" => single(active.cpu_percent(identifier).unwrap_or(CPU_PERCENT)),
             "DatabaseConnections" => single(CONNECTIONS),
@@ -155,6 +166,9 @@ impl<'a> ServiceMetrics<'a> {
             "UnHealthyHostCount" => return hosts(Health::Unhealthy),
             _ => {}
         }
+        if let Some(observed) = &self.world.requests {
+            return observed_requests(observed.get(&balancer.arn)?.at(at)?, group.is_some(), name);
+        }
         let requests = self.world.requests(self.timeline, balancer, at);
         let environment = self.world.environment_of(balancer).unwrap_or_default();
         // Without a healthy target, the load balancer itself responds with 503.
@@ -177,6 +191,53 @@ impl<'a> ServiceMetrics<'a> {
             _ => None,
         }
     }
+}
+
+/// Returns what was measured of a replication task.
+fn live_task(live: &LiveTask, name: &str, at: u64) -> Option<Measured> {
+    let minute = live.minutes.at(at)?;
+    match name {
+        "CDCLatencySource" => single(minute.latency_source),
+        "CDCLatencyTarget" => single(minute.latency_target),
+        "CDCIncomingChanges" => single(minute.incoming_changes),
+        _ => None,
+    }
+}
+
+/// Returns what was measured of a database server. The load of the processor is not measured: the servers share this
+/// machine with everything else.
+fn live_server(server: &Server, database: &Instance, name: &str, at: u64) -> Option<Measured> {
+    let minute = server.minutes.at(at)?;
+    match name {
+        "DatabaseConnections" => single(minute.connections),
+        "FreeStorageSpace" => {
+            let size = f64::from(database.settings.allocated_storage) * GIBIBYTE;
+            single((size - minute.data_bytes - minute.wal_bytes).max(0.0))
+        }
+        "OldestReplicationSlotLag" => single(minute.oldest_slot_lag_bytes?),
+        "TransactionLogsDiskUsage" => single(minute.wal_bytes),
+        _ => None,
+    }
+}
+
+/// Returns the metrics of requests that real clients made.
+fn observed_requests(minute: &RequestMinute, of_group: bool, name: &str) -> Option<Measured> {
+    let count = |number: u64| request_sample(as_f64(number));
+    match name {
+        "RequestCount" if of_group => count(minute.served),
+        "RequestCount" => count(minute.requests),
+        "HTTPCode_Target_5XX_Count" => count(minute.target_5xx),
+        "HTTPCode_ELB_5XX_Count" if !of_group => count(minute.balancer_5xx),
+        "TargetResponseTime" if minute.served > 0 => Some(Measured::Values(
+            minute.millis.iter().map(|(millis, count)| (as_f64(*millis) / 1000.0, as_f64(*count))).collect(),
+        )),
+        _ => None,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+fn as_f64(number: u64) -> f64 {
+    number as f64
 }
 
 fn task_of<'a>(dms: &'a Dms, instance: &str, task: &str) -> Option<&'a Task> {

@@ -12,6 +12,7 @@ use super::paging::page;
 use super::{endpoints, instances};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{Connection, Dms, Outcome, Task};
+use crate::world::real_data::DataSource;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on(
@@ -55,6 +56,7 @@ fn test(call: &mut Call<'_>, input: &TestConnectionInput) -> Result<TestConnecti
             "The replication instance or the endpoint is not in a state in which it can be used",
         );
     }
+    let measured = (call.world.data == DataSource::Postgres).then_some(Outcome::Testing);
     let dms = &mut call.region_state().dms;
     if dms.connection(&endpoint.arn, &instance.arn).is_some_and(|connection| connection.outcome == Outcome::Testing) {
         return refuse(
@@ -62,8 +64,13 @@ fn test(call: &mut Call<'_>, input: &TestConnectionInput) -> Result<TestConnecti
             format!("The connection to the endpoint {} is already being tested", endpoint.identifier),
         );
     }
-    let connection =
-        Connection { endpoint_arn: endpoint.arn, instance_arn: instance.arn, done_at, outcome: Outcome::Testing };
+    let connection = Connection {
+        endpoint_arn: endpoint.arn,
+        instance_arn: instance.arn,
+        done_at,
+        outcome: Outcome::Testing,
+        measured,
+    };
     let same =
         |one: &Connection| one.endpoint_arn == connection.endpoint_arn && one.instance_arn == connection.instance_arn;
     dms.connections.retain(|one| !same(one));

@@ -12,14 +12,16 @@ use aws_sdk_databasemigration::operation::describe_endpoints::{
 use aws_sdk_databasemigration::operation::modify_endpoint::{
     ModifyEndpointError, ModifyEndpointInput, ModifyEndpointOutput,
 };
-use aws_sdk_databasemigration::types::{DmsSslModeValue, PostgreSqlSettings, ReplicationEndpointTypeValue};
+use aws_sdk_databasemigration::types::{
+    DmsSslModeValue, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
+};
 
 use super::conversion::tags_from_sdk;
 use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::dms::Endpoint;
+use crate::world::dms::{Endpoint, EndpointSettings};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -70,6 +72,40 @@ fn check(call: &mut Call<'_>, settings: &PostgreSqlSettings) -> Result<(String, 
     Ok((secret.to_owned(), role.to_owned(), settings.database_name().unwrap_or_default().to_owned()))
 }
 
+/// Returns the settings that change what a task does. The sandbox refuses those that it does not model.
+fn endpoint_settings(settings: &PostgreSqlSettings) -> Result<EndpointSettings, Rejection> {
+    let unsupported = [
+        ("TrimSpaceInChar", settings.trim_space_in_char().is_some()),
+        ("MapBooleanAsBoolean", settings.map_boolean_as_boolean().is_some()),
+        ("MapJsonbAsClob", settings.map_jsonb_as_clob().is_some()),
+        ("MapLongVarcharAs", settings.map_long_varchar_as().is_some()),
+        ("DatabaseMode", settings.database_mode().is_some()),
+        ("BabelfishDatabaseName", settings.babelfish_database_name().is_some()),
+        ("AuthenticationMethod", settings.authentication_method().is_some()),
+    ];
+    if let Some((name, _)) = unsupported.into_iter().find(|(_, given)| *given) {
+        return refuse("SandboxUnknownMember", format!("the sandbox does not model {name} of PostgreSQL endpoints"));
+    }
+    // The sandbox reads a slot as `test_decoding` writes it ("PluginName: Specifies the plugin to use to create a
+    // replication slot", PostgreSQLSettings).
+    if settings.plugin_name().is_some_and(|plugin| *plugin != PluginNameValue::TestDecoding) {
+        return refuse("SandboxUnknownMember", "the sandbox models the plug-in test_decoding only");
+    }
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    Ok(EndpointSettings {
+        slot_name: text(settings.slot_name()),
+        capture_ddls: settings.capture_ddls(),
+        ddl_artifacts_schema: text(settings.ddl_artifacts_schema()),
+        heartbeat_enable: settings.heartbeat_enable(),
+        heartbeat_schema: text(settings.heartbeat_schema()),
+        heartbeat_frequency: settings.heartbeat_frequency(),
+        fail_tasks_on_lob_truncation: settings.fail_tasks_on_lob_truncation(),
+        execute_timeout: settings.execute_timeout(),
+        after_connect_script: text(settings.after_connect_script()),
+        max_file_size: settings.max_file_size(),
+    })
+}
+
 fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndpointOutput, Rejection> {
     let name = identifier(input.endpoint_identifier(), 63)?;
     if input.engine_name() != Some("postgres") {
@@ -92,6 +128,7 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
         secret_id,
         access_role_arn,
         ssl_mode: input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned(),
+        settings: endpoint_settings(settings)?,
         kms_key_id: input.kms_key_id().map(str::to_owned),
         active_at: call.completion_time(2.0, 5.0, 10.0),
         removed_at: None,
@@ -103,8 +140,19 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
 }
 
 fn to_sdk(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::Endpoint {
+    let own = &endpoint.settings;
     let settings = PostgreSqlSettings::builder()
         .database_name(&endpoint.database_name)
+        .set_slot_name(own.slot_name.clone())
+        .set_capture_ddls(own.capture_ddls)
+        .set_ddl_artifacts_schema(own.ddl_artifacts_schema.clone())
+        .set_heartbeat_enable(own.heartbeat_enable)
+        .set_heartbeat_schema(own.heartbeat_schema.clone())
+        .set_heartbeat_frequency(own.heartbeat_frequency)
+        .set_fail_tasks_on_lob_truncation(own.fail_tasks_on_lob_truncation)
+        .set_execute_timeout(own.execute_timeout)
+        .set_after_connect_script(own.after_connect_script.clone())
+        .set_max_file_size(own.max_file_size)
         .secrets_manager_secret_id(&endpoint.secret_id);
     aws_sdk_databasemigration::types::Endpoint::builder()
         .endpoint_identifier(&endpoint.identifier)
@@ -152,6 +200,7 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     }
     if let Some(settings) = input.postgre_sql_settings() {
         (endpoint.secret_id, endpoint.access_role_arn, endpoint.database_name) = check(call, settings)?;
+        endpoint.settings = merged(&endpoint.settings, endpoint_settings(settings)?);
     }
     if let Some(mode) = input.ssl_mode() {
         mode.as_str().clone_into(&mut endpoint.ssl_mode);
@@ -159,6 +208,24 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     let answer = to_sdk(&endpoint, call.now());
     call.region_state().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
     Ok(ModifyEndpointOutput::builder().endpoint(answer).build())
+}
+
+/// Settings that a modification does not name stay ("ExactSettings: […] If you add this attribute to the call […] DMS
+/// replaces all existing endpoint settings", ModifyEndpoint; without it they are merged).
+fn merged(before: &EndpointSettings, new: EndpointSettings) -> EndpointSettings {
+    let before = before.clone();
+    EndpointSettings {
+        slot_name: new.slot_name.or(before.slot_name),
+        capture_ddls: new.capture_ddls.or(before.capture_ddls),
+        ddl_artifacts_schema: new.ddl_artifacts_schema.or(before.ddl_artifacts_schema),
+        heartbeat_enable: new.heartbeat_enable.or(before.heartbeat_enable),
+        heartbeat_schema: new.heartbeat_schema.or(before.heartbeat_schema),
+        heartbeat_frequency: new.heartbeat_frequency.or(before.heartbeat_frequency),
+        fail_tasks_on_lob_truncation: new.fail_tasks_on_lob_truncation.or(before.fail_tasks_on_lob_truncation),
+        execute_timeout: new.execute_timeout.or(before.execute_timeout),
+        after_connect_script: new.after_connect_script.or(before.after_connect_script),
+        max_file_size: new.max_file_size.or(before.max_file_size),
+    }
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteEndpointInput) -> Result<DeleteEndpointOutput, Rejection> {

@@ -1,11 +1,12 @@
-//! AWS Database Migration Service. No data is replicated; the model simulates the progress: tables load, changes are
-//! captured, validation reports results.
+//! AWS Database Migration Service. Without real data, the model simulates the progress: tables load, changes are
+//! captured, validation reports results. With real data, it shows what happened to the data (`world/real_data.rs`).
 
 mod connections;
 mod conversion;
 mod endpoints;
 mod filters;
 mod instances;
+mod live_statistics;
 mod paging;
 mod subnet_groups;
 mod table_statistics;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::conversion::date;
 use super::filters::matches_filters;
+use super::live_statistics;
 use super::paging::page;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{TableLoad, Task};
@@ -106,6 +107,9 @@ fn to_sdk(task: &Task, load: &TableLoad, active: &ActiveChanges<'_>, at: u64) ->
 
 /// Returns the statistics of a task over all its tables; `None` before its first run.
 pub(super) fn summary(task: &Task, active: &ActiveChanges<'_>, now: u64) -> Option<ReplicationTaskStats> {
+    if let Some(live) = &task.live {
+        return live_statistics::summary(task, live, now);
+    }
     let progress = &task.progress;
     let (run, at) = (progress.runs.last()?, task.progress_at(now));
     let count = |wanted: &str| {
@@ -153,6 +157,17 @@ fn describe(
     let mut loads: Vec<&TableLoad> = task.progress.loads.iter().collect();
     loads.sort_by_key(|load| load.table.full_name());
     let mut found = Vec::new();
+    for table in task.live.iter().flat_map(|live| &live.tables) {
+        let field = |name: &str| match name {
+            "schema-name" => Some(table.schema.clone()),
+            "table-name" => Some(table.name.clone()),
+            "table-state" => Some(table.state.clone()),
+            _ => None,
+        };
+        if matches_filters(input.filters(), field)? {
+            found.push(live_statistics::to_sdk(table));
+        }
+    }
     for load in loads {
         let field = |name: &str| match name {
             "schema-name" => Some(load.table.schema.clone()),

@@ -28,8 +28,11 @@ use super::paging::page;
 use super::validation::{document, identifier};
 use super::{connections, endpoints, instances, table_statistics};
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::dms::{Progress, StartType, Task, TaskState};
+use crate::world::dms::{Positions, Progress, StartType, Task, TaskState};
+use crate::world::real_data::{DataSource, LiveTask};
 use crate::world::timeline::ActiveChanges;
+use infra_replicator::capture::{StartPosition, StopPosition};
+use infra_replicator::{Mappings, Settings};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -48,7 +51,13 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("dms", "DescribeReplicationTasks", fields, DescribeReplicationTasksError::generic, describe);
     let fields = &["replication_task_arn", "migration_type", "table_mappings", "replication_task_settings"];
     registry.on("dms", "ModifyReplicationTask", fields, ModifyReplicationTaskError::generic, modify);
-    let fields = &["replication_task_arn", "start_replication_task_type"];
+    let fields = &[
+        "replication_task_arn",
+        "start_replication_task_type",
+        "cdc_start_position",
+        "cdc_start_time",
+        "cdc_stop_position",
+    ];
     registry.on("dms", "StartReplicationTask", fields, StartReplicationTaskError::generic, start);
     registry.on("dms", "StopReplicationTask", &["replication_task_arn"], StopReplicationTaskError::generic, stop);
     registry.on("dms", "DeleteReplicationTask", &["replication_task_arn"], DeleteReplicationTaskError::generic, delete);
@@ -76,6 +85,7 @@ fn mappings(text: Option<&str>) -> Result<Value, Rejection> {
     };
     match rules {
         Some(rules) if rules.iter().all(complete) && unique(rules, "rule-id") && unique(rules, "rule-name") => {
+            Mappings::parse(&value).or_else(|error| refuse("InvalidParameterValueException", error.to_string()))?;
             Ok(value)
         }
         _ => refuse(
@@ -85,36 +95,13 @@ fn mappings(text: Option<&str>) -> Result<Value, Rejection> {
     }
 }
 
-/// The sections of task settings ("Specifying task settings for AWS DMS tasks"). DMS adds omitted sections.
+/// What DMS accepts as task settings ("Specifying task settings for AWS DMS tasks"). DMS adds omitted sections.
 fn settings(text: Option<&str>) -> Result<Value, Rejection> {
-    const SECTIONS: &[&str] = &[
-        "TargetMetadata",
-        "FullLoadSettings",
-        "Logging",
-        "ControlTablesSettings",
-        "StreamBufferSettings",
-        "ChangeProcessingDdlHandlingPolicy",
-        "ErrorBehavior",
-        "ChangeProcessingTuning",
-        "ValidationSettings",
-        "PostProcessingRules",
-        "CharacterSetSettings",
-        "LoopbackPreventionSettings",
-        "BeforeImageSettings",
-        "FailTaskWhenCleanTaskResourceFailed",
-        "TTSettings",
-        "ResyncSettings",
-    ];
     let mut value = document(text.or(Some("{}")), "task settings")?;
+    Settings::parse(&value).or_else(|error| refuse("InvalidParameterValueException", error.to_string()))?;
     let Some(object) = value.as_object_mut() else {
         return refuse("InvalidParameterValueException", "Invalid task settings document");
     };
-    if let Some(unknown) = object.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-        return refuse(
-            "InvalidParameterValueException",
-            format!("Invalid task settings: there is no section {unknown}"),
-        );
-    }
     // "You can't set CloudWatchLogGroup and CloudWatchLogStream" ("Logging task settings").
     let logging = object.get("Logging");
     if logging.is_some_and(|logging| {
@@ -175,6 +162,8 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<Cre
         until: Some(call.completion_time(20.0, 40.0, 90.0)),
         started_at: None,
         progress: Progress::default(),
+        positions: Positions::default(),
+        live: (call.world.data == DataSource::Postgres).then(LiveTask::default),
         tags: tags_from_sdk(input.tags()),
     };
     if call.region_state().dms.tasks.values().any(|other| other.arn == task.arn) {
@@ -302,12 +291,41 @@ fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<Start
         return refuse("InvalidParameterCombinationException", refusal);
     }
     connections::check(call, &task)?;
+    let positions = positions(call, &task, input)?;
     let task = find(call, input.replication_task_arn())?;
+    task.positions = positions;
     (task.state, task.until) = (TaskState::Starting, Some(until));
     task.started_at = Some(now);
     let progress = &mut task.progress;
     (progress.start_type, progress.stopped_at, progress.stop_reason, progress.failure) = (start_type, None, None, None);
     Ok(StartReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
+}
+
+/// "Indicates when you want a change data capture (CDC) operation to start. Use either CdcStartPosition or CdcStartTime
+/// to specify when you want a CDC operation to start. Specifying both values results in an error."
+/// (StartReplicationTask)
+fn positions(call: &mut Call<'_>, task: &Task, input: &StartReplicationTaskInput) -> Result<Positions, Rejection> {
+    let positions = Positions {
+        start: input.cdc_start_position().map(str::to_owned),
+        has_start_time: input.cdc_start_time().is_some(),
+        stop: input.cdc_stop_position().map(str::to_owned),
+    };
+    if positions.start.is_some() && positions.has_start_time {
+        return refuse(
+            "InvalidParameterCombinationException",
+            "CdcStartPosition and CdcStartTime cannot both be specified",
+        );
+    }
+    let source = endpoints::find(call, Some(&task.source_endpoint_arn))?;
+    let slot = source.settings.slot_name;
+    if task.migration_type == "cdc" || positions.start.is_some() || positions.has_start_time {
+        StartPosition::new(positions.start.as_deref(), positions.has_start_time, slot.as_deref())
+            .or_else(|error| refuse("InvalidParameterCombinationException", error.to_string()))?;
+    }
+    if let Some(stop) = &positions.stop {
+        StopPosition::parse(stop).or_else(|error| refuse("InvalidParameterValueException", error.to_string()))?;
+    }
+    Ok(positions)
 }
 
 fn stop(call: &mut Call<'_>, input: &StopReplicationTaskInput) -> Result<StopReplicationTaskOutput, Rejection> {

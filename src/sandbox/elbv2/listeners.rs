@@ -12,14 +12,13 @@ use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::{
 use aws_sdk_elasticloadbalancingv2::operation::modify_listener::{
     ModifyListenerError, ModifyListenerInput, ModifyListenerOutput,
 };
-use aws_sdk_elasticloadbalancingv2::types::{
-    Action as SdkAction, ActionTypeEnum, Certificate, ProtocolEnum, RedirectActionConfig, RedirectActionStatusCodeEnum,
-};
+use aws_sdk_elasticloadbalancingv2::types::{Action as SdkAction, Certificate, ProtocolEnum};
 
 use super::names::{SERVICE, arn_suffix};
-use super::tags;
+use super::propagation::supersede_routing;
+use super::{actions, tags};
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::elbv2::{Action, Elbv2, Listener, ListenerSettings};
+use crate::world::elbv2::{Elbv2, Listener, ListenerSettings};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &["load_balancer_arn", "protocol", "port", "ssl_policy", "certificates", "default_actions", "tags"];
@@ -43,30 +42,6 @@ const POLICIES: &[&str] = &[
     "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
     "ELBSecurityPolicy-TLS13-1-3-2021-06",
 ];
-
-fn action(call: &mut Call<'_>, vpc_id: &str, actions: &[SdkAction]) -> Result<Action, Rejection> {
-    let [action] = actions else {
-        return refuse("ValidationError", "The sandbox models only listeners with one action");
-    };
-    match (action.r#type(), action.target_group_arn(), action.redirect_config()) {
-        (Some(ActionTypeEnum::Forward), Some(arn), None) => match call.region_state().elbv2.target_groups.get(arn) {
-            None => refuse("TargetGroupNotFound", format!("One or more target groups not found: {arn}")),
-            Some(group) if group.vpc_id != vpc_id => refuse(
-                "InvalidConfigurationRequest",
-                format!("The following target groups are in a different VPC than load balancer: {arn}"),
-            ),
-            Some(_) => Ok(Action::Forward(arn.to_owned())),
-        },
-        (Some(ActionTypeEnum::Redirect), None, Some(to)) => {
-            let Some(code) = to.status_code() else {
-                return refuse("ValidationError", "A redirect requires a status code");
-            };
-            let (protocol, port) = (to.protocol().unwrap_or("#{protocol}"), to.port().unwrap_or("#{port}"));
-            Ok(Action::Redirect(protocol.to_owned(), port.to_owned(), code.as_str().to_owned()))
-        }
-        _ => refuse("InvalidLoadBalancerAction", "The action is not valid"),
-    }
-}
 
 struct RequestedSettings<'a> {
     port: Option<i32>,
@@ -126,7 +101,7 @@ fn settings(
     };
     let action = match (requested.actions, before) {
         ([], Some(before)) => before.action.clone(),
-        (actions, _) => action(call, &vpc_id, actions)?,
+        (requested, _) => actions::from_sdk(&call.region_state().elbv2, &vpc_id, requested)?,
     };
     Ok(ListenerSettings { port, protocol, certificate_arn, ssl_policy, action })
 }
@@ -172,20 +147,6 @@ fn create(call: &mut Call<'_>, input: &CreateListenerInput) -> Result<CreateList
 
 fn to_sdk(listener: &Listener) -> aws_sdk_elasticloadbalancingv2::types::Listener {
     let settings = &listener.settings;
-    let action = match &settings.action {
-        Action::Forward(arn) => SdkAction::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build(),
-        Action::Redirect(protocol, port, code) => {
-            // AWS returns placeholders for the parts that a redirect keeps (RedirectActionConfig).
-            let to = RedirectActionConfig::builder()
-                .protocol(protocol)
-                .port(port)
-                .host("#{host}")
-                .path("/#{path}")
-                .query("#{query}");
-            let to = to.status_code(RedirectActionStatusCodeEnum::from(code.as_str())).build();
-            SdkAction::builder().r#type(ActionTypeEnum::Redirect).redirect_config(to).build()
-        }
-    };
     let certificates =
         settings.certificate_arn.iter().map(|arn| Certificate::builder().certificate_arn(arn).build()).collect();
     aws_sdk_elasticloadbalancingv2::types::Listener::builder()
@@ -195,7 +156,7 @@ fn to_sdk(listener: &Listener) -> aws_sdk_elasticloadbalancingv2::types::Listene
         .protocol(ProtocolEnum::from(settings.protocol.as_str()))
         .set_ssl_policy(settings.ssl_policy.clone())
         .set_certificates(Some(certificates))
-        .default_actions(action)
+        .default_actions(actions::to_sdk(&settings.action))
         .build()
 }
 
@@ -236,8 +197,12 @@ fn modify(call: &mut Call<'_>, input: &ModifyListenerInput) -> Result<ModifyList
         ssl_policy,
         actions: input.default_actions(),
     };
-    listener.settings = settings(call, &listener.load_balancer_arn, Some(&listener.settings), &requested)?;
-    check_port(&call.region_state().elbv2, &listener.load_balancer_arn, listener.settings.port, Some(arn))?;
+    let settings = settings(call, &listener.load_balancer_arn, Some(&listener.settings), &requested)?;
+    check_port(&call.region_state().elbv2, &listener.load_balancer_arn, settings.port, Some(arn))?;
+    if settings.action != listener.settings.action {
+        supersede_routing(call, arn);
+    }
+    listener.settings = settings;
     let answer = to_sdk(&listener);
     call.region_state().elbv2.listeners.insert(arn.to_owned(), listener);
     Ok(ModifyListenerOutput::builder().listeners(answer).build())
@@ -245,8 +210,8 @@ fn modify(call: &mut Call<'_>, input: &ModifyListenerInput) -> Result<ModifyList
 
 fn delete(call: &mut Call<'_>, input: &DeleteListenerInput) -> Result<DeleteListenerOutput, Rejection> {
     let arn = input.listener_arn().unwrap_or_default();
-    match call.region_state().elbv2.listeners.remove(arn) {
-        Some(_) => Ok(DeleteListenerOutput::builder().build()),
-        None => not_found(arn),
+    match call.region_state().elbv2.remove_listener(arn) {
+        true => Ok(DeleteListenerOutput::builder().build()),
+        false => not_found(arn),
     }
 }

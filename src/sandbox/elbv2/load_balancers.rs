@@ -162,6 +162,7 @@ fn create(call: &mut Call<'_>, input: &CreateLoadBalancerInput) -> Result<Create
     let attributes = [
         ("deletion_protection.enabled", "false"),
         ("idle_timeout.timeout_seconds", "60"),
+        ("client_keep_alive.seconds", "3600"),
         ("routing.http.drop_invalid_header_fields.enabled", "false"),
     ];
     let balancer = LoadBalancer {
@@ -280,6 +281,8 @@ fn modify_attributes(
             }
             // "The valid range is 1-4000 seconds" (LoadBalancerAttribute).
             "idle_timeout.timeout_seconds" => value.parse::<u32>().is_ok_and(|seconds| (1..=4000).contains(&seconds)),
+            // "The valid range is 60-604800 seconds" (LoadBalancerAttribute).
+            "client_keep_alive.seconds" => value.parse::<u32>().is_ok_and(|seconds| (60..=604_800).contains(&seconds)),
             _ => return refuse("ValidationError", format!("Load balancer attribute key '{key}' is not recognized")),
         };
         if !valid {
@@ -354,6 +357,9 @@ fn delete(call: &mut Call<'_>, input: &DeleteLoadBalancerInput) -> Result<Delete
     region_state.ec2.release_interfaces(&format!("ELB {}", balancer.full_name), removed_at);
     region_state.elbv2.load_balancers.remove(&arn);
     // "Deleting a load balancer also deletes its listeners" (DeleteLoadBalancer).
-    region_state.elbv2.listeners.retain(|_, listener| listener.load_balancer_arn != arn);
+    let listeners = region_state.elbv2.listeners.values().filter(|listener| listener.load_balancer_arn == arn);
+    for listener in listeners.map(|listener| listener.arn.clone()).collect::<Vec<_>>() {
+        region_state.elbv2.remove_listener(&listener);
+    }
     Ok(DeleteLoadBalancerOutput::builder().build())
 }

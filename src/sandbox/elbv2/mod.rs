@@ -1,8 +1,12 @@
 //! Elastic Load Balancing: application load balancers.
 
+mod actions;
+mod conditions;
 mod listeners;
 mod load_balancers;
 mod names;
+mod propagation;
+mod rules;
 mod tags;
 mod target_groups;
 
@@ -12,5 +16,6 @@ pub(super) fn register(registry: &mut Registry) {
     load_balancers::register(registry);
     target_groups::register(registry);
     listeners::register(registry);
+    rules::register(registry);
     tags::register(registry);
 }

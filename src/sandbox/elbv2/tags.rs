@@ -1,4 +1,4 @@
-//! Tags of load balancers, target groups and listeners.
+//! Tags of load balancers, target groups, listeners and rules.
 
 use aws_sdk_elasticloadbalancingv2::operation::add_tags::{AddTagsError, AddTagsInput, AddTagsOutput};
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::{
@@ -74,6 +74,9 @@ fn find<'a>(elb: &'a mut Elbv2, arn: &str) -> Result<&'a mut Tags, &'static str>
         Some("loadbalancer") => elb.load_balancers.get_mut(arn).map(|it| &mut it.tags).ok_or("LoadBalancerNotFound"),
         Some("targetgroup") => elb.target_groups.get_mut(arn).map(|it| &mut it.tags).ok_or("TargetGroupNotFound"),
         Some("listener") => elb.listeners.get_mut(arn).map(|it| &mut it.tags).ok_or("ListenerNotFound"),
+        // Default rules can have tags of their own, which the sandbox does not model.
+        Some("listener-rule") if elb.default_rule(arn).is_some() => Err("SandboxUnknownMember"),
+        Some("listener-rule") => elb.rules.get_mut(arn).map(|it| &mut it.tags).ok_or("RuleNotFound"),
         _ => Err("ValidationError"),
     }
 }

@@ -86,9 +86,23 @@ fn check_description(description: Option<&str>) -> Result<(), Rejection> {
 
 fn add_tags(tags: &mut BTreeMap<String, String>, more: &[Tag]) -> Result<(), Rejection> {
     for tag in more {
-        if tag.key().is_empty() || tag.key().len() > 128 || tag.value().len() > 256 || tag.key().starts_with("aws:") {
+        let lengths = (tag.key().chars().count(), tag.value().chars().count());
+        let is_allowed = |text: &str| {
+            // "[\p{L}\p{Z}\p{N}_.:/=+\-@]+" (Tag).
+            let is_separator = |one: char| one.is_whitespace() && !one.is_control();
+            text.chars().all(|one| one.is_alphanumeric() || is_separator(one) || "_.:/=+-@".contains(one))
+        };
+        if !(1..=128).contains(&lengths.0)
+            || lengths.1 > 256
+            || tag.key().starts_with("aws:")
+            || !is_allowed(tag.key())
+            || !is_allowed(tag.value())
+        {
             return refuse("InvalidInput", format!("Tag key or value is invalid: {}", tag.key()));
         }
+        // "Tag keys are not case sensitive. […] you cannot have separate Department and department tag keys" ("Tags for
+        // AWS Identity and Access Management resources").
+        tags.retain(|key, _| key == tag.key() || key.to_lowercase() != tag.key().to_lowercase());
         tags.insert(tag.key().to_owned(), tag.value().to_owned());
     }
     // "You can attach up to 50 tags to a role."

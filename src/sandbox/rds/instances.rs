@@ -18,6 +18,7 @@ use super::{subnet_groups, tags, validation};
 use crate::kms::default_key;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::{Instance, Phase, Settings, SubnetGroup};
+use crate::world::real_data::{DataSource, Server};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -119,6 +120,7 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
         phases: vec![phase("creating", backup), phase("backing-up", usable)],
         stuck_status: None,
         events: Vec::new(),
+        server: (call.world.data == DataSource::Postgres).then(Server::default),
         tags: tags::from_sdk(input.tags()),
         resource_id,
         identifier,

@@ -3,6 +3,7 @@
 mod changes;
 mod instances;
 mod parameter_groups;
+mod reboot;
 mod subnet_groups;
 mod tags;
 mod validation;
@@ -14,5 +15,6 @@ pub(super) fn register(registry: &mut Registry) {
     parameter_groups::register(registry);
     instances::register(registry);
     changes::register(registry);
+    reboot::register(registry);
     tags::register(registry);
 }

@@ -60,7 +60,9 @@ pub(super) fn database_names(user: &str, database: Option<&str>) -> Result<(), R
     if !word(user) || !user.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return invalid("The parameter MasterUsername is not a valid identifier.");
     }
-    if ["admin", "rdsadmin", "rdsrepladmin"].contains(&user) {
+    // PostgreSQL reserves `pg_…` ("CREATE ROLE"), and RDS has roles `rds_…` of its own.
+    let is_reserved = |prefix: &&str| user.to_ascii_lowercase().starts_with(*prefix);
+    if ["admin", "rdsadmin", "rdsrepladmin"].contains(&user) || ["pg_", "rds_"].iter().any(is_reserved) {
         return invalid(format!("MasterUsername {user} cannot be used as it is a reserved word used by the engine"));
     }
     match database {

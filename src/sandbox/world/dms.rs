@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::scripted_failures::ScriptedFailures;
 use super::tags::Tags;
 
-pub use super::replication::{Progress, Run, StartType, TableLoad, Task, TaskState};
+pub use super::replication::{Positions, Progress, Run, StartType, TableLoad, Task, TaskState};
 
 /// The state of DMS in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,11 +94,30 @@ pub struct Endpoint {
     pub secret_id: String,
     pub access_role_arn: String,
     pub ssl_mode: String,
+    #[serde(default)]
+    pub settings: EndpointSettings,
     pub kms_key_id: Option<String>,
     pub active_at: u64,
     #[serde(rename = "gone_at")]
     pub removed_at: Option<u64>,
     pub tags: Tags,
+}
+
+/// The settings of a PostgreSQL endpoint. What is not set has the default of DMS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the fields are those of the DMS API's `PostgreSQLSettings`")]
+pub struct EndpointSettings {
+    pub slot_name: Option<String>,
+    pub capture_ddls: Option<bool>,
+    pub ddl_artifacts_schema: Option<String>,
+    pub heartbeat_enable: Option<bool>,
+    pub heartbeat_schema: Option<String>,
+    pub heartbeat_frequency: Option<i32>,
+    pub fail_tasks_on_lob_truncation: Option<bool>,
+    pub execute_timeout: Option<i32>,
+    pub after_connect_script: Option<String>,
+    pub max_file_size: Option<i32>,
 }
 
 impl Endpoint {
@@ -121,6 +140,9 @@ pub struct Connection {
     /// When the test ends.
     pub done_at: u64,
     pub outcome: Outcome,
+    /// The test of a real connection, if the data is real.
+    #[serde(default)]
+    pub measured: Option<Outcome>,
 }
 
 /// The result of a connection test.
@@ -142,6 +164,7 @@ impl Connection {
             instance_arn: instance_arn.to_owned(),
             done_at: 0,
             outcome: Outcome::Successful,
+            measured: None,
         }
     }
 }
@@ -171,12 +194,13 @@ impl Dms {
             .connections
             .iter_mut()
             .filter(|connection| connection.outcome == Outcome::Testing && connection.done_at <= now)
+            .filter(|connection| connection.measured != Some(Outcome::Testing))
         {
             let direction =
                 self.endpoints.values().find(|one| one.arn == connection.endpoint_arn).map_or("", |one| &one.direction);
             connection.outcome = match scripted_failures.connection_failure(direction, connection.done_at) {
                 Some(why) => Outcome::Failed(why.to_owned()),
-                None => Outcome::Successful,
+                None => connection.measured.take().unwrap_or(Outcome::Successful),
             };
             changed = true;
         }

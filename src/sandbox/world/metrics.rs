@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The length of the interval that a point of a service's metric covers, in milliseconds.
+pub const MINUTE: u64 = 60_000;
+
+/// Returns the end of the minute that contains `at`: what is measured of real servers and clients is stored under it.
+pub fn minute_end(at: u64) -> u64 {
+    at.div_ceil(MINUTE) * MINUTE
+}
+
 /// The identity of a metric: "Metrics are uniquely defined by a name, a namespace, and zero or more dimensions".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetricName {

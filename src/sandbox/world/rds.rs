@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::real_data::Server;
 use super::tags::Tags;
 
 /// The state of RDS in one region.
@@ -108,15 +109,23 @@ pub struct Instance {
     pub stuck_status: Option<String>,
     /// The messages of its events.
     pub events: Vec<String>,
+    /// Its PostgreSQL server, if the data is real.
+    #[serde(default)]
+    pub server: Option<Server>,
     pub tags: Tags,
 }
 
 impl Instance {
-    /// Returns its current status.
+    /// Returns its current status. A phase lasts until the server accepts connections.
     pub fn status(&self, now: u64) -> &str {
-        match self.phases.iter().find(|phase| phase.until > now) {
-            Some(phase) => &phase.status,
-            None => self.stuck_status.as_deref().unwrap_or("available"),
+        match (self.phases.iter().find(|phase| phase.until > now), &self.stuck_status, &self.server) {
+            (Some(phase), ..) => &phase.status,
+            (None, Some(stuck), _) => stuck,
+            (None, None, Some(server)) if server.failure.is_some() => "failed",
+            (None, None, Some(server)) if !server.answers => {
+                self.phases.last().map_or("rebooting", |phase| &phase.status)
+            }
+            (None, None, _) => "available",
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wildmatch::WildMatchPattern;
 
+use super::real_data::{LiveEnd, LiveTask};
 use super::script::Table;
 use super::scripted_failures::ScriptedFailures;
 use super::tags::Tags;
@@ -54,7 +55,25 @@ pub struct Task {
     /// Its progress.
     #[serde(default)]
     pub progress: Progress,
+    /// Where the capture starts and stops.
+    #[serde(default)]
+    pub positions: Positions,
+    /// What it does to real data; `None` if the data is modelled.
+    #[serde(default)]
+    pub live: Option<LiveTask>,
     pub tags: Tags,
+}
+
+/// Where the capture of a task starts and stops ("StartReplicationTask").
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Positions {
+    /// `CdcStartPosition`
+    pub start: Option<String>,
+    /// Whether `CdcStartTime` is given.
+    pub has_start_time: bool,
+    /// `CdcStopPosition`
+    pub stop: Option<String>,
 }
 
 /// The progress of a task.
@@ -177,6 +196,10 @@ impl Task {
     /// Advances by at most one state change. Returns whether there was one.
     pub(super) fn step(&mut self, now: u64, scripted_failures: &ScriptedFailures) -> bool {
         match (self.state, self.open_run().copied()) {
+            (TaskState::Running, None) if self.live.is_some() => self.run_on_real_data(now),
+            (TaskState::Running, Some(_)) if self.live.is_some() => {
+                return self.finish_on_real_data(now, scripted_failures);
+            }
             (TaskState::Running, None) => self.run(self.started_at.unwrap_or(now).min(now), scripted_failures),
             (TaskState::Running, Some(run)) => return self.finish(&run, now, scripted_failures),
             (_, Some(_)) => self.end_run(now),
@@ -184,6 +207,9 @@ impl Task {
                 let Some(until) = self.until.filter(|until| *until <= now && self.state != TaskState::Deleting) else {
                     return false;
                 };
+                if self.state == TaskState::Stopping && self.live.as_ref().is_some_and(|live| live.active) {
+                    return false;
+                }
                 self.until = None;
                 self.finish_transition(until, scripted_failures);
             }
@@ -193,6 +219,7 @@ impl Task {
 
     fn finish_transition(&mut self, at: u64, scripted_failures: &ScriptedFailures) {
         match self.state {
+            TaskState::Starting if self.live.is_some() => self.run_on_real_data(at),
             TaskState::Starting => self.run(at, scripted_failures),
             TaskState::Stopping => {
                 self.state = TaskState::Stopped;
@@ -204,6 +231,38 @@ impl Task {
             TaskState::Creating | TaskState::Modifying => self.state = TaskState::Ready,
             TaskState::Ready | TaskState::Running | TaskState::Stopped | TaskState::Failed | TaskState::Deleting => {}
         }
+    }
+
+    /// Starts a run that works on real data.
+    fn run_on_real_data(&mut self, at: u64) {
+        self.state = TaskState::Running;
+        if self.progress.start_type != StartType::Resume || self.progress.fresh_start_at.is_none() {
+            self.progress.fresh_start_at = Some(at);
+        }
+        self.progress.runs.push(Run { from: at, to: None, cdc_from: None });
+        if let Some(live) = &mut self.live {
+            (live.ended, live.captures_since) = (None, None);
+        }
+    }
+
+    /// Takes note of what happened to real data. Returns whether the run has ended.
+    fn finish_on_real_data(&mut self, now: u64, scripted_failures: &ScriptedFailures) -> bool {
+        let Some(live) = &mut self.live else { return false };
+        let (ended, captures_since) = (live.ended.take(), live.captures_since);
+        let Some(run) = self.progress.runs.last_mut() else { return false };
+        run.cdc_from = run.cdc_from.or(captures_since);
+        let from = run.from;
+        if let Some((at, why)) = scripted_failures.failure(from).filter(|(at, _)| *at <= now) {
+            self.fail(at, why);
+            return true;
+        }
+        let Some(LiveEnd { at, failed, stop_reason, failure }) = ended else { return false };
+        self.end_run(at);
+        self.state = if failed { TaskState::Failed } else { TaskState::Stopped };
+        self.progress.stopped_at = Some(at);
+        self.progress.stop_reason = Some(stop_reason);
+        self.progress.failure = failure;
+        true
     }
 
     /// Starts a run.

@@ -83,6 +83,8 @@ pub struct Changes {
     pub table_errors: Vec<String>,
     /// Every task that runs fails with this message.
     pub task_fails: Option<String>,
+    /// The connections of running tasks to their target end once. Only real data notices.
+    pub connection_drops: bool,
     /// Tests of the connection to the `source` or `target` endpoint fail with this message.
     pub connection_fails: BTreeMap<String, String>,
     /// The share of requests that targets answer with 5xx, in percent, by environment.

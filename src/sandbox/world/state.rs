@@ -16,6 +16,7 @@ use super::iam::Iam;
 use super::lambda::Lambda;
 use super::logs::Logs;
 use super::rds::Rds;
+use super::real_data::{DataSource, Minutes, RequestMinute};
 use super::route53::Route53;
 use super::s3::S3;
 use super::script::{LoadedScript, Script};
@@ -43,6 +44,12 @@ pub struct World {
     /// DNS, which is global.
     #[serde(default)]
     pub route53: Route53,
+    /// Where the data of the databases is.
+    #[serde(default)]
+    pub data: DataSource,
+    /// The requests of real clients, by the ARN of the load balancer. `None`: the script says how many there are.
+    #[serde(default)]
+    pub requests: Option<BTreeMap<String, Minutes<RequestMinute>>>,
     /// The script: what happens in addition to the effects of calls.
     #[serde(default)]
     pub script: LoadedScript,
@@ -103,6 +110,8 @@ impl World {
             s3: S3::default(),
             dashboards: Dashboards::default(),
             route53: Route53::default(),
+            data: DataSource::default(),
+            requests: None,
             script: LoadedScript::default(),
             regions: BTreeMap::new(),
         }

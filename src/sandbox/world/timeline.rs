@@ -107,6 +107,11 @@ impl<'a> ActiveChanges<'a> {
         self.changes.iter().any(|changes| changes.table_errors.iter().any(|one| one == table))
     }
 
+    /// Returns the tables that DMS has suspended, as `schema.name`.
+    pub fn failing_tables(&self) -> impl Iterator<Item = &'a str> {
+        self.changes.iter().flat_map(|changes| &changes.table_errors).map(String::as_str)
+    }
+
     /// Returns the share of requests that the targets of an environment answer with 5xx, in percent.
     pub fn error_percent(&self, environment: &str) -> Option<f64> {
         self.last(|changes| changes.error_percent.get(environment).copied())

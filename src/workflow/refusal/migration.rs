@@ -1,5 +1,6 @@
 //! Refusals of the migration: replication, traffic and cutover.
 
+use infra_config::Side;
 use infra_migration::TrafficSplit;
 
 /// Why a step of the migration is refused.
@@ -56,6 +57,12 @@ pub enum MigrationRefusal {
     CutoverInProgress {
         /// The share of the target.
         live: TrafficSplit,
+    },
+    /// The environment has no service, or its load balancer has no fence.
+    #[error("the state contains no fence of the {side}")]
+    NoFence {
+        /// The environment.
+        side: Side,
     },
     /// The environment that would receive traffic has no healthy target.
     #[error("traffic would go to an environment that does not answer: {reason}")]

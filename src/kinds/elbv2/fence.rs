@@ -1,0 +1,195 @@
+//! A fence: the rule of a listener with which the migration closes a load balancer to clients.
+//!
+//! A closed fence answers every request with 503; an open one matches no request. Whether it is closed is state of the
+//! migration, as weights are: this kind creates it open, and otherwise leaves it as it is. A fixed response has no
+//! headers of its own ("FixedResponseActionConfig"), so the body says when to try again.
+//!
+//! A rule has no name. Its identity is its priority, which is unique per listener.
+
+use async_trait::async_trait;
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, Rule as Description};
+use serde::{Deserialize, Serialize};
+
+use super::fence_position::{FencePosition, condition, position_of};
+use super::tagging;
+use infra_base::address::Arn;
+use infra_core::graph::Input;
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_macros::{Attrs, Spec};
+
+/// "503 Service Unavailable": the client may try again.
+const STATUS: &str = "503";
+const CONTENT_TYPE: &str = "text/plain";
+
+/// The specification of a fence.
+#[derive(Clone, Debug, Serialize, Deserialize, Spec)]
+#[kind(
+    name = "elbv2.fence",
+    summary = "a listener rule that closes a load balancer to clients",
+    create_seconds = 1,
+    delete_seconds = 1,
+    tagger = tagging::Elb,
+    reads("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"),
+    creates("elasticloadbalancing:CreateRule"),
+    deletes("elasticloadbalancing:DeleteRule"),
+)]
+pub struct Fence {
+    /// Its listener.
+    #[immutable]
+    #[unique]
+    pub listener: Input<Arn>,
+    /// Its priority: the rule with the lowest value is evaluated first.
+    #[immutable]
+    #[unique]
+    pub priority: i32,
+    /// What clients read while it is closed.
+    #[update(call = "elasticloadbalancing:ModifyRule")]
+    pub message: String,
+}
+
+/// What is known of a fence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Attrs)]
+pub struct FenceAttrs {
+    /// The ARN of the rule.
+    #[id]
+    pub arn: Arn,
+    /// Its listener.
+    pub listener: Option<Arn>,
+    /// Its priority.
+    pub priority: i32,
+    /// What clients read while it is closed; `None` for an action that this kind never sets.
+    pub message: Option<String>,
+    /// Whether it is closed; `None` for conditions that this kind never sets.
+    #[computed]
+    pub position: Option<FencePosition>,
+    /// Whether something has set other conditions, so that it is neither open nor closed.
+    #[serde(default)]
+    pub conditions_altered: bool,
+}
+
+#[async_trait]
+impl Resource for Fence {
+    async fn observe(&self, cx: &StepContext, known: Option<&FenceAttrs>) -> Result<Observed<FenceAttrs>> {
+        let Some(current) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
+        let attrs = attrs(&current);
+        tagging::classify(cx, attrs.arn.clone().as_str(), "RuleNotFound", attrs).await
+    }
+
+    async fn ensure(&self, cx: &StepContext, seen: Option<FenceAttrs>) -> Result<FenceAttrs> {
+        let response = self.response();
+        let Some(seen) = seen else {
+            let listener = self.listener.get()?;
+            let tags = tagging::to_sdk(cx.identity.all_tags());
+            let call = || {
+                let call = cx.aws.elb.create_rule().listener_arn(listener).priority(self.priority);
+                let call = call.conditions(condition(FencePosition::Open)).actions(response.clone());
+                call.set_tags(Some(tags.clone())).send()
+            };
+            let created = cx.mutate("elasticloadbalancing:CreateRule", call).await?;
+            let current = created.rules().first().map(attrs);
+            return current.ok_or(Error::MissingField { call: "elasticloadbalancing:CreateRule", what: "the rule" });
+        };
+        let position = seen.position.unwrap_or(FencePosition::Open);
+        let wanted = FenceAttrs {
+            message: Some(self.message.clone()),
+            position: Some(position),
+            conditions_altered: false,
+            ..seen.clone()
+        };
+        if seen != wanted {
+            let call = || {
+                let call = cx.aws.elb.modify_rule().rule_arn(&seen.arn).actions(response.clone());
+                // A fence that something has changed is opened; otherwise its position does not change.
+                call.set_conditions(seen.position.is_none().then(|| vec![condition(position)])).send()
+            };
+            cx.mutate("elasticloadbalancing:ModifyRule", call).await?;
+        }
+        Ok(wanted)
+    }
+
+    async fn delete(&self, cx: &StepContext, attrs: &FenceAttrs) -> Result<()> {
+        let call = || cx.aws.elb.delete_rule().rule_arn(&attrs.arn).send();
+        ignore_codes(cx.mutate("elasticloadbalancing:DeleteRule", call).await, &["RuleNotFound"]).map(drop)
+    }
+}
+
+impl Fence {
+    async fn find(&self, cx: &StepContext, known: Option<&FenceAttrs>) -> Result<Option<Description>> {
+        let mut marker = None;
+        loop {
+            let call = cx.aws.elb.describe_rules();
+            let call = match known {
+                Some(attrs) => call.rule_arns(&attrs.arn),
+                None => call.listener_arn(self.listener.get()?).set_marker(marker.take()),
+            };
+            let found = ignore_codes(
+                cx.read("elasticloadbalancing:DescribeRules", call.send()).await,
+                &["RuleNotFound", "ListenerNotFound"],
+            )?;
+            let Some(found) = found else { return Ok(None) };
+            marker.clone_from(&found.next_marker);
+            let current = found
+                .rules
+                .unwrap_or_default()
+                .into_iter()
+                .find(|current| known.is_some() || priority(current) == Some(self.priority));
+            if current.is_some() || marker.is_none() {
+                return Ok(current);
+            }
+        }
+    }
+
+    fn response(&self) -> Action {
+        let response = FixedResponseActionConfig::builder()
+            .status_code(STATUS)
+            .content_type(CONTENT_TYPE)
+            .message_body(&self.message)
+            .build();
+        Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(response).build()
+    }
+}
+
+fn attrs(current: &Description) -> FenceAttrs {
+    let position = position_of(current.conditions());
+    let arn = current.rule_arn().unwrap_or_default();
+    FenceAttrs {
+        arn: arn.into(),
+        listener: listener_of(arn),
+        priority: priority(current).unwrap_or_default(),
+        message: message(current.actions()),
+        position,
+        conditions_altered: position.is_none(),
+    }
+}
+
+/// Returns the listener of a rule, whose ARN is that of the rule without its last part ("Resource types defined by
+/// Elastic Load Balancing V2").
+fn listener_of(rule_arn: &str) -> Option<Arn> {
+    let (listener, _) = rule_arn.rsplit_once('/')?;
+    listener.contains(":listener-rule/").then(|| Arn(listener.replacen(":listener-rule/", ":listener/", 1)))
+}
+
+/// Returns the priority; none for the default rule.
+fn priority(current: &Description) -> Option<i32> {
+    current.priority()?.parse().ok()
+}
+
+/// Returns the text of the response, if the action is one that this kind sets.
+fn message(actions: &[Action]) -> Option<String> {
+    let [only] = actions else { return None };
+    let response = only.fixed_response_config()?;
+    let is_ours = response.status_code() == Some(STATUS) && response.content_type() == Some(CONTENT_TYPE);
+    is_ours.then(|| response.message_body().unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arn_of_a_rule_contains_that_of_its_listener() {
+        let part = |kind: &str| format!("arn:aws:elasticloadbalancing:us-east-1:111122223333:{kind}/app/alb/1/2");
+        assert_eq!(listener_of(&format!("{}/3", part("listener-rule"))), Some(Arn(part("listener"))));
+        assert_eq!(listener_of("something/else"), None);
+    }
+}

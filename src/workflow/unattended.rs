@@ -1,0 +1,170 @@
+//! The steps of a migration without a person: what the commands do once they are confirmed. A rehearsal runs them.
+//!
+//! Each step can be repeated, also after it was killed: it resumes, or it finds that nothing is left to do.
+
+use infra_core::engine::{self, Outcome as RunOutcome};
+use infra_core::events::Events;
+use infra_core::resource::describe;
+use infra_migration::TrafficSplit;
+use infra_migration::cutover::{CutoverReport, Input, Operator, Outcome, PersistedCutover};
+use infra_migration::replication::{self, StartOptions};
+use infra_migration::shift;
+use infra_migration::topology::{Replication, Topology};
+use tokio::sync::mpsc;
+
+use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
+use crate::error::Error;
+use crate::planning::{build_plan, refresh_in_session};
+use crate::selection::{Request, Selection};
+use crate::session::Session;
+use crate::traffic::{record_name, region};
+use crate::workspace::Workspace;
+use crate::{moved, preconditions};
+
+/// Why a step did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// It was refused, or the state or AWS cannot be used.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// It failed.
+    #[error("{step} failed: {reason}")]
+    Failed {
+        /// The command.
+        step: &'static str,
+        /// The reasons.
+        reason: String,
+    },
+}
+
+/// Creates or changes everything, as `up -y` does.
+///
+/// # Errors
+/// A plan is not possible, or a step of it failed.
+pub async fn up(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    let request = Request { command: "up", selection: Selection::default() };
+    let session = Session::open(workspace, "up", events).await?;
+    let planned = async {
+        let state = session.context.journal.read(Clone::clone);
+        let drift = refresh_in_session(workspace, &state, &request.selection, &session.context).await?.drift;
+        let plan = build_plan(workspace, &state, &request.selection, Some(&drift))?;
+        preconditions::check(&workspace.config, &request, &plan, &state)?;
+        moved::record(&session.context, &workspace.config).await?;
+        Ok::<_, Error>(plan)
+    };
+    let plan = planned.await;
+    let (session, plan) = session.or_close(plan).await?;
+    let report = engine::up(&session.context, plan).await;
+    session.close().await;
+    let report = report.map_err(Error::from)?;
+    match report.outcome {
+        RunOutcome::Done => Ok(()),
+        _ => {
+            let reasons = report.failures.iter().map(|failure| format!("{}: {}", failure.address, failure.error));
+            Err(StepError::Failed { step: "up", reason: reasons.collect::<Vec<_>>().join("; ") })
+        }
+    }
+}
+
+/// Starts or resumes all replications, and waits for the end of the full load, as `replication start -y` does.
+///
+/// # Errors
+/// A replication is refused or fails.
+pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    let session = Session::open(workspace, "replication start", events).await?;
+    let options = StartOptions { reload: false, allow_full_load: true, follow_load: true };
+    let context = session.context.clone();
+    let all = replications(&session);
+    let starts = all.iter().map(|replication| replication::start(&context, replication, options));
+    let results = futures::future::join_all(starts).await;
+    drop(context);
+    session.close().await;
+    let failed = results.into_iter().filter_map(Result::err).map(|error| describe(&error));
+    failure("replication start", failed)
+}
+
+/// Stops all replications, as `replication stop -y` does.
+///
+/// # Errors
+/// DMS refuses it.
+pub async fn stop_replication(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    let session = Session::open(workspace, "replication stop", events).await?;
+    let context = session.context.clone();
+    let all = replications(&session);
+    let results =
+        futures::future::join_all(all.iter().map(|replication| replication::stop(&context, replication))).await;
+    drop(context);
+    session.close().await;
+    let failed = results.into_iter().filter_map(Result::err).map(|error| describe(&error));
+    failure("replication stop", failed)
+}
+
+fn replications(session: &Session) -> Vec<Replication> {
+    session.context.journal.read(|state| Topology::of(state).replications)
+}
+
+fn failure(step: &'static str, reasons: impl Iterator<Item = String>) -> Result<(), StepError> {
+    let reasons: Vec<String> = reasons.collect();
+    if reasons.is_empty() { Ok(()) } else { Err(StepError::Failed { step, reason: reasons.join("; ") }) }
+}
+
+/// Shifts all traffic to the target, or back when a gate fails, as `cutover -y` does. A cutover that was killed is
+/// resumed; one that has ended is not repeated.
+///
+/// # Errors
+/// There is no routing, or the journal cannot be written.
+pub async fn cutover(workspace: &Workspace, events: Events) -> Result<(Outcome, CutoverReport), StepError> {
+    let config = &workspace.config;
+    let session = Session::open(workspace, "cutover", events).await?;
+    let state = session.context.journal.read(Clone::clone);
+    let before = PersistedCutover::of(&state);
+    if let Some(ended) = before.as_ref().filter(|cutover| !cutover.can_resume())
+        && let Some(outcome) = ended.progress.outcome().cloned()
+    {
+        let report = ended.report.clone();
+        session.close().await;
+        return Ok((outcome, report));
+    }
+    let prepared = (|| {
+        let plan = plan(config, &[])?;
+        let first = first_input(None, before.as_ref())?;
+        let topology = Topology::of(&state);
+        let driver = driver(workspace, &session.context, topology, plan, Operator::Absent, None)?;
+        Ok::<_, Error>((driver, first))
+    })();
+    let (session, (driver, first)) = session.or_close(prepared).await?;
+    let mut cutover = match (before, &first) {
+        (Some(cutover), input) if *input != Input::Started => cutover,
+        (before, _) => start(config, &driver.context, &driver.plan, before.as_ref()),
+    };
+    // Nobody gives commands to it.
+    let (_inputs, requests) = mpsc::unbounded_channel();
+    let outcome = driver.run(&mut cutover, first, requests).await;
+    drop(driver);
+    session.close().await;
+    let outcome = outcome.map_err(|error| StepError::Failed { step: "cutover", reason: error.to_string() })?;
+    Ok((outcome, cutover.report))
+}
+
+/// Sends all traffic back to the source, as `traffic rollback -y` does.
+///
+/// # Errors
+/// Route 53 refuses it, or the journal cannot be written.
+pub async fn roll_back_traffic(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    let session = Session::open(workspace, "traffic rollback", events).await?;
+    let state = session.context.journal.read(Clone::clone);
+    let name = record_name(workspace, &Topology::of(&state)).map_err(Error::from);
+    let (session, name) = session.or_close(name).await?;
+    let region = region(&state, &workspace.config);
+    let shifted = shift::shift(&session.context, &region, &name, TrafficSplit::SOURCE, "rolled back manually").await;
+    let recorded = match &shifted {
+        Ok(_) => record_manual_rollback(workspace, &session.context).await,
+        Err(_) => Ok(()),
+    };
+    session.close().await;
+    recorded?;
+    match shifted {
+        Ok(_) => Ok(()),
+        Err(failed) => Err(StepError::Failed { step: "traffic rollback", reason: describe(&failed.error) }),
+    }
+}
