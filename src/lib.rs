@@ -11,7 +11,11 @@ pub use infra_config::naming;
 pub use infra_core::{draw, engine, events, graph, plan, resource, state};
 pub use infra_kinds as resources;
 pub use infra_payment::{policy, stack};
+pub use infra_postgres as postgres;
+pub use infra_rehearsal as rehearsal;
+pub use infra_rehearse as rehearse;
 pub use infra_sandbox as sandbox;
+pub use infra_sandbox_data as sandbox_data;
 pub use infra_workflow as workflow;
 
 /// The migration: replication, traffic, gates and cutover, and the comparison of two databases.

@@ -1,6 +1,6 @@
 //! The value that every command receives: the workspace, and the options for output.
 
-use infra_config::{Overrides, load};
+use infra_config::{Config, Overrides, load};
 use infra_core::events::Events;
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Error, Selection, Session, Workspace};
@@ -22,10 +22,7 @@ pub(super) struct App {
 impl App {
     /// Loads the configuration that the options select.
     pub(super) fn load(options: &GlobalOptions) -> Result<Self, Failure> {
-        let overrides =
-            Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }
-                .with_environment();
-        let config = load(Some(&options.config), &overrides).map_err(CliError::from)?;
+        let config = load_config(options)?;
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
         let workspace = Workspace {
@@ -79,4 +76,11 @@ impl App {
             stdout(text);
         }
     }
+}
+
+/// Loads the configuration that the options select, with their overrides.
+pub(super) fn load_config(options: &GlobalOptions) -> Result<Config, CliError> {
+    let overrides = Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }
+        .with_environment();
+    Ok(load(Some(&options.config), &overrides)?)
 }

@@ -1,6 +1,7 @@
 //! The list of commands, and the way from arguments to an exit code.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -10,9 +11,10 @@ use super::commands::replication::ReplicationCommand;
 use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
-    adopt, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, replication, rollback, runbook,
-    state, status, traffic, unlock, up, watch,
+    adopt, compare, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, rehearse, replication,
+    rollback, runbook, state, status, traffic, unlock, up, watch,
 };
+use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
 use super::explain::{Failure, explain};
 use super::options::{GlobalOptions, OutputFormat};
@@ -23,13 +25,15 @@ const EXIT_CODES: &str = "Exit codes:
   1    something failed; run the same command again to resume
   2    wrong usage or configuration; nothing was changed
   3    refused; nothing was changed
-  4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool
+  4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool;
+       `compare`, `replication validate`: the databases differ
   5    `rollback`: something cannot be undone or is lost, the rest was undone;
        `cutover`: traffic is not back on the source
   6    the state cannot be used; nothing was changed
   7    AWS cannot be used: no credentials, or no answer; nothing was changed
   8    `cutover`: it was rolled back, all traffic goes to the source
   9    `cutover`: it stopped where it was, and you have to decide
+  10   `rehearse`: a payment was lost, duplicated or changed
   130  stopped by Ctrl-C; run the same command again to resume
 
 Try it without an AWS account:
@@ -77,6 +81,8 @@ pub enum Command {
     /// Start, stop and monitor the replication of the databases, and compare them.
     #[command(subcommand)]
     Replication(ReplicationCommand),
+    /// Compare two PostgreSQL databases, without a stack and a configuration.
+    Compare(compare::CompareArgs),
     /// Show where traffic goes, shift it, or send it back.
     #[command(subcommand)]
     Traffic(TrafficCommand),
@@ -84,6 +90,8 @@ pub enum Command {
     Cutover(cutover::CutoverArgs),
     /// Show traffic, lag, health and gates until you quit.
     Watch(watch::WatchArgs),
+    /// Rehearse the whole migration on the sandbox, with real databases and under load, and prove the result.
+    Rehearse(rehearse::RehearseArgs),
     /// Write the runbook of the migration, with this stack's ids and its progress.
     Runbook(runbook::RunbookArgs),
     /// Delete everything that this stack created, and nothing else.
@@ -99,12 +107,21 @@ pub enum Command {
     /// Inspect, migrate or rebuild the state.
     #[command(subcommand)]
     State(StateCommand),
+    /// Supervises a database server of the sandbox. The program calls it itself.
+    #[command(name = SUPERVISE, hide = true)]
+    Supervise {
+        /// The directory of the server.
+        directory: PathBuf,
+    },
 }
 
 /// Runs the command and returns the exit code.
 pub fn main() -> u8 {
     let Cli { options, command } = Cli::parse();
     start_log(options.verbose);
+    if let Command::Supervise { directory } = &command {
+        return supervise(directory);
+    }
     match check(&options).and_then(|()| start(&options, command)) {
         Ok(code) => code,
         Err(error) => {
@@ -117,11 +134,17 @@ pub fn main() -> u8 {
     }
 }
 
+fn supervise(directory: &Path) -> u8 {
+    u8::from(infra_postgres::supervise(directory) != std::process::ExitCode::SUCCESS)
+}
+
 /// Refuses sandbox options without `--sandbox`. The parser would only find both on the same side of the command.
 fn check(options: &GlobalOptions) -> Result<(), CliError> {
     let given = [
         ("--sandbox-timing", options.sandbox_timing.is_some()),
         ("--sandbox-script", options.sandbox_script.is_some()),
+        // The variable may be set for all commands.
+        ("--sandbox-data", options.sandbox_data.is_some() && std::env::var_os("MIGRATE_INFRA_SANDBOX_DATA").is_none()),
     ];
     match given.into_iter().find(|(_, given)| *given && !options.sandbox) {
         None => Ok(()),
@@ -132,7 +155,8 @@ fn check(options: &GlobalOptions) -> Result<(), CliError> {
 }
 
 fn start(options: &GlobalOptions, command: Command) -> Result<u8, CliError> {
-    let mut builder = if options.needs_paused_time() {
+    // A rehearsal has a sandbox of its own, in which servers work.
+    let mut builder = if options.needs_paused_time() && !matches!(command, Command::Rehearse(_)) {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.start_paused(true);
         builder
@@ -160,8 +184,10 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Status(args) => status::run(&app()?, &args).await,
         Command::Outputs(args) => outputs::run(&app()?, &args).await,
         Command::Replication(command) => Box::pin(replication::run(&app()?, &command)).await,
+        Command::Compare(args) => compare::run(options, &args).await,
         Command::Traffic(command) => traffic::run(&app()?, &command).await,
         Command::Watch(args) => watch::run(&app()?, &args).await,
+        Command::Rehearse(args) => Box::pin(rehearse::run(options, &args)).await,
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Graph(args) => graph::run(&app()?, &args).await,
@@ -171,6 +197,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Forget(args) => forget::run(&app()?, &args).await,
         Command::Unlock(args) => unlock::run(&app()?, &args).await,
         Command::State(command) => state::run(&app()?, &command).await,
+        Command::Supervise { directory } => Ok(supervise(&directory)),
     }
 }
 

@@ -36,6 +36,8 @@ pub enum Exit {
     RolledBack = 8,
     /// A cutover stopped where it was: the user has to decide.
     Held = 9,
+    /// A rehearsal has lost, duplicated or changed a payment.
+    PaymentsLost = 10,
     /// Stopped by Ctrl-C.
     Stopped = 130,
 }

@@ -341,6 +341,7 @@ impl Explainer<'_> {
             MigrationRefusal::NoEmergencySwitch => base.hint(
                 "`[routing]`, `emergency_switch = true`, and `up` create one; it has to exist before the emergency",
             ),
+            MigrationRefusal::NoFence { .. } => base.hint(format!("`{}` creates it", self.command("up"))),
             MigrationRefusal::NotAStep { percent, steps } => {
                 let steps = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 CliError::new(Exit::Usage, format!("`--pause-at {percent}` is not a step"))
@@ -457,6 +458,11 @@ fn endpoint(error: Box<dyn std::error::Error + Send + Sync>) -> CliError {
         Ok(ref error @ EndpointError::Save(ref reason)) => {
             CliError::new(Exit::State, error.to_string()).because_text(reason)
         }
+        Ok(ref error @ EndpointError::OtherData(_)) => CliError::of(Exit::Usage, error)
+            .nothing_changed()
+            .hint("`migrate-infra down --sandbox -y` deletes them; or select another sandbox with `--state-dir`"),
+        Ok(ref error @ EndpointError::PausedTime) => CliError::of(Exit::Usage, error).nothing_changed(),
+        Ok(ref error @ EndpointError::Data(_)) => CliError::of(Exit::Cloud, error).nothing_changed(),
         Ok(ref error @ EndpointError::NotAUrl(_)) => CliError::new(Exit::Usage, error.to_string())
             .nothing_changed()
             .hint("a URL starts with http:// or https:// and names a host, for example http://127.0.0.1:4566"),

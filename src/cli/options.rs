@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use infra_sandbox::Disk;
+use infra_sandbox::world::real_data::DataSource;
 use infra_workflow::Selection;
 
 /// Options of every command.
@@ -40,6 +42,10 @@ pub struct GlobalOptions {
     /// Speed of the sandbox [default: fast on a terminal, otherwise instant].
     #[arg(long, global = true, value_enum)]
     pub sandbox_timing: Option<Timing>,
+    /// Data of the databases in the sandbox. `postgres` runs a PostgreSQL server for each DB instance; see
+    /// docs/rehearsal.md. The sandbox remembers it.
+    #[arg(long, global = true, value_enum, env = "MIGRATE_INFRA_SANDBOX_DATA")]
+    pub sandbox_data: Option<SandboxData>,
     /// Events in the sandbox that no command causes; see docs/sandbox-script.md. Later commands continue the script.
     #[arg(long, global = true, value_name = "FILE", hide = true)]
     pub sandbox_script: Option<PathBuf>,
@@ -76,8 +82,17 @@ impl GlobalOptions {
 
     /// Returns the speed of the sandbox.
     pub fn timing(&self) -> Timing {
-        let on_terminal = std::io::stderr().is_terminal() && !self.is_json();
-        self.sandbox_timing.unwrap_or(if on_terminal { Timing::Fast } else { Timing::Instant })
+        self.sandbox_timing.unwrap_or_else(|| {
+            let on_terminal = std::io::stderr().is_terminal() && !self.is_json();
+            // Servers work in real time.
+            if on_terminal || self.has_real_data() { Timing::Fast } else { Timing::Instant }
+        })
+    }
+
+    /// Returns whether the databases of the sandbox are real: this command says so, or the sandbox remembers it.
+    pub fn has_real_data(&self) -> bool {
+        let remembered = || Disk::data_source(&self.state_root()) == DataSource::Postgres;
+        self.sandbox && self.sandbox_data.map_or_else(remembered, |data| data == SandboxData::Postgres)
     }
 
     /// Returns the directory of all local states. Those of the sandbox are separate from those of AWS.
@@ -109,6 +124,25 @@ pub enum Timing {
     Fast,
     /// As slow as AWS typically is.
     Real,
+}
+
+/// Data of the databases in the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SandboxData {
+    /// No data: numbers of rows that always arrive.
+    Modelled,
+    /// One PostgreSQL server for each DB instance.
+    Postgres,
+}
+
+impl SandboxData {
+    /// Returns the value that the world of the sandbox remembers.
+    pub fn source(self) -> DataSource {
+        match self {
+            Self::Modelled => DataSource::Modelled,
+            Self::Postgres => DataSource::Postgres,
+        }
+    }
 }
 
 /// The environments that a command works on.

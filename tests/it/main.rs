@@ -2,6 +2,10 @@
 //! them.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
+/// Millions of small values are created and dropped, by several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod architecture;
 mod cli;
 mod compare;
@@ -11,6 +15,7 @@ mod environments;
 mod harness;
 mod kinds;
 mod plan;
+mod rehearsal;
 mod replication;
 mod sandbox;
 mod state;

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import base64
 import collections
+import functools
 import json
 import re
 import sys
 from typing import Any
 from urllib.parse import urlsplit
 
-from localstack.aws.protocol.parser import create_parser
+from localstack.aws.protocol.parser import RequestParser, create_parser
 from localstack.aws.spec import load_service
 from localstack.http import Request
 
@@ -67,12 +68,18 @@ def main() -> int:
     return 1 if problems else 0
 
 
+@functools.cache
+def parser(service: str, protocol: str | None) -> RequestParser:
+    """Returns the parser of a service: its map of paths takes most of the time."""
+    model = load_service(service, protocol=protocol) if protocol else load_service(service)
+    return create_parser(model, protocol)
+
+
 def check(service: str, recorded: dict[str, Any]) -> tuple[str, list[str]]:
     request = rebuild(recorded)
     protocol = "smithy-rpc-v2-cbor" if "rpc-v2-cbor" in request.headers.get("Smithy-Protocol", "") else None
-    model = load_service(service, protocol=protocol) if protocol else load_service(service)
     try:
-        operation, parameters = create_parser(model, protocol).parse(request)
+        operation, parameters = parser(service, protocol).parse(request)
     except Exception as error:  # any parser error is a problem of the request
         return "?", [f"cannot be parsed: {type(error).__name__}: {error}"]
     found: list[str] = []

@@ -42,7 +42,7 @@ fn check(app: &App) -> Result<(), Failure> {
         "{} is valid: {} resources in {}",
         app.options.config.display(),
         graph.nodes().len(),
-        graph.environments().join(" and ")
+        graph.environments().join(", ")
     ));
     Ok(())
 }

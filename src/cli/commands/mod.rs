@@ -1,6 +1,8 @@
 //! One file per command: its arguments, whose doc comments are the help texts, and one function.
 
 pub mod adopt;
+pub mod compare;
+mod comparison;
 pub mod config;
 pub mod cutover;
 pub mod down;
@@ -11,6 +13,8 @@ pub mod init;
 pub mod orphans;
 pub mod outputs;
 pub mod plan;
+mod real_time;
+pub mod rehearse;
 pub mod replication;
 pub mod rollback;
 pub mod runbook;

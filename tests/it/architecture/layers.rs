@@ -1,5 +1,6 @@
 //! General layers know no resource kind, and all text fits the line.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,20 @@ fn general_layers_name_no_kind() {
         }
     }
     assert!(named.is_empty(), "a kind describes itself (`KindSchema`, `Resource`):\n{}", named.join("\n"));
+}
+
+#[test]
+fn general_layers_name_no_operation_of_a_kind() {
+    let operations: BTreeSet<&str> = KINDS.iter().flat_map(|kind| kind.schema().operations).copied().collect();
+    let mut named = Vec::new();
+    for layer in ["src/base", "src/core", "src/cli", "src/workflow"] {
+        for file in files(layer, &["rs"]) {
+            let text = without_tests(&file);
+            let found = operations.iter().filter(|operation| text.contains(&format!("\"{operation}\"")));
+            named.extend(found.map(|operation| format!("{} names {operation}", file.display())));
+        }
+    }
+    assert!(named.is_empty(), "a kind declares its operations (`#[kind]`, `#[update]`):\n{}", named.join("\n"));
 }
 
 #[test]

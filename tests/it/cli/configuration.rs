@@ -149,3 +149,40 @@ fn the_configurations_are_what_init_writes() {
 fn unknown_environment() {
     assert_transcript!(Workspace::new().transcript("plan --env sauce"));
 }
+
+#[test]
+fn a_tag_that_only_some_services_accept_ended_in_the_middle_of_up() {
+    let workspace = Workspace::new();
+    let refused = |set: &str, why: &str| {
+        let output = workspace.command("config check").arg("--set").arg(set).output().expect("the program runs");
+        let transcript = workspace.format_output(&output, &format!("config check --set {set}"));
+        assert!(transcript.contains("[exit 2]") && transcript.contains(why), "{transcript}");
+    };
+    refused("tags.Team=\"R&D, Payments (EU)\"", "contains '&'");
+    refused("tags.\"semi;colon\"=\"v\"", "contains ';'");
+    refused("tags.costcenter=\"x\"", "differ only in case");
+    refused("tags.environment=\"x\"", "is set by this tool");
+    refused(&format!("tags.Team={}", "x".repeat(257)), "has 257 characters");
+    refused("database.username=pg_dba", "reserves the user name");
+    refused("database.username=RDS_anything", "reserves the user name");
+    for set in [format!("tags.Team={}", "支".repeat(100)), "database.username=postgres".to_owned()] {
+        let output = workspace.command("config check").arg("--set").arg(&set).output().expect("the program runs");
+        assert!(output.status.success(), "{}", workspace.format_output(&output, &set));
+    }
+    let many: String = (0..47).map(|number| format!("T{number} = \"x\"\n")).collect();
+    workspace.edit("[tags]", &format!("[tags]\n{many}"));
+    let transcript = workspace.transcript("config check");
+    assert!(transcript.contains("[exit 2]") && transcript.contains("AWS allows 50"), "{transcript}");
+}
+
+#[test]
+fn line_ends_of_windows_replaced_all_tasks() {
+    let workspace = Workspace::new();
+    let run = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));
+    assert!(run("up --env source -y").contains("[exit 0]"));
+    let path = workspace.path().join("config/migration.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace('\n', "\r\n")).unwrap();
+    let plan = run("plan --env source --exit-code");
+    assert!(plan.contains("[exit 0]") && plan.contains("there is nothing to do"), "{plan}");
+}

@@ -9,6 +9,7 @@ use migrate_infra::address::Address;
 
 use crate::harness::backend::Backend;
 use crate::harness::emulator::Emulator;
+use crate::harness::matrix;
 use crate::harness::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
 use crate::harness::workspace::Workspace;
 
@@ -210,12 +211,21 @@ macro_rules! scenarios {
         }
         mod over_http {
             use super::*;
-            $(#[test] fn $name() { lives(&Backend::Http(Emulator::account()), $file, $two_regions); })*
+            // Each half has both layouts, one of them in two regions.
+            $(#[test] fn $name() {
+                let name = concat!("cli::lifecycle::over_http::", stringify!($name));
+                if matrix::tries_half(($file == PAIRED) == $two_regions, name) {
+                    lives(&Backend::Http(Emulator::account()), $file, $two_regions);
+                }
+            })*
 
             /// On the sandbox, `engine/drift.rs`, `engine/import.rs` and `engine/replacement.rs` do this to everything.
             #[test]
             fn manual_changes_are_corrected_imported_and_replaced() {
-                by_hand(&Backend::Http(Emulator::account()));
+                let name = "cli::lifecycle::over_http::manual_changes_are_corrected_imported_and_replaced";
+                if matrix::tries_half(true, name) {
+                    by_hand(&Backend::Http(Emulator::account()));
+                }
             }
         }
     };

@@ -5,12 +5,10 @@ use std::time::Duration;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
 use migrate_infra::migration::emergency_switch::{Position, set_position, set_position_without_state};
-use migrate_infra::migration::shift::shift;
-use migrate_infra::migration::topology::Topology;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::stack::EmergencySwitch;
 
-use crate::cutover::traffic::{routed, split, weights};
+use crate::cutover::traffic::{routed, shifted, split, weights};
 use crate::harness::backend::Backend;
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{AFTER, BEFORE, Fixture};
@@ -24,11 +22,8 @@ fn switch() -> EmergencySwitch {
 /// Returns both environments while the target receives all traffic.
 async fn on_the_target() -> Fixture {
     let mut fixture = routed().await;
-    let shifted = async |context: Context| {
-        let workspace = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
-        shift(&context, &"us-east-1".into(), &workspace, split(100), "a test").await
-    };
-    let (done, _) = fixture.with_context(CrashPoints::default(), Faults::default(), shifted).await;
+    let to_target = async |context: Context| shifted(context, split(100)).await;
+    let (done, _) = fixture.with_context(CrashPoints::default(), Faults::default(), to_target).await;
     done.expect("it was not killed").expect("it succeeds");
     fixture
 }
@@ -38,7 +33,7 @@ async fn turned(context: Context, to: Position) -> bool {
 }
 
 /// Returns the answers of the name servers, by set identifier.
-fn answers(fixture: &Fixture) -> Vec<String> {
+pub fn answers(fixture: &Fixture) -> Vec<String> {
     let world = &fixture.world;
     let zone = world.route53.zones.values().next().expect("a zone");
     let name = &zone.records.iter().find(|record| record.set_identifier.is_some()).expect("a record").name;

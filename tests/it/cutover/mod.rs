@@ -1,6 +1,7 @@
 //! Tests of the cutover: state machine, gates, traffic and whole migrations.
 
 pub mod emergency;
+pub mod fences;
 pub mod gates;
 pub mod killed_cutover;
 pub mod migration_commands;

@@ -39,7 +39,8 @@ pub fn weights(fixture: &Fixture) -> (i64, i64) {
     (weight("source").expect("a weight"), weight("target").expect("a weight"))
 }
 
-async fn shifted(context: Context, to: TrafficSplit) -> Result<ShiftOutcome, ShiftError> {
+/// Shifts traffic by the record of the state.
+pub async fn shifted(context: Context, to: TrafficSplit) -> Result<ShiftOutcome, ShiftError> {
     let workspace = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
     shift(&context, &"us-east-1".into(), &workspace, to, "a test").await
 }

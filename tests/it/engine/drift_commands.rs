@@ -88,7 +88,7 @@ fn the_drift_command() {
     assert!(run("drift").contains("nothing of this stack exists"));
     run("up --env source -y");
     let clean = run("drift");
-    assert!(clean.contains("no drift: 68 resources are as last applied"), "{clean}");
+    assert!(clean.contains("no drift: 69 resources are as last applied"), "{clean}");
     let by_hand = |workspace: &Workspace| {
         edit_world(workspace, |world| {
             let balancers =

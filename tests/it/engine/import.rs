@@ -9,7 +9,7 @@ use migrate_infra::resource::spec_from_observed;
 use serde_json::{Value, json};
 
 use crate::harness::backend::Backend;
-use crate::harness::matrix::Matrix;
+use crate::harness::matrix::{self, Cases, Matrix};
 use crate::harness::registry::{kind, kinds};
 use crate::harness::sandbox_run::{Fixture, RunKind};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph, source};
@@ -433,7 +433,7 @@ async fn the_next_plan_reads_an_import_with_a_difference() {
     let mut initial = Fixture::default();
     initial.up(&graph).await.must_succeed();
     initial.advance_a_day();
-    let (mut adopted, mut wrong) = (0, Vec::new());
+    let (mut adopted, mut wrong, mut cases) = (0, Vec::new(), Cases::default());
     for (name, address) in examples(&graph) {
         let schema = kind(name).expect("it is registered").schema();
         for (input, to) in values(name) {
@@ -445,6 +445,7 @@ async fn the_next_plan_reads_an_import_with_a_difference() {
                 || deletion
                 || ["apply_immediately", "desired_count"].contains(&input)
                 || IDENTIFIES.contains(&(name, input))
+                || !cases.tries(name)
             {
                 continue;
             }
@@ -461,7 +462,7 @@ async fn the_next_plan_reads_an_import_with_a_difference() {
     }
     println!("{adopted} things were adopted with a difference");
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(adopted > 60, "{adopted}");
+    assert!(adopted > 60 || (adopted > 15 && !matrix::is_complete()), "{adopted}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -192,16 +192,15 @@ fn walk_from_the_record(world: &World, environment: &str, region: &str, own_data
     assert!(balancer.name.contains(environment), "the record of {environment} leads to {}", balancer.name);
     assert_eq!(alias.hosted_zone_id, balancer.hosted_zone_id);
 
-    let check = &world.route53.health_checks[record.health_check_id.as_deref().expect("a health check")].config;
-    // The emergency switch precedes the health check of the target.
-    assert_eq!(check.kind == "CALCULATED", environment == "target");
-    let check = check
-        .children
-        .iter()
-        .map(|id| &world.route53.health_checks[id].config)
-        .find(|child| child.alarm.is_none())
-        .unwrap_or(check);
-    assert_eq!(plain(&check.fqdn), plain(&balancer.dns_name));
+    // Only the record of the target has a health check, which follows the emergency switch and nothing else.
+    let followed = record.health_check_id.as_ref().map(|id| &world.route53.health_checks[id].config);
+    assert_eq!(followed.map(|check| check.kind.as_str()), (environment == "target").then_some("CALCULATED"));
+    for child in followed.iter().flat_map(|check| &check.children) {
+        assert_eq!(world.route53.health_checks[child].config.kind, "CLOUDWATCH_METRIC");
+    }
+    let checks = world.route53.health_checks.values().map(|check| &check.config);
+    let mut of_balancer = checks.filter(|check| plain(&check.fqdn) == plain(&balancer.dns_name));
+    let check = of_balancer.next().expect("a health check of the load balancer");
     must_be_public(world, region, balancer, check.port);
 
     let mut listeners = here.elbv2.listeners.values().filter(|listener| listener.load_balancer_arn == balancer.arn);

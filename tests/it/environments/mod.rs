@@ -4,6 +4,7 @@ pub mod cross_environment_links;
 pub mod cross_environment_paths;
 pub mod dependencies;
 pub mod region_move;
+pub mod routing;
 pub mod source;
 pub mod source_removal;
 pub mod whole_system;

@@ -2,7 +2,9 @@
 //!
 //! A crash matrix kills a run at each of its crash points, one after the other, and checks every recovery. All points
 //! of all tests take too long for each `cargo test`. So a test run tries a fixed share of them: every N-th point, from
-//! an offset that changes daily, and always the first and the last one. The selection is printed to standard error.
+//! an offset that changes daily, and always the first and the last one. The selection is printed to standard error. A
+//! long enumeration of cases that are alike uses the same share ([`Cases`]). Of scenarios that take minutes over HTTP,
+//! every second one is tried ([`tries_half`]).
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -20,7 +22,7 @@ use migrate_infra::crash_point::CrashPoints;
 use crate::harness::crash_counter;
 
 /// A test run tries one of so many points, unless `MIGRATE_INFRA_MATRIX` sets another share.
-const DEFAULT_SHARE: u64 = 8;
+const DEFAULT_SHARE: u64 = 12;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The selection is the same for all tests of a process.
@@ -30,11 +32,13 @@ struct Selection {
     share: u64,
     /// Points are tried whose index leaves this remainder.
     offset: u64,
+    /// Chooses the half of scenarios that are tried ([`tries_half`]).
+    seed: u64,
 }
 
 impl Selection {
     /// Every point.
-    const FULL: Self = Self { share: 1, offset: 0 };
+    const FULL: Self = Self { share: 1, offset: 0, seed: 0 };
 
     fn read() -> Self {
         let number = |name: &str, text: &str, expected: &str| -> u64 {
@@ -51,14 +55,15 @@ impl Selection {
             |_| SystemTime::UNIX_EPOCH.elapsed().expect("the clock shows a time after 1970").as_secs() / DAY.as_secs(),
             |text| number("MIGRATE_INFRA_MATRIX_SEED", &text, "a number"),
         );
-        let selection = Self { share, offset: seed % share };
+        let selection = Self { share, offset: seed % share, seed };
         // The output of tests is captured; this line is not.
         let _ = match share {
-            1 => writeln!(std::io::stderr().lock(), "crash matrix: all points"),
+            1 => writeln!(std::io::stderr().lock(), "crash matrices and enumerations: all points and cases"),
             _ => writeln!(
                 std::io::stderr().lock(),
-                "crash matrix: 1 of {share} points, seed {seed}; MIGRATE_INFRA_MATRIX=full runs all; to repeat this \
-                 run: MIGRATE_INFRA_MATRIX=1/{share} MIGRATE_INFRA_MATRIX_SEED={seed} cargo test"
+                "crash matrices and enumerations: 1 of {share} points and cases, seed {seed}; \
+                 MIGRATE_INFRA_MATRIX=full runs all; to repeat this run: MIGRATE_INFRA_MATRIX=1/{share} \
+                 MIGRATE_INFRA_MATRIX_SEED={seed} cargo test"
             ),
         };
         selection
@@ -74,6 +79,43 @@ fn selection() -> Selection {
 /// Prints which share of the crash matrices this process runs, if nothing has printed it yet.
 pub fn announce() {
     selection();
+}
+
+/// Returns whether this process tries a case of an enumeration: every case, or the same share as of crash points.
+pub fn tries_case(number: usize) -> bool {
+    let Selection { share, offset, .. } = selection();
+    u64::try_from(number).unwrap_or_default() % share == offset
+}
+
+/// Selects the cases of an enumeration: the first of each group, and of the others the same share as of crash points.
+#[derive(Default)]
+pub struct Cases {
+    groups: BTreeSet<String>,
+    number: usize,
+}
+
+impl Cases {
+    /// Returns whether this process tries the next case, which belongs to a group.
+    pub fn tries(&mut self, group: &str) -> bool {
+        self.number += 1;
+        self.groups.insert(group.to_owned()) || tries_case(self.number)
+    }
+}
+
+/// Returns whether this process tries a scenario that takes minutes: one of two halves, which change daily, or both.
+/// Prints to standard error if it does not.
+pub fn tries_half(half: bool, name: &str) -> bool {
+    let Selection { share, seed, .. } = selection();
+    let is_tried = share == 1 || seed.is_multiple_of(2) == half;
+    if !is_tried {
+        let _ = writeln!(std::io::stderr().lock(), "{name}: not with seed {seed}; MIGRATE_INFRA_MATRIX=full runs it");
+    }
+    is_tried
+}
+
+/// Returns whether this process tries all points and all cases.
+pub fn is_complete() -> bool {
+    selection().share == 1
 }
 
 /// The points of one matrix, in order.
@@ -149,7 +191,7 @@ impl Matrix {
         };
         self.tried.insert(index);
         // The first point is always tried; after it, those of the share.
-        let Selection { share, offset } = self.selection;
+        let Selection { share, offset, .. } = self.selection;
         self.next = index + 1 + (offset + share - (index + 1) % share) % share;
         Some(self.first + index * self.step)
     }
@@ -183,17 +225,17 @@ fn tried(mut matrix: Matrix, passed: u64) -> Vec<u64> {
 fn every_point_is_tried_by_one_of_the_shares_and_the_first_and_the_last_by_all() {
     assert_eq!(tried(Matrix::complete(1, 1), 20), (1..=20).collect::<Vec<u64>>());
     let shares: Vec<Vec<u64>> =
-        (0..8).map(|offset| tried(Matrix::with(1, 1, Selection { share: 8, offset }), 20)).collect();
+        (0..8).map(|offset| tried(Matrix::with(1, 1, Selection { share: 8, offset, seed: 0 }), 20)).collect();
     assert_eq!(shares[0], [1, 9, 17, 20]);
     assert_eq!(shares[3], [1, 4, 12, 20]);
     assert!(shares.iter().all(|share| share.first() == Some(&1) && share.last() == Some(&20)));
     assert_eq!(shares.concat().into_iter().collect::<BTreeSet<u64>>(), (1..=20).collect());
-    assert_eq!(tried(Matrix::with(1, 1, Selection { share: 8, offset: 5 }), 0), [0; 0]);
+    assert_eq!(tried(Matrix::with(1, 1, Selection { share: 8, offset: 5, seed: 0 }), 0), [0; 0]);
 }
 
 #[test]
 fn a_matrix_with_steps_counts_the_points_that_it_can_try() {
-    let mut matrix = Matrix::with(5, 10, Selection { share: 2, offset: 1 });
+    let mut matrix = Matrix::with(5, 10, Selection { share: 2, offset: 1, seed: 0 });
     let mut points = Vec::new();
     while let Some(point) = matrix.next_point() {
         points.push(point);

@@ -26,6 +26,11 @@ pub const ADMIN: &str = "admin";
 /// The password of every user.
 pub const PASSWORD: &str = "Gehe1m/7@x";
 
+/// Returns the password as it is written in a URL.
+pub fn password_in_urls() -> String {
+    PASSWORD.replace('/', "%2F").replace('@', "%40")
+}
+
 /// The two servers.
 pub struct Servers {
     /// Ports of source and target.
@@ -62,6 +67,18 @@ impl Pair {
             clients.push(client);
         }
         Self { name, clients: clients.try_into().unwrap_or_else(|_| panic!("two clients")) }
+    }
+
+    /// Does the same as [`Pair::new`], from a test that is not async.
+    pub fn blocking(both: &str, source: &str, target: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(Self::new(both, source, target))
+    }
+
+    /// Returns the URLs of the databases for the admin.
+    pub fn urls(&self) -> [String; 2] {
+        let password = password_in_urls();
+        servers().ports.map(|port| format!("postgres://{ADMIN}:{password}@127.0.0.1:{port}/{}", self.name))
     }
 
     /// Returns the endpoints of the databases for a user.

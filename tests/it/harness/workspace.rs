@@ -8,6 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::harness::postgres::{PASSWORD, Pair, password_in_urls};
+
 /// A temporary directory with a configuration.
 pub struct Workspace {
     directory: TempDir,
@@ -61,6 +63,16 @@ impl Workspace {
         self.format_output(&self.run(arguments), arguments)
     }
 
+    /// Does the same with the URLs of two databases in the environment. The output contains no password.
+    pub fn transcript_with(&self, pair: &Pair, arguments: &str) -> String {
+        let [source, target] = pair.urls();
+        let mut command = self.command(arguments);
+        command.env("MIGRATE_INFRA_SOURCE_URL", source).env("MIGRATE_INFRA_TARGET_URL", target);
+        let transcript = self.format_output(&command.output().expect("the program runs"), arguments);
+        assert!(!transcript.contains(PASSWORD) && !transcript.contains(&password_in_urls()), "{transcript}");
+        transcript
+    }
+
     /// Formats the exit code and the output of the program.
     pub fn format_output(&self, output: &Output, arguments: &str) -> String {
         let text = format!(
@@ -86,14 +98,17 @@ pub fn edit_world(workspace: &Workspace, edit: impl FnOnce(&mut Value)) {
     fs::write(&path, serde_json::to_string(&world).expect("it is JSON")).expect("the world");
 }
 
+/// An `up` on the fast sandbox.
+pub const FAST_UP: &str = "up --env source --sandbox --sandbox-timing fast -y";
+
 /// Starts an `up` on the fast sandbox and returns once something has been created.
 pub fn start_and_wait_for_progress(workspace: &Workspace) -> Child {
-    let mut child = workspace
-        .command("up --env source --sandbox --sandbox-timing fast -y")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
+    wait_for_progress(&mut workspace.command(FAST_UP))
+}
+
+/// Starts this command and returns once something has been created.
+pub fn wait_for_progress(command: &mut Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
     assert!(lines.any(|line| line.expect("text").contains(": created ")), "nothing was created");
     // The program waits for room in the pipe unless somebody reads.

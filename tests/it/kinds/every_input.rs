@@ -92,6 +92,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("name", json!("payment-renamed")),
             to("deletion_protection", json!(true)),
             to("idle_timeout_seconds", json!(77)),
+            to("client_keep_alive_seconds", json!(90)),
             to("drop_invalid_headers", json!(false)),
         ],
         "elbv2.target_group" => vec![
@@ -113,6 +114,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             ),
             to("action", json!("redirect_to_https")),
         ],
+        "elbv2.fence" => vec![to("priority", json!(7)), to("message", json!("closed"))],
         "ecs.cluster" => vec![to("name", json!("payment-renamed")), to("container_insights", json!(false))],
         "ecs.task_definition" => {
             vec![
@@ -259,13 +261,18 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             ]
         }
         "route53.calculated_health_check" => {
-            vec![to("health_threshold", json!(1)), to("name", json!("payment-renamed"))]
+            vec![
+                to("health_threshold", json!(0)),
+                to("starts_unhealthy", json!(false)),
+                to("name", json!("payment-renamed")),
+            ]
         }
         "route53.weighted_record" => vec![
             to("name", json!("renamed.payment-migration.internal")),
             to("set_identifier", json!("renamed")),
             to("initial_weight", json!(77)),
-            to("evaluate_target_health", json!(false)),
+            to("evaluate_target_health", json!(true)),
+            not("health_check", "only the record of the target has one: environments::routing"),
         ],
         "dms.account_role" => vec![not("name", FIXED), not("managed_policy", FIXED)],
         "dms.replication_subnet_group" => {

@@ -79,6 +79,7 @@ pub fn balancer() -> LoadBalancer {
         internet_gateway: Input::Value("igw-1".into()),
         deletion_protection: false,
         idle_timeout_seconds: 60,
+        client_keep_alive_seconds: 3600,
         drop_invalid_headers: true,
     }
 }
@@ -193,6 +194,7 @@ pub async fn a_load_balancer_is_changed_in_place() {
     let arn = fixture.attrs("source/service/alb")["arn"].clone();
     let changed = LoadBalancer {
         idle_timeout_seconds: 120,
+        client_keep_alive_seconds: 60,
         drop_invalid_headers: false,
         security_groups: vec![Input::Value("sg-2".into())],
         ..balancer()
@@ -202,6 +204,7 @@ pub async fn a_load_balancer_is_changed_in_place() {
     let shown = elb(&mut fixture).load_balancers.values().next().unwrap().clone();
     assert_eq!(shown.security_groups, ["sg-2"]);
     assert_eq!(shown.attributes["idle_timeout.timeout_seconds"], "120");
+    assert_eq!(shown.attributes["client_keep_alive.seconds"], "60");
     assert_eq!(shown.attributes["routing.http.drop_invalid_header_fields.enabled"], "false");
 }
 
@@ -324,6 +327,7 @@ async fn the_sandbox_refuses_what_aws_refuses() {
     let unknown_group = LoadBalancer { security_groups: vec![Input::Value("sg-x".into())], ..balancer() };
     let long_name = LoadBalancer { name: "a-name-of-more-than-thirty-two-letters".into(), ..balancer() };
     let idle = LoadBalancer { idle_timeout_seconds: 4001, ..balancer() };
+    let keep_alive = LoadBalancer { client_keep_alive_seconds: 59, ..balancer() };
     let codes = [
         "ValidationError",
         "InvalidConfigurationRequest",
@@ -331,8 +335,10 @@ async fn the_sandbox_refuses_what_aws_refuses() {
         "InvalidSecurityGroup",
         "ValidationError",
         "ValidationError",
+        "ValidationError",
     ];
-    for (balancer, code) in [one_subnet, twice, unknown_subnet, unknown_group, long_name, idle].into_iter().zip(codes) {
+    let balancers = [one_subnet, twice, unknown_subnet, unknown_group, long_name, idle, keep_alive];
+    for (balancer, code) in balancers.into_iter().zip(codes) {
         let text = refusal(&mut prerequisites(), &graph(balancer, targets())).await;
         assert!(text.contains(code), "{text}");
     }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use migrate_infra::graph::Graph;
 
-use crate::cutover::{emergency, whole_cutover};
+use crate::cutover::{emergency, fences, whole_cutover};
 use crate::environments::cross_environment_links;
 use crate::environments::source::PERMISSIONS_ONLY;
 use crate::harness::emulator;
@@ -49,6 +49,7 @@ const CHANGES: &[&str] = &[
     "service.health_check_path=/ready",
     "service.health_check_grace_seconds=90",
     "service.deregistration_delay_seconds=15",
+    "service.client_keep_alive_seconds=120",
     "service.log_retention_days=30",
     "replication.instance_class=dms.c5.xlarge",
     "replication.allocated_storage_gb=200",
@@ -98,6 +99,7 @@ const CHANGING: &[fn()] = &[
     whole_cutover::all_traffic_is_shifted_when_the_gates_hold,
     whole_cutover::a_running_replication_is_stopped_and_resumed,
     emergency::the_target_is_removed_and_restored_without_a_call_of_route_53,
+    fences::up_and_drift_leave_a_closed_fence_closed,
 ];
 
 #[test]

@@ -24,7 +24,7 @@ fn up_includes_the_dependencies_of_a_target_and_reports_what_is_excluded() {
     succeed(&workspace, "up --target source/network/public-1 -y");
     assert_eq!(addresses(&workspace), ["source/network/public-1", "source/network/vpc"]);
     succeed(&workspace, "up --env source -y");
-    assert_eq!(addresses(&workspace).len(), 68);
+    assert_eq!(addresses(&workspace).len(), 69);
 }
 
 #[test]
@@ -107,5 +107,5 @@ fn a_forgotten_resource_still_exists_and_is_found_again() {
     let transcript = workspace.transcript("forget source/monitring/dashboard --sandbox -y");
     assert!(transcript.contains("[exit 2]"), "{transcript}");
     succeed(&workspace, "up --env source -y");
-    assert_eq!((addresses(&workspace).len(), Backend::Sandbox.inventory(&workspace, &["us-east-1"])), (68, before));
+    assert_eq!((addresses(&workspace).len(), Backend::Sandbox.inventory(&workspace, &["us-east-1"])), (69, before));
 }

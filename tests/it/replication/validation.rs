@@ -2,7 +2,7 @@
 //! comparison.
 
 use crate::harness::backend::Backend;
-use crate::harness::postgres::{ADMIN, PASSWORD, Pair, servers};
+use crate::harness::postgres::Pair;
 use crate::harness::workspace::Workspace;
 
 /// The tables that DMS replicates in the sandbox: one that it cannot validate.
@@ -13,26 +13,10 @@ const ROWS: &str = "CREATE TABLE payments (id bigint PRIMARY KEY, note text); IN
 const EVENTS: &str =
     "CREATE TABLE events (note text); INSERT INTO events SELECT n::text FROM generate_series(1, 100) AS n;";
 
-fn pair(both: &str, target: &str) -> Pair {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(Pair::new(both, "", target))
-}
-
 /// Returns the output and the exit code for a pair of databases.
-fn validated(workspace: &Workspace, pair: &Pair) -> String {
-    let url = |port: u16| {
-        format!(
-            "postgres://{ADMIN}:{}@127.0.0.1:{port}/{}",
-            PASSWORD.replace('/', "%2F").replace('@', "%40"),
-            pair.name
-        )
-    };
-    let mut command = workspace.command("replication validate --sandbox");
-    let [source, target] = servers().ports.map(url);
-    command.env("MIGRATE_INFRA_SOURCE_URL", source).env("MIGRATE_INFRA_TARGET_URL", target);
-    let transcript = workspace.format_output(&command.output().expect("the program runs"), "replication validate");
-    assert!(!transcript.contains(PASSWORD), "{transcript}");
-    transcript
+fn validated(workspace: &Workspace, both: &str, target: &str) -> String {
+    let arguments = "replication validate --sandbox --recheck-times 0";
+    workspace.transcript_with(&Pair::blocking(both, "", target), arguments)
 }
 
 #[test]
@@ -44,17 +28,17 @@ fn an_independent_comparison_proves_what_dms_cannot() {
     run("replication start -y");
     let alone = workspace.transcript("replication validate --wait --dms-only --sandbox");
     assert!(alone.contains("[exit 1]") && alone.contains("public.events: No primary key"), "{alone}");
-    let equal = validated(&workspace, &pair(&format!("{ROWS}{EVENTS}"), ""));
+    let equal = validated(&workspace, &format!("{ROWS}{EVENTS}"), "");
     assert!(
         equal.contains("[exit 0]")
             && equal.contains("public.events: equal, 100 rows")
             && equal.contains("all data has arrived"),
         "{equal}"
     );
-    let differs = validated(&workspace, &pair(&format!("{ROWS}{EVENTS}"), "DELETE FROM events WHERE note = '7'"));
+    let differs = validated(&workspace, &format!("{ROWS}{EVENTS}"), "DELETE FROM events WHERE note = '7'");
     assert!(differs.contains("[exit 4]"), "{differs}");
     // Other databases are another comparison.
-    let others = validated(&workspace, &pair(ROWS, ""));
+    let others = validated(&workspace, ROWS, "");
     assert!(others.contains("[exit 1]") && others.contains("public.events: DMS replicates it"), "{others}");
     run("down -y");
 }

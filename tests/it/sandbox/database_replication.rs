@@ -12,6 +12,7 @@ use migrate_infra::aws::{Clients, Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::sandbox::world::dms::{Connection, Task};
+use migrate_infra::sandbox::world::route53::HealthCheck;
 use migrate_infra::sandbox::{Sandbox, Script, World};
 
 use crate::harness::sandbox_run::Fixture;
@@ -24,7 +25,8 @@ pub struct Account {
     pub clients: Arc<Clients>,
 }
 
-/// The world with the default stack, which is created once.
+/// The world with the default stack, which is created once. Its records follow the health checks of the load balancers,
+/// unlike those of the stack, so that tests can show that the sandbox's Route 53 does.
 pub fn stack() -> World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| std::thread::spawn(up).join().expect("the stack comes up")).clone()
@@ -34,7 +36,27 @@ pub fn stack() -> World {
 async fn up() -> World {
     let mut fixture = Fixture::default();
     fixture.up(&graph(PAIRED, &[])).await.must_succeed();
+    records_follow_health(&mut fixture.world);
     fixture.world
+}
+
+fn records_follow_health(world: &mut World) {
+    let route53 = &mut world.route53;
+    for record in route53.zones.values_mut().flat_map(|zone| &mut zone.records) {
+        let Some(alias) = &mut record.alias else { continue };
+        alias.evaluate_target_health = true;
+        let name = alias.dns_name.trim_end_matches('.').to_lowercase();
+        let is_of_balancer = |check: &&HealthCheck| check.config.fqdn.to_lowercase() == name;
+        let check = route53.health_checks.values().find(is_of_balancer).expect("a health check").id.clone();
+        match &record.health_check_id {
+            None => record.health_check_id = Some(check),
+            Some(calculated) => {
+                let config = &mut route53.health_checks.get_mut(calculated).expect("a health check").config;
+                config.children.push(check);
+                config.health_threshold = 2;
+            }
+        }
+    }
 }
 
 /// Makes a call that must succeed.

@@ -48,10 +48,14 @@ fn inventory(workspace: &Workspace) -> Vec<String> {
 }
 
 #[test]
-fn a_state_directory_has_nothing_to_change_and_can_be_deleted() {
+fn a_stack_gets_what_is_new_in_place_and_can_be_deleted() {
     let workspace = left_by_previous_version("complete");
-    succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT}"));
+    let plan = succeeds(&workspace, &format!("plan --env source {INSTANT}"));
+    assert!(plan.contains("+ source/service/fence") && plan.contains("client_keep_alive_seconds"), "{plan}");
+    assert!(plan.contains("1 to create, 1 to change"), "{plan}");
     succeeds(&workspace, &format!("drift --env source {INSTANT}"));
+    succeeds(&workspace, &format!("up --env source -y {INSTANT}"));
+    succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT}"));
     succeeds(&workspace, &format!("down -y {INSTANT}"));
     let left: Vec<String> = inventory(&workspace).into_iter().filter(|id| !id.contains("snapshot")).collect();
     assert!(left.is_empty(), "{left:#?}");
@@ -80,10 +84,43 @@ fn an_interrupted_cutover_continues() {
     succeeds(&workspace, &format!("cutover -y {INSTANT}"));
 }
 
+/// The records and the check of the previous version are changed in place, in the middle of a migration: the target
+/// keeps its traffic.
+#[test]
+fn records_lose_their_health_checks_while_the_target_has_traffic() {
+    let workspace = left_by_previous_version("cutover");
+    let weights = || {
+        let shown = succeeds(&workspace, &format!("traffic show --output json {INSTANT}"));
+        let json = shown.lines().find(|line| line.starts_with('{')).expect("an object");
+        serde_json::from_str::<serde_json::Value>(json).expect("it is JSON")["target_percent"].clone()
+    };
+    assert_eq!(weights(), 70);
+    succeeds(&workspace, &format!("up --env routing -y {INSTANT}"));
+    assert_eq!(weights(), 70);
+    let world = fs::read_to_string(workspace.path().join(".migrate-infra/sandbox/world.json")).expect("the world");
+    let world: World = serde_json::from_str(&world).expect("a world");
+    let records: Vec<_> = world.route53.zones.values().flat_map(|zone| &zone.records).collect();
+    let record = |set: &str| records.iter().find(|one| one.set_identifier.as_deref() == Some(set)).expect("a record");
+    assert_eq!(record("source").health_check_id, None);
+    let check = record("target").health_check_id.as_ref().expect("a health check");
+    let config = &world.route53.health_checks[check].config;
+    assert_eq!((config.health_threshold, config.children.len()), (1, 1), "it follows the switch");
+}
+
+/// `up` carries out a saved plan only if it would plan the same today. The plan of before does not have what is new.
+#[test]
+fn a_saved_plan_is_read_and_refused_once_the_stack_has_more_parts() {
+    let workspace = left_by_previous_version("complete");
+    fs::copy(fixture("complete/plan.json"), workspace.path().join("plan.json")).expect("the plan");
+    let refused = workspace.transcript(&format!("up plan.json -y {INSTANT} {CHANGES}"));
+    assert!(refused.contains("[exit 3]") && refused.contains("the saved plan is out of date"), "{refused}");
+}
+
 #[test]
 fn a_saved_plan_is_carried_out() {
     let workspace = left_by_previous_version("complete");
-    fs::copy(fixture("complete/plan.json"), workspace.path().join("plan.json")).expect("the plan");
+    succeeds(&workspace, &format!("up --env source -y {INSTANT}"));
+    succeeds(&workspace, &format!("plan --env source --out plan.json {INSTANT} {CHANGES}"));
     let done = succeeds(&workspace, &format!("up plan.json -y {INSTANT} {CHANGES}"));
     assert!(done.contains("2 resources"), "{done}");
     succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT} {CHANGES}"));

@@ -105,7 +105,7 @@ fn a_state_moves_to_the_bucket_and_back() {
     let refused = team.transcript(&workspace, "up --env source -y");
     assert!(refused.contains("[exit 3]") && refused.contains("state migrate"), "{refused}");
     let moved = team.succeed(&workspace, "state migrate -y");
-    assert!(moved.contains("68 resources") || moved.contains("resources is at s3://"), "{moved}");
+    assert!(moved.contains("69 resources") || moved.contains("resources is at s3://"), "{moved}");
     assert!(team.succeed(&workspace, "up --env source -y").contains("nothing to do"));
     assert!(team.succeed(&workspace, "state migrate -y").contains("already"));
     // The configuration selects the local directory again, which has no state yet.

@@ -12,19 +12,19 @@ use self::overview::overview;
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
-use crate::cli::signals::shutdown_signal;
+use crate::cli::signals::{second_signal, shutdown_signal};
 use crate::cli::ui::{CutoverReporter, Keys, confirm, restore_terminal, stderr};
 use infra_core::events::Event;
 use infra_core::state::user_at_host;
-use infra_migration::cutover::{Driver, Hooks, Input, Operator, PersistedCutover};
+use infra_migration::cutover::{Input, Operator, PersistedCutover};
 use infra_migration::topology::Topology;
 use infra_workflow::Session;
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
 use infra_workflow::cutover::{
-    approval, check_unchanged, first_input, plan, reports_directory, send_to_running, start, write_report,
+    approval, check_unchanged, driver, first_input, plan, reports_directory, send_to_running, start, write_report,
 };
 use infra_workflow::refusal::MigrationRefusal;
-use infra_workflow::traffic::{record_name, region};
+use infra_workflow::traffic::record_name;
 
 pub(in crate::cli) use args::CutoverArgs;
 
@@ -83,17 +83,10 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
         }
     };
     cutover.report.plan = plan.clone();
-    let driver = Driver {
-        context: context.clone(),
-        region: region(&state, config),
-        record_name,
-        plan,
-        gates: config.gates.clone(),
-        topology,
-        hooks: Hooks::of(&config.cutover, &workspace.directory()),
-        operator: if has_operator { Operator::Present } else { Operator::Absent },
-        approved,
-    };
+    let operator = if has_operator { Operator::Present } else { Operator::Absent };
+    let driver = driver(workspace, context, topology, plan, operator, approved);
+    let (session, driver) = session.or_close(driver).await?;
+    let context = &session.context;
     let (inputs, requests) = mpsc::unbounded_channel();
     reporter.forward_keys(inputs.clone());
     abort_on_signal(inputs.clone());
@@ -121,12 +114,13 @@ fn question(request: Option<ControlRequest>) -> &'static str {
     }
 }
 
-/// Aborts on Ctrl-C or SIGTERM, and ends the process on the second one. That is safe: the progress is recorded.
+/// Aborts on Ctrl-C, SIGTERM or SIGHUP, and ends the process on the second signal. That is safe: the progress is
+/// recorded.
 fn abort_on_signal(inputs: mpsc::UnboundedSender<Input>) {
     tokio::spawn(async move {
         let reason = match shutdown_signal().await {
             // The sender of the signal is unknown; the owner of the process is known.
-            "SIGTERM" => format!("SIGTERM, sent to the process of {}", user_at_host()),
+            name @ ("SIGTERM" | "SIGHUP") => format!("{name}, sent to the process of {}", user_at_host()),
             key => format!("{key} by {}", user_at_host()),
         };
         let _ = inputs.send(Input::AbortRequested(reason));
@@ -134,7 +128,7 @@ fn abort_on_signal(inputs: mpsc::UnboundedSender<Input>) {
             "\naborting as configured in `cutover.on_abort`; Ctrl-C again ends the process at once, \
              and the same command resumes",
         );
-        shutdown_signal().await;
+        second_signal().await;
         restore_terminal();
         std::process::exit(i32::from(Exit::Stopped as u8));
     });

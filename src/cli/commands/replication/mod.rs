@@ -1,6 +1,8 @@
 //! `replication`: starts, stops and monitors the replication of the databases, and compares them.
 
+mod check;
 mod comparison;
+mod databases;
 mod selected;
 mod start;
 mod status;
@@ -16,6 +18,8 @@ use crate::cli::explain::Failure;
 /// The replication of the databases with AWS DMS.
 #[derive(Debug, Subcommand)]
 pub enum ReplicationCommand {
+    /// Inspect both databases: what the replication would not carry over, and what to do about it.
+    Check(check::CheckArgs),
     /// Test both connections, start or resume the task, and follow the full load.
     Start(start::StartArgs),
     /// Stop the task, and wait until it has stopped.
@@ -28,6 +32,7 @@ pub enum ReplicationCommand {
 
 pub(in crate::cli) async fn run(app: &App, command: &ReplicationCommand) -> Result<u8, Failure> {
     match command {
+        ReplicationCommand::Check(args) => check::run(app, args).await,
         ReplicationCommand::Start(args) => start::run(app, args).await,
         ReplicationCommand::Stop(args) => stop::run(app, args).await,
         ReplicationCommand::Status(args) => status::run(app, args).await,

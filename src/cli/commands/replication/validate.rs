@@ -10,10 +10,10 @@ use super::comparison::{Compared, ComparisonArgs, compare};
 use super::selected::ReplicationArgs;
 use super::verdict::{Validated, exit_code};
 use crate::cli::app::App;
+use crate::cli::commands::comparison::show as show_comparison;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
-use infra_compare::RowDifferences;
 use infra_core::engine::ReadContext;
 use infra_core::resource::describe;
 use infra_kinds::dms::task_status::{Table, read_existing, tables};
@@ -24,8 +24,10 @@ use infra_migration::topology::{Replication, Topology};
 /// Compares both databases. It writes to neither, and shows no data.
 ///
 /// The validation of DMS counts, table by table. If both databases can be reached, this tool also compares schemas, row
-/// counts and checksums of all rows, in chunks by primary key and in parallel. It also reports sequences and missing
-/// indexes. Two empty databases prove nothing. It exits with 4 if there are differences.
+/// counts and checksums of all rows, in chunks by primary key and in parallel. It also compares what else an
+/// application depends on: sequences, indexes, constraints, functions, views, triggers, privileges and large objects,
+/// and shows the statements that mend the target. Two empty databases prove nothing. It exits with 4 if there are
+/// differences.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra replication validate\n  \
     migrate-infra replication validate --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\" --keys")]
@@ -45,10 +47,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
     let state = app.workspace.read_state().await?;
     let selected = args.selected.select(app, &state)?;
-    if args.comparison.has_urls() && selected.len() > 1 {
-        let what = format!("two URLs select one pair of databases, and there are {} replications", selected.len());
-        return Err(CliError::new(Exit::Usage, what).nothing_changed().hint("select one with `--env`").into());
-    }
+    args.comparison.databases.check_selection(&selected)?;
     let topology = Topology::of(&state);
     let context = app.workspace.connect_read_only().await?;
     let mut all = Vec::new();
@@ -58,7 +57,8 @@ pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
                 .because_text(describe(&error))
                 .nothing_changed()
         })?;
-        let comparison = compare(app, &args.comparison, &context, &topology, &replication).await?;
+        let is_replicating = replication.replicates_changes() && idle.is_none();
+        let comparison = compare(app, &args.comparison, &context, &topology, &replication, is_replicating).await?;
         all.push(Validated { replication, dms, idle, comparison });
     }
     show(app, &all);
@@ -109,12 +109,7 @@ fn show(app: &App, all: &[Validated]) {
             Compared::No(reason) => stdout(&format!("no comparison by this tool: {reason}")),
             Compared::Yes(comparison) => {
                 stdout(&format!("comparison by this tool: {} ({} ms)", comparison.verdict, comparison.milliseconds));
-                for table in &comparison.tables {
-                    stdout(&format!("  {table}"));
-                    show_keys(&table.rows);
-                }
-                comparison.sequences.iter().for_each(|difference| stdout(&format!("  {difference}")));
-                comparison.indexes.iter().for_each(|difference| stdout(&format!("  {difference}")));
+                show_comparison(comparison);
             }
         }
     }
@@ -131,15 +126,4 @@ fn to_json(one: &Validated) -> serde_json::Value {
         "comparison": comparison,
         "not_compared_because": reason,
     })
-}
-
-/// Shows the keys of rows that differ, if requested.
-fn show_keys(rows: &RowDifferences) {
-    for (what, keys) in
-        [("missing", &rows.missing_keys), ("additional", &rows.additional_keys), ("different", &rows.differing_keys)]
-    {
-        for key in keys {
-            stdout(&format!("    {what}: {} = {}", rows.key_columns.join(", "), key.0.join(", ")));
-        }
-    }
 }

@@ -6,13 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::cli::app::App;
-use infra_base::address::Address;
-use infra_config::{Config, Side};
-use infra_core::state::State;
 use infra_migration::emergency_switch::Position;
 use infra_migration::topology::Topology;
 use infra_payment::stack::EmergencySwitch;
-use infra_workflow::Selection;
 use infra_workflow::traffic::switch_command;
 
 const INTRODUCTION: &str = "## Emergency: Route 53's control plane does not answer
@@ -24,15 +20,14 @@ if that has the weight 0 (\"How Amazon Route 53 chooses records when health chec
 ";
 
 /// Writes the section.
-pub(super) fn write(text: &mut String, app: &App, state: &State, topology: &Topology) {
+pub(super) fn write(text: &mut String, app: &App, topology: &Topology) {
     text.push_str(INTRODUCTION);
-    let config = &app.workspace.config;
-    match EmergencySwitch::of(config) {
+    match EmergencySwitch::of(&app.workspace.config) {
         _ if topology.lacks_source() => {
             text.push_str("The source was removed: there is no environment to go back to.\n\n");
         }
         Some(switch) => use_switch(text, app, topology, &switch),
-        None => close_target(text, app, config, state, topology),
+        None => text.push_str(NO_SWITCH),
     }
     for (side, id) in &topology.health_checks {
         let _ = writeln!(text, "- health check of the {side}: `{id}`");
@@ -55,38 +50,13 @@ fn use_switch(text: &mut String, app: &App, topology: &Topology, switch: &Emerge
     let _ = writeln!(text, "Without this program:\n\n```\n{}\n```\n", switch_command(switch, Position::Out));
     let _ = writeln!(
         text,
-        "It only works while the source is healthy: if both records are unhealthy, Route 53 treats both as healthy.\n\
-         When records can be changed again, run `{}`, and then `{}`.\n",
+        "The source's record has no health check, so Route 53 always answers with it then. The source must be able to\n\
+         take the traffic. When records can be changed again, run `{}`, and then `{}`.\n",
         app.command("traffic rollback"),
         app.command("traffic emergency --release")
     );
 }
 
-/// Without a switch: the target's load balancer is closed to clients.
-fn close_target(text: &mut String, app: &App, config: &Config, state: &State, topology: &Topology) {
-    let group = state.get(&Address::of("target", "security", "alb"));
-    let id = group.and_then(|entry| entry.attrs.as_ref()?.get("group_id")?.as_str().map(str::to_owned));
-    let (Some(service), Some(id)) = (topology.service(Side::Target), id) else {
-        text.push_str("The target does not exist yet.\n");
-        return;
-    };
-    text.push_str(
-        "This stack has no emergency switch (`routing.emergency_switch = false`). Close the target's load balancer\n\
-         to all clients instead. The health check fails after about 90 seconds, and clients go to the source:\n\n",
-    );
-    let has_certificate = config.environment("target").is_some_and(|one| !one.service.certificate_arn.is_empty());
-    let port = if has_certificate { 443 } else { 80 };
-    let _ = writeln!(
-        text,
-        "```\naws ec2 revoke-security-group-ingress --region {} --group-id {id} --protocol tcp --port {port} \
-         --cidr 0.0.0.0/0\n```\n",
-        service.region
-    );
-    let security = Selection { targets: vec!["target/security/*".into()], ..Selection::default() };
-    let _ = writeln!(
-        text,
-        "When Route 53 answers again, run `{}`, and then `{}`, which opens it again.\n",
-        app.command("traffic rollback"),
-        app.rerun_command("up", &security)
-    );
-}
+/// Without a switch, nothing but the control plane can move traffic.
+const NO_SWITCH: &str = "This stack has no emergency switch (`routing.emergency_switch = false`), so traffic stays \
+    where it is until\nRoute 53's control plane answers. Then run `traffic rollback`.\n\n";

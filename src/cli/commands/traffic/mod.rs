@@ -1,6 +1,7 @@
 //! `traffic`: shows where traffic goes, shifts it, and sends it back.
 
 mod emergency;
+mod fence;
 mod result;
 mod rollback;
 mod shift;
@@ -10,6 +11,7 @@ use clap::Subcommand;
 
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
+use infra_kinds::elbv2::fence_position::FencePosition;
 
 pub(in crate::cli) use show::unfinished_shift;
 
@@ -25,6 +27,10 @@ pub enum TrafficCommand {
     Shift(shift::ShiftArgs),
     /// Send all traffic back to the source. Works from any state, also without one.
     Rollback(rollback::RollbackArgs),
+    /// Close an environment to clients: every request is answered with 503.
+    Fence(fence::FenceArgs),
+    /// Open an environment to clients again.
+    Unfence(fence::FenceArgs),
     /// Take the target out of the answers of Route 53, without its control plane.
     Emergency(emergency::EmergencyArgs),
 }
@@ -34,6 +40,8 @@ pub(in crate::cli) async fn run(app: &App, command: &TrafficCommand) -> Result<u
         TrafficCommand::Show(args) => show::run(app, args).await,
         TrafficCommand::Shift(args) => shift::run(app, args).await,
         TrafficCommand::Rollback(args) => rollback::run(app, args).await,
+        TrafficCommand::Fence(args) => fence::run(app, args, FencePosition::Closed).await,
+        TrafficCommand::Unfence(args) => fence::run(app, args, FencePosition::Open).await,
         TrafficCommand::Emergency(args) => emergency::run(app, args).await,
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn summary(records: &RecordSet) -> String {
 /// Returns the change batch in the format of Route 53.
 pub(super) fn batch(records: &RecordSet, to: TrafficSplit) -> String {
     let change = |record: &Weighted| {
-        json!({
+        let mut change = json!({
             "Action": "UPSERT",
             "ResourceRecordSet": {
                 "Name": record.name,
@@ -36,9 +36,12 @@ pub(super) fn batch(records: &RecordSet, to: TrafficSplit) -> String {
                     "HostedZoneId": record.alias_zone_id,
                     "EvaluateTargetHealth": record.evaluate_target_health,
                 },
-                "HealthCheckId": record.health_check_id,
             },
-        })
+        });
+        if let Some(check) = &record.health_check_id {
+            change["ResourceRecordSet"]["HealthCheckId"] = json!(check);
+        }
+        change
     };
     let changes: Vec<Value> = records.with_split(to).iter().map(change).collect();
     serde_json::to_string_pretty(&json!({ "Changes": changes })).unwrap_or_default()

@@ -9,9 +9,11 @@ use crate::cli::ui::stdout;
 use infra_config::Side;
 use infra_core::resource::describe;
 use infra_core::state::{OpenShift, State};
+use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_kinds::elbv2::health::{TargetHealth, targets};
 use infra_kinds::route53::change::Weighted;
 use infra_migration::TrafficSplit;
+use infra_migration::fence;
 use infra_migration::records::{RecordName, RecordSet};
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::Topology;
@@ -30,6 +32,8 @@ struct Row<'a> {
     side: Side,
     record: &'a Weighted,
     health: Option<infra_core::resource::Result<TargetHealth>>,
+    /// The position of the fence, if there is one.
+    fence: Option<infra_core::resource::Result<Option<FencePosition>>>,
 }
 
 /// Everything that the command shows.
@@ -62,7 +66,11 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
             }
             None => None,
         };
-        rows.push(Row { side, record, health });
+        let fence = match topology.service(side).filter(|service| service.fence.is_some()) {
+            Some(service) => Some(fence::position(&context, service).await),
+            None => None,
+        };
+        rows.push(Row { side, record, health, fence });
     }
     let open_shift = state.migration.shift.as_ref();
     let target_taken_out = is_target_taken_out(&context, config).await;
@@ -84,6 +92,7 @@ impl View<'_> {
                 "alias": row.record.alias_dns_name,
                 "healthy_targets": health.map(|health| health.healthy),
                 "unhealthy_targets": health.map(|health| health.unhealthy.clone()),
+                "fence": row.fence.as_ref().and_then(|fence| fence.as_ref().ok()),
             });
             (row.side.as_str().to_owned(), value)
         };
@@ -100,13 +109,19 @@ impl View<'_> {
 
     fn show(&self, app: &App) {
         stdout(&format!("{} in the zone {}", self.name.name, self.name.zone));
-        for Row { side, record, health } in &self.rows {
+        for Row { side, record, health, fence } in &self.rows {
             let health = match health {
                 None => "not in this state".to_owned(),
                 Some(Err(error)) => format!("health unknown: {}", describe(error)),
                 Some(Ok(health)) => describe_health(health),
             };
-            stdout(&format!("  {side:<6}  weight {:>3}  {}  {health}", record.weight, record.alias_dns_name));
+            let fence = match fence {
+                Some(Ok(Some(FencePosition::Closed))) => ", its fence is closed: clients get 503".to_owned(),
+                Some(Ok(None)) => ", its fence was changed outside of this tool: `up` opens it".to_owned(),
+                Some(Err(error)) => format!(", fence unknown: {}", describe(error)),
+                Some(Ok(Some(FencePosition::Open))) | None => String::new(),
+            };
+            stdout(&format!("  {side:<6}  weight {:>3}  {}  {health}{fence}", record.weight, record.alias_dns_name));
         }
         match self.records.split() {
             Some(_) if self.records.lacks_source() => stdout("the source was removed: all traffic goes to the target"),

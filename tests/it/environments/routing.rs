@@ -1,0 +1,102 @@
+//! Which record has which health check: health never decides where traffic goes.
+
+use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::engine::Context;
+use migrate_infra::graph::Graph;
+use migrate_infra::sandbox::Faults;
+use migrate_infra::sandbox::world::hosted_zones::Record;
+
+use crate::cutover::emergency::answers;
+use crate::cutover::traffic::{routed, shifted, split, weights};
+use crate::harness::matrix::Matrix;
+use crate::harness::sandbox_run::Fixture;
+use crate::harness::stacks::{PAIRED, graph};
+
+fn record<'a>(fixture: &'a Fixture, set: &str) -> &'a Record {
+    let mut records = fixture.world.route53.zones.values().flat_map(|zone| &zone.records);
+    records.find(|record| record.set_identifier.as_deref() == Some(set)).expect("a record")
+}
+
+/// Returns the threshold of the health check of the target's record, and the number of its children.
+fn threshold(fixture: &Fixture) -> (i32, usize) {
+    let check = record(fixture, "target").health_check_id.as_ref().expect("a health check");
+    let config = &fixture.world.route53.health_checks[check].config;
+    (config.health_threshold, config.children.len())
+}
+
+async fn shift_to(fixture: &mut Fixture, percent: u8, crash_points: CrashPoints) -> bool {
+    let shifted = async |context: Context| shifted(context, split(percent)).await.is_ok();
+    fixture.with_context(crash_points, Faults::default(), shifted).await.0 == Some(true)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unhealthy_source_sent_payments_to_an_empty_database() {
+    let mut fixture = routed().await;
+    let (source, target) = (record(&fixture, "source"), record(&fixture, "target"));
+    assert_eq!(source.health_check_id, None);
+    for record in [source, target] {
+        assert!(!record.alias.as_ref().expect("an alias").evaluate_target_health);
+    }
+    // No target of the source is healthy any more.
+    fixture.world.regions.get_mut("us-east-1").expect("a region").ecs.services.values_mut().for_each(|service| {
+        if service.name.contains("source") {
+            service.desired_count = 0;
+        }
+    });
+    fixture.advance_a_day();
+    assert_eq!(answers(&fixture), ["source"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_target_gets_nothing_before_the_first_shift_whatever_the_weights_are() {
+    let mut fixture = routed().await;
+    assert_eq!(threshold(&fixture), (3, 1), "Route 53 considers it unhealthy");
+    for zone in fixture.world.route53.zones.values_mut() {
+        for record in zone.records.iter_mut().filter(|record| record.set_identifier.as_deref() == Some("target")) {
+            record.weight = Some(100);
+        }
+    }
+    assert_eq!(answers(&fixture), ["source"], "somebody has set a weight");
+    assert!(shift_to(&mut fixture, 40, CrashPoints::default()).await);
+    assert_eq!((threshold(&fixture), weights(&fixture)), ((1, 1), (60, 40)));
+    assert_eq!(answers(&fixture), ["source", "target"]);
+    // It stays so, also after all traffic has returned, and when `up` changes something else.
+    assert!(shift_to(&mut fixture, 0, CrashPoints::default()).await);
+    fixture.up(&graph(PAIRED, &["tags.Team=other"])).await.must_succeed();
+    assert_eq!(threshold(&fixture), (1, 1));
+    let findings = crate::kinds::every_input::look(&fixture).await.drift;
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_shift_that_is_killed_at_any_point_is_completed_by_the_next() {
+    let initial = routed().await;
+    let mut matrix = Matrix::new();
+    while let Some((point, crash_points)) = matrix.arm() {
+        let mut fixture = initial.fork();
+        shift_to(&mut fixture, 30, crash_points.clone()).await;
+        assert!(shift_to(&mut fixture, 30, CrashPoints::default()).await, "killed at {point}");
+        assert_eq!((threshold(&fixture), weights(&fixture)), ((1, 1), (70, 30)), "killed at {point}");
+        assert!(fixture.state().migration.shift.is_none(), "killed at {point}");
+    }
+    assert!(matrix.points() > 5, "{}", matrix.points());
+}
+
+/// A check that is created again while the target has traffic does not take it away.
+#[tokio::test(start_paused = true)]
+async fn a_recreated_check_follows_the_switch_at_once() {
+    let mut fixture = routed().await;
+    assert!(shift_to(&mut fixture, 100, CrashPoints::default()).await);
+    let check = record(&fixture, "target").health_check_id.clone().expect("a health check");
+    fixture.world.route53.health_checks.remove(&check);
+    for zone in fixture.world.route53.zones.values_mut() {
+        for record in zone.records.iter_mut().filter(|record| record.set_identifier.as_deref() == Some("target")) {
+            record.health_check_id = None;
+        }
+    }
+    let graph: Graph = graph(PAIRED, &[]);
+    fixture.drift = Some(crate::kinds::every_input::look(&fixture).await.drift);
+    fixture.up(&graph).await.must_succeed();
+    assert_eq!((threshold(&fixture), weights(&fixture)), ((1, 1), (0, 100)));
+    assert_eq!(answers(&fixture), ["target"]);
+}
