@@ -38,6 +38,8 @@ pub fn table() -> TableName {
 
 /// Creates the schema and the table that do not exist. Call it on both sides before the load.
 ///
+/// If the table exists, nothing is changed: a database that refuses writes is no obstacle then.
+///
 /// *Killed*: It is one transaction.
 ///
 /// # Errors
@@ -48,11 +50,23 @@ pub async fn prepare(database: Database<'_>) -> Result<(), Error> {
          CREATE TABLE IF NOT EXISTS migrate_infra.marker \
          (id uuid PRIMARY KEY, written_at timestamptz NOT NULL DEFAULT clock_timestamp())";
     const WHAT: &str = "create the table of the markers";
+    if exists(database).await? {
+        return Ok(());
+    }
     match database.run(WHAT, CREATE).await {
         // `IF NOT EXISTS` does not see what another session creates at the same time: that session has succeeded.
         Err(error) if is_concurrent(&error) => database.run(WHAT, CREATE).await,
         other => other,
     }
+}
+
+/// Returns whether the table exists.
+///
+/// # Errors
+/// The catalogs could not be read.
+pub async fn exists(database: Database<'_>) -> Result<bool, Error> {
+    let sql = "SELECT to_regclass('migrate_infra.marker') IS NOT NULL";
+    database.query_one("look for the table of the markers", sql, &[]).await?.get(0)
 }
 
 fn is_concurrent(error: &Error) -> bool {
@@ -71,8 +85,9 @@ fn is_concurrent(error: &Error) -> bool {
 pub async fn write(database: Database<'_>) -> Result<MarkerId, Error> {
     // A commit that is not waited for could be lost in a crash after its id was returned. The setting is that of the
     // transaction, which this statement is, and holds when it commits.
-    let insert = "INSERT INTO migrate_infra.marker (id) SELECT gen_random_uuid() FROM (SELECT CASE \
-         WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') \
+    // A table that DMS has created has no defaults, so each column gets its value here.
+    let insert = "INSERT INTO migrate_infra.marker (id, written_at) SELECT gen_random_uuid(), clock_timestamp() \
+         FROM (SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') \
          THEN set_config('synchronous_commit', 'on', true) END) AS durable RETURNING id::text";
     Ok(MarkerId(database.query_one("write a marker", insert, &[]).await?.get(0)?))
 }
@@ -82,7 +97,8 @@ pub async fn write(database: Database<'_>) -> Result<MarkerId, Error> {
 /// # Errors
 /// The table does not exist on the other side ([`prepare`]).
 pub async fn has_arrived(other: Database<'_>, id: &MarkerId) -> Result<bool, Error> {
-    let sql = "SELECT EXISTS (SELECT FROM migrate_infra.marker WHERE id = $1::text::uuid)";
+    // In a table that DMS has created, `id` can have another type.
+    let sql = "SELECT EXISTS (SELECT FROM migrate_infra.marker WHERE id::text = $1)";
     other.query_one("look for a marker", sql, &[&id.0]).await?.get(0)
 }
 

@@ -83,17 +83,46 @@ pub enum Dropped {
 /// # Errors
 /// The user must not use replication.
 pub async fn drop(database: Database<'_>, name: &str) -> Result<Dropped, Error> {
-    let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
-         WHERE slot_name = $1 AND database = current_database() AND slot_type = 'logical'";
-    match database.query("drop a replication slot", sql, &[&name]).await {
-        Ok(rows) if rows.is_empty() => Ok(Dropped::Absent),
-        Ok(_) => Ok(Dropped::Dropped),
+    match drop_now(database, name).await {
+        Ok(dropped) => Ok(dropped),
         // "replication slot … is active for PID …"
         Err(error) if error.state() == Some(SqlState::OBJECT_IN_USE) => Ok(Dropped::Active),
         // Somebody else was faster.
         Err(error) if error.state() == Some(SqlState::UNDEFINED_OBJECT) => Ok(Dropped::Absent),
         Err(error) => Err(error),
     }
+}
+
+/// Drops a slot, or returns the error of the server if somebody reads it.
+async fn drop_now(database: Database<'_>, name: &str) -> Result<Dropped, Error> {
+    let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name = $1 AND database = current_database() AND slot_type = 'logical'";
+    let rows = database.query("drop a replication slot", sql, &[&name]).await?;
+    Ok(if rows.is_empty() { Dropped::Absent } else { Dropped::Dropped })
+}
+
+/// The plug-in of [`create`]. PostgreSQL contains it, and DMS reads its output (PostgreSQLSettings, `PluginName`).
+pub const PLUGIN: &str = "test_decoding";
+
+/// Creates a slot for a reader that starts with the next change, and returns its position: the slot has everything that
+/// is committed later. A slot of this name from earlier is replaced, because it would repeat what it has kept.
+///
+/// *Caveats*: It waits for the transactions that are open on the server: drain first.
+///
+/// *Killed*: There is no slot, or a new one. Repeat it: while nothing writes, a later position is right too.
+///
+/// # Errors
+/// A process reads the slot from earlier, no slot is free, or the user must not use replication.
+pub async fn create(database: Database<'_>, name: &str) -> Result<Lsn, Error> {
+    match drop_now(database, name).await {
+        // Somebody else was faster.
+        Err(error) if error.state() == Some(SqlState::UNDEFINED_OBJECT) => {}
+        dropped => {
+            dropped?;
+        }
+    }
+    let sql = "SELECT lsn FROM pg_create_logical_replication_slot($1::text, $2::text)";
+    database.query_one("create a replication slot", sql, &[&name, &PLUGIN]).await?.get(0)
 }
 
 /// The kind of an object that a migration leaves.

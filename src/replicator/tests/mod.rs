@@ -2,6 +2,7 @@
 
 pub mod server;
 
+mod guard;
 mod load;
 mod mappings;
 mod performance;

@@ -54,3 +54,33 @@ async fn the_schema_is_not_removed_with_objects_of_others() {
     assert_eq!(error.state().unwrap().code(), "2BP01");
     assert!(marker::write(Database::new("source", &client)).await.is_ok(), "it was one transaction");
 }
+
+#[tokio::test]
+async fn a_table_that_dms_has_created_takes_markers_too() {
+    let database = source().database().await;
+    let client = database.client().await;
+    // Bare: no default, and a key of another type.
+    let bare = "CREATE SCHEMA migrate_infra; CREATE TABLE migrate_infra.marker \
+         (id varchar(36) PRIMARY KEY, written_at timestamp NOT NULL)";
+    client.batch_execute(bare).await.unwrap();
+    let side = Database::new("target", &client);
+    marker::prepare(side).await.expect("it exists");
+    let id = marker::write(side).await.unwrap();
+    assert!(marker::has_arrived(side, &id).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_table_that_exists_needs_no_right_to_write() {
+    let database = source().database().await;
+    let client = database.client().await;
+    let side = Database::new("target", &client);
+    assert!(!marker::exists(side).await.unwrap());
+    let guard = "SET default_transaction_read_only = on";
+    client.batch_execute(guard).await.unwrap();
+    marker::prepare(side).await.expect_err("it cannot be created");
+    client.batch_execute("SET default_transaction_read_only = off").await.unwrap();
+    marker::prepare(side).await.unwrap();
+    client.batch_execute(guard).await.unwrap();
+    marker::prepare(side).await.unwrap();
+    assert!(marker::exists(side).await.unwrap());
+}

@@ -64,3 +64,26 @@ async fn an_idle_slot_falls_behind_and_keeps_the_log() {
     assert_eq!(slots::drop(Database::new("source", &other), &slot).await.unwrap(), Dropped::Absent);
     assert_eq!(slots::drop(database, &slot).await.unwrap(), Dropped::Dropped);
 }
+
+#[tokio::test]
+async fn a_new_slot_has_what_is_committed_later_and_replaces_an_earlier_one() {
+    let test = source().database().await;
+    let client = test.client().await;
+    let database = Database::new("new", &client);
+    let name = unique("fallback");
+    client.batch_execute("CREATE TABLE t (id int PRIMARY KEY)").await.unwrap();
+    let first = slots::create(database, &name).await.unwrap();
+    client.batch_execute("INSERT INTO t VALUES (1)").await.unwrap();
+    let second = slots::create(database, &name).await.unwrap();
+    assert!(second > first);
+    let all = slots::list(database).await.unwrap();
+    let [slot] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((slot.name.as_str(), slot.plugin.as_str()), (name.as_str(), slots::PLUGIN));
+    assert_eq!(slot.confirmed, Some(second));
+    client.batch_execute("INSERT INTO t VALUES (2)").await.unwrap();
+    let read = format!("SELECT data FROM pg_logical_slot_peek_changes('{name}', NULL, NULL) WHERE data LIKE 'table%'");
+    let changes = client.query(&read, &[]).await.unwrap();
+    assert_eq!(changes.len(), 1, "what was committed before is not repeated");
+    assert!(changes[0].get::<_, &str>(0).contains("id[integer]:2"));
+    assert_eq!(slots::drop(database, &name).await.unwrap(), Dropped::Dropped);
+}
