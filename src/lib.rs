@@ -9,6 +9,7 @@ pub use infra_base::{address, clock, crash_point};
 pub use infra_config as config;
 pub use infra_config::naming;
 pub use infra_core::{draw, engine, events, graph, plan, resource, state};
+pub use infra_database as database;
 pub use infra_kinds as resources;
 pub use infra_payment::{policy, stack};
 pub use infra_postgres as postgres;

@@ -164,6 +164,23 @@ impl Names {
         self.of("payment-task")
     }
 
+    /// Returns the identifier of the task of the fallback replication.
+    pub fn fallback_task(&self) -> String {
+        self.of("payment-reverse")
+    }
+
+    /// Returns the last segment of the ARN of that task. It is as long as that of the replication task, so that it has
+    /// no limit of its own.
+    pub fn fallback_task_id(&self) -> String {
+        self.of("payment-back")
+    }
+
+    /// Returns the name of the slot that the fallback replication reads: "Slot names may contain lower case letters,
+    /// numbers, and the underscore character" (PostgreSQL, "Replication Slots").
+    pub fn fallback_slot(&self) -> String {
+        self.of("migrate_infra_fallback").to_lowercase().replace('-', "_")
+    }
+
     /// Returns the name of the role that S3 uses for the replication.
     pub fn storage_role(&self) -> String {
         self.of("payment-s3-replication")
@@ -218,6 +235,8 @@ impl Names {
             all.push(limited(self.replication_task_id(), 31, "the resource identifier of a replication task"));
             // DMS "CreateReplicationInstance": 1 to 63 characters.
             all.push(limited(self.replication_instance(), 63, "the identifier of a replication instance"));
+            // PostgreSQL, NAMEDATALEN: 63 characters.
+            all.push(limited(self.fallback_slot(), 63, "the name of a replication slot"));
             all.push(limited(self.replication_role(), 64, "the name of a role"));
         }
         if parts.replicates_bucket {

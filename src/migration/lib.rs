@@ -4,12 +4,13 @@
 //! ([`gate::evaluate`]). Both work without a clock, files or AWS calls. [`cutover::Driver`] carries out their commands.
 //! `docs/cutover.md` describes the guarantees.
 //!
-//! *May depend on* the configuration, the core, the kinds and the stack.
+//! *May depend on* the configuration, the core, the kinds, the stack, and the positions of `infra-database`.
 //! *Must never know* a command or how results are displayed.
 
 pub mod cutover;
 pub mod dns_check;
 pub mod emergency_switch;
+pub mod fallback;
 pub mod fence;
 pub mod gate;
 pub mod records;

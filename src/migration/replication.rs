@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::topology::Replication;
+use infra_base::address::{Address, Region};
 use infra_core::engine::{Context, Operation};
 use infra_core::events::Event;
 use infra_core::resource::{Error, Result, StepContext, describe};
@@ -13,7 +14,7 @@ use infra_kinds::dms::task_status::{
 };
 
 /// Statuses in which a task runs or is about to.
-const ACTIVE: [&str; 2] = ["starting", "running"];
+pub(crate) const ACTIVE: [&str; 2] = ["starting", "running"];
 /// Seconds between two reads during a full load.
 const POLL_SECONDS: u64 = 10;
 
@@ -50,12 +51,13 @@ pub struct StartResult {
     pub task: TaskStatus,
 }
 
-fn operation(context: &Context, replication: &Replication, what: &str) -> StepContext {
-    let intent = Record::OperationIntent { address: replication.address.clone(), what: what.to_owned() };
-    let address = replication.address.clone();
+/// Returns the context of an operation on a task, which is recorded with its first call.
+pub(crate) fn operation(context: &Context, task: &Address, region: &Region, what: &str) -> StepContext {
+    let intent = Record::OperationIntent { address: task.clone(), what: what.to_owned() };
+    let address = task.clone();
     let call = move |call: &'static str| Record::OperationCall { address: address.clone(), call: call.to_owned() };
     let log = Arc::new(Operation::new(&context.journal, intent, call));
-    context.read_context().writer(&replication.address, &replication.region, log)
+    context.read_context().writer(task, region, log)
 }
 
 /// How to start a replication.
@@ -102,7 +104,8 @@ pub fn is_reloading(state: &State, replication: &Replication) -> bool {
 pub async fn start(context: &Context, replication: &Replication, options: StartOptions) -> Result<StartResult> {
     let StartOptions { reload, follow_load, .. } = options;
     let mut is_reloading = context.journal.read(|state| is_reloading(state, replication));
-    let cx = operation(context, replication, if reload { RELOAD } else { "replication start" });
+    let what = if reload { RELOAD } else { "replication start" };
+    let cx = operation(context, &replication.address, &replication.region, what);
     let started_as = loop {
         let task = read_existing(&cx, &replication.task).await?;
         if let Some(why) = refusal(&task, &replication.migration_type, options, is_reloading) {
@@ -145,23 +148,26 @@ pub async fn start(context: &Context, replication: &Replication, options: StartO
     if follow_load {
         task = follow_full_load(&cx, context, replication, task).await?;
     }
-    record_end(context, replication).await?;
+    record_end(context, &replication.address).await?;
     Ok(StartResult { started_as, task })
 }
 
 /// Pauses after a call with an unknown result, until the effect can be observed.
-async fn pause_before_observing(cx: &StepContext, error: &Error) -> Result<()> {
+pub(crate) async fn pause_before_observing(cx: &StepContext, error: &Error) -> Result<()> {
     cx.notice(format!("{}; observing the effect", describe(error)));
     cx.pause(Duration::from_secs(5)).await
 }
 
 /// Tests both connections concurrently.
 async fn test_connections(cx: &StepContext, replication: &Replication) -> Result<()> {
-    let source = test_connection(cx, &replication.instance, &replication.source);
-    let target = test_connection(cx, &replication.instance, &replication.target);
-    let (source, target) = futures::join!(source, target);
-    source?;
-    target
+    test_both(cx, &replication.instance, [&replication.source, &replication.target]).await
+}
+
+/// Tests the connections of an instance to two endpoints concurrently.
+pub(crate) async fn test_both(cx: &StepContext, instance: &str, [one, other]: [&str; 2]) -> Result<()> {
+    let (one, other) = futures::join!(test_connection(cx, instance, one), test_connection(cx, instance, other));
+    one?;
+    other
 }
 
 /// Follows a full load to its end.
@@ -203,31 +209,36 @@ async fn follow_full_load(
 /// # Errors
 /// The error of DMS.
 pub async fn stop(context: &Context, replication: &Replication) -> Result<bool> {
-    let cx = operation(context, replication, "replication stop");
+    let cx = operation(context, &replication.address, &replication.region, "replication stop");
+    let stopped = bring_to_rest(&cx, &replication.task).await?;
+    record_end(context, &replication.address).await?;
+    Ok(stopped)
+}
+
+/// Stops a task, whatever it does, and waits until it is at rest. Returns whether it was running.
+pub(crate) async fn bring_to_rest(cx: &StepContext, task: &str) -> Result<bool> {
     let mut stopped = false;
     loop {
-        match read_existing(&cx, &replication.task).await?.status.as_str() {
-            status if AT_REST.contains(&status) => break,
-            "running" => match stop_task(&cx, &replication.task).await {
+        match read_existing(cx, task).await?.status.as_str() {
+            status if AT_REST.contains(&status) => return Ok(stopped),
+            "running" => match stop_task(cx, task).await {
                 Ok(()) => stopped = true,
                 Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
-                    pause_before_observing(&cx, &error).await?;
+                    pause_before_observing(cx, &error).await?;
                 }
                 Err(error) => return Err(error),
             },
             _ => {
                 let reached = [&AT_REST[..], &["running"]].concat();
-                wait_for(&cx, &replication.task, "become idle", &reached, &[]).await?;
+                wait_for(cx, task, "become idle", &reached, &[]).await?;
             }
         }
     }
-    record_end(context, replication).await?;
-    Ok(stopped)
 }
 
 /// Records that the operation has ended, if it was recorded.
-async fn record_end(context: &Context, replication: &Replication) -> Result<()> {
-    let address = replication.address.clone();
+pub(crate) async fn record_end(context: &Context, task: &Address) -> Result<()> {
+    let address = task.clone();
     if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
         context.journal.write(vec![Record::OperationEnded { address }]).await?;
     }

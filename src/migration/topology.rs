@@ -17,7 +17,7 @@ use infra_kinds::ecs;
 use infra_kinds::elbv2::{Fence, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
 use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
-use infra_payment::stack::{DatabaseParts, Parts, ReplicationParts, ServiceParts};
+use infra_payment::stack::{DatabaseParts, FallbackParts, Parts, ReplicationParts, ServiceParts};
 
 use super::records::RecordName;
 
@@ -111,6 +111,26 @@ pub struct Replication {
     pub secrets: [Option<String>; 2],
     /// `full-load`, `cdc` or `full-load-and-cdc`.
     pub migration_type: String,
+    /// The replication back. Full loads and stacks of earlier versions have none.
+    pub fallback: Option<Fallback>,
+}
+
+/// The replication from the target database back to the source database. It runs on the replication instance of the
+/// replication that it reverses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fallback {
+    /// The address of the task.
+    pub address: Address,
+    /// The ARN of the task.
+    pub task: String,
+    /// The last segment of that ARN, which identifies the task in CloudWatch.
+    pub task_id: String,
+    /// The ARN of the endpoint that it reads, on the target database.
+    pub source: String,
+    /// The ARN of the endpoint that it writes, on the source database.
+    pub target: String,
+    /// The slot that it reads.
+    pub slot: String,
 }
 
 impl Replication {
@@ -279,10 +299,6 @@ impl Replication {
     fn resolve(state: &State, parts: &ReplicationParts) -> Option<Self> {
         let task = Recorded::<ReplicationTask>::at(state, parts.task.address())?;
         let spec = task.spec()?;
-        let known = |input: Input<Arn>| match input {
-            Input::Value(arn) => Some(arn),
-            Input::Output(_) | Input::Concat(_) => None,
-        };
         let (instance, source, target) =
             (known(spec.instance)?, known(spec.source_endpoint)?, known(spec.target_endpoint)?);
         let running_on =
@@ -296,7 +312,7 @@ impl Replication {
         Some(Self {
             address: parts.task.address().clone(),
             region: task.region().clone(),
-            task_id: task.attrs.arn.as_str().rsplit(':').next().unwrap_or_default().to_owned(),
+            task_id: last_segment(&task.attrs.arn),
             task: task.attrs.arn.into(),
             instance_id: running_on.attrs.identifier,
             instance: instance.into(),
@@ -304,6 +320,36 @@ impl Replication {
             target: target.into(),
             secrets,
             migration_type: task.attrs.migration_type,
+            fallback: Fallback::resolve(state, &parts.fallback),
         })
     }
+}
+
+impl Fallback {
+    fn resolve(state: &State, parts: &FallbackParts) -> Option<Self> {
+        let task = Recorded::<ReplicationTask>::at(state, parts.task.address())?;
+        let spec = task.spec()?;
+        let (source, target) = (known(spec.source_endpoint)?, known(spec.target_endpoint)?);
+        let endpoint =
+            Recorded::<Endpoint>::matching(state, parts.source_endpoint.address(), |attrs| attrs.arn == source)?;
+        Some(Self {
+            address: parts.task.address().clone(),
+            task_id: last_segment(&task.attrs.arn),
+            task: task.attrs.arn.into(),
+            source: source.into(),
+            target: target.into(),
+            slot: endpoint.attrs.slot_name?,
+        })
+    }
+}
+
+fn known(input: Input<Arn>) -> Option<Arn> {
+    match input {
+        Input::Value(arn) => Some(arn),
+        Input::Output(_) | Input::Concat(_) => None,
+    }
+}
+
+fn last_segment(arn: &Arn) -> String {
+    arn.as_str().rsplit(':').next().unwrap_or_default().to_owned()
 }

@@ -1,21 +1,27 @@
 //! An endpoint: one of the two databases of a replication. DMS reads its credentials from Secrets Manager. Host and
 //! password are never given here, because DMS refuses both ways at once.
+//!
+//! DMS refuses to change an endpoint while a task that uses it runs. The kind does not stop the task: it says so.
 
 use async_trait::async_trait;
 use aws_sdk_databasemigration::types::{
-    DmsSslModeValue, Endpoint as Description, PostgreSqlSettings, ReplicationEndpointTypeValue,
+    DmsSslModeValue, Endpoint as Description, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
 };
 use serde::{Deserialize, Serialize};
 
 use super::codes::{BUSY, BUSY_SECONDS, NOT_FOUND, ROLE, ROLE_SECONDS};
 use super::filter::filter;
 use super::tagging;
+use super::task_status::AT_REST;
 use crate::ownership::classify;
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
+
+/// What DMS may show if no plug-in was chosen.
+const DEFAULT_PLUGINS: [&str; 2] = ["pglogical", "no-preference"];
 
 /// The side of a replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +43,7 @@ pub enum EndpointDirection {
     delete_seconds = 5,
     tagger = tagging::Dms,
     delete_blockers = "replication tasks that use it",
-    reads("dms:DescribeEndpoints", "dms:ListTagsForResource"),
+    reads("dms:DescribeEndpoints", "dms:DescribeReplicationTasks", "dms:ListTagsForResource"),
     creates("dms:CreateEndpoint"),
     updates("dms:ModifyEndpoint"),
     deletes("dms:DeleteEndpoint"),
@@ -69,6 +75,17 @@ pub struct Endpoint {
     /// A customer-managed key that encrypts the endpoint. Without one, DMS uses the key `aws/dms`.
     #[immutable]
     pub kms_key: Option<String>,
+    /// Statements, separated by semicolons, that DMS runs in each session that it opens in the database
+    /// (`AfterConnectScript`).
+    pub after_connect_script: Option<String>,
+    /// The logical slot that a change-only task reads (`SlotName`). It must exist when the task starts.
+    pub slot_name: Option<String>,
+    /// The plug-in of that slot, if it is not `pglogical`, the default (`PluginName`).
+    pub plugin_name: Option<String>,
+    /// Whether DMS creates a table and an event trigger in a source to replicate statements about tables
+    /// (`CaptureDdls`).
+    #[serde(default = "yes")]
+    pub capture_ddls: bool,
     /// Delays it until the role has its permissions.
     #[order_only]
     pub permission: Input<String>,
@@ -91,6 +108,14 @@ pub struct EndpointAttrs {
     pub secret: String,
     pub access_role: String,
     pub ssl_mode: String,
+    #[serde(default)]
+    pub after_connect_script: Option<String>,
+    #[serde(default)]
+    pub slot_name: Option<String>,
+    #[serde(default)]
+    pub plugin_name: Option<String>,
+    #[serde(default = "yes")]
+    pub capture_ddls: bool,
     /// Its side, as AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direction: Option<String>,
@@ -120,9 +145,15 @@ impl Resource for Endpoint {
     async fn ensure(&self, cx: &StepContext, seen: Option<EndpointAttrs>) -> Result<EndpointAttrs> {
         let (secret, role) = (self.secret.get()?, self.access_role.get()?);
         let ssl_mode = DmsSslModeValue::from(self.ssl_mode.as_str());
-        let settings =
-            PostgreSqlSettings::builder().database_name(&self.database_name).secrets_manager_secret_id(secret.as_str());
-        let settings = settings.secrets_manager_access_role_arn(role.as_str()).build();
+        let settings = PostgreSqlSettings::builder()
+            .database_name(&self.database_name)
+            .secrets_manager_secret_id(secret.as_str())
+            .secrets_manager_access_role_arn(role.as_str())
+            .set_after_connect_script(self.after_connect_script.clone())
+            .set_slot_name(self.slot_name.clone())
+            .set_plugin_name(self.plugin_name.as_deref().map(PluginNameValue::from))
+            .set_capture_ddls((!self.capture_ddls || seen.is_some()).then_some(self.capture_ddls))
+            .build();
         let Some(attrs) = seen else {
             let direction = match self.direction {
                 EndpointDirection::Source => ReplicationEndpointTypeValue::Source,
@@ -147,12 +178,22 @@ impl Resource for Endpoint {
             secret: secret.0.clone(),
             access_role: role.0.clone(),
             ssl_mode: self.ssl_mode.clone(),
+            after_connect_script: self.after_connect_script.clone(),
+            slot_name: self.slot_name.clone(),
+            plugin_name: self.plugin_name.clone(),
+            capture_ddls: self.capture_ddls,
             ..attrs.clone()
         };
         if attrs != wanted {
+            must_be_idle(cx, &attrs).await?;
+            // "If this attribute is N, the current call to ModifyEndpoint […] replaces any endpoint settings that
+            // already exist with new values, for settings with the same names" (ModifyEndpoint, ExactSettings): others
+            // stay.
+            let exact = self.takes_away(&attrs).then_some(true);
             let call = || {
                 let call = cx.aws.dms.modify_endpoint().endpoint_arn(attrs.arn.as_str()).engine_name(&self.engine);
-                call.ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone()).send()
+                let call = call.ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
+                call.set_exact_settings(exact).send()
             };
             let passing = [ROLE, BUSY].concat();
             cx.retry("DMS to accept the change", &passing, ROLE_SECONDS, || cx.mutate("dms:ModifyEndpoint", call))
@@ -189,9 +230,48 @@ impl Resource for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Returns whether a setting of the endpoint is to go back to its default.
+    fn takes_away(&self, attrs: &EndpointAttrs) -> bool {
+        (attrs.after_connect_script.is_some() && self.after_connect_script.is_none())
+            || (attrs.slot_name.is_some() && self.slot_name.is_none())
+            || (attrs.plugin_name.is_some() && self.plugin_name.is_none())
+    }
+}
+
+/// The default of `CaptureDdls`.
+fn yes() -> bool {
+    true
+}
+
+/// Refuses to change an endpoint that a task uses now: DMS answers with InvalidResourceStateFault until the task is
+/// stopped (hashicorp/terraform-provider-aws, issue 27661).
+async fn must_be_idle(cx: &StepContext, attrs: &EndpointAttrs) -> Result<()> {
+    let call = cx.aws.dms.describe_replication_tasks().filters(filter("endpoint-arn", attrs.arn.as_str())?);
+    let call = call.without_settings(true).send();
+    let found = ignore_codes(cx.read("dms:DescribeReplicationTasks", call).await, NOT_FOUND)?;
+    let tasks = found.and_then(|found| found.replication_tasks).unwrap_or_default();
+    // A task that is created or changed is at rest in a moment.
+    let passing = ["creating", "modifying", "moving", "testing", "deleting"];
+    let at_work = tasks.iter().find(|task| {
+        let status = task.status().unwrap_or("unknown");
+        !AT_REST.contains(&status) && !passing.contains(&status)
+    });
+    match at_work {
+        None => Ok(()),
+        Some(task) => Err(Error::Refused(format!(
+            "DMS changes {} only while the task {} is stopped: run `replication stop`, then `up`, then `replication \
+             start`",
+            attrs.identifier,
+            task.replication_task_identifier().unwrap_or_default()
+        ))),
+    }
+}
+
 fn attrs_of(current: &Description) -> EndpointAttrs {
     let settings = current.postgre_sql_settings();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     EndpointAttrs {
         identifier: text(current.endpoint_identifier()),
         arn: current.endpoint_arn().unwrap_or_default().into(),
@@ -199,6 +279,11 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
         secret: text(settings.and_then(PostgreSqlSettings::secrets_manager_secret_id)),
         access_role: text(settings.and_then(PostgreSqlSettings::secrets_manager_access_role_arn)),
         ssl_mode: text(current.ssl_mode().map(DmsSslModeValue::as_str)),
+        after_connect_script: given(settings.and_then(PostgreSqlSettings::after_connect_script)),
+        slot_name: given(settings.and_then(PostgreSqlSettings::slot_name)),
+        plugin_name: given(settings.and_then(PostgreSqlSettings::plugin_name).map(PluginNameValue::as_str))
+            .filter(|plugin| !DEFAULT_PLUGINS.contains(&plugin.as_str())),
+        capture_ddls: settings.and_then(PostgreSqlSettings::capture_ddls).unwrap_or(true),
         // AWS spells it in upper or lower case.
         direction: current.endpoint_type().map(|direction| direction.as_str().to_lowercase()),
         engine: current.engine_name().map(str::to_owned),

@@ -76,6 +76,10 @@ pub struct ReplicationTask {
     #[update(seconds = 90)]
     #[interrupts("a running task is stopped for it and resumed")]
     pub settings: Value,
+    /// What starts it, if it is not `replication start`. It only appears in notices.
+    #[order_only]
+    #[serde(default)]
+    pub started_by: Option<String>,
     /// The log group. It only sets the order: DMS would create one itself, which is never deleted.
     #[order_only]
     pub log_group: Input<String>,
@@ -192,7 +196,9 @@ impl Resource for ReplicationTask {
         let current = current.await?;
         if attrs.resume {
             resume(cx, &attrs).await?;
-        } else if let Some(standstill) = standstill(cx, &current) {
+        } else if self.started_by.is_none()
+            && let Some(standstill) = standstill(cx, &current)
+        {
             cx.notice(standstill);
         }
         Ok(ReplicationTaskAttrs { resume: false, ..attrs })

@@ -238,6 +238,21 @@ pub async fn start(cx: &StepContext, task: &str, mode: StartMode) -> Result<()> 
         .map(drop)
 }
 
+/// Starts a task once, without waiting for it to accept the start. A change-only task with a slot of its own starts at
+/// a position in the log of its source: "For a cdc only task, to start from a specific position, you must use
+/// start-replication and also specify the start position" (StartReplicationTask).
+///
+/// # Errors
+/// The error of DMS. InvalidResourceStateFault can mean that a connection test is missing.
+pub async fn start_once(cx: &StepContext, task: &str, mode: StartMode, position: Option<&str>) -> Result<()> {
+    let call = || {
+        let call = cx.aws.dms.start_replication_task().replication_task_arn(task);
+        let call = call.start_replication_task_type(mode.to_sdk());
+        call.set_cdc_start_position(position.map(str::to_owned)).send()
+    };
+    cx.mutate("dms:StartReplicationTask", call).await.map(drop)
+}
+
 /// Stops a running task, and waits until it has stopped.
 ///
 /// # Errors

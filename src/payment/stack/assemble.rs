@@ -102,6 +102,9 @@ mod tests {
             in_graph(replication.instance.address());
             in_graph(replication.source_endpoint.address());
             in_graph(replication.target_endpoint.address());
+            in_graph(replication.fallback.task.address());
+            in_graph(replication.fallback.source_endpoint.address());
+            in_graph(replication.fallback.target_endpoint.address());
         }
         let switch = parts.routing.switch_alarm.expect("the emergency switch");
         in_graph(switch.address());

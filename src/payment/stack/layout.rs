@@ -35,9 +35,18 @@ pub(super) const REPLICATION_INSTANCE: &str = "instance";
 pub(super) const SOURCE_ENDPOINT: &str = "source-endpoint";
 pub(super) const TARGET_ENDPOINT: &str = "target-endpoint";
 pub(super) const TASK: &str = "task";
+/// The fallback replication, in the same part.
+pub(super) const FALLBACK_SOURCE_ENDPOINT: &str = "fallback-source-endpoint";
+pub(super) const FALLBACK_TARGET_ENDPOINT: &str = "fallback-target-endpoint";
+pub(super) const FALLBACK_TASK: &str = "fallback-task";
 
 /// The part of alarms and dashboards.
 pub(super) const MONITORING: &str = "monitoring";
+
+/// Returns whether this is the address of the task of a fallback replication.
+pub(super) fn is_fallback_task(address: &Address) -> bool {
+    *address == Address::of(address.environment(), REPLICATION, FALLBACK_TASK)
+}
 
 /// Returns the address of a resource of the routing.
 pub(super) fn routing(name: &str) -> Address {

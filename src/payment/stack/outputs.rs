@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::layout;
 use infra_base::address::Address;
 use infra_core::resource::Spec;
 use infra_core::state::State;
@@ -50,7 +51,8 @@ const OUTPUTS: &[(&str, &str, &str)] = &[
 /// Returns the outputs of all existing resources, ordered by environment.
 pub fn outputs(state: &State) -> Vec<Output> {
     let mut found: BTreeMap<(&str, &str), Vec<(&Address, String)>> = BTreeMap::new();
-    for (address, entry) in &state.resources {
+    // The task of a fallback replication is not for commands.
+    for (address, entry) in state.resources.iter().filter(|(address, _)| !layout::is_fallback_task(address)) {
         for (_, attribute, name) in OUTPUTS.iter().filter(|(kind, ..)| *kind == entry.kind) {
             let value = entry.attrs.as_ref().and_then(|attrs| text(attrs.get(*attribute)?));
             found.entry((address.environment(), name)).or_default().extend(value.map(|value| (address, value)));

@@ -84,6 +84,19 @@ pub struct ReplicationParts {
     pub source_endpoint: Handle<Endpoint>,
     /// The endpoint that it writes.
     pub target_endpoint: Handle<Endpoint>,
+    /// The replication back. Full loads and stacks of earlier versions have none.
+    pub fallback: FallbackParts,
+}
+
+/// The replication from the target database back to the source database, which the switchover starts.
+#[derive(Clone, Debug)]
+pub struct FallbackParts {
+    /// The task.
+    pub task: Handle<ReplicationTask>,
+    /// The endpoint that it reads, on the target database.
+    pub source_endpoint: Handle<Endpoint>,
+    /// The endpoint that it writes, on the source database.
+    pub target_endpoint: Handle<Endpoint>,
 }
 
 impl ServiceParts {
@@ -119,6 +132,11 @@ impl ReplicationParts {
             instance: handle(environment, part, layout::REPLICATION_INSTANCE),
             source_endpoint: handle(environment, part, layout::SOURCE_ENDPOINT),
             target_endpoint: handle(environment, part, layout::TARGET_ENDPOINT),
+            fallback: FallbackParts {
+                task: handle(environment, part, layout::FALLBACK_TASK),
+                source_endpoint: handle(environment, part, layout::FALLBACK_SOURCE_ENDPOINT),
+                target_endpoint: handle(environment, part, layout::FALLBACK_TARGET_ENDPOINT),
+            },
         }
     }
 }
@@ -153,6 +171,8 @@ impl Parts {
             }
             Alarm::KIND => self.alarms.push(RefersTo::to(address.clone())),
             DbInstance::KIND => self.databases.push(DatabaseParts::of(address)),
+            // It belongs to the replication that it reverses.
+            ReplicationTask::KIND if layout::is_fallback_task(address) => {}
             ReplicationTask::KIND => self.replications.push(ReplicationParts::of(address)),
             Service::KIND => self.services.extend(layout::side(address.environment()).map(ServiceParts::of)),
             _ => {}
@@ -179,6 +199,7 @@ mod tests {
             ("source/database-source/instance", DbInstance::KIND),
             ("source/database-source/instance~old", DbInstance::KIND),
             ("source/service/service", Service::KIND),
+            ("target/replication/fallback-task", ReplicationTask::KIND),
             ("target/replication/task", ReplicationTask::KIND),
         ]
         .map(|(address, kind)| (Address::new(address), kind));
@@ -190,6 +211,8 @@ mod tests {
         assert_eq!(parts.databases.iter().map(|database| database.role.as_str()).collect::<Vec<_>>(), ["source"]);
         assert_eq!(parts.databases[0].secret.address().as_str(), "source/database-source/secret");
         assert_eq!(parts.services[0].load_balancer.address().as_str(), "source/service/load-balancer");
-        assert_eq!(parts.replications[0].target_endpoint.address().as_str(), "target/replication/target-endpoint");
+        let [replication] = parts.replications.as_slice() else { panic!("{:?}", parts.replications) };
+        assert_eq!(replication.target_endpoint.address().as_str(), "target/replication/target-endpoint");
+        assert_eq!(replication.fallback.task.address().as_str(), "target/replication/fallback-task");
     }
 }

@@ -3,11 +3,12 @@
 use super::builder::Builder;
 use super::database::Database;
 use super::environment::Environment;
+use super::fallback;
 use super::layout::{self, REPLICATION as PART};
 use super::task_settings::{settings, table_mappings};
 use infra_base::address::Arn;
-use infra_config::ReplicationLink;
 use infra_config::naming::DMS_ACCOUNT_ROLES;
+use infra_config::{MigrationType, ReplicationLink};
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::dms::{
@@ -25,11 +26,71 @@ pub(super) struct Replication {
 }
 
 /// One end of the replication, with the credentials that can be read in the region of the replication.
-struct End<'a> {
+pub(super) struct End<'a> {
     database: &'a Database,
     secret: Input<Arn>,
     /// Ready when the secret is complete.
     content: Input<String>,
+    /// The name of the database inside the instance.
+    name: String,
+}
+
+/// What both directions of the replication use.
+pub(super) struct Base<'a> {
+    /// The database of the source environment.
+    pub(super) source: End<'a>,
+    /// The database of the target environment.
+    pub(super) target: End<'a>,
+    pub(super) instance: Handle<ReplicationInstance>,
+    pub(super) log_group: Input<String>,
+    /// Ready when the instance can connect to both databases, and to AWS.
+    pub(super) ways: Vec<Input<String>>,
+    role: Input<Arn>,
+    /// Ready when the role can read the secrets.
+    permission: Input<String>,
+}
+
+/// Makes the sessions of DMS in a target what replication needs: triggers and foreign keys of the user do not fire
+/// again, and the guard of a database that is not the primary does not apply.
+///
+/// DMS runs it in each session: "Specifies a script to run immediately after AWS DMS connects to the endpoint. Valid
+/// values: Any SQL statement separated by a semi-colon" ("Using extra connection attributes", `afterConnectScript`,
+/// there of MySQL). `rds_superuser` may set `session_replication_role` ("Using a PostgreSQL database as a target"). DMS
+/// logs in with the role of the service, so the guard, which is a default of this role, is also its default; a session
+/// may change it.
+const WRITES_ALWAYS: &str = "SET session_replication_role = 'replica'; SET default_transaction_read_only = off";
+
+impl Base<'_> {
+    /// Returns the endpoint `name` that reads an end.
+    pub(super) fn source_endpoint(&self, builder: &Builder<'_>, name: &str, end: &End<'_>) -> Endpoint {
+        Endpoint {
+            identifier: builder.names.endpoint(name),
+            direction: EndpointDirection::Source,
+            engine: "postgres".to_owned(),
+            database_name: end.name.clone(),
+            secret: end.secret.clone(),
+            access_role: self.role.clone(),
+            ssl_mode: "require".to_owned(),
+            kms_key: builder.config.encryption.key(),
+            after_connect_script: None,
+            slot_name: None,
+            plugin_name: None,
+            capture_ddls: true,
+            permission: self.permission.clone(),
+            content: end.content.clone(),
+        }
+    }
+
+    /// Returns the endpoint `name` that writes an end.
+    pub(super) fn target_endpoint(&self, builder: &Builder<'_>, name: &str, end: &End<'_>) -> Endpoint {
+        // "For use with change data capture (CDC) only" (PostgreSQLSettings, AfterConnectScript).
+        let replicates_changes = builder.config.replication.migration_type != MigrationType::FullLoad;
+        Endpoint {
+            direction: EndpointDirection::Target,
+            after_connect_script: replicates_changes.then(|| WRITES_ALWAYS.to_owned()),
+            ..self.source_endpoint(builder, name, end)
+        }
+    }
 }
 
 /// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`.
@@ -42,63 +103,56 @@ pub(super) fn add(
 ) -> Option<Replication> {
     let source = source_end(builder, own, from, from.database(&link.from)?);
     let database = own.database(&link.to)?;
-    let target = End { database, secret: database.secret.arn(), content: database.content.done() };
-    let config = builder.config.replication.clone();
+    let target = End {
+        database,
+        secret: database.secret.arn(),
+        content: database.content.done(),
+        name: own.config.database.name.clone(),
+    };
     let instance = instance(builder, own);
     let (role, permission) = access(builder, from, &[&source, &target]);
-    let mut endpoint = |name: &str, direction: EndpointDirection, end: &End<'_>, database_name: String| {
-        let spec = Endpoint {
-            identifier: builder.names.endpoint(name),
-            direction,
-            engine: "postgres".to_owned(),
-            database_name,
-            secret: end.secret.clone(),
-            access_role: role.clone(),
-            ssl_mode: "require".to_owned(),
-            kms_key: builder.config.encryption.key(),
-            permission: permission.clone(),
-            content: end.content.clone(),
-        };
-        let address_name = match direction {
-            EndpointDirection::Source => layout::SOURCE_ENDPOINT,
-            EndpointDirection::Target => layout::TARGET_ENDPOINT,
-        };
-        builder.add(PART, address_name, &spec)
-    };
-    let source_endpoint = endpoint("source", EndpointDirection::Source, &source, from.config.database.name.clone());
-    let target_endpoint = endpoint("target", EndpointDirection::Target, &target, own.config.database.name.clone());
-    let logs = logs(builder);
-    let databases_ready = [&source, &target].map(|end| end.database.instance.endpoint_address());
+    let log_group = logs(builder);
+    // Only the tasks depend on the routes, which they use for secrets and logs. The instance does not wait for them,
+    // because their creation takes minutes.
+    let ways = [
+        link_ready,
+        own.groups.replication_rules.clone(),
+        own.network.private_routes.clone(),
+        own.network.public_routes.clone(),
+        [&source, &target].map(|end| end.database.instance.endpoint_address()).into(),
+    ];
+    let base = Base { source, target, instance, log_group, ways: ways.concat(), role, permission };
+    let config = builder.config.replication.clone();
+    let source_endpoint = base.source_endpoint(builder, "source", &base.source);
+    let source_endpoint = builder.add(PART, layout::SOURCE_ENDPOINT, &source_endpoint);
+    let target_endpoint = base.target_endpoint(builder, "target", &base.target);
+    let target_endpoint = builder.add(PART, layout::TARGET_ENDPOINT, &target_endpoint);
     let task = ReplicationTask {
         identifier: builder.names.replication_task(),
         resource_identifier: builder.names.replication_task_id(),
         source_endpoint: source_endpoint.usable_arn(),
         target_endpoint: target_endpoint.usable_arn(),
-        instance: instance.usable_arn(),
+        instance: base.instance.usable_arn(),
         migration_type: config.migration_type.as_str().to_owned(),
         table_mappings: table_mappings(&config),
         settings: settings(&config),
-        log_group: logs,
-        // Only the task depends on the routes, which it uses for secrets and logs. The instance does not wait for them,
-        // because their creation takes minutes.
-        ways: [
-            link_ready,
-            own.groups.replication_rules.clone(),
-            own.network.private_routes.clone(),
-            own.network.public_routes.clone(),
-            databases_ready.into(),
-        ]
-        .concat(),
+        started_by: None,
+        log_group: base.log_group.clone(),
+        ways: base.ways.clone(),
     };
     let task = builder.add(PART, layout::TASK, &task);
-    Some(Replication { instance, task })
+    if config.migration_type != MigrationType::FullLoad {
+        fallback::add(builder, &base);
+    }
+    Some(Replication { instance: base.instance, task })
 }
 
 /// Returns the source's credentials. In another region they come from a replica of the secret, because an endpoint
 /// accepts only secrets of its own region.
 fn source_end<'a>(builder: &mut Builder<'_>, own: &Environment, from: &Environment, database: &'a Database) -> End<'a> {
+    let name = from.config.database.name.clone();
     if own.config.region == from.config.region {
-        return End { database, secret: database.secret.arn(), content: database.content.done() };
+        return End { database, secret: database.secret.arn(), content: database.content.done(), name };
     }
     let spec = SecretReplica {
         secret: database.secret.arn(),
@@ -109,7 +163,7 @@ fn source_end<'a>(builder: &mut Builder<'_>, own: &Environment, from: &Environme
     };
     // Replicas are managed through the primary secret, so this resource is in the region of the primary.
     let replica = builder.add_in(&from.config.region, PART, "source-secret", &spec);
-    End { database, secret: replica.arn(), content: replica.arn().text() }
+    End { database, secret: replica.arn(), content: replica.arn().text(), name }
 }
 
 /// Adds the replication instance in the private subnets, and the roles that DMS requires in each account.

@@ -21,7 +21,7 @@ use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::dms::{Endpoint, EndpointSettings};
+use crate::world::dms::{Endpoint, EndpointSettings, Task, TaskState};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -35,7 +35,7 @@ pub(super) fn register(registry: &mut Registry) {
     ];
     registry.on("dms", "CreateEndpoint", fields, CreateEndpointError::generic, create);
     registry.on("dms", "DescribeEndpoints", &["filters"], DescribeEndpointsError::generic, describe);
-    let fields = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings"];
+    let fields = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings", "exact_settings"];
     registry.on("dms", "ModifyEndpoint", fields, ModifyEndpointError::generic, modify);
     registry.on("dms", "DeleteEndpoint", &["endpoint_arn"], DeleteEndpointError::generic, delete);
 }
@@ -94,6 +94,7 @@ fn endpoint_settings(settings: &PostgreSqlSettings) -> Result<EndpointSettings, 
     let text = |value: Option<&str>| value.map(str::to_owned);
     Ok(EndpointSettings {
         slot_name: text(settings.slot_name()),
+        plugin_name: text(settings.plugin_name().map(PluginNameValue::as_str)),
         capture_ddls: settings.capture_ddls(),
         ddl_artifacts_schema: text(settings.ddl_artifacts_schema()),
         heartbeat_enable: settings.heartbeat_enable(),
@@ -144,6 +145,7 @@ fn to_sdk(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::En
     let settings = PostgreSqlSettings::builder()
         .database_name(&endpoint.database_name)
         .set_slot_name(own.slot_name.clone())
+        .set_plugin_name(own.plugin_name.as_deref().map(PluginNameValue::from))
         .set_capture_ddls(own.capture_ddls)
         .set_ddl_artifacts_schema(own.ddl_artifacts_schema.clone())
         .set_heartbeat_enable(own.heartbeat_enable)
@@ -198,9 +200,19 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     if endpoint.status(call.now()) != "active" {
         return refuse("InvalidResourceStateFault", format!("Endpoint {} is not active", endpoint.identifier));
     }
+    // "the task needs to be paused before the changes can be applied" (hashicorp/terraform-provider-aws, issue 27661).
+    let tasks = &call.region_state().dms.tasks;
+    let uses = |task: &&Task| [&task.source_endpoint_arn, &task.target_endpoint_arn].contains(&&endpoint.arn);
+    if let Some(task) = tasks.values().filter(uses).find(|task| is_at_work(task)) {
+        return refuse(
+            "InvalidResourceStateFault",
+            format!("The replication task {} that uses this endpoint is currently {}", task.identifier, task.status()),
+        );
+    }
     if let Some(settings) = input.postgre_sql_settings() {
         (endpoint.secret_id, endpoint.access_role_arn, endpoint.database_name) = check(call, settings)?;
-        endpoint.settings = merged(&endpoint.settings, endpoint_settings(settings)?);
+        let new = endpoint_settings(settings)?;
+        endpoint.settings = if input.exact_settings() == Some(true) { new } else { merged(&endpoint.settings, new) };
     }
     if let Some(mode) = input.ssl_mode() {
         mode.as_str().clone_into(&mut endpoint.ssl_mode);
@@ -210,12 +222,17 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     Ok(ModifyEndpointOutput::builder().endpoint(answer).build())
 }
 
+fn is_at_work(task: &Task) -> bool {
+    matches!(task.state, TaskState::Starting | TaskState::Running | TaskState::Stopping)
+}
+
 /// Settings that a modification does not name stay ("ExactSettings: […] If you add this attribute to the call […] DMS
 /// replaces all existing endpoint settings", ModifyEndpoint; without it they are merged).
 fn merged(before: &EndpointSettings, new: EndpointSettings) -> EndpointSettings {
     let before = before.clone();
     EndpointSettings {
         slot_name: new.slot_name.or(before.slot_name),
+        plugin_name: new.plugin_name.or(before.plugin_name),
         capture_ddls: new.capture_ddls.or(before.capture_ddls),
         ddl_artifacts_schema: new.ddl_artifacts_schema.or(before.ddl_artifacts_schema),
         heartbeat_enable: new.heartbeat_enable.or(before.heartbeat_enable),

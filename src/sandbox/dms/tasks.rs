@@ -263,9 +263,10 @@ fn modify(call: &mut Call<'_>, input: &ModifyReplicationTaskInput) -> Result<Mod
     Ok(ModifyReplicationTaskOutput::builder().replication_task(to_sdk(task)).build())
 }
 
-/// "start-replication is the only valid action that can be used for the first time a task […] is run. […]
-/// resume-processing is only available for previously executed tasks" (StartReplicationTask). A task that only captures
-/// changes has nothing to reload.
+/// "start-replication is the only valid action that can be used for the first time a task […] is run. […] For a cdc
+/// only task, to start from a specific position, you must use start-replication and also specify the start position.
+/// […] resume-processing is only available for previously executed tasks" (StartReplicationTask). A task that only
+/// captures changes has nothing to reload.
 fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<StartReplicationTaskOutput, Rejection> {
     let (now, until) = (call.now(), call.completion_time(20.0, 45.0, 120.0));
     let task = find(call, input.replication_task_arn())?.clone();
@@ -277,7 +278,7 @@ fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<Start
         _ => return refuse("InvalidParameterValueException", "Invalid start type"),
     };
     let refusal = match (start_type, task.started_at) {
-        (StartType::Fresh, Some(_)) => {
+        (StartType::Fresh, Some(_)) if task.migration_type != "cdc" || input.cdc_start_position().is_none() => {
             Some("Start Type : START_REPLICATION, valid only for tasks running for the first time")
         }
         (StartType::Resume, None) => Some("Start Type : RESUME_PROCESSING, invalid: the task has never run"),
@@ -291,7 +292,7 @@ fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<Start
         return refuse("InvalidParameterCombinationException", refusal);
     }
     connections::check(call, &task)?;
-    let positions = positions(call, &task, input)?;
+    let positions = positions(call, &task, start_type, input)?;
     let task = find(call, input.replication_task_arn())?;
     task.positions = positions;
     (task.state, task.until) = (TaskState::Starting, Some(until));
@@ -304,7 +305,14 @@ fn start(call: &mut Call<'_>, input: &StartReplicationTaskInput) -> Result<Start
 /// "Indicates when you want a change data capture (CDC) operation to start. Use either CdcStartPosition or CdcStartTime
 /// to specify when you want a CDC operation to start. Specifying both values results in an error."
 /// (StartReplicationTask)
-fn positions(call: &mut Call<'_>, task: &Task, input: &StartReplicationTaskInput) -> Result<Positions, Rejection> {
+///
+/// A task that is resumed continues from its own checkpoint.
+fn positions(
+    call: &mut Call<'_>,
+    task: &Task,
+    start_type: StartType,
+    input: &StartReplicationTaskInput,
+) -> Result<Positions, Rejection> {
     let positions = Positions {
         start: input.cdc_start_position().map(str::to_owned),
         has_start_time: input.cdc_start_time().is_some(),
@@ -318,7 +326,8 @@ fn positions(call: &mut Call<'_>, task: &Task, input: &StartReplicationTaskInput
     }
     let source = endpoints::find(call, Some(&task.source_endpoint_arn))?;
     let slot = source.settings.slot_name;
-    if task.migration_type == "cdc" || positions.start.is_some() || positions.has_start_time {
+    let begins = task.migration_type == "cdc" && start_type == StartType::Fresh;
+    if begins || positions.start.is_some() || positions.has_start_time {
         StartPosition::new(positions.start.as_deref(), positions.has_start_time, slot.as_deref())
             .or_else(|error| refuse("InvalidParameterCombinationException", error.to_string()))?;
     }

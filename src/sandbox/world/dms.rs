@@ -109,6 +109,7 @@ pub struct Endpoint {
 #[expect(missing_docs, reason = "the fields are those of the DMS API's `PostgreSQLSettings`")]
 pub struct EndpointSettings {
     pub slot_name: Option<String>,
+    pub plugin_name: Option<String>,
     pub capture_ddls: Option<bool>,
     pub ddl_artifacts_schema: Option<String>,
     pub heartbeat_enable: Option<bool>,

@@ -292,6 +292,10 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             not("engine", "PostgreSQL is the only one"),
             to("database_name", json!("renamed")),
             to("ssl_mode", json!("none")),
+            to("after_connect_script", json!("SET statement_timeout = 0")),
+            to("slot_name", json!("renamed")),
+            not("plugin_name", "the slot that a switchover creates has the only one that the sandbox reads"),
+            to("capture_ddls", json!(true)),
             to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
         ],
         "dms.replication_task" => vec![

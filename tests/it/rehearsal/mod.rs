@@ -1,7 +1,9 @@
 //! Rehearsals: whole migrations on real databases, with writers and a ledger.
 
 mod commands;
+mod fallback;
 mod harness;
 mod load;
 mod password_change;
+mod stack;
 mod todays_procedure;

@@ -1,4 +1,5 @@
 //! Tests of database replication as a user controls it.
 
+pub mod fallback;
 pub mod interruption;
 pub mod validation;

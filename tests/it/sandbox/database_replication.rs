@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_databasemigration::error::ProvideErrorMetadata;
 use aws_sdk_databasemigration::types::{
-    Filter, ReplicationTask, StartReplicationTaskTypeValue as Start, TableStatistics,
+    Filter, PostgreSqlSettings, ReplicationTask, StartReplicationTaskTypeValue as Start, TableStatistics,
 };
 use migrate_infra::aws::{Clients, Cloud, Endpoint, intended};
 use migrate_infra::clock::Clock;
@@ -385,6 +385,48 @@ async fn the_allowed_start_types_follow_from_the_history_of_a_task() {
         world.region("us-east-1").dms.tasks.values_mut().for_each(|task| task.migration_type = "cdc".into());
     });
     refused!("InvalidParameterCombinationException", "dms:StartReplicationTask", start(Start::ReloadTarget));
+    // "For a cdc only task, to start from a specific position, you must use start-replication and also specify the
+    // start position": so it may be used again, with a position and the slot of the endpoint.
+    refused!("InvalidParameterCombinationException", "dms:StartReplicationTask", start(Start::StartReplication));
+    let again = || start(Start::StartReplication).cdc_start_position("0/16B3748");
+    refused!("InvalidParameterCombinationException", "dms:StartReplicationTask", again());
+    account.sandbox.mutate_out_of_band(|world| {
+        let endpoints = world.region("us-east-1").dms.endpoints.values_mut();
+        endpoints.for_each(|endpoint| endpoint.settings.slot_name = Some("mine".to_owned()));
+    });
+    done!("dms:StartReplicationTask", again());
+    account.until("running").await;
+    account.stop().await;
+    // It continues from its own checkpoint.
+    account.start(Start::ResumeProcessing).await;
+    account.until("running").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_not_changed_while_a_task_uses_it() {
+    let account = Account::of(stack()).await;
+    account.run().await;
+    let (dms, arn) = (&account.clients.dms, account.task().target_endpoint_arn);
+    let settings = || {
+        let shown = account.sandbox.snapshot().regions["us-east-1"].dms.clone();
+        shown.endpoints.values().find(|endpoint| endpoint.arn == arn).expect("the endpoint").clone()
+    };
+    let before = settings();
+    let given = PostgreSqlSettings::builder()
+        .secrets_manager_secret_id(&before.secret_id)
+        .secrets_manager_access_role_arn(&before.access_role_arn)
+        .database_name(&before.database_name);
+    let modify = |given: PostgreSqlSettings| dms.modify_endpoint().endpoint_arn(&arn).postgre_sql_settings(given);
+    let script = given.clone().after_connect_script("SET a.b = 1").build();
+    refused!("InvalidResourceStateFault", "dms:ModifyEndpoint", modify(script.clone()));
+    account.stop().await;
+    done!("dms:ModifyEndpoint", modify(script));
+    let kept = done!("dms:ModifyEndpoint", modify(given.clone().max_file_size(512).build()));
+    let kept = kept.endpoint.expect("the endpoint").postgre_sql_settings.expect("its settings");
+    assert_eq!((kept.after_connect_script(), kept.max_file_size()), (Some("SET a.b = 1"), Some(512)));
+    let exact = done!("dms:ModifyEndpoint", modify(given.build()).exact_settings(true));
+    let exact = exact.endpoint.expect("the endpoint").postgre_sql_settings.expect("its settings");
+    assert_eq!((exact.after_connect_script(), exact.max_file_size()), (None, None));
 }
 
 #[tokio::test(start_paused = true)]
