@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use infra_postgres::{MissingPrograms, PostgresError};
+use infra_postgres::{ConnectError, MissingPrograms, PostgresError};
 use infra_sandbox::DiskError;
 use infra_sandbox_data::DataError;
 use infra_workflow::unattended::StepError;
@@ -36,6 +36,12 @@ pub enum RehearseError {
     /// A database server cannot be used.
     #[error(transparent)]
     Server(#[from] PostgresError),
+    /// A database cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A statement in a database failed.
+    #[error(transparent)]
+    Database(#[from] infra_database::Error),
     /// The data cannot be real.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -3,6 +3,7 @@
 mod check;
 mod comparison;
 mod databases;
+mod markers;
 mod selected;
 mod start;
 mod status;

@@ -2,22 +2,30 @@
 
 use clap::Args;
 
+use super::databases::DatabaseArgs;
+use super::markers;
 use super::selected::{ReplicationArgs, check_failures, names};
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps};
 use infra_migration::replication;
+use infra_migration::topology::Topology;
 use infra_workflow::replication::check_start;
 
 /// Starts the replication.
 ///
 /// It first tests both endpoints. The status of the task decides whether it is started, resumed or reloaded. It returns
 /// once the full load is done and changes are replicated.
+///
+/// If it can reach both databases, it creates the table `migrate_infra.marker` in them. Rows that a switchover writes
+/// there prove that everything committed earlier has arrived.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra replication start -y\n  migrate-infra replication start --reload")]
 pub struct StartArgs {
     #[command(flatten)]
     selected: ReplicationArgs,
+    #[command(flatten)]
+    databases: DatabaseArgs,
     /// Repeat the full load. It replaces what is in the target, as `replication.table_preparation` configures.
     #[arg(long)]
     reload: bool,
@@ -33,12 +41,13 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
     let state = workspace.read_state().await?;
     let selected = args.selected.select(app, &state)?;
-    let options = {
-        let context = workspace.connect_read_only().await?;
-        check_start(workspace, &context, &state, &selected, (args.reload, !args.no_follow)).await?
-    };
+    args.databases.check_selection(&selected)?;
+    let read_only = workspace.connect_read_only().await?;
+    let options = check_start(workspace, &read_only, &state, &selected, (args.reload, !args.no_follow)).await?;
     let question = if args.reload { "Repeat the full load into the target?" } else { "Start the replication?" };
     confirm(&format!("{}\n{question}", names(&selected)), args.yes)?;
+    markers::prepare(app, &args.databases, &read_only, &Topology::of(&state), &selected).await?;
+    drop(read_only);
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("replication start", reporter.events()).await?;
     let context = &session.context;
