@@ -1,5 +1,5 @@
-//! The replications around a switchover: the forward one is stopped and resumed, the fallback one is tested, started and
-//! stopped.
+//! The replications around a switchover: the forward one is stopped and resumed, the fallback one is tested, started
+//! and stopped.
 //!
 //! Each function observes first, does what is missing, and returns when it has read that it is true. So it can be
 //! repeated after a kill, whatever an earlier attempt has done, and it can be dropped at any `await`. What it calls is

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::builder::Builder;
 use super::environment::{self, Environment};
 use super::parts::Parts;
-use super::{link, monitoring, replication, routing, storage_replication};
+use super::{fallback, link, monitoring, replication, routing, storage_replication};
 use infra_config::Config;
 use infra_core::graph::{Graph, GraphError};
 
@@ -51,6 +51,9 @@ pub fn build(config: &Config) -> Result<Graph, GraphError> {
         {
             let link_ready = link::add(&mut builder, own, from);
             replication = replication::add(&mut builder, own, from, link, link_ready);
+            if let Some(replication) = &replication {
+                fallback::add(&mut builder, &replication.base);
+            }
         }
         if let Some((link, from)) = environment
             .replicates

@@ -7,10 +7,15 @@ use super::builder::Builder;
 use super::layout::{self, REPLICATION as PART};
 use super::replication::Base;
 use super::task_settings::{fallback_settings, fallback_table_mappings};
+use infra_config::MigrationType;
 use infra_kinds::dms::{Endpoint, ReplicationTask};
 
-/// Adds the endpoints and the task, on the replication instance of the replication that they reverse.
+/// Adds the endpoints and the task, on the replication instance of the replication that they reverse. One that only
+/// copies is not reversed.
 pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>) {
+    if builder.config.replication.migration_type == MigrationType::FullLoad {
+        return;
+    }
     let source = Endpoint {
         // "AWS DMS verifies that the specified logical replication slot exists before starting the CDC load task"
         // (PostgreSQLSettings, SlotName). The switchover creates it.

@@ -14,7 +14,7 @@ pub(super) fn add(
     builder: &mut Builder<'_>,
     databases: &[Database],
     service: &Service,
-    replication: Option<&Replication>,
+    replication: Option<&Replication<'_>>,
 ) {
     let widgets = widgets(databases, service, replication);
     builder.add(MONITORING, "dashboard", &Dashboard { name: builder.names.dashboard(), widgets });
@@ -60,7 +60,7 @@ pub(super) fn add(
 
 /// Adds the alarm on the replication lag. A stopped task sends no data, which must not count as healthy, so missing
 /// data notifies the same recipients.
-fn replication_lag(builder: &mut Builder<'_>, replication: &Replication) {
+fn replication_lag(builder: &mut Builder<'_>, replication: &Replication<'_>) {
     let spec = Alarm {
         name: builder.names.alarm("replication-lag"),
         description: "The target database lags behind the source".to_owned(),
@@ -99,9 +99,9 @@ fn database_metric(name: &str, database: &Database) -> Metric {
 
 /// Returns a metric of the replication task. Both dimensions are required. The task is identified by the last segment
 /// of its ARN ("Monitoring replication tasks using Amazon CloudWatch").
-fn task_metric(name: &str, replication: &Replication) -> Metric {
+fn task_metric(name: &str, replication: &Replication<'_>) -> Metric {
     let dimensions = vec![
-        ("ReplicationInstanceIdentifier", replication.instance.identifier()),
+        ("ReplicationInstanceIdentifier", replication.base.instance.identifier()),
         ("ReplicationTaskIdentifier", replication.task.resource_identifier()),
     ];
     metric("AWS/DMS", name, dimensions)
@@ -119,7 +119,7 @@ fn balancer_metric(name: &str, service: &Service, per_target_group: bool) -> Met
     metric("AWS/ApplicationELB", name, dimensions)
 }
 
-fn widgets(databases: &[Database], service: &Service, replication: Option<&Replication>) -> Vec<Widget> {
+fn widgets(databases: &[Database], service: &Service, replication: Option<&Replication<'_>>) -> Vec<Widget> {
     let widget = |title: &str, stat: &str, y_label: &str, metrics: Vec<Metric>| Widget {
         title: title.to_owned(),
         metrics,

@@ -3,7 +3,6 @@
 use super::builder::Builder;
 use super::database::Database;
 use super::environment::Environment;
-use super::fallback;
 use super::layout::{self, REPLICATION as PART};
 use super::task_settings::{settings, table_mappings};
 use infra_base::address::Arn;
@@ -19,9 +18,9 @@ use infra_kinds::iam::{Role, RolePolicy, Statement};
 use infra_kinds::logs::LogGroup;
 use infra_kinds::secretsmanager::SecretReplica;
 
-/// The resources of the replication that monitoring refers to.
-pub(super) struct Replication {
-    pub(super) instance: Handle<ReplicationInstance>,
+/// The resources of the replication that other parts refer to.
+pub(super) struct Replication<'a> {
+    pub(super) base: Base<'a>,
     pub(super) task: Handle<ReplicationTask>,
 }
 
@@ -94,13 +93,13 @@ impl Base<'_> {
 }
 
 /// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`.
-pub(super) fn add(
+pub(super) fn add<'a>(
     builder: &mut Builder<'_>,
-    own: &Environment,
-    from: &Environment,
+    own: &'a Environment,
+    from: &'a Environment,
     link: &ReplicationLink,
     link_ready: Vec<Input<String>>,
-) -> Option<Replication> {
+) -> Option<Replication<'a>> {
     let source = source_end(builder, own, from, from.database(&link.from)?);
     let database = own.database(&link.to)?;
     let target = End {
@@ -141,10 +140,7 @@ pub(super) fn add(
         ways: base.ways.clone(),
     };
     let task = builder.add(PART, layout::TASK, &task);
-    if config.migration_type != MigrationType::FullLoad {
-        fallback::add(builder, &base);
-    }
-    Some(Replication { instance: base.instance, task })
+    Some(Replication { base, task })
 }
 
 /// Returns the source's credentials. In another region they come from a replica of the secret, because an endpoint

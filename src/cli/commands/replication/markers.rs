@@ -1,4 +1,4 @@
-//! Creates the table of the markers in both databases before the replication starts, so that the replication carries it.
+//! Creates the table of the markers in both databases before the replication starts, so that it is carried along.
 
 use super::databases::DatabaseArgs;
 use crate::cli::app::App;
