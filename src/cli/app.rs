@@ -5,6 +5,7 @@ use infra_core::events::Events;
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Error, Selection, Session, Workspace};
 
+use super::databases::locator;
 use super::endpoint::SelectedEndpoint;
 use super::error::CliError;
 use super::explain::{Failure, explain};
@@ -32,6 +33,7 @@ impl App {
             is_aws,
             parallelism: usize::from(options.parallelism),
             endpoint: Box::new(SelectedEndpoint::of(options)),
+            databases: locator(options),
             warn: stderr,
         };
         Ok(Self { workspace, options: options.clone() })

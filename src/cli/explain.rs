@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use infra_base::address::Address;
-use infra_config::did_you_mean;
+use infra_config::{Side, Strategy, did_you_mean};
 use infra_core::state::{JournalError, StateError};
 use infra_payment::policy::Violation;
 use infra_workflow::refusal::{
@@ -361,6 +361,34 @@ impl Explainer<'_> {
                 .because_text(reason)
                 .hint(format!("`{}` runs it again", self.command("cutover")))
                 .hint("or run it manually"),
+            MigrationRefusal::UnreadableSwitchover { reason } => {
+                base.because_text(reason).hint("use the version that has begun it")
+            }
+            MigrationRefusal::UnreadableService { reason } => {
+                CliError { exit: Exit::Failed, ..base }.because_text(reason)
+            }
+            MigrationRefusal::SwitchoverInProgress { .. } => base.hint(format!(
+                "`{}` resumes it, `{}` undoes it if that is still possible",
+                self.command("cutover"),
+                self.command("cutover --abort")
+            )),
+            MigrationRefusal::NotThePrimary { strategy: Strategy::AtOnce, side: Side::Target, .. } => base
+                .because_text("with the strategy `at-once`, traffic and data move together")
+                .hint(format!("`{}` moves both", self.command("cutover"))),
+            MigrationRefusal::NotThePrimary { .. } => {
+                base.because_text("two databases would get writes").hint("`--force` does it anyway")
+            }
+            MigrationRefusal::NotReady { reason } => CliError { exit: Exit::Failed, ..base }
+                .because_text(reason)
+                .unchanged("no traffic was shifted")
+                .hint(format!("`{}` shows whether the databases can be reached", self.command("replication check"))),
+            MigrationRefusal::SwitchoverStopped { reason, .. } => CliError::new(Exit::Failed, refusal.to_string())
+                .because_text(reason)
+                .unchanged("clients may get 503 until it is resumed")
+                .hint(format!("`{}` resumes it", self.command("cutover"))),
+            MigrationRefusal::DataMoved => base
+                .because_text("the source database has only what the replication back has carried there")
+                .hint(format!("`{}` moves data and traffic back", self.command("cutover --rollback"))),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod app;
 mod command_line;
 mod commands;
+mod databases;
 mod endpoint;
 mod error;
 mod explain;

@@ -118,6 +118,22 @@ impl Names {
         self.of("payment-tg")
     }
 
+    /// Returns the name of the second service, which uses the database of the other environment, and of the family of its
+    /// task definitions.
+    pub fn link_service(&self) -> String {
+        self.of("payment-link-service")
+    }
+
+    /// Returns the name of the role of its tasks.
+    pub fn link_task_role(&self) -> String {
+        self.of("payment-link-task")
+    }
+
+    /// Returns the name of its target group. It is not longer than that of the load balancer, which has the same limit.
+    pub fn link_target_group(&self) -> String {
+        self.of("payment-ltg")
+    }
+
     /// Returns the name of the dashboard.
     pub fn dashboard(&self) -> String {
         self.of("payment-migration")

@@ -122,6 +122,29 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
+    /// The progress of a switchover.
+    Switchover {
+        /// The side whose database is the primary before.
+        from: &'static str,
+        /// The side whose database becomes the primary.
+        to: &'static str,
+        /// `doing`, `undoing`, `completed` or `undone`.
+        phase: &'static str,
+        /// The row that is done or undone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        row: Option<&'static str>,
+        /// The number of this attempt, from 1.
+        attempt: u32,
+        /// The number of rows that are done.
+        rows_done: usize,
+        /// The number of rows.
+        rows: usize,
+        /// Seconds since the first row began.
+        seconds: u64,
+        /// The last reason why something did not continue as planned.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// A gate was evaluated.
     Judged {
         /// Its name.

@@ -25,6 +25,13 @@ const TABLE: &str = "marker";
 #[serde(transparent)]
 pub struct MarkerId(String);
 
+impl MarkerId {
+    /// Returns the id that stands for the marker of a database without data, where there is nothing to carry over.
+    pub fn nothing() -> Self {
+        Self("nothing".to_owned())
+    }
+}
+
 impl fmt::Display for MarkerId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

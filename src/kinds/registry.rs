@@ -10,6 +10,7 @@ const ALL: &[&dyn Kind] = &[
     &Erased::<elbv2::TargetGroup>::NEW,
     &Erased::<elbv2::Listener>::NEW,
     &Erased::<elbv2::Fence>::NEW,
+    &Erased::<elbv2::ForwardRule>::NEW,
     &Erased::<ecs::Cluster>::NEW,
     &Erased::<ecs::TaskDefinition>::NEW,
     &Erased::<ecs::Service>::NEW,

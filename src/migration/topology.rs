@@ -14,10 +14,10 @@ use infra_kinds::cloudwatch::Alarm;
 use infra_kinds::dms::task_status::TaskStatus;
 use infra_kinds::dms::{Endpoint, ReplicationInstance, ReplicationTask};
 use infra_kinds::ecs;
-use infra_kinds::elbv2::{Fence, LoadBalancer, TargetGroup};
+use infra_kinds::elbv2::{Fence, ForwardRule, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
 use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
-use infra_payment::stack::{DatabaseParts, FallbackParts, Parts, ReplicationParts, ServiceParts};
+use infra_payment::stack::{DatabaseParts, FallbackParts, LinkServiceParts, Parts, ReplicationParts, ServiceParts};
 
 use super::records::RecordName;
 
@@ -61,6 +61,19 @@ pub struct Service {
     pub dns_name: String,
     /// The name of the cluster.
     pub cluster: String,
+    /// The name of the service.
+    pub service: String,
+    /// The second service, which uses the database of the other environment.
+    pub link: Option<LinkService>,
+}
+
+/// The second service of an environment: it uses the database of the other environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkService {
+    /// The ARN of its target group.
+    pub target_group: String,
+    /// The ARN of the rule that leads requests to it.
+    pub rule: String,
     /// The name of the service.
     pub service: String,
 }
@@ -271,6 +284,17 @@ impl Service {
             dns_name: load_balancer.attrs.dns_name,
             cluster: service.attrs.cluster,
             service: service.attrs.name,
+            link: LinkService::resolve(state, &parts.link),
+        })
+    }
+}
+
+impl LinkService {
+    fn resolve(state: &State, parts: &LinkServiceParts) -> Option<Self> {
+        Some(Self {
+            target_group: Recorded::<TargetGroup>::at(state, parts.target_group.address())?.attrs.arn.into(),
+            rule: Recorded::<ForwardRule>::at(state, parts.rule.address())?.attrs.arn.into(),
+            service: Recorded::<ecs::Service>::at(state, parts.service.address())?.attrs.name,
         })
     }
 }

@@ -49,6 +49,9 @@ impl State {
                     false => format!("{phase}, from {live} to {intended} % on the target"),
                 };
             }
+            Event::Switchover { phase, row, .. } => {
+                self.activity = format!("switchover: {phase} {}", row.unwrap_or_default());
+            }
             Event::Replication { status, full_load_percent, .. } => {
                 self.activity = format!("{status}, full load {full_load_percent} %");
             }

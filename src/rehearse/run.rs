@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use infra_core::state::State;
-use infra_migration::cutover::Outcome;
 use infra_rehearsal::{Lag, Ledger, Phase, Report, Writers, now};
 use infra_sandbox_data::{Clients, databases as servers};
-use infra_workflow::unattended;
+use infra_switchover::Row;
+use infra_workflow::unattended::{self, CutoverEnd};
 use tokio::task::JoinHandle;
 
 use crate::conclude::{catch_up, conclude};
@@ -28,6 +28,8 @@ const BEFORE: f64 = 60.0;
 const AFTER: f64 = 180.0;
 /// Writers need this time to make payments, however fast the clock is.
 const LEAST: Duration = Duration::from_secs(2);
+/// How often a switchover is tried.
+const ATTEMPTS: u32 = 3;
 
 /// Rehearses a migration.
 ///
@@ -134,14 +136,27 @@ impl Rehearsal {
 
         if self.options.writers > 0 {
             self.begin("cutover");
-            let (outcome, _) = driver.run(&workspace, &events, unattended::cutover).await?;
-            self.end(describe(&outcome));
+            let mut end = driver.run(&workspace, &events, unattended::cutover).await?;
+            // A switchover that was undone has changed nothing: an operator tries again.
+            let mut attempts = 1;
+            while let CutoverEnd::Switchover(ended) = &end
+                && !end.is_complete()
+                && attempts < ATTEMPTS
+            {
+                self.notes.push(format!("the switchover was undone: {}", ended.reasons.join("; ")));
+                attempts += 1;
+                end = driver.run(&workspace, &events, unattended::cutover).await?;
+            }
+            self.end(describe(&end));
             self.begin("after the cutover");
             self.wait_for_clients().await;
             self.end(String::new());
             if self.options.then == Then::Rollback {
                 self.begin("rollback");
-                driver.run(&workspace, &events, unattended::roll_back_traffic).await?;
+                match end {
+                    CutoverEnd::Switchover(_) => driver.run(&workspace, &events, unattended::roll_back).await?,
+                    CutoverEnd::Steps(_) => driver.run(&workspace, &events, unattended::roll_back_traffic).await?,
+                }
                 self.wait_for_clients().await;
                 self.end("all traffic goes to the source".to_owned());
             }
@@ -258,10 +273,18 @@ impl Rehearsal {
     }
 }
 
-fn describe(outcome: &Outcome) -> String {
-    match outcome.why() {
-        None => outcome.as_str().replace('_', " "),
-        Some(why) => format!("{}: {why}", outcome.as_str().replace('_', " ")),
+fn describe(end: &CutoverEnd) -> String {
+    match end {
+        CutoverEnd::Steps(outcome) => match outcome.why() {
+            None => outcome.as_str().replace('_', " "),
+            Some(why) => format!("{}: {why}", outcome.as_str().replace('_', " ")),
+        },
+        CutoverEnd::Switchover(ended) if end.is_complete() => {
+            let rows = Row::ALL.iter().filter(|row| **row >= Row::Fence);
+            let closed: Duration = rows.filter_map(|row| ended.record.progress.duration(*row)).sum();
+            format!("completed; both environments were closed for {:.1} s", closed.as_secs_f64())
+        }
+        CutoverEnd::Switchover(ended) => format!("undone: {}", ended.reasons.join("; ")),
     }
 }
 

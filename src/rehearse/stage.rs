@@ -10,8 +10,8 @@ use infra_postgres::Server;
 use infra_sandbox::world::dms::TaskState;
 use infra_sandbox::world::real_data::LiveTask;
 use infra_sandbox::{Disk, Sandbox, World};
-use infra_sandbox_data::{DataOptions, DataPlane};
-use infra_workflow::{EndpointSource, Workspace};
+use infra_sandbox_data::{DataOptions, DataPlane, databases, locate};
+use infra_workflow::{DatabaseLocator, EndpointSource, Workspace};
 
 use crate::error::RehearseError;
 use crate::options::RehearsalOptions;
@@ -32,6 +32,19 @@ struct SharedSandbox {
 impl EndpointSource for SharedSandbox {
     fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>> {
         Ok((Endpoint::InProcess(self.sandbox.in_process()), self.clock))
+    }
+}
+
+/// The database servers of the sandbox.
+struct StageDatabases(Arc<Sandbox>);
+
+impl DatabaseLocator for StageDatabases {
+    fn have_data(&self) -> bool {
+        true
+    }
+
+    fn locate(&self, endpoint: infra_connect::Endpoint) -> Result<infra_connect::Endpoint, String> {
+        locate(&self.0.mutate_out_of_band(|world| databases(world)), endpoint)
     }
 }
 
@@ -61,6 +74,7 @@ impl Stage {
             is_aws: false,
             parallelism: options.parallelism,
             endpoint: Box::new(SharedSandbox { sandbox: Arc::clone(&sandbox), clock }),
+            databases: Box::new(StageDatabases(Arc::clone(&sandbox))),
             warn: |text| tracing::warn!("{text}"),
         };
         Ok(Self { sandbox, workspace: Arc::new(workspace), clock })

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use infra_connect::{Endpoint, SslMode};
 use infra_postgres::{ConnectionInfo, Tls};
 use infra_sandbox::World;
 use infra_sandbox::world::rds::Instance;
@@ -63,4 +64,16 @@ pub fn databases(world: &World) -> Vec<DatabaseServer> {
         })
     });
     found.collect()
+}
+
+/// Returns where the server of an endpoint of RDS is on this machine. Its certificate is for the name of the endpoint.
+///
+/// # Errors
+/// No server was started for it.
+pub fn locate(servers: &[DatabaseServer], mut endpoint: Endpoint) -> Result<Endpoint, String> {
+    let server = servers.iter().find(|server| server.endpoint == endpoint.host);
+    let server = server.ok_or_else(|| format!("the sandbox has no database server for {}", endpoint.host))?;
+    (endpoint.host, endpoint.port) = ("127.0.0.1".to_owned(), server.port);
+    endpoint.ssl_mode = if server.offers_tls { SslMode::Require } else { SslMode::Disable };
+    Ok(endpoint)
 }

@@ -28,7 +28,7 @@ mod task_observer;
 mod tasks;
 mod wanted_server;
 
-pub use addresses::{DatabaseServer, database_of, databases};
+pub use addresses::{DatabaseServer, database_of, databases, locate};
 pub use clients::Clients;
 pub use data_plane::DataPlane;
 pub use error::DataError;

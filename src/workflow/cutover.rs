@@ -176,13 +176,25 @@ pub fn write_report(directory: &Path, report: &CutoverReport) -> std::io::Result
 /// # Errors
 /// The journal cannot be written, or the release command failed.
 pub async fn record_manual_rollback(workspace: &Workspace, context: &Context) -> Result<(), Error> {
+    record_rollback(workspace, context, "traffic rollback").await
+}
+
+/// Records that a switchover has moved data and traffic back to the source.
+///
+/// # Errors
+/// The journal cannot be written, or the release command failed.
+pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result<(), Error> {
+    record_rollback(workspace, context, "cutover --rollback").await
+}
+
+async fn record_rollback(workspace: &Workspace, context: &Context, command: &str) -> Result<(), Error> {
     let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
     let Some(mut cutover) = cutover else { return Ok(()) };
     let plan = cutover.report.plan.clone();
     let seconds =
         |cutover: &PersistedCutover| u64::try_from(context.cloud.unix_now() - cutover.began).unwrap_or_default();
     let now = seconds(&cutover);
-    let requested = Input::RollbackRequested(format!("`traffic rollback` by {}", user_at_host()));
+    let requested = Input::RollbackRequested(format!("`{command}` by {}", user_at_host()));
     for input in [requested, Input::RollbackDone] {
         cutover.advance(&plan, now, input);
     }

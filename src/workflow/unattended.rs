@@ -2,21 +2,27 @@
 //!
 //! Each step can be repeated, also after it was killed: it resumes, or it finds that nothing is left to do.
 
-use infra_core::engine::{self, Outcome as RunOutcome};
+use infra_config::Side;
+use infra_core::engine::{self, Context, Outcome as RunOutcome};
 use infra_core::events::Events;
 use infra_core::resource::describe;
+use infra_core::state::State;
 use infra_migration::TrafficSplit;
-use infra_migration::cutover::{CutoverReport, Input, Operator, Outcome, PersistedCutover};
+use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
 use infra_migration::shift;
+use infra_migration::switchover::SwitchoverRecord;
 use infra_migration::topology::{Replication, Topology};
+use infra_switchover::machine::Outcome as SwitchoverOutcome;
+use infra_switchover::{Direction, abort_signal};
 use tokio::sync::mpsc;
 
-use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
+use crate::cutover::{driver, first_input, plan, record_manual_rollback, record_way_back, start};
 use crate::error::Error;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::selection::{Request, Selection};
 use crate::session::Session;
+use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
 use crate::{moved, preconditions};
@@ -108,31 +114,75 @@ fn failure(step: &'static str, reasons: impl Iterator<Item = String>) -> Result<
     if reasons.is_empty() { Ok(()) } else { Err(StepError::Failed { step, reason: reasons.join("; ") }) }
 }
 
-/// Shifts all traffic to the target, or back when a gate fails, as `cutover -y` does. A cutover that was killed is
-/// resumed; one that has ended is not repeated.
+/// How a cutover ended.
+#[derive(Clone, Debug)]
+pub enum CutoverEnd {
+    /// With the steps: no switchover follows, or they did not complete.
+    Steps(Outcome),
+    /// With the switchover.
+    Switchover(Box<Ended>),
+}
+
+impl CutoverEnd {
+    /// Returns whether the database of the target is the primary, or no database moves and all traffic has moved.
+    pub fn is_complete(&self) -> bool {
+        match self {
+            Self::Steps(outcome) => *outcome == Outcome::Completed,
+            Self::Switchover(ended) => ended.outcome == SwitchoverOutcome::Completed,
+        }
+    }
+}
+
+/// Shifts all traffic to the target, or back when a gate fails, and moves the data, as `cutover -y` does. A cutover
+/// that was killed is resumed; one that has ended is not repeated.
 ///
 /// # Errors
 /// There is no routing, or the journal cannot be written.
-pub async fn cutover(workspace: &Workspace, events: Events) -> Result<(Outcome, CutoverReport), StepError> {
-    let config = &workspace.config;
+pub async fn cutover(workspace: &Workspace, events: Events) -> Result<CutoverEnd, StepError> {
     let session = Session::open(workspace, "cutover", events).await?;
-    let state = session.context.journal.read(Clone::clone);
-    let before = PersistedCutover::of(&state);
+    let result = in_session(workspace, &session.context).await;
+    session.close().await;
+    result
+}
+
+async fn in_session(workspace: &Workspace, context: &Context) -> Result<CutoverEnd, StepError> {
+    let config = &workspace.config;
+    let state = context.journal.read(Clone::clone);
+    let record = match stage(config, &state, &context.read_context()).await? {
+        Stage::Steps => return steps(workspace, context, &state).await.map(CutoverEnd::Steps),
+        Stage::StepsThenSwitchover => {
+            switchover::open(&operations(workspace, context, None).map_err(Error::from)?).await.map_err(Error::from)?;
+            match steps(workspace, context, &state).await? {
+                Outcome::Completed => SwitchoverRecord::new(Direction::FORWARD),
+                other => return Ok(CutoverEnd::Steps(other)),
+            }
+        }
+        Stage::Switchover(record) => *record,
+        Stage::Moved => return Ok(CutoverEnd::Steps(Outcome::Completed)),
+    };
+    let ended = move_data(workspace, context, record).await?;
+    Ok(CutoverEnd::Switchover(Box::new(ended)))
+}
+
+async fn move_data(workspace: &Workspace, context: &Context, record: SwitchoverRecord) -> Result<Ended, StepError> {
+    // Nobody aborts it.
+    let (_aborter, abort) = abort_signal();
+    let operations = operations(workspace, context, None).map_err(Error::from)?;
+    Ok(switch_over(&operations, record, abort).await.map_err(Error::from)?)
+}
+
+async fn steps(workspace: &Workspace, context: &Context, state: &State) -> Result<Outcome, StepError> {
+    let config = &workspace.config;
+    let before = PersistedCutover::of(state);
     if let Some(ended) = before.as_ref().filter(|cutover| !cutover.can_resume())
         && let Some(outcome) = ended.progress.outcome().cloned()
     {
-        let report = ended.report.clone();
-        session.close().await;
-        return Ok((outcome, report));
+        return Ok(outcome);
     }
-    let prepared = (|| {
-        let plan = plan(config, &[])?;
-        let first = first_input(None, before.as_ref())?;
-        let topology = Topology::of(&state);
-        let driver = driver(workspace, &session.context, topology, plan, Operator::Absent, None)?;
-        Ok::<_, Error>((driver, first))
-    })();
-    let (session, (driver, first)) = session.or_close(prepared).await?;
+    let plan = plan(config, &[]).map_err(Error::from)?;
+    let first = first_input(None, before.as_ref()).map_err(Error::from)?;
+    let topology = Topology::of(state);
+    let driver = driver(workspace, context, topology, plan, Operator::Absent, None).map_err(Error::from)?;
     let mut cutover = match (before, &first) {
         (Some(cutover), input) if *input != Input::Started => cutover,
         (before, _) => start(config, &driver.context, &driver.plan, before.as_ref()),
@@ -140,10 +190,32 @@ pub async fn cutover(workspace: &Workspace, events: Events) -> Result<(Outcome, 
     // Nobody gives commands to it.
     let (_inputs, requests) = mpsc::unbounded_channel();
     let outcome = driver.run(&mut cutover, first, requests).await;
-    drop(driver);
+    outcome.map_err(|error| StepError::Failed { step: "cutover", reason: error.to_string() })
+}
+
+/// Moves data and traffic back to the source, as `cutover --rollback -y` does after a switchover.
+///
+/// # Errors
+/// The switchover was undone, or the journal cannot be written.
+pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    let session = Session::open(workspace, "cutover", events).await?;
+    let context = &session.context;
+    let moved = async {
+        let state = context.journal.read(Clone::clone);
+        let record = match stage(&workspace.config, &state, &context.read_context()).await? {
+            Stage::Moved => SwitchoverRecord::new(Direction::to_side(Side::Source)),
+            Stage::Switchover(record) if record.progress.direction == Direction::to_side(Side::Source) => *record,
+            _ => return Ok(()),
+        };
+        let ended = move_data(workspace, context, record).await?;
+        if ended.outcome != SwitchoverOutcome::Completed {
+            return Err(StepError::Failed { step: "cutover --rollback", reason: ended.reasons.join("; ") });
+        }
+        Ok(record_way_back(workspace, context).await?)
+    };
+    let moved = moved.await;
     session.close().await;
-    let outcome = outcome.map_err(|error| StepError::Failed { step: "cutover", reason: error.to_string() })?;
-    Ok((outcome, cutover.report))
+    moved
 }
 
 /// Sends all traffic back to the source, as `traffic rollback -y` does.

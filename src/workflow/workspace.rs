@@ -6,6 +6,7 @@ use std::sync::Arc;
 use infra_aws::{CallCounter, Cancel, Cloud, Endpoint};
 use infra_base::clock::Clock;
 use infra_config::Config;
+use infra_connect::Endpoint as DatabaseEndpoint;
 use infra_core::engine::ReadContext;
 use infra_core::events::Events;
 
@@ -18,6 +19,32 @@ pub trait EndpointSource: Send + Sync {
     /// # Errors
     /// The endpoint cannot be opened.
     fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// Tells how this program reaches the databases of the stack.
+pub trait DatabaseLocator: Send + Sync {
+    /// Returns whether the databases can contain data. Those of a sandbox without database servers cannot.
+    fn have_data(&self) -> bool;
+
+    /// Returns how to connect, given the endpoint that RDS shows, with the credentials of the secret.
+    ///
+    /// # Errors
+    /// The reason, without a secret.
+    fn locate(&self, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String>;
+}
+
+/// The databases are where RDS says that they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtEndpoint;
+
+impl DatabaseLocator for AtEndpoint {
+    fn have_data(&self) -> bool {
+        true
+    }
+
+    fn locate(&self, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String> {
+        Ok(endpoint)
+    }
 }
 
 /// Configuration, place of the state, endpoint and options of one command.
@@ -34,6 +61,8 @@ pub struct Workspace {
     pub parallelism: usize,
     /// Opens the endpoint, at every connection.
     pub endpoint: Box<dyn EndpointSource>,
+    /// How the databases of the stack are reached.
+    pub databases: Box<dyn DatabaseLocator>,
     /// Receives warnings that are not worth an error.
     pub warn: fn(&str),
 }

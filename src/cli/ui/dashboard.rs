@@ -162,6 +162,10 @@ impl View {
                 (self.live, self.intended, self.seconds, self.until) = (*live, *intended, *seconds, *until);
                 (self.step, self.steps, self.updated) = (*step, *steps, Instant::now());
             }
+            Event::Switchover { phase, row, .. } => {
+                self.phase = row.map_or_else(|| (*phase).to_owned(), |row| format!("{phase} {row}"));
+                (self.until, self.updated) = (None, Instant::now());
+            }
             Event::Health { environment, healthy, desired } => {
                 self.health.insert(environment, (*healthy, *desired));
             }

@@ -74,6 +74,11 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
         Event::StepFailed { address, error, .. } => format!("  {address}: FAILED: {error}"),
         Event::StepBlocked { address, by } => format!("  {address}: not attempted, it depends on {by}"),
         Event::Cutover { phase, live, .. } => format!("{phase} at {live} %"),
+        Event::Switchover { from, to, phase, row, rows_done, rows, seconds, why, .. } => {
+            let row = row.map(|row| format!(" {row}")).unwrap_or_default();
+            let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            format!("switchover {from} to {to}, {seconds} s: {phase}{row}, {rows_done} of {rows} done{why}")
+        }
         Event::Judged { gate, verdict, text, .. } => format!("  {verdict} {gate}: {text}"),
         Event::Health { environment, healthy, desired } => {
             format!("  {environment}: {healthy} of {desired} targets healthy")

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use infra_base::address::{Address, Region};
+use infra_base::side::Side;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
-use super::cutover::Cutover;
+use super::cutover::{Cutover, Strategy};
 use super::database::{Database, Secrets};
 use super::drift::DriftConfig;
 use super::encryption::Encryption;
@@ -103,6 +104,16 @@ impl Config {
     /// Returns whether any environment continuously replicates changes of a database.
     pub fn replicates_changes(&self) -> bool {
         DatabaseReplication::of(&self.environments) == DatabaseReplication::Continuous
+    }
+
+    /// Returns how the migration keeps to one primary. `None` if it moves traffic, but no database: without routing, or
+    /// when the database of the target is not replicated from the source.
+    pub fn strategy(&self) -> Option<Strategy> {
+        self.routing.as_ref()?;
+        let (source, target) = (Side::Source.as_str(), self.environment(Side::Target.as_str())?);
+        self.environment(source)?;
+        let link = target.replicates.database.as_ref()?;
+        (link.from_environment == source).then_some(self.cutover.strategy)
     }
 }
 

@@ -23,10 +23,53 @@ pub enum OnResume {
     Rollback,
 }
 
+/// What happens in a switchover to a transaction that does not end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overdue {
+    /// It is reported, and the switchover is undone.
+    Report,
+    /// Its session is ended, so that it is rolled back.
+    Terminate,
+}
+
+/// How a migration between two environments keeps to one primary: the database that gets the writes of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// The traffic first, step by step; both services use the source database. At the end, the data in one switchover.
+    ComputeFirst,
+    /// No steps: the data in one switchover, then all traffic at once.
+    AtOnce,
+    /// Each environment uses its own database, step by step. Only for a service that does not write.
+    ReadOnly,
+}
+
+impl Strategy {
+    /// Returns the name, as the configuration has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ComputeFirst => "compute-first",
+            Self::AtOnce => "at-once",
+            Self::ReadOnly => "read-only",
+        }
+    }
+
+    /// Returns whether the database of the target becomes the primary in a switchover.
+    pub fn has_switchover(self) -> bool {
+        self != Self::ReadOnly
+    }
+}
+
 /// The settings of a cutover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cutover {
+    /// How the migration keeps to one primary, if the database of the target is replicated from the source.
+    /// `compute-first`: the steps shift traffic while both services use the source database, then one switchover moves
+    /// the data. `at-once`: no steps, only the switchover. `read-only`: each environment uses its own database; only for
+    /// a service that does not write.
+    pub strategy: Strategy,
     /// Traffic that each step shifts, in percent.
     #[schemars(range(min = 1, max = 100))]
     pub step_percent: u8,
@@ -64,6 +107,16 @@ pub struct Cutover {
     /// Time limit of each command in seconds.
     #[schemars(range(min = 1, max = 86400))]
     pub quiesce_timeout_seconds: u32,
+    /// Time budget in seconds of a switchover. When it is used up before the database of the target accepts writes, all
+    /// of it is undone.
+    #[schemars(range(min = 10, max = 3600))]
+    pub switchover_timeout_seconds: u32,
+    /// Time in seconds that open transactions have to end in a switchover.
+    #[schemars(range(min = 0, max = 3600))]
+    pub drain_seconds: u32,
+    /// What happens then to a transaction that has not ended: `report` undoes the switchover, `terminate` ends the
+    /// session, so that the transaction is rolled back.
+    pub on_overdue: Overdue,
     /// Maximum time in seconds to wait for a replication lag of zero before the last step; 0 does not wait. Without a
     /// quiesce command, a lag of zero only means that the target had caught up at one moment.
     #[schemars(range(min = 0, max = 86400))]
@@ -73,6 +126,7 @@ pub struct Cutover {
 impl Default for Cutover {
     fn default() -> Self {
         Self {
+            strategy: Strategy::ComputeFirst,
             step_percent: 10,
             steps: Vec::new(),
             bake_seconds: 300,
@@ -86,6 +140,9 @@ impl Default for Cutover {
             quiesce_command: Vec::new(),
             release_command: Vec::new(),
             quiesce_timeout_seconds: 120,
+            switchover_timeout_seconds: 300,
+            drain_seconds: 30,
+            on_overdue: Overdue::Report,
             lag_zero_timeout_seconds: 600,
         }
     }

@@ -24,7 +24,7 @@ mod storage;
 
 pub use self::config::{Config, DatabaseReplication, EnvironmentConfig, ReplicationLink, ReplicationLinks};
 pub use self::custom_gate::{CustomGate, CustomMetric};
-pub use self::cutover::{Cutover, OnFailure, OnResume};
+pub use self::cutover::{Cutover, OnFailure, OnResume, Overdue, Strategy};
 pub use self::database::{Database, Secrets};
 pub use self::drift::{DriftConfig, IgnoreRule};
 pub use self::encryption::Encryption;

@@ -1,12 +1,15 @@
 //! Validates `[cutover]`.
 
+use infra_base::side::Side;
+
 use super::validator::Validator;
-use crate::model::Config;
+use crate::model::{Config, MigrationType};
 
 impl Validator<'_> {
     /// Validates the steps, the pauses and the commands.
     pub(super) fn cutover(&mut self, config: &Config) {
         let cutover = &config.cutover;
+        self.strategy(config);
         for (index, pair) in cutover.steps.windows(2).enumerate() {
             if pair[0] >= pair[1] {
                 let at = (index + 1).to_string();
@@ -56,6 +59,22 @@ impl Validator<'_> {
         if cutover.quiesce_command.is_empty() && !cutover.release_command.is_empty() {
             let message = "there is a `release_command`, but no `quiesce_command` that it could revert";
             self.report(&["cutover", "release_command"], message, "configure both commands, or neither");
+        }
+    }
+
+    /// Refuses a migration in which both databases would accept writes, or changes would be lost.
+    fn strategy(&mut self, config: &Config) {
+        let Some(strategy) = config.strategy().filter(|strategy| strategy.has_switchover()) else { return };
+        let target = config.environment(Side::Target.as_str());
+        if target.is_some_and(|target| target.replication.migration_type == MigrationType::FullLoad) {
+            let message = format!(
+                "`{}` moves the writes of the service to the target, but `full-load` replicates no changes: they would be \
+                 lost",
+                strategy.as_str()
+            );
+            let help = "use `full-load-and-cdc`; for a service that does not write, set `cutover.strategy` to \
+                        `read-only`";
+            self.report(&["replication", "migration_type"], message, help);
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What the state records about the migration: an unfinished traffic shift, and a cutover.
+//! What the state records about the migration: an unfinished traffic shift, a cutover, and a
+//! switchover.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,9 @@ pub struct Migration {
     /// The last cutover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutover: Option<Value>,
+    /// The last switchover, and which database is the primary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switchover: Option<Value>,
 }
 
 /// An operation that was started and whose end has not been observed.
@@ -69,7 +73,8 @@ impl Migration {
         let ended = self.operations.keys().map(|address| Record::OperationEnded { address: address.clone() });
         let live = (self.live.is_some() || self.shift.is_some()).then_some(Record::ShiftSeen { live: None });
         let cutover = self.cutover.is_some().then_some(Record::Cutover { saved: None });
-        ended.chain(live).chain(cutover).collect()
+        let switchover = self.switchover.is_some().then_some(Record::Switchover { saved: None });
+        ended.chain(live).chain(cutover).chain(switchover).collect()
     }
 
     /// Applies a record of the migration.
@@ -102,6 +107,7 @@ impl Migration {
             }
             Record::OperationEnded { address } => drop(self.operations.remove(address)),
             Record::Cutover { saved } => self.cutover.clone_from(saved),
+            Record::Switchover { saved } => self.switchover.clone_from(saved),
             _ => {}
         }
         Ok(())

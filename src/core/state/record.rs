@@ -175,6 +175,11 @@ pub enum Record {
         /// Everything that must outlive the process.
         saved: Option<Value>,
     },
+    /// The progress of a switchover, and which database is the primary; nothing if there is no migration any more.
+    Switchover {
+        /// Everything that must outlive the process.
+        saved: Option<Value>,
+    },
     /// The command ended normally.
     RunFinished {
         /// The run.

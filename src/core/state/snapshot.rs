@@ -231,7 +231,8 @@ impl State {
             | Record::OperationIntent { .. }
             | Record::OperationCall { .. }
             | Record::OperationEnded { .. }
-            | Record::Cutover { .. } => self.migration.apply_record(record)?,
+            | Record::Cutover { .. }
+            | Record::Switchover { .. } => self.migration.apply_record(record)?,
             Record::Answer { .. } => {}
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;

@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, Rule as Description};
 use serde::{Deserialize, Serialize};
 
-use super::fence_position::{FencePosition, condition, position_of};
-use super::tagging;
+use super::fence_position::{FencePosition, OPEN_HOST};
+use super::rule_scope::{condition, scope_of};
+use super::{rule, tagging};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
@@ -70,7 +71,10 @@ pub struct FenceAttrs {
 #[async_trait]
 impl Resource for Fence {
     async fn observe(&self, cx: &StepContext, known: Option<&FenceAttrs>) -> Result<Observed<FenceAttrs>> {
-        let Some(current) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
+        let known = known.map(|attrs| &attrs.arn);
+        let Some(current) = rule::find(cx, known, &self.listener, self.priority).await? else {
+            return Ok(Observed::Absent);
+        };
         let attrs = attrs(&current);
         tagging::classify(cx, attrs.arn.clone().as_str(), "RuleNotFound", attrs).await
     }
@@ -82,7 +86,7 @@ impl Resource for Fence {
             let tags = tagging::to_sdk(cx.identity.all_tags());
             let call = || {
                 let call = cx.aws.elb.create_rule().listener_arn(listener).priority(self.priority);
-                let call = call.conditions(condition(FencePosition::Open)).actions(response.clone());
+                let call = call.conditions(condition(FencePosition::Open.scope(), OPEN_HOST)).actions(response.clone());
                 call.set_tags(Some(tags.clone())).send()
             };
             let created = cx.mutate("elasticloadbalancing:CreateRule", call).await?;
@@ -100,7 +104,8 @@ impl Resource for Fence {
             let call = || {
                 let call = cx.aws.elb.modify_rule().rule_arn(&seen.arn).actions(response.clone());
                 // A fence that something has changed is opened; otherwise its position does not change.
-                call.set_conditions(seen.position.is_none().then(|| vec![condition(position)])).send()
+                call.set_conditions(seen.position.is_none().then(|| vec![condition(position.scope(), OPEN_HOST)]))
+                    .send()
             };
             cx.mutate("elasticloadbalancing:ModifyRule", call).await?;
         }
@@ -114,31 +119,6 @@ impl Resource for Fence {
 }
 
 impl Fence {
-    async fn find(&self, cx: &StepContext, known: Option<&FenceAttrs>) -> Result<Option<Description>> {
-        let mut marker = None;
-        loop {
-            let call = cx.aws.elb.describe_rules();
-            let call = match known {
-                Some(attrs) => call.rule_arns(&attrs.arn),
-                None => call.listener_arn(self.listener.get()?).set_marker(marker.take()),
-            };
-            let found = ignore_codes(
-                cx.read("elasticloadbalancing:DescribeRules", call.send()).await,
-                &["RuleNotFound", "ListenerNotFound"],
-            )?;
-            let Some(found) = found else { return Ok(None) };
-            marker.clone_from(&found.next_marker);
-            let current = found
-                .rules
-                .unwrap_or_default()
-                .into_iter()
-                .find(|current| known.is_some() || priority(current) == Some(self.priority));
-            if current.is_some() || marker.is_none() {
-                return Ok(current);
-            }
-        }
-    }
-
     fn response(&self) -> Action {
         let response = FixedResponseActionConfig::builder()
             .status_code(STATUS)
@@ -150,28 +130,16 @@ impl Fence {
 }
 
 fn attrs(current: &Description) -> FenceAttrs {
-    let position = position_of(current.conditions());
+    let position = scope_of(current.conditions(), OPEN_HOST).map(FencePosition::of);
     let arn = current.rule_arn().unwrap_or_default();
     FenceAttrs {
         arn: arn.into(),
-        listener: listener_of(arn),
-        priority: priority(current).unwrap_or_default(),
+        listener: rule::listener_of(arn),
+        priority: rule::priority(current).unwrap_or_default(),
         message: message(current.actions()),
         position,
         conditions_altered: position.is_none(),
     }
-}
-
-/// Returns the listener of a rule, whose ARN is that of the rule without its last part ("Resource types defined by
-/// Elastic Load Balancing V2").
-fn listener_of(rule_arn: &str) -> Option<Arn> {
-    let (listener, _) = rule_arn.rsplit_once('/')?;
-    listener.contains(":listener-rule/").then(|| Arn(listener.replacen(":listener-rule/", ":listener/", 1)))
-}
-
-/// Returns the priority; none for the default rule.
-fn priority(current: &Description) -> Option<i32> {
-    current.priority()?.parse().ok()
 }
 
 /// Returns the text of the response, if the action is one that this kind sets.
@@ -180,16 +148,4 @@ fn message(actions: &[Action]) -> Option<String> {
     let response = only.fixed_response_config()?;
     let is_ours = response.status_code() == Some(STATUS) && response.content_type() == Some(CONTENT_TYPE);
     is_ours.then(|| response.message_body().unwrap_or_default().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_arn_of_a_rule_contains_that_of_its_listener() {
-        let part = |kind: &str| format!("arn:aws:elasticloadbalancing:us-east-1:111122223333:{kind}/app/alb/1/2");
-        assert_eq!(listener_of(&format!("{}/3", part("listener-rule"))), Some(Arn(part("listener"))));
-        assert_eq!(listener_of("something/else"), None);
-    }
 }

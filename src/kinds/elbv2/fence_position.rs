@@ -1,15 +1,11 @@
-//! Whether a fence is open or closed: how the conditions of its rule say so, and how they are changed.
+//! Whether a fence is open or closed, and how that is changed.
 
-use aws_sdk_elasticloadbalancingv2::types::{HostHeaderConditionConfig, PathPatternConditionConfig, RuleCondition};
 use serde::{Deserialize, Serialize};
 
-use infra_core::resource::{Result, StepContext, ignore_codes};
+use super::rule_scope::{self, RuleScope, UnusedHost};
+use infra_core::resource::{Result, StepContext};
 
-/// A name that no client can request: `.invalid` never resolves (RFC 2606).
-const NO_HOST: &str = "fence-is-open.invalid";
-const EVERY_PATH: &str = "*";
-const HOST: &str = "host-header";
-const PATH: &str = "path-pattern";
+pub(super) const OPEN_HOST: UnusedHost = "fence-is-open.invalid";
 
 /// A position of a fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,33 +25,19 @@ impl FencePosition {
             Self::Closed => "closed",
         }
     }
-}
 
-/// Returns the only condition of a rule in this position.
-pub(super) fn condition(position: FencePosition) -> RuleCondition {
-    match position {
-        FencePosition::Open => RuleCondition::builder()
-            .field(HOST)
-            .host_header_config(HostHeaderConditionConfig::builder().values(NO_HOST).build())
-            .build(),
-        FencePosition::Closed => RuleCondition::builder()
-            .field(PATH)
-            .path_pattern_config(PathPatternConditionConfig::builder().values(EVERY_PATH).build())
-            .build(),
+    pub(super) fn of(scope: RuleScope) -> Self {
+        match scope {
+            RuleScope::Nothing => Self::Open,
+            RuleScope::Everything => Self::Closed,
+        }
     }
-}
 
-/// Returns the position that the conditions of a rule stand for; `None` if a fence never has them.
-pub(super) fn position_of(conditions: &[RuleCondition]) -> Option<FencePosition> {
-    let [only] = conditions else { return None };
-    // `Values` repeats the values of the configuration in older answers.
-    let is = |values: &[String], value: &str| values == [value] || (values.is_empty() && only.values() == [value]);
-    let host = only.host_header_config().map(HostHeaderConditionConfig::values).unwrap_or_default();
-    let path = only.path_pattern_config().map(PathPatternConditionConfig::values).unwrap_or_default();
-    match only.field() {
-        Some(HOST) if is(host, NO_HOST) => Some(FencePosition::Open),
-        Some(PATH) if is(path, EVERY_PATH) => Some(FencePosition::Closed),
-        _ => None,
+    pub(super) fn scope(self) -> RuleScope {
+        match self {
+            Self::Open => RuleScope::Nothing,
+            Self::Closed => RuleScope::Everything,
+        }
     }
 }
 
@@ -65,9 +47,7 @@ pub(super) fn position_of(conditions: &[RuleCondition]) -> Option<FencePosition>
 /// # Errors
 /// The error of Elastic Load Balancing.
 pub async fn position(cx: &StepContext, rule_arn: &str) -> Result<Option<FencePosition>> {
-    let call = cx.aws.elb.describe_rules().rule_arns(rule_arn).send();
-    let found = ignore_codes(cx.read("elasticloadbalancing:DescribeRules", call).await, &["RuleNotFound"])?;
-    Ok(found.and_then(|found| position_of(found.rules().first()?.conditions())))
+    Ok(rule_scope::read(cx, rule_arn, OPEN_HOST).await?.map(FencePosition::of))
 }
 
 /// Opens or closes the fence with this ARN. It can be repeated. The nodes of the load balancer follow within seconds,
@@ -76,21 +56,5 @@ pub async fn position(cx: &StepContext, rule_arn: &str) -> Result<Option<FencePo
 /// # Errors
 /// The error of Elastic Load Balancing.
 pub async fn set_position(cx: &StepContext, rule_arn: &str, to: FencePosition) -> Result<()> {
-    let call = || cx.aws.elb.modify_rule().rule_arn(rule_arn).conditions(condition(to)).send();
-    cx.mutate("elasticloadbalancing:ModifyRule", call).await.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_conditions_state_the_position() {
-        for position in [FencePosition::Open, FencePosition::Closed] {
-            assert_eq!(position_of(&[condition(position)]), Some(position));
-        }
-        assert_eq!(position_of(&[]), None);
-        let both = [condition(FencePosition::Open), condition(FencePosition::Closed)];
-        assert_eq!(position_of(&both), None);
-    }
+    rule_scope::set(cx, rule_arn, to.scope(), OPEN_HOST).await
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrafficSplit;
 use crate::gate::{EvalContext, GateRule, Required};
-use infra_config::{Config, OnFailure, OnResume};
+use infra_config::{Config, OnFailure, OnResume, Strategy};
 
 /// The steps. Each sends more traffic to the target than the one before. The last sends all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,9 @@ impl CutoverPlan {
             must: gate.requirement(),
             failures_in_a_row: gate.failures_in_a_row,
         };
-        let waits_for_lag = cutover.lag_zero_timeout_seconds > 0 && config.replicates_changes();
+        // The switchover does both, if one follows.
+        let has_switchover = config.strategy().is_some_and(Strategy::has_switchover);
+        let waits_for_lag = cutover.lag_zero_timeout_seconds > 0 && config.replicates_changes() && !has_switchover;
         Some(Self {
             steps: splits(&cutover.percents()).into(),
             bake_seconds: cutover.bake_seconds.into(),
@@ -95,7 +97,7 @@ impl CutoverPlan {
             gates: config.gates.iter().map(rule).collect(),
             gates_required: if cutover.gates_required { Required::Yes } else { Required::No },
             pause_at: splits(&cutover.pause_at),
-            quiesce: !cutover.quiesce_command.is_empty(),
+            quiesce: !cutover.quiesce_command.is_empty() && !has_switchover,
             lag_zero_seconds: waits_for_lag.then(|| cutover.lag_zero_timeout_seconds.into()),
             on_failure: cutover.on_failure,
             on_resume: cutover.on_resume,

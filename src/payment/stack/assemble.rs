@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::builder::Builder;
 use super::environment::{self, Environment};
 use super::parts::Parts;
-use super::{fallback, link, monitoring, replication, routing, storage_replication};
-use infra_config::Config;
+use super::{fallback, link, link_service, monitoring, replication, routing, storage_replication};
+use infra_config::{Config, Strategy};
 use infra_core::graph::{Graph, GraphError};
 
 /// The stack that a configuration describes.
@@ -49,10 +49,14 @@ pub fn build(config: &Config) -> Result<Graph, GraphError> {
             .as_ref()
             .and_then(|link| Some((link, environments.get(link.from_environment.as_str())?)))
         {
-            let link_ready = link::add(&mut builder, own, from);
-            replication = replication::add(&mut builder, own, from, link, link_ready);
+            let with_link_service = config.strategy() == Some(Strategy::ComputeFirst) && own.config.name == "target";
+            let ready = link::add(&mut builder, own, from, with_link_service);
+            replication = replication::add(&mut builder, own, from, link, ready.replication.clone());
             if let Some(replication) = &replication {
                 fallback::add(&mut builder, &replication.base);
+                if with_link_service {
+                    link_service::add(&mut builder, own, from, &ready, &replication.base.source_secret());
+                }
             }
         }
         if let Some((link, from)) = environment
@@ -76,7 +80,7 @@ mod tests {
     use std::path::Path;
 
     use infra_base::address::Address;
-    use infra_config::{Overrides, load};
+    use infra_config::{Overrides, Side, load};
 
     use super::*;
 
@@ -95,6 +99,11 @@ mod tests {
             in_graph(service.load_balancer.address());
             in_graph(service.target_group.address());
             in_graph(service.fence.address());
+            if service.side == Side::Target {
+                in_graph(service.link.service.address());
+                in_graph(service.link.target_group.address());
+                in_graph(service.link.rule.address());
+            }
         }
         for database in &parts.databases {
             in_graph(database.instance.address());

@@ -23,6 +23,11 @@ pub(super) const ECS_SERVICE: &str = "service";
 pub(super) const LOAD_BALANCER: &str = "load-balancer";
 pub(super) const TARGET_GROUP: &str = "target-group";
 pub(super) const FENCE: &str = "fence";
+pub(super) const TASK_DEFINITION: &str = "task-definition";
+
+/// The part of the second service, which uses the database of the other environment.
+pub(super) const LINK_SERVICE: &str = "link-service";
+pub(super) const LINK_RULE: &str = "rule";
 
 /// The part of a database is this prefix and the role of the database.
 const DATABASE: &str = "database-";

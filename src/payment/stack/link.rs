@@ -1,5 +1,5 @@
 //! Connects the network of one environment to the databases of another: a VPC peering, with routes and security group
-//! rules on both sides.
+//! rules on both sides, for the replication and for a service.
 //!
 //! The environment that replicates requests the peering. Resources of the other side are in the other side's region.
 //! Their addresses belong to the environment that replicates, so that they are deleted with it.
@@ -17,10 +17,17 @@ use infra_kinds::ec2::{
 
 const PART: &str = "link";
 
-/// Connects the replication in `own` to the databases of `from`. Returns what must be ready before it can connect.
-pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environment) -> Vec<Input<String>> {
+/// What must be ready before something can connect to the databases of the other environment.
+#[derive(Clone, Default)]
+pub(super) struct Link {
+    pub(super) replication: Vec<Input<String>>,
+    pub(super) service: Vec<Input<String>>,
+}
+
+/// Connects the replication in `own` to the databases of `from`, and with `with_service` the service, too.
+pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environment, with_service: bool) -> Link {
     if own.config.name == from.config.name {
-        return Vec::new();
+        return Link::default();
     }
     let far = from.config.region.clone();
     let peering = VpcPeeringConnection {
@@ -40,8 +47,17 @@ pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environme
     }
     ready.extend(routes(builder, "route-there", &own.config.region, &own.network.private_tables, from, &active));
     ready.extend(routes(builder, "route-back", &far, &from.network.private_tables, own, &active));
-    ready.extend(rules(builder, own, from, &active));
-    ready
+    let rules = Rules { own, from, peering: active };
+    let [egress, ingress] = [rules.egress(builder, Client::Replication), rules.ingress(builder, Client::Replication)];
+    let mut link = Link { replication: ready.clone(), service: Vec::new() };
+    link.replication.extend([egress, ingress.clone()]);
+    if with_service {
+        link.service = ready;
+        // A second rule for the same range would be a duplicate (AuthorizeSecurityGroupIngress).
+        let ingress = if rules.same_region() { rules.ingress(builder, Client::Service) } else { ingress };
+        link.service.extend([rules.egress(builder, Client::Service), ingress]);
+    }
+    link
 }
 
 /// Adds a route to the VPC of `to` to each of the route tables.
@@ -66,42 +82,78 @@ fn routes(
     ready
 }
 
-/// Adds the rules that allow PostgreSQL traffic. Within a region they reference the peer's security group. Across
-/// regions a rule cannot reference it ("Update your security groups to reference peer security groups"), so it names
-/// the address range of the peer VPC.
-fn rules(
-    builder: &mut Builder<'_>,
-    own: &Environment,
-    from: &Environment,
-    peering: &Input<VpcPeeringConnectionId>,
-) -> [Input<String>; 2] {
-    let same_region = own.config.region == from.config.region;
-    let peer = |group: Input<SecurityGroupId>, of: &Environment| {
-        if same_region { Peer::Group(group) } else { Peer::Cidr(of.config.vpc_cidr.to_string()) }
-    };
-    let rule = |group: Input<SecurityGroupId>, direction: Direction, peer: Peer, description: &str| SecurityGroupRule {
-        group,
-        direction,
-        protocol: "tcp".to_owned(),
-        from_port: POSTGRES,
-        to_port: POSTGRES,
-        peer,
-        description: description.to_owned(),
-        peering: Some(peering.clone()),
-    };
-    let (here, there) = (&own.config.name, &from.config.name);
-    let egress = rule(
-        own.groups.dms.id(),
-        Direction::Egress,
-        peer(from.groups.db.id(), from),
-        &format!("PostgreSQL of {there}"),
-    );
-    let ingress = rule(
-        from.groups.db.id(),
-        Direction::Ingress,
-        peer(own.groups.dms.id(), own),
-        &format!("PostgreSQL from the replication in {here}"),
-    );
-    let egress = builder.add(PART, "dms-to-db", &egress).done();
-    [egress, builder.add_in(&from.config.region, PART, "db-from-dms", &ingress).done()]
+/// Who connects to the databases of the other environment.
+#[derive(Clone, Copy)]
+enum Client {
+    Replication,
+    Service,
+}
+
+/// The rules that allow PostgreSQL traffic. Within a region they reference the peer's security group. Across regions a
+/// rule cannot reference it ("Update your security groups to reference peer security groups"), so it names the address
+/// range of the peer VPC.
+struct Rules<'a> {
+    own: &'a Environment,
+    from: &'a Environment,
+    peering: Input<VpcPeeringConnectionId>,
+}
+
+impl Rules<'_> {
+    fn same_region(&self) -> bool {
+        self.own.config.region == self.from.config.region
+    }
+
+    fn group(&self, client: Client) -> Input<SecurityGroupId> {
+        match client {
+            Client::Replication => self.own.groups.dms.id(),
+            Client::Service => self.own.groups.ecs.id(),
+        }
+    }
+
+    fn peer(&self, group: Input<SecurityGroupId>, of: &Environment) -> Peer {
+        if self.same_region() { Peer::Group(group) } else { Peer::Cidr(of.config.vpc_cidr.to_string()) }
+    }
+
+    fn rule(
+        &self,
+        group: Input<SecurityGroupId>,
+        direction: Direction,
+        peer: Peer,
+        description: String,
+    ) -> SecurityGroupRule {
+        SecurityGroupRule {
+            group,
+            direction,
+            protocol: "tcp".to_owned(),
+            from_port: POSTGRES,
+            to_port: POSTGRES,
+            peer,
+            description,
+            peering: Some(self.peering.clone()),
+        }
+    }
+
+    /// Adds the rule that lets the client connect to the other environment.
+    fn egress(&self, builder: &mut Builder<'_>, client: Client) -> Input<String> {
+        let name = match client {
+            Client::Replication => "dms-to-db",
+            Client::Service => "ecs-to-db",
+        };
+        let peer = self.peer(self.from.groups.db.id(), self.from);
+        let description = format!("PostgreSQL of {}", self.from.config.name);
+        let rule = self.rule(self.group(client), Direction::Egress, peer, description);
+        builder.add(PART, name, &rule).done()
+    }
+
+    /// Adds the rule that lets the databases of the other environment accept the client.
+    fn ingress(&self, builder: &mut Builder<'_>, client: Client) -> Input<String> {
+        let (name, who) = match client {
+            Client::Replication => ("db-from-dms", "replication"),
+            Client::Service => ("db-from-ecs", "payment service"),
+        };
+        let peer = self.peer(self.group(client), self.own);
+        let description = format!("PostgreSQL from the {who} in {}", self.own.config.name);
+        let rule = self.rule(self.from.groups.db.id(), Direction::Ingress, peer, description);
+        builder.add_in(&self.from.config.region, PART, name, &rule).done()
+    }
 }

@@ -9,7 +9,7 @@ use infra_core::resource::{Handle, RefersTo, Spec};
 use infra_kinds::cloudwatch::Alarm;
 use infra_kinds::dms::{Endpoint, ReplicationInstance, ReplicationTask};
 use infra_kinds::ecs::{Cluster, Service};
-use infra_kinds::elbv2::{Fence, LoadBalancer, TargetGroup};
+use infra_kinds::elbv2::{Fence, ForwardRule, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
 use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
 use infra_kinds::secretsmanager::Secret;
@@ -60,6 +60,19 @@ pub struct ServiceParts {
     pub target_group: Handle<TargetGroup>,
     /// The fence of the load balancer. Stacks of earlier versions have none.
     pub fence: Handle<Fence>,
+    /// The second service, which uses the database of the other environment. Not every stack has one.
+    pub link: LinkServiceParts,
+}
+
+/// The second service of an environment, and what leads requests to it.
+#[derive(Clone, Debug)]
+pub struct LinkServiceParts {
+    /// The ECS service.
+    pub service: Handle<Service>,
+    /// The target group.
+    pub target_group: Handle<TargetGroup>,
+    /// The rule of the listener.
+    pub rule: Handle<ForwardRule>,
 }
 
 /// A database and its credentials.
@@ -109,6 +122,11 @@ impl ServiceParts {
             load_balancer: handle(environment, layout::SERVICE, layout::LOAD_BALANCER),
             target_group: handle(environment, layout::SERVICE, layout::TARGET_GROUP),
             fence: handle(environment, layout::SERVICE, layout::FENCE),
+            link: LinkServiceParts {
+                service: handle(environment, layout::LINK_SERVICE, layout::ECS_SERVICE),
+                target_group: handle(environment, layout::LINK_SERVICE, layout::TARGET_GROUP),
+                rule: handle(environment, layout::LINK_SERVICE, layout::LINK_RULE),
+            },
         }
     }
 }
@@ -174,7 +192,9 @@ impl Parts {
             // It belongs to the replication that it reverses.
             ReplicationTask::KIND if layout::is_fallback_task(address) => {}
             ReplicationTask::KIND => self.replications.push(ReplicationParts::of(address)),
-            Service::KIND => self.services.extend(layout::side(address.environment()).map(ServiceParts::of)),
+            Service::KIND if address.part() == layout::SERVICE => {
+                self.services.extend(layout::side(address.environment()).map(ServiceParts::of));
+            }
             _ => {}
         }
     }

@@ -24,6 +24,13 @@ pub(super) struct Replication<'a> {
     pub(super) task: Handle<ReplicationTask>,
 }
 
+/// The credentials of the source database, which can be read in the region of the replication.
+pub(super) struct SourceSecret {
+    pub(super) arn: Input<Arn>,
+    /// Ready when the secret is complete.
+    pub(super) content: Input<String>,
+}
+
 /// One end of the replication, with the credentials that can be read in the region of the replication.
 pub(super) struct End<'a> {
     database: &'a Database,
@@ -60,6 +67,11 @@ pub(super) struct Base<'a> {
 const WRITES_ALWAYS: &str = "SET session_replication_role = 'replica'; SET default_transaction_read_only = off";
 
 impl Base<'_> {
+    /// Returns the credentials of the source database.
+    pub(super) fn source_secret(&self) -> SourceSecret {
+        SourceSecret { arn: self.source.secret.clone(), content: self.source.content.clone() }
+    }
+
     /// Returns the endpoint `name` that reads an end.
     pub(super) fn source_endpoint(&self, builder: &Builder<'_>, name: &str, end: &End<'_>) -> Endpoint {
         Endpoint {

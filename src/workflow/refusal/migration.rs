@@ -1,7 +1,8 @@
 //! Refusals of the migration: replication, traffic and cutover.
 
-use infra_config::Side;
+use infra_config::{Side, Strategy};
 use infra_migration::TrafficSplit;
+use infra_switchover::Direction;
 
 /// Why a step of the migration is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,4 +115,49 @@ pub enum MigrationRefusal {
         /// Why.
         reason: String,
     },
+    /// A newer version has written the switchover.
+    #[error("the switchover cannot be read")]
+    UnreadableSwitchover {
+        /// Why.
+        reason: String,
+    },
+    /// It is not known which database a service uses.
+    #[error("cannot read which database the service of the target uses")]
+    UnreadableService {
+        /// Why.
+        reason: String,
+    },
+    /// A switchover is under way.
+    #[error("a switchover is in progress ({direction})")]
+    SwitchoverInProgress {
+        /// From which side to which.
+        direction: Direction,
+    },
+    /// Traffic would go to a side whose service does not use the primary.
+    #[error("the database of the {primary} is the primary, and the service of the {side} does not use it")]
+    NotThePrimary {
+        /// The side that would get traffic.
+        side: Side,
+        /// The side whose database is the primary.
+        primary: Side,
+        /// How the migration keeps to one primary.
+        strategy: Strategy,
+    },
+    /// The target cannot serve clients with the source database.
+    #[error("the target is not ready for its first client")]
+    NotReady {
+        /// Why.
+        reason: String,
+    },
+    /// The switchover has stopped in the middle.
+    #[error("the switchover ({direction}) has stopped in the middle")]
+    SwitchoverStopped {
+        /// From which side to which.
+        direction: Direction,
+        /// Why.
+        reason: String,
+    },
+    /// The database of the target is the primary, so traffic alone cannot go back.
+    #[error("the database of the target is the primary: only a switchover can make that of the source the primary")]
+    DataMoved,
 }

@@ -53,6 +53,7 @@ impl Stack {
             is_aws: false,
             parallelism: options.parallelism,
             endpoint: Box::new(Shared { sandbox: Arc::clone(&sandbox), clock }),
+            databases: Box::new(migrate_infra::workflow::AtEndpoint),
             warn: |text| panic!("{text}"),
         };
         Self { sandbox, workspace }

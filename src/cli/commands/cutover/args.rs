@@ -4,9 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::commands::replication::DatabaseArgs;
 use infra_workflow::control_channel::ControlRequest;
 
-/// Shifts traffic from the source to the target, step by step, behind gates.
+/// Moves traffic and data from the source to the target: step by step, behind gates, then in one switchover.
+///
+/// During the steps, both services use the source database (`cutover.strategy`). The switchover closes both
+/// environments to clients, waits until every write has arrived in the target database, starts the replication back,
+/// and opens the target. Until the target database accepts writes, a failure undoes all of it. `--rollback` afterwards
+/// is a switchover back, which loses no write either.
 ///
 /// Before, during and after each step it evaluates all gates of `[gates]`. If one fails, traffic goes back to the
 /// source or stays where it is, as configured in `[cutover]`; missing data never passes. It can be killed at any time:
@@ -30,7 +36,7 @@ pub struct CutoverArgs {
     /// End it; `cutover.on_abort` configures what happens to the traffic.
     #[arg(long, group = "request")]
     abort: bool,
-    /// End it and send all traffic to the source.
+    /// End it and send all traffic to the source. After the switchover: move the data back, too.
     #[arg(long, group = "request")]
     rollback: bool,
     /// Without a terminal: wait for `cutover --approve` and similar commands of other processes, instead of ending
@@ -43,6 +49,8 @@ pub struct CutoverArgs {
     /// Directory for the report [default: `cutovers` in the directory of the state].
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) databases: DatabaseArgs,
     /// Skip confirmation.
     #[arg(short, long)]
     pub(super) yes: bool,

@@ -1,6 +1,7 @@
 //! `cutover --dry-run`: the plan, and the current verdicts of the gates.
 
 use super::overview::overview;
+use super::switchover;
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
@@ -9,8 +10,15 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::{CutoverPlan, PersistedCutover};
 use infra_migration::gate::probe::Probe;
 use infra_migration::topology::Topology;
+use infra_workflow::switchover::Stage;
 
-pub(super) async fn run(app: &App, plan: &CutoverPlan, topology: &Topology, state: &State) -> Result<u8, Failure> {
+pub(super) async fn run(
+    app: &App,
+    plan: &CutoverPlan,
+    stage: &Stage,
+    topology: &Topology,
+    state: &State,
+) -> Result<u8, Failure> {
     let context = app.workspace.connect_read_only().await?;
     let now = context.cloud.unix_now();
     let live = state.migration.live.and_then(TrafficSplit::new).unwrap_or(TrafficSplit::SOURCE);
@@ -20,7 +28,14 @@ pub(super) async fn run(app: &App, plan: &CutoverPlan, topology: &Topology, stat
         stdout(&serde_json::json!({ "schedule": plan, "gates": judgements }).to_string());
         return Ok(0);
     }
-    stdout(overview(plan, PersistedCutover::of(state).as_ref()).trim_end());
+    match stage {
+        Stage::Steps | Stage::StepsThenSwitchover => {
+            let has_switchover = *stage == Stage::StepsThenSwitchover;
+            stdout(overview(plan, PersistedCutover::of(state).as_ref(), has_switchover).trim_end());
+        }
+        Stage::Switchover(record) => stdout(switchover::overview(app, record).trim_end()),
+        Stage::Moved => stdout("nothing to do: the database of the target is the primary"),
+    }
     stdout("now:");
     for one in &judgements {
         stdout(&format!("  {:<8}  {}: {}", one.verdict.as_str(), one.gate, one.text));

@@ -13,6 +13,8 @@ mod verdict;
 
 use clap::Subcommand;
 
+pub(in crate::cli) use databases::DatabaseArgs;
+
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 

@@ -12,6 +12,7 @@ use infra_core::resource::{Result as ResourceResult, describe};
 use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_migration::fence::set_position;
 use infra_migration::topology::Topology;
+use infra_workflow::switchover::check_unfence;
 use infra_workflow::traffic::check_fence;
 
 /// Closes or opens the fence of an environment.
@@ -26,7 +27,7 @@ pub struct FenceArgs {
     /// The environment.
     #[arg(value_enum)]
     side: SideArg,
-    /// Also while a cutover is in progress.
+    /// Also while a cutover is in progress, and also if the service of the environment does not use the primary.
     #[arg(long)]
     force: bool,
     /// Skip confirmation.
@@ -57,6 +58,9 @@ pub(super) async fn run(app: &App, args: &FenceArgs, to: FencePosition) -> Resul
     let state = app.workspace.read_state().await?;
     let topology = Topology::of(&state);
     let (service, fence) = check_fence(&state, &topology, side, args.force)?;
+    if to == FencePosition::Open && !args.force {
+        check_unfence(&app.workspace.config, &state, side)?;
+    }
     let question = match to {
         FencePosition::Closed => {
             format!("Close the {side} to all clients? Every request there is answered with 503.")

@@ -18,12 +18,14 @@ use infra_migration::records::RecordName;
 use infra_migration::shift::{self, SendMode, ShiftError, ShiftOutcome, roll_back_without_state};
 use infra_migration::topology::Topology;
 use infra_workflow::cutover::record_manual_rollback;
+use infra_workflow::switchover::before_shift;
 use infra_workflow::traffic::{ManualRelease, find_records, manual_release, read_both, read_state_if_possible, region};
 
 /// Sends all traffic back to the source.
 ///
 /// It evaluates no gate and waits for no lock: if another run holds the lock, or the state cannot be used, it reports
-/// that and continues without recording anything. With `--zone-id` it requires no state at all.
+/// that and continues without recording anything. With `--zone-id` it requires no state at all. It moves no data: once
+/// the database of the target is the primary, it is refused, and `cutover --rollback` moves both.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra traffic rollback -y\n  \
                         migrate-infra traffic rollback --zone-id Z1D633PJN98FT9 -y")]
@@ -52,6 +54,8 @@ pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
     let context = workspace.connect_read_only().await?;
     let name = find_records(workspace, &context, &region, &topology, zone).await?;
     let records = read_both(&context, &region, &name).await?;
+    let source = TrafficSplit::SOURCE;
+    before_shift(&workspace.config, &state, &context, records.split(), source).await?;
     if args.dry_run {
         stdout(&batch(&records, TrafficSplit::SOURCE));
         return Ok(0);

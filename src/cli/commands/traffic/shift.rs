@@ -7,16 +7,21 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, stdout};
+use infra_core::engine::Context;
 use infra_migration::TrafficSplit;
 use infra_migration::shift;
 use infra_migration::topology::Topology;
+use infra_workflow::Workspace;
+use infra_workflow::refusal::MigrationRefusal;
+use infra_workflow::switchover::{BeforeShift, before_shift, open, operations};
 use infra_workflow::traffic::{ShiftRequest, check_shift, read_both, record_name, region, unhealthy};
 
 /// Sends a share of the traffic to the target.
 ///
 /// Both weights are set in one batch. Then it waits until all name servers have the change, and reads the records back.
-/// It is refused if an environment that would receive more traffic has no healthy target. The next shift finishes or
-/// replaces a shift that was killed.
+/// It is refused if an environment that would receive more traffic has no healthy target. Before the first share, the
+/// service of the target connects to the source database (`cutover.strategy`), so that only one database gets writes.
+/// The next shift finishes or replaces a shift that was killed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra traffic shift --to 10\n  \
                         migrate-infra traffic shift --to 50 --dry-run")]
@@ -55,13 +60,31 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
     }
     let request = ShiftRequest { to, force: args.force };
     check_shift(workspace, &context, &state, request, &records, &unhealthy).await?;
+    let before = match before_shift(&workspace.config, &state, &context, records.split(), to).await {
+        Err(MigrationRefusal::NotThePrimary { .. }) if args.force => BeforeShift::Nothing,
+        before => before?,
+    };
     confirm(&format!("{} Shift to {to}?", summary(&records)), args.yes)?;
     // Only one process at a time can use the sandbox.
     drop(context);
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("traffic shift", reporter.events()).await?;
+    let opened = match before {
+        BeforeShift::Nothing => Ok(()),
+        BeforeShift::Open => open_first(workspace, &session.context).await,
+    };
+    if let Err(refusal) = opened {
+        reporter.finish();
+        session.close().await;
+        return Err(refusal.into());
+    }
     let result = shift::shift(&session.context, &region, &name, to, "requested").await;
     reporter.finish();
     session.close().await;
     Ok(end(app, result, to, &format!("traffic shift --to {}", to.percent()))?)
+}
+
+/// Makes the target ready for its first client: until the switchover, both services use the source database.
+async fn open_first(workspace: &Workspace, context: &Context) -> Result<(), MigrationRefusal> {
+    open(&operations(workspace, context, None)?).await
 }

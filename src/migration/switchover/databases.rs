@@ -1,0 +1,98 @@
+//! How the switchover reaches the two databases.
+
+use async_trait::async_trait;
+use infra_connect::{Connection, Endpoint};
+use infra_database::Database;
+use infra_switchover::{Direction, Failure, sql};
+
+/// The name of the connections of the switchover. Others must not use it: statements of a killed switchover are found
+/// by it.
+const APPLICATION: &str = "migrate-infra-switchover";
+/// Connections of this program that only read, and that are neither the service nor part of the switchover.
+const READERS: &str = "migrate-infra";
+
+/// Tells where the databases are.
+#[async_trait]
+pub trait DatabaseAccess: Send + Sync {
+    /// Returns how to connect to the databases of the source and of the target. It is called for each row, because a
+    /// password can have been rotated.
+    ///
+    /// # Errors
+    /// The reason, without a secret.
+    async fn endpoints(&self) -> Result<[Endpoint; 2], String>;
+}
+
+/// The two databases.
+pub enum Databases<'a> {
+    /// They are reached with SQL.
+    Sql {
+        /// Where they are.
+        access: Box<dyn DatabaseAccess + 'a>,
+        /// The role that the service logs in with.
+        role: String,
+    },
+    /// Those of the sandbox without data: they are empty, no client writes to them, and there is nothing to carry over.
+    Empty,
+}
+
+/// Both databases, connected for one operation.
+pub(super) struct Connected<'a> {
+    old: Connection,
+    new: Connection,
+    role: &'a str,
+}
+
+impl Databases<'_> {
+    /// Connects to both databases. Statements that a killed switchover has left are ended first. `None` without data.
+    pub(super) async fn connect(&self, direction: Direction) -> Result<Option<Connected<'_>>, Failure> {
+        let Self::Sql { access, role } = self else { return Ok(None) };
+        let endpoints = access.endpoints().await.map_err(Failure::with_unknown_effect)?;
+        let [source, target] = endpoints.map(|endpoint| endpoint.with_application_name(APPLICATION));
+        let (old, new) = match direction {
+            Direction::FORWARD => (source, target),
+            _ => (target, source),
+        };
+        let (old, new) = futures::try_join!(open(&old, "old"), open(&new, "new"))?;
+        let connected = Connected { old, new, role };
+        let [old, new] = connected.databases();
+        sql::end_predecessors(old, APPLICATION).await?;
+        sql::end_predecessors(new, APPLICATION).await?;
+        Ok(Some(connected))
+    }
+
+    /// Returns whether what happens in them takes real time, even if the time of AWS is simulated.
+    pub(super) fn are_real(&self) -> bool {
+        matches!(self, Self::Sql { .. })
+    }
+}
+
+/// Opens a connection that can write, also to a database that refuses writes of the service: both can have one role.
+async fn open(endpoint: &Endpoint, label: &str) -> Result<Connection, Failure> {
+    let failed = |why: String| Failure::with_unknown_effect(why);
+    let connection = infra_connect::open(endpoint, label).await.map_err(|error| failed(chain(&error)))?;
+    let writable = "SET default_transaction_read_only = off";
+    let done = connection.client().batch_execute(writable).await;
+    // A statement without values: its error contains none.
+    done.map_err(|error| failed(format!("the {label} database: {error}")))?;
+    Ok(connection)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+}
+
+impl Connected<'_> {
+    /// Returns the old database and the new one.
+    pub(super) fn databases(&self) -> [Database<'_>; 2] {
+        [Database::new("old", self.old.client()), Database::new("new", self.new.client())]
+    }
+
+    /// Returns the service. Sessions of this program have the same role, and are not part of it.
+    pub(super) fn service(&self) -> sql::Service<'_> {
+        sql::Service { role: self.role, excluded_applications: OWN }
+    }
+}
+
+/// The applications of this program.
+pub(super) const OWN: &[&str] = &[APPLICATION, READERS];

@@ -1,0 +1,21 @@
+//! The switchover on AWS: the database of the other side becomes the primary, behind closed fences.
+//!
+//! The order of the rows, the reactions to failures and the recovery from kills are those of [`infra_switchover`]. This
+//! module does to AWS and to the databases what its rows say ([`AwsOperations`]), and keeps the progress in the journal
+//! ([`SwitchoverRecord`]).
+
+mod databases;
+mod driver;
+mod opening;
+mod operations;
+mod record;
+mod serving;
+mod settings;
+
+pub use databases::{DatabaseAccess, Databases};
+pub use driver::{SwitchoverError, drive};
+pub use opening::{Opening, open_target};
+pub use operations::AwsOperations;
+pub use record::{SwitchoverRecord, primary};
+pub use serving::database_side;
+pub use settings::SwitchoverSettings;

@@ -1,0 +1,61 @@
+//! What must be true before the first client reaches the target: only one database takes writes, and the target's
+//! service uses it.
+
+use std::time::Duration;
+
+use infra_config::Side;
+use infra_switchover::{Direction, Failure};
+
+use super::databases::OWN;
+use super::operations::AwsOperations;
+use super::serving::{database_side, health, use_database_of};
+use infra_core::resource::describe;
+use infra_database::guard;
+
+/// How long tasks of the target have time to become healthy, and the pause between two looks.
+const HEALTHY_WITHIN: Duration = Duration::from_mins(5);
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What was made ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The side whose database the service of the target uses.
+    pub target_uses: Side,
+}
+
+/// Makes the database of the target refuse writes of the service, and the service of the target use the database of the
+/// source. Call it before the first step, while no client reaches the target. It can be repeated.
+///
+/// # Errors
+/// The databases cannot be reached, or no task of the target that uses the source database is healthy.
+pub async fn open_target(operations: &AwsOperations<'_>) -> Result<Opening, Failure> {
+    let failed = |error: infra_core::resource::Error| Failure::with_unknown_effect(describe(&error));
+    if let Some(connected) = operations.databases.connect(Direction::FORWARD).await? {
+        let [_, target] = connected.databases();
+        let report = guard::close(target, connected.service().role, OWN).await;
+        let report = report.map_err(|error| Failure::from(infra_switchover::sql::Error::from(error)))?;
+        if !report.remaining.is_empty() {
+            return Err(Failure::with_unknown_effect("sessions of the service in the target database do not end"));
+        }
+    }
+    let target = operations.service(Side::Target)?;
+    let read_context = operations.context.read_context();
+    let mut waited = Duration::ZERO;
+    loop {
+        let health = health(&read_context, target, Side::Source).await.map_err(failed)?;
+        if health.healthy > 0 {
+            break;
+        }
+        if waited >= HEALTHY_WITHIN {
+            let why = "no task of the target that uses the source database is healthy";
+            return Err(Failure::with_unknown_effect(why));
+        }
+        operations.wait_for_aws(LOOK).await;
+        waited += LOOK;
+    }
+    use_database_of(operations.context, target, Side::Source).await.map_err(failed)?;
+    match database_side(&read_context, target).await.map_err(failed)? {
+        Some(Side::Source) => Ok(Opening { target_uses: Side::Source }),
+        _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
+    }
+}

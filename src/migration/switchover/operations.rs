@@ -1,0 +1,349 @@
+//! What each row does to AWS and to the databases.
+
+use std::time::{Duration, SystemTime};
+
+use infra_base::address::Region;
+use infra_config::Side;
+use infra_core::engine::{Context, ReadContext};
+use infra_core::resource::{Error, describe};
+use infra_database::marker::MarkerId;
+use infra_database::{Lsn, TableName, slots};
+use infra_kinds::dms::task_status::tables;
+use infra_kinds::elbv2::fence_position::FencePosition;
+use infra_switchover::sql::{self, Compared, MarkerWait};
+use infra_switchover::{
+    Before, Checked, Direction, Drained, Failure, Moment, MovedSequences, Operations, Task, UndoFailure,
+};
+
+use super::databases::{Databases, OWN};
+use super::serving::{database_side, health, use_database_of};
+use super::settings::SwitchoverSettings;
+use crate::cutover::{Hook, Hooks};
+use crate::records::RecordName;
+use crate::topology::{Replication, Service, Topology};
+use crate::{TrafficSplit, fallback, fence, shift};
+
+/// "It can take some seconds": the nodes of a load balancer get a new rule one after the other. A node that is late
+/// forwards requests a moment longer. No payment depends on it: from the drain on, the database itself refuses writes.
+const NODES_FOLLOW: Duration = Duration::from_secs(5);
+
+/// States of tables that are replicated as they should ("DescribeTableStatistics").
+const GOOD_TABLES: &[&str] = &["Table completed", "Full load", "Before load"];
+
+/// The operations of a switchover on AWS.
+pub struct AwsOperations<'a> {
+    /// Cloud, journal and events.
+    pub context: &'a Context,
+    /// The region of the Route 53 control plane.
+    pub region: Region,
+    /// The domain name that clients use.
+    pub record_name: RecordName,
+    /// The resources of the stack.
+    pub topology: Topology,
+    /// The databases.
+    pub databases: Databases<'a>,
+    /// The commands that stop and release what writes beside the service.
+    pub hooks: Hooks,
+    /// What is configured.
+    pub settings: SwitchoverSettings,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
+fn failed(error: Error) -> Failure {
+    Failure::with_unknown_effect(describe(&error))
+}
+
+fn split(side: Side) -> TrafficSplit {
+    match side {
+        Side::Source => TrafficSplit::SOURCE,
+        Side::Target => TrafficSplit::TARGET,
+    }
+}
+
+impl AwsOperations<'_> {
+    /// Returns the service of a side.
+    pub(super) fn service(&self, side: Side) -> Result<&Service, Failure> {
+        let missing =
+            || Failure::without_effect(format!("the state contains no service of the {side}; `up` creates it"));
+        self.topology.service(side).ok_or_else(missing)
+    }
+
+    fn replication(&self) -> Result<&Replication, Failure> {
+        let missing = || Failure::without_effect("the state contains no replication of the database; `up` creates it");
+        self.topology.replications.iter().find(|one| one.replicates_changes()).ok_or_else(missing)
+    }
+
+    fn reader(&self) -> ReadContext {
+        self.context.read_context()
+    }
+
+    /// Waits on the clock of AWS.
+    pub(super) async fn wait_for_aws(&self, time: Duration) {
+        self.context.cloud.clock().sleep(time).await;
+    }
+
+    async fn set_fence(&self, side: Side, to: FencePosition) -> Result<bool, Failure> {
+        let service = self.service(side)?;
+        let missing = || Failure::without_effect(format!("the {side} has no fence; `up` creates it"));
+        let fence = service.fence.as_ref().ok_or_else(missing)?;
+        let changed = fence::set_position(self.context, service, fence, to).await.map_err(failed)?;
+        match fence::position(&self.reader(), service).await.map_err(failed)? {
+            Some(position) if position == to => Ok(changed),
+            _ => Err(Failure::inconclusive(format!("the fence of the {side} is not {} yet", to.as_str()))),
+        }
+    }
+
+    async fn fence_position(&self, side: Side) -> Result<FencePosition, Failure> {
+        let service = self.service(side)?;
+        let unknown = || Failure::without_effect(format!("the {side} has no fence that is open or closed; run `up`"));
+        fence::position(&self.reader(), service).await.map_err(failed)?.ok_or_else(unknown)
+    }
+
+    /// Returns how many tasks of a service that use the database of a side are healthy.
+    async fn healthy(&self, service: &Service, database: Side) -> Result<u32, Failure> {
+        Ok(health(&self.reader(), service, database).await.map_err(failed)?.healthy)
+    }
+
+    /// Makes sure that as many tasks of the new side use its own database as serve now.
+    async fn has_capacity(&self, direction: Direction) -> Result<(), Failure> {
+        let (old, new) = (self.service(direction.from())?, self.service(direction.to())?);
+        let before = self.healthy(old, direction.from()).await?.max(self.healthy(new, direction.from()).await?);
+        let ready = self.healthy(new, direction.to()).await?;
+        if ready >= before.max(1) {
+            return Ok(());
+        }
+        let why = format!(
+            "{ready} tasks of the {new} that use its database are healthy, and {before} serve now",
+            new = direction.to()
+        );
+        Err(Failure::inconclusive(why))
+    }
+
+    /// Returns tables that the replication of the old database has given up.
+    async fn check_tables(&self, direction: Direction) -> Result<(), Failure> {
+        let replication = self.replication()?;
+        let (address, task) = match direction {
+            Direction::FORWARD => (&replication.address, &replication.task),
+            _ => {
+                let back = fallback::fallback(replication).map_err(failed)?;
+                (&back.address, &back.task)
+            }
+        };
+        let cx = self.reader().reader(address, &replication.region);
+        let tables = tables(&cx, task).await.map_err(failed)?;
+        let bad = tables.iter().filter(|table| !GOOD_TABLES.contains(&table.state.as_str()));
+        let bad: Vec<String> = bad.map(|table| format!("{} ({})", table.name, table.state)).collect();
+        if bad.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::with_unknown_effect(format!("tables that are not replicated: {}", bad.join(", "))))
+    }
+
+    async fn stop_replication_from(&self, from: Side) -> Result<(), Failure> {
+        let replication = self.replication()?;
+        let stopped = match from {
+            Side::Source => fallback::stop_forward(self.context, replication).await,
+            Side::Target => fallback::stop_and_verify(self.context, replication).await,
+        };
+        stopped.map_err(failed)
+    }
+}
+
+impl Operations for AwsOperations<'_> {
+    fn now(&self) -> Moment {
+        if self.databases.are_real() {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            return Moment::default().after(since);
+        }
+        let seconds = u64::try_from(self.context.cloud.unix_now()).unwrap_or_default();
+        Moment::from_unix_millis(seconds.saturating_mul(1000))
+    }
+
+    async fn pause(&self, time: Duration) {
+        if self.databases.are_real() {
+            tokio::time::sleep(time).await;
+        } else {
+            self.wait_for_aws(time).await;
+        }
+    }
+
+    async fn prepare(&self, task: Task<'_>) -> Result<Before, Failure> {
+        let direction = task.direction;
+        let mut open = Vec::new();
+        for side in [Side::Source, Side::Target] {
+            if self.fence_position(side).await? == FencePosition::Open {
+                open.push(side);
+            }
+        }
+        let new = self.service(direction.to())?;
+        let uses = database_side(&self.reader(), new).await.map_err(failed)?;
+        let Some(new_side_uses) = uses else {
+            let why = format!("something has changed the rule of the second service of the {}; run `up`", new.side);
+            return Err(Failure::without_effect(why));
+        };
+        self.has_capacity(direction).await?;
+        if direction == Direction::FORWARD {
+            let prepared = fallback::prepare(self.context, self.replication()?).await;
+            prepared.map_err(failed)?;
+        }
+        if let Some(connected) = self.databases.connect(direction).await? {
+            let [old, new] = connected.databases();
+            sql::prepare(old, new, connected.service(), MarkerWait::default()).await?;
+        }
+        Ok(Before { open, new_side_uses })
+    }
+
+    async fn fence(&self, task: Task<'_>) -> Result<(), Failure> {
+        let mut changed = false;
+        for side in [Side::Source, Side::Target] {
+            changed |= self.set_fence(side, FencePosition::Closed).await?;
+        }
+        if changed {
+            self.wait_for_aws(NODES_FOLLOW).await;
+        }
+        if self.hooks.quiesce.is_empty() || task.direction != Direction::FORWARD {
+            return Ok(());
+        }
+        let result = self.hooks.run(Hook::Quiesce, &self.context.events, TrafficSplit::TARGET).await;
+        match result.and_then(|result| result.failed) {
+            None => Ok(()),
+            Some(why) => Err(Failure::with_unknown_effect(format!("the quiesce command: {why}"))),
+        }
+    }
+
+    async fn drain(&self, task: Task<'_>) -> Result<Drained, Failure> {
+        let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(Drained::default()) };
+        let [old, _] = connected.databases();
+        Ok(sql::drain(old, connected.service(), self.settings.patience(), OWN).await?)
+    }
+
+    async fn marker(&self, task: Task<'_>) -> Result<MarkerId, Failure> {
+        let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(MarkerId::nothing()) };
+        let [old, new] = connected.databases();
+        Ok(sql::marker(old, new, MarkerWait::default()).await?)
+    }
+
+    async fn sequences(&self, task: Task<'_>) -> Result<MovedSequences, Failure> {
+        let Some(connected) = self.databases.connect(task.direction).await? else {
+            return Ok(MovedSequences::default());
+        };
+        let [old, new] = connected.databases();
+        Ok(sql::sequences(old, new).await?)
+    }
+
+    async fn check(&self, task: Task<'_>) -> Result<Checked, Failure> {
+        self.check_tables(task.direction).await?;
+        let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(Checked::default()) };
+        let [old, new] = connected.databases();
+        let excluded = self.settings.excluded_tables.iter().filter_map(|name| name.split_once('.'));
+        let excluded: Vec<TableName> = excluded.map(|(schema, table)| TableName::new(schema, table)).collect();
+        let largest_bytes = self.settings.largest_counted;
+        Ok(sql::check(old, new, Compared { validated: None, largest_bytes, excluded: &excluded }).await?)
+    }
+
+    async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
+        let direction = task.direction;
+        self.stop_replication_from(direction.from()).await?;
+        let replication = self.replication()?;
+        let back = fallback::fallback(replication).map_err(failed)?;
+        if direction == Direction::FORWARD {
+            // A task from an earlier switchover reads the slot that is replaced.
+            self.stop_replication_from(Side::Target).await?;
+        }
+        let start = match self.databases.connect(direction).await? {
+            None => Lsn::default(),
+            Some(connected) => {
+                let [_, new] = connected.databases();
+                sql::fallback_start(new, connected.service(), OWN).await?;
+                let failed = |error| Failure::from(sql::Error::from(error));
+                slots::create(new, &back.slot).await.map_err(failed)?
+            }
+        };
+        let started = fallback::start(self.context, replication, &start).await;
+        started.map_err(failed)?;
+        Ok(start)
+    }
+
+    async fn reconnect(&self, task: Task<'_>) -> Result<(), Failure> {
+        let side = task.direction.to();
+        let service = self.service(side)?;
+        if self.healthy(service, side).await? == 0 {
+            return Err(Failure::inconclusive(format!("no task of the {side} that uses its database is healthy")));
+        }
+        use_database_of(self.context, service, side).await.map_err(failed)?;
+        self.must_use(service, side).await?;
+        self.wait_for_aws(NODES_FOLLOW).await;
+        Ok(())
+    }
+
+    async fn open(&self, task: Task<'_>) -> Result<(), Failure> {
+        let side = task.direction.to();
+        if let Some(connected) = self.databases.connect(task.direction).await? {
+            let [old, new] = connected.databases();
+            sql::open_new(old, new, connected.service()).await?;
+        }
+        // The old side is closed, so that clients with an old answer get a 503 and ask again.
+        let shifted = shift::shift(self.context, &self.region, &self.record_name, split(side), "switchover").await;
+        shifted.map_err(|error| failed(error.error))?;
+        self.set_fence(side, FencePosition::Open).await?;
+        Ok(())
+    }
+
+    async fn undo_reconnect(&self, task: Task<'_>) -> Result<(), UndoFailure> {
+        let service = self.service(task.direction.to())?;
+        let Some(before) = &task.evidence.before else { return Ok(()) };
+        use_database_of(self.context, service, before.new_side_uses).await.map_err(failed)?;
+        self.must_use(service, before.new_side_uses).await?;
+        Ok(())
+    }
+
+    async fn undo_fallback(&self, task: Task<'_>) -> Result<(), UndoFailure> {
+        let replication = self.replication()?;
+        let back = fallback::fallback(replication).map_err(failed)?;
+        self.stop_replication_from(task.direction.to()).await?;
+        if let Some(connected) = self.databases.connect(task.direction).await? {
+            let [_, new] = connected.databases();
+            let dropped = slots::drop(new, &back.slot).await;
+            match dropped.map_err(|error| Failure::from(sql::Error::from(error)))? {
+                slots::Dropped::Active => {
+                    return Err(UndoFailure::new(format!("the slot {} is being read", back.slot)));
+                }
+                slots::Dropped::Dropped | slots::Dropped::Absent => {}
+            }
+        }
+        let resumed = fallback::resume_forward(self.context, replication).await;
+        Ok(resumed.map_err(failed)?)
+    }
+
+    async fn undo_drain(&self, task: Task<'_>) -> Result<(), UndoFailure> {
+        let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(()) };
+        let [old, new] = connected.databases();
+        Ok(sql::reopen_old(old, new, connected.service()).await?)
+    }
+
+    async fn undo_fence(&self, task: Task<'_>) -> Result<(), UndoFailure> {
+        if !self.hooks.quiesce.is_empty() && task.direction == Direction::FORWARD {
+            let result = self.hooks.run(Hook::Release, &self.context.events, TrafficSplit::TARGET).await;
+            if let Some(why) = result.and_then(|result| result.failed) {
+                return Err(UndoFailure::new(format!("the release command: {why}")));
+            }
+        }
+        let Some(before) = &task.evidence.before else { return Ok(()) };
+        for side in &before.open {
+            self.set_fence(*side, FencePosition::Open).await?;
+        }
+        Ok(())
+    }
+}
+
+impl AwsOperations<'_> {
+    async fn must_use(&self, service: &Service, side: Side) -> Result<(), Failure> {
+        match database_side(&self.reader(), service).await.map_err(failed)? {
+            Some(used) if used == side => Ok(()),
+            _ => {
+                let why = format!("the service of the {} does not use the database of the {side} yet", service.side);
+                Err(Failure::inconclusive(why))
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The part of a switchover that outlives the process, and which database is the primary.
+
+use infra_base::side::Side;
+use infra_switchover::machine::{Outcome, Progress, State as MachineState};
+use infra_switchover::{Direction, Journal, JournalError, Row};
+use serde::{Deserialize, Serialize};
+
+use infra_core::engine::Context;
+use infra_core::resource::describe;
+use infra_core::state::{JournalError as StoreError, Record, State};
+
+/// The last switchover, as the state stores it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SwitchoverRecord {
+    /// The side whose database was the primary before.
+    pub primary_before: Side,
+    /// Its progress.
+    pub progress: Progress,
+}
+
+/// The state contains a switchover that this version cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error("the state contains a switchover of a newer version: {0}")]
+pub struct UnreadableSwitchover(String);
+
+impl SwitchoverRecord {
+    /// Returns a switchover that has not begun.
+    pub fn new(direction: Direction) -> Self {
+        Self { primary_before: direction.from(), progress: Progress::new(direction) }
+    }
+
+    /// Returns the last switchover.
+    ///
+    /// # Errors
+    /// A newer version has written it.
+    pub fn of(state: &State) -> Result<Option<Self>, UnreadableSwitchover> {
+        let Some(saved) = state.migration.switchover.clone() else { return Ok(None) };
+        serde_json::from_value(saved).map(Some).map_err(|error| UnreadableSwitchover(error.to_string()))
+    }
+
+    /// Returns the side whose database is the primary. While a switchover is under way, it is the one from before until
+    /// row `Open` has begun, from where on nothing is undone.
+    pub fn primary(&self) -> Side {
+        let is_decided = match self.progress.state {
+            MachineState::Doing { row, .. } => row == Row::Open,
+            MachineState::Done { outcome } => outcome == Outcome::Completed,
+            MachineState::New | MachineState::Undoing { .. } => false,
+        };
+        if is_decided { self.progress.direction.to() } else { self.primary_before }
+    }
+
+    /// Returns whether it has begun and has not ended.
+    pub fn is_under_way(&self) -> bool {
+        self.progress.outcome().is_none()
+    }
+}
+
+/// Returns the side whose database is the primary: the source, until a switchover has moved it.
+///
+/// # Errors
+/// A newer version has written the state.
+pub fn primary(state: &State) -> Result<Side, UnreadableSwitchover> {
+    Ok(SwitchoverRecord::of(state)?.map_or(Side::Source, |record| record.primary()))
+}
+
+/// Keeps the progress in the journal of the state.
+pub(super) struct StateJournal<'a> {
+    pub(super) context: &'a Context,
+    pub(super) primary_before: Side,
+}
+
+impl Journal for StateJournal<'_> {
+    async fn write(&mut self, progress: &Progress) -> Result<(), JournalError> {
+        if self.context.cancel.is_cancelled() {
+            return Err(JournalError::Lost("the lock of the state was lost".to_owned()));
+        }
+        let saved = SwitchoverRecord { primary_before: self.primary_before, progress: progress.clone() };
+        let saved = serde_json::to_value(saved).map_err(|error| JournalError::Lost(error.to_string()))?;
+        let written = self.context.journal.write(vec![Record::Switchover { saved: Some(saved) }]).await;
+        written.map_err(|error| match error {
+            // After an error of the store, nobody knows what is stored, so the journal accepts nothing more.
+            StoreError::Store { .. } | StoreError::Closed | StoreError::Record(_) => {
+                JournalError::Lost(describe(&error))
+            }
+        })
+    }
+}

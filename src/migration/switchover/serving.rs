@@ -1,0 +1,89 @@
+//! Which database the service of an environment uses, and whether its tasks can serve.
+
+use std::sync::Arc;
+
+use crate::retry_idempotent::retry_idempotent;
+use crate::topology::{LinkService, Service};
+use infra_aws::CallOutcome;
+use infra_base::address::Address;
+use infra_config::Side;
+use infra_core::engine::{Context, Operation, ReadContext};
+use infra_core::resource::{Error, Result};
+use infra_core::state::Record;
+use infra_kinds::elbv2::forward_rule;
+use infra_kinds::elbv2::health::{TargetHealth, targets};
+use infra_kinds::elbv2::rule_scope::RuleScope;
+use infra_switchover::Direction;
+
+/// Returns the address under which calls about the rule of the second service are shown.
+fn rule_address(side: Side) -> Address {
+    Address::of(side.as_str(), "link-service", "rule")
+}
+
+/// Returns the side whose database the service of an environment uses. `None` if something has changed the rule that
+/// decides it.
+///
+/// # Errors
+/// The error of Elastic Load Balancing.
+pub async fn database_side(context: &ReadContext, service: &Service) -> Result<Option<Side>> {
+    let Some(link) = &service.link else { return Ok(Some(service.side)) };
+    let cx = context.reader(&rule_address(service.side), &service.region);
+    Ok(forward_rule::scope(&cx, &link.rule).await?.map(|scope| match scope {
+        RuleScope::Nothing => service.side,
+        RuleScope::Everything => Direction::to_side(service.side).from(),
+    }))
+}
+
+/// Makes the service of an environment use the database of a side. The operation is recorded before the call is sent.
+pub(super) async fn use_database_of(context: &Context, service: &Service, side: Side) -> Result<()> {
+    let Some(link) = &service.link else {
+        let other =
+            || Error::Refused(format!("the {} has no service that uses the database of the {side}", service.side));
+        return if side == service.side { Ok(()) } else { Err(other()) };
+    };
+    let to = if side == service.side { RuleScope::Nothing } else { RuleScope::Everything };
+    set_scope(context, service, link, to).await
+}
+
+async fn set_scope(context: &Context, service: &Service, link: &LinkService, to: RuleScope) -> Result<()> {
+    let read_context = context.read_context();
+    let address = rule_address(service.side);
+    let reader = read_context.reader(&address, &service.region);
+    let is_open = context.journal.read(|state| state.migration.operations.contains_key(&address));
+    if forward_rule::scope(&reader, &link.rule).await? == Some(to) {
+        // A killed run may have left its operation open, although it had its effect.
+        if is_open {
+            context.journal.write(vec![Record::OperationEnded { address }]).await?;
+        }
+        return Ok(());
+    }
+    let intent = Record::OperationIntent { address: address.clone(), what: describe(service.side, to) };
+    let of_call = address.clone();
+    let call = move |call: &str| Record::OperationCall { address: of_call.clone(), call: call.to_owned() };
+    let cx = read_context.writer(&address, &service.region, Arc::new(Operation::new(&context.journal, intent, call)));
+    let send = || forward_rule::set_scope(&cx, &link.rule, to);
+    let result = retry_idempotent(&cx, "sending the conditions of the rule again", send).await;
+    // Every call that was sent has a result, so nothing is open.
+    if result.as_ref().err().is_none_or(|error| error.outcome() != CallOutcome::Unknown) {
+        context.journal.write(vec![Record::OperationEnded { address }]).await?;
+    }
+    result
+}
+
+fn describe(side: Side, to: RuleScope) -> String {
+    match to {
+        RuleScope::Nothing => format!("send requests of the {side} to the service that uses its own database"),
+        RuleScope::Everything => format!("send requests of the {side} to the service that uses the other database"),
+    }
+}
+
+/// Returns the health of the tasks that use the database of a side. Without such tasks, none is healthy.
+pub(super) async fn health(context: &ReadContext, service: &Service, side: Side) -> Result<TargetHealth> {
+    let group = match &service.link {
+        Some(link) if side != service.side => Some(&link.target_group),
+        _ if side == service.side => Some(&service.target_group),
+        _ => None,
+    };
+    let Some(group) = group else { return Ok(TargetHealth::default()) };
+    targets(&context.reader(&rule_address(service.side), &service.region), group).await
+}

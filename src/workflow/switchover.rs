@@ -1,0 +1,235 @@
+//! Which part of a migration is next: steps that shift traffic, or the switchover that moves the data; and what carries
+//! it out.
+
+use infra_config::{Config, Side, Strategy};
+use infra_connect::Endpoint;
+use infra_core::engine::{Context, ReadContext};
+use infra_core::resource::describe;
+use infra_core::state::State;
+use infra_migration::TrafficSplit;
+use infra_migration::cutover::{Hooks, Outcome as StepsOutcome, PersistedCutover};
+use infra_migration::switchover::{
+    AwsOperations, Databases, SwitchoverRecord, SwitchoverSettings, database_side, drive, open_target, primary,
+};
+use infra_migration::topology::Topology;
+use infra_switchover::machine::Outcome;
+use infra_switchover::{AbortSignal, Direction};
+
+use crate::databases::{FromSecrets, Given};
+use crate::error::Error;
+use crate::refusal::MigrationRefusal;
+use crate::traffic::{record_name, region};
+use crate::workspace::Workspace;
+
+/// Which part of a migration is next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// Steps that shift traffic, and nothing else: no database moves, or an earlier version has begun it.
+    Steps,
+    /// Steps that shift traffic, while both services use the source database. The switchover follows.
+    StepsThenSwitchover,
+    /// The switchover: a new one, or one that is resumed.
+    Switchover(Box<SwitchoverRecord>),
+    /// The database of the target is the primary.
+    Moved,
+}
+
+/// Returns which part of the migration is next.
+///
+/// # Errors
+/// The state or AWS cannot be read.
+pub async fn stage(config: &Config, state: &State, context: &ReadContext) -> Result<Stage, Error> {
+    let record = read_record(state)?;
+    if let Some(record) = record.as_ref().filter(|record| record.is_under_way()) {
+        return Ok(Stage::Switchover(Box::new(record.clone())));
+    }
+    if primary_of(state)? == Side::Target {
+        return Ok(Stage::Moved);
+    }
+    let new = Stage::Switchover(Box::new(SwitchoverRecord::new(Direction::FORWARD)));
+    match config.strategy() {
+        None | Some(Strategy::ReadOnly) => Ok(Stage::Steps),
+        Some(Strategy::AtOnce) => Ok(new),
+        Some(Strategy::ComputeFirst) => {
+            let live = state.migration.live.and_then(TrafficSplit::new).unwrap_or(TrafficSplit::SOURCE);
+            let is_open = target_uses_source(&Topology::of(state), context).await?;
+            if live != TrafficSplit::SOURCE && !is_open {
+                return Ok(Stage::Steps);
+            }
+            let steps = PersistedCutover::of(state).and_then(|cutover| cutover.progress.outcome().cloned());
+            let are_done = live == TrafficSplit::TARGET && steps == Some(StepsOutcome::Completed);
+            Ok(if are_done && is_open { new } else { Stage::StepsThenSwitchover })
+        }
+    }
+}
+
+/// Returns the last switchover.
+///
+/// # Errors
+/// [`MigrationRefusal::UnreadableSwitchover`].
+pub fn read_record(state: &State) -> Result<Option<SwitchoverRecord>, MigrationRefusal> {
+    SwitchoverRecord::of(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
+}
+
+/// Returns the side whose database is the primary.
+///
+/// # Errors
+/// [`MigrationRefusal::UnreadableSwitchover`].
+pub fn primary_of(state: &State) -> Result<Side, MigrationRefusal> {
+    primary(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
+}
+
+/// Returns whether the service of the target uses the source database.
+///
+/// # Errors
+/// AWS cannot be read.
+pub async fn target_uses_source(topology: &Topology, context: &ReadContext) -> Result<bool, MigrationRefusal> {
+    let Some(target) = topology.service(Side::Target) else { return Ok(false) };
+    let side = database_side(context, target).await;
+    let side = side.map_err(|error| MigrationRefusal::UnreadableService { reason: describe(&error) })?;
+    Ok(side == Some(Side::Source))
+}
+
+/// What must be done before a shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BeforeShift {
+    /// Nothing.
+    Nothing,
+    /// [`open`]: no client has reached the target yet.
+    Open,
+}
+
+/// Refuses to send traffic to a side whose service does not use the primary, or while a switchover is under way.
+/// Returns what must be done before the shift.
+///
+/// # Errors
+/// [`MigrationRefusal::SwitchoverInProgress`], [`MigrationRefusal::NotThePrimary`], [`MigrationRefusal::DataMoved`].
+pub async fn before_shift(
+    config: &Config,
+    state: &State,
+    context: &ReadContext,
+    from: Option<TrafficSplit>,
+    to: TrafficSplit,
+) -> Result<BeforeShift, MigrationRefusal> {
+    if let Some(record) = read_record(state)?.filter(SwitchoverRecord::is_under_way) {
+        return Err(MigrationRefusal::SwitchoverInProgress { direction: record.progress.direction });
+    }
+    if primary_of(state)? == Side::Target {
+        return if to.gains(Side::Source, from) { Err(MigrationRefusal::DataMoved) } else { Ok(BeforeShift::Nothing) };
+    }
+    // An earlier version has begun a migration in which each side uses its own database: it can be completed.
+    let has_begun = from.is_some_and(|from| from != TrafficSplit::SOURCE);
+    match config.strategy() {
+        _ if has_begun || !to.gains(Side::Target, from) => Ok(BeforeShift::Nothing),
+        None | Some(Strategy::ReadOnly) => Ok(BeforeShift::Nothing),
+        Some(Strategy::ComputeFirst) => {
+            let is_open = target_uses_source(&Topology::of(state), context).await?;
+            Ok(if is_open { BeforeShift::Nothing } else { BeforeShift::Open })
+        }
+        Some(strategy @ Strategy::AtOnce) => {
+            Err(MigrationRefusal::NotThePrimary { side: Side::Target, primary: Side::Source, strategy })
+        }
+    }
+}
+
+/// Refuses to open the fence of a side whose database is not the primary, after or during a switchover.
+///
+/// # Errors
+/// [`MigrationRefusal::SwitchoverInProgress`], [`MigrationRefusal::NotThePrimary`].
+pub fn check_unfence(config: &Config, state: &State, side: Side) -> Result<(), MigrationRefusal> {
+    let Some(record) = read_record(state)? else { return Ok(()) };
+    if record.is_under_way() {
+        return Err(MigrationRefusal::SwitchoverInProgress { direction: record.progress.direction });
+    }
+    let primary = record.primary();
+    // Before the first switchover, the service of the target can use the source database.
+    if side == primary || record.progress.outcome() != Some(Outcome::Completed) {
+        return Ok(());
+    }
+    Err(MigrationRefusal::NotThePrimary { side, primary, strategy: config.cutover.strategy })
+}
+
+/// Returns what carries out a switchover, in a session. `urls` are the source and the target, if the user has named
+/// them.
+///
+/// # Errors
+/// The state contains no records or no replication.
+pub fn operations<'a>(
+    workspace: &'a Workspace,
+    context: &'a Context,
+    urls: Option<[Endpoint; 2]>,
+) -> Result<AwsOperations<'a>, MigrationRefusal> {
+    let state = context.journal.read(Clone::clone);
+    let topology = Topology::of(&state);
+    let replication = topology.replications.iter().find(|one| one.replicates_changes());
+    let replication = replication.ok_or(MigrationRefusal::NoReplication)?.clone();
+    let databases = if workspace.databases.have_data() || urls.is_some() {
+        let secret = replication.secrets[0].as_deref();
+        let source = secret.and_then(|secret| topology.database_of(secret));
+        let role = source.and_then(|source| source.username.clone()).ok_or(MigrationRefusal::NoReplication)?;
+        let from_secrets = || FromSecrets {
+            workspace,
+            context: context.read_context(),
+            topology: topology.clone(),
+            replication: replication.clone(),
+        };
+        let access: Box<dyn infra_migration::switchover::DatabaseAccess + 'a> = match urls {
+            Some(urls) => Box::new(Given(urls)),
+            None => Box::new(from_secrets()),
+        };
+        Databases::Sql { access, role }
+    } else {
+        Databases::Empty
+    };
+    Ok(AwsOperations {
+        context,
+        region: region(&state, &workspace.config),
+        record_name: record_name(workspace, &topology)?,
+        databases,
+        hooks: Hooks::of(&workspace.config.cutover, &workspace.directory()),
+        settings: SwitchoverSettings::of(&workspace.config),
+        topology,
+    })
+}
+
+/// Makes the target ready for its first client: its database refuses writes, and its service uses the source database.
+///
+/// # Errors
+/// [`MigrationRefusal::NotReady`].
+pub async fn open(operations: &AwsOperations<'_>) -> Result<(), MigrationRefusal> {
+    let opened = open_target(operations).await;
+    opened.map(drop).map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
+}
+
+/// How a switchover ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Its record.
+    pub record: SwitchoverRecord,
+    /// How.
+    pub outcome: Outcome,
+    /// The reasons why something did not continue as planned.
+    pub reasons: Vec<String>,
+}
+
+/// Carries out a switchover to its end.
+///
+/// # Errors
+/// [`MigrationRefusal::SwitchoverStopped`].
+pub async fn switch_over(
+    operations: &AwsOperations<'_>,
+    record: SwitchoverRecord,
+    abort: AbortSignal,
+) -> Result<Ended, MigrationRefusal> {
+    let direction = record.progress.direction;
+    let ended = drive(operations, &operations.settings, record, abort).await;
+    let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
+    let record = ended.map_err(|error| stopped(error.0.to_string()))?;
+    let outcome = record.progress.outcome().ok_or_else(|| stopped("it has no end".to_owned()))?;
+    let reasons = record.progress.reasons.iter().map(|reason| match reason.during {
+        Some(infra_switchover::machine::Step::Row(row)) => format!("{row}: {}", reason.why),
+        Some(infra_switchover::machine::Step::Undo(undo)) => format!("{undo}: {}", reason.why),
+        None => reason.why.clone(),
+    });
+    Ok(Ended { reasons: reasons.collect(), outcome, record })
+}
