@@ -25,6 +25,7 @@ pub mod schema;
 pub mod sequences;
 pub mod slots;
 mod sql;
+pub mod tables;
 
 pub use database::Database;
 pub use error::{Error, SqlError};

@@ -16,6 +16,7 @@ use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
 use infra_core::engine::ReadContext;
 use infra_core::resource::describe;
+use infra_database::HELPER_SCHEMA;
 use infra_kinds::dms::task_status::{Table, read_existing, tables};
 use infra_migration::gate::TableState;
 use infra_migration::gate::probe::table_state;
@@ -74,8 +75,10 @@ async fn results_of_dms(
 ) -> infra_core::resource::Result<(Vec<Table>, Option<String>)> {
     let reader = context.reader(&replication.address, &replication.region);
     loop {
-        let (tables, task) =
+        let (mut tables, task) =
             futures::try_join!(tables(&reader, &replication.task), read_existing(&reader, &replication.task))?;
+        // The table of the markers is not data: no comparison includes it.
+        tables.retain(|table| table.name.split_once('.').is_none_or(|(schema, _)| schema != HELPER_SCHEMA));
         let pending =
             tables.is_empty() || tables.iter().any(|table| table_state(&table.validation) == TableState::Pending);
         if !wait || !pending || !task.is_at_work() {

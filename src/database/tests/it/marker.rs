@@ -1,4 +1,4 @@
-use infra_database::{Database, marker};
+use infra_database::{Database, marker, tables};
 
 use super::server::{pair, source};
 
@@ -83,4 +83,23 @@ async fn a_table_that_exists_needs_no_right_to_write() {
     client.batch_execute(guard).await.unwrap();
     marker::prepare(side).await.unwrap();
     assert!(marker::exists(side).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_table_of_the_markers_is_no_table_of_the_user() {
+    let database = source().database().await;
+    let client = database.client().await;
+    let side = Database::new("source", &client);
+    marker::prepare(side).await.unwrap();
+    client.batch_execute("CREATE TABLE awsdms_status (); CREATE VIEW seen AS SELECT 1 AS one").await.unwrap();
+    assert!(!tables::any_selected(side, &[("%", "%")]).await.unwrap());
+    client.batch_execute("CREATE TABLE payments ()").await.unwrap();
+    for (patterns, selected) in [
+        (&[("public", "%")][..], true),
+        (&[("other", "%"), ("public", "pay%")], true),
+        (&[("public", "nosuch"), ("pub%", "payment")], false),
+        (&[], false),
+    ] {
+        assert_eq!(tables::any_selected(side, patterns).await.unwrap(), selected, "{patterns:?}");
+    }
 }
