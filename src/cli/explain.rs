@@ -305,7 +305,7 @@ impl Explainer<'_> {
                 ))
             }
             MigrationRefusal::SourceRemoved { name } => base.because_text(format!("{name} has no record `source`")),
-            MigrationRefusal::UnreadableRecords { reason } => {
+            MigrationRefusal::UnreadableRecords { reason } | MigrationRefusal::UnreadableService { reason } => {
                 CliError { exit: Exit::Failed, ..base }.because_text(reason)
             }
             MigrationRefusal::NoReplication => {
@@ -363,9 +363,6 @@ impl Explainer<'_> {
                 .hint("or run it manually"),
             MigrationRefusal::UnreadableSwitchover { reason } => {
                 base.because_text(reason).hint("use the version that has begun it")
-            }
-            MigrationRefusal::UnreadableService { reason } => {
-                CliError { exit: Exit::Failed, ..base }.because_text(reason)
             }
             MigrationRefusal::SwitchoverInProgress { .. } => base.hint(format!(
                 "`{}` resumes it, `{}` undoes it if that is still possible",
