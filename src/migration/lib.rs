@@ -16,6 +16,7 @@ pub mod records;
 pub mod replication;
 pub mod replication_health;
 mod retry_idempotent;
+pub mod scale_in;
 pub mod shift;
 pub mod topology;
 mod traffic_split;
