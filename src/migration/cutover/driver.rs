@@ -420,6 +420,12 @@ impl Driver {
     /// Returns why no traffic can be sent to the source now, if so: it is not healthy, or its health is unknown.
     async fn check_source(&self, context: &Context, view: View) -> Option<Input> {
         let read_context = context.read_context();
+        // All traffic goes there already, so nothing is sent to it.
+        let reader = read_context.reader(&shift::traffic_address(), &self.region);
+        let records = read_both(&reader, &self.record_name).await;
+        if records.is_ok_and(|records| records.has_weights_of(TrafficSplit::SOURCE)) {
+            return None;
+        }
         let now = self.context.cloud.unix_now();
         let probe = Probe { read_context: &read_context, topology: &self.topology, now };
         match probe.health(Side::Source, &self.gates, &view.eval_context(&self.plan, now)).await {

@@ -12,7 +12,7 @@ use super::reading::{Alarm, Point, Reading, Requests, Series, Table, TableState,
 use super::side_health::{SideHealth, side_health};
 use super::verdict::Judgement;
 use crate::topology::{Database, Replication, Service, Topology};
-use crate::{fence, shift};
+use crate::{TrafficSplit, fence, shift};
 use infra_base::address::Region;
 use infra_config::{Check, Gate, Limit, Metric, Query, Side, Statistic};
 use infra_core::engine::ReadContext;
@@ -52,7 +52,13 @@ impl Probe<'_> {
                 None => Err(format!("the state has no service of the {side}")),
             }
         };
-        let (targets, (judgements, _)) = futures::join!(targets, self.evaluate(gates, context));
+        // Its targets are judged even if it has no traffic yet.
+        let next = match side {
+            Side::Source => TrafficSplit::SOURCE,
+            Side::Target => TrafficSplit::TARGET,
+        };
+        let context = EvalContext { next, ..*context };
+        let (targets, (judgements, _)) = futures::join!(targets, self.evaluate(gates, &context));
         side_health(side, targets, &judgements)
     }
 

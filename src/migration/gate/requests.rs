@@ -40,9 +40,11 @@ pub(super) fn pool(one: &Requests, over: Pool, context: &EvalContext) -> Result<
     minutes.dedup();
     let mut pooled = Pooled::default();
     for minute in minutes {
-        let hits = at(&one.hits, minute).max(0.0);
         // A load balancer does not count a request for which it had no target, but it counts the error.
-        let requests = (at(&one.all, minute) - one.probes_per_minute).max(hits);
+        let hits = at(&one.hits, minute).max(0.0);
+        let requests = (at(&one.all, minute).max(hits) - one.probes_per_minute).max(0.0);
+        // Without a target, the requests of health checkers fail as well.
+        let hits = hits.min(requests);
         if requests > 0.0 {
             pooled.minutes += 1;
         }

@@ -148,14 +148,14 @@ fn the_share_of_failed_requests_is_pooled_and_compared_with_confidence() {
             (1000.0, 0.0),
             (1000.0, 30.0),
             Fail,
-            "target: 3 % of 4000 requests fail (2.515 to 3.576 % with 95 % confidence), must be below 1 %",
+            "target: 3 % of 4000 requests fail (2.515 to 3.575 % with 95 % confidence), must be below 1 %",
         ),
         // Clearly more than at the source, although below the limit.
         (
             (1000.0, 0.0),
             (1000.0, 9.0),
             Fail,
-            "target: 0.9 % of 4000 requests fail, and 0 % at the source: 0.622 to 1.244 percentage points more with \
+            "target: 0.9 % of 4000 requests fail, and 0 % at the source: 0.633 to 1.243 percentage points more with \
              95 % confidence, must be at most 0.5",
         ),
         // Above the limit, but perhaps by chance.
@@ -163,7 +163,7 @@ fn the_share_of_failed_requests_is_pooled_and_compared_with_confidence() {
             (100.0, 0.0),
             (50.0, 0.75),
             NoData,
-            "target: 1.5 % of 200 requests fail (0.512 to 4.316 % with 95 % confidence), must be below 1 %: more \
+            "target: 1.5 % of 200 requests fail (0.511 to 4.317 % with 95 % confidence), must be below 1 %: more \
              requests are necessary",
         ),
         ((100.0, 0.0), (20.0, 0.0), NoData, "target: 80 of 100 requests in 4 of 1 minutes since the split is live"),
@@ -173,7 +173,7 @@ fn the_share_of_failed_requests_is_pooled_and_compared_with_confidence() {
             (1000.0, 0.0),
             (0.0, 50.0),
             Fail,
-            "target: 100 % of 200 requests fail (98.116 to 100 % with 95 % confidence), must be below 1 %",
+            "target: 100 % of 200 requests fail (98.115 to 100 % with 95 % confidence), must be below 1 %",
         ),
     ];
     for ((of_source, bad), (of_target, worse), expected, text) in table {
@@ -238,6 +238,8 @@ fn the_requests_of_health_checkers_and_of_a_closed_fence_do_not_count() {
     assert_eq!(verdict(Requests { probes_per_minute: 30.0, ..steady(Side::Target, 30.0, 0.0) }), NoData);
     assert_eq!(verdict(Requests { probes_per_minute: 30.0, ..steady(Side::Target, 60.0, 0.0) }), Pass);
     assert_eq!(verdict(steady(Side::Target, 1000.0, 1000.0)), Fail);
+    // Only health checkers have seen that there is no target.
+    assert_eq!(verdict(Requests { probes_per_minute: 30.0, ..steady(Side::Target, 0.0, 30.0) }), NoData);
     // All requests are answered with 503, on purpose: the side is not judged, and the source passes.
     assert_eq!(verdict(Requests { is_fenced: true, ..steady(Side::Target, 1000.0, 1000.0) }), Pass);
 }

@@ -146,7 +146,7 @@ async fn too_few_requests_are_no_pass() {
     let config = quick(&["gates.error-rate.min_requests=90", "gates.traffic-share.min_requests=90"]);
     let outcome = run(&mut fixture, &config).await;
     assert!(held(&outcome).contains("requests"), "{outcome:?}");
-    assert_eq!(weights(&fixture), (60, 40), "enough for the first step, and too few at the target");
+    assert_eq!(weights(&fixture), (60, 40), "enough for the first step, and too few at the target: {outcome:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -151,16 +151,14 @@ impl Oracle {
                 }
             }
             Turn::ShiftLost => self.lost_shifts += u32::from(in_flight && self.promise == Promise::GoesOn),
-            Turn::ShiftUnheard => {}
-            // It is tried until it succeeds.
-            Turn::RollbackFailed => {}
             Turn::RollbackRefused if in_flight => {
                 self.promise = match self.promise {
                     Promise::GoesBack { aborted: true } => Promise::EndsHere,
                     _ => Promise::Stays,
                 };
             }
-            Turn::RollbackRefused => {}
+            // A rollback is tried until it succeeds.
+            Turn::ShiftUnheard | Turn::RollbackFailed | Turn::RollbackRefused => {}
         }
     }
 }
