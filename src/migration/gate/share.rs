@@ -21,7 +21,9 @@ pub(super) struct ShareLimit {
 /// Compares the share of the target with its weight. A difference is *no data*: it says that requests do not follow the
 /// weights, for example because nobody resolves the zone, and not that an environment is unhealthy.
 pub(super) fn share(limit: ShareLimit, all: &[Requests], context: &EvalContext) -> Evaluation {
-    let over = Pool::of(limit.window_seconds, context).settled(context);
+    // Before the first step, the split may have been another one a while ago.
+    let bake_seconds = if context.since.is_some() { context.bake_seconds } else { 0 };
+    let over = Pool::of(limit.window_seconds, &EvalContext { bake_seconds, ..*context }).settled(context);
     let mut counts = [0.0, 0.0];
     for (side, count) in [Side::Source, Side::Target].into_iter().zip(&mut counts) {
         let Some(one) = all.iter().find(|one| one.side == side) else {

@@ -3,7 +3,6 @@
 use super::command::Command;
 use super::state::{Next, Phase};
 use super::transition::Transition;
-use crate::TrafficSplit;
 use crate::gate::{BlindLimits, GateStatus, Judgement};
 
 impl Transition<'_> {
@@ -15,11 +14,9 @@ impl Transition<'_> {
             return Vec::new();
         }
         let plan = self.plan;
-        // Metrics of the current split exist only some time after it went live. Until then, nothing is missing.
-        let data_expected_at = match self.progress.live {
-            TrafficSplit::SOURCE => 0,
-            _ => self.progress.live_since.saturating_add(plan.data_delay_seconds),
-        };
+        // Metrics of the current split exist only some time after it went live. Until then, nothing is missing. That
+        // also applies to the beginning, because traffic may have returned just before.
+        let data_expected_at = self.progress.live_since.saturating_add(plan.data_delay_seconds);
         let limits = BlindLimits { seconds: plan.no_data_seconds, not_before: data_expected_at };
         let status = self.progress.gates.update(&plan.gates, plan.gates_required, judgements, self.now, limits);
         // A failed gate changes nothing while an operator decides or when the cutover is about to end.
