@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// A statistic of CloudWatch: `Average`, `Minimum`, `Maximum`, `Sum`, `SampleCount`, or a percentile such as `p99` or
-/// `p99.9`.
+/// A statistic of CloudWatch: `Average`, `Minimum`, `Maximum`, `Sum`, `SampleCount`, a percentile such as `p99` or
+/// `p99.9`, or the number of values up to a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Statistic(String);
@@ -26,6 +26,12 @@ impl Statistic {
         known.then(|| Self(text.to_owned()))
     }
 
+    /// Returns the number of values that are at most `limit`: "Trimmed count (TC) is the number of data points in the
+    /// chosen range for a trimmed mean statistic", for example `TC(:0.5)` ("CloudWatch statistics definitions").
+    pub fn count_up_to(limit: f64) -> Self {
+        Self(format!("TC(:{limit})"))
+    }
+
     /// Returns the mean of the values in a period.
     pub fn average() -> Self {
         Self("Average".to_owned())
@@ -34,11 +40,6 @@ impl Statistic {
     /// Returns the name that CloudWatch uses.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Returns whether the value of a period grows until the period ends, so that an incomplete period is meaningless.
-    pub fn adds_up(&self) -> bool {
-        ["Sum", "SampleCount"].contains(&self.as_str())
     }
 }
 
@@ -68,14 +69,4 @@ pub enum Query {
         /// The metrics, by id.
         metrics: BTreeMap<String, Metric>,
     },
-}
-
-impl Query {
-    /// Returns whether the newest value is meaningless until its period ends.
-    pub fn adds_up(&self) -> bool {
-        match self {
-            Self::Metric(metric) => metric.statistic.adds_up(),
-            Self::Expression { metrics, .. } => metrics.values().any(|metric| metric.statistic.adds_up()),
-        }
-    }
 }

@@ -66,6 +66,21 @@ pub struct Limit {
     pub min_points: u32,
 }
 
+/// The limit of a share of the requests, pooled over the time for which a step is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RateLimit {
+    /// The share must be below this, in percent.
+    pub below_percent: f64,
+    /// By how many percentage points the share of the target can exceed that of the source.
+    pub excess_percent: f64,
+    /// The minimum number of requests. With fewer, there is no data.
+    pub min_requests: u32,
+    /// The minimum number of minutes with requests.
+    pub min_points: u32,
+    /// How long requests are pooled, in seconds, if a step is watched for a shorter time or not at all.
+    pub window_seconds: u32,
+}
+
 /// A check of a custom metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CustomCheck {
@@ -88,10 +103,27 @@ pub enum Check {
     /// The healthy targets, compared with the desired number of tasks, in each environment that receives traffic or
     /// will receive it with the next step.
     HealthyTargets,
-    /// The share of requests with a status of 500 or more, in percent, in each environment that receives traffic.
-    ErrorRate(Limit),
-    /// The 99th percentile of the latency, in seconds, in each environment that receives traffic.
-    Latency(Limit),
+    /// The share of requests with a status of 500 or more, in each environment that receives traffic.
+    ErrorRate(RateLimit),
+    /// The share of requests that take longer than a limit, in each environment that receives traffic.
+    Latency {
+        /// The limit of the response time in seconds.
+        seconds: f64,
+        /// The limit of the share.
+        share: RateLimit,
+    },
+    /// The share of the requests that arrives in each environment, compared with the weights.
+    TrafficShare {
+        /// By how many percentage points the share can differ from the weight.
+        tolerance_percent: f64,
+        /// The minimum number of requests in both environments together.
+        min_requests: u32,
+        /// How long requests are pooled, in seconds, if a step is watched for a shorter time or not at all.
+        window_seconds: u32,
+    },
+    /// The capacity of the target for the share that it gets with the next step, and that no closed fence is in the
+    /// way.
+    Capacity,
     /// The CPU utilization of every database, in percent.
     DatabaseCpu(Limit),
     /// The result of the validation by DMS.
@@ -112,8 +144,8 @@ impl Check {
     /// Returns the unit of a value, with a leading space.
     pub fn unit(&self) -> &'static str {
         match self {
-            Self::ReplicationLag(_) | Self::Latency(_) => " s",
-            Self::ErrorRate(_) | Self::DatabaseCpu(_) => " %",
+            Self::ReplicationLag(_) => " s",
+            Self::ErrorRate(_) | Self::Latency { .. } | Self::TrafficShare { .. } | Self::DatabaseCpu(_) => " %",
             _ => "",
         }
     }
@@ -121,7 +153,7 @@ impl Check {
     /// Returns whether the gate is evaluated only under some conditions.
     pub fn is_conditional(&self) -> bool {
         match self {
-            Self::Validation { with_traffic, .. } => !with_traffic,
+            Self::Capacity => true,
             Self::Custom(custom) => custom.needs_traffic.is_some(),
             _ => false,
         }
@@ -144,12 +176,13 @@ impl Gate {
     pub fn requirement(&self) -> String {
         let unit = self.check.unit();
         match &self.check {
-            Check::ReplicationLag(limit)
-            | Check::ErrorRate(limit)
-            | Check::Latency(limit)
-            | Check::DatabaseCpu(limit) => {
-                format!("{}{unit}", limit.bound)
+            Check::ReplicationLag(limit) | Check::DatabaseCpu(limit) => format!("{}{unit}", limit.bound),
+            Check::ErrorRate(limit) => format!("below {}{unit}", limit.below_percent),
+            Check::Latency { seconds, share } => format!("below {}{unit} slower than {seconds} s", share.below_percent),
+            Check::TrafficShare { tolerance_percent, .. } => {
+                format!("requests arrive as the weights say, within {tolerance_percent} percentage points")
             }
+            Check::Capacity => "enough healthy targets for the next step".to_owned(),
             Check::Custom(custom) => custom.limit.bound.to_string(),
             Check::HealthyTargets => "as many healthy targets as desired tasks".to_owned(),
             Check::Validation { .. } => "all tables equal on both sides".to_owned(),

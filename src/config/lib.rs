@@ -27,7 +27,7 @@ mod toml_value;
 mod validate;
 
 pub use diagnostic::{ConfigDiagnostic, ConfigError};
-pub use gate::{Bound, Check, CustomCheck, Gate, Limit};
+pub use gate::{Bound, Check, CustomCheck, Gate, Limit, RateLimit};
 pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;
 pub use load::load;

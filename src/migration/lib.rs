@@ -17,6 +17,7 @@ pub mod records;
 pub mod replication;
 pub mod replication_health;
 mod retry_idempotent;
+pub mod scale_in;
 pub mod shift;
 pub mod switchover;
 pub mod topology;

@@ -38,10 +38,28 @@ pub struct Topology {
     pub databases: Vec<Database>,
     /// The replications of databases.
     pub replications: Vec<Replication>,
-    /// The alarms, with their regions.
-    pub alarms: Vec<(Region, String)>,
-    /// The alarm of the emergency switch, with its region.
-    pub switch: Option<(Region, String)>,
+    /// The interval of each health check of a load balancer, in seconds.
+    pub probe_intervals: Vec<(Side, i32)>,
+    /// The alarms.
+    pub alarms: Vec<AlarmName>,
+    /// The alarm of the emergency switch.
+    pub switch: Option<AlarmName>,
+}
+
+/// An alarm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmName {
+    /// Its region.
+    pub region: Region,
+    /// Its name.
+    pub name: String,
+    /// The environment that it belongs to. `None` for the routing.
+    pub side: Option<Side>,
+}
+
+/// Returns the environment that a resource belongs to.
+fn side_of(address: &Address) -> Option<Side> {
+    [Side::Source, Side::Target].into_iter().find(|side| side.as_str() == address.environment())
 }
 
 /// The service of an environment.
@@ -167,14 +185,15 @@ impl Topology {
         let records: Vec<_> = records
             .filter_map(|(side, record)| Some((*side, Recorded::<WeightedRecord>::at(state, record.address())?)))
             .collect();
-        let health_checks = routing.health_checks.iter().filter_map(|(side, check)| {
-            let check = Recorded::<HealthCheck>::at(state, check.address())?;
-            Some((*side, check.attrs.health_check_id.into()))
-        });
+        let checks = routing.health_checks.iter();
+        let checks: Vec<_> = checks
+            .filter_map(|(side, check)| Some((*side, Recorded::<HealthCheck>::at(state, check.address())?.attrs)))
+            .collect();
+        let probe_intervals = checks.iter().map(|(side, check)| (*side, check.interval_seconds)).collect();
         let zone = routing.zone.as_ref().and_then(|zone| Recorded::<HostedZone>::at(state, zone.address()));
         let alarm = |address: &Address| {
             let alarm = Recorded::<Alarm>::at(state, address)?;
-            Some((alarm.region().clone(), alarm.attrs.name))
+            Some(AlarmName { region: alarm.region().clone(), name: alarm.attrs.name, side: side_of(address) })
         };
         Self {
             record_name: records.first().map(|(_, record)| RecordName {
@@ -183,7 +202,8 @@ impl Topology {
                 servers: Vec::new(),
             }),
             records: records.iter().map(|(side, _)| *side).collect(),
-            health_checks: health_checks.collect(),
+            health_checks: checks.into_iter().map(|(side, check)| (side, check.health_check_id.into())).collect(),
+            probe_intervals,
             name_servers: zone.map(|zone| zone.attrs.name_servers).unwrap_or_default(),
             services: parts.services.iter().filter_map(|parts| Service::resolve(state, parts)).collect(),
             databases: parts.databases.iter().filter_map(|parts| Database::resolve(state, parts)).collect(),
@@ -300,6 +320,11 @@ impl LinkService {
 }
 
 impl Database {
+    /// Returns the environment of the instance.
+    pub fn side(&self) -> Option<Side> {
+        side_of(&self.address)
+    }
+
     fn resolve(state: &State, parts: &DatabaseParts) -> Option<Self> {
         let instance = Recorded::<DbInstance>::at(state, parts.instance.address())?;
         let spec = instance.spec();

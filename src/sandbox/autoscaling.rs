@@ -30,16 +30,24 @@ use aws_sdk_applicationautoscaling::operation::untag_resource::{
 use aws_sdk_applicationautoscaling::primitives::DateTime;
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace,
-    TargetTrackingScalingPolicyConfiguration,
+    SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
 use super::registry::{Call, Registry, Rejection, refuse};
-use super::world::autoscaling::{Policy, Target};
+use super::world::autoscaling::{Policy, Suspended, Target};
 
 const SERVICE: &str = "application-autoscaling";
 
 pub(super) fn register(registry: &mut Registry) {
-    let fields = &["service_namespace", "resource_id", "scalable_dimension", "min_capacity", "max_capacity", "tags"];
+    let fields = &[
+        "service_namespace",
+        "resource_id",
+        "scalable_dimension",
+        "min_capacity",
+        "max_capacity",
+        "tags",
+        "suspended_state",
+    ];
     registry.on(SERVICE, "RegisterScalableTarget", fields, RegisterScalableTargetError::generic, register_target);
     let fields = &["service_namespace", "resource_ids", "scalable_dimension"];
     registry.on(SERVICE, "DescribeScalableTargets", fields, DescribeScalableTargetsError::generic, describe_targets);
@@ -109,12 +117,22 @@ fn register_target(
     if min > max {
         return refuse("ValidationException", "Maximum capacity cannot be less than minimum capacity");
     }
+    // "Setting the value of an attribute to true suspends the specified scaling activities. Setting it to false
+    // (default) resumes the specified scaling activities" (SuspendedState).
+    let suspended = match input.suspended_state() {
+        Some(state) => Suspended {
+            scale_in: state.dynamic_scaling_in_suspended().unwrap_or_default(),
+            scale_out: state.dynamic_scaling_out_suspended().unwrap_or_default(),
+            scheduled: state.scheduled_scaling_suspended().unwrap_or_default(),
+        },
+        None => before.as_ref().map(|target| target.suspended).unwrap_or_default(),
+    };
     let target = match before {
         // "To tag an existing scalable target, use the TagResource operation" (RegisterScalableTarget, Tags).
         Some(_) if input.tags().is_some() => {
             return refuse("ValidationException", "Tags cannot be set on an existing scalable target");
         }
-        Some(before) => Target { min, max, ..before },
+        Some(before) => Target { min, max, suspended, ..before },
         None => {
             let suffix = call.new_id("x");
             Target {
@@ -124,6 +142,7 @@ fn register_target(
                 max,
                 created_at: call.now(),
                 tags: input.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+                suspended,
                 policies: BTreeMap::new(),
             }
         }
@@ -159,6 +178,13 @@ fn describe_targets(
             .min_capacity(target.min)
             .max_capacity(target.max)
             .role_arn(&role)
+            .suspended_state(
+                SuspendedState::builder()
+                    .dynamic_scaling_in_suspended(target.suspended.scale_in)
+                    .dynamic_scaling_out_suspended(target.suspended.scale_out)
+                    .scheduled_scaling_suspended(target.suspended.scheduled)
+                    .build(),
+            )
             .creation_time(time(target.created_at));
         described.build().ok()
     };

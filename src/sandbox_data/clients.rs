@@ -131,6 +131,7 @@ impl Cloud for Clients {
         let mut view = self.view();
         let by = match view.routes.get(balancer) {
             Some(Route::Targets(targets)) if !targets.is_empty() => AnsweredBy::Target,
+            Some(Route::Fixed { .. }) => AnsweredBy::FixedResponse,
             _ => AnsweredBy::LoadBalancer,
         };
         view.answered.push((Arc::from(balancer), by, status, latency));

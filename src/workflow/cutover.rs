@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use infra_config::Config;
 use infra_core::engine::Context;
 use infra_core::events::Event;
+use infra_core::resource::describe;
 use infra_core::state::{Found, Holder, State, user_at_host};
+use infra_kinds::autoscaling::scale_in::ScaleIn;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{
     CutoverPlan, CutoverReport, Driver, Hook, Hooks, Initiator, Input, Operator, Outcome, PersistedCutover, Progress,
     record_hook,
 };
+use infra_migration::scale_in;
 use infra_migration::topology::Topology;
+use infra_payment::stack::EmergencySwitch;
 
 use crate::atomic_file;
 use crate::control_channel::{ControlChannel, ControlRequest};
@@ -146,6 +150,7 @@ pub fn driver(
         record_name: record_name(workspace, &topology)?,
         plan,
         gates: config.gates.clone(),
+        switch: EmergencySwitch::of(config),
         topology,
         hooks: Hooks::of(&config.cutover, &workspace.directory()),
         operator,
@@ -207,6 +212,12 @@ async fn record_rollback(workspace: &Workspace, context: &Context, command: &str
         let input = record_hook(&mut cutover.report, &at, Hook::Release, result);
         cutover.advance(&plan, now, input);
         context.journal.write(vec![cutover.to_record()?]).await?;
+    }
+    for service in &context.journal.read(Topology::of).services {
+        if let Err(error) = scale_in::set_position(context, service, ScaleIn::Allowed).await {
+            let text = format!("scale-in of the {} stays suspended: {}", service.side, describe(&error));
+            context.events.send(Event::Notice { address: None, text });
+        }
     }
     if let Err(error) = write_report(&reports_directory(workspace), &cutover.report) {
         let text = format!("cannot write the report of the cutover: {error}; the state contains it");

@@ -71,6 +71,10 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
         let progress = &cutover.progress;
         let phase = progress.outcome().map_or("in progress, or killed", |outcome| outcome.as_str());
         lines.push(format!("the cutover is {phase} at {}: `{}` resumes it", progress.live, app.command("cutover")));
+        // The first shift suspends it, and the end of the cutover allows it again.
+        if !cutover.report.changes.is_empty() {
+            lines.push("scale-in of both environments is suspended until the cutover ends".to_owned());
+        }
     }
     lines
 }

@@ -55,7 +55,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
             }
         };
         let probe = Probe { read_context: &context, topology: &topology, now };
-        let (judgements, health) = probe.evaluate(&config.gates, &plan.eval_context(live, now)).await;
+        let (judgements, health) = probe.evaluate(&config.gates, &plan.eval_context(live, None, now)).await;
         let seconds = u64::try_from(now - began).unwrap_or_default();
         send_events(&events, &plan, live, seconds, &judgements);
         health.iter().map(health_event).for_each(|event| events.send(event));

@@ -83,7 +83,7 @@ pub struct Cutover {
     #[schemars(range(min = 1, max = 3600))]
     pub gate_interval_seconds: u32,
     /// Time in seconds for which a gate can be without data, or unreadable. During this time, no traffic is shifted.
-    /// After it, the gate has failed.
+    /// After it, an operator is asked, and the traffic stays.
     #[schemars(range(min = 0, max = 86400))]
     pub no_data_seconds: u32,
     /// Whether at least one gate is required. Without gates, traffic is shifted without any check.

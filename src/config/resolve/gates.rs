@@ -43,6 +43,11 @@ fn built_in(raw: &RawGates, replication: DatabaseReplication) -> Vec<Gate> {
         with_traffic: raw.validation.with_traffic,
         ignored_tables: raw.validation.ignored_tables.clone(),
     };
+    let traffic_share = Check::TrafficShare {
+        tolerance_percent: raw.traffic_share.tolerance_percent,
+        min_requests: raw.traffic_share.min_requests,
+        window_seconds: raw.traffic_share.window_seconds,
+    };
     let lag = raw.replication_lag.gate("replication-lag", Check::ReplicationLag);
     let of_replication = [
         lag.filter(|_| replication == DatabaseReplication::Continuous),
@@ -56,8 +61,10 @@ fn built_in(raw: &RawGates, replication: DatabaseReplication) -> Vec<Gate> {
             Check::HealthyTargets,
             raw.healthy_targets.failures_in_a_row,
         ),
-        raw.error_rate.gate("error-rate", Check::ErrorRate),
-        raw.latency.gate("latency", Check::Latency),
+        gate("capacity", raw.capacity.enabled, Check::Capacity, 1),
+        gate("traffic-share", raw.traffic_share.enabled, traffic_share, 1),
+        raw.error_rate.gate(),
+        raw.latency.gate(),
         raw.database_cpu.gate("database-cpu", Check::DatabaseCpu),
         gate("alarms", raw.alarms.enabled, Check::Alarms, raw.alarms.failures_in_a_row),
     ];

@@ -1,7 +1,7 @@
 //! Validates `[gates]`.
 
 use super::validator::Validator;
-use crate::gate::Check;
+use crate::gate::{Check, CustomCheck};
 use crate::model::Config;
 
 impl Validator<'_> {
@@ -18,21 +18,25 @@ impl Validator<'_> {
             {
                 self.region(&own_region, custom.region.as_str());
             }
-            let (limit, path): (_, &[&str]) = match &gate.check {
-                Check::ReplicationLag(limit)
-                | Check::ErrorRate(limit)
-                | Check::Latency(limit)
-                | Check::DatabaseCpu(limit) => (limit, &["gates", &gate.name, "window_seconds"]),
-                Check::Custom(custom) => (&custom.limit, &["gates", "custom", &gate.name, "window_seconds"]),
+            let (min_points, period, window) = match &gate.check {
+                Check::ReplicationLag(limit) | Check::DatabaseCpu(limit) | Check::Custom(CustomCheck { limit, .. }) => {
+                    (limit.min_points, limit.period_seconds, limit.window_seconds)
+                }
+                Check::ErrorRate(limit) | Check::Latency { share: limit, .. } => {
+                    (limit.min_points, 60, limit.window_seconds)
+                }
                 _ => continue,
             };
+            let path: &[&str] = match &gate.check {
+                Check::Custom(_) => &["gates", "custom", &gate.name, "window_seconds"],
+                _ => &["gates", &gate.name, "window_seconds"],
+            };
             // A data point can be up to one period late; it must not count as missing.
-            let minimum = limit.period_seconds.saturating_mul(limit.min_points.saturating_add(1));
-            if limit.window_seconds < minimum {
+            let minimum = period.saturating_mul(min_points.saturating_add(1));
+            if window < minimum {
                 let message = format!(
-                    "{} data points of {} seconds do not fit into {} seconds, because AWS delivers them up to one \
-                     period late",
-                    limit.min_points, limit.period_seconds, limit.window_seconds
+                    "{min_points} data points of {period} seconds do not fit into {window} seconds, because AWS \
+                     delivers them up to one period late"
                 );
                 self.report(path, message, format!("use at least {minimum}, or reduce `min_points`"));
             }

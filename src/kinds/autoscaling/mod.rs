@@ -1,6 +1,7 @@
 //! Application Auto Scaling of ECS services.
 
 mod scalable_target;
+pub mod scale_in;
 mod scaling_policy;
 mod tagging;
 

@@ -142,7 +142,7 @@ fn arn(current: Description) -> Result<Arn> {
     current.scalable_target_arn.map(Arn).ok_or(incomplete)
 }
 
-async fn find(cx: &StepContext, resource_id: &str) -> Result<Option<Description>> {
+pub(super) async fn find(cx: &StepContext, resource_id: &str) -> Result<Option<Description>> {
     let call = cx
         .aws
         .autoscaling

@@ -6,6 +6,10 @@ use crate::TrafficSplit;
 use crate::gate::{EvalContext, GateRule, Required};
 use infra_config::{Config, OnFailure, OnResume, Strategy};
 
+/// How long after a shift a whole minute with the new split exists in CloudWatch: the rest of the minute of the shift,
+/// the minute itself, and the time in which CloudWatch receives its data.
+const DATA_DELAY_SECONDS: u64 = 180;
+
 /// The steps. Each sends more traffic to the target than the one before. The last sends all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<TrafficSplit>", into = "Vec<TrafficSplit>")]
@@ -66,6 +70,9 @@ pub struct CutoverPlan {
     pub quiesce: bool,
     /// How long to wait before the last step until the replication lag is zero. `None` does not wait.
     pub lag_zero_seconds: Option<u64>,
+    /// How long after a shift the metrics of the new split exist, in seconds.
+    #[serde(default)]
+    pub data_delay_seconds: u64,
     /// The reaction to a failure.
     pub on_failure: OnFailure,
     /// The reaction to a restart after the process was killed.
@@ -99,6 +106,7 @@ impl CutoverPlan {
             pause_at: splits(&cutover.pause_at),
             quiesce: !cutover.quiesce_command.is_empty() && !has_switchover,
             lag_zero_seconds: waits_for_lag.then(|| cutover.lag_zero_timeout_seconds.into()),
+            data_delay_seconds: DATA_DELAY_SECONDS,
             on_failure: cutover.on_failure,
             on_resume: cutover.on_resume,
             on_abort: cutover.on_abort,
@@ -112,9 +120,11 @@ impl CutoverPlan {
         self.pause_at.dedup();
     }
 
-    /// Returns the context in which the gates are evaluated. `now` is in seconds since 1970.
-    pub fn eval_context(&self, live: TrafficSplit, now: i64) -> EvalContext {
-        EvalContext { now, live, next: self.steps.next_after(live).unwrap_or(live) }
+    /// Returns the context in which the gates are evaluated. `since`, when the split went live, and `now` are in
+    /// seconds since 1970.
+    pub fn eval_context(&self, live: TrafficSplit, since: Option<i64>, now: i64) -> EvalContext {
+        let bake_seconds = i64::try_from(self.bake_seconds).unwrap_or(i64::MAX);
+        EvalContext { now, live, next: self.steps.next_after(live).unwrap_or(live), since, bake_seconds }
     }
 
     /// Returns the duration without failures and pauses, and without the time that the shifts take.

@@ -12,23 +12,36 @@ use tokio::sync::mpsc;
 use super::config::CutoverPlan;
 use super::hook::{Hook, HookResult, Hooks, record_hook};
 use super::persisted::PersistedCutover;
-use super::state_machine::{Command, Input, Outcome, Phase, Question, Quiesce};
+use super::state_machine::{Command, Condition, Input, Outcome, Phase, Question, Quiesce, ShiftEffect, SwitchUse};
 use crate::TrafficSplit;
-use crate::gate::Judgement;
+use crate::emergency_switch::{self, Position};
 use crate::gate::probe::{Probe, health_event, judgement_event};
+use crate::gate::{EvalContext, Judgement, SideHealth};
 use crate::records::{RecordName, read_both};
-use crate::shift;
 use crate::topology::Topology;
+use crate::{scale_in, shift};
 use infra_aws::Cancel;
 use infra_base::address::Region;
-use infra_config::{Gate, OnFailure};
+use infra_config::{Gate, OnFailure, Side};
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_core::state::JournalError;
+use infra_kinds::autoscaling::scale_in::ScaleIn;
+use infra_payment::stack::EmergencySwitch;
 
-/// The delay before another attempt to roll back or to release the source.
+/// The delay before the second attempt to roll back or to release the source.
 const RETRY_DELAY: Duration = Duration::from_secs(5);
+/// The longest delay between two attempts to roll back.
+const LONGEST_RETRY_DELAY: Duration = Duration::from_mins(5);
+
+/// Returns the delay before an attempt to roll back: each is twice as long as the one before, up to a limit.
+fn rollback_delay(attempt: u32) -> Duration {
+    match attempt.checked_sub(2) {
+        None => Duration::ZERO,
+        Some(doublings) => RETRY_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_RETRY_DELAY),
+    }
+}
 
 /// Who answers questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +66,8 @@ pub struct Driver {
     pub gates: Vec<Gate>,
     /// The resources that gates and shifts refer to.
     pub topology: Topology,
+    /// The emergency switch, if there is one.
+    pub switch: Option<EmergencySwitch>,
     /// The commands around the last step.
     pub hooks: Hooks,
     /// Who answers questions.
@@ -67,6 +82,23 @@ enum Completion {
     Judged(u64, Option<TrafficSplit>, Vec<Judgement>),
     /// The wait for a replication lag of zero is over. The number identifies the wait.
     Lag(u64, Input),
+}
+
+/// The split that an evaluation is about, and since when it has been live, in seconds since 1970.
+#[derive(Clone, Copy)]
+struct View {
+    live: TrafficSplit,
+    since: Option<i64>,
+}
+
+impl View {
+    fn of(saved: &PersistedCutover) -> Self {
+        Self { live: saved.progress.live, since: saved.live_since() }
+    }
+
+    fn eval_context(self, plan: &CutoverPlan, now: i64) -> EvalContext {
+        plan.eval_context(self.live, self.since, now)
+    }
 }
 
 /// The operations in flight: at most one change of the traffic, at most one hook, and any number of observations.
@@ -119,6 +151,10 @@ impl Driver {
         loop {
             while let Some(input) = inputs.pop_front() {
                 let (mut commands, is_news) = self.advance(saved, input);
+                // Before the end is durable: a killed process does it again.
+                if commands.iter().any(|command| matches!(command, Command::Finish(end) if !end.can_resume())) {
+                    self.allow_scale_in(in_flight.is_durable).await;
+                }
                 if is_news
                     && in_flight.is_durable
                     && let Err(error) = self.write(saved).await
@@ -144,7 +180,8 @@ impl Driver {
                 && let Some(change) = in_flight.changes.pop_front()
             {
                 in_flight.superseded = Cancel::default();
-                in_flight.change = Some(self.change(change, in_flight.superseded.clone(), in_flight.is_durable));
+                let view = View::of(saved);
+                in_flight.change = Some(self.change(change, view, in_flight.superseded.clone(), in_flight.is_durable));
             }
             if in_flight.hook.is_none()
                 && let Some((hook, attempt)) = in_flight.hooks.pop_front()
@@ -212,6 +249,8 @@ impl Driver {
                 in_flight.latest_drain += 1;
                 in_flight.observations.push(self.drain(read_context, saved.began, in_flight.latest_drain, until));
             }
+            // Nobody could resume from a question that is not recorded.
+            Command::AskOperator(_) if !in_flight.is_durable => return Some(Input::NoOperator),
             Command::AskOperator(question) => return self.ask(&question),
             // A quiesce command that still runs also answers this one.
             Command::Quiesce if in_flight.hook.as_ref().is_some_and(|(hook, _)| *hook == Hook::Quiesce) => {}
@@ -257,7 +296,7 @@ impl Driver {
         self.context.events.send(Event::Notice { address: None, text: format!("{why}{next}") });
         in_flight.is_durable = false;
         let is_rolling_back = matches!(saved.progress.phase, Phase::RollingBack { .. } | Phase::Releasing { .. });
-        (!has_ended && !is_rolling_back).then_some(Input::RollbackRequested(why))
+        (!has_ended && !is_rolling_back).then_some(Input::Unmonitored(why))
     }
 
     /// Returns the seconds since the cutover began.
@@ -306,7 +345,7 @@ impl Driver {
         number: u64,
         until: Option<u64>,
     ) -> BoxFuture<'a, Completion> {
-        let (live, began) = (saved.progress.live, saved.began);
+        let (view, began) = (View::of(saved), saved.began);
         async move {
             if let Some(until) = until {
                 let left = until.saturating_sub(self.seconds(began));
@@ -315,7 +354,7 @@ impl Driver {
             let now = self.context.cloud.unix_now();
             let reader = read_context.reader(&shift::traffic_address(), &self.region);
             let probe = Probe { read_context, topology: &self.topology, now };
-            let context = self.plan.eval_context(live, now);
+            let context = view.eval_context(&self.plan, now);
             let ((judgements, health), observed) =
                 futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
             health.iter().map(health_event).for_each(|event| self.context.events.send(event));
@@ -354,16 +393,23 @@ impl Driver {
     }
 
     /// Changes or observes the split. `superseded` ends its waits.
-    fn change(&self, command: Command, superseded: Cancel, is_durable: bool) -> BoxFuture<'_, Input> {
+    fn change(&self, command: Command, view: View, superseded: Cancel, is_durable: bool) -> BoxFuture<'_, Input> {
         let context = Context { cancel: superseded, ..self.context.clone() };
         async move {
             match command {
                 Command::Shift { to } => self.shift(&context, to).await,
-                Command::RollBack { reason, attempt } => {
-                    if attempt > 1 {
-                        self.context.cloud.clock().sleep(RETRY_DELAY).await;
+                Command::RollBack { reason, attempt, condition, switch } => {
+                    let clock = self.context.cloud.clock();
+                    tokio::select! {
+                        () = clock.sleep(rollback_delay(attempt)) => {}
+                        () = context.cancel.cancelled() => return Input::RollbackFailed("superseded".to_owned()),
                     }
-                    self.roll_back(&context, &reason, is_durable).await
+                    if condition == Condition::SourceHealthy
+                        && let Some(prevented) = self.check_source(&context, view).await
+                    {
+                        return prevented;
+                    }
+                    self.roll_back(&context, &reason, switch, is_durable).await
                 }
                 _ => self.observe(&context).await,
             }
@@ -371,22 +417,78 @@ impl Driver {
         .boxed()
     }
 
-    async fn roll_back(&self, context: &Context, reason: &str, is_durable: bool) -> Input {
+    /// Returns why no traffic can be sent to the source now, if so: it is not healthy, or its health is unknown.
+    async fn check_source(&self, context: &Context, view: View) -> Option<Input> {
+        let read_context = context.read_context();
+        // All traffic goes there already, so nothing is sent to it.
+        let reader = read_context.reader(&shift::traffic_address(), &self.region);
+        let records = read_both(&reader, &self.record_name).await;
+        if records.is_ok_and(|records| records.has_weights_of(TrafficSplit::SOURCE)) {
+            return None;
+        }
+        let now = self.context.cloud.unix_now();
+        let probe = Probe { read_context: &read_context, topology: &self.topology, now };
+        match probe.health(Side::Source, &self.gates, &view.eval_context(&self.plan, now)).await {
+            SideHealth::Healthy => None,
+            SideHealth::Unhealthy(why) => Some(Input::RollbackRefused(why)),
+            SideHealth::Unknown(why) => {
+                Some(Input::RollbackFailed(format!("it is unknown whether the source is healthy: {why}")))
+            }
+        }
+    }
+
+    /// Sends the weights. If they cannot be set, the emergency switch takes the target out, if it may.
+    async fn roll_back(&self, context: &Context, reason: &str, switch: SwitchUse, is_durable: bool) -> Input {
         let source = TrafficSplit::SOURCE;
         let done = if is_durable {
             let shifted = shift::shift(context, &self.region, &self.record_name, source, reason).await;
-            shifted.map_err(|failed| failed.error)
+            shifted.map_err(|failed| (describe(&failed.error), !matches!(failed.effect, ShiftEffect::Overridden(_))))
         } else {
             // A shift with an unknown result may still take effect, so the rollback is sent after it in any case.
             let always = shift::SendMode::Always;
-            shift::roll_back_without_state(&context.read_context(), &self.region, &self.record_name, always).await
+            let read_context = context.read_context();
+            let sent = shift::roll_back_without_state(&read_context, &self.region, &self.record_name, always).await;
+            sent.map_err(|error| (describe(&error), true))
         };
         match done {
             Ok(shifted) => {
                 self.report_shift(&shifted, source);
                 Input::RollbackDone
             }
-            Err(error) => Input::RollbackFailed(describe(&error)),
+            // If somebody else sets the weights at the same time, the control plane works.
+            Err((failed, is_unavailable)) => match &self.switch {
+                Some(emergency) if switch == SwitchUse::IfUnavailable && is_unavailable => {
+                    self.take_target_out(context, emergency, failed, is_durable).await
+                }
+                _ => Input::RollbackFailed(failed),
+            },
+        }
+    }
+
+    /// Takes the target out of the DNS answers without Route 53's control plane. `failed` says why the weights could
+    /// not be set.
+    async fn take_target_out(
+        &self,
+        context: &Context,
+        switch: &EmergencySwitch,
+        failed: String,
+        is_durable: bool,
+    ) -> Input {
+        let text = format!("the weights cannot be set ({failed}); the emergency switch takes the target out");
+        self.context.events.send(Event::Notice { address: None, text });
+        let done = if is_durable {
+            emergency_switch::set_position(context, switch, Position::Out).await
+        } else {
+            emergency_switch::set_position_without_state(&context.read_context(), switch, Position::Out).await
+        };
+        match done {
+            Ok(()) => {
+                let text = "the emergency switch has taken the target out: clients are sent to the source, whatever \
+                            the weights are; the weights are tried again";
+                self.context.events.send(Event::Notice { address: None, text: text.to_owned() });
+                Input::TargetTakenOut(failed)
+            }
+            Err(error) => Input::RollbackFailed(format!("{failed}; the emergency switch failed: {}", describe(&error))),
         }
     }
 
@@ -397,7 +499,30 @@ impl Driver {
         }
     }
 
+    /// Allows the removal of tasks again. A failure does not change how the cutover ends.
+    async fn allow_scale_in(&self, is_durable: bool) {
+        // Also after the lock was lost.
+        let context = Context { cancel: Cancel::default(), ..self.context.clone() };
+        for service in &self.topology.services {
+            let done = if is_durable {
+                scale_in::set_position(&context, service, ScaleIn::Allowed).await
+            } else {
+                scale_in::set_position_without_state(&context.read_context(), service, ScaleIn::Allowed).await
+            };
+            if let Err(error) = done {
+                let text = format!("scale-in of the {} stays suspended: {}", service.side, describe(&error));
+                context.events.send(Event::Notice { address: None, text });
+            }
+        }
+    }
+
     async fn shift(&self, context: &Context, to: TrafficSplit) -> Input {
+        for service in &self.topology.services {
+            if let Err(error) = scale_in::set_position(context, service, ScaleIn::Suspended).await {
+                let why = format!("scale-in of the {} cannot be suspended: {}", service.side, describe(&error));
+                return Input::ShiftFailed(ShiftEffect::None, why);
+            }
+        }
         match shift::shift(context, &self.region, &self.record_name, to, "cutover").await {
             Ok(shifted) => {
                 self.report_shift(&shifted, to);
@@ -440,5 +565,16 @@ async fn completed<T>(operation: Option<&mut BoxFuture<'_, T>>) -> T {
     match operation {
         Some(future) => future.await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pauses_between_rollbacks_grow_up_to_a_limit() {
+        let seconds = [1, 2, 3, 4, 7, 8, 9, u32::MAX].map(|attempt| rollback_delay(attempt).as_secs());
+        assert_eq!(seconds, [0, 5, 10, 20, 160, 300, 300, 300]);
     }
 }

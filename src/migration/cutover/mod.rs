@@ -13,5 +13,6 @@ pub use hook::{Hook, HookResult, Hooks, record_hook};
 pub use persisted::PersistedCutover;
 pub use report::{ApprovalRecord, CutoverReport, GateValues, HookRun, Initiator, Note, TrafficChange, VerdictChange};
 pub use state_machine::{
-    Approval, Command, Event, Input, Next, Outcome, Phase, Progress, Question, Quiesce, ShiftEffect, Trigger, step,
+    Approval, Command, Condition, Event, Input, Next, Outcome, Phase, Progress, Question, Quiesce, ShiftEffect,
+    SwitchUse, Trigger, step,
 };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::config::CutoverPlan;
 use super::report::CutoverReport;
 use super::state_machine::{Command, Event, Input, Next, Outcome, Phase, Progress, step};
+use crate::TrafficSplit;
 use infra_core::state::{JournalError, Record, State};
 
 /// The part of a cutover that outlives the process.
@@ -22,6 +23,12 @@ impl PersistedCutover {
     /// Returns the last cutover that the state has.
     pub fn of(state: &State) -> Option<Self> {
         serde_json::from_value(state.migration.cutover.clone()?).ok()
+    }
+
+    /// Returns since when the current split has been live, in seconds since 1970, if traffic goes to the target.
+    pub fn live_since(&self) -> Option<i64> {
+        let began = (self.progress.live != TrafficSplit::SOURCE).then_some(self.began)?;
+        Some(began.saturating_add(i64::try_from(self.progress.live_since).unwrap_or(i64::MAX)))
     }
 
     /// Returns whether the cutover has not ended.

@@ -1,74 +1,40 @@
-//! Evaluates requests, targets, tables and alarms.
+//! Evaluates tables and alarms.
 
 use super::AlarmState;
-use super::context::EvalContext;
+use super::context::SIDES;
 use super::evaluation::Evaluation;
-use super::reading::{Alarm, Point, Requests, Table, TableState, Targets};
-use super::threshold::{FUTURE, in_window, is_in_future, values};
+use super::reading::{Alarm, Table, TableState};
 use super::verdict::Verdict;
-use infra_config::{Limit, Side};
 
-const SIDES: [Side; 2] = [Side::Source, Side::Target];
-
-/// Evaluates the error rate of each environment that has traffic. No requests at all are no data.
-pub(super) fn requests(limit: &Limit, all: &[Requests], context: &EvalContext) -> Evaluation {
-    let sides = SIDES.into_iter().filter(|side| context.has_traffic(*side));
-    let each = sides.map(|side| match all.iter().find(|one| one.side == side) {
-        None => Evaluation::new(Verdict::NoData, format!("{side}: nothing was measured")),
-        Some(one) if is_in_future(limit, &one.all, context.now) || is_in_future(limit, &one.errors, context.now) => {
-            Evaluation::new(Verdict::Error, format!("{side}: {FUTURE}"))
-        }
-        Some(one) => values(limit, " %", side.as_str(), error_rates(limit, one, context.now).into_iter()),
-    });
-    Evaluation::worst(each).unwrap_or_else(|| Evaluation::new(Verdict::NoData, "nothing was measured"))
+/// Whether differences of tables count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Differences {
+    /// They count.
+    Count,
+    /// They do not, because the service writes to the target.
+    AreExpected,
 }
 
-/// Returns the percentage of errors in each period that has requests.
-fn error_rates(limit: &Limit, one: &Requests, now: i64) -> Vec<f64> {
-    let at = |points: &[Point], at: i64| {
-        points.iter().filter(|point| point.at == at).map(|point| point.value).reduce(|a, b| a + b)
-    };
-    let mut rates = Vec::new();
-    for point in in_window(limit, &one.all, now) {
-        let errors = at(&one.errors, point.at).unwrap_or(0.0);
-        // A load balancer does not count a request for which it had no target, but it counts the error.
-        let all = if point.value.is_finite() { point.value.max(errors) } else { point.value };
-        if all != 0.0 {
-            rates.push(100.0 * errors / all);
-        }
-    }
-    // Errors without requests: either the request count is late, or there was no target for any request.
-    let late = 2 * i64::from(limit.period_seconds);
-    for point in in_window(limit, &one.errors, now).filter(|point| point.value != 0.0) {
-        if at(&one.all, point.at).is_none() && point.at.saturating_add(late) <= now {
-            rates.push(if point.value.is_finite() { 100.0 } else { point.value });
-        }
-    }
-    rates
-}
-
-/// Evaluates the targets of each environment that has traffic now or after the next step.
-pub(super) fn targets(all: &[Targets], context: &EvalContext) -> Evaluation {
-    let sides = SIDES.into_iter().filter(|side| context.has_or_gets_traffic(*side));
-    let each = sides.map(|side| match all.iter().find(|one| one.side == side) {
-        None => Evaluation::new(Verdict::NoData, format!("{side}: nothing was measured")),
-        Some(one) if one.healthy == 0 => Evaluation::counted(Verdict::Fail, 0, format!("{side}: no target is healthy")),
-        Some(one) if one.healthy < one.desired => {
-            let text = format!("{side}: {} of {} targets are healthy", one.healthy, one.desired);
-            Evaluation::counted(Verdict::Fail, one.healthy, text)
-        }
-        Some(one) => Evaluation::counted(
-            Verdict::Pass,
-            one.healthy,
-            format!("{side}: {} healthy, {} desired", one.healthy, one.desired),
-        ),
-    });
-    Evaluation::worst(each).unwrap_or_else(|| Evaluation::new(Verdict::NoData, "nothing was measured"))
-}
-
-/// Evaluates the comparison of the tables. If nothing was compared, there is no data.
-pub(super) fn tables(all: &[Table], ignored: &[String]) -> Evaluation {
+/// Evaluates the comparison of the tables. If nothing was compared, there is no data. A table that DMS has suspended
+/// fails in every case: its changes do not arrive any more.
+pub(super) fn tables(all: &[Table], ignored: &[String], differences: Differences) -> Evaluation {
     let relevant: Vec<&Table> = all.iter().filter(|table| !ignored.contains(&table.name)).collect();
+    let mut suspended = all.iter().filter(|table| table.is_suspended).map(|table| table.name.as_str());
+    if let Some(first) = suspended.next() {
+        let others = suspended.count();
+        let names = if others == 0 { format!("`{first}`") } else { format!("`{first}` and {others} more") };
+        let count = u32::try_from(others + 1).unwrap_or(u32::MAX);
+        let text = format!("{names} not replicated any more: DMS has suspended it after an error");
+        return Evaluation::counted(Verdict::Fail, count, text);
+    }
+    if differences == Differences::AreExpected && !all.is_empty() {
+        let text = format!(
+            "{} tables are replicated; rows are not compared, because DMS reports those that are written at the target \
+             as differences",
+            all.len()
+        );
+        return Evaluation::counted(Verdict::Pass, 0, text);
+    }
     let found = |verdict, states: &[TableState], what: &str| {
         let mut names = relevant.iter().filter(|table| states.contains(&table.state)).map(|table| table.name.as_str());
         let first = names.next()?;
@@ -97,7 +63,12 @@ pub(super) fn alarms(all: &[Alarm]) -> Evaluation {
     let count = |names: &[&str]| u32::try_from(names.len()).unwrap_or(u32::MAX);
     match (all.is_empty(), raised.is_empty(), blind.is_empty()) {
         (true, ..) => Evaluation::new(Verdict::NoData, "there is no alarm"),
-        (_, false, _) => Evaluation::counted(Verdict::Fail, count(&raised), format!("raised: {}", raised.join(", "))),
+        (_, false, _) => {
+            let is_raised = |side| all.iter().any(|one| one.side == Some(side) && one.state == AlarmState::Alarm);
+            let unhealthy = SIDES.into_iter().filter(|side| is_raised(*side)).collect();
+            let text = format!("raised: {}", raised.join(", "));
+            Evaluation { unhealthy, ..Evaluation::counted(Verdict::Fail, count(&raised), text) }
+        }
         (_, _, false) => {
             Evaluation::counted(Verdict::NoData, count(&blind), format!("without data: {}", blind.join(", ")))
         }

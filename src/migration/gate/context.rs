@@ -3,6 +3,9 @@
 use crate::TrafficSplit;
 use infra_config::Side;
 
+/// Both environments.
+pub(super) const SIDES: [Side; 2] = [Side::Source, Side::Target];
+
 /// The time and the split of the traffic at an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvalContext {
@@ -12,6 +15,10 @@ pub struct EvalContext {
     pub live: TrafficSplit,
     /// The split after the next step. Equals `live` if there is none.
     pub next: TrafficSplit,
+    /// Since when the current split has been live, in seconds since 1970. `None` if it is not the result of a step.
+    pub since: Option<i64>,
+    /// For how many seconds each step is watched.
+    pub bake_seconds: i64,
 }
 
 impl EvalContext {

@@ -6,18 +6,22 @@ use futures::future::join_all;
 
 use super::context::EvalContext;
 use super::evaluate::evaluate;
+use super::minutes::DELIVERY;
+use super::probes::probes_per_minute;
 use super::reading::{Alarm, Point, Reading, Requests, Series, Table, TableState, Targets};
+use super::side_health::{SideHealth, side_health};
 use super::verdict::Judgement;
-use crate::shift;
 use crate::topology::{Database, Replication, Service, Topology};
+use crate::{TrafficSplit, fence, shift};
 use infra_base::address::Region;
-use infra_config::{Check, Gate, Limit, Metric, Query, Statistic};
+use infra_config::{Check, Gate, Limit, Metric, Query, Side, Statistic};
 use infra_core::engine::ReadContext;
 use infra_core::events::Event;
 use infra_core::resource::{Result, StepContext, describe};
 use infra_kinds::cloudwatch::alarm_state::{self, AlarmState};
 use infra_kinds::cloudwatch::metric::{Asked, Value, read};
 use infra_kinds::dms::task_status;
+use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_kinds::{ecs, elbv2};
 
 /// Measures what gates evaluate.
@@ -33,20 +37,39 @@ pub struct Probe<'a> {
 impl Probe<'_> {
     /// Measures and evaluates all gates. Also returns the health of both environments, if a gate measures it.
     pub async fn evaluate(&self, gates: &[Gate], context: &EvalContext) -> (Vec<Judgement>, Vec<Targets>) {
-        let readings = join_all(gates.iter().map(|gate| self.measure(gate))).await;
+        let readings = join_all(gates.iter().map(|gate| self.measure(gate, context))).await;
         let judgements = gates.iter().zip(&readings).map(|(gate, reading)| evaluate(gate, reading, context)).collect();
         let health =
             readings.into_iter().find_map(|reading| if let Reading::Targets(all) = reading { Some(all) } else { None });
         (judgements, health.unwrap_or_default())
     }
 
+    /// Returns the health of an environment at this moment. Its targets are measured even if no gate does it.
+    pub async fn health(&self, side: Side, gates: &[Gate], context: &EvalContext) -> SideHealth {
+        let targets = async {
+            match self.topology.service(side) {
+                Some(service) => self.targets_of(service).await.map_err(|error| describe(&error)),
+                None => Err(format!("the state has no service of the {side}")),
+            }
+        };
+        // Its targets are judged even if it has no traffic yet.
+        let next = match side {
+            Side::Source => TrafficSplit::SOURCE,
+            Side::Target => TrafficSplit::TARGET,
+        };
+        let context = EvalContext { next, ..*context };
+        let (targets, (judgements, _)) = futures::join!(targets, self.evaluate(gates, &context));
+        side_health(side, targets, &judgements)
+    }
+
     /// Measures for one gate. A failed measurement is a reading as well.
-    pub async fn measure(&self, gate: &Gate) -> Reading {
+    pub async fn measure(&self, gate: &Gate, context: &EvalContext) -> Reading {
         let reading = match &gate.check {
             Check::ReplicationLag(limit) => self.lag(limit).await,
-            Check::HealthyTargets => self.targets().await,
-            Check::ErrorRate(limit) => self.requests(limit).await,
-            Check::Latency(limit) => self.latency(limit).await,
+            Check::HealthyTargets | Check::Capacity => self.targets().await,
+            Check::ErrorRate(limit) => self.requests(pooled(limit.window_seconds, context)).await,
+            Check::TrafficShare { window_seconds, .. } => self.requests(pooled(*window_seconds, context)).await,
+            Check::Latency { seconds, share } => self.latency(*seconds, pooled(share.window_seconds, context)).await,
             Check::DatabaseCpu(limit) => self.cpu(limit).await,
             Check::Validation { .. } => self.validation().await,
             Check::Alarms => self.alarms().await,
@@ -116,43 +139,87 @@ impl Probe<'_> {
     async fn targets(&self) -> Result<Reading> {
         let mut all = Vec::new();
         for service in &self.topology.services {
-            let cx = self.cx(&service.region);
-            let health = elbv2::health::targets(&cx, &service.target_group).await?;
-            let desired = ecs::desired_count::desired_count(&cx, &service.cluster, &service.service).await?;
-            all.push(Targets { side: service.side, healthy: health.healthy, desired });
+            all.push(self.targets_of(service).await?);
         }
         Ok(Reading::Targets(all))
     }
 
-    async fn requests(&self, limit: &Limit) -> Result<Reading> {
+    async fn targets_of(&self, service: &Service) -> Result<Targets> {
+        let cx = self.cx(&service.region);
+        let health = elbv2::health::targets(&cx, &service.target_group).await?;
+        let desired = ecs::desired_count::desired_count(&cx, &service.cluster, &service.service).await?;
+        Ok(Targets {
+            side: service.side,
+            healthy: health.healthy,
+            initial: health.initial,
+            unhealthy: u32::try_from(health.unhealthy.len()).unwrap_or(u32::MAX),
+            desired,
+            is_fenced: self.is_fenced(service).await?,
+        })
+    }
+
+    async fn is_fenced(&self, service: &Service) -> Result<bool> {
+        Ok(fence::position(self.read_context, service).await? == Some(FencePosition::Closed))
+    }
+
+    /// Reads the requests of both environments, and those that failed.
+    ///
+    /// The answers of a closed fence are not errors of the service: "`HTTP_Fixed_Response_Count`: The number of
+    /// fixed-response actions that were successful" ("CloudWatch metrics for your Application Load Balancer"). The
+    /// fence is the only fixed response of these load balancers, so their number is subtracted.
+    async fn requests(&self, limit: Limit) -> Result<Reading> {
         let mut all = Vec::new();
         for service in &self.topology.services {
             let queries = [
                 ("all", "RequestCount"),
                 ("target", "HTTPCode_Target_5XX_Count"),
                 ("balancer", "HTTPCode_ELB_5XX_Count"),
+                ("fixed", "HTTP_Fixed_Response_Count"),
             ];
-            let queries = queries.map(|(id, name)| (id.to_owned(), balancer_metric(service, name, "Sum")));
-            let mut found = self.values(&service.region, &queries, limit).await?;
-            let mut errors: BTreeMap<i64, f64> = BTreeMap::new();
-            for point in ["target", "balancer"].into_iter().filter_map(|id| found.remove(id)).flatten() {
-                *errors.entry(point.at).or_default() += point.value;
+            let queries = queries.map(|(id, name)| (id.to_owned(), balancer_metric(service, name, statistic("Sum"))));
+            let mut found = self.values(&service.region, &queries, &limit).await?;
+            let mut of_balancer = by_minute(found.remove("balancer"));
+            for (at, fixed) in by_minute(found.remove("fixed")) {
+                of_balancer.entry(at).and_modify(|errors| *errors = (*errors - fixed).max(0.0));
             }
-            let errors = errors.into_iter().map(|(at, value)| Point { at, value }).collect();
-            all.push(Requests { side: service.side, all: found.remove("all").unwrap_or_default(), errors });
+            let mut hits = by_minute(found.remove("target"));
+            for (at, errors) in of_balancer {
+                *hits.entry(at).or_default() += errors;
+            }
+            let all_requests = found.remove("all").unwrap_or_default();
+            all.push(self.requests_of(service, all_requests, hits).await?);
         }
         Ok(Reading::Requests(all))
     }
 
-    async fn latency(&self, limit: &Limit) -> Result<Reading> {
+    /// Reads the requests of both environments, and those that took longer than a limit.
+    async fn latency(&self, seconds: f64, limit: Limit) -> Result<Reading> {
         let mut all = Vec::new();
         for service in &self.topology.services {
-            let queries = [("latency".to_owned(), balancer_metric(service, "TargetResponseTime", "p99"))];
-            let mut found = self.values(&service.region, &queries, limit).await?;
-            let points = found.remove("latency").unwrap_or_default();
-            all.push(Series { of: service.side.to_string(), side: Some(service.side), points });
+            let metric = |statistic| balancer_metric(service, "TargetResponseTime", statistic);
+            let queries = [
+                ("all".to_owned(), metric(statistic("SampleCount"))),
+                ("fast".to_owned(), metric(Statistic::count_up_to(seconds))),
+            ];
+            let mut found = self.values(&service.region, &queries, &limit).await?;
+            let fast = by_minute(found.remove("fast"));
+            let all_requests = found.remove("all").unwrap_or_default();
+            let slow = |point: &Point| (point.at, point.value - fast.get(&point.at).copied().unwrap_or_default());
+            let hits = all_requests.iter().map(slow).collect();
+            all.push(self.requests_of(service, all_requests, hits).await?);
         }
-        Ok(Reading::Series(all))
+        Ok(Reading::Requests(all))
+    }
+
+    async fn requests_of(&self, service: &Service, all: Vec<Point>, hits: BTreeMap<i64, f64>) -> Result<Requests> {
+        let checks = self.topology.probe_intervals.iter().filter(|(side, _)| *side == service.side);
+        Ok(Requests {
+            side: service.side,
+            all,
+            hits: hits.into_iter().map(|(at, value)| Point { at, value }).collect(),
+            probes_per_minute: checks.map(|(_, interval)| probes_per_minute(*interval)).sum(),
+            is_fenced: self.is_fenced(service).await?,
+        })
     }
 
     async fn cpu(&self, limit: &Limit) -> Result<Reading> {
@@ -162,7 +229,7 @@ impl Probe<'_> {
             let mut found = self.values(&database.region, &[("cpu".to_owned(), query)], limit).await?;
             all.push(Series {
                 of: database.identifier.clone(),
-                side: None,
+                side: database.side(),
                 points: found.remove("cpu").unwrap_or_default(),
             });
         }
@@ -177,19 +244,22 @@ impl Probe<'_> {
                 return Ok(Reading::Broken(failure));
             }
             let tables = task_status::tables(&self.cx(&replication.region), &replication.task).await?;
-            all.extend(
-                tables.into_iter().map(|table| Table { state: table_state(&table.validation), name: table.name }),
-            );
+            all.extend(tables.into_iter().map(|table| Table {
+                state: table_state(&table.validation),
+                is_suspended: is_suspended(&table.state),
+                name: table.name,
+            }));
         }
         Ok(Reading::Tables(all))
     }
 
     async fn alarms(&self) -> Result<Reading> {
         let mut by_region: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
-        for (region, name) in self.topology.alarms.iter().chain(&self.topology.switch) {
-            by_region.entry(region).or_default().push(name.clone());
+        for alarm in self.topology.alarms.iter().chain(&self.topology.switch) {
+            by_region.entry(&alarm.region).or_default().push(alarm.name.clone());
         }
-        let switch = self.topology.switch.as_ref().map(|(_, name)| name);
+        let switch = self.topology.switch.as_ref().map(|alarm| &alarm.name);
+        let side = |name: &String| self.topology.alarms.iter().find(|alarm| alarm.name == *name)?.side;
         let mut all = Vec::new();
         for (region, names) in by_region {
             let found = alarm_state::states(&self.cx(region), &names).await?;
@@ -201,6 +271,7 @@ impl Probe<'_> {
                     Some(AlarmState::InsufficientData) if switch == Some(name) => AlarmState::Ok,
                     state => state.unwrap_or(AlarmState::InsufficientData),
                 },
+                side: side(name),
                 name: name.clone(),
             }));
         }
@@ -227,7 +298,7 @@ impl Probe<'_> {
             let is_zero = |points: &Vec<Point>| {
                 points
                     .iter()
-                    .filter(|point| point.at >= since)
+                    .filter(|point| point.at >= since && point.at + 60 <= self.now)
                     .max_by_key(|point| point.at)
                     .is_some_and(|last| last.value < 1.0)
             };
@@ -239,8 +310,26 @@ impl Probe<'_> {
     }
 }
 
-fn query(namespace: &str, name: &str, dimensions: &[(&str, &str)], statistic: &str) -> Query {
-    let statistic = Statistic::parse(statistic).unwrap_or_else(Statistic::average);
+/// Returns what must be read for requests that are pooled.
+fn pooled(window_seconds: u32, context: &EvalContext) -> Limit {
+    let longest = i64::from(window_seconds).max(context.bake_seconds) + DELIVERY;
+    let window_seconds = u32::try_from(longest).unwrap_or(u32::MAX);
+    Limit { bound: infra_config::Bound::AtLeast(0.0), window_seconds, period_seconds: 60, min_points: 1 }
+}
+
+fn by_minute(points: Option<Vec<Point>>) -> BTreeMap<i64, f64> {
+    let mut minutes = BTreeMap::new();
+    for point in points.into_iter().flatten() {
+        *minutes.entry(point.at).or_default() += point.value;
+    }
+    minutes
+}
+
+fn statistic(name: &str) -> Statistic {
+    Statistic::parse(name).unwrap_or_else(Statistic::average)
+}
+
+fn query(namespace: &str, name: &str, dimensions: &[(&str, &str)], statistic: Statistic) -> Query {
     let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Query::Metric(Metric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions, statistic })
 }
@@ -252,16 +341,23 @@ pub fn lag_metric(replication: &Replication, name: &str) -> Query {
         ("ReplicationInstanceIdentifier", replication.instance_id.as_str()),
         ("ReplicationTaskIdentifier", &replication.task_id),
     ];
-    query("AWS/DMS", name, &dimensions, "Maximum")
+    query("AWS/DMS", name, &dimensions, statistic("Maximum"))
 }
 
 /// Returns a metric of a database.
 pub fn database_metric(database: &Database, name: &str) -> Query {
-    query("AWS/RDS", name, &[("DBInstanceIdentifier", &database.identifier)], "Average")
+    query("AWS/RDS", name, &[("DBInstanceIdentifier", &database.identifier)], statistic("Average"))
 }
 
-fn balancer_metric(service: &Service, name: &str, statistic: &str) -> Query {
+fn balancer_metric(service: &Service, name: &str, statistic: Statistic) -> Query {
     query("AWS/ApplicationELB", name, &[("LoadBalancer", &service.load_balancer)], statistic)
+}
+
+/// Returns whether a table is not replicated any more (`TableStatistics`, `TableState`). With `SUSPEND_TABLE`, "the
+/// task continues but data from the table with the error record is moved into an error state, and its data isn't
+/// replicated" ("Error handling task settings").
+pub fn is_suspended(state: &str) -> bool {
+    ["Table error", "Table cancelled"].contains(&state)
 }
 
 /// Converts a validation state of DMS ("AWS DMS data validation", `ValidationState`). An unknown state is not a pass.

@@ -28,10 +28,15 @@ pub struct Series {
 pub struct Requests {
     /// The environment.
     pub side: Side,
-    /// All requests per period.
+    /// All requests per minute, also those of health checkers.
     pub all: Vec<Point>,
-    /// Requests with a status of 500 or more. CloudWatch has no point for a period without any.
-    pub errors: Vec<Point>,
+    /// Requests with the property that the gate is about: those that failed, or that took too long. CloudWatch has no
+    /// point for a minute without any.
+    pub hits: Vec<Point>,
+    /// How many of all requests per minute are those of health checkers.
+    pub probes_per_minute: f64,
+    /// Whether the fence of the environment is closed.
+    pub is_fenced: bool,
 }
 
 /// The targets of the load balancer of an environment.
@@ -41,8 +46,14 @@ pub struct Targets {
     pub side: Side,
     /// The number of healthy targets.
     pub healthy: u32,
+    /// The number of targets that have not had their first health checks.
+    pub initial: u32,
+    /// The number of targets that fail their health checks, or are in another state.
+    pub unhealthy: u32,
     /// The desired number of tasks.
     pub desired: u32,
+    /// Whether the fence of the environment is closed.
+    pub is_fenced: bool,
 }
 
 /// The state of the comparison of a table (`ValidationState`, DMS user guide, "AWS DMS data validation").
@@ -67,6 +78,8 @@ pub struct Table {
     pub name: String,
     /// The state.
     pub state: TableState,
+    /// Whether DMS has suspended its replication after an error.
+    pub is_suspended: bool,
 }
 
 /// An alarm.
@@ -74,6 +87,8 @@ pub struct Table {
 pub struct Alarm {
     /// The name.
     pub name: String,
+    /// The environment that it monitors. `None` if it is about neither of them.
+    pub side: Option<Side>,
     /// The state.
     pub state: AlarmState,
 }

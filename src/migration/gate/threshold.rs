@@ -8,11 +8,14 @@ use infra_config::Limit;
 /// The message when a point is in the future.
 pub(super) const FUTURE: &str = "there are values from the future, so the clock of this machine is wrong";
 
-/// Returns the points that count: those whose period overlaps the window.
+/// Returns the points that count: those whose period is over and overlaps the window.
 pub(super) fn in_window<'a>(limit: &Limit, points: &'a [Point], now: i64) -> impl Iterator<Item = &'a Point> {
     let oldest = now.saturating_sub(i64::from(limit.window_seconds));
     let period = i64::from(limit.period_seconds);
-    points.iter().filter(move |point| point.at.saturating_add(period) > oldest)
+    points.iter().filter(move |point| {
+        let end = point.at.saturating_add(period);
+        oldest < end && end <= now
+    })
 }
 
 /// Returns whether a point is so far in the future that a clock must be wrong.
@@ -44,11 +47,11 @@ pub(super) fn values(limit: &Limit, unit: &str, of: &str, values: impl Iterator<
         Verdict::Pass => format!("{number}{unit}"),
         _ => format!("{} of {} values within {} s", values.len(), limit.min_points, limit.window_seconds),
     };
-    Evaluation { verdict, value: worst, text: labelled(text) }
+    Evaluation { value: worst, ..Evaluation::new(verdict, labelled(text)) }
 }
 
 /// Formats a value with at most three decimal places.
-fn rounded(value: f64) -> String {
+pub(super) fn rounded(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

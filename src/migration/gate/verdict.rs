@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use infra_config::Side;
 use serde::{Deserialize, Serialize};
 
 /// A verdict. The order is from best to worst.
@@ -56,6 +57,10 @@ pub struct Judgement {
     pub value: Option<f64>,
     /// The reason, as a fragment: `75 s, must be below 60 s`.
     pub text: String,
+    /// The environments that do not hold what the gate requires. None if the verdict belongs to neither of them, like
+    /// that on the replication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhealthy: Vec<Side>,
     /// The time of the evaluation, in seconds since 1970.
     pub at: i64,
 }

@@ -166,10 +166,18 @@ impl<'a> ServiceMetrics<'a> {
             "UnHealthyHostCount" => return hosts(Health::Unhealthy),
             _ => {}
         }
+        let probes = self.world.probes_per_minute(balancer);
+        let is_fenced = self.region.elbv2.answers_itself(&balancer.arn, at);
         if let Some(observed) = &self.world.requests {
-            return observed_requests(observed.get(&balancer.arn)?.at(at)?, group.is_some(), name);
+            let minute = observed.get(&balancer.arn).and_then(|minutes| minutes.at(at));
+            let probes = if is_fenced { 0.0 } else { probes };
+            return observed_requests(minute.unwrap_or(&RequestMinute::default()), probes, group.is_some(), name);
         }
-        let requests = self.world.requests(self.timeline, balancer, at);
+        let clients = self.world.requests(self.timeline, balancer, at);
+        let requests = clients + probes;
+        if is_fenced {
+            return fixed_responses(requests, group.is_some(), name);
+        }
         let environment = self.world.environment_of(balancer).unwrap_or_default();
         // Without a healthy target, the load balancer itself responds with 503.
         let answers = self
@@ -182,11 +190,13 @@ impl<'a> ServiceMetrics<'a> {
             "RequestCount" if group.is_some() => request_sample(served),
             "RequestCount" => request_sample(requests),
             "HTTPCode_Target_5XX_Count" => {
-                request_sample((served * active.error_percent(environment).unwrap_or(0.0) / 100.0).round())
+                let of_clients = if answers { clients } else { 0.0 };
+                request_sample((of_clients * active.error_percent(environment).unwrap_or(0.0) / 100.0).round())
             }
             "HTTPCode_ELB_5XX_Count" if group.is_none() => request_sample(requests - served),
             "TargetResponseTime" if served > 0.0 => {
-                Some(Measured::Values(vec![(active.latency_seconds(environment).unwrap_or(RESPONSE_TIME), served)]))
+                let of_clients = active.latency_seconds(environment).unwrap_or(RESPONSE_TIME);
+                Some(Measured::Values(response_times(vec![(of_clients, clients)], probes)))
             }
             _ => None,
         }
@@ -220,19 +230,38 @@ fn live_server(server: &Server, database: &Instance, name: &str, at: u64) -> Opt
     }
 }
 
-/// Returns the metrics of requests that real clients made.
-fn observed_requests(minute: &RequestMinute, of_group: bool, name: &str) -> Option<Measured> {
+/// Returns the metrics of requests that real clients made, and of the probes of health checkers.
+fn observed_requests(minute: &RequestMinute, probes: f64, of_group: bool, name: &str) -> Option<Measured> {
     let count = |number: u64| request_sample(as_f64(number));
     match name {
-        "RequestCount" if of_group => count(minute.served),
-        "RequestCount" => count(minute.requests),
+        "RequestCount" if of_group => request_sample(as_f64(minute.served) + probes),
+        "RequestCount" => request_sample(as_f64(minute.requests - minute.fixed) + probes),
         "HTTPCode_Target_5XX_Count" => count(minute.target_5xx),
         "HTTPCode_ELB_5XX_Count" if !of_group => count(minute.balancer_5xx),
-        "TargetResponseTime" if minute.served > 0 => Some(Measured::Values(
-            minute.millis.iter().map(|(millis, count)| (as_f64(*millis) / 1000.0, as_f64(*count))).collect(),
-        )),
+        "HTTP_Fixed_Response_Count" if !of_group => count(minute.fixed),
+        "TargetResponseTime" if minute.served > 0 || probes > 0.0 => {
+            let of_clients = minute.millis.iter().map(|(millis, count)| (as_f64(*millis) / 1000.0, as_f64(*count)));
+            Some(Measured::Values(response_times(of_clients.collect(), probes)))
+        }
         _ => None,
     }
+}
+
+/// Returns the metrics of requests that are all answered by a fixed response: "`HTTP_Fixed_Response_Count`: The number
+/// of fixed-response actions that were successful". `RequestCount` "is only incremented for requests where the load
+/// balancer node was able to choose a target" ("CloudWatch metrics for your Application Load Balancer").
+fn fixed_responses(requests: f64, of_group: bool, name: &str) -> Option<Measured> {
+    match name {
+        "HTTP_Fixed_Response_Count" | "HTTPCode_ELB_5XX_Count" if !of_group => request_sample(requests),
+        _ => None,
+    }
+}
+
+/// Adds the response times of the probes of health checkers.
+fn response_times(mut of_clients: Vec<(f64, f64)>, probes: f64) -> Vec<(f64, f64)> {
+    of_clients.push((RESPONSE_TIME, probes));
+    of_clients.retain(|(_, count)| *count > 0.0);
+    of_clients
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]

@@ -13,15 +13,25 @@ pub(super) enum Stat {
     SampleCount,
     /// `pNN`, in percent.
     Percentile(f64),
+    /// `TC(a:b)`: the number of values from more than `a` to `b`.
+    CountBetween(f64, f64),
+    /// `PR(a:b)`: the percentage of values from more than `a` to `b`.
+    RankBetween(f64, f64),
 }
 
 impl Stat {
-    /// Parses a statistic. Trimmed means and similar statistics are not modelled.
+    /// Parses a statistic. Trimmed means and similar statistics are not modelled, and bounds in percent are not.
     pub(super) fn read(text: &str) -> Result<Self, Rejection> {
         let percentile = text
             .strip_prefix('p')
             .and_then(|rest| rest.parse::<f64>().ok())
             .filter(|rest| (0.0..=100.0).contains(rest));
+        if let Some((a, b)) = absolute_bounds(text, "TC") {
+            return Ok(Self::CountBetween(a, b));
+        }
+        if let Some((a, b)) = absolute_bounds(text, "PR") {
+            return Ok(Self::RankBetween(a, b));
+        }
         match (text, percentile) {
             ("Average", _) => Ok(Self::Average),
             ("Sum", _) => Ok(Self::Sum),
@@ -54,12 +64,35 @@ impl Stat {
             Self::Minimum => samples.iter().map(|one| one.minimum()).reduce(f64::min),
             Self::Maximum => samples.iter().map(|one| one.maximum()).reduce(f64::max),
             Self::Percentile(percent) => percentile(samples, percent),
+            Self::CountBetween(a, b) => count_between(samples, a, b),
+            Self::RankBetween(a, b) => Some(100.0 * count_between(samples, a, b)? / count),
         }
     }
 }
 
-/// Returns the nearest-rank percentile: the smallest value that is not less than `percent` of all values.
-fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
+/// Parses absolute bounds, for example `TC(0.005:0.030)` or `TC(:0.5)`: "You define the boundaries as one or two
+/// numbers" ("CloudWatch statistics definitions").
+fn absolute_bounds(text: &str, name: &str) -> Option<(f64, f64)> {
+    let (from, to) = text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')')?.split_once(':')?;
+    let bound = |text: &str, open: f64| match text {
+        "" => Some(open),
+        number => number.parse::<f64>().ok().filter(|number| number.is_finite()),
+    };
+    if from.is_empty() && to.is_empty() {
+        return None;
+    }
+    Some((bound(from, f64::NEG_INFINITY)?, bound(to, f64::INFINITY)?))
+}
+
+/// Returns how many values are within bounds. A percentile rank, and so the number of values, "is exclusive of the
+/// lower bound and inclusive of the upper bound" ("CloudWatch statistics definitions").
+fn count_between(samples: &[&Measured], from: f64, to: f64) -> Option<f64> {
+    let values = values_of(samples)?;
+    Some(values.iter().filter(|(value, _)| from < *value && *value <= to).map(|(_, count)| count).sum())
+}
+
+/// Returns all values with their counts, or `None` if only a summary of different values is known.
+fn values_of(samples: &[&Measured]) -> Option<Vec<(f64, f64)>> {
     let mut values = Vec::new();
     for one in samples {
         match one {
@@ -68,6 +101,12 @@ fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
             Measured::Summary { .. } => return None,
         }
     }
+    Some(values)
+}
+
+/// Returns the nearest-rank percentile: the smallest value that is not less than `percent` of all values.
+fn percentile(samples: &[&Measured], percent: f64) -> Option<f64> {
+    let mut values = values_of(samples)?;
     values.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     let total: f64 = values.iter().map(|(_, count)| count).sum();
     let mut seen = 0.0;
@@ -100,6 +139,11 @@ mod tests {
             ("p50", 1.0),
             ("p99", 5.0),
             ("p100", 10.0),
+            ("TC(:1)", 98.0),
+            ("TC(:0.5)", 0.0),
+            ("TC(1:5)", 1.0),
+            ("TC(1:)", 2.0),
+            ("PR(:5)", 99.0),
         ];
         for (stat, value) in expected {
             assert_eq!(of(stat, &samples), Some(value), "{stat}");

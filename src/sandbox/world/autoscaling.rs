@@ -23,8 +23,19 @@ pub struct Target {
     pub max: i32,
     pub created_at: u64,
     pub tags: Tags,
+    #[serde(default)]
+    pub suspended: Suspended,
     /// Its policies by name.
     pub policies: BTreeMap<String, Policy>,
+}
+
+/// What is suspended ("SuspendedState"). "The default is `false`" for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the API's `SuspendedState`")]
+pub struct Suspended {
+    pub scale_in: bool,
+    pub scale_out: bool,
+    pub scheduled: bool,
 }
 
 /// A target tracking policy.

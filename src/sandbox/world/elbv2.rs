@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::tags::Tags;
 
+/// How long the earlier routing of a listener is kept, in milliseconds, for the metrics of past minutes.
+const KEPT: u64 = 60 * 60 * 1000;
+
 /// The state of Elastic Load Balancing in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Elbv2 {
@@ -207,7 +210,7 @@ impl Elbv2 {
         let default_action = listener.settings.action.clone();
         let rules = self.rules_of(listener_arn).into_iter().cloned().collect();
         let history = self.superseded.entry(listener_arn.to_owned()).or_default();
-        history.retain(|routing| routing.until > now);
+        history.retain(|routing| routing.until.saturating_add(KEPT) > now);
         // Changes become effective in the order in which they were made.
         let until = history.last().map_or(effective_at, |last| last.until.max(effective_at));
         history.push(SupersededRouting { until, rules, default_action });

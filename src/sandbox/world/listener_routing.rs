@@ -30,6 +30,21 @@ impl Elbv2 {
     }
 }
 
+impl Elbv2 {
+    /// Returns whether a load balancer answers the requests of clients by itself at a time: the rule of a fence
+    /// applies. A listener that only redirects to another one does not count.
+    pub fn answers_itself(&self, load_balancer_arn: &str, at: u64) -> bool {
+        let listeners = self.listeners.values().filter(|listener| {
+            listener.load_balancer_arn == load_balancer_arn && !matches!(listener.settings.action, Action::Redirect(..))
+        });
+        let mut ports = listeners.map(|listener| listener.settings.port);
+        ports.any(|port| {
+            let request = Request { at, port, host: "client.example.com", path: "/", method: "GET" };
+            matches!(self.action_for(load_balancer_arn, &request), Some(Action::FixedResponse { .. }))
+        })
+    }
+}
+
 fn first_match<'a>(rules: impl IntoIterator<Item = &'a Rule>, request: &Request<'_>) -> Option<&'a Action> {
     let matches = |rule: &&Rule| rule.conditions.iter().all(|condition| is_met(condition, request));
     rules.into_iter().find(matches).map(|rule| &rule.action)
@@ -208,8 +223,10 @@ mod tests {
         let at = |at: u64| action(&elb, Request { at, ..request("/pay") });
         assert_eq!(at(NOW + 4999), Some(forward("two")), "the first change is not effective");
         assert_eq!(at(NOW + 5000), Some(forward("default")), "both changes are effective");
-        // A third change forgets what is no longer needed.
+        // A third change forgets what is no longer needed, also for the metrics of earlier minutes.
         elb.supersede_routing(LISTENER, NOW + 6000, NOW + 7000);
+        assert_eq!(elb.superseded[LISTENER].len(), 3);
+        elb.supersede_routing(LISTENER, NOW + 7_000_000, NOW + 7_001_000);
         assert_eq!(elb.superseded[LISTENER].len(), 1);
     }
 

@@ -221,8 +221,11 @@ pub struct RequestMinute {
     pub served: u64,
     /// Answers of targets with a status of 500 or more.
     pub target_5xx: u64,
-    /// Answers of the load balancer itself with a status of 500 or more.
+    /// Answers of the load balancer itself with a status of 500 or more, also those that are fixed responses.
     pub balancer_5xx: u64,
+    /// Fixed responses, for example of a closed fence.
+    #[serde(default)]
+    pub fixed: u64,
     /// Response times of targets in milliseconds, rounded to two digits, with their counts.
     pub millis: BTreeMap<u64, u64>,
 }
@@ -232,8 +235,10 @@ pub struct RequestMinute {
 pub enum AnsweredBy {
     /// A target.
     Target,
-    /// The load balancer: a fixed response, or no target was healthy.
+    /// The load balancer: there was no target.
     LoadBalancer,
+    /// The load balancer: the action of a rule is a fixed response.
+    FixedResponse,
 }
 
 impl Minutes<RequestMinute> {
@@ -249,6 +254,10 @@ impl Minutes<RequestMinute> {
                 *minute.millis.entry(two_digits(latency.as_millis())).or_default() += 1;
             }
             AnsweredBy::LoadBalancer => minute.balancer_5xx += failed,
+            AnsweredBy::FixedResponse => {
+                minute.balancer_5xx += failed;
+                minute.fixed += 1;
+            }
         }
         self.drop_old();
     }

@@ -41,7 +41,7 @@ pub struct WeightedBalancer {
 pub enum Response {
     /// It answers by itself.
     Fixed(u16),
-    /// It forwards the request to one of these tasks.
+    /// It forwards the request to one of these tasks. Without any, it answers 503 by itself.
     Forward(Vec<RunningTask>),
     /// It does not exist, or no listener has the port.
     Refused,
@@ -120,16 +120,13 @@ impl World {
         _balancer: &LoadBalancer,
         group_arn: &str,
     ) -> Response {
-        let Some(group) = region.elbv2.target_groups.get(group_arn) else { return Response::Fixed(503) };
+        let Some(group) = region.elbv2.target_groups.get(group_arn) else { return Response::Forward(Vec::new()) };
         let targets = region.targets(group, &timeline.at(self.now), self.now, self.now);
         let with = |health: Health| targets.iter().filter(move |target| target.health == health);
         let chosen: Vec<&Target> = match with(Health::Healthy).count() {
             0 => with(Health::Unhealthy).collect(),
             _ => with(Health::Healthy).collect(),
         };
-        if chosen.is_empty() {
-            return Response::Fixed(503);
-        }
         let task = |target: &&Target| region.ecs.tasks.values().find(|task| task.address == target.address);
         let tasks = chosen.iter().filter_map(task).map(|task| RunningTask {
             arn: task.arn.clone(),

@@ -97,6 +97,19 @@ impl World {
         (share * f64::from(self.script.script.requests_per_minute)).round()
     }
 
+    /// Returns how many requests of Route 53's health checkers a load balancer receives per minute: "On average, your
+    /// endpoint receives a health check request about every two seconds" with an interval of 30 seconds
+    /// (`HealthCheckConfig`, AWS Cloud Map). "After you disable a health check, Route 53 stops performing health
+    /// checks" (`UpdateHealthCheck`).
+    pub fn probes_per_minute(&self, balancer: &LoadBalancer) -> f64 {
+        let checks = self.route53.health_checks.values().map(|check| &check.config);
+        let probing = checks.filter(|config| {
+            let is_endpoint = ["HTTP", "HTTPS"].contains(&config.kind.as_str());
+            is_endpoint && !config.disabled && config.fqdn.eq_ignore_ascii_case(&balancer.dns_name)
+        });
+        probing.map(|config| 30.0 * 30.0 / f64::from(config.interval.max(1))).sum()
+    }
+
     /// Returns the environment of a load balancer: the set identifier of a weighted record that targets it, or the
     /// environment in its own address tag.
     pub fn environment_of<'a>(&'a self, balancer: &'a LoadBalancer) -> Option<&'a str> {

@@ -50,7 +50,11 @@ fn a_whole_migration_by_commands() {
     let up = run("up -y");
     assert!(up.contains("migrate-infra replication start"), "{up}");
     let none = workspace.transcript("cutover --sandbox -y");
-    assert!(none.contains("[exit 8]") && none.contains("replication"), "nothing replicates yet: {none}");
+    // The source has just started, and has answered nothing yet: that is no reason to send traffic to it.
+    assert!(none.contains("[exit 9]") && none.contains("replication"), "nothing replicates yet: {none}");
+    assert!(none.contains("the source is not healthy, so no traffic is sent to it"), "{none}");
+    let aborted = workspace.transcript("cutover --abort --sandbox -y");
+    assert!(aborted.contains("[exit 8]"), "all traffic is there already: {aborted}");
     let started = run("replication start -y");
     assert!(started.contains("it was started") && started.contains("full load 100 %"), "{started}");
     assert!(run("replication start -y").contains("it was already running"));

@@ -5,6 +5,7 @@ pub mod fences;
 pub mod gates;
 pub mod killed_cutover;
 pub mod migration_commands;
+pub mod sides;
 pub mod state_machine;
 pub mod state_machine_driver;
 pub mod state_machine_random;

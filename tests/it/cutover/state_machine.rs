@@ -2,18 +2,19 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use migrate_infra::config::{OnFailure, OnResume};
+use migrate_infra::config::{OnFailure, OnResume, Side};
 use migrate_infra::migration::TrafficSplit;
 use migrate_infra::migration::cutover::{Command, CutoverPlan, Input, Outcome, Phase, Progress, Question};
 use migrate_infra::migration::gate::Verdict;
 
-use crate::cutover::state_machine_driver::{Driver, Fate, INTERVAL, evaluated, schedule};
+use crate::cutover::state_machine_driver::{Driver, Fate, INTERVAL, evaluated, evaluated_of, schedule};
 
 /// An event that can happen next.
 #[derive(Clone, Copy, Debug)]
 enum Turn {
     Pass,
     Fail,
+    SourceFails,
     NoData,
     Error,
     KillBefore,
@@ -24,11 +25,13 @@ enum Turn {
     ShiftLost,
     ShiftUnheard,
     RollbackFailed,
+    RollbackRefused,
 }
 
-const TURNS: [Turn; 12] = [
+const TURNS: [Turn; 14] = [
     Turn::Pass,
     Turn::Fail,
+    Turn::SourceFails,
     Turn::NoData,
     Turn::Error,
     Turn::KillBefore,
@@ -39,6 +42,7 @@ const TURNS: [Turn; 12] = [
     Turn::ShiftLost,
     Turn::ShiftUnheard,
     Turn::RollbackFailed,
+    Turn::RollbackRefused,
 ];
 
 /// The guaranteed outcome, derived only from the events and from `docs/cutover.md`.
@@ -52,8 +56,6 @@ enum Promise {
     EndsHere,
     /// Traffic returns to the source, after an abort or for another reason.
     GoesBack { aborted: bool },
-    /// Traffic could not return.
-    Stuck,
     /// The cutover has ended.
     Ended,
 }
@@ -66,12 +68,11 @@ struct Oracle {
     blind: Option<u64>,
     fails: u32,
     lost_shifts: u32,
-    failed_rollbacks: u32,
 }
 
 impl Oracle {
     fn new() -> Self {
-        Self { promise: Promise::GoesOn, paused: false, blind: None, fails: 0, lost_shifts: 0, failed_rollbacks: 0 }
+        Self { promise: Promise::GoesOn, paused: false, blind: None, fails: 0, lost_shifts: 0 }
     }
 
     fn forget(&mut self) {
@@ -84,6 +85,13 @@ impl Oracle {
                 OnFailure::Rollback => Promise::GoesBack { aborted: false },
                 OnFailure::Hold => Promise::Stays,
             };
+        }
+    }
+
+    /// The source is not healthy, or too little is known.
+    fn stay(&mut self) {
+        if self.promise == Promise::GoesOn {
+            self.promise = Promise::Stays;
         }
     }
 
@@ -108,14 +116,19 @@ impl Oracle {
                     self.failure(schedule);
                 }
             }
+            Turn::SourceFails => {
+                self.fails = (self.fails + 1).min(9);
+                if self.fails >= schedule.gates[0].failures_in_a_row {
+                    self.stay();
+                }
+            }
             Turn::NoData | Turn::Error => {
                 if *self.blind.get_or_insert(0) >= schedule.no_data_seconds {
-                    self.failure(schedule);
+                    self.stay();
                 }
             }
             Turn::KillBefore | Turn::KillAfter => {
                 self.forget();
-                self.failed_rollbacks = 0;
                 let goes_back = matches!(self.promise, Promise::GoesOn | Promise::Stays | Promise::EndsHere);
                 if schedule.on_resume == OnResume::Rollback && goes_back {
                     self.promise = Promise::GoesBack { aborted: false };
@@ -138,13 +151,14 @@ impl Oracle {
                 }
             }
             Turn::ShiftLost => self.lost_shifts += u32::from(in_flight && self.promise == Promise::GoesOn),
-            Turn::ShiftUnheard => {}
-            Turn::RollbackFailed => {
-                self.failed_rollbacks += u32::from(in_flight);
-                if self.failed_rollbacks >= 3 {
-                    self.promise = Promise::Stuck;
-                }
+            Turn::RollbackRefused if in_flight => {
+                self.promise = match self.promise {
+                    Promise::GoesBack { aborted: true } => Promise::EndsHere,
+                    _ => Promise::Stays,
+                };
             }
+            // A rollback is tried until it succeeds.
+            Turn::ShiftUnheard | Turn::RollbackFailed | Turn::RollbackRefused => {}
         }
     }
 }
@@ -172,6 +186,7 @@ impl Place {
                 false
             }
             Turn::Fail => sent(driver, evaluated(Verdict::Fail)),
+            Turn::SourceFails => sent(driver, evaluated_of(Verdict::Fail, &[Side::Source])),
             Turn::NoData => sent(driver, evaluated(Verdict::NoData)),
             Turn::Error => sent(driver, evaluated(Verdict::Error)),
             Turn::KillBefore => killed(driver, Fate::Lost),
@@ -182,6 +197,7 @@ impl Place {
             Turn::ShiftLost => driver.shift_unknown(Fate::Lost),
             Turn::ShiftUnheard => driver.shift_unknown(Fate::Done),
             Turn::RollbackFailed => driver.rollback_fails(),
+            Turn::RollbackRefused => driver.rollback_refused(),
         };
         self.oracle.take(turn, &driver.schedule, asked, in_flight);
         if driver.dns > dns || driver.progress.live > live {
@@ -194,11 +210,7 @@ impl Place {
     fn check(&mut self) {
         let (driver, promise) = (&self.driver, self.oracle.promise.clone());
         let Some(outcome) = driver.outcome() else {
-            assert!(
-                !matches!(promise, Promise::Ended | Promise::Stuck),
-                "{promise:?}, and it goes on: {:#?}",
-                driver.events
-            );
+            assert!(promise != Promise::Ended, "{promise:?}, and it goes on: {:#?}", driver.events);
             return;
         };
         let fits = match (outcome, &promise) {
@@ -207,7 +219,6 @@ impl Place {
                 driver.dns == TrafficSplit::SOURCE
             }
             (Outcome::Aborted { rolled_back: false, .. }, Promise::EndsHere) => driver.dns == driver.progress.live,
-            (Outcome::RollbackStuck { .. }, Promise::Stuck) => true,
             _ => false,
         };
         assert!(fits, "promised {promise:?}, and it ended as {outcome:?}: {:#?}", driver.events);
@@ -251,11 +262,14 @@ impl Place {
         let mut progress: Progress = driver.progress.clone();
         progress.since = 0;
         progress.failures = 0;
+        progress.live_since = 0;
         for streak in progress.gates.0.values_mut() {
             streak.blind_since = streak.blind_since.map(|since| (driver.now - since).min(10 * INTERVAL));
             streak.failures = streak.failures.min(9);
         }
         match &mut progress.phase {
+            // From the second attempt on, nothing changes.
+            Phase::RollingBack { attempt, .. } => *attempt = (*attempt).min(2),
             Phase::Baking { until } | Phase::Paused { until } | Phase::Draining { until } => {
                 *until = until.saturating_sub(driver.now);
             }
@@ -263,8 +277,10 @@ impl Place {
         }
         let mut pending = driver.pending.clone();
         for command in &mut pending {
-            if let Command::WaitForLagZero { until } = command {
-                *until = 0;
+            match command {
+                Command::WaitForLagZero { until } => *until = 0,
+                Command::RollBack { attempt, .. } => *attempt = (*attempt).min(2),
+                _ => {}
             }
         }
         format!("{progress:?} {} {pending:?} {:?} {:?}", driver.dns, driver.asked, self.oracle)

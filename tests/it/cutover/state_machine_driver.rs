@@ -1,10 +1,10 @@
 //! A driver for the state machine of the cutover, without AWS: its DNS is one number, and commands wait for an answer
 //! of the test.
 
-use migrate_infra::config::{OnFailure, OnResume};
+use migrate_infra::config::{OnFailure, OnResume, Side};
 use migrate_infra::migration::TrafficSplit;
 use migrate_infra::migration::cutover::{
-    Command, CutoverPlan, Event, Input, Outcome, Phase, Progress, Question, ShiftEffect, step,
+    Command, Condition, CutoverPlan, Event, Input, Outcome, Phase, Progress, Question, ShiftEffect, step,
 };
 use migrate_infra::migration::gate::{GateRule, Judgement, Required, Verdict};
 
@@ -27,6 +27,7 @@ pub fn schedule() -> CutoverPlan {
         pause_at: Vec::new(),
         quiesce: false,
         lag_zero_seconds: None,
+        data_delay_seconds: 0,
         on_failure: OnFailure::Rollback,
         on_resume: OnResume::Continue,
         on_abort: OnFailure::Rollback,
@@ -34,7 +35,13 @@ pub fn schedule() -> CutoverPlan {
 }
 
 pub fn evaluated(verdict: Verdict) -> Input {
-    Input::Judged(vec![Judgement { gate: "lag".into(), verdict, value: None, text: "as scripted".into(), at: 0 }])
+    evaluated_of(verdict, &[])
+}
+
+/// The gate does not hold because of some environments.
+pub fn evaluated_of(verdict: Verdict, unhealthy: &[Side]) -> Input {
+    let (gate, text) = ("lag".into(), "as scripted".into());
+    Input::Judged(vec![Judgement { gate, verdict, value: None, text, unhealthy: unhealthy.to_vec(), at: 0 }])
 }
 
 /// Whether a change took effect whose answer was lost.
@@ -64,6 +71,8 @@ pub struct Driver {
     going_back: bool,
     /// Whether writes to the source are stopped.
     pub quiesced: bool,
+    /// Whether the source is healthy when a rollback looks.
+    pub source_is_healthy: bool,
 }
 
 impl Driver {
@@ -89,6 +98,7 @@ impl Driver {
             events: Vec::new(),
             going_back: false,
             quiesced,
+            source_is_healthy: true,
         };
         driver.send(Input::Started);
         driver
@@ -106,6 +116,7 @@ impl Driver {
         let input = &event.input;
         self.quiesced |= commands.contains(&Command::Quiesce);
         self.quiesced &= *input != Input::Released;
+        self.going_back &= !matches!(input, Input::RollbackRefused(_));
         for command in &commands {
             match command {
                 Command::Shift { to } => {
@@ -121,9 +132,17 @@ impl Driver {
                     assert!(!self.pending.iter().any(|one| matches!(one, Command::Shift { .. })), "two shifts at once");
                     self.pending.push(command.clone());
                 }
-                Command::RollBack { reason, .. } => {
+                Command::RollBack { reason, condition, .. } => {
                     assert!(!reason.is_empty());
+                    let blames_source = matches!(
+                        input,
+                        Input::Judged(all) if all.iter().any(|one| one.unhealthy.contains(&Side::Source))
+                    );
+                    assert!(!blames_source, "an unhealthy source sends traffic to itself");
+                    let is_requested = self.events.iter().any(|one| matches!(one, Input::RollbackRequested(_)));
+                    assert!(*condition == Condition::SourceHealthy || is_requested, "sent without looking");
                     self.going_back = true;
+                    self.pending.retain(|one| !matches!(one, Command::RollBack { .. }));
                     self.pending.push(command.clone());
                 }
                 Command::Release { .. } => {
@@ -179,6 +198,9 @@ impl Driver {
                 Command::Shift { to } => {
                     self.dns = to;
                     self.send(Input::ShiftDone(to));
+                }
+                Command::RollBack { condition: Condition::SourceHealthy, .. } if !self.source_is_healthy => {
+                    self.send(Input::RollbackRefused("no target is healthy".into()));
                 }
                 Command::RollBack { .. } => {
                     self.dns = TrafficSplit::SOURCE;
@@ -246,6 +268,19 @@ impl Driver {
         self.lose_shift(Fate::Done);
         self.take(|command| matches!(command, Command::RollBack { .. }));
         self.send(Input::RollbackFailed("Route 53 does not answer".into()));
+        true
+    }
+
+    /// The source is not healthy when a rollback looks. Returns whether a rollback that looks was in flight.
+    pub fn rollback_refused(&mut self) -> bool {
+        let looks =
+            |command: &Command| matches!(command, Command::RollBack { condition: Condition::SourceHealthy, .. });
+        if !self.pending.iter().any(looks) {
+            return false;
+        }
+        self.lose_shift(Fate::Lost);
+        self.take(|command| matches!(command, Command::RollBack { .. }));
+        self.send(Input::RollbackRefused("no target is healthy".into()));
         true
     }
 

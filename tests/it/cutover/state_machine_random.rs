@@ -1,6 +1,6 @@
 //! Long random cutovers. The driver checks the invariants with each event.
 
-use migrate_infra::config::{OnFailure, OnResume};
+use migrate_infra::config::{OnFailure, OnResume, Side};
 use migrate_infra::migration::TrafficSplit;
 use migrate_infra::migration::cutover::{
     Command, CutoverPlan, Event, Input, Outcome, Phase, Progress, ShiftEffect, step,
@@ -8,7 +8,7 @@ use migrate_infra::migration::cutover::{
 use migrate_infra::migration::gate::{Required, Verdict};
 use proptest::prelude::*;
 
-use crate::cutover::state_machine_driver::{Driver, Fate, evaluated, schedule, split};
+use crate::cutover::state_machine_driver::{Driver, Fate, evaluated, evaluated_of, schedule, split};
 
 #[derive(Clone, Debug)]
 enum Turn {
@@ -19,6 +19,10 @@ enum Turn {
     ShiftUnknown(Fate),
     ShiftRefused,
     RollbackFails,
+    RollbackRefused,
+    SourceIsHealthy(bool),
+    SourceFails,
+    Unmonitored,
     ByHand(u8),
     Settle,
 }
@@ -67,6 +71,10 @@ fn turns() -> impl Strategy<Value = (u64, Turn)> {
         1 => fates().prop_map(Turn::ShiftUnknown),
         1 => Just(Turn::ShiftRefused),
         1 => Just(Turn::RollbackFails),
+        1 => Just(Turn::RollbackRefused),
+        1 => any::<bool>().prop_map(Turn::SourceIsHealthy),
+        1 => Just(Turn::SourceFails),
+        1 => Just(Turn::Unmonitored),
         1 => (0_u8..=100).prop_map(Turn::ByHand),
         1 => Just(Turn::Settle),
     ];
@@ -82,6 +90,7 @@ prop_compose! {
         failures_in_a_row in 1_u32..3,
         quiesce: bool,
         lag_zero_seconds in prop::option::of(1_u64..300),
+        data_delay_seconds in 0_u64..200,
         failure: bool, resume: bool, abort: bool,
     ) -> CutoverPlan {
         let otherwise = |back| if back { OnFailure::Rollback } else { OnFailure::Hold };
@@ -89,7 +98,7 @@ prop_compose! {
         let pause_at = pauses.into_iter().filter_map(|index| steps.as_slice().get(index).copied()).collect();
         let on_resume = if resume { OnResume::Rollback } else { OnResume::Continue };
         let mut schedule = CutoverPlan {
-            steps, bake_seconds, no_data_seconds, pause_at, quiesce, lag_zero_seconds,
+            steps, bake_seconds, no_data_seconds, pause_at, quiesce, lag_zero_seconds, data_delay_seconds,
             on_failure: otherwise(failure), on_resume, on_abort: otherwise(abort), ..schedule()
         };
         schedule.gates[0].failures_in_a_row = failures_in_a_row;
@@ -125,6 +134,9 @@ fn anything() -> impl Strategy<Value = Input> {
         1 => Just(Input::NoOperator),
         1 => Just(Input::RollbackDone),
         1 => Just(Input::RollbackFailed(text())),
+        1 => Just(Input::RollbackRefused(text())),
+        1 => Just(Input::TargetTakenOut(text())),
+        1 => Just(Input::Unmonitored(text())),
     ]
 }
 
@@ -148,6 +160,10 @@ proptest! {
                 Turn::ShiftUnknown(fate) => drop(driver.shift_unknown(fate)),
                 Turn::ShiftRefused => drop(driver.shift_refused()),
                 Turn::RollbackFails => drop(driver.rollback_fails()),
+                Turn::RollbackRefused => drop(driver.rollback_refused()),
+                Turn::SourceIsHealthy(is_healthy) => driver.source_is_healthy = is_healthy,
+                Turn::SourceFails => driver.send(evaluated_of(Verdict::Fail, &[Side::Source])),
+                Turn::Unmonitored => driver.send(Input::Unmonitored(text())),
                 Turn::ByHand(percent) if driver.outcome().is_none() => {
                     driver.dns = split(percent);
                     driver.send(Input::Observed(split(percent)));
@@ -164,7 +180,8 @@ proptest! {
             Outcome::Completed => driver.dns == TrafficSplit::TARGET,
             Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true,
                 .. } | Outcome::NotReleased { .. } => driver.dns == TrafficSplit::SOURCE,
-            Outcome::Held { .. } | Outcome::Aborted { .. } | Outcome::RollbackStuck { .. } => true,
+            Outcome::Held { .. } | Outcome::Aborted { .. } => true,
+            Outcome::RollbackStuck { .. } => false,
         };
         prop_assert!(lives, "{:?} with {}", outcome, driver.dns);
         // In every case an operator can return all traffic.

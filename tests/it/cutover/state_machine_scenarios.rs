@@ -1,11 +1,13 @@
 //! Single scenarios of the state machine of the cutover, each as `docs/cutover.md` describes it.
 
-use migrate_infra::config::OnFailure;
+use migrate_infra::config::{OnFailure, Side};
 use migrate_infra::migration::TrafficSplit;
-use migrate_infra::migration::cutover::{Command, CutoverPlan, Input, Outcome, Phase, Question, Quiesce, ShiftEffect};
+use migrate_infra::migration::cutover::{
+    Command, Condition, CutoverPlan, Input, Outcome, Phase, Progress, Question, Quiesce, ShiftEffect, SwitchUse,
+};
 use migrate_infra::migration::gate::Verdict;
 
-use crate::cutover::state_machine_driver::{Driver, Fate, INTERVAL, evaluated, schedule, split};
+use crate::cutover::state_machine_driver::{Driver, Fate, INTERVAL, evaluated, evaluated_of, schedule, split};
 
 fn passes(driver: &mut Driver, times: usize) {
     for _ in 0..times {
@@ -34,7 +36,8 @@ fn a_gate_that_fails_half_way_returns_all_traffic_at_once() {
     driver.now += INTERVAL;
     driver.send(evaluated(Verdict::Fail));
     let reason = "gate `lag`: fail: as scripted".to_owned();
-    assert_eq!(driver.commands, [Command::RollBack { reason: reason.clone(), attempt: 1 }]);
+    let (condition, switch) = (Condition::SourceHealthy, SwitchUse::Leave);
+    assert_eq!(driver.commands, [Command::RollBack { reason: reason.clone(), attempt: 1, condition, switch }]);
     driver.answer();
     assert_eq!(driver.dns, TrafficSplit::SOURCE);
     assert_eq!(driver.outcome(), Some(&Outcome::RolledBack { why: reason }));
@@ -53,7 +56,7 @@ fn a_step_is_observed_for_its_whole_duration_before_the_next() {
 }
 
 #[test]
-fn without_data_nothing_is_shifted_and_a_timeout_is_a_failure() {
+fn without_data_nothing_is_shifted_and_an_operator_is_asked() {
     let mut driver = Driver::start(schedule());
     driver.answer();
     for verdict in [Verdict::NoData, Verdict::Error] {
@@ -62,8 +65,95 @@ fn without_data_nothing_is_shifted_and_a_timeout_is_a_failure() {
         driver.now += INTERVAL;
     }
     driver.send(evaluated(Verdict::NoData));
-    assert!(matches!(&driver.progress.phase, Phase::RollingBack { why, .. } if why.contains("no \
+    assert!(matches!(&driver.asked, Some(Question::Decide { why }) if why.contains("no \
             data") && why.contains("60 s")));
+}
+
+/// Metrics of a new split arrive only some minutes after the shift. That is not a gate without data.
+#[test]
+fn the_time_without_data_begins_when_data_can_exist() {
+    let mut driver = Driver::start(CutoverPlan { data_delay_seconds: 180, bake_seconds: 600, ..schedule() });
+    until_live(&mut driver, 50);
+    let shifted = driver.now;
+    while driver.now < shifted + 180 + 60 {
+        assert!(matches!(driver.progress.phase, Phase::Baking { .. }), "after {} s", driver.now - shifted);
+        driver.now += INTERVAL;
+        driver.send(evaluated(Verdict::NoData));
+    }
+    assert!(matches!(&driver.asked, Some(Question::Decide { why }) if why.contains("60 s")), "{:?}", driver.asked);
+}
+
+/// The source is not healthy: sending it all traffic would make an outage of a part one of everything.
+#[test]
+fn an_unhealthy_source_holds_the_cutover_in_every_configuration() {
+    for on_failure in [OnFailure::Rollback, OnFailure::Hold] {
+        for unhealthy in [vec![Side::Source], vec![Side::Source, Side::Target]] {
+            let mut driver = Driver::start(CutoverPlan { on_failure, ..schedule() });
+            until_live(&mut driver, 50);
+            driver.send(evaluated_of(Verdict::Fail, &unhealthy));
+            let Some(Question::Decide { why }) = &driver.asked else { panic!("{:?}", driver.progress) };
+            assert!(why.contains("the source is not healthy, so no traffic is sent to it"), "{why}");
+            assert!(matches!(driver.settle(), Outcome::Held { .. }));
+            assert_eq!(driver.dns, split(50));
+        }
+    }
+}
+
+/// The target failed, and the source is not healthy at the moment of the rollback.
+#[test]
+fn a_rollback_to_an_unhealthy_source_is_not_sent() {
+    let mut driver = Driver::start(schedule());
+    until_live(&mut driver, 50);
+    driver.source_is_healthy = false;
+    driver.send(evaluated_of(Verdict::Fail, &[Side::Target]));
+    driver.answer();
+    driver.answer();
+    let Some(Question::Decide { why }) = driver.asked.clone() else { panic!("{:?}", driver.progress) };
+    assert!(why.contains("gate `lag`") && why.contains("no target is healthy"), "{why}");
+    assert_eq!(driver.dns, split(50));
+    // It is healthy again, and an operator continues: the gates are watched from the beginning.
+    driver.source_is_healthy = true;
+    driver.send(Input::Continued);
+    assert_eq!(driver.settle(), Outcome::Completed);
+}
+
+#[test]
+fn an_abort_sends_no_traffic_to_an_unhealthy_source() {
+    let mut driver = Driver::start(schedule());
+    until_live(&mut driver, 50);
+    driver.source_is_healthy = false;
+    driver.send(Input::AbortRequested("Ctrl-C".into()));
+    driver.answer();
+    driver.answer();
+    let Some(Outcome::Aborted { why, rolled_back: false }) = driver.outcome() else { panic!("{:?}", driver.progress) };
+    assert!(why.contains("Ctrl-C") && why.contains("not healthy"), "{why}");
+    assert_eq!(driver.dns, split(50));
+}
+
+/// An operator can always send the traffic to the source, also while an automatic rollback waits.
+#[test]
+fn the_request_of_an_operator_makes_a_rollback_unconditional() {
+    let mut driver = Driver::start(schedule());
+    until_live(&mut driver, 50);
+    driver.source_is_healthy = false;
+    driver.send(evaluated(Verdict::Fail));
+    driver.send(Input::RollbackRequested("anna".into()));
+    assert!(matches!(&driver.commands[..], [Command::RollBack { condition: Condition::None, .. }]));
+    driver.answer();
+    assert_eq!(driver.dns, TrafficSplit::SOURCE);
+    assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { why }) if why.contains("lag")));
+}
+
+#[test]
+fn a_cutover_that_cannot_be_monitored_rolls_back_to_a_healthy_source_only() {
+    for (is_healthy, end) in [(true, TrafficSplit::SOURCE), (false, split(50))] {
+        let mut driver = Driver::start(schedule());
+        until_live(&mut driver, 50);
+        driver.source_is_healthy = is_healthy;
+        driver.send(Input::Unmonitored("the lock was lost".into()));
+        driver.settle();
+        assert_eq!(driver.dns, end);
+    }
 }
 
 #[test]
@@ -503,20 +593,62 @@ fn a_shift_that_is_refused_is_a_failure() {
 }
 
 #[test]
-fn the_same_command_retries_a_rollback_that_got_stuck() {
+fn a_rollback_is_tried_until_it_succeeds() {
     let mut driver = Driver::start(schedule());
     until_live(&mut driver, 50);
     driver.send(evaluated(Verdict::Fail));
-    for _ in 0..3 {
+    for failed in 1..30 {
         assert!(driver.rollback_fails());
+        let [Command::RollBack { attempt, switch, .. }] = &driver.commands[..] else { panic!("{:?}", driver.commands) };
+        assert_eq!((*attempt, *switch), (failed + 1, SwitchUse::IfUnavailable));
+        assert!(matches!(driver.progress.phase, Phase::RollingBack { .. }), "it is recorded as rolling back");
+        if failed % 10 == 0 {
+            driver.kill(Fate::Lost);
+            assert!(matches!(driver.commands[..], [Command::RollBack { attempt: 1, .. }]), "{:?}", driver.commands);
+            assert!(driver.rollback_fails());
+            break;
+        }
     }
-    let Some(Outcome::RollbackStuck { why, error }) = driver.outcome().cloned() else {
-        panic!("{:?}", driver.progress)
-    };
-    assert!(why.contains("lag") && error.contains("Route 53"));
-    driver.send(Input::Restarted);
     driver.answer();
-    assert_eq!((driver.outcome(), driver.dns), (Some(&Outcome::RolledBack { why }), TrafficSplit::SOURCE));
+    assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { why }) if why.contains("lag")));
+    assert_eq!(driver.dns, TrafficSplit::SOURCE);
+}
+
+/// The control plane of Route 53 does not answer: the emergency switch is used once, and the weights are still set.
+#[test]
+fn the_emergency_switch_is_used_once_and_remembered() {
+    let mut driver = Driver::start(schedule());
+    until_live(&mut driver, 50);
+    driver.send(evaluated(Verdict::Fail));
+    assert!(driver.rollback_fails());
+    driver.send(Input::TargetTakenOut("no answer".into()));
+    assert!(driver.progress.taken_out);
+    let [Command::RollBack { attempt: 3, switch, .. }] = &driver.commands[..] else { panic!("{:?}", driver.commands) };
+    assert_eq!(*switch, SwitchUse::Leave);
+    driver.answer();
+    assert!(matches!(driver.outcome(), Some(Outcome::RolledBack { .. })) && driver.progress.taken_out);
+}
+
+/// Earlier versions gave up after three attempts.
+#[test]
+fn a_rollback_that_an_earlier_version_gave_up_is_resumed() {
+    let stuck = Outcome::RollbackStuck { why: "lag".into(), error: "no answer".into() };
+    for (input, condition) in
+        [(Input::Restarted, Condition::SourceHealthy), (Input::RollbackRequested("anna".into()), Condition::None)]
+    {
+        let mut driver = Driver::start(schedule());
+        until_live(&mut driver, 50);
+        driver.pending.clear();
+        driver.progress = Progress { phase: Phase::Done(stuck.clone()), ..driver.progress };
+        driver.send(input);
+        let [Command::RollBack { condition: found, .. }] = &driver.commands[..] else {
+            panic!("{:?}", driver.commands)
+        };
+        assert_eq!(*found, condition);
+        driver.answer();
+        assert_eq!(driver.outcome(), Some(&Outcome::RolledBack { why: "lag".into() }));
+        assert_eq!(driver.dns, TrafficSplit::SOURCE);
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use migrate_infra::migration::topology::Topology;
 use migrate_infra::migration::{TrafficSplit, replication};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::script::Script;
+use migrate_infra::stack::EmergencySwitch;
 use migrate_infra::state::{Journal, JournalError, MemoryStore};
 use tokio::sync::mpsc;
 
@@ -103,6 +104,7 @@ pub async fn driven(
         record_name: topology.record_name.clone().expect("there is routing"),
         plan: schedule,
         gates: config.gates.clone(),
+        switch: EmergencySwitch::of(config),
         topology,
         hooks: Hooks { timeout: Duration::from_secs(10), ..Hooks::of(&config.cutover, directory.path()) },
         operator: Operator::Absent,
@@ -172,7 +174,7 @@ async fn no_data_is_never_a_pass() {
     let mut fixture = replicating().await;
     scripted(&mut fixture, "[[events]]\nat_seconds = 0\nmetrics_missing = [\"AWS/DMS:*\"]\n");
     let outcome = run(&mut fixture, &quick(&[])).await;
-    assert!(matches!(&outcome, Outcome::RolledBack { why } if why.contains("replication-lag")), "{outcome:?}");
+    assert!(matches!(&outcome, Outcome::Held { why } if why.contains("replication-lag")), "{outcome:?}");
     assert_eq!(weights(&fixture), (100, 0));
     assert!(saved(&fixture).report.changes.is_empty(), "no step was taken");
 }

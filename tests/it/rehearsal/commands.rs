@@ -33,6 +33,7 @@ fn a_rehearsal_has_its_own_exit_code_and_three_reports() {
     let workspace = Workspace::new();
     let arguments = "rehearse --rows 100 --writers 2 --rate 20 --speed 400 --then stop --report out \
                      --set gates.error-rate.enabled=false --set gates.validation.enabled=false \
+                     --set gates.traffic-share.enabled=false \
                      --set gates.alarms.enabled=false --set gates.latency.enabled=false \
                      --set gates.replication-lag.enabled=false \
                      --set cutover.lag_zero_timeout_seconds=0 --set cutover.bake_seconds=60";

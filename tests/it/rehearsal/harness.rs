@@ -12,6 +12,14 @@ use tempfile::TempDir;
 use crate::harness::postgres;
 use crate::harness::stacks::{PAIRED, config};
 
+/// Minutes are short here, so few requests fall into each.
+const FEW_CLIENTS: &[&str] = &[
+    "gates.error-rate.min_requests=1",
+    "gates.latency.min_requests=1",
+    "gates.traffic-share.min_requests=1",
+    "gates.traffic-share.tolerance_percent=100",
+];
+
 /// Returns small options, for the default configuration with overrides.
 pub fn options(directory: &TempDir, sets: &[&str]) -> RehearsalOptions {
     // The programs of the tests, which a wheel supplies if the machine has none.
@@ -19,7 +27,7 @@ pub fn options(directory: &TempDir, sets: &[&str]) -> RehearsalOptions {
     // The major version that the rest of the tests use.
     let version = migrate_infra::postgres::Installation::inspect(programs).expect("its version").version.major;
     let version = format!("database.engine_version={version}");
-    let sets = [sets, &[version.as_str()]].concat();
+    let sets = [FEW_CLIENTS, sets, &[version.as_str()]].concat();
     RehearsalOptions {
         config: config(PAIRED, &sets),
         directory: directory.path().join("rehearsal"),

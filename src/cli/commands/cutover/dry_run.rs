@@ -23,7 +23,7 @@ pub(super) async fn run(
     let now = context.cloud.unix_now();
     let live = state.migration.live.and_then(TrafficSplit::new).unwrap_or(TrafficSplit::SOURCE);
     let probe = Probe { read_context: &context, topology, now };
-    let (judgements, _) = probe.evaluate(&app.workspace.config.gates, &plan.eval_context(live, now)).await;
+    let (judgements, _) = probe.evaluate(&app.workspace.config.gates, &plan.eval_context(live, None, now)).await;
     if app.options.is_json() {
         stdout(&serde_json::json!({ "schedule": plan, "gates": judgements }).to_string());
         return Ok(0);

@@ -55,7 +55,13 @@ pub(super) fn end(
         Outcome::RolledBack { .. } | Outcome::Aborted { rolled_back: true, .. } => {
             let error = failed(Exit::RolledBack, format!("{outcome}: all traffic goes to the source"))
                 .hint(format!("`{}` starts again", app.command("cutover")));
-            Err(if cutover.report.had_traffic() { error.hint(ONE_WAY) } else { error })
+            let error = if cutover.report.had_traffic() { error.hint(ONE_WAY) } else { error };
+            let release = app.command("traffic emergency --release");
+            Err(if cutover.progress.taken_out {
+                error.hint(format!("the emergency switch has taken the target out; `{release}` restores it"))
+            } else {
+                error
+            })
         }
         Outcome::Held { .. } | Outcome::Aborted { .. } => {
             let error = failed(Exit::Held, format!("{outcome}: {live} of the traffic goes to the target"));

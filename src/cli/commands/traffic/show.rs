@@ -9,12 +9,14 @@ use crate::cli::ui::stdout;
 use infra_config::Side;
 use infra_core::resource::describe;
 use infra_core::state::{OpenShift, State};
+use infra_kinds::autoscaling::scale_in::ScaleIn;
 use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_kinds::elbv2::health::{TargetHealth, targets};
 use infra_kinds::route53::change::Weighted;
 use infra_migration::TrafficSplit;
 use infra_migration::fence;
 use infra_migration::records::{RecordName, RecordSet};
+use infra_migration::scale_in;
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::Topology;
 use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, read_records, region};
@@ -34,6 +36,8 @@ struct Row<'a> {
     health: Option<infra_core::resource::Result<TargetHealth>>,
     /// The position of the fence, if there is one.
     fence: Option<infra_core::resource::Result<Option<FencePosition>>>,
+    /// Whether its tasks may be removed, if it scales and this can be read.
+    scale_in: Option<ScaleIn>,
 }
 
 /// Everything that the command shows.
@@ -70,7 +74,11 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
             Some(service) => Some(fence::position(&context, service).await),
             None => None,
         };
-        rows.push(Row { side, record, health, fence });
+        let scale_in = match topology.service(side) {
+            Some(service) => scale_in::position(&context, service).await.ok().flatten(),
+            None => None,
+        };
+        rows.push(Row { side, record, health, fence, scale_in });
     }
     let open_shift = state.migration.shift.as_ref();
     let target_taken_out = is_target_taken_out(&context, config).await;
@@ -93,6 +101,7 @@ impl View<'_> {
                 "healthy_targets": health.map(|health| health.healthy),
                 "unhealthy_targets": health.map(|health| health.unhealthy.clone()),
                 "fence": row.fence.as_ref().and_then(|fence| fence.as_ref().ok()),
+                "scale_in": row.scale_in,
             });
             (row.side.as_str().to_owned(), value)
         };
@@ -109,7 +118,7 @@ impl View<'_> {
 
     fn show(&self, app: &App) {
         stdout(&format!("{} in the zone {}", self.name.name, self.name.zone));
-        for Row { side, record, health, fence } in &self.rows {
+        for Row { side, record, health, fence, scale_in } in &self.rows {
             let health = match health {
                 None => "not in this state".to_owned(),
                 Some(Err(error)) => format!("health unknown: {}", describe(error)),
@@ -121,7 +130,12 @@ impl View<'_> {
                 Some(Err(error)) => format!(", fence unknown: {}", describe(error)),
                 Some(Ok(Some(FencePosition::Open))) | None => String::new(),
             };
-            stdout(&format!("  {side:<6}  weight {:>3}  {}  {health}{fence}", record.weight, record.alias_dns_name));
+            let scale_in = match scale_in {
+                Some(ScaleIn::Suspended) => ", scale-in is suspended for the cutover",
+                Some(ScaleIn::Allowed) | None => "",
+            };
+            let (weight, alias) = (record.weight, &record.alias_dns_name);
+            stdout(&format!("  {side:<6}  weight {weight:>3}  {alias}  {health}{fence}{scale_in}"));
         }
         match self.records.split() {
             Some(_) if self.records.lacks_source() => stdout("the source was removed: all traffic goes to the target"),

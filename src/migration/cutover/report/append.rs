@@ -93,7 +93,12 @@ fn note(input: &Input) -> Option<String> {
         Input::QuiesceFailed(why) => format!("the quiesce command failed: {why}"),
         Input::LagZero => "the replication lag was zero".to_owned(),
         Input::LagTimeout => "the replication lag did not reach zero in time".to_owned(),
-        Input::RollbackFailed(why) => format!("a rollback failed: {why}"),
+        Input::RollbackFailed(why) => format!("a rollback failed, and is tried again: {why}"),
+        Input::TargetTakenOut(why) => {
+            format!("the weights could not be set, so the emergency switch has taken the target out: {why}")
+        }
+        Input::RollbackRefused(why) => format!("no traffic was sent back, because the source is not healthy: {why}"),
+        Input::Unmonitored(why) => format!("the cutover could not be monitored any more: {why}"),
         Input::ReleaseFailed(why) => format!("the release command failed: {why}"),
         Input::NoOperator => "there was no operator to ask".to_owned(),
         _ => return None,

@@ -20,6 +20,24 @@ pub enum Question {
     },
 }
 
+/// What must hold at the moment at which traffic is sent back to the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The source is healthy. Otherwise nothing is sent ([`Input::RollbackRefused`](super::Input::RollbackRefused)).
+    SourceHealthy,
+    /// Nothing: an operator has requested the rollback.
+    None,
+}
+
+/// Whether the emergency switch may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SwitchUse {
+    /// Not yet: the weights have not been tried often enough, or the switch is already used.
+    Leave,
+    /// If the weights cannot be set by this attempt either.
+    IfUnavailable,
+}
+
 /// A command to the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -50,8 +68,12 @@ pub enum Command {
     RollBack {
         /// What led to the rollback first.
         reason: String,
-        /// The number of this attempt, from 1. The driver may delay later attempts.
+        /// The number of this attempt, from 1. The driver delays later attempts.
         attempt: u32,
+        /// What must hold at the moment at which the traffic is sent.
+        condition: Condition,
+        /// Whether the emergency switch may take the target out if the weights cannot be set.
+        switch: SwitchUse,
     },
     /// Run the release command: traffic is back on the source, which was quiesced.
     Release {

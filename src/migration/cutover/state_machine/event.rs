@@ -54,8 +54,15 @@ pub enum Input {
     NoOperator,
     /// All traffic goes to the source, and this was observed.
     RollbackDone,
-    /// The traffic could not be shifted back.
+    /// The traffic could not be shifted back. It is tried again.
     RollbackFailed(String),
+    /// The traffic could not be shifted back with the weights, and the emergency switch has taken the target out of the
+    /// DNS answers. The weights are tried again.
+    TargetTakenOut(String),
+    /// The traffic was not sent back, because the source is not healthy.
+    RollbackRefused(String),
+    /// The cutover can no longer be monitored: its state cannot be written, or its lock is lost.
+    Unmonitored(String),
     /// The release command succeeded, or there is none.
     Released,
     /// The release command failed or timed out.

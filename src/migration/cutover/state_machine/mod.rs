@@ -15,7 +15,7 @@ mod state;
 mod step;
 mod transition;
 
-pub use command::{Command, Question};
+pub use command::{Command, Condition, Question, SwitchUse};
 pub use event::{Event, Input};
 pub use state::{Approval, Next, Outcome, Phase, Progress, Quiesce, Trigger};
 pub use step::step;

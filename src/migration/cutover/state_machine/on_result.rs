@@ -10,8 +10,8 @@ use crate::shift::ShiftEffect;
 /// How many times in a row a shift with an unknown result is tried when it turns out that it had no effect.
 const SHIFT_ATTEMPTS: u32 = 3;
 
-/// How many times in a row a rollback or a release is tried before manual action is required.
-const ROLLBACK_ATTEMPTS: u32 = 3;
+/// How many times in a row a release is tried before manual action is required.
+const RELEASE_ATTEMPTS: u32 = 3;
 
 impl Transition<'_> {
     /// The split of the traffic was observed.
@@ -205,18 +205,42 @@ impl Transition<'_> {
 
     pub(super) fn release_failed(&mut self, error: &str) -> Vec<Command> {
         let Phase::Releasing { trigger, why, attempt } = self.progress.phase.clone() else { return Vec::new() };
-        if attempt < ROLLBACK_ATTEMPTS {
+        if attempt < RELEASE_ATTEMPTS {
             return self.try_releasing(trigger, why, attempt + 1);
         }
         self.finish(Outcome::NotReleased { why, error: error.to_owned() })
     }
 
-    pub(super) fn rollback_failed(&mut self, error: &str) -> Vec<Command> {
+    /// A rollback is tried until it succeeds. The report has each error.
+    pub(super) fn rollback_failed(&mut self, _error: &str) -> Vec<Command> {
         let Phase::RollingBack { trigger, why, attempt } = self.progress.phase.clone() else { return Vec::new() };
-        if attempt < ROLLBACK_ATTEMPTS {
-            return self.try_rolling_back(trigger, why, attempt + 1);
+        self.try_rolling_back(trigger, why, attempt.saturating_add(1))
+    }
+
+    /// The emergency switch leads clients to the source, whatever the weights are. They are still set.
+    pub(super) fn target_taken_out(&mut self, error: &str) -> Vec<Command> {
+        self.progress.taken_out = true;
+        self.rollback_failed(error)
+    }
+
+    /// The source was not healthy when the traffic was about to be sent to it. The traffic stays.
+    pub(super) fn rollback_refused(&mut self, refused: &str) -> Vec<Command> {
+        let Phase::RollingBack { trigger, why, .. } = self.progress.phase.clone() else { return Vec::new() };
+        let why = format!("{why}; the source is not healthy, so no traffic is sent to it: {refused}");
+        match trigger {
+            Trigger::Abort => self.observe(Next::End { why }),
+            Trigger::Failure | Trigger::Resume => self.observe(Next::Hold { why }),
+            // An operator has requested it meanwhile, so it is sent in any case.
+            Trigger::Requested => Vec::new(),
         }
-        self.finish(Outcome::RollbackStuck { why, error: error.to_owned() })
+    }
+
+    /// Nobody can monitor the cutover any more.
+    pub(super) fn unmonitored(&mut self, why: &str) -> Vec<Command> {
+        match self.progress.phase {
+            Phase::RollingBack { .. } | Phase::Releasing { .. } | Phase::Done(_) => Vec::new(),
+            _ => self.roll_back(Trigger::Failure, why.to_owned()),
+        }
     }
 }
 

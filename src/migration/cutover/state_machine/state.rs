@@ -80,7 +80,8 @@ pub enum Outcome {
         /// Whether all traffic goes to the source again. Otherwise it stays where it is.
         rolled_back: bool,
     },
-    /// Traffic could not be shifted back to the source. The same command tries again.
+    /// Traffic could not be shifted back to the source. The same command tries again. Only earlier versions end like
+    /// this: a rollback is tried until it succeeds.
     RollbackStuck {
         /// What led to the rollback.
         why: String,
@@ -301,6 +302,13 @@ pub struct Progress {
     pub quiesce: Quiesce,
     /// Whether the replication lag was zero at the last check.
     pub drained: bool,
+    /// Since when the current split has been live, as far as is known, in seconds since the cutover began. Earlier
+    /// versions have not stored it.
+    #[serde(default)]
+    pub live_since: u64,
+    /// Whether a rollback has used the emergency switch: the target gets no traffic, whatever the weights are.
+    #[serde(default)]
+    pub taken_out: bool,
 }
 
 impl Progress {
@@ -324,6 +332,8 @@ impl Progress {
             paused: false,
             quiesce: Quiesce::NotRun,
             drained: false,
+            live_since: 0,
+            taken_out: false,
         }
     }
 
@@ -385,5 +395,19 @@ mod tests {
         assert_eq!(serde_json::to_value(Phase::AwaitingApproval).expect("JSON"), json!({ "phase": "asking" }));
         let progress = serde_json::to_value(Progress::new()).expect("JSON");
         assert!(progress.get("watch").is_some_and(serde_json::Value::is_object), "{progress}");
+    }
+
+    /// Earlier versions gave up on a rollback, and stored fewer fields.
+    #[test]
+    fn a_cutover_of_an_earlier_version_is_read() {
+        let stored = json!({
+            "phase": { "phase": "done", "outcome": "rollback_stuck", "why": "lag", "error": "no answer" },
+            "since": 7, "live": 40, "intended": 0, "watch": {}, "failures": 1, "attempts": 0, "approvals": [],
+            "paused": false, "quiesce": "not_run", "drained": false,
+        });
+        let progress: Progress = serde_json::from_value(stored).expect("progress");
+        let stuck = Outcome::RollbackStuck { why: "lag".to_owned(), error: "no answer".to_owned() };
+        assert!(stuck.can_resume());
+        assert_eq!((progress.phase, progress.live_since, progress.taken_out), (Phase::Done(stuck), 0, false));
     }
 }

@@ -38,6 +38,9 @@ fn handle(transition: &mut Transition<'_>, input: &Input) -> Vec<Command> {
         Input::NoOperator => transition.end_unattended(),
         Input::RollbackDone => transition.rollback_done(),
         Input::RollbackFailed(error) => transition.rollback_failed(error),
+        Input::TargetTakenOut(error) => transition.target_taken_out(error),
+        Input::RollbackRefused(why) => transition.rollback_refused(why),
+        Input::Unmonitored(why) => transition.unmonitored(why),
         Input::Released => transition.released(),
         Input::ReleaseFailed(error) => transition.release_failed(error),
     }

@@ -1,10 +1,14 @@
 //! A transition in progress: the moves between phases that events, gates and operators share.
 
-use super::command::{Command, Question};
+use super::command::{Command, Condition, Question, SwitchUse};
 use super::state::{Next, Outcome, Phase, Progress, Quiesce, Trigger};
 use crate::TrafficSplit;
 use crate::cutover::config::CutoverPlan;
 use infra_config::OnFailure;
+
+/// The attempt of a rollback from which on the emergency switch is used when the weights cannot be set. Each attempt
+/// sends the weights several times.
+const SWITCH_FROM_ATTEMPT: u32 = 2;
 
 /// A transition in progress.
 pub(super) struct Transition<'a> {
@@ -41,6 +45,7 @@ impl Transition<'_> {
         if self.progress.live == TrafficSplit::SOURCE {
             return self.check();
         }
+        self.progress.live_since = self.now;
         self.enter(Phase::Baking { until: self.now.saturating_add(self.plan.bake_seconds) });
         vec![Command::Judge]
     }
@@ -100,19 +105,40 @@ impl Transition<'_> {
         self.progress.drained = false;
         match (self.plan.on_failure, &self.progress.phase) {
             (OnFailure::Rollback, _) => self.roll_back(Trigger::Failure, why),
-            // The split must be known before an operator is asked what to do with the traffic.
-            (OnFailure::Hold, Phase::Shifting | Phase::Observing { .. }) => self.observe(Next::Hold { why }),
-            (OnFailure::Hold, _) => self.hold(why),
+            (OnFailure::Hold, _) => self.ask_to_decide(why),
         }
     }
 
-    /// Shifts all traffic back to the source. The reason that led to the rollback first remains the reason.
+    /// Reacts to something after which traffic stays where it is in every configuration: the source is not healthy, or
+    /// too little is known. An operator decides.
+    pub(super) fn stay(&mut self, why: String) -> Vec<Command> {
+        self.progress.failures = self.progress.failures.saturating_add(1);
+        self.progress.drained = false;
+        self.ask_to_decide(why)
+    }
+
+    /// Asks an operator to decide. The split must be known first.
+    fn ask_to_decide(&mut self, why: String) -> Vec<Command> {
+        match &self.progress.phase {
+            Phase::Shifting | Phase::Observing { .. } => self.observe(Next::Hold { why }),
+            _ => self.hold(why),
+        }
+    }
+
+    /// Shifts all traffic back to the source. The reason that led to the rollback first remains the reason. The request
+    /// of an operator makes a rollback in progress unconditional.
     pub(super) fn roll_back(&mut self, trigger: Trigger, why: String) -> Vec<Command> {
         let (trigger, why) = match &self.progress.phase {
-            Phase::RollingBack { .. } | Phase::Releasing { .. } => return Vec::new(),
+            Phase::RollingBack { trigger: Trigger::Requested, .. } | Phase::Releasing { .. } => return Vec::new(),
+            Phase::RollingBack { trigger: Trigger::Abort | Trigger::Failure | Trigger::Resume, why, .. } => {
+                if trigger != Trigger::Requested {
+                    return Vec::new();
+                }
+                (trigger, why.clone())
+            }
             Phase::Observing { next: Next::Release { trigger, why }, .. } => (*trigger, why.clone()),
             Phase::Done(Outcome::RollbackStuck { why, .. } | Outcome::NotReleased { why, .. }) => {
-                (Trigger::Failure, why.clone())
+                (trigger, why.clone())
             }
             _ => (trigger, why),
         };
@@ -121,7 +147,16 @@ impl Transition<'_> {
 
     pub(super) fn try_rolling_back(&mut self, trigger: Trigger, why: String, attempt: u32) -> Vec<Command> {
         self.enter(Phase::RollingBack { trigger, why: why.clone(), attempt });
-        vec![Command::RollBack { reason: why, attempt }]
+        let condition = match trigger {
+            Trigger::Requested => Condition::None,
+            Trigger::Failure | Trigger::Resume | Trigger::Abort => Condition::SourceHealthy,
+        };
+        let switch = if attempt < SWITCH_FROM_ATTEMPT || self.progress.taken_out {
+            SwitchUse::Leave
+        } else {
+            SwitchUse::IfUnavailable
+        };
+        vec![Command::RollBack { reason: why, attempt, condition, switch }]
     }
 
     pub(super) fn try_releasing(&mut self, trigger: Trigger, why: String, attempt: u32) -> Vec<Command> {
