@@ -383,6 +383,13 @@ impl Explainer<'_> {
                 .because_text(reason)
                 .unchanged("clients may get 503 until it is resumed")
                 .hint(format!("`{}` resumes it", self.command("cutover"))),
+            MigrationRefusal::TargetIsPrimary => base.hint(format!(
+                "changes are replicated back to the source; `{}` moves data and traffic there",
+                self.command("cutover --rollback")
+            )),
+            MigrationRefusal::MustReload => base
+                .because_text("the target may have rows that came from the source, and the other way round")
+                .hint(format!("`{}` loads all tables again", self.command("replication start --reload"))),
             MigrationRefusal::DataMoved => base
                 .because_text("the source database has only what the replication back has carried there")
                 .hint(format!("`{}` moves data and traffic back", self.command("cutover --rollback"))),

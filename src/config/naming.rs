@@ -118,8 +118,8 @@ impl Names {
         self.of("payment-tg")
     }
 
-    /// Returns the name of the second service, which uses the database of the other environment, and of the family of its
-    /// task definitions.
+    /// Returns the name of the second service, which uses the database of the other environment, and of the family of
+    /// its task definitions.
     pub fn link_service(&self) -> String {
         self.of("payment-link-service")
     }

@@ -109,6 +109,32 @@ pub async fn start(context: &Context, replication: &Replication, position: &Lsn)
     record_end(context, &fallback.address).await
 }
 
+/// Starts the fallback as [`start`] does, and returns when DMS has accepted it. Its slot keeps every change until the
+/// task is connected, which takes a minute, during which nobody has to wait. [`start`] afterwards returns when it runs.
+///
+/// # Errors
+/// DMS does not accept it.
+pub async fn begin(context: &Context, replication: &Replication, position: &Lsn) -> Result<()> {
+    let fallback = fallback(replication)?;
+    let cx = operation(context, &fallback.address, &replication.region, "fallback start");
+    let ends = [fallback.source.as_str(), &fallback.target];
+    let position = position.to_string();
+    accept(&cx, &fallback.task, &replication.instance, ends, StartMode::Start, Some(&position)).await?;
+    record_end(context, &fallback.address).await
+}
+
+/// Continues the fallback where it stopped, and returns when it runs.
+///
+/// # Errors
+/// The reason why DMS does not run it.
+pub async fn resume(context: &Context, replication: &Replication) -> Result<()> {
+    let fallback = fallback(replication)?;
+    let cx = operation(context, &fallback.address, &replication.region, "fallback resume");
+    let ends = [fallback.source.as_str(), &fallback.target];
+    run(&cx, &fallback.task, &replication.instance, ends, StartMode::Resume, None).await?;
+    record_end(context, &fallback.address).await
+}
+
 /// Stops the fallback, and returns when it has stopped. Its slot can be dropped then.
 ///
 /// # Errors
@@ -120,8 +146,7 @@ pub async fn stop_and_verify(context: &Context, replication: &Replication) -> Re
     record_end(context, &fallback.address).await
 }
 
-/// Starts a task that is at rest, and returns when it runs. It tests the connections only if DMS asks for it, because
-/// that takes a minute, during which nobody is served.
+/// Starts a task that is at rest, and returns when it runs.
 async fn run(
     cx: &StepContext,
     task: &str,
@@ -130,11 +155,26 @@ async fn run(
     mode: StartMode,
     position: Option<&str>,
 ) -> Result<()> {
+    let old_reads = accept(cx, task, instance, ends, mode, position).await?;
+    running(cx, task, old_reads).await
+}
+
+/// Starts a task that is at rest, and returns when DMS has accepted it, with the number of reads that may still show
+/// that the task is at rest. It tests the connections only if DMS asks for it, because that takes a minute, during
+/// which nobody is served.
+async fn accept(
+    cx: &StepContext,
+    task: &str,
+    instance: &str,
+    ends: [&str; 2],
+    mode: StartMode,
+    position: Option<&str>,
+) -> Result<u32> {
     let mut tested = false;
     loop {
         let status = read_existing(cx, task).await?.status;
         if ACTIVE.contains(&status.as_str()) {
-            return running(cx, task, 0).await;
+            return Ok(0);
         }
         if !AT_REST.contains(&status.as_str()) {
             let reached = [&AT_REST[..], &ACTIVE[..]].concat();
@@ -142,7 +182,7 @@ async fn run(
             continue;
         }
         match start_once(cx, task, mode, position).await {
-            Ok(()) => return running(cx, task, OLD_READS).await,
+            Ok(()) => return Ok(OLD_READS),
             // The result is unknown, so the status decides.
             Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
                 pause_before_observing(cx, &error).await?;

@@ -18,6 +18,7 @@ pub mod replication;
 pub mod replication_health;
 mod retry_idempotent;
 pub mod scale_in;
+pub mod serving;
 pub mod shift;
 pub mod switchover;
 pub mod topology;

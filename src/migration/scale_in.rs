@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::retry_idempotent::retry_idempotent;
 use super::topology::Service;
 use infra_aws::CallOutcome;
-use infra_base::address::Address;
+use infra_base::address::{Address, Region};
 use infra_config::Side;
 use infra_core::engine::{Context, NoLog, Operation, ReadContext};
 use infra_core::resource::{Result, StepContext};
@@ -17,41 +17,33 @@ pub fn scale_in_address(side: Side) -> Address {
     Address::of(side.as_str(), "service", "scale-in")
 }
 
-/// Returns whether the tasks of a service may be removed. `None` if the service does not scale.
+/// Returns whether tasks of an environment may be removed. `None` if none of its services scales.
 ///
 /// # Errors
 /// The error of Application Auto Scaling.
 pub async fn position(context: &ReadContext, service: &Service) -> Result<Option<ScaleIn>> {
-    let cx = context.reader(&scale_in_address(service.side), &service.region);
-    scale_in::scale_in(&cx, &resource_id(service)).await
+    let mut all = None;
+    for one in scaling(service) {
+        match position_of(context, &one).await? {
+            Some(ScaleIn::Allowed) => return Ok(Some(ScaleIn::Allowed)),
+            Some(ScaleIn::Suspended) => all = Some(ScaleIn::Suspended),
+            None => {}
+        }
+    }
+    Ok(all)
 }
 
-/// Suspends scale-in, or allows it again. The operation is recorded before the call is sent. Returns whether it was
-/// otherwise before. A service that does not scale stays as it is.
+/// Suspends scale-in of all services of an environment, or allows it again. Each operation is recorded before the call
+/// is sent. Returns whether it was otherwise before. A service that does not scale stays as it is.
 ///
 /// # Errors
 /// The error of Application Auto Scaling.
 pub async fn set_position(context: &Context, service: &Service, to: ScaleIn) -> Result<bool> {
-    let read_context = context.read_context();
-    let address = scale_in_address(service.side);
-    let found = position(&read_context, service).await?;
-    if found.is_none_or(|found| found == to) {
-        // A killed run may have left its operation open, although it had its effect.
-        if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
-            context.journal.write(vec![Record::OperationEnded { address }]).await?;
-        }
-        return Ok(false);
+    let mut changed = false;
+    for one in scaling(service) {
+        changed |= set_position_of(context, &one, to).await?;
     }
-    let intent = Record::OperationIntent { address: address.clone(), what: describe(service.side, to) };
-    let of_call = address.clone();
-    let call = move |call: &str| Record::OperationCall { address: of_call.clone(), call: call.to_owned() };
-    let cx = read_context.writer(&address, &service.region, Arc::new(Operation::new(&context.journal, intent, call)));
-    let result = send(&cx, service, to).await;
-    // Every call that was sent has a result, so nothing is open.
-    if result.as_ref().err().is_none_or(|error| error.outcome() != CallOutcome::Unknown) {
-        context.journal.write(vec![Record::OperationEnded { address }]).await?;
-    }
-    result.map(|()| true)
+    Ok(changed)
 }
 
 /// Does the same without a state: nothing is recorded.
@@ -59,20 +51,68 @@ pub async fn set_position(context: &Context, service: &Service, to: ScaleIn) -> 
 /// # Errors
 /// The error of Application Auto Scaling.
 pub async fn set_position_without_state(context: &ReadContext, service: &Service, to: ScaleIn) -> Result<bool> {
-    if position(context, service).await?.is_none_or(|found| found == to) {
+    let mut changed = false;
+    for one in scaling(service) {
+        if position_of(context, &one).await?.is_some_and(|found| found != to) {
+            let cx = context.writer(&one.address, one.region, Arc::new(NoLog));
+            send(&cx, &one, to).await?;
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// One ECS service that scales.
+struct Scaling<'a> {
+    side: Side,
+    region: &'a Region,
+    address: Address,
+    resource_id: String,
+}
+
+/// Returns the service of an environment, and its second one.
+fn scaling(service: &Service) -> Vec<Scaling<'_>> {
+    let of = |address: Address, name: &str| Scaling {
+        side: service.side,
+        region: &service.region,
+        address,
+        resource_id: scale_in::resource_id(&service.cluster, name),
+    };
+    let own = of(scale_in_address(service.side), &service.service);
+    let link_address = Address::of(service.side.as_str(), "link-service", "scale-in");
+    let link = service.link.as_ref().map(|link| of(link_address, &link.service));
+    [own].into_iter().chain(link).collect()
+}
+
+async fn position_of(context: &ReadContext, one: &Scaling<'_>) -> Result<Option<ScaleIn>> {
+    scale_in::scale_in(&context.reader(&one.address, one.region), &one.resource_id).await
+}
+
+async fn set_position_of(context: &Context, one: &Scaling<'_>, to: ScaleIn) -> Result<bool> {
+    let read_context = context.read_context();
+    let address = one.address.clone();
+    if position_of(&read_context, one).await?.is_none_or(|found| found == to) {
+        // A killed run may have left its operation open, although it had its effect.
+        if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
+            context.journal.write(vec![Record::OperationEnded { address }]).await?;
+        }
         return Ok(false);
     }
-    let cx = context.writer(&scale_in_address(service.side), &service.region, Arc::new(NoLog));
-    send(&cx, service, to).await.map(|()| true)
+    let intent = Record::OperationIntent { address: address.clone(), what: describe(one.side, to) };
+    let of_call = address.clone();
+    let call = move |call: &str| Record::OperationCall { address: of_call.clone(), call: call.to_owned() };
+    let cx = read_context.writer(&address, one.region, Arc::new(Operation::new(&context.journal, intent, call)));
+    let result = send(&cx, one, to).await;
+    // Every call that was sent has a result, so nothing is open.
+    if result.as_ref().err().is_none_or(|error| error.outcome() != CallOutcome::Unknown) {
+        context.journal.write(vec![Record::OperationEnded { address }]).await?;
+    }
+    result.map(|()| true)
 }
 
-async fn send(cx: &StepContext, service: &Service, to: ScaleIn) -> Result<()> {
-    let id = resource_id(service);
-    retry_idempotent(cx, "sending the suspension again", || scale_in::set_scale_in(cx, &id, to)).await
-}
-
-fn resource_id(service: &Service) -> String {
-    scale_in::resource_id(&service.cluster, &service.service)
+async fn send(cx: &StepContext, one: &Scaling<'_>, to: ScaleIn) -> Result<()> {
+    let set = || scale_in::set_scale_in(cx, &one.resource_id, to);
+    retry_idempotent(cx, "sending the suspension again", set).await
 }
 
 fn describe(side: Side, to: ScaleIn) -> String {

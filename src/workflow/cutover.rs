@@ -184,12 +184,21 @@ pub async fn record_manual_rollback(workspace: &Workspace, context: &Context) ->
     record_rollback(workspace, context, "traffic rollback").await
 }
 
-/// Records that a switchover has moved data and traffic back to the source.
+/// Records that a switchover has moved data and traffic back to the source, and runs the release command.
 ///
 /// # Errors
 /// The journal cannot be written, or the release command failed.
 pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result<(), Error> {
-    record_rollback(workspace, context, "cutover --rollback").await
+    record_rollback(workspace, context, "cutover --rollback").await?;
+    let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
+    if hooks.quiesce.is_empty() {
+        return Ok(());
+    }
+    let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
+    match result.and_then(|result| result.failed) {
+        None => Ok(()),
+        Some(reason) => Err(MigrationRefusal::NotReleased { reason }.into()),
+    }
 }
 
 async fn record_rollback(workspace: &Workspace, context: &Context, command: &str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! What must hold before a replication is started or stopped.
 
-use infra_config::Config;
+use infra_config::{Config, Side};
 use infra_core::engine::ReadContext;
 use infra_core::state::State;
 use infra_kinds::dms::task_status::read_existing;
@@ -8,10 +8,12 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::PersistedCutover;
 use infra_migration::replication::{StartOptions, is_reloading, refusal};
 use infra_migration::topology::{Replication, Topology};
+use infra_switchover::Direction;
 
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
 use crate::selection::Selection;
+use crate::switchover::read_record;
 use crate::workspace::Workspace;
 use crate::{environments, traffic};
 
@@ -26,6 +28,21 @@ pub fn select(config: &Config, state: &State, selection: &Selection) -> Result<V
     if found.is_empty() { Err(MigrationRefusal::NoReplication.into()) } else { Ok(found) }
 }
 
+/// Refuses to replicate into the primary, and to resume where a switchover has left the replication: what has gone to
+/// the other side and back since then would be applied once more.
+fn check_primary(state: &State, reload: bool) -> Result<(), MigrationRefusal> {
+    let Some(record) = read_record(state)? else { return Ok(()) };
+    if record.is_under_way() {
+        return Err(MigrationRefusal::SwitchoverInProgress { direction: record.progress.direction });
+    }
+    let has_come_back = record.progress.direction != Direction::FORWARD;
+    match record.primary() {
+        Side::Target => Err(MigrationRefusal::TargetIsPrimary),
+        Side::Source if has_come_back && !reload => Err(MigrationRefusal::MustReload),
+        Side::Source => Ok(()),
+    }
+}
+
 /// Refuses to replace tables of a target that is in use, and to reload a running task. Returns the options with which
 /// the tasks are started: under the lock, the same is checked again.
 ///
@@ -38,6 +55,7 @@ pub async fn check_start(
     replications: &[Replication],
     (reload, follow_load): (bool, bool),
 ) -> Result<StartOptions, MigrationRefusal> {
+    check_primary(state, reload)?;
     let (live, cutover) = target_use(workspace, context, state).await?;
     let target_use = match cutover {
         _ if live != TrafficSplit::SOURCE => Some(format!("{live} of the traffic goes to the target")),

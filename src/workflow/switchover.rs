@@ -8,8 +8,9 @@ use infra_core::resource::describe;
 use infra_core::state::State;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Hooks, Outcome as StepsOutcome, PersistedCutover};
+use infra_migration::serving::database_side;
 use infra_migration::switchover::{
-    AwsOperations, Databases, SwitchoverRecord, SwitchoverSettings, database_side, drive, open_target, primary,
+    AwsOperations, Databases, Health, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use infra_migration::topology::Topology;
 use infra_switchover::machine::Outcome;
@@ -196,8 +197,8 @@ pub fn operations<'a>(
 ///
 /// # Errors
 /// [`MigrationRefusal::NotReady`].
-pub async fn open(operations: &AwsOperations<'_>) -> Result<(), MigrationRefusal> {
-    let opened = open_target(operations).await;
+pub async fn open(operations: &AwsOperations<'_>, required: Health) -> Result<(), MigrationRefusal> {
+    let opened = open_target(operations, required).await;
     opened.map(drop).map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
 }
 
@@ -231,5 +232,13 @@ pub async fn switch_over(
         Some(infra_switchover::machine::Step::Undo(undo)) => format!("{undo}: {}", reason.why),
         None => reason.why.clone(),
     });
-    Ok(Ended { reasons: reasons.collect(), outcome, record })
+    let mut reasons: Vec<String> = reasons.collect();
+    if outcome == Outcome::Completed
+        && direction == Direction::FORWARD
+        && let Some(start) = &record.progress.evidence.fallback_start
+        && let Err(failure) = operations.await_fallback(start).await
+    {
+        reasons.push(format!("the replication back does not run yet, and its slot keeps all changes: {failure}"));
+    }
+    Ok(Ended { record, outcome, reasons })
 }

@@ -11,7 +11,7 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
 use infra_migration::shift;
-use infra_migration::switchover::SwitchoverRecord;
+use infra_migration::switchover::{Health, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::Outcome as SwitchoverOutcome;
 use infra_switchover::{Direction, abort_signal};
@@ -140,7 +140,7 @@ impl CutoverEnd {
 /// There is no routing, or the journal cannot be written.
 pub async fn cutover(workspace: &Workspace, events: Events) -> Result<CutoverEnd, StepError> {
     let session = Session::open(workspace, "cutover", events).await?;
-    let result = in_session(workspace, &session.context).await;
+    let result = Box::pin(in_session(workspace, &session.context)).await;
     session.close().await;
     result
 }
@@ -151,7 +151,8 @@ async fn in_session(workspace: &Workspace, context: &Context) -> Result<CutoverE
     let record = match stage(config, &state, &context.read_context()).await? {
         Stage::Steps => return steps(workspace, context, &state).await.map(CutoverEnd::Steps),
         Stage::StepsThenSwitchover => {
-            switchover::open(&operations(workspace, context, None).map_err(Error::from)?).await.map_err(Error::from)?;
+            let operations = operations(workspace, context, None).map_err(Error::from)?;
+            switchover::open(&operations, Health::Required).await.map_err(Error::from)?;
             match steps(workspace, context, &state).await? {
                 Outcome::Completed => SwitchoverRecord::new(Direction::FORWARD),
                 other => return Ok(CutoverEnd::Steps(other)),
@@ -189,7 +190,7 @@ async fn steps(workspace: &Workspace, context: &Context, state: &State) -> Resul
     };
     // Nobody gives commands to it.
     let (_inputs, requests) = mpsc::unbounded_channel();
-    let outcome = driver.run(&mut cutover, first, requests).await;
+    let outcome = Box::pin(driver.run(&mut cutover, first, requests)).await;
     outcome.map_err(|error| StepError::Failed { step: "cutover", reason: error.to_string() })
 }
 
@@ -213,7 +214,7 @@ pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), Step
         }
         Ok(record_way_back(workspace, context).await?)
     };
-    let moved = moved.await;
+    let moved = Box::pin(moved).await;
     session.close().await;
     moved
 }

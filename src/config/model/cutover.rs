@@ -67,8 +67,8 @@ impl Strategy {
 pub struct Cutover {
     /// How the migration keeps to one primary, if the database of the target is replicated from the source.
     /// `compute-first`: the steps shift traffic while both services use the source database, then one switchover moves
-    /// the data. `at-once`: no steps, only the switchover. `read-only`: each environment uses its own database; only for
-    /// a service that does not write.
+    /// the data. `at-once`: no steps, only the switchover. `read-only`: each environment uses its own database; only
+    /// for a service that does not write.
     pub strategy: Strategy,
     /// Traffic that each step shifts, in percent.
     #[schemars(range(min = 1, max = 100))]

@@ -68,8 +68,8 @@ impl Validator<'_> {
         let target = config.environment(Side::Target.as_str());
         if target.is_some_and(|target| target.replication.migration_type == MigrationType::FullLoad) {
             let message = format!(
-                "`{}` moves the writes of the service to the target, but `full-load` replicates no changes: they would be \
-                 lost",
+                "`{}` moves the writes of the service to the target, but `full-load` replicates no changes: they would \
+                 be lost",
                 strategy.as_str()
             );
             let help = "use `full-load-and-cdc`; for a service that does not write, set `cutover.strategy` to \

@@ -11,6 +11,7 @@ use super::probes::probes_per_minute;
 use super::reading::{Alarm, Point, Reading, Requests, Series, Table, TableState, Targets};
 use super::side_health::{SideHealth, side_health};
 use super::verdict::Judgement;
+use crate::serving::serving;
 use crate::topology::{Database, Replication, Service, Topology};
 use crate::{TrafficSplit, fence, shift};
 use infra_base::address::Region;
@@ -146,8 +147,9 @@ impl Probe<'_> {
 
     async fn targets_of(&self, service: &Service) -> Result<Targets> {
         let cx = self.cx(&service.region);
-        let health = elbv2::health::targets(&cx, &service.target_group).await?;
-        let desired = ecs::desired_count::desired_count(&cx, &service.cluster, &service.service).await?;
+        let serving = serving(self.read_context, service).await?;
+        let health = elbv2::health::targets(&cx, serving.target_group).await?;
+        let desired = ecs::desired_count::desired_count(&cx, &service.cluster, serving.service).await?;
         Ok(Targets {
             side: service.side,
             healthy: health.healthy,

@@ -26,7 +26,8 @@ pub async fn drive(
     let mut journal = StateJournal { context, primary_before };
     let report = |progress: &Progress| context.events.send(event(progress));
     let driver = Driver { settings: settings.machine, operations, journal: &mut journal, report, abort };
-    let progress = driver.run(record.progress).await?;
+    // The futures of all rows are large together.
+    let progress = Box::pin(driver.run(record.progress)).await?;
     Ok(SwitchoverRecord { primary_before, progress })
 }
 

@@ -9,13 +9,11 @@ mod driver;
 mod opening;
 mod operations;
 mod record;
-mod serving;
 mod settings;
 
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
-pub use opening::{Opening, open_target};
+pub use opening::{Health, Opening, open_target};
 pub use operations::AwsOperations;
 pub use record::{SwitchoverRecord, primary};
-pub use serving::database_side;
 pub use settings::SwitchoverSettings;

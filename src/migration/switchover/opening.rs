@@ -8,13 +8,24 @@ use infra_switchover::{Direction, Failure};
 
 use super::databases::OWN;
 use super::operations::AwsOperations;
-use super::serving::{database_side, health, use_database_of};
+use crate::serving::{database_side, health, use_database_of};
+use crate::topology::Service;
 use infra_core::resource::describe;
 use infra_database::guard;
+use infra_kinds::elbv2::fence_position::FencePosition;
 
 /// How long tasks of the target have time to become healthy, and the pause between two looks.
 const HEALTHY_WITHIN: Duration = Duration::from_mins(5);
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Whether a task of the target must be healthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It must.
+    Required,
+    /// It need not.
+    Ignored,
+}
 
 /// What was made ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +38,9 @@ pub struct Opening {
 /// source. Call it before the first step, while no client reaches the target. It can be repeated.
 ///
 /// # Errors
-/// The databases cannot be reached, or no task of the target that uses the source database is healthy.
-pub async fn open_target(operations: &AwsOperations<'_>) -> Result<Opening, Failure> {
+/// The databases cannot be reached, or no task of the target that uses the source database is healthy, if that is
+/// required.
+pub async fn open_target(operations: &AwsOperations<'_>, required: Health) -> Result<Opening, Failure> {
     let failed = |error: infra_core::resource::Error| Failure::with_unknown_effect(describe(&error));
     if let Some(connected) = operations.databases.connect(Direction::FORWARD).await? {
         let [_, target] = connected.databases();
@@ -40,11 +52,26 @@ pub async fn open_target(operations: &AwsOperations<'_>) -> Result<Opening, Fail
     }
     let target = operations.service(Side::Target)?;
     let read_context = operations.context.read_context();
+    if required == Health::Required {
+        must_be_healthy(operations, target).await?;
+    }
+    use_database_of(operations.context, target, Side::Source).await.map_err(failed)?;
+    // After a migration that was moved back, the fence of the target is closed.
+    operations.set_fence(Side::Target, FencePosition::Open).await?;
+    match database_side(&read_context, target).await.map_err(failed)? {
+        Some(Side::Source) => Ok(Opening { target_uses: Side::Source }),
+        _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
+    }
+}
+
+/// Waits until a task of the target that uses the source database is healthy.
+async fn must_be_healthy(operations: &AwsOperations<'_>, target: &Service) -> Result<(), Failure> {
+    let read_context = operations.context.read_context();
     let mut waited = Duration::ZERO;
     loop {
-        let health = health(&read_context, target, Side::Source).await.map_err(failed)?;
-        if health.healthy > 0 {
-            break;
+        let health = health(&read_context, target, Side::Source).await;
+        if health.map_err(|error| Failure::with_unknown_effect(describe(&error)))?.healthy > 0 {
+            return Ok(());
         }
         if waited >= HEALTHY_WITHIN {
             let why = "no task of the target that uses the source database is healthy";
@@ -52,10 +79,5 @@ pub async fn open_target(operations: &AwsOperations<'_>) -> Result<Opening, Fail
         }
         operations.wait_for_aws(LOOK).await;
         waited += LOOK;
-    }
-    use_database_of(operations.context, target, Side::Source).await.map_err(failed)?;
-    match database_side(&read_context, target).await.map_err(failed)? {
-        Some(Side::Source) => Ok(Opening { target_uses: Side::Source }),
-        _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
     }
 }

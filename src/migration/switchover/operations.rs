@@ -16,10 +16,10 @@ use infra_switchover::{
 };
 
 use super::databases::{Databases, OWN};
-use super::serving::{database_side, health, use_database_of};
 use super::settings::SwitchoverSettings;
 use crate::cutover::{Hook, Hooks};
 use crate::records::RecordName;
+use crate::serving::{database_side, health, use_database_of};
 use crate::topology::{Replication, Service, Topology};
 use crate::{TrafficSplit, fallback, fence, shift};
 
@@ -82,7 +82,7 @@ impl AwsOperations<'_> {
         self.context.cloud.clock().sleep(time).await;
     }
 
-    async fn set_fence(&self, side: Side, to: FencePosition) -> Result<bool, Failure> {
+    pub(super) async fn set_fence(&self, side: Side, to: FencePosition) -> Result<bool, Failure> {
         let service = self.service(side)?;
         let missing = || Failure::without_effect(format!("the {side} has no fence; `up` creates it"));
         let fence = service.fence.as_ref().ok_or_else(missing)?;
@@ -244,23 +244,31 @@ impl Operations for AwsOperations<'_> {
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
         self.stop_replication_from(direction.from()).await?;
+        let connected = self.databases.connect(direction).await?;
+        if let Some(connected) = &connected {
+            let [_, new] = connected.databases();
+            let start = sql::fallback_start(new, connected.service(), OWN).await?;
+            if direction != Direction::FORWARD {
+                // Back where the migration began, nothing is replicated until it begins again.
+                return Ok(start);
+            }
+        }
+        if direction != Direction::FORWARD {
+            return Ok(Lsn::default());
+        }
         let replication = self.replication()?;
         let back = fallback::fallback(replication).map_err(failed)?;
-        if direction == Direction::FORWARD {
-            // A task from an earlier switchover reads the slot that is replaced.
-            self.stop_replication_from(Side::Target).await?;
-        }
-        let start = match self.databases.connect(direction).await? {
+        // A task from an earlier switchover reads the slot that is replaced.
+        self.stop_replication_from(Side::Target).await?;
+        let start = match connected {
             None => Lsn::default(),
             Some(connected) => {
                 let [_, new] = connected.databases();
-                sql::fallback_start(new, connected.service(), OWN).await?;
                 let failed = |error| Failure::from(sql::Error::from(error));
                 slots::create(new, &back.slot).await.map_err(failed)?
             }
         };
-        let started = fallback::start(self.context, replication, &start).await;
-        started.map_err(failed)?;
+        fallback::begin(self.context, replication, &start).await.map_err(failed)?;
         Ok(start)
     }
 
@@ -299,8 +307,11 @@ impl Operations for AwsOperations<'_> {
 
     async fn undo_fallback(&self, task: Task<'_>) -> Result<(), UndoFailure> {
         let replication = self.replication()?;
+        if task.direction != Direction::FORWARD {
+            return Ok(fallback::resume(self.context, replication).await.map_err(failed)?);
+        }
         let back = fallback::fallback(replication).map_err(failed)?;
-        self.stop_replication_from(task.direction.to()).await?;
+        self.stop_replication_from(Side::Target).await?;
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [_, new] = connected.databases();
             let dropped = slots::drop(new, &back.slot).await;
@@ -311,8 +322,7 @@ impl Operations for AwsOperations<'_> {
                 slots::Dropped::Dropped | slots::Dropped::Absent => {}
             }
         }
-        let resumed = fallback::resume_forward(self.context, replication).await;
-        Ok(resumed.map_err(failed)?)
+        Ok(fallback::resume_forward(self.context, replication).await.map_err(failed)?)
     }
 
     async fn undo_drain(&self, task: Task<'_>) -> Result<(), UndoFailure> {
@@ -337,6 +347,14 @@ impl Operations for AwsOperations<'_> {
 }
 
 impl AwsOperations<'_> {
+    /// Waits until the replication back runs, which row `Fallback` has started.
+    ///
+    /// # Errors
+    /// The reason why DMS does not run it. Its slot keeps the changes.
+    pub async fn await_fallback(&self, start: &Lsn) -> Result<(), Failure> {
+        fallback::start(self.context, self.replication()?, start).await.map_err(failed)
+    }
+
     async fn must_use(&self, service: &Service, side: Side) -> Result<(), Failure> {
         match database_side(&self.reader(), service).await.map_err(failed)? {
             Some(used) if used == side => Ok(()),

@@ -49,6 +49,11 @@ impl SwitchoverRecord {
         if is_decided { self.progress.direction.to() } else { self.primary_before }
     }
 
+    /// Returns whether a row has begun.
+    pub fn has_begun(&self) -> bool {
+        self.progress.state != MachineState::New
+    }
+
     /// Returns whether it has begun and has not ended.
     pub fn is_under_way(&self) -> bool {
         self.progress.outcome().is_none()

@@ -160,4 +160,10 @@ pub enum MigrationRefusal {
     /// The database of the target is the primary, so traffic alone cannot go back.
     #[error("the database of the target is the primary: only a switchover can make that of the source the primary")]
     DataMoved,
+    /// The replication would write into the primary.
+    #[error("the database of the target is the primary: the replication would overwrite it")]
+    TargetIsPrimary,
+    /// The replication was left behind by a switchover.
+    #[error("a switchover has moved the data back since the replication stopped")]
+    MustReload,
 }

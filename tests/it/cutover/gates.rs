@@ -484,7 +484,7 @@ fn the_default_gates_and_steps() {
         schedule.steps.as_slice().iter().map(|step| step.percent()).collect::<Vec<_>>(),
         [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
     );
-    assert_eq!((schedule.bake_seconds, schedule.lag_zero_seconds, schedule.quiesce), (300, Some(600), false));
+    assert_eq!((schedule.bake_seconds, schedule.lag_zero_seconds, schedule.quiesce), (300, None, false));
     assert_eq!(schedule.eval_context(split(40), None, NOW), eval_context(40, 50));
 }
 

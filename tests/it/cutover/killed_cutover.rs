@@ -10,7 +10,9 @@ use migrate_infra::sandbox::Faults;
 use tokio::sync::mpsc;
 
 use crate::cutover::traffic::{routed, weights};
-use crate::cutover::whole_cutover::{START, cut_over, driven, quick, replicate_in, replicating, run, saved, scripted};
+use crate::cutover::whole_cutover::{
+    START, STEPS_ALONE, cut_over, driven, quick, replicate_in, replicating, run, saved, scripted,
+};
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{AFTER, BEFORE, Fixture};
 use crate::harness::stacks::{PAIRED, config};
@@ -81,6 +83,7 @@ async fn killed_cutovers(first: u64) {
 async fn a_cutover_killed_around_its_commands_releases_the_source() {
     let initial = replicating().await;
     let sets = [
+        STEPS_ALONE,
         "cutover.steps=[100]",
         "cutover.bake_seconds=60",
         "cutover.quiesce_command=[\"true\"]",

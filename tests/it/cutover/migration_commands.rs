@@ -17,8 +17,11 @@ fn traffic_to_a_source_with_stopped_writes_is_reported() {
     let script = workspace.path().join("hook.sh");
     std::fs::write(&script, format!("echo $1 >> {}\n", log.display())).expect("a file");
     let hook = |name: &str| format!("--set cutover.{name}_command=[\"sh\",\"{}\",\"{name}\"]", script.display());
-    let sets =
-        format!("{} {} --set cutover.steps=[100] --set cutover.bake_seconds=60", hook("quiesce"), hook("release"));
+    let sets = format!(
+        "{} {} --set cutover.strategy=read-only --set cutover.steps=[100] --set cutover.bake_seconds=60",
+        hook("quiesce"),
+        hook("release")
+    );
     let run = |arguments: &str| Backend::Sandbox.succeed(&workspace, &format!("{arguments} {sets}"));
     let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox {sets}"));
     let hooks = || std::fs::read_to_string(&log).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
@@ -104,7 +107,7 @@ fn a_whole_migration_by_commands() {
     let still = workspace.transcript(&format!("cutover -y --sandbox {quick} {hooks}"));
     assert!(still.contains("[exit 9]") && still.contains("cutover --approve"), "{still}");
     let done = run(&format!("cutover --approve -y {quick} {hooks}"));
-    assert!(done.contains("done: all traffic goes to the target"), "{done}");
+    assert!(done.contains("done: the database of the target is the primary, and all traffic goes there"), "{done}");
     // The refused cutover has a report, too. The names show which is the last.
     let records = std::fs::read_dir(workspace.state().join("cutovers"))
         .expect("records")
@@ -116,16 +119,25 @@ fn a_whole_migration_by_commands() {
         "{runbook}"
     );
     assert!(run("traffic show").contains("100 % of the traffic"));
-    // The source no longer accepts writes: it is released, and the report mentions it.
-    run(&format!("traffic rollback -y {hooks}"));
+    // Traffic alone does not go back, and the replication does not write into the primary.
+    for (command, why) in [
+        ("traffic rollback", "cutover --rollback"),
+        ("traffic shift --to 50", "cutover --rollback"),
+        ("traffic unfence source", "two databases would get writes"),
+        ("replication start", "the replication would overwrite it"),
+    ] {
+        let refused = workspace.transcript(&format!("{command} -y --sandbox"));
+        assert!(refused.contains("[exit 3]") && refused.contains(why), "{command}: {refused}");
+    }
+    let back = run(&format!("cutover --rollback -y {hooks}"));
+    assert!(back.contains("done: the database of the source is the primary"), "{back}");
+    let resumed = workspace.transcript("replication start -y --sandbox");
+    assert!(resumed.contains("[exit 3]") && resumed.contains("replication start --reload"), "{resumed}");
+    run("replication start --reload -y");
+    run("replication validate --wait");
     assert!(run("runbook").contains("- [ ] done (0 % of the traffic goes to the target)"));
     let page = std::fs::read_to_string(page).expect("a page");
-    assert!(
-        page.contains(": rolled back")
-            && page.contains("| release | 0 |")
-            && page.contains("Traffic to the target now: 0 %"),
-        "{page}"
-    );
+    assert!(page.contains(": rolled back") && page.contains("Traffic to the target now: 0 %"), "{page}");
     // The lag grows at 40 %.
     let script = "[[events]]\ntraffic_percent = 40\nenvironment = \"target\"\nlag_seconds = 300\n";
     std::fs::write(workspace.path().join("lag.toml"), script).expect("a file");

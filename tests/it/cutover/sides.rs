@@ -37,7 +37,7 @@ fn rolled_back(outcome: &Outcome) -> &str {
     }
 }
 
-/// Returns whether scale-in is suspended, by environment.
+/// Returns whether scale-in is suspended, by service: the target has two.
 fn suspended(fixture: &Fixture) -> Vec<bool> {
     let targets = fixture.world.regions.values().flat_map(|region| region.autoscaling.targets.values());
     targets.map(|target| target.suspended.scale_in).collect()
@@ -51,7 +51,7 @@ async fn an_unhealthy_source_keeps_the_traffic_where_it_is() {
         let outcome = run(&mut fixture, &quick(&["cutover.bake_seconds=600"])).await;
         assert!(held(&outcome).contains("the source is not healthy, so no traffic is sent to it"), "{outcome:?}");
         assert_eq!(weights(&fixture), (60, 40));
-        assert_eq!(suspended(&fixture), [true, true], "the cutover can be resumed");
+        assert_eq!(suspended(&fixture), [true; 3], "the cutover can be resumed");
     }
 }
 
@@ -176,16 +176,16 @@ async fn a_rollback_uses_the_emergency_switch_and_never_gives_up() {
     let notes: Vec<&str> = saved.report.notes.iter().map(|note| note.text.as_str()).collect();
     assert!(notes.iter().any(|note| note.contains("the emergency switch has taken the target out")), "{notes:#?}");
     assert!(notes.iter().filter(|note| note.contains("is tried again")).count() > 3, "{notes:#?}");
-    assert_eq!(suspended(&fixture), [false, false]);
+    assert_eq!(suspended(&fixture), [false; 3]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn scale_in_is_suspended_until_the_cutover_ends() {
     let mut fixture = replicating().await;
-    assert_eq!(suspended(&fixture), [false, false]);
+    assert_eq!(suspended(&fixture), [false; 3]);
     let config = quick(&["cutover.pause_at=[40]"]);
     assert!(matches!(run(&mut fixture, &config).await, Outcome::Held { .. }));
-    assert_eq!(suspended(&fixture), [true, true]);
+    assert_eq!(suspended(&fixture), [true; 3]);
     let findings = crate::kinds::every_input::look(&fixture).await.drift;
     assert!(findings.is_empty(), "{findings:?}");
     let act = async |context: Context| {
@@ -194,7 +194,7 @@ async fn scale_in_is_suspended_until_the_cutover_ends() {
     };
     let (done, _) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
     assert!(matches!(done, Some(Ok(Outcome::Completed))), "{done:?}");
-    assert_eq!(suspended(&fixture), [false, false]);
+    assert_eq!(suspended(&fixture), [false; 3]);
     let mut fixture = replicating().await;
     assert!(matches!(run(&mut fixture, &config).await, Outcome::Held { .. }));
     let act = async |context: Context| {

@@ -35,7 +35,7 @@ pub fn source(sets: &[&str]) -> Graph {
 }
 
 /// The parts of a stack that link its environments, or that reference these links.
-const LINKS: &[&str] = &["link", "replication", "storage-replication", "dns", "monitoring"];
+const LINKS: &[&str] = &["link", "link-service", "replication", "storage-replication", "dns", "monitoring"];
 
 /// Creates the environments without their links. Returns a fixture with that world, and a graph of the chosen parts
 /// that depends on it.

@@ -115,6 +115,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("action", json!("redirect_to_https")),
         ],
         "elbv2.fence" => vec![to("priority", json!(7)), to("message", json!("closed"))],
+        "elbv2.forward_rule" => vec![to("priority", json!(8))],
         "ecs.cluster" => vec![to("name", json!("payment-renamed")), to("container_insights", json!(false))],
         "ecs.task_definition" => {
             vec![

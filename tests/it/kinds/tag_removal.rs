@@ -33,7 +33,9 @@ fn carriers(fixture: &Fixture, key: &str) -> Vec<String> {
                 if fields.contains_key(key) {
                     found.push(path.to_owned());
                 }
-                fields.iter().for_each(|(name, inner)| walk(inner, &format!("{path}/{name}"), key, found));
+                // What load balancers did before their last change is history.
+                let present = fields.iter().filter(|(name, _)| *name != "superseded");
+                present.for_each(|(name, inner)| walk(inner, &format!("{path}/{name}"), key, found));
             }
             Value::Array(items) => {
                 items.iter().enumerate().for_each(|(index, inner)| walk(inner, &format!("{path}/{index}"), key, found));

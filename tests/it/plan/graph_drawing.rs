@@ -34,7 +34,7 @@ fn the_whole_stack_is_drawn_the_same_every_time() {
     }
     let json: serde_json::Value = serde_json::from_str(&drawn(&workspace, "--format json")).expect("JSON");
     let nodes = json["nodes"].as_array().expect("nodes");
-    assert_eq!(nodes.len(), 173);
+    assert_eq!(nodes.len(), 184);
     let path: Vec<&str> =
         nodes.iter().filter(|node| node["critical"] == true).filter_map(|node| node["address"].as_str()).collect();
     // The task of the fallback takes as long as that of the replication.

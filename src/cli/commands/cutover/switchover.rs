@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Urls;
 use super::args::CutoverArgs;
 use super::requests::Requests;
 use crate::cli::app::App;
@@ -12,6 +11,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{CutoverReporter, Keys, confirm, next_steps, stderr, stdout};
 use infra_config::Side;
+use infra_connect::Endpoint;
 use infra_core::engine::Context;
 use infra_migration::cutover::CutoverPlan;
 use infra_migration::switchover::SwitchoverRecord;
@@ -19,25 +19,29 @@ use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction, Row, abort_signal};
 use infra_workflow::Session;
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
-use infra_workflow::cutover::{plan, record_way_back};
+use infra_workflow::cutover::record_way_back;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{Ended, Stage, operations, read_record, switch_over};
+
+/// Where the databases are: as the user has named them, or by their secrets.
+pub(super) type Urls = Option<[Endpoint; 2]>;
 
 /// Carries out a switchover that does not follow steps of the same command.
 pub(super) async fn run(
     app: &App,
     args: &CutoverArgs,
+    plan: &CutoverPlan,
     stage: Stage,
     request: Option<ControlRequest>,
     urls: Urls,
 ) -> Result<u8, Failure> {
     let workspace = &app.workspace;
     let (record, abort_at_once) = match (stage, request) {
-        (Stage::Switchover(record), Some(ControlRequest::Abort | ControlRequest::Rollback)) if !is_new(&record) => {
+        (Stage::Switchover(record), Some(ControlRequest::Abort | ControlRequest::Rollback)) if record.has_begun() => {
             (*record, true)
         }
         (Stage::Switchover(record), None) => (*record, false),
-        (Stage::Switchover(record), Some(ControlRequest::Continue | ControlRequest::Approve)) if !is_new(&record) => {
+        (Stage::Switchover(record), Some(ControlRequest::Continue | ControlRequest::Approve)) if record.has_begun() => {
             (*record, false)
         }
         (Stage::Moved, Some(ControlRequest::Rollback)) => {
@@ -47,9 +51,6 @@ pub(super) async fn run(
             app.info("nothing to do: all traffic goes to the target, and its database is the primary");
             return Ok(0);
         }
-        (_, Some(ControlRequest::Rollback)) => {
-            return super::steps(app, args, plan_of(app, args)?, &read(app).await?, None).await;
-        }
         _ => return Err(MigrationRefusal::NoCutover.into()),
     };
     let direction = record.progress.direction;
@@ -57,7 +58,7 @@ pub(super) async fn run(
         stderr(&overview(app, &record));
     }
     confirm(if abort_at_once { "\nUndo the switchover?" } else { "\nStart?" }, args.yes)?;
-    let reporter = CutoverReporter::start(&app.options, &plan_of(app, args)?, Keys::Cutover);
+    let reporter = CutoverReporter::start(&app.options, plan, Keys::Cutover);
     let session = Session::open(workspace, "cutover", reporter.events()).await?;
     // Another process may have changed what was read before the lock was acquired.
     let now = session.context.journal.read(read_record);
@@ -85,18 +86,6 @@ pub(super) async fn run(
     reporter.finish();
     session.close().await;
     Ok(end(app, ended?, None)?)
-}
-
-fn is_new(record: &SwitchoverRecord) -> bool {
-    record.progress.started_at == infra_switchover::Moment::default()
-}
-
-fn plan_of(app: &App, args: &CutoverArgs) -> Result<CutoverPlan, MigrationRefusal> {
-    plan(&app.workspace.config, &args.pause_at)
-}
-
-async fn read(app: &App) -> Result<infra_core::state::State, Failure> {
-    Ok(app.workspace.read_state().await?)
 }
 
 /// Carries out the switchover that follows the steps of the same command.

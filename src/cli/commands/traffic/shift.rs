@@ -10,6 +10,7 @@ use crate::cli::ui::{Reporter, confirm, stdout};
 use infra_core::engine::Context;
 use infra_migration::TrafficSplit;
 use infra_migration::shift;
+use infra_migration::switchover::Health;
 use infra_migration::topology::Topology;
 use infra_workflow::Workspace;
 use infra_workflow::refusal::MigrationRefusal;
@@ -71,7 +72,10 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
     let session = app.open_session("traffic shift", reporter.events()).await?;
     let opened = match before {
         BeforeShift::Nothing => Ok(()),
-        BeforeShift::Open => open_first(workspace, &session.context).await,
+        BeforeShift::Open => {
+            let required = if args.force { Health::Ignored } else { Health::Required };
+            open_first(workspace, &session.context, required).await
+        }
     };
     if let Err(refusal) = opened {
         reporter.finish();
@@ -85,6 +89,6 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
 }
 
 /// Makes the target ready for its first client: until the switchover, both services use the source database.
-async fn open_first(workspace: &Workspace, context: &Context) -> Result<(), MigrationRefusal> {
-    open(&operations(workspace, context, None)?).await
+async fn open_first(workspace: &Workspace, context: &Context, required: Health) -> Result<(), MigrationRefusal> {
+    open(&operations(workspace, context, None)?, required).await
 }

@@ -17,6 +17,7 @@ use infra_migration::TrafficSplit;
 use infra_migration::fence;
 use infra_migration::records::{RecordName, RecordSet};
 use infra_migration::scale_in;
+use infra_migration::serving::{database_side, serving};
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::Topology;
 use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, read_records, region};
@@ -38,6 +39,8 @@ struct Row<'a> {
     fence: Option<infra_core::resource::Result<Option<FencePosition>>>,
     /// Whether its tasks may be removed, if it scales and this can be read.
     scale_in: Option<ScaleIn>,
+    /// The side whose database its service uses, if it can be read.
+    uses: Option<Side>,
 }
 
 /// Everything that the command shows.
@@ -66,7 +69,10 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
         let health = match topology.service(side) {
             Some(service) => {
                 let reader = context.reader(&traffic_address(), &service.region);
-                Some(targets(&reader, &service.target_group).await)
+                Some(match serving(&context, service).await {
+                    Ok(serving) => targets(&reader, serving.target_group).await,
+                    Err(error) => Err(error),
+                })
             }
             None => None,
         };
@@ -78,7 +84,11 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
             Some(service) => scale_in::position(&context, service).await.ok().flatten(),
             None => None,
         };
-        rows.push(Row { side, record, health, fence, scale_in });
+        let uses = match topology.service(side) {
+            Some(service) => database_side(&context, service).await.ok().flatten(),
+            None => None,
+        };
+        rows.push(Row { side, record, health, fence, scale_in, uses });
     }
     let open_shift = state.migration.shift.as_ref();
     let target_taken_out = is_target_taken_out(&context, config).await;
@@ -97,6 +107,7 @@ impl View<'_> {
             let health = row.health.as_ref().and_then(|health| health.as_ref().ok());
             let value = json!({
                 "weight": row.record.weight,
+                "database": row.uses,
                 "alias": row.record.alias_dns_name,
                 "healthy_targets": health.map(|health| health.healthy),
                 "unhealthy_targets": health.map(|health| health.unhealthy.clone()),
@@ -118,7 +129,7 @@ impl View<'_> {
 
     fn show(&self, app: &App) {
         stdout(&format!("{} in the zone {}", self.name.name, self.name.zone));
-        for Row { side, record, health, fence, scale_in } in &self.rows {
+        for Row { side, record, health, fence, scale_in, uses } in &self.rows {
             let health = match health {
                 None => "not in this state".to_owned(),
                 Some(Err(error)) => format!("health unknown: {}", describe(error)),
@@ -130,12 +141,16 @@ impl View<'_> {
                 Some(Err(error)) => format!(", fence unknown: {}", describe(error)),
                 Some(Ok(Some(FencePosition::Open))) | None => String::new(),
             };
+            let database = match uses {
+                Some(other) if other != side => format!(", its service uses the database of the {other}"),
+                _ => String::new(),
+            };
             let scale_in = match scale_in {
                 Some(ScaleIn::Suspended) => ", scale-in is suspended for the cutover",
                 Some(ScaleIn::Allowed) | None => "",
             };
             let (weight, alias) = (record.weight, &record.alias_dns_name);
-            stdout(&format!("  {side:<6}  weight {weight:>3}  {alias}  {health}{fence}{scale_in}"));
+            stdout(&format!("  {side:<6}  weight {weight:>3}  {alias}  {health}{fence}{database}{scale_in}"));
         }
         match self.records.split() {
             Some(_) if self.records.lacks_source() => stdout("the source was removed: all traffic goes to the target"),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::retry_idempotent::retry_idempotent;
-use crate::topology::{LinkService, Service};
+use super::retry_idempotent::retry_idempotent;
+use super::topology::{LinkService, Service};
 use infra_aws::CallOutcome;
 use infra_base::address::Address;
 use infra_config::Side;
@@ -32,6 +32,27 @@ pub async fn database_side(context: &ReadContext, service: &Service) -> Result<O
         RuleScope::Nothing => service.side,
         RuleScope::Everything => Direction::to_side(service.side).from(),
     }))
+}
+
+/// The service that gets the requests of an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Serving<'a> {
+    /// The ARN of its target group.
+    pub target_group: &'a str,
+    /// Its name in ECS.
+    pub service: &'a str,
+}
+
+/// Returns the service that gets the requests of an environment.
+///
+/// # Errors
+/// The error of Elastic Load Balancing.
+pub async fn serving<'a>(context: &ReadContext, service: &'a Service) -> Result<Serving<'a>> {
+    let uses = database_side(context, service).await?;
+    Ok(match service.link.as_ref().filter(|_| uses.is_some_and(|side| side != service.side)) {
+        Some(link) => Serving { target_group: &link.target_group, service: &link.service },
+        None => Serving { target_group: &service.target_group, service: &service.service },
+    })
 }
 
 /// Makes the service of an environment use the database of a side. The operation is recorded before the call is sent.
