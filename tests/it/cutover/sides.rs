@@ -203,7 +203,7 @@ async fn scale_in_is_suspended_until_the_cutover_ends() {
     };
     let (done, _) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
     assert!(matches!(done, Some(Ok(Outcome::RolledBack { .. }))), "{done:?}");
-    assert_eq!((suspended(&fixture), weights(&fixture)), (vec![false, false], (100, 0)));
+    assert_eq!((suspended(&fixture), weights(&fixture)), (vec![false; 3], (100, 0)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +219,7 @@ async fn the_next_command_completes_a_suspension_that_was_killed() {
         let mut fixture = initial.fork();
         let act = async |context: Context| set(context, ScaleIn::Suspended).await;
         fixture.with_context(crash_points.clone(), Faults::default(), act).await;
-        for (to, count) in [(ScaleIn::Suspended, 1), (ScaleIn::Allowed, 0)] {
+        for (to, count) in [(ScaleIn::Suspended, 2), (ScaleIn::Allowed, 0)] {
             let act = async |context: Context| set(context, to).await;
             let (done, _) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
             let found = suspended(&fixture).into_iter().filter(|is_suspended| *is_suspended).count();

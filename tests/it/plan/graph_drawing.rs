@@ -48,7 +48,7 @@ fn the_whole_stack_is_drawn_the_same_every_time() {
     let (width, height) = (number(&svg, "width=\""), number(&svg, "height=\""));
     let boxes: Vec<(f64, f64)> =
         svg.split("</title><rect ").skip(1).map(|part| (number(part, "x=\""), number(part, "y=\""))).collect();
-    assert_eq!(boxes.len(), 173);
+    assert_eq!(boxes.len(), 184);
     for (at, one) in boxes.iter().enumerate() {
         assert!(one.0 >= 0.0 && one.0 + 250.0 <= width && one.1 >= 0.0 && one.1 + 34.0 <= height, "{one:?}");
         assert!(

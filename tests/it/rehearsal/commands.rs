@@ -36,6 +36,7 @@ fn a_rehearsal_has_its_own_exit_code_and_three_reports() {
                      --set gates.traffic-share.enabled=false \
                      --set gates.alarms.enabled=false --set gates.latency.enabled=false \
                      --set gates.replication-lag.enabled=false \
+                     --set cutover.strategy=read-only \
                      --set cutover.lag_zero_timeout_seconds=0 --set cutover.bake_seconds=60";
     let output = command(&workspace, arguments).output().expect("it runs");
     let text = workspace.format_output(&output, arguments);

@@ -6,4 +6,5 @@ mod harness;
 mod load;
 mod password_change;
 mod stack;
+mod switchover;
 mod todays_procedure;

@@ -1,0 +1,69 @@
+//! Whole migrations with the default strategy: the traffic first, then the data in one switchover. Nothing is lost.
+
+use migrate_infra::rehearsal::{Conclusion, Report};
+use migrate_infra::rehearse::{RehearsalOptions, SchemaSource, Then};
+use tempfile::TempDir;
+
+use super::harness::{options, run};
+
+/// Seconds of AWS are short here, and databases work in real time: what measures their work is left out.
+const QUICK: &[&str] = &[
+    "replication.table_preparation=truncate",
+    "gates.validation.enabled=false",
+    "gates.replication-lag.enabled=false",
+    "gates.error-rate.enabled=false",
+    "gates.latency.enabled=false",
+    "gates.alarms.enabled=false",
+    "cutover.steps=[50,100]",
+    "cutover.bake_seconds=60",
+];
+
+/// Tables that DMS loads as they are, with numbers that each database assigns by itself.
+const SCHEMA: &str = "
+    CREATE TABLE transfers (id uuid PRIMARY KEY, amount numeric(12, 2) NOT NULL, note varchar(100));
+    CREATE TABLE bookings (id bigserial PRIMARY KEY, amount numeric(12, 2) NOT NULL, note varchar(100));";
+
+fn migration(directory: &TempDir, then: Then) -> RehearsalOptions {
+    let file = directory.path().join("schema.sql");
+    std::fs::write(&file, SCHEMA).unwrap();
+    let mut options = options(directory, QUICK);
+    (options.then, options.schema) = (then, SchemaSource::Sql(file));
+    options
+}
+
+/// Checks that no payment was lost, and that the database of a side is the primary.
+fn verify(report: &Report, primary: &str) {
+    assert_eq!(report.conclusion, Conclusion::NothingLost, "{}", report.text());
+    assert!(report.verdict.database.contains(primary), "{}", report.text());
+    let undone: Vec<_> = report.notes.iter().filter(|note| note.contains("undone")).collect();
+    assert!(undone.is_empty(), "{undone:?}");
+    for side in ["source", "target"] {
+        let acknowledged = report.traffic.by_side.get(side).map_or(0, |side| side.acknowledged);
+        assert!(acknowledged > 0, "clients used both environments: {}", report.text());
+    }
+}
+
+#[test]
+fn a_migration_loses_no_payment() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = run(migration(&directory, Then::Stop));
+    verify(&report, "target");
+    let differences = report.differences.expect("the databases were compared");
+    assert!(differences.sequences_behind.is_empty(), "{differences:#?}");
+}
+
+#[test]
+fn a_migration_there_and_back_loses_no_payment() {
+    let directory = tempfile::tempdir().unwrap();
+    verify(&run(migration(&directory, Then::Rollback)), "source");
+}
+
+#[test]
+fn a_migration_whose_driver_is_killed_loses_no_payment() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = migration(&directory, Then::Stop);
+    options.kill = Some(3);
+    let report = run(options);
+    assert_eq!(report.conclusion, Conclusion::NothingLost, "{}", report.text());
+    assert!(report.notes.iter().any(|note| note.contains("was killed")), "{:?}", report.notes);
+}
