@@ -17,6 +17,7 @@ pub use infra_rehearsal as rehearsal;
 pub use infra_rehearse as rehearse;
 pub use infra_sandbox as sandbox;
 pub use infra_sandbox_data as sandbox_data;
+pub use infra_switchover as switchover;
 pub use infra_workflow as workflow;
 
 /// The migration: replication, traffic, gates and cutover, and the comparison of two databases.

@@ -26,6 +26,9 @@ const STALL_SECONDS: u64 = 10 * 60;
 /// How many reads after a start may still show the status from before it.
 const OLD_READS: u32 = 5;
 
+/// The name of the operation that tests the connections, as it is recorded.
+const PREPARE: &str = "fallback prepare";
+
 /// Returns the fallback of a replication.
 ///
 /// # Errors
@@ -44,13 +47,26 @@ pub fn fallback(replication: &Replication) -> Result<&Fallback> {
 /// The reason that DMS reports for a connection, or the task runs.
 pub async fn prepare(context: &Context, replication: &Replication) -> Result<()> {
     let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, "fallback prepare");
+    let cx = operation(context, &fallback.address, &replication.region, PREPARE);
     let task = read_existing(&cx, &fallback.task).await?;
     if !AT_REST.contains(&task.status.as_str()) {
         return Err(Error::Refused(format!("the fallback replication {} is {}", fallback.address, task.status)));
     }
     test_both(&cx, &replication.instance, [&fallback.source, &fallback.target]).await?;
     record_end(context, &fallback.address).await
+}
+
+/// Closes the record of a [`prepare`] that was killed. Connection tests have no effect that could be undone.
+///
+/// # Errors
+/// The journal cannot be written.
+pub async fn end_prepare(context: &Context, replication: &Replication) -> Result<()> {
+    let Some(fallback) = &replication.fallback else { return Ok(()) };
+    let open = context.journal.read(|state| state.migration.operations.get(&fallback.address).cloned());
+    match open {
+        Some(open) if open.what == PREPARE => record_end(context, &fallback.address).await,
+        _ => Ok(()),
+    }
 }
 
 /// Stops the forward replication.

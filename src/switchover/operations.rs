@@ -93,9 +93,9 @@ pub trait Operations: Send + Sync {
     ///
     /// True afterwards: the forward replication has stopped (not only: was asked to), can be resumed where it stopped,
     /// and the reverse replication was started at a position whose slot exists, so that it will carry the first write
-    /// on the new database, also if it is not connected yet. One that an earlier attempt has started is kept, or replaced
-    /// by one with a newer position: both are right, because nothing writes. A reverse replication or slot from an
-    /// *earlier switchover* must be replaced, because its position is old.
+    /// on the new database, also if it is not connected yet. One that an earlier attempt has started is kept, or
+    /// replaced by one with a newer position: both are right, because nothing writes. A reverse replication or slot
+    /// from an *earlier switchover* must be replaced, because its position is old.
     fn fallback(&self, task: Task<'_>) -> impl Future<Output = Result<Lsn, Failure>> + Send;
 
     /// Row 7. The service of the new side uses the new database.

@@ -10,7 +10,7 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Hooks, Outcome as StepsOutcome, PersistedCutover};
 use infra_migration::serving::database_side;
 use infra_migration::switchover::{
-    AwsOperations, Databases, Health, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
+    AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use infra_migration::topology::Topology;
 use infra_switchover::machine::Outcome;
@@ -197,7 +197,7 @@ pub fn operations<'a>(
 ///
 /// # Errors
 /// [`MigrationRefusal::NotReady`].
-pub async fn open(operations: &AwsOperations<'_>, required: Health) -> Result<(), MigrationRefusal> {
+pub async fn open(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), MigrationRefusal> {
     let opened = open_target(operations, required).await;
     opened.map(drop).map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
 }

@@ -11,7 +11,7 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
 use infra_migration::shift;
-use infra_migration::switchover::{Health, SwitchoverRecord};
+use infra_migration::switchover::{Readiness, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::Outcome as SwitchoverOutcome;
 use infra_switchover::{Direction, abort_signal};
@@ -152,7 +152,7 @@ async fn in_session(workspace: &Workspace, context: &Context) -> Result<CutoverE
         Stage::Steps => return steps(workspace, context, &state).await.map(CutoverEnd::Steps),
         Stage::StepsThenSwitchover => {
             let operations = operations(workspace, context, None).map_err(Error::from)?;
-            switchover::open(&operations, Health::Required).await.map_err(Error::from)?;
+            switchover::open(&operations, Readiness::Required).await.map_err(Error::from)?;
             match steps(workspace, context, &state).await? {
                 Outcome::Completed => SwitchoverRecord::new(Direction::FORWARD),
                 other => return Ok(CutoverEnd::Steps(other)),

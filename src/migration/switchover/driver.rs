@@ -28,6 +28,7 @@ pub async fn drive(
     let driver = Driver { settings: settings.machine, operations, journal: &mut journal, report, abort };
     // The futures of all rows are large together.
     let progress = Box::pin(driver.run(record.progress)).await?;
+    operations.end_prepare().await;
     Ok(SwitchoverRecord { primary_before, progress })
 }
 

@@ -10,6 +10,7 @@ use super::databases::OWN;
 use super::operations::AwsOperations;
 use crate::serving::{database_side, health, use_database_of};
 use crate::topology::Service;
+use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_database::guard;
 use infra_kinds::elbv2::fence_position::FencePosition;
@@ -18,12 +19,12 @@ use infra_kinds::elbv2::fence_position::FencePosition;
 const HEALTHY_WITHIN: Duration = Duration::from_mins(5);
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Whether a task of the target must be healthy.
+/// Whether the target must be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// It must.
+pub enum Readiness {
+    /// Its database refuses writes of the service, and a task that uses the source database is healthy.
     Required,
-    /// It need not.
+    /// What is missing is only reported. Its service uses the source database in any case.
     Ignored,
 }
 
@@ -40,19 +41,19 @@ pub struct Opening {
 /// # Errors
 /// The databases cannot be reached, or no task of the target that uses the source database is healthy, if that is
 /// required.
-pub async fn open_target(operations: &AwsOperations<'_>, required: Health) -> Result<Opening, Failure> {
+pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) -> Result<Opening, Failure> {
     let failed = |error: infra_core::resource::Error| Failure::with_unknown_effect(describe(&error));
-    if let Some(connected) = operations.databases.connect(Direction::FORWARD).await? {
-        let [_, target] = connected.databases();
-        let report = guard::close(target, connected.service().role, OWN).await;
-        let report = report.map_err(|error| Failure::from(infra_switchover::sql::Error::from(error)))?;
-        if !report.remaining.is_empty() {
-            return Err(Failure::with_unknown_effect("sessions of the service in the target database do not end"));
+    match close_target_database(operations).await {
+        Err(failure) if required == Readiness::Required => return Err(failure),
+        Err(failure) => {
+            let text = format!("the target database still accepts writes: {failure}");
+            operations.context.events.send(Event::Notice { address: None, text });
         }
+        Ok(()) => {}
     }
     let target = operations.service(Side::Target)?;
     let read_context = operations.context.read_context();
-    if required == Health::Required {
+    if required == Readiness::Required {
         must_be_healthy(operations, target).await?;
     }
     use_database_of(operations.context, target, Side::Source).await.map_err(failed)?;
@@ -62,6 +63,18 @@ pub async fn open_target(operations: &AwsOperations<'_>, required: Health) -> Re
         Some(Side::Source) => Ok(Opening { target_uses: Side::Source }),
         _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
     }
+}
+
+/// Makes the database of the target refuse writes of the service.
+async fn close_target_database(operations: &AwsOperations<'_>) -> Result<(), Failure> {
+    let Some(connected) = operations.databases.connect(Direction::FORWARD).await? else { return Ok(()) };
+    let [_, target] = connected.databases();
+    let report = guard::close(target, connected.service().role, OWN).await;
+    let report = report.map_err(|error| Failure::from(infra_switchover::sql::Error::from(error)))?;
+    if report.remaining.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::with_unknown_effect("sessions of the service in the target database do not end"))
 }
 
 /// Waits until a task of the target that uses the source database is healthy.

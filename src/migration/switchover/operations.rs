@@ -355,6 +355,13 @@ impl AwsOperations<'_> {
         fallback::start(self.context, self.replication()?, start).await.map_err(failed)
     }
 
+    /// Closes the record of connection tests that were killed. If that fails, the next switchover does it.
+    pub(super) async fn end_prepare(&self) {
+        if let Ok(replication) = self.replication() {
+            let _ = fallback::end_prepare(self.context, replication).await;
+        }
+    }
+
     async fn must_use(&self, service: &Service, side: Side) -> Result<(), Failure> {
         match database_side(&self.reader(), service).await.map_err(failed)? {
             Some(used) if used == side => Ok(()),

@@ -1,5 +1,6 @@
-//! The rehearsal of a wrong procedure: steps of ten percent while both databases accept writes, and a replication in one
-//! direction, as with the strategy `read-only` and a service that writes. It loses payments, and the witness says so.
+//! The rehearsal of a wrong procedure: steps of ten percent while both databases accept writes, and a replication in
+//! one direction, as with the strategy `read-only` and a service that writes. It loses payments, and the witness says
+//! so.
 
 use migrate_infra::rehearsal::Conclusion;
 use migrate_infra::rehearse::{SchemaSource, Then};

@@ -165,7 +165,7 @@ async fn what_cannot_be_resumed_is_not_stopped() {
     for refusal in refused.await {
         assert!(refusal.contains("has replicated no changes yet"), "{refusal}");
     }
-    let full_load = graph(PAIRED, &["replication.migration_type=full-load"]);
+    let full_load = graph(PAIRED, &["replication.migration_type=full-load", "cutover.strategy=read-only"]);
     assert!(full_load.get(&Address::new(TASK)).is_none());
     let mut fixture = Fixture::default();
     fixture.up(&full_load).await.must_succeed();

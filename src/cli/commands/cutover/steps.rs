@@ -13,7 +13,7 @@ use infra_core::engine::Context;
 use infra_core::events::Event;
 use infra_core::state::State;
 use infra_migration::cutover::{CutoverPlan, Input, Operator, Outcome, PersistedCutover};
-use infra_migration::switchover::Health;
+use infra_migration::switchover::Readiness;
 use infra_migration::topology::Topology;
 use infra_workflow::Session;
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
@@ -98,7 +98,7 @@ pub(super) async fn run(
 
 /// Makes the target ready for its first client.
 async fn open(app: &App, context: &Context, urls: Urls) -> Result<(), MigrationRefusal> {
-    data::open(&data::operations(&app.workspace, context, urls)?, Health::Required).await
+    data::open(&data::operations(&app.workspace, context, urls)?, Readiness::Required).await
 }
 
 fn question(request: Option<ControlRequest>) -> &'static str {

@@ -10,7 +10,7 @@ use crate::cli::ui::{Reporter, confirm, stdout};
 use infra_core::engine::Context;
 use infra_migration::TrafficSplit;
 use infra_migration::shift;
-use infra_migration::switchover::Health;
+use infra_migration::switchover::Readiness;
 use infra_migration::topology::Topology;
 use infra_workflow::Workspace;
 use infra_workflow::refusal::MigrationRefusal;
@@ -33,7 +33,8 @@ pub struct ShiftArgs {
     /// Show the change batch and send nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Shift also to an environment without a healthy target, and to a source whose writes are stopped.
+    /// Shift also to an environment without a healthy target, to one whose database cannot be made to refuse writes,
+    /// and to a source whose writes are stopped.
     #[arg(long)]
     force: bool,
     /// Skip confirmation.
@@ -73,7 +74,7 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
     let opened = match before {
         BeforeShift::Nothing => Ok(()),
         BeforeShift::Open => {
-            let required = if args.force { Health::Ignored } else { Health::Required };
+            let required = if args.force { Readiness::Ignored } else { Readiness::Required };
             open_first(workspace, &session.context, required).await
         }
     };
@@ -89,6 +90,6 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
 }
 
 /// Makes the target ready for its first client: until the switchover, both services use the source database.
-async fn open_first(workspace: &Workspace, context: &Context, required: Health) -> Result<(), MigrationRefusal> {
+async fn open_first(workspace: &Workspace, context: &Context, required: Readiness) -> Result<(), MigrationRefusal> {
     open(&operations(workspace, context, None)?, required).await
 }

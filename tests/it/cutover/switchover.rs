@@ -1,0 +1,206 @@
+//! The switchover in the sandbox, whose databases are empty: fences, services, replications and weights.
+
+use migrate_infra::config::{Config, Side};
+use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::engine::Context;
+use migrate_infra::migration::cutover::Hooks;
+use migrate_infra::migration::serving::database_side;
+use migrate_infra::migration::switchover::{
+    AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
+};
+use migrate_infra::migration::topology::Topology;
+use migrate_infra::migration::{TrafficSplit, fence, shift};
+use migrate_infra::resources::dms::task_status::read_existing;
+use migrate_infra::resources::elbv2::fence_position::FencePosition;
+use migrate_infra::sandbox::Faults;
+use migrate_infra::switchover::machine::Outcome;
+use migrate_infra::switchover::{Direction, abort_signal};
+
+use crate::cutover::traffic::weights;
+use crate::cutover::whole_cutover::{replicating, scripted};
+use crate::harness::matrix::Matrix;
+use crate::harness::sandbox_run::Fixture;
+use crate::harness::stacks::{PAIRED, config};
+
+fn operations<'a>(context: &'a Context, config: &Config) -> AwsOperations<'a> {
+    let topology = context.journal.read(Topology::of);
+    AwsOperations {
+        context,
+        region: "us-east-1".into(),
+        record_name: topology.record_name.clone().expect("there is routing"),
+        databases: Databases::Empty,
+        hooks: Hooks::default(),
+        settings: SwitchoverSettings::of(config),
+        topology,
+    }
+}
+
+/// All traffic goes to the target, whose service uses the source database.
+async fn with_traffic_on_the_target() -> Fixture {
+    let mut fixture = replicating().await;
+    let (done, _) = fixture
+        .with_context(CrashPoints::default(), Faults::default(), async |context: Context| {
+            let operations = operations(&context, &config(PAIRED, &[]));
+            open_target(&operations, Readiness::Required).await.expect("the target is ready");
+            let (region, name) = (&operations.region, &operations.record_name);
+            shift::shift(&context, region, name, TrafficSplit::TARGET, "test").await.expect("it is shifted");
+        })
+        .await;
+    done.expect("it was not killed");
+    fixture
+}
+
+/// Begins or resumes a switchover. `None`: it was killed.
+async fn switch_over(
+    fixture: &mut Fixture,
+    crash_points: CrashPoints,
+    sets: &[&str],
+    direction: Direction,
+) -> Option<Outcome> {
+    let config = config(PAIRED, sets);
+    let act = async |context: Context| {
+        let saved = context.journal.read(SwitchoverRecord::of).expect("it can be read");
+        // It was killed right after its end.
+        if let Some(ended) = saved.as_ref().filter(|saved| saved.progress.direction == direction)
+            && ended.progress.outcome() == Some(Outcome::Completed)
+        {
+            return Some(Outcome::Completed);
+        }
+        let record = saved.filter(SwitchoverRecord::is_under_way);
+        let record = record.unwrap_or_else(|| SwitchoverRecord::new(direction));
+        let operations = operations(&context, &config);
+        let (_aborter, abort) = abort_signal();
+        let ended = drive(&operations, &operations.settings, record, abort).await;
+        ended.ok().and_then(|record| record.progress.outcome())
+    };
+    fixture.with_context(crash_points, Faults::default(), act).await.0.flatten()
+}
+
+/// What clients and databases see.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    primary: Side,
+    /// The positions of the fences, the source first.
+    fences: [FencePosition; 2],
+    /// The side whose database the service of the target uses.
+    target_uses: Side,
+    /// Whether the replication, and the replication back, run.
+    replicates: [bool; 2],
+    weights: (i64, i64),
+}
+
+async fn look(fixture: &mut Fixture) -> Seen {
+    let weights = weights(fixture);
+    let act = async |context: Context| {
+        let topology = context.journal.read(Topology::of);
+        let read_context = context.read_context();
+        let mut fences = Vec::new();
+        for side in [Side::Source, Side::Target] {
+            let service = topology.service(side).expect("a service");
+            fences.push(fence::position(&read_context, service).await.expect("an answer").expect("a fence"));
+        }
+        let target = topology.service(Side::Target).expect("a service");
+        let target_uses = database_side(&read_context, target).await.expect("an answer").expect("a rule");
+        let replication = &topology.replications[0];
+        let cx = read_context.reader(&replication.address, &replication.region);
+        let mut replicates = Vec::new();
+        for task in [&replication.task, &replication.fallback.as_ref().expect("a fallback").task] {
+            let status = read_existing(&cx, task).await.expect("an answer").status;
+            replicates.push(["starting", "running"].contains(&status.as_str()));
+        }
+        let primary = context.journal.read(primary).expect("it can be read");
+        (primary, fences, target_uses, replicates)
+    };
+    let (seen, _) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
+    let (primary, fences, target_uses, replicates) = seen.expect("it was not killed");
+    let fences = fences.try_into().expect("two fences");
+    Seen { primary, fences, target_uses, replicates: replicates.try_into().expect("two tasks"), weights }
+}
+
+const OPEN: FencePosition = FencePosition::Open;
+const CLOSED: FencePosition = FencePosition::Closed;
+
+/// Clients use the target, and both services the source database.
+fn before() -> Seen {
+    Seen {
+        primary: Side::Source,
+        fences: [OPEN, OPEN],
+        target_uses: Side::Source,
+        replicates: [true, false],
+        weights: (0, 100),
+    }
+}
+
+/// The target database is the primary, and the source is closed.
+fn moved() -> Seen {
+    Seen {
+        primary: Side::Target,
+        fences: [CLOSED, OPEN],
+        target_uses: Side::Target,
+        replicates: [false, true],
+        weights: (0, 100),
+    }
+}
+
+/// The source database is the primary again, and the target is closed.
+fn moved_back() -> Seen {
+    Seen {
+        primary: Side::Source,
+        fences: [OPEN, CLOSED],
+        target_uses: Side::Target,
+        replicates: [false, false],
+        weights: (100, 0),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_data_moves_there_and_back() {
+    let mut fixture = with_traffic_on_the_target().await;
+    assert_eq!(look(&mut fixture).await, before());
+    let there = switch_over(&mut fixture, CrashPoints::default(), &[], Direction::FORWARD).await;
+    assert_eq!(there, Some(Outcome::Completed));
+    assert_eq!(look(&mut fixture).await, moved());
+    let back = Direction::FORWARD.reversed();
+    assert_eq!(switch_over(&mut fixture, CrashPoints::default(), &[], back).await, Some(Outcome::Completed));
+    assert_eq!(look(&mut fixture).await, moved_back());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_switchover_is_completed_or_undone() {
+    let initial = with_traffic_on_the_target().await;
+    for on_resume in ["cutover.on_resume=\"continue\"", "cutover.on_resume=\"rollback\""] {
+        let mut matrix = Matrix::new();
+        while let Some((point, crash_points)) = matrix.arm() {
+            let mut fixture = initial.fork();
+            let killed = switch_over(&mut fixture, crash_points.clone(), &[], Direction::FORWARD).await;
+            let outcome = match killed {
+                Some(outcome) => Some(outcome),
+                None => switch_over(&mut fixture, CrashPoints::default(), &[on_resume], Direction::FORWARD).await,
+            };
+            let expected = match outcome {
+                Some(Outcome::Completed) => moved(),
+                Some(Outcome::Undone) => before(),
+                None => panic!("killed at {point}: it has no end"),
+            };
+            assert_eq!(look(&mut fixture).await, expected, "killed at {point}, {on_resume}");
+            assert!(fixture.state().migration.operations.is_empty(), "killed at {point}, {on_resume}");
+        }
+        assert!(matrix.points() > 20, "{}", matrix.points());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_fails_is_undone() {
+    for (effects, row) in [
+        ("table_errors = [\"public.payments\"]", "check"),
+        ("calls_fail = { \"dms:StopReplicationTask\" = \"AccessDeniedFault\" }\nfor_seconds = 600", "fallback"),
+    ] {
+        let mut fixture = with_traffic_on_the_target().await;
+        scripted(&mut fixture, &format!("[[events]]\nat_seconds = 0\n{effects}\n"));
+        let outcome = switch_over(&mut fixture, CrashPoints::default(), &[], Direction::FORWARD).await;
+        assert_eq!(outcome, Some(Outcome::Undone), "{row}");
+        assert_eq!(look(&mut fixture).await, before(), "{row}");
+        let record = SwitchoverRecord::of(&fixture.state()).expect("it can be read").expect("a record");
+        assert!(record.progress.reasons.iter().any(|reason| !reason.why.is_empty()), "{row}");
+    }
+}
