@@ -8,9 +8,11 @@ use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::options::EnvironmentArgs;
 use crate::cli::ui::stdout;
+use infra_config::Side;
 use infra_core::state::{Entry, State, Status};
 use infra_kinds::KINDS;
 use infra_migration::cutover::PersistedCutover;
+use infra_migration::switchover::SwitchoverRecord;
 use infra_workflow::environments;
 
 /// Shows what exists and what is unfinished, according to the state; it makes no call.
@@ -76,7 +78,23 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
             lines.push("scale-in of both environments is suspended until the cutover ends".to_owned());
         }
     }
+    lines.extend(switchover(app, state));
     lines
+}
+
+/// Returns what is known of the last switchover, if it is under way or the database of the target is the primary.
+fn switchover(app: &App, state: &State) -> Option<String> {
+    match SwitchoverRecord::of(state) {
+        Err(error) => Some(error.to_string()),
+        Ok(Some(record)) if record.is_under_way() => {
+            let direction = record.progress.direction;
+            Some(format!("a switchover ({direction}) was begun: `{}` resumes it", app.command("cutover")))
+        }
+        Ok(Some(record)) if record.primary() == Side::Target => {
+            Some("the database of the target is the primary, and changes are replicated back to the source".to_owned())
+        }
+        Ok(_) => None,
+    }
 }
 
 /// Returns the AWS id of a resource, or nothing if it is not known.

@@ -114,9 +114,13 @@ impl Runbook<'_> {
         let known = self.progress.traffic.clone().or(last_set.map(|live| Phase::of_traffic(live, false)));
         let commands = [
             (self.command("cutover --dry-run"), "See the steps and the current verdicts of the gates"),
-            (self.command("cutover"), "Shift the traffic; if it is killed, the same command resumes"),
+            (
+                self.command("cutover"),
+                "Shift the traffic, then move the data; if it is killed, the same command resumes",
+            ),
             (self.command("cutover --abort"), "End it from another terminal"),
-            (self.command("traffic rollback"), "Send all traffic back to the source, from any state"),
+            (self.command("traffic rollback"), "Before the switchover: send all traffic back to the source"),
+            (self.command("cutover --rollback"), "After the switchover: move data and traffic back, without a loss"),
         ];
         phase(text, 5, "Shift the traffic", known.as_ref(), &commands);
         if let Some(plan) = CutoverPlan::of(self.config) {
