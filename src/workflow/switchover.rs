@@ -4,15 +4,18 @@
 use infra_config::{Config, Side, Strategy};
 use infra_connect::Endpoint;
 use infra_core::engine::{Context, ReadContext};
+use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_core::state::State;
+use infra_kinds::autoscaling::scale_in::ScaleIn;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Hooks, Outcome as StepsOutcome, PersistedCutover};
+use infra_migration::scale_in;
 use infra_migration::serving::database_side;
 use infra_migration::switchover::{
     AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
-use infra_migration::topology::Topology;
+use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction};
 
@@ -165,9 +168,7 @@ pub fn operations<'a>(
     let replication = topology.replications.iter().find(|one| one.replicates_changes());
     let replication = replication.ok_or(MigrationRefusal::NoReplication)?.clone();
     let databases = if workspace.databases.have_data() || urls.is_some() {
-        let secret = replication.secrets[0].as_deref();
-        let source = secret.and_then(|secret| topology.database_of(secret));
-        let role = source.and_then(|source| source.username.clone()).ok_or(MigrationRefusal::NoReplication)?;
+        let role = role(&topology, &replication)?;
         let from_secrets = || FromSecrets {
             workspace,
             context: context.read_context(),
@@ -191,6 +192,29 @@ pub fn operations<'a>(
         settings: SwitchoverSettings::of(&workspace.config),
         topology,
     })
+}
+
+/// Returns the role that the service logs in with. It must be the same on both sides: the guards of both databases are
+/// about it.
+fn role(topology: &Topology, replication: &Replication) -> Result<String, MigrationRefusal> {
+    let user = |secret: &Option<String>| topology.database_of(secret.as_deref()?)?.username.clone();
+    match (user(&replication.secrets[0]), user(&replication.secrets[1])) {
+        (Some(source), Some(target)) if source == target => Ok(source),
+        (Some(source), Some(target)) => {
+            let reason =
+                format!("the service logs in as `{source}` in the source database and as `{target}` in the other");
+            Err(MigrationRefusal::NotReady { reason })
+        }
+        _ => Err(MigrationRefusal::NoReplication),
+    }
+}
+
+/// Suspends scale-in of both sides, or allows it again: as many tasks as served before must be ready.
+async fn set_scale_in(operations: &AwsOperations<'_>, to: ScaleIn) -> Result<(), infra_core::resource::Error> {
+    for service in &operations.topology.services {
+        scale_in::set_position(operations.context, service, to).await?;
+    }
+    Ok(())
 }
 
 /// Makes the target ready for its first client: its database refuses writes, and its service uses the source database.
@@ -223,9 +247,16 @@ pub async fn switch_over(
     abort: AbortSignal,
 ) -> Result<Ended, MigrationRefusal> {
     let direction = record.progress.direction;
+    let notice = |text: String| operations.context.events.send(Event::Notice { address: None, text });
+    if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {
+        notice(format!("scale-in cannot be suspended: {}", describe(&error)));
+    }
     let ended = drive(operations, &operations.settings, record, abort).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
     let record = ended.map_err(|error| stopped(error.0.to_string()))?;
+    if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
+        notice(format!("scale-in stays suspended: {}", describe(&error)));
+    }
     let outcome = record.progress.outcome().ok_or_else(|| stopped("it has no end".to_owned()))?;
     let reasons = record.progress.reasons.iter().map(|reason| match reason.during {
         Some(infra_switchover::machine::Step::Row(row)) => format!("{row}: {}", reason.why),

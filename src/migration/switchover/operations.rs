@@ -290,10 +290,11 @@ impl Operations for AwsOperations<'_> {
             let [old, new] = connected.databases();
             sql::open_new(old, new, connected.service()).await?;
         }
-        // The old side is closed, so that clients with an old answer get a 503 and ask again.
+        // Whatever the weights are: who reaches the new side is served by the primary. The old side stays closed, so
+        // that clients with an old answer get a 503 and ask again.
+        self.set_fence(side, FencePosition::Open).await?;
         let shifted = shift::shift(self.context, &self.region, &self.record_name, split(side), "switchover").await;
         shifted.map_err(|error| failed(error.error))?;
-        self.set_fence(side, FencePosition::Open).await?;
         Ok(())
     }
 

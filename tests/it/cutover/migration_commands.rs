@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::harness::backend::Backend;
 use crate::harness::workspace::Workspace;
 
+/// The services have just started: requests from before that have failed.
+const STARTED: &str = "--set gates.error-rate.enabled=false";
+
 /// A shift of traffic to a source whose writes are stopped is refused, and the next cutover and a rollback remember the
 /// stop.
 #[test]
@@ -18,7 +21,7 @@ fn traffic_to_a_source_with_stopped_writes_is_reported() {
     std::fs::write(&script, format!("echo $1 >> {}\n", log.display())).expect("a file");
     let hook = |name: &str| format!("--set cutover.{name}_command=[\"sh\",\"{}\",\"{name}\"]", script.display());
     let sets = format!(
-        "{} {} --set cutover.strategy=read-only --set cutover.steps=[100] --set cutover.bake_seconds=60",
+        "{} {} {STARTED} --set cutover.strategy=read-only --set cutover.steps=[100] --set cutover.bake_seconds=60",
         hook("quiesce"),
         hook("release")
     );
@@ -87,7 +90,7 @@ fn a_whole_migration_by_commands() {
         );
     }
     assert!(!run("runbook --offline").contains("full load 100 %"));
-    let quick = "--set cutover.step_percent=50 --set cutover.bake_seconds=60";
+    let quick = format!("--set cutover.step_percent=50 --set cutover.bake_seconds=60 {STARTED}");
     let hooks = r#"--set cutover.quiesce_command=["true"] --set cutover.release_command=["true"]"#;
     let nothing = workspace.transcript("cutover --approve -y --sandbox");
     assert!(nothing.contains("[exit 3]") && nothing.contains("no cutover in progress"), "{nothing}");
@@ -174,10 +177,12 @@ fn a_waiting_cutover_receives_requests_of_other_commands() {
     run("replication start -y");
     run("replication validate --wait");
     for (request, ends) in [("--abort", 8), ("--approve", 0)] {
-        let arguments = "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 --set \
-            cutover.bake_seconds=60";
+        let arguments = format!(
+            "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 \
+             --set cutover.bake_seconds=60 {STARTED}"
+        );
         let mut child = workspace
-            .command(arguments)
+            .command(&arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
