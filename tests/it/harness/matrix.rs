@@ -22,7 +22,7 @@ use migrate_infra::crash_point::CrashPoints;
 use crate::harness::crash_counter;
 
 /// A test run tries one of so many points, unless `MIGRATE_INFRA_MATRIX` sets another share.
-const DEFAULT_SHARE: u64 = 12;
+const DEFAULT_SHARE: u64 = 24;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The selection is the same for all tests of a process.
