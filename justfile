@@ -24,7 +24,9 @@ demo-cutover:
     cargo run -- replication start --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
     cargo run -- replication validate --wait --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
     cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
-    cargo run -- traffic rollback --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- cutover --rollback --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- replication start --reload --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
+    cargo run -- replication validate --wait --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
     -cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y --sandbox-script tests/it/scripts/lag.toml
     cargo run -- traffic show --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
     cargo run -- down --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
