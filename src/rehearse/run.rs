@@ -154,7 +154,17 @@ impl Rehearsal {
             if self.options.then == Then::Rollback {
                 self.begin("rollback");
                 match end {
-                    CutoverEnd::Switchover(_) => driver.run(&workspace, &events, unattended::roll_back).await?,
+                    CutoverEnd::Switchover(_) => {
+                        let mut attempts = 1;
+                        while let Err(error) = driver.run(&workspace, &events, unattended::roll_back).await {
+                            // A switchover that was undone has changed nothing: an operator tries again.
+                            if attempts >= ATTEMPTS || !matches!(error, RehearseError::Step(_)) {
+                                return Err(error);
+                            }
+                            self.notes.push(error.to_string());
+                            attempts += 1;
+                        }
+                    }
                     CutoverEnd::Steps(_) => driver.run(&workspace, &events, unattended::roll_back_traffic).await?,
                 }
                 self.wait_for_clients().await;
