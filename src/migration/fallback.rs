@@ -15,7 +15,8 @@ use infra_core::resource::{Error, Result, StepContext};
 use infra_database::Lsn;
 use infra_kinds::dms::task_status::{AT_REST, StartMode, read_existing, start_once, wait_for};
 
-use super::replication::{ACTIVE, bring_to_rest, operation, pause_before_observing, record_end, stop, test_both};
+use super::recorded::{operation, record_end};
+use super::replication::{ACTIVE, bring_to_rest, pause_before_observing, stop, test_both};
 use super::topology::{Fallback, Replication};
 use infra_aws::{Progress, Wait};
 
@@ -23,6 +24,8 @@ use infra_aws::{Progress, Wait};
 const POLL_SECONDS: u64 = 2;
 /// How long a task that starts can stay in one status, in seconds.
 const STALL_SECONDS: u64 = 10 * 60;
+/// The status of a task that runs.
+const RUNS: &[&str] = &["running"];
 /// How many reads after a start may still show the status from before it.
 const OLD_READS: u32 = 5;
 
@@ -89,7 +92,7 @@ pub async fn resume_forward(context: &Context, replication: &Replication) -> Res
     must_resume(context, replication).await?;
     let cx = operation(context, &replication.address, &replication.region, "replication resume");
     let ends = [replication.source.as_str(), &replication.target];
-    run(&cx, &replication.task, &replication.instance, ends, StartMode::Resume, None).await?;
+    run(&cx, &replication.task, &replication.instance, ends, (StartMode::Resume, None), RUNS).await?;
     record_end(context, &replication.address).await
 }
 
@@ -117,26 +120,18 @@ async fn must_resume(context: &Context, replication: &Replication) -> Result<()>
 /// # Errors
 /// The reason why DMS does not run it.
 pub async fn start(context: &Context, replication: &Replication, position: &Lsn) -> Result<()> {
-    let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, "fallback start");
-    let ends = [fallback.source.as_str(), &fallback.target];
-    let position = position.to_string();
-    run(&cx, &fallback.task, &replication.instance, ends, StartMode::Start, Some(&position)).await?;
-    record_end(context, &fallback.address).await
+    launch(context, replication, "fallback start", StartMode::Start, Some(position), RUNS).await
 }
 
-/// Starts the fallback as [`start`] does, and returns when DMS has accepted it. Its slot keeps every change until the
+/// Starts the fallback as [`start`] does, and returns when DMS is starting it. Its slot keeps every change until the
 /// task is connected, which takes a minute, during which nobody has to wait. [`start`] afterwards returns when it runs.
+///
+/// *Guarantees*: The task is seen to start, so that [`stop_and_verify`] cannot take it for one at rest.
 ///
 /// # Errors
 /// DMS does not accept it.
 pub async fn begin(context: &Context, replication: &Replication, position: &Lsn) -> Result<()> {
-    let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, "fallback start");
-    let ends = [fallback.source.as_str(), &fallback.target];
-    let position = position.to_string();
-    accept(&cx, &fallback.task, &replication.instance, ends, StartMode::Start, Some(&position)).await?;
-    record_end(context, &fallback.address).await
+    launch(context, replication, "fallback start", StartMode::Start, Some(position), &ACTIVE).await
 }
 
 /// Continues the fallback where it stopped, and returns when it runs.
@@ -144,10 +139,22 @@ pub async fn begin(context: &Context, replication: &Replication, position: &Lsn)
 /// # Errors
 /// The reason why DMS does not run it.
 pub async fn resume(context: &Context, replication: &Replication) -> Result<()> {
+    launch(context, replication, "fallback resume", StartMode::Resume, None, RUNS).await
+}
+
+async fn launch(
+    context: &Context,
+    replication: &Replication,
+    what: &str,
+    mode: StartMode,
+    position: Option<&Lsn>,
+    until: &[&str],
+) -> Result<()> {
     let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, "fallback resume");
+    let cx = operation(context, &fallback.address, &replication.region, what);
     let ends = [fallback.source.as_str(), &fallback.target];
-    run(&cx, &fallback.task, &replication.instance, ends, StartMode::Resume, None).await?;
+    let how = (mode, position.map(ToString::to_string));
+    run(&cx, &fallback.task, &replication.instance, ends, how, until).await?;
     record_end(context, &fallback.address).await
 }
 
@@ -162,43 +169,29 @@ pub async fn stop_and_verify(context: &Context, replication: &Replication) -> Re
     record_end(context, &fallback.address).await
 }
 
-/// Starts a task that is at rest, and returns when it runs.
+/// Starts a task that is at rest, and returns when it has one of the statuses `until`. It tests the connections only if
+/// DMS asks for it, because that takes a minute, during which nobody is served.
 async fn run(
     cx: &StepContext,
     task: &str,
     instance: &str,
     ends: [&str; 2],
-    mode: StartMode,
-    position: Option<&str>,
+    (mode, position): (StartMode, Option<String>),
+    until: &[&str],
 ) -> Result<()> {
-    let old_reads = accept(cx, task, instance, ends, mode, position).await?;
-    running(cx, task, old_reads).await
-}
-
-/// Starts a task that is at rest, and returns when DMS has accepted it, with the number of reads that may still show
-/// that the task is at rest. It tests the connections only if DMS asks for it, because that takes a minute, during
-/// which nobody is served.
-async fn accept(
-    cx: &StepContext,
-    task: &str,
-    instance: &str,
-    ends: [&str; 2],
-    mode: StartMode,
-    position: Option<&str>,
-) -> Result<u32> {
     let mut tested = false;
     loop {
         let status = read_existing(cx, task).await?.status;
         if ACTIVE.contains(&status.as_str()) {
-            return Ok(0);
+            return started(cx, task, 0, until).await;
         }
         if !AT_REST.contains(&status.as_str()) {
             let reached = [&AT_REST[..], &ACTIVE[..]].concat();
             wait_for(cx, task, "become idle", &reached, &[]).await?;
             continue;
         }
-        match start_once(cx, task, mode, position).await {
-            Ok(()) => return Ok(OLD_READS),
+        match start_once(cx, task, mode, position.as_deref()).await {
+            Ok(()) => return started(cx, task, OLD_READS, until).await,
             // The result is unknown, so the status decides.
             Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
                 pause_before_observing(cx, &error).await?;
@@ -214,13 +207,14 @@ async fn accept(
     }
 }
 
-/// Waits until a task runs that has accepted its start. `old_reads` reads may still show that it is at rest.
-async fn running(cx: &StepContext, task: &str, old_reads: u32) -> Result<()> {
+/// Waits until a task that has accepted its start has one of the statuses `until`. `old_reads` reads may still show
+/// that it is at rest.
+async fn started(cx: &StepContext, task: &str, old_reads: u32, until: &[&str]) -> Result<()> {
     let left = AtomicU32::new(old_reads);
     cx.wait(Wait::new("the replication to run".to_owned(), POLL_SECONDS, STALL_SECONDS), || async {
         let current = read_existing(cx, task).await?;
         let status = current.status;
-        if status == "running" {
+        if until.contains(&status.as_str()) {
             return Ok(Progress::Reached(()));
         }
         if !AT_REST.contains(&status.as_str()) {

@@ -1,14 +1,13 @@
 //! Starts, follows and stops the replication of a database.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::recorded::{operation, record_end};
 use super::topology::Replication;
-use infra_base::address::{Address, Region};
-use infra_core::engine::{Context, Operation};
+use infra_core::engine::Context;
 use infra_core::events::Event;
 use infra_core::resource::{Error, Result, StepContext, describe};
-use infra_core::state::{Record, State};
+use infra_core::state::State;
 use infra_kinds::dms::task_status::{
     AT_REST, StartMode, TaskStatus, read_existing, start as start_task, stop as stop_task, test_connection, wait_for,
 };
@@ -49,15 +48,6 @@ pub struct StartResult {
     pub started_as: Option<StartMode>,
     /// The status of the task.
     pub task: TaskStatus,
-}
-
-/// Returns the context of an operation on a task, which is recorded with its first call.
-pub(crate) fn operation(context: &Context, task: &Address, region: &Region, what: &str) -> StepContext {
-    let intent = Record::OperationIntent { address: task.clone(), what: what.to_owned() };
-    let address = task.clone();
-    let call = move |call: &'static str| Record::OperationCall { address: address.clone(), call: call.to_owned() };
-    let log = Arc::new(Operation::new(&context.journal, intent, call));
-    context.read_context().writer(task, region, log)
 }
 
 /// How to start a replication.
@@ -234,15 +224,6 @@ pub(crate) async fn bring_to_rest(cx: &StepContext, task: &str) -> Result<bool> 
             }
         }
     }
-}
-
-/// Records that the operation has ended, if it was recorded.
-pub(crate) async fn record_end(context: &Context, task: &Address) -> Result<()> {
-    let address = task.clone();
-    if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
-        context.journal.write(vec![Record::OperationEnded { address }]).await?;
-    }
-    Ok(())
 }
 
 /// Returns the remedy for a failure that DMS reports, if it is a known one.

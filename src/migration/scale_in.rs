@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use super::recorded;
 use super::retry_idempotent::retry_idempotent;
 use super::topology::Service;
-use infra_aws::CallOutcome;
 use infra_base::address::{Address, Region};
 use infra_config::Side;
-use infra_core::engine::{Context, NoLog, Operation, ReadContext};
+use infra_core::engine::{Context, NoLog, ReadContext};
 use infra_core::resource::{Result, StepContext};
-use infra_core::state::Record;
 use infra_kinds::autoscaling::scale_in::{self, ScaleIn};
 
 /// Returns the address under which calls about the scale-in of an environment are shown.
@@ -89,25 +88,10 @@ async fn position_of(context: &ReadContext, one: &Scaling<'_>) -> Result<Option<
 }
 
 async fn set_position_of(context: &Context, one: &Scaling<'_>, to: ScaleIn) -> Result<bool> {
-    let read_context = context.read_context();
-    let address = one.address.clone();
-    if position_of(&read_context, one).await?.is_none_or(|found| found == to) {
-        // A killed run may have left its operation open, although it had its effect.
-        if context.journal.read(|state| state.migration.operations.contains_key(&address)) {
-            context.journal.write(vec![Record::OperationEnded { address }]).await?;
-        }
-        return Ok(false);
-    }
-    let intent = Record::OperationIntent { address: address.clone(), what: describe(one.side, to) };
-    let of_call = address.clone();
-    let call = move |call: &str| Record::OperationCall { address: of_call.clone(), call: call.to_owned() };
-    let cx = read_context.writer(&address, one.region, Arc::new(Operation::new(&context.journal, intent, call)));
-    let result = send(&cx, one, to).await;
-    // Every call that was sent has a result, so nothing is open.
-    if result.as_ref().err().is_none_or(|error| error.outcome() != CallOutcome::Unknown) {
-        context.journal.write(vec![Record::OperationEnded { address }]).await?;
-    }
-    result.map(|()| true)
+    let is_set = position_of(&context.read_context(), one).await?.is_none_or(|found| found == to);
+    let what = describe(one.side, to);
+    let send = |cx: StepContext| async move { send(&cx, one, to).await };
+    recorded::set(context, &one.address, one.region, &what, is_set, send).await
 }
 
 async fn send(cx: &StepContext, one: &Scaling<'_>, to: ScaleIn) -> Result<()> {

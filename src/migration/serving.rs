@@ -1,15 +1,12 @@
 //! Which database the service of an environment uses, and whether its tasks can serve.
 
-use std::sync::Arc;
-
+use super::recorded;
 use super::retry_idempotent::retry_idempotent;
 use super::topology::{LinkService, Service};
-use infra_aws::CallOutcome;
 use infra_base::address::Address;
 use infra_config::Side;
-use infra_core::engine::{Context, Operation, ReadContext};
-use infra_core::resource::{Error, Result};
-use infra_core::state::Record;
+use infra_core::engine::{Context, ReadContext};
+use infra_core::resource::{Error, Result, StepContext};
 use infra_kinds::elbv2::forward_rule;
 use infra_kinds::elbv2::health::{TargetHealth, targets};
 use infra_kinds::elbv2::rule_scope::RuleScope;
@@ -67,28 +64,15 @@ pub(super) async fn use_database_of(context: &Context, service: &Service, side: 
 }
 
 async fn set_scope(context: &Context, service: &Service, link: &LinkService, to: RuleScope) -> Result<()> {
-    let read_context = context.read_context();
     let address = rule_address(service.side);
-    let reader = read_context.reader(&address, &service.region);
-    let is_open = context.journal.read(|state| state.migration.operations.contains_key(&address));
-    if forward_rule::scope(&reader, &link.rule).await? == Some(to) {
-        // A killed run may have left its operation open, although it had its effect.
-        if is_open {
-            context.journal.write(vec![Record::OperationEnded { address }]).await?;
-        }
-        return Ok(());
-    }
-    let intent = Record::OperationIntent { address: address.clone(), what: describe(service.side, to) };
-    let of_call = address.clone();
-    let call = move |call: &str| Record::OperationCall { address: of_call.clone(), call: call.to_owned() };
-    let cx = read_context.writer(&address, &service.region, Arc::new(Operation::new(&context.journal, intent, call)));
-    let send = || forward_rule::set_scope(&cx, &link.rule, to);
-    let result = retry_idempotent(&cx, "sending the conditions of the rule again", send).await;
-    // Every call that was sent has a result, so nothing is open.
-    if result.as_ref().err().is_none_or(|error| error.outcome() != CallOutcome::Unknown) {
-        context.journal.write(vec![Record::OperationEnded { address }]).await?;
-    }
-    result
+    let reader = context.read_context().reader(&address, &service.region);
+    let is_set = forward_rule::scope(&reader, &link.rule).await? == Some(to);
+    let what = describe(service.side, to);
+    let send = |cx: StepContext| async move {
+        let send = || forward_rule::set_scope(&cx, &link.rule, to);
+        retry_idempotent(&cx, "sending the conditions of the rule again", send).await
+    };
+    recorded::set(context, &address, &service.region, &what, is_set, send).await.map(drop)
 }
 
 fn describe(side: Side, to: RuleScope) -> String {

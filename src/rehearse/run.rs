@@ -161,7 +161,7 @@ impl Rehearsal {
                             if attempts >= ATTEMPTS || !matches!(error, RehearseError::Step(_)) {
                                 return Err(error);
                             }
-                            self.notes.push(error.to_string());
+                            self.notes.push(format!("the switchover back was undone: {error}"));
                             attempts += 1;
                         }
                     }

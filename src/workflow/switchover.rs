@@ -223,7 +223,7 @@ async fn set_scale_in(operations: &AwsOperations<'_>, to: ScaleIn) -> Result<(),
 /// [`MigrationRefusal::NotReady`].
 pub async fn open(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), MigrationRefusal> {
     let opened = open_target(operations, required).await;
-    opened.map(drop).map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
+    opened.map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
 }
 
 /// How a switchover ended.

@@ -15,7 +15,7 @@ use super::rule_scope::{condition, scope_of};
 use super::{rule, tagging};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 /// "503 Service Unavailable": the client may try again.
@@ -82,16 +82,8 @@ impl Resource for Fence {
     async fn ensure(&self, cx: &StepContext, seen: Option<FenceAttrs>) -> Result<FenceAttrs> {
         let response = self.response();
         let Some(seen) = seen else {
-            let listener = self.listener.get()?;
-            let tags = tagging::to_sdk(cx.identity.all_tags());
-            let call = || {
-                let call = cx.aws.elb.create_rule().listener_arn(listener).priority(self.priority);
-                let call = call.conditions(condition(FencePosition::Open.scope(), OPEN_HOST)).actions(response.clone());
-                call.set_tags(Some(tags.clone())).send()
-            };
-            let created = cx.mutate("elasticloadbalancing:CreateRule", call).await?;
-            let current = created.rules().first().map(attrs);
-            return current.ok_or(Error::MissingField { call: "elasticloadbalancing:CreateRule", what: "the rule" });
+            let open = condition(FencePosition::Open.scope(), OPEN_HOST);
+            return rule::create(cx, &self.listener, self.priority, &open, &response).await.map(|rule| attrs(&rule));
         };
         let position = seen.position.unwrap_or(FencePosition::Open);
         let wanted = FenceAttrs {
@@ -101,20 +93,15 @@ impl Resource for Fence {
             ..seen.clone()
         };
         if seen != wanted {
-            let call = || {
-                let call = cx.aws.elb.modify_rule().rule_arn(&seen.arn).actions(response.clone());
-                // A fence that something has changed is opened; otherwise its position does not change.
-                call.set_conditions(seen.position.is_none().then(|| vec![condition(position.scope(), OPEN_HOST)]))
-                    .send()
-            };
-            cx.mutate("elasticloadbalancing:ModifyRule", call).await?;
+            // A fence that something has changed is opened; otherwise its position does not change.
+            let changed = seen.position.is_none().then(|| condition(position.scope(), OPEN_HOST));
+            rule::modify(cx, &seen.arn, changed.as_ref(), &response).await?;
         }
         Ok(wanted)
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &FenceAttrs) -> Result<()> {
-        let call = || cx.aws.elb.delete_rule().rule_arn(&attrs.arn).send();
-        ignore_codes(cx.mutate("elasticloadbalancing:DeleteRule", call).await, &["RuleNotFound"]).map(drop)
+        rule::delete(cx, &attrs.arn).await
     }
 }
 

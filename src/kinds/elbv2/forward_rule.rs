@@ -15,7 +15,7 @@ use super::rule_scope::{self, RuleScope, UnusedHost, condition, scope_of};
 use super::{rule, tagging};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 const INACTIVE_HOST: UnusedHost = "forwarding-is-inactive.invalid";
@@ -87,16 +87,8 @@ impl Resource for ForwardRule {
         let group = self.target_group.get()?;
         let action = Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build();
         let Some(seen) = seen else {
-            let listener = self.listener.get()?;
-            let tags = tagging::to_sdk(cx.identity.all_tags());
-            let call = || {
-                let call = cx.aws.elb.create_rule().listener_arn(listener).priority(self.priority);
-                let call = call.conditions(condition(RuleScope::Nothing, INACTIVE_HOST)).actions(action.clone());
-                call.set_tags(Some(tags.clone())).send()
-            };
-            let created = cx.mutate("elasticloadbalancing:CreateRule", call).await?;
-            let current = created.rules().first().map(attrs);
-            return current.ok_or(Error::MissingField { call: "elasticloadbalancing:CreateRule", what: "the rule" });
+            let inactive = condition(RuleScope::Nothing, INACTIVE_HOST);
+            return rule::create(cx, &self.listener, self.priority, &inactive, &action).await.map(|rule| attrs(&rule));
         };
         let scope = seen.scope.unwrap_or(RuleScope::Nothing);
         let wanted = ForwardRuleAttrs {
@@ -106,19 +98,15 @@ impl Resource for ForwardRule {
             ..seen.clone()
         };
         if seen != wanted {
-            let call = || {
-                let call = cx.aws.elb.modify_rule().rule_arn(&seen.arn).actions(action.clone());
-                // A rule that something has changed becomes inactive; otherwise its scope does not change.
-                call.set_conditions(seen.scope.is_none().then(|| vec![condition(scope, INACTIVE_HOST)])).send()
-            };
-            cx.mutate("elasticloadbalancing:ModifyRule", call).await?;
+            // A rule that something has changed becomes inactive; otherwise its scope does not change.
+            let changed = seen.scope.is_none().then(|| condition(scope, INACTIVE_HOST));
+            rule::modify(cx, &seen.arn, changed.as_ref(), &action).await?;
         }
         Ok(wanted)
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &ForwardRuleAttrs) -> Result<()> {
-        let call = || cx.aws.elb.delete_rule().rule_arn(&attrs.arn).send();
-        ignore_codes(cx.mutate("elasticloadbalancing:DeleteRule", call).await, &["RuleNotFound"]).map(drop)
+        rule::delete(cx, &attrs.arn).await
     }
 }
 

@@ -1,10 +1,11 @@
-//! How rules of listeners are found. A rule has no name. Its identity is its priority, which is unique per listener.
+//! The calls about rules of listeners. A rule has no name. Its identity is its priority, which is unique per listener.
 
-use aws_sdk_elasticloadbalancingv2::types::Rule as Description;
+use aws_sdk_elasticloadbalancingv2::types::{Action, Rule as Description, RuleCondition};
 
+use super::tagging;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Result, StepContext, ignore_codes};
 
 /// Returns the rule with a known ARN, or the rule of the listener with this priority.
 pub(super) async fn find(
@@ -32,6 +33,45 @@ pub(super) async fn find(
             return Ok(current);
         }
     }
+}
+
+/// Creates a rule with one condition and one action.
+pub(super) async fn create(
+    cx: &StepContext,
+    listener: &Input<Arn>,
+    priority: i32,
+    condition: &RuleCondition,
+    action: &Action,
+) -> Result<Description> {
+    let listener = listener.get()?;
+    let tags = tagging::to_sdk(cx.identity.all_tags());
+    let call = || {
+        let call = cx.aws.elb.create_rule().listener_arn(listener).priority(priority);
+        call.conditions(condition.clone()).actions(action.clone()).set_tags(Some(tags.clone())).send()
+    };
+    let created = cx.mutate("elasticloadbalancing:CreateRule", call).await?;
+    let rule = created.rules.and_then(|rules| rules.into_iter().next());
+    rule.ok_or(Error::MissingField { call: "elasticloadbalancing:CreateRule", what: "the rule" })
+}
+
+/// Sets the action of a rule, and its condition if one is given.
+pub(super) async fn modify(
+    cx: &StepContext,
+    arn: &Arn,
+    condition: Option<&RuleCondition>,
+    action: &Action,
+) -> Result<()> {
+    let call = || {
+        let call = cx.aws.elb.modify_rule().rule_arn(arn).actions(action.clone());
+        call.set_conditions(condition.map(|condition| vec![condition.clone()])).send()
+    };
+    cx.mutate("elasticloadbalancing:ModifyRule", call).await.map(drop)
+}
+
+/// Deletes a rule that may be gone already.
+pub(super) async fn delete(cx: &StepContext, arn: &Arn) -> Result<()> {
+    let call = || cx.aws.elb.delete_rule().rule_arn(arn).send();
+    ignore_codes(cx.mutate("elasticloadbalancing:DeleteRule", call).await, &["RuleNotFound"]).map(drop)
 }
 
 /// Returns the listener of a rule, whose ARN is that of the rule without its last part ("Resource types defined by

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use infra_connect::{Connection, Endpoint};
+use infra_core::resource::describe;
 use infra_database::Database;
 use infra_switchover::{Direction, Failure, sql};
 
@@ -69,17 +70,12 @@ impl Databases<'_> {
 /// Opens a connection that can write, also to a database that refuses writes of the service: both can have one role.
 async fn open(endpoint: &Endpoint, label: &str) -> Result<Connection, Failure> {
     let failed = |why: String| Failure::with_unknown_effect(why);
-    let connection = infra_connect::open(endpoint, label).await.map_err(|error| failed(chain(&error)))?;
+    let connection = infra_connect::open(endpoint, label).await.map_err(|error| failed(describe(&error)))?;
     let writable = "SET default_transaction_read_only = off";
     let done = connection.client().batch_execute(writable).await;
     // A statement without values: its error contains none.
     done.map_err(|error| failed(format!("the {label} database: {error}")))?;
     Ok(connection)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 impl Connected<'_> {

@@ -21,15 +21,14 @@ pub async fn drive(
     record: SwitchoverRecord,
     abort: AbortSignal,
 ) -> Result<SwitchoverRecord, SwitchoverError> {
-    let primary_before = record.primary_before;
     let context = operations.context;
-    let mut journal = StateJournal { context, primary_before };
+    let mut journal = StateJournal { context };
     let report = |progress: &Progress| context.events.send(event(progress));
     let driver = Driver { settings: settings.machine, operations, journal: &mut journal, report, abort };
     // The futures of all rows are large together.
     let progress = Box::pin(driver.run(record.progress)).await?;
     operations.end_prepare().await;
-    Ok(SwitchoverRecord { primary_before, progress })
+    Ok(SwitchoverRecord { progress })
 }
 
 fn event(progress: &Progress) -> Event {

@@ -13,7 +13,7 @@ mod settings;
 
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
-pub use opening::{Opening, Readiness, open_target};
+pub use opening::{Readiness, open_target};
 pub use operations::AwsOperations;
 pub use record::{SwitchoverRecord, primary};
 pub use settings::SwitchoverSettings;

@@ -28,20 +28,13 @@ pub enum Readiness {
     Ignored,
 }
 
-/// What was made ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// The side whose database the service of the target uses.
-    pub target_uses: Side,
-}
-
 /// Makes the database of the target refuse writes of the service, and the service of the target use the database of the
 /// source. Call it before the first step, while no client reaches the target. It can be repeated.
 ///
 /// # Errors
 /// The databases cannot be reached, or no task of the target that uses the source database is healthy, if that is
 /// required.
-pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) -> Result<Opening, Failure> {
+pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), Failure> {
     let failed = |error: infra_core::resource::Error| Failure::with_unknown_effect(describe(&error));
     match close_target_database(operations).await {
         Err(failure) if required == Readiness::Required => return Err(failure),
@@ -60,7 +53,7 @@ pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) ->
     // After a migration that was moved back, the fence of the target is closed.
     operations.set_fence(Side::Target, FencePosition::Open).await?;
     match database_side(&read_context, target).await.map_err(failed)? {
-        Some(Side::Source) => Ok(Opening { target_uses: Side::Source }),
+        Some(Side::Source) => Ok(()),
         _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
     }
 }

@@ -27,6 +27,9 @@ use crate::{TrafficSplit, fallback, fence, shift};
 /// forwards requests a moment longer. No payment depends on it: from the drain on, the database itself refuses writes.
 const NODES_FOLLOW: Duration = Duration::from_secs(5);
 
+/// Tables up to this size, in bytes, are counted in row `Check`: a count reads the whole table.
+const LARGEST_COUNTED: u64 = 4 * 1024 * 1024 * 1024;
+
 /// States of tables that are replicated as they should ("DescribeTableStatistics").
 const GOOD_TABLES: &[&str] = &["Table completed", "Full load", "Before load"];
 
@@ -237,37 +240,30 @@ impl Operations for AwsOperations<'_> {
         let [old, new] = connected.databases();
         let excluded = self.settings.excluded_tables.iter().filter_map(|name| name.split_once('.'));
         let excluded: Vec<TableName> = excluded.map(|(schema, table)| TableName::new(schema, table)).collect();
-        let largest_bytes = self.settings.largest_counted;
-        Ok(sql::check(old, new, Compared { validated: None, largest_bytes, excluded: &excluded }).await?)
+        let compared = Compared { validated: None, largest_bytes: LARGEST_COUNTED, excluded: &excluded };
+        Ok(sql::check(old, new, compared).await?)
     }
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
         self.stop_replication_from(direction.from()).await?;
         let connected = self.databases.connect(direction).await?;
-        if let Some(connected) = &connected {
-            let [_, new] = connected.databases();
-            let start = sql::fallback_start(new, connected.service(), OWN).await?;
-            if direction != Direction::FORWARD {
-                // Back where the migration began, nothing is replicated until it begins again.
-                return Ok(start);
-            }
-        }
+        let new = connected.as_ref().map(|connected| (connected.databases()[1], connected.service()));
+        let mut start = match new {
+            Some((new, service)) => sql::fallback_start(new, service, OWN).await?,
+            None => Lsn::default(),
+        };
         if direction != Direction::FORWARD {
-            return Ok(Lsn::default());
+            // Back where the migration began, nothing is replicated until it begins again.
+            return Ok(start);
         }
         let replication = self.replication()?;
         let back = fallback::fallback(replication).map_err(failed)?;
         // A task from an earlier switchover reads the slot that is replaced.
         self.stop_replication_from(Side::Target).await?;
-        let start = match connected {
-            None => Lsn::default(),
-            Some(connected) => {
-                let [_, new] = connected.databases();
-                let failed = |error| Failure::from(sql::Error::from(error));
-                slots::create(new, &back.slot).await.map_err(failed)?
-            }
-        };
+        if let Some((new, _)) = new {
+            start = slots::create(new, &back.slot).await.map_err(sql::Error::from)?;
+        }
         fallback::begin(self.context, replication, &start).await.map_err(failed)?;
         Ok(start)
     }
@@ -315,8 +311,7 @@ impl Operations for AwsOperations<'_> {
         self.stop_replication_from(Side::Target).await?;
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [_, new] = connected.databases();
-            let dropped = slots::drop(new, &back.slot).await;
-            match dropped.map_err(|error| Failure::from(sql::Error::from(error)))? {
+            match slots::drop(new, &back.slot).await.map_err(sql::Error::from)? {
                 slots::Dropped::Active => {
                     return Err(UndoFailure::new(format!("the slot {} is being read", back.slot)));
                 }

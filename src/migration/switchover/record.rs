@@ -12,8 +12,6 @@ use infra_core::state::{JournalError as StoreError, Record, State};
 /// The last switchover, as the state stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchoverRecord {
-    /// The side whose database was the primary before.
-    pub primary_before: Side,
     /// Its progress.
     pub progress: Progress,
 }
@@ -26,7 +24,7 @@ pub struct UnreadableSwitchover(String);
 impl SwitchoverRecord {
     /// Returns a switchover that has not begun.
     pub fn new(direction: Direction) -> Self {
-        Self { primary_before: direction.from(), progress: Progress::new(direction) }
+        Self { progress: Progress::new(direction) }
     }
 
     /// Returns the last switchover.
@@ -46,7 +44,8 @@ impl SwitchoverRecord {
             MachineState::Done { outcome } => outcome == Outcome::Completed,
             MachineState::New | MachineState::Undoing { .. } => false,
         };
-        if is_decided { self.progress.direction.to() } else { self.primary_before }
+        let direction = self.progress.direction;
+        if is_decided { direction.to() } else { direction.from() }
     }
 
     /// Returns whether a row has begun.
@@ -71,7 +70,6 @@ pub fn primary(state: &State) -> Result<Side, UnreadableSwitchover> {
 /// Keeps the progress in the journal of the state.
 pub(super) struct StateJournal<'a> {
     pub(super) context: &'a Context,
-    pub(super) primary_before: Side,
 }
 
 impl Journal for StateJournal<'_> {
@@ -79,7 +77,7 @@ impl Journal for StateJournal<'_> {
         if self.context.cancel.is_cancelled() {
             return Err(JournalError::Lost("the lock of the state was lost".to_owned()));
         }
-        let saved = SwitchoverRecord { primary_before: self.primary_before, progress: progress.clone() };
+        let saved = SwitchoverRecord { progress: progress.clone() };
         let saved = serde_json::to_value(saved).map_err(|error| JournalError::Lost(error.to_string()))?;
         let written = self.context.journal.write(vec![Record::Switchover { saved: Some(saved) }]).await;
         written.map_err(|error| match error {

@@ -8,8 +8,6 @@ use infra_switchover::sql;
 
 /// Opening shifts weights, which Route 53 propagates "typically within 60 seconds" (ChangeResourceRecordSets).
 const ATTEMPT_LIMIT: Duration = Duration::from_mins(5);
-/// Tables up to this size are counted in row `Check`: a count reads the whole table.
-const LARGEST_COUNTED: u64 = 4 * 1024 * 1024 * 1024;
 
 /// What is configured of a switchover.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +18,6 @@ pub struct SwitchoverSettings {
     pub drain: (Duration, Overdue),
     /// Tables that are not replicated, as `schema.table`.
     pub excluded_tables: Vec<String>,
-    /// The size in bytes up to which tables are counted.
-    pub largest_counted: u64,
 }
 
 impl SwitchoverSettings {
@@ -44,7 +40,6 @@ impl SwitchoverSettings {
             },
             drain: (Duration::from_secs(cutover.drain_seconds.into()), cutover.on_overdue),
             excluded_tables: target.map(|target| target.replication.excluded_tables.clone()).unwrap_or_default(),
-            largest_counted: LARGEST_COUNTED,
         }
     }
 

@@ -35,6 +35,8 @@ fn migration(directory: &TempDir, then: Then) -> RehearsalOptions {
 fn verify(report: &Report, primary: &str) {
     assert_eq!(report.conclusion, Conclusion::NothingLost, "{}", report.text());
     assert!(report.verdict.database.contains(primary), "{}", report.text());
+    let undone: Vec<_> = report.notes.iter().filter(|note| note.contains("undone")).collect();
+    assert!(undone.is_empty(), "{undone:?}");
     for side in ["source", "target"] {
         let acknowledged = report.traffic.by_side.get(side).map_or(0, |side| side.acknowledged);
         assert!(acknowledged > 0, "clients used both environments: {}", report.text());
