@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::planning::apply_targets;
 use crate::refusal::PlanRefusal;
 use crate::selection::Selection;
+use crate::stack::graph;
 use crate::workspace::Workspace;
 use crate::{moved, protection};
 
@@ -23,7 +24,7 @@ use crate::{moved, protection};
 /// Resources are in use or protected, or the configuration or selection is invalid.
 pub fn plan(workspace: &Workspace, state: &State, selection: &Selection) -> Result<Plan, Error> {
     let config = &workspace.config;
-    let graph = infra_payment::stack::build(config)?;
+    let graph = graph(config, state)?;
     moved::check(config, &graph)?;
     let plan = plan_down(KINDS, state, &|environment| selection.includes(environment)).map_err(|users| {
         // An environment that receives traffic must not be deleted first.

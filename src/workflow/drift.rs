@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::planning::check_patterns;
 use crate::refusal::Selector;
 use crate::selection::Selection;
+use crate::stack::graph;
 use crate::{environments, ignore_rules};
 
 /// Refuses a selection or an ignore rule that matches nothing.
@@ -16,7 +17,7 @@ use crate::{environments, ignore_rules};
 /// The selection or the configuration does not match the stack.
 pub fn check(config: &Config, state: &State, selection: &Selection) -> Result<(), Error> {
     environments::check(selection, &environments::known(config, state))?;
-    ignore_rules::check(config, &infra_payment::stack::build(config)?, state)?;
+    ignore_rules::check(config, &graph(config, state)?, state)?;
     let is_selected = |address: &&Address| selection.includes(address.environment());
     Ok(check_patterns(Selector::Target, &selection.targets, state.resources.keys().filter(is_selected))?)
 }

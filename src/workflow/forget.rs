@@ -9,6 +9,7 @@ use infra_core::state::{Record, State};
 
 use crate::error::Error;
 use crate::refusal::{ImportRefusal, SelectionRefusal};
+use crate::stack::graph;
 
 /// Returns the resources in the state that the patterns match. A resource that only the configuration contains was
 /// forgotten by an earlier attempt.
@@ -20,7 +21,7 @@ pub fn select(config: &Config, state: &State, patterns: &[String]) -> Result<BTr
     for pattern in patterns {
         let mut found = state.resources.keys().filter(|address| address.matches(pattern)).peekable();
         if found.peek().is_none() {
-            let graph = infra_payment::stack::build(config)?;
+            let graph = graph(config, state)?;
             if graph.nodes().keys().any(|address| address.matches(pattern)) {
                 continue;
             }

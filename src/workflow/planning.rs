@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::refresh::{OnUnreadable, Refreshed, refresh};
 use crate::refusal::{PlanRefusal, SelectionRefusal, Selector};
 use crate::selection::Selection;
+use crate::stack::graph;
 use crate::workspace::Workspace;
 use crate::{environments, ignore_rules, moved, policies, protection};
 
@@ -26,7 +27,7 @@ pub fn build_plan(
     drift: Option<&DriftReport>,
 ) -> Result<Plan, Error> {
     let config = &workspace.config;
-    let graph = infra_payment::stack::build(config)?;
+    let graph = graph(config, state)?;
     let state = &moved::apply_in_memory(config, state);
     policies::check(config, &graph)?;
     protection::check_sections(config, &graph, state)?;

@@ -10,6 +10,7 @@ use infra_core::state::{State, Status};
 use crate::error::Error;
 use crate::refusal::{DataLoss, ManualStep, PlanRefusal};
 use crate::selection::{Request, Selection};
+use crate::stack::graph;
 use crate::{moved, protection};
 
 /// Refuses a plan that must not be executed.
@@ -18,7 +19,7 @@ use crate::{moved, protection};
 /// A [`PlanRefusal`].
 pub fn check(config: &Config, request: &Request, plan: &Plan, state: &State) -> Result<(), Error> {
     let state = &moved::apply_in_memory(config, state);
-    let graph = infra_payment::stack::build(config)?;
+    let graph = graph(config, state)?;
     check_changes(plan, state, request)?;
     check_manual(plan)?;
     protection::refuse(plan, config)?;

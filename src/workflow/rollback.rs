@@ -9,6 +9,7 @@ use infra_kinds::KINDS;
 use crate::error::Error;
 use crate::refusal::{PlanRefusal, SelectionRefusal};
 use crate::selection::Selection;
+use crate::stack::graph;
 use crate::{moved, protection};
 
 /// Plans to undo what the last unfinished `up` did, except for `skipped` resources.
@@ -16,7 +17,7 @@ use crate::{moved, protection};
 /// # Errors
 /// A skipped resource is unknown, the rollback contains a dependency cycle, or it would delete protected resources.
 pub fn plan(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollback, Error> {
-    let graph = infra_payment::stack::build(config)?;
+    let graph = graph(config, state)?;
     moved::check(config, &graph)?;
     let is_undone =
         |address: &&Address| state.undo.created.contains(*address) || state.undo.changed.contains_key(*address);
@@ -34,7 +35,7 @@ pub fn plan(config: &Config, state: &State, skipped: &[Address]) -> Result<Rollb
 /// The rollback contains a dependency cycle, or it would delete protected resources.
 pub fn plan_immediate(config: &Config, state: &State, selection: &Selection) -> Result<Rollback, Error> {
     let mut rollback = plan_rollback(KINDS, state, &[], &|environment| selection.includes(environment));
-    rollback.plan.delete_as_configured(&infra_payment::stack::build(config)?);
+    rollback.plan.delete_as_configured(&graph(config, state)?);
     check(config, rollback, false)
 }
 

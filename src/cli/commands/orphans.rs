@@ -39,9 +39,10 @@ pub struct OrphansArgs {
 }
 
 pub(in crate::cli) async fn run(app: &App, args: &OrphansArgs) -> Result<u8, Failure> {
-    let graph = infra_payment::stack::build(&app.workspace.config)?;
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("orphans", reporter.events()).await?;
+    let graph = session.context.journal.read(|state| infra_workflow::graph(&app.workspace.config, state));
+    let (session, graph) = session.or_close(graph).await?;
     let code = resolve(app, args, &graph, &session.context).await;
     reporter.finish();
     session.close().await;

@@ -28,7 +28,7 @@ pub async fn drive(
     // The futures of all rows are large together.
     let progress = Box::pin(driver.run(record.progress)).await?;
     operations.end_prepare().await;
-    Ok(SwitchoverRecord { progress })
+    Ok(SwitchoverRecord { progress, finished: false })
 }
 
 fn event(progress: &Progress) -> Event {

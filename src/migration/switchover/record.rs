@@ -14,6 +14,9 @@ use infra_core::state::{JournalError as StoreError, Record, State};
 pub struct SwitchoverRecord {
     /// Its progress.
     pub progress: Progress,
+    /// Whether `cutover finish` has removed what the replications left in the databases.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub finished: bool,
 }
 
 /// The state contains a switchover that this version cannot read.
@@ -24,7 +27,7 @@ pub struct UnreadableSwitchover(String);
 impl SwitchoverRecord {
     /// Returns a switchover that has not begun.
     pub fn new(direction: Direction) -> Self {
-        Self { progress: Progress::new(direction) }
+        Self { progress: Progress::new(direction), finished: false }
     }
 
     /// Returns the last switchover.
@@ -46,6 +49,11 @@ impl SwitchoverRecord {
         };
         let direction = self.progress.direction;
         if is_decided { direction.to() } else { direction.from() }
+    }
+
+    /// Returns whether the migration to the target is finished, so that nothing leads back.
+    pub fn is_finished(&self) -> bool {
+        self.finished && self.primary() == Side::Target
     }
 
     /// Returns whether a row has begun.
@@ -77,7 +85,7 @@ impl Journal for StateJournal<'_> {
         if self.context.cancel.is_cancelled() {
             return Err(JournalError::Lost("the lock of the state was lost".to_owned()));
         }
-        let saved = SwitchoverRecord { progress: progress.clone() };
+        let saved = SwitchoverRecord { progress: progress.clone(), finished: false };
         let saved = serde_json::to_value(saved).map_err(|error| JournalError::Lost(error.to_string()))?;
         let written = self.context.journal.write(vec![Record::Switchover { saved: Some(saved) }]).await;
         written.map_err(|error| match error {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::builder::Builder;
 use super::environment::{self, Environment};
+use super::facts::MigrationFacts;
 use super::parts::Parts;
 use super::{fallback, link, link_service, monitoring, replication, routing, storage_replication};
 use infra_config::{Config, Strategy};
@@ -28,11 +29,19 @@ pub fn assemble(config: &Config) -> Result<Stack, GraphError> {
     Ok(Stack { graph, parts })
 }
 
-/// Builds the graph of all resources that the configuration describes.
+/// Builds the graph of all resources that the configuration describes, as it is before a migration.
 ///
 /// # Errors
 /// When the parts do not fit together, which is a bug in this program and not in the configuration.
 pub fn build(config: &Config) -> Result<Graph, GraphError> {
+    build_with(config, &MigrationFacts::default())
+}
+
+/// Builds the graph of all resources that the configuration describes, given what is known of the migration.
+///
+/// # Errors
+/// When the parts do not fit together, which is a bug in this program and not in the configuration.
+pub fn build_with(config: &Config, facts: &MigrationFacts) -> Result<Graph, GraphError> {
     let mut graph = Graph::default();
     let mut environments: BTreeMap<&str, Environment> = BTreeMap::new();
     for environment in &config.environments {
@@ -47,6 +56,7 @@ pub fn build(config: &Config) -> Result<Graph, GraphError> {
             .replicates
             .database
             .as_ref()
+            .filter(|_| !facts.is_finished)
             .and_then(|link| Some((link, environments.get(link.from_environment.as_str())?)))
         {
             let with_link_service = config.strategy() == Some(Strategy::ComputeFirst) && own.config.name == "target";

@@ -6,6 +6,7 @@ mod builder;
 mod database;
 mod emergency_switch;
 mod environment;
+mod facts;
 mod fallback;
 mod layout;
 mod link;
@@ -23,8 +24,9 @@ mod storage_replication;
 mod task_settings;
 mod tasks;
 
-pub use assemble::{Stack, assemble, build};
+pub use assemble::{Stack, assemble, build, build_with};
 pub use emergency_switch::EmergencySwitch;
+pub use facts::MigrationFacts;
 pub use outputs::{Output, outputs};
 pub use parts::{DatabaseParts, FallbackParts, LinkServiceParts, Parts, ReplicationParts, RoutingParts, ServiceParts};
 pub use task_settings::MARKER_TABLE;
