@@ -289,6 +289,10 @@ impl Explainer<'_> {
         }
     }
 
+    fn finish(&self) -> String {
+        self.command("cutover finish")
+    }
+
     fn migration(&self, refusal: &MigrationRefusal) -> CliError {
         let base = CliError::new(Exit::Refused, refusal.to_string()).nothing_changed();
         let rollback = || self.command("traffic rollback");
@@ -388,8 +392,21 @@ impl Explainer<'_> {
                 self.command("cutover --rollback")
             )),
             MigrationRefusal::MustReload => base
-                .because_text("the target may have rows that came from the source, and the other way round")
+                .because_text("its slot is gone, so it cannot continue where it stopped")
                 .hint(format!("`{}` loads all tables again", self.command("replication start --reload"))),
+            MigrationRefusal::FallbackReplicates => base
+                .hint(format!("`{}` resumes that task", self.command("replication start")))
+                .hint(format!("`{}` ends this migration; after it, all tables can be loaded again", self.finish())),
+            MigrationRefusal::NothingToFinish => {
+                base.hint(format!("`{}` moves traffic and data", self.command("cutover")))
+            }
+            MigrationRefusal::Finished => {
+                base.hint(format!("`{}` removes what only the migration needed", self.command("up")))
+            }
+            MigrationRefusal::NotFinished { reason } => CliError::new(Exit::Failed, refusal.to_string())
+                .because_text(reason)
+                .unchanged("clients are served as before")
+                .hint(format!("`{}` continues", self.finish())),
             MigrationRefusal::DataMoved => base
                 .because_text("the source database has only what the replication back has carried there")
                 .hint(format!("`{}` moves data and traffic back", self.command("cutover --rollback"))),

@@ -197,6 +197,22 @@ impl Names {
         self.of("migrate_infra_fallback").to_lowercase().replace('-', "_")
     }
 
+    /// Returns the identifier of the task of the fallback replication to the target, after a way back.
+    pub fn forward_task(&self) -> String {
+        self.of("payment-forward")
+    }
+
+    /// Returns the last segment of the ARN of that task. It is shorter than that of the replication task, so that it
+    /// has no limit of its own.
+    pub fn forward_task_id(&self) -> String {
+        self.of("payment-fwd")
+    }
+
+    /// Returns the name of the slot that this replication reads. It is shorter than [`Self::fallback_slot`].
+    pub fn forward_slot(&self) -> String {
+        self.of("migrate_infra_forward").to_lowercase().replace('-', "_")
+    }
+
     /// Returns the name of the role that S3 uses for the replication.
     pub fn storage_role(&self) -> String {
         self.of("payment-s3-replication")

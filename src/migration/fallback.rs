@@ -1,15 +1,16 @@
-//! The replications around a switchover: the forward one is stopped and resumed, the fallback one is tested, started
-//! and stopped.
+//! The replications around a switchover: the one that carries changes to the new primary is stopped and resumed, the
+//! fallback is tested, started and stopped.
 //!
 //! Each function observes first, does what is missing, and returns when it has read that it is true. So it can be
 //! repeated after a kill, whatever an earlier attempt has done, and it can be dropped at any `await`. What it calls is
 //! recorded at the address of the task, like `replication start` and `replication stop`.
 //!
-//! *Assumptions*: One caller at a time. The caller owns the order: [`stop_forward`], [`stop_and_verify`], the slot
+//! *Assumptions*: One caller at a time. The caller owns the order: [`stop_carrier`], [`stop_and_verify`], the slot
 //! (`infra_database::slots::create`), [`start`]. After a kill it begins with the first again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use infra_config::Side;
 use infra_core::engine::Context;
 use infra_core::resource::{Error, Result, StepContext};
 use infra_database::Lsn;
@@ -32,14 +33,14 @@ const OLD_READS: u32 = 5;
 /// The name of the operation that tests the connections, as it is recorded.
 const PREPARE: &str = "fallback prepare";
 
-/// Returns the fallback of a replication.
+/// Returns the fallback that writes the database of a side.
 ///
 /// # Errors
 /// There is none: the stack was created by an earlier version, or the replication only copies.
-pub fn fallback(replication: &Replication) -> Result<&Fallback> {
-    replication.fallback.as_ref().ok_or_else(|| {
+pub fn fallback(replication: &Replication, to: Side) -> Result<&Fallback> {
+    replication.fallback_to(to).ok_or_else(|| {
         let why = if replication.replicates_changes() { "`up` creates it" } else { "it replicates no changes" };
-        Error::Refused(format!("{} has no fallback replication: {why}", replication.address))
+        Error::Refused(format!("{} has no fallback replication to the {to}: {why}", replication.address))
     })
 }
 
@@ -48,14 +49,13 @@ pub fn fallback(replication: &Replication) -> Result<&Fallback> {
 ///
 /// # Errors
 /// The reason that DMS reports for a connection, or the task runs.
-pub async fn prepare(context: &Context, replication: &Replication) -> Result<()> {
-    let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, PREPARE);
+pub async fn prepare(context: &Context, fallback: &Fallback) -> Result<()> {
+    let cx = operation(context, &fallback.address, &fallback.region, PREPARE);
     let task = read_existing(&cx, &fallback.task).await?;
     if !AT_REST.contains(&task.status.as_str()) {
         return Err(Error::Refused(format!("the fallback replication {} is {}", fallback.address, task.status)));
     }
-    test_both(&cx, &replication.instance, [&fallback.source, &fallback.target]).await?;
+    test_both(&cx, &fallback.instance, [&fallback.source, &fallback.target]).await?;
     record_end(context, &fallback.address).await
 }
 
@@ -63,8 +63,7 @@ pub async fn prepare(context: &Context, replication: &Replication) -> Result<()>
 ///
 /// # Errors
 /// The journal cannot be written.
-pub async fn end_prepare(context: &Context, replication: &Replication) -> Result<()> {
-    let Some(fallback) = &replication.fallback else { return Ok(()) };
+pub async fn end_prepare(context: &Context, fallback: &Fallback) -> Result<()> {
     let open = context.journal.read(|state| state.migration.operations.get(&fallback.address).cloned());
     match open {
         Some(open) if open.what == PREPARE => record_end(context, &fallback.address).await,
@@ -72,23 +71,24 @@ pub async fn end_prepare(context: &Context, replication: &Replication) -> Result
     }
 }
 
-/// Stops the forward replication.
+/// Stops the replication from the source to the target.
 ///
-/// *Guarantees*: It has stopped, and [`resume_forward`] continues it there: "you can resume a stopped task from the
+/// *Guarantees*: It has stopped, and [`resume_carrier`] continues it there: "you can resume a stopped task from the
 /// point at which it stopped" ("Working with AWS DMS tasks").
 ///
 /// # Errors
 /// The error of DMS, or that the task has never run.
-pub async fn stop_forward(context: &Context, replication: &Replication) -> Result<()> {
+pub async fn stop_carrier(context: &Context, replication: &Replication) -> Result<()> {
     must_resume(context, replication).await?;
     stop(context, replication).await.map(drop)
 }
 
-/// Continues the forward replication where it stopped, and returns when it runs. It never loads a table.
+/// Continues the replication from the source to the target where it stopped, and returns when it runs. It never loads a
+/// table.
 ///
 /// # Errors
 /// The reason why DMS does not run it, or that it has never run.
-pub async fn resume_forward(context: &Context, replication: &Replication) -> Result<()> {
+pub async fn resume_carrier(context: &Context, replication: &Replication) -> Result<()> {
     must_resume(context, replication).await?;
     let cx = operation(context, &replication.address, &replication.region, "replication resume");
     let ends = [replication.source.as_str(), &replication.target];
@@ -119,8 +119,8 @@ async fn must_resume(context: &Context, replication: &Replication) -> Result<()>
 ///
 /// # Errors
 /// The reason why DMS does not run it.
-pub async fn start(context: &Context, replication: &Replication, position: &Lsn) -> Result<()> {
-    launch(context, replication, "fallback start", StartMode::Start, Some(position), RUNS).await
+pub async fn start(context: &Context, fallback: &Fallback, position: &Lsn) -> Result<()> {
+    launch(context, fallback, "fallback start", StartMode::Start, Some(position), RUNS).await
 }
 
 /// Starts the fallback as [`start`] does, and returns when DMS is starting it. Its slot keeps every change until the
@@ -130,31 +130,30 @@ pub async fn start(context: &Context, replication: &Replication, position: &Lsn)
 ///
 /// # Errors
 /// DMS does not accept it.
-pub async fn begin(context: &Context, replication: &Replication, position: &Lsn) -> Result<()> {
-    launch(context, replication, "fallback start", StartMode::Start, Some(position), &ACTIVE).await
+pub async fn begin(context: &Context, fallback: &Fallback, position: &Lsn) -> Result<()> {
+    launch(context, fallback, "fallback start", StartMode::Start, Some(position), &ACTIVE).await
 }
 
 /// Continues the fallback where it stopped, and returns when it runs.
 ///
 /// # Errors
 /// The reason why DMS does not run it.
-pub async fn resume(context: &Context, replication: &Replication) -> Result<()> {
-    launch(context, replication, "fallback resume", StartMode::Resume, None, RUNS).await
+pub async fn resume(context: &Context, fallback: &Fallback) -> Result<()> {
+    launch(context, fallback, "fallback resume", StartMode::Resume, None, RUNS).await
 }
 
 async fn launch(
     context: &Context,
-    replication: &Replication,
+    fallback: &Fallback,
     what: &str,
     mode: StartMode,
     position: Option<&Lsn>,
     until: &[&str],
 ) -> Result<()> {
-    let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, what);
+    let cx = operation(context, &fallback.address, &fallback.region, what);
     let ends = [fallback.source.as_str(), &fallback.target];
     let how = (mode, position.map(ToString::to_string));
-    run(&cx, &fallback.task, &replication.instance, ends, how, until).await?;
+    run(&cx, &fallback.task, &fallback.instance, ends, how, until).await?;
     record_end(context, &fallback.address).await
 }
 
@@ -162,9 +161,8 @@ async fn launch(
 ///
 /// # Errors
 /// The error of DMS.
-pub async fn stop_and_verify(context: &Context, replication: &Replication) -> Result<()> {
-    let fallback = fallback(replication)?;
-    let cx = operation(context, &fallback.address, &replication.region, "fallback stop");
+pub async fn stop_and_verify(context: &Context, fallback: &Fallback) -> Result<()> {
+    let cx = operation(context, &fallback.address, &fallback.region, "fallback stop");
     bring_to_rest(&cx, &fallback.task).await?;
     record_end(context, &fallback.address).await
 }

@@ -20,6 +20,7 @@ use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
 use infra_payment::stack::{DatabaseParts, FallbackParts, LinkServiceParts, Parts, ReplicationParts, ServiceParts};
 
 use super::records::RecordName;
+use super::switchover::{Carrier, SwitchoverRecord};
 
 /// The resources that a migration works with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,8 +37,11 @@ pub struct Topology {
     pub services: Vec<Service>,
     /// The databases.
     pub databases: Vec<Database>,
-    /// The replications of databases.
+    /// The replications of databases from the source to the target, with the tasks that carry changes there now. After
+    /// a way back, that is a fallback.
     pub replications: Vec<Replication>,
+    /// The same replications, with the tasks that load tables.
+    pub loads: Vec<Replication>,
     /// The interval of each health check of a load balancer, in seconds.
     pub probe_intervals: Vec<(Side, i32)>,
     /// The alarms.
@@ -142,23 +146,29 @@ pub struct Replication {
     pub secrets: [Option<String>; 2],
     /// `full-load`, `cdc` or `full-load-and-cdc`.
     pub migration_type: String,
-    /// The replication back. Full loads and stacks of earlier versions have none.
-    pub fallback: Option<Fallback>,
+    /// The fallback to the source. Full loads and stacks of earlier versions have none.
+    pub fallback_to_source: Option<Fallback>,
+    /// The fallback to the target.
+    pub fallback_to_target: Option<Fallback>,
 }
 
-/// The replication from the target database back to the source database. It runs on the replication instance of the
-/// replication that it reverses.
+/// A change-only replication from the new primary to the old one, which a switchover starts. It runs on the replication
+/// instance of the replication between the same databases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fallback {
     /// The address of the task.
     pub address: Address,
+    /// The region of the task.
+    pub region: Region,
+    /// The ARN of the replication instance.
+    pub instance: String,
     /// The ARN of the task.
     pub task: String,
     /// The last segment of that ARN, which identifies the task in CloudWatch.
     pub task_id: String,
-    /// The ARN of the endpoint that it reads, on the target database.
+    /// The ARN of the endpoint that it reads, on the new primary.
     pub source: String,
-    /// The ARN of the endpoint that it writes, on the source database.
+    /// The ARN of the endpoint that it writes, on the old primary.
     pub target: String,
     /// The slot that it reads.
     pub slot: String,
@@ -168,6 +178,30 @@ impl Replication {
     /// Returns whether the task replicates ongoing changes, in contrast to a full load only.
     pub fn replicates_changes(&self) -> bool {
         self.migration_type != "full-load"
+    }
+
+    /// Returns the fallback that writes the database of a side.
+    pub fn fallback_to(&self, side: Side) -> Option<&Fallback> {
+        match side {
+            Side::Source => self.fallback_to_source.as_ref(),
+            Side::Target => self.fallback_to_target.as_ref(),
+        }
+    }
+
+    /// Returns the replication from the source to the target, given what carries the changes now.
+    fn carried_by(self, carrier: Carrier) -> Self {
+        let Some(fallback) = self.fallback_to_target.clone().filter(|_| carrier == Carrier::Fallback) else {
+            return self;
+        };
+        Self {
+            address: fallback.address,
+            task: fallback.task,
+            task_id: fallback.task_id,
+            source: fallback.source,
+            target: fallback.target,
+            migration_type: "cdc".to_owned(),
+            ..self
+        }
     }
 
     /// Returns whether the task should replicate changes but does not run.
@@ -191,6 +225,11 @@ impl Topology {
             .collect();
         let probe_intervals = checks.iter().map(|(side, check)| (*side, check.interval_seconds)).collect();
         let zone = routing.zone.as_ref().and_then(|zone| Recorded::<HostedZone>::at(state, zone.address()));
+        let replications = parts.replications.iter();
+        let loads: Vec<_> = replications.filter_map(|parts| Replication::resolve(state, parts)).collect();
+        // What a newer version has written is refused by what acts on it.
+        let carrier = SwitchoverRecord::of(state).ok().flatten().map(|record| record.carrier_to_target());
+        let carrier = carrier.unwrap_or_default();
         let alarm = |address: &Address| {
             let alarm = Recorded::<Alarm>::at(state, address)?;
             Some(AlarmName { region: alarm.region().clone(), name: alarm.attrs.name, side: side_of(address) })
@@ -207,7 +246,8 @@ impl Topology {
             name_servers: zone.map(|zone| zone.attrs.name_servers).unwrap_or_default(),
             services: parts.services.iter().filter_map(|parts| Service::resolve(state, parts)).collect(),
             databases: parts.databases.iter().filter_map(|parts| Database::resolve(state, parts)).collect(),
-            replications: parts.replications.iter().filter_map(|parts| Replication::resolve(state, parts)).collect(),
+            replications: loads.iter().cloned().map(|one| one.carried_by(carrier)).collect(),
+            loads,
             alarms: parts.alarms.iter().filter_map(|part| alarm(part.address())).collect(),
             switch: routing.switch_alarm.as_ref().and_then(|part| alarm(part.address())),
         }
@@ -364,18 +404,19 @@ impl Replication {
             task_id: last_segment(&task.attrs.arn),
             task: task.attrs.arn.into(),
             instance_id: running_on.attrs.identifier,
+            fallback_to_source: Fallback::resolve(state, &parts.fallback_to_source, &instance),
+            fallback_to_target: Fallback::resolve(state, &parts.fallback_to_target, &instance),
             instance: instance.into(),
             source: source.into(),
             target: target.into(),
             secrets,
             migration_type: task.attrs.migration_type,
-            fallback: Fallback::resolve(state, &parts.fallback),
         })
     }
 }
 
 impl Fallback {
-    fn resolve(state: &State, parts: &FallbackParts) -> Option<Self> {
+    fn resolve(state: &State, parts: &FallbackParts, instance: &Arn) -> Option<Self> {
         let task = Recorded::<ReplicationTask>::at(state, parts.task.address())?;
         let spec = task.spec()?;
         let (source, target) = (known(spec.source_endpoint)?, known(spec.target_endpoint)?);
@@ -383,6 +424,8 @@ impl Fallback {
             Recorded::<Endpoint>::matching(state, parts.source_endpoint.address(), |attrs| attrs.arn == source)?;
         Some(Self {
             address: parts.task.address().clone(),
+            region: task.region().clone(),
+            instance: instance.to_string(),
             task_id: last_segment(&task.attrs.arn),
             task: task.attrs.arn.into(),
             source: source.into(),

@@ -62,8 +62,10 @@ impl SchemaSource {
 /// What follows the cutover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The migration ends: the replication is stopped.
+    /// The migration ends.
     Finish,
+    /// Data and traffic go back to the source, then to the target again, and the migration ends.
+    Again,
     /// All traffic goes back to the source.
     Rollback,
     /// Nothing.

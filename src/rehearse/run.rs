@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use infra_core::events::Events;
 use infra_core::state::State;
 use infra_rehearsal::{Lag, Ledger, Phase, Report, Writers, now};
 use infra_sandbox_data::{Clients, databases as servers};
 use infra_switchover::Row;
-use infra_workflow::unattended::{self, CutoverEnd};
+use infra_workflow::Workspace;
+use infra_workflow::unattended::{self, CutoverEnd, StepError};
 use tokio::task::JoinHandle;
 
 use crate::conclude::{catch_up, conclude};
@@ -134,41 +136,15 @@ impl Rehearsal {
         let result = driver.run(&workspace, &events, unattended::start_replication).await;
         self.go_on(result, "the tables are loaded, and changes are replicated")?;
 
+        let mut end = None;
         if self.options.writers > 0 {
-            self.begin("cutover");
-            let mut end = driver.run(&workspace, &events, unattended::cutover).await?;
-            // A switchover that was undone has changed nothing: an operator tries again.
-            let mut attempts = 1;
-            while let CutoverEnd::Switchover(ended) = &end
-                && !end.is_complete()
-                && attempts < ATTEMPTS
-            {
-                self.notes.push(format!("the switchover was undone: {}", ended.reasons.join("; ")));
-                attempts += 1;
-                end = driver.run(&workspace, &events, unattended::cutover).await?;
+            let there = self.go_there("cutover", &events, unattended::cutover).await?;
+            if matches!(self.options.then, Then::Rollback | Then::Again) {
+                self.go_back(&events, &there).await?;
             }
-            self.end(describe(&end));
-            self.begin("after the cutover");
-            self.wait_for_clients().await;
-            self.end(String::new());
-            if self.options.then == Then::Rollback {
-                self.begin("rollback");
-                match end {
-                    CutoverEnd::Switchover(_) => {
-                        let mut attempts = 1;
-                        while let Err(error) = driver.run(&workspace, &events, unattended::roll_back).await {
-                            // A switchover that was undone has changed nothing: an operator tries again.
-                            if attempts >= ATTEMPTS || !matches!(error, RehearseError::Step(_)) {
-                                return Err(error);
-                            }
-                            self.notes.push(format!("the switchover back was undone: {error}"));
-                            attempts += 1;
-                        }
-                    }
-                    CutoverEnd::Steps(_) => driver.run(&workspace, &events, unattended::roll_back_traffic).await?,
-                }
-                self.wait_for_clients().await;
-                self.end("all traffic goes to the source".to_owned());
+            end = Some(there);
+            if self.options.then == Then::Again {
+                end = Some(self.go_there("cutover again", &events, unattended::cutover_again).await?);
             }
         }
         let primary = self.cloud.as_ref().and_then(|cloud| cloud.primary());
@@ -181,10 +157,8 @@ impl Rehearsal {
             false => "the replication did not apply all changes in time",
         };
         self.end(detail.to_owned());
-        if self.options.then == Then::Finish && !self.stage.running_tasks(|_| ()).is_empty() {
-            self.begin("finish");
-            driver.run(&workspace, &events, unattended::stop_replication).await?;
-            self.end("the replication is stopped".to_owned());
+        if matches!(self.options.then, Then::Finish | Then::Again) {
+            self.finish(&events, end.as_ref()).await?;
         }
         drop(ledger);
         self.begin("verdict");
@@ -198,10 +172,78 @@ impl Rehearsal {
         Ok(report)
     }
 
+    /// Moves traffic and data to the target, and waits until every client has noticed.
+    async fn go_there(
+        &mut self,
+        phase: &str,
+        events: &Events,
+        step: impl AsyncFn(&Workspace, Events) -> Result<CutoverEnd, StepError> + Clone + Send + 'static,
+    ) -> Result<CutoverEnd, RehearseError> {
+        let (driver, workspace) = (Arc::clone(&self.driver), Arc::clone(&self.stage.workspace));
+        self.begin(phase);
+        let mut end = driver.run(&workspace, events, step.clone()).await?;
+        // A switchover that was undone has changed nothing: an operator tries again.
+        let mut attempts = 1;
+        while let CutoverEnd::Switchover(ended) = &end
+            && !end.is_complete()
+            && attempts < ATTEMPTS
+        {
+            self.notes.push(format!("the switchover was undone: {}", ended.reasons.join("; ")));
+            attempts += 1;
+            end = driver.run(&workspace, events, step.clone()).await?;
+        }
+        self.end(describe(&end));
+        self.begin("after the cutover");
+        self.wait_for_clients().await;
+        self.end(String::new());
+        Ok(end)
+    }
+
+    /// Moves everything back, given how it went there.
+    async fn go_back(&mut self, events: &Events, there: &CutoverEnd) -> Result<(), RehearseError> {
+        let (driver, workspace) = (Arc::clone(&self.driver), Arc::clone(&self.stage.workspace));
+        self.begin("rollback");
+        match there {
+            CutoverEnd::Switchover(_) => {
+                let mut attempts = 1;
+                while let Err(error) = driver.run(&workspace, events, unattended::roll_back).await {
+                    // A switchover that was undone has changed nothing: an operator tries again.
+                    if attempts >= ATTEMPTS || !matches!(error, RehearseError::Step(_)) {
+                        return Err(error);
+                    }
+                    self.notes.push(format!("the switchover back was undone: {error}"));
+                    attempts += 1;
+                }
+            }
+            CutoverEnd::Steps(_) => driver.run(&workspace, events, unattended::roll_back_traffic).await?,
+        }
+        self.wait_for_clients().await;
+        self.end("all traffic goes to the source".to_owned());
+        Ok(())
+    }
+
+    /// Ends the migration. Without a switchover, only the replication is stopped.
+    async fn finish(&mut self, events: &Events, end: Option<&CutoverEnd>) -> Result<(), RehearseError> {
+        let (driver, workspace) = (Arc::clone(&self.driver), Arc::clone(&self.stage.workspace));
+        if let Some(CutoverEnd::Switchover(_)) = end.filter(|end| end.is_complete()) {
+            self.begin("finish");
+            let removed = driver.run(&workspace, events, unattended::finish).await?;
+            let left = removed.other_slots.iter().map(|(side, slot)| format!("{slot} in the database of the {side}"));
+            self.notes.extend(left.map(|slot| format!("left: {slot}")));
+            self.end(format!("{} objects were removed from the databases", removed.objects.len()));
+        } else if !self.stage.running_tasks(|_| ()).is_empty() {
+            self.begin("finish");
+            driver.run(&workspace, events, unattended::stop_replication).await?;
+            self.end("the replication is stopped".to_owned());
+        }
+        Ok(())
+    }
+
     fn complete(&mut self, report: &mut Report) {
         let options = &self.options;
         let then = match options.then {
             Then::Finish => "finish",
+            Then::Again => "again",
             Then::Rollback => "rollback",
             Then::Stop => "stop",
         };

@@ -17,7 +17,7 @@ impl Direction {
     pub const FORWARD: Self = Self { to: Side::Target };
 
     /// Returns the direction that makes the database of this side the primary.
-    pub fn to_side(to: Side) -> Self {
+    pub const fn to_side(to: Side) -> Self {
         Self { to }
     }
 

@@ -184,21 +184,25 @@ pub async fn record_manual_rollback(workspace: &Workspace, context: &Context) ->
     record_rollback(workspace, context, "traffic rollback").await
 }
 
-/// Records that a switchover has moved data and traffic back to the source, and runs the release command.
+/// Runs the release command after a switchover has moved data and traffic back to the source, and records that. It can
+/// be repeated: the command runs again if it has failed, or was killed.
 ///
 /// # Errors
 /// The journal cannot be written, or the release command failed.
 pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result<(), Error> {
-    record_rollback(workspace, context, "cutover --rollback").await?;
+    let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
+    let Some(mut cutover) = cutover else { return Ok(()) };
     let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
-    if hooks.quiesce.is_empty() {
-        return Ok(());
+    if !hooks.quiesce.is_empty() {
+        let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
+        let at = cutover.timestamp(u64::try_from(context.cloud.unix_now() - cutover.began).unwrap_or_default());
+        let input = record_hook(&mut cutover.report, &at, Hook::Release, result);
+        context.journal.write(vec![cutover.to_record()?]).await?;
+        if let Input::ReleaseFailed(reason) = input {
+            return Err(MigrationRefusal::NotReleased { reason }.into());
+        }
     }
-    let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
-    match result.and_then(|result| result.failed) {
-        None => Ok(()),
-        Some(reason) => Err(MigrationRefusal::NotReleased { reason }.into()),
-    }
+    record_rollback(workspace, context, "cutover --rollback").await
 }
 
 async fn record_rollback(workspace: &Workspace, context: &Context, command: &str) -> Result<(), Error> {

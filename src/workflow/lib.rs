@@ -19,6 +19,7 @@ pub mod deletion;
 pub mod drift;
 pub mod environments;
 mod error;
+pub mod finish;
 pub mod forget;
 mod ignore_rules;
 mod moved;

@@ -1,14 +1,14 @@
 //! What must hold before a replication is started or stopped.
 
 use infra_config::{Config, Side};
-use infra_core::engine::ReadContext;
-use infra_core::state::State;
+use infra_core::engine::{Context, ReadContext};
+use infra_core::state::{JournalError, Record, State};
 use infra_kinds::dms::task_status::read_existing;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::PersistedCutover;
 use infra_migration::replication::{StartOptions, is_reloading, refusal};
+use infra_migration::switchover::{After, Carrier, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
-use infra_switchover::Direction;
 
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
@@ -28,19 +28,33 @@ pub fn select(config: &Config, state: &State, selection: &Selection) -> Result<V
     if found.is_empty() { Err(MigrationRefusal::NoReplication.into()) } else { Ok(found) }
 }
 
-/// Refuses to replicate into the primary, and to resume where a switchover has left the replication: what has gone to
-/// the other side and back since then would be applied once more.
+/// Refuses to replicate into the primary, to load tables while a fallback replicates changes, and to resume what a
+/// finish has ended.
 fn check_primary(state: &State, reload: bool) -> Result<(), MigrationRefusal> {
     let Some(record) = read_record(state)? else { return Ok(()) };
     if record.is_under_way() {
         return Err(MigrationRefusal::SwitchoverInProgress { direction: record.progress.direction });
     }
-    let has_come_back = record.progress.direction != Direction::FORWARD;
-    match record.primary() {
-        Side::Target => Err(MigrationRefusal::TargetIsPrimary),
-        Side::Source if has_come_back && !reload => Err(MigrationRefusal::MustReload),
-        Side::Source => Ok(()),
+    match (record.primary(), record.carrier_to_target()) {
+        (Side::Target, _) => Err(MigrationRefusal::TargetIsPrimary),
+        (Side::Source, Carrier::Fallback) if reload => Err(MigrationRefusal::FallbackReplicates),
+        (Side::Source, Carrier::Load) if record.after == After::Finished && !reload => {
+            Err(MigrationRefusal::MustReload)
+        }
+        (Side::Source, _) => Ok(()),
     }
+}
+
+/// Records that tables are loaded again after a finish: another migration begins.
+///
+/// # Errors
+/// The journal cannot be written.
+pub async fn record_reload(context: &Context) -> Result<(), JournalError> {
+    let is_over = |record: SwitchoverRecord| record.after == After::Finished && record.primary() == Side::Source;
+    if context.journal.read(|state| SwitchoverRecord::of(state).ok().flatten().is_some_and(is_over)) {
+        context.journal.write(vec![Record::Switchover { saved: None }]).await?;
+    }
+    Ok(())
 }
 
 /// Refuses to replace tables of a target that is in use, and to reload a running task. Returns the options with which

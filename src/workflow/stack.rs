@@ -3,19 +3,17 @@
 use infra_config::Config;
 use infra_core::graph::Graph;
 use infra_core::state::State;
-use infra_migration::switchover::SwitchoverRecord;
 use infra_payment::stack::{MigrationFacts, build_with};
 
 use crate::error::Error;
-use crate::refusal::MigrationRefusal;
+use crate::switchover::read_record;
 
 /// Returns the graph of all resources that the configuration describes, at this point of the migration.
 ///
 /// # Errors
 /// The parts do not fit together, or a newer version has written the state.
 pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
-    let record = SwitchoverRecord::of(state)
-        .map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })?;
+    let record = read_record(state)?;
     let facts = MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()) };
     Ok(build_with(config, &facts)?)
 }

@@ -19,6 +19,7 @@ use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction};
 
+use crate::cutover::record_way_back;
 use crate::databases::{FromSecrets, Given};
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
@@ -34,8 +35,12 @@ pub enum Stage {
     StepsThenSwitchover,
     /// The switchover: a new one, or one that is resumed.
     Switchover(Box<SwitchoverRecord>),
+    /// What follows a completed switchover.
+    Settle(Box<SwitchoverRecord>),
     /// The database of the target is the primary.
     Moved,
+    /// The migration is finished.
+    Finished,
 }
 
 /// Returns which part of the migration is next.
@@ -47,10 +52,13 @@ pub async fn stage(config: &Config, state: &State, context: &ReadContext) -> Res
     if let Some(record) = record.as_ref().filter(|record| record.is_under_way()) {
         return Ok(Stage::Switchover(Box::new(record.clone())));
     }
-    if primary_of(state)? == Side::Target {
-        return Ok(Stage::Moved);
+    if let Some(record) = record.as_ref().filter(|record| record.is_unsettled()) {
+        return Ok(Stage::Settle(Box::new(record.clone())));
     }
-    let new = Stage::Switchover(Box::new(SwitchoverRecord::new(Direction::FORWARD)));
+    if let Some(record) = record.as_ref().filter(|record| record.primary() == Side::Target) {
+        return Ok(if record.is_finished() { Stage::Finished } else { Stage::Moved });
+    }
+    let new = Stage::Switchover(Box::new(SwitchoverRecord::new(Direction::FORWARD, record.as_ref())));
     match config.strategy() {
         None | Some(Strategy::ReadOnly) => Ok(Stage::Steps),
         Some(Strategy::AtOnce) => Ok(new),
@@ -73,6 +81,14 @@ pub async fn stage(config: &Config, state: &State, context: &ReadContext) -> Res
 /// [`MigrationRefusal::UnreadableSwitchover`].
 pub fn read_record(state: &State) -> Result<Option<SwitchoverRecord>, MigrationRefusal> {
     SwitchoverRecord::of(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
+}
+
+/// Returns a switchover that has not begun.
+///
+/// # Errors
+/// [`MigrationRefusal::UnreadableSwitchover`].
+pub fn new_record(state: &State, direction: Direction) -> Result<SwitchoverRecord, MigrationRefusal> {
+    Ok(SwitchoverRecord::new(direction, read_record(state)?.as_ref()))
 }
 
 /// Returns the side whose database is the primary.
@@ -237,15 +253,16 @@ pub struct Ended {
     pub reasons: Vec<String>,
 }
 
-/// Carries out a switchover to its end.
+/// Carries out a switchover to its end, and what follows it.
 ///
 /// # Errors
-/// [`MigrationRefusal::SwitchoverStopped`].
+/// [`MigrationRefusal::SwitchoverStopped`], or after a way back [`MigrationRefusal::NotReleased`].
 pub async fn switch_over(
+    workspace: &Workspace,
     operations: &AwsOperations<'_>,
     record: SwitchoverRecord,
     abort: AbortSignal,
-) -> Result<Ended, MigrationRefusal> {
+) -> Result<Ended, Error> {
     let direction = record.progress.direction;
     let notice = |text: String| operations.context.events.send(Event::Notice { address: None, text });
     if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {
@@ -253,7 +270,7 @@ pub async fn switch_over(
     }
     let ended = drive(operations, &operations.settings, record, abort).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
-    let record = ended.map_err(|error| stopped(error.0.to_string()))?;
+    let mut record = ended.map_err(|error| stopped(error.0.to_string()))?;
     if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
         notice(format!("scale-in stays suspended: {}", describe(&error)));
     }
@@ -264,12 +281,14 @@ pub async fn switch_over(
         None => reason.why.clone(),
     });
     let mut reasons: Vec<String> = reasons.collect();
-    if outcome == Outcome::Completed
-        && direction == Direction::FORWARD
-        && let Some(start) = &record.progress.evidence.fallback_start
-        && let Err(failure) = operations.await_fallback(start).await
+    if record.is_unsettled() && direction != Direction::FORWARD {
+        record_way_back(workspace, operations.context).await?;
+    }
+    if record.is_unsettled()
+        && let Err(failure) = operations.settle(&mut record).await
     {
-        reasons.push(format!("the replication back does not run yet, and its slot keeps all changes: {failure}"));
+        let from = direction.from();
+        reasons.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));
     }
     Ok(Ended { record, outcome, reasons })
 }

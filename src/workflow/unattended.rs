@@ -11,21 +11,22 @@ use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
 use infra_migration::shift;
-use infra_migration::switchover::{Readiness, SwitchoverRecord};
+use infra_migration::switchover::{Readiness, Removed, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::Outcome as SwitchoverOutcome;
 use infra_switchover::{Direction, abort_signal};
 use tokio::sync::mpsc;
 
-use crate::cutover::{driver, first_input, plan, record_manual_rollback, record_way_back, start};
+use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
 use crate::error::Error;
+use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::selection::{Request, Selection};
 use crate::session::Session;
-use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
+use crate::switchover::{self, Ended, Stage, new_record, operations, stage, switch_over};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
-use crate::{moved, preconditions};
+use crate::{finish, moved, preconditions};
 
 /// Why a step did not reach its end.
 #[derive(Debug, thiserror::Error)]
@@ -139,27 +140,51 @@ impl CutoverEnd {
 /// # Errors
 /// There is no routing, or the journal cannot be written.
 pub async fn cutover(workspace: &Workspace, events: Events) -> Result<CutoverEnd, StepError> {
+    cutover_with(workspace, events, Repeat::Never).await
+}
+
+/// Does the same once more after everything was moved back.
+///
+/// # Errors
+/// Those of [`cutover`].
+pub async fn cutover_again(workspace: &Workspace, events: Events) -> Result<CutoverEnd, StepError> {
+    cutover_with(workspace, events, Repeat::AfterRollback).await
+}
+
+/// Whether a cutover that has ended is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeat {
+    Never,
+    AfterRollback,
+}
+
+async fn cutover_with(workspace: &Workspace, events: Events, repeat: Repeat) -> Result<CutoverEnd, StepError> {
     let session = Session::open(workspace, "cutover", events).await?;
-    let result = Box::pin(in_session(workspace, &session.context)).await;
+    let result = Box::pin(in_session(workspace, &session.context, repeat)).await;
     session.close().await;
     result
 }
 
-async fn in_session(workspace: &Workspace, context: &Context) -> Result<CutoverEnd, StepError> {
+async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) -> Result<CutoverEnd, StepError> {
     let config = &workspace.config;
     let state = context.journal.read(Clone::clone);
     let record = match stage(config, &state, &context.read_context()).await? {
-        Stage::Steps => return steps(workspace, context, &state).await.map(CutoverEnd::Steps),
+        Stage::Steps => return steps(workspace, context, &state, repeat).await.map(CutoverEnd::Steps),
         Stage::StepsThenSwitchover => {
             let operations = operations(workspace, context, None).map_err(Error::from)?;
             switchover::open(&operations, Readiness::Required).await.map_err(Error::from)?;
-            match steps(workspace, context, &state).await? {
-                Outcome::Completed => SwitchoverRecord::new(Direction::FORWARD),
+            match steps(workspace, context, &state, repeat).await? {
+                Outcome::Completed => new_record(&state, Direction::FORWARD).map_err(Error::from)?,
                 other => return Ok(CutoverEnd::Steps(other)),
             }
         }
-        Stage::Switchover(record) => *record,
-        Stage::Moved => return Ok(CutoverEnd::Steps(Outcome::Completed)),
+        // What is left to do after a way back comes before the next way there.
+        Stage::Settle(record) if record.progress.direction != Direction::FORWARD => {
+            move_data(workspace, context, *record).await?;
+            return Box::pin(in_session(workspace, context, repeat)).await;
+        }
+        Stage::Switchover(record) | Stage::Settle(record) => *record,
+        Stage::Moved | Stage::Finished => return Ok(CutoverEnd::Steps(Outcome::Completed)),
     };
     let ended = move_data(workspace, context, record).await?;
     Ok(CutoverEnd::Switchover(Box::new(ended)))
@@ -169,13 +194,14 @@ async fn move_data(workspace: &Workspace, context: &Context, record: SwitchoverR
     // Nobody aborts it.
     let (_aborter, abort) = abort_signal();
     let operations = operations(workspace, context, None).map_err(Error::from)?;
-    Ok(switch_over(&operations, record, abort).await.map_err(Error::from)?)
+    Ok(switch_over(workspace, &operations, record, abort).await?)
 }
 
-async fn steps(workspace: &Workspace, context: &Context, state: &State) -> Result<Outcome, StepError> {
+async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: Repeat) -> Result<Outcome, StepError> {
     let config = &workspace.config;
     let before = PersistedCutover::of(state);
-    if let Some(ended) = before.as_ref().filter(|cutover| !cutover.can_resume())
+    let is_repeated = |cutover: &&PersistedCutover| repeat == Repeat::AfterRollback && cutover.is_rolled_back();
+    if let Some(ended) = before.as_ref().filter(|cutover| !cutover.can_resume() && !is_repeated(cutover))
         && let Some(outcome) = ended.progress.outcome().cloned()
     {
         return Ok(outcome);
@@ -199,24 +225,39 @@ async fn steps(workspace: &Workspace, context: &Context, state: &State) -> Resul
 /// # Errors
 /// The switchover was undone, or the journal cannot be written.
 pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), StepError> {
+    const BACK: Direction = Direction::to_side(Side::Source);
     let session = Session::open(workspace, "cutover", events).await?;
     let context = &session.context;
     let moved = async {
         let state = context.journal.read(Clone::clone);
         let record = match stage(&workspace.config, &state, &context.read_context()).await? {
-            Stage::Moved => SwitchoverRecord::new(Direction::to_side(Side::Source)),
-            Stage::Switchover(record) if record.progress.direction == Direction::to_side(Side::Source) => *record,
+            Stage::Moved => new_record(&state, BACK).map_err(Error::from)?,
+            Stage::Switchover(record) | Stage::Settle(record) if record.progress.direction == BACK => *record,
             _ => return Ok(()),
         };
         let ended = move_data(workspace, context, record).await?;
         if ended.outcome != SwitchoverOutcome::Completed {
             return Err(StepError::Failed { step: "cutover --rollback", reason: ended.reasons.join("; ") });
         }
-        Ok(record_way_back(workspace, context).await?)
+        Ok(())
     };
     let moved = Box::pin(moved).await;
     session.close().await;
     moved
+}
+
+/// Ends the migration, as `cutover finish -y` does. Returns what was removed from the databases.
+///
+/// # Errors
+/// A replication cannot be stopped, a database cannot be reached, or something is left in it.
+pub async fn finish(workspace: &Workspace, events: Events) -> Result<Removed, StepError> {
+    let session = Session::open(workspace, "cutover finish", events).await?;
+    let finished = match operations(workspace, &session.context, None) {
+        Ok(operations) => finish::finish(&operations, &FinishRequest::default()).await,
+        Err(refusal) => Err(refusal),
+    };
+    session.close().await;
+    Ok(finished.map_err(Error::from)?)
 }
 
 /// Sends all traffic back to the source, as `traffic rollback -y` does.

@@ -65,8 +65,10 @@ pub struct RehearseArgs {
 /// What follows the cutover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ThenArg {
-    /// End the migration: stop the replication.
+    /// End the migration: `cutover finish`.
     Finish,
+    /// Send data and traffic back to the source, then to the target again, and end the migration.
+    Again,
     /// Send all traffic back to the source.
     Rollback,
     /// Nothing.
@@ -132,6 +134,7 @@ fn rehearsal_options(options: &GlobalOptions, args: &RehearseArgs) -> Result<Reh
         kill: args.kill,
         then: match args.then {
             ThenArg::Finish => Then::Finish,
+            ThenArg::Again => Then::Again,
             ThenArg::Rollback => Then::Rollback,
             ThenArg::Stop => Then::Stop,
         },

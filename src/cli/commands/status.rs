@@ -12,7 +12,7 @@ use infra_config::Side;
 use infra_core::state::{Entry, State, Status};
 use infra_kinds::KINDS;
 use infra_migration::cutover::PersistedCutover;
-use infra_migration::switchover::SwitchoverRecord;
+use infra_migration::switchover::{Carrier, SwitchoverRecord};
 use infra_workflow::environments;
 
 /// Shows what exists and what is unfinished, according to the state; it makes no call.
@@ -90,9 +90,19 @@ fn switchover(app: &App, state: &State) -> Option<String> {
             let direction = record.progress.direction;
             Some(format!("a switchover ({direction}) was begun: `{}` resumes it", app.command("cutover")))
         }
+        Ok(Some(record)) if record.is_unsettled() => {
+            let (primary, command) = (record.primary(), app.command("cutover"));
+            Some(format!("the database of the {primary} is the primary; `{command}` completes what follows"))
+        }
+        Ok(Some(record)) if record.is_finished() => {
+            Some("the migration is finished: the database of the target is the primary".to_owned())
+        }
         Ok(Some(record)) if record.primary() == Side::Target => {
             Some("the database of the target is the primary, and changes are replicated back to the source".to_owned())
         }
+        Ok(Some(record)) if record.carrier_to_target() == Carrier::Fallback => Some(
+            "the data was moved back: changes of the source database are replicated to the target again".to_owned(),
+        ),
         Ok(_) => None,
     }
 }

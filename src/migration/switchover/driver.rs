@@ -22,13 +22,14 @@ pub async fn drive(
     abort: AbortSignal,
 ) -> Result<SwitchoverRecord, SwitchoverError> {
     let context = operations.context;
-    let mut journal = StateJournal { context };
+    let progress = record.progress.clone();
+    let mut journal = StateJournal { context, record };
     let report = |progress: &Progress| context.events.send(event(progress));
     let driver = Driver { settings: settings.machine, operations, journal: &mut journal, report, abort };
     // The futures of all rows are large together.
-    let progress = Box::pin(driver.run(record.progress)).await?;
+    let progress = Box::pin(driver.run(progress)).await?;
     operations.end_prepare().await;
-    Ok(SwitchoverRecord { progress, finished: false })
+    Ok(SwitchoverRecord { progress, ..journal.record })
 }
 
 fn event(progress: &Progress) -> Event {

@@ -4,6 +4,8 @@
 //! module does to AWS and to the databases what its rows say ([`AwsOperations`]), and keeps the progress in the journal
 //! ([`SwitchoverRecord`]).
 
+mod after;
+mod carrier;
 mod databases;
 mod driver;
 mod opening;
@@ -11,9 +13,11 @@ mod operations;
 mod record;
 mod settings;
 
+pub use after::Removed;
+pub use carrier::Carrier;
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
 pub use opening::{Readiness, open_target};
 pub use operations::AwsOperations;
-pub use record::{SwitchoverRecord, primary};
+pub use record::{After, SwitchoverRecord, primary};
 pub use settings::SwitchoverSettings;

@@ -7,7 +7,7 @@ use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::resource::{Error, describe};
 use infra_database::marker::MarkerId;
-use infra_database::{Lsn, TableName, slots};
+use infra_database::{Database, Lsn, TableName, slots};
 use infra_kinds::dms::task_status::tables;
 use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_switchover::sql::{self, Compared, MarkerWait};
@@ -20,7 +20,7 @@ use super::settings::SwitchoverSettings;
 use crate::cutover::{Hook, Hooks};
 use crate::records::RecordName;
 use crate::serving::{database_side, health, use_database_of};
-use crate::topology::{Replication, Service, Topology};
+use crate::topology::{Fallback, Replication, Service, Topology};
 use crate::{TrafficSplit, fallback, fence, shift};
 
 /// "It can take some seconds": the nodes of a load balancer get a new rule one after the other. A node that is late
@@ -52,8 +52,16 @@ pub struct AwsOperations<'a> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
-fn failed(error: Error) -> Failure {
+pub(super) fn failed(error: Error) -> Failure {
     Failure::with_unknown_effect(describe(&error))
+}
+
+/// Drops a slot that nobody reads any more.
+pub(super) async fn drop_slot(database: Database<'_>, name: &str) -> Result<(), Failure> {
+    match slots::drop(database, name).await.map_err(sql::Error::from)? {
+        slots::Dropped::Active => Err(Failure::with_unknown_effect(format!("the slot {name} is being read"))),
+        slots::Dropped::Dropped | slots::Dropped::Absent => Ok(()),
+    }
 }
 
 fn split(side: Side) -> TrafficSplit {
@@ -71,7 +79,7 @@ impl AwsOperations<'_> {
         self.topology.service(side).ok_or_else(missing)
     }
 
-    fn replication(&self) -> Result<&Replication, Failure> {
+    pub(super) fn replication(&self) -> Result<&Replication, Failure> {
         let missing = || Failure::without_effect("the state contains no replication of the database; `up` creates it");
         self.topology.replications.iter().find(|one| one.replicates_changes()).ok_or_else(missing)
     }
@@ -128,7 +136,7 @@ impl AwsOperations<'_> {
         let (address, task) = match direction {
             Direction::FORWARD => (&replication.address, &replication.task),
             _ => {
-                let back = fallback::fallback(replication).map_err(failed)?;
+                let back = self.fallback_to(direction.to())?;
                 (&back.address, &back.task)
             }
         };
@@ -142,13 +150,27 @@ impl AwsOperations<'_> {
         Err(Failure::with_unknown_effect(format!("tables that are not replicated: {}", bad.join(", "))))
     }
 
-    async fn stop_replication_from(&self, from: Side) -> Result<(), Failure> {
-        let replication = self.replication()?;
-        let stopped = match from {
-            Side::Source => fallback::stop_forward(self.context, replication).await,
-            Side::Target => fallback::stop_and_verify(self.context, replication).await,
+    /// Returns the fallback that writes the database of a side.
+    pub(super) fn fallback_to(&self, side: Side) -> Result<&Fallback, Failure> {
+        fallback::fallback(self.replication()?, side).map_err(failed)
+    }
+
+    /// Stops what carries changes to the new primary.
+    async fn stop_carrier(&self, direction: Direction) -> Result<(), Failure> {
+        let stopped = match direction {
+            Direction::FORWARD => fallback::stop_carrier(self.context, self.replication()?).await,
+            _ => fallback::stop_and_verify(self.context, self.fallback_to(direction.to())?).await,
         };
         stopped.map_err(failed)
+    }
+
+    /// Continues what carries changes to the new primary.
+    async fn resume_carrier(&self, direction: Direction) -> Result<(), Failure> {
+        let resumed = match direction {
+            Direction::FORWARD => fallback::resume_carrier(self.context, self.replication()?).await,
+            _ => fallback::resume(self.context, self.fallback_to(direction.to())?).await,
+        };
+        resumed.map_err(failed)
     }
 }
 
@@ -185,10 +207,7 @@ impl Operations for AwsOperations<'_> {
             return Err(Failure::without_effect(why));
         };
         self.has_capacity(direction).await?;
-        if direction == Direction::FORWARD {
-            let prepared = fallback::prepare(self.context, self.replication()?).await;
-            prepared.map_err(failed)?;
-        }
+        fallback::prepare(self.context, self.fallback_to(direction.from())?).await.map_err(failed)?;
         if let Some(connected) = self.databases.connect(direction).await? {
             let [old, new] = connected.databases();
             sql::prepare(old, new, connected.service(), MarkerWait::default()).await?;
@@ -246,25 +265,20 @@ impl Operations for AwsOperations<'_> {
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
-        self.stop_replication_from(direction.from()).await?;
+        self.stop_carrier(direction).await?;
         let connected = self.databases.connect(direction).await?;
         let new = connected.as_ref().map(|connected| (connected.databases()[1], connected.service()));
-        let mut start = match new {
-            Some((new, service)) => sql::fallback_start(new, service, OWN).await?,
+        if let Some((new, service)) = new {
+            sql::fallback_start(new, service, OWN).await?;
+        }
+        let fallback = self.fallback_to(direction.from())?;
+        // A task from an earlier switchover reads the slot that is replaced.
+        fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
+        let start = match new {
+            Some((new, _)) => slots::create(new, &fallback.slot).await.map_err(sql::Error::from)?,
             None => Lsn::default(),
         };
-        if direction != Direction::FORWARD {
-            // Back where the migration began, nothing is replicated until it begins again.
-            return Ok(start);
-        }
-        let replication = self.replication()?;
-        let back = fallback::fallback(replication).map_err(failed)?;
-        // A task from an earlier switchover reads the slot that is replaced.
-        self.stop_replication_from(Side::Target).await?;
-        if let Some((new, _)) = new {
-            start = slots::create(new, &back.slot).await.map_err(sql::Error::from)?;
-        }
-        fallback::begin(self.context, replication, &start).await.map_err(failed)?;
+        fallback::begin(self.context, fallback, &start).await.map_err(failed)?;
         Ok(start)
     }
 
@@ -303,22 +317,13 @@ impl Operations for AwsOperations<'_> {
     }
 
     async fn undo_fallback(&self, task: Task<'_>) -> Result<(), UndoFailure> {
-        let replication = self.replication()?;
-        if task.direction != Direction::FORWARD {
-            return Ok(fallback::resume(self.context, replication).await.map_err(failed)?);
-        }
-        let back = fallback::fallback(replication).map_err(failed)?;
-        self.stop_replication_from(Side::Target).await?;
+        let fallback = self.fallback_to(task.direction.from())?;
+        fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [_, new] = connected.databases();
-            match slots::drop(new, &back.slot).await.map_err(sql::Error::from)? {
-                slots::Dropped::Active => {
-                    return Err(UndoFailure::new(format!("the slot {} is being read", back.slot)));
-                }
-                slots::Dropped::Dropped | slots::Dropped::Absent => {}
-            }
+            drop_slot(new, &fallback.slot).await?;
         }
-        Ok(fallback::resume_forward(self.context, replication).await.map_err(failed)?)
+        Ok(self.resume_carrier(task.direction).await?)
     }
 
     async fn undo_drain(&self, task: Task<'_>) -> Result<(), UndoFailure> {
@@ -343,18 +348,11 @@ impl Operations for AwsOperations<'_> {
 }
 
 impl AwsOperations<'_> {
-    /// Waits until the replication back runs, which row `Fallback` has started.
-    ///
-    /// # Errors
-    /// The reason why DMS does not run it. Its slot keeps the changes.
-    pub async fn await_fallback(&self, start: &Lsn) -> Result<(), Failure> {
-        fallback::start(self.context, self.replication()?, start).await.map_err(failed)
-    }
-
     /// Closes the record of connection tests that were killed. If that fails, the next switchover does it.
     pub(super) async fn end_prepare(&self) {
-        if let Ok(replication) = self.replication() {
-            let _ = fallback::end_prepare(self.context, replication).await;
+        let both = self.replication().map(|one| [&one.fallback_to_source, &one.fallback_to_target]);
+        for fallback in both.into_iter().flatten().flatten() {
+            let _ = fallback::end_prepare(self.context, fallback).await;
         }
     }
 

@@ -9,14 +9,32 @@ use infra_core::engine::Context;
 use infra_core::resource::describe;
 use infra_core::state::{JournalError as StoreError, Record, State};
 
+use super::carrier::Carrier;
+
 /// The last switchover, as the state stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchoverRecord {
     /// Its progress.
     pub progress: Progress,
-    /// Whether `cutover finish` has removed what the replications left in the databases.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub finished: bool,
+    /// What carried changes from the source to the target before it.
+    #[serde(default)]
+    pub carrier: Carrier,
+    /// What was done of it after its end.
+    #[serde(default)]
+    pub after: After,
+}
+
+/// What was done after the end of a switchover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// The fallback was seen to run, and nothing is left of the replication that was stopped.
+    Settled,
+    /// `cutover finish` has stopped the fallback and removed what the migration left in the databases.
+    Finished,
 }
 
 /// The state contains a switchover that this version cannot read.
@@ -25,9 +43,10 @@ pub struct SwitchoverRecord {
 pub struct UnreadableSwitchover(String);
 
 impl SwitchoverRecord {
-    /// Returns a switchover that has not begun.
-    pub fn new(direction: Direction) -> Self {
-        Self { progress: Progress::new(direction), finished: false }
+    /// Returns a switchover that has not begun, given the one before it.
+    pub fn new(direction: Direction, before: Option<&Self>) -> Self {
+        let carrier = before.map(Self::carrier_to_target).unwrap_or_default();
+        Self { progress: Progress::new(direction), carrier, after: After::Nothing }
     }
 
     /// Returns the last switchover.
@@ -51,9 +70,32 @@ impl SwitchoverRecord {
         if is_decided { direction.to() } else { direction.from() }
     }
 
+    /// Returns what carries changes from the source to the target, if anything does.
+    pub fn carrier_to_target(&self) -> Carrier {
+        let is_back = self.progress.direction != Direction::FORWARD;
+        match self.progress.outcome() {
+            _ if self.after == After::Finished => Carrier::Load,
+            Some(Outcome::Completed) if is_back => Carrier::Fallback,
+            _ => self.carrier,
+        }
+    }
+
+    /// Returns whether it has completed, and something is left to do after it.
+    pub fn is_unsettled(&self) -> bool {
+        self.progress.outcome() == Some(Outcome::Completed) && self.after == After::Nothing
+    }
+
     /// Returns whether the migration to the target is finished, so that nothing leads back.
     pub fn is_finished(&self) -> bool {
-        self.finished && self.primary() == Side::Target
+        self.after == After::Finished && self.primary() == Side::Target
+    }
+
+    /// Returns the record of the journal.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON, which is a bug.
+    pub fn to_record(&self) -> Result<Record, serde_json::Error> {
+        Ok(Record::Switchover { saved: Some(serde_json::to_value(self)?) })
     }
 
     /// Returns whether a row has begun.
@@ -78,6 +120,8 @@ pub fn primary(state: &State) -> Result<Side, UnreadableSwitchover> {
 /// Keeps the progress in the journal of the state.
 pub(super) struct StateJournal<'a> {
     pub(super) context: &'a Context,
+    /// The record, whose progress is replaced.
+    pub(super) record: SwitchoverRecord,
 }
 
 impl Journal for StateJournal<'_> {
@@ -85,9 +129,9 @@ impl Journal for StateJournal<'_> {
         if self.context.cancel.is_cancelled() {
             return Err(JournalError::Lost("the lock of the state was lost".to_owned()));
         }
-        let saved = SwitchoverRecord { progress: progress.clone(), finished: false };
-        let saved = serde_json::to_value(saved).map_err(|error| JournalError::Lost(error.to_string()))?;
-        let written = self.context.journal.write(vec![Record::Switchover { saved: Some(saved) }]).await;
+        self.record.progress.clone_from(progress);
+        let record = self.record.to_record().map_err(|error| JournalError::Lost(error.to_string()))?;
+        let written = self.context.journal.write(vec![record]).await;
         written.map_err(|error| match error {
             // After an error of the store, nobody knows what is stored, so the journal accepts nothing more.
             StoreError::Store { .. } | StoreError::Closed | StoreError::Record(_) => {

@@ -63,7 +63,7 @@ pub fn build_with(config: &Config, facts: &MigrationFacts) -> Result<Graph, Grap
             let ready = link::add(&mut builder, own, from, with_link_service);
             replication = replication::add(&mut builder, own, from, link, ready.replication.clone());
             if let Some(replication) = &replication {
-                fallback::add(&mut builder, &replication.base);
+                fallback::add(&mut builder, &replication.base, &replication.target_endpoint);
                 if with_link_service {
                     link_service::add(&mut builder, own, from, &ready, &replication.base.source_secret());
                 }
@@ -80,7 +80,7 @@ pub fn build_with(config: &Config, facts: &MigrationFacts) -> Result<Graph, Grap
         monitoring::add(&mut builder, &own.databases, &own.service, replication.as_ref());
     }
     if let (Some(routing), Some(target)) = (&config.routing, environments.get("target")) {
-        routing::add(&mut graph, config, routing, environments.get("source"), target);
+        routing::add(&mut graph, config, routing, facts, environments.get("source"), target);
     }
     graph.finish()
 }
@@ -124,9 +124,11 @@ mod tests {
             in_graph(replication.instance.address());
             in_graph(replication.source_endpoint.address());
             in_graph(replication.target_endpoint.address());
-            in_graph(replication.fallback.task.address());
-            in_graph(replication.fallback.source_endpoint.address());
-            in_graph(replication.fallback.target_endpoint.address());
+            for fallback in [&replication.fallback_to_source, &replication.fallback_to_target] {
+                in_graph(fallback.task.address());
+                in_graph(fallback.source_endpoint.address());
+                in_graph(fallback.target_endpoint.address());
+            }
         }
         let switch = parts.routing.switch_alarm.expect("the emergency switch");
         in_graph(switch.address());

@@ -40,17 +40,20 @@ pub(super) const REPLICATION_INSTANCE: &str = "instance";
 pub(super) const SOURCE_ENDPOINT: &str = "source-endpoint";
 pub(super) const TARGET_ENDPOINT: &str = "target-endpoint";
 pub(super) const TASK: &str = "task";
-/// The fallback replication, in the same part.
+/// The fallback replication to the source, in the same part.
 pub(super) const FALLBACK_SOURCE_ENDPOINT: &str = "fallback-source-endpoint";
 pub(super) const FALLBACK_TARGET_ENDPOINT: &str = "fallback-target-endpoint";
 pub(super) const FALLBACK_TASK: &str = "fallback-task";
+/// The fallback replication to the target, after a way back. It writes through the target endpoint of the replication.
+pub(super) const FORWARD_SOURCE_ENDPOINT: &str = "forward-source-endpoint";
+pub(super) const FORWARD_TASK: &str = "forward-task";
 
 /// The part of alarms and dashboards.
 pub(super) const MONITORING: &str = "monitoring";
 
 /// Returns whether this is the address of the task of a fallback replication.
 pub(super) fn is_fallback_task(address: &Address) -> bool {
-    *address == Address::of(address.environment(), REPLICATION, FALLBACK_TASK)
+    [FALLBACK_TASK, FORWARD_TASK].iter().any(|task| *address == Address::of(address.environment(), REPLICATION, task))
 }
 
 /// Returns the address of a resource of the routing.

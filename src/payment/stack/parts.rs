@@ -97,18 +97,20 @@ pub struct ReplicationParts {
     pub source_endpoint: Handle<Endpoint>,
     /// The endpoint that it writes.
     pub target_endpoint: Handle<Endpoint>,
-    /// The replication back. Full loads and stacks of earlier versions have none.
-    pub fallback: FallbackParts,
+    /// The fallback replication to the source. Full loads and stacks of earlier versions have none.
+    pub fallback_to_source: FallbackParts,
+    /// The fallback replication to the target.
+    pub fallback_to_target: FallbackParts,
 }
 
-/// The replication from the target database back to the source database, which the switchover starts.
+/// A change-only replication from the new primary to the old one, which a switchover starts.
 #[derive(Clone, Debug)]
 pub struct FallbackParts {
     /// The task.
     pub task: Handle<ReplicationTask>,
-    /// The endpoint that it reads, on the target database.
+    /// The endpoint that it reads, on the new primary.
     pub source_endpoint: Handle<Endpoint>,
-    /// The endpoint that it writes, on the source database.
+    /// The endpoint that it writes, on the old primary.
     pub target_endpoint: Handle<Endpoint>,
 }
 
@@ -150,10 +152,15 @@ impl ReplicationParts {
             instance: handle(environment, part, layout::REPLICATION_INSTANCE),
             source_endpoint: handle(environment, part, layout::SOURCE_ENDPOINT),
             target_endpoint: handle(environment, part, layout::TARGET_ENDPOINT),
-            fallback: FallbackParts {
+            fallback_to_source: FallbackParts {
                 task: handle(environment, part, layout::FALLBACK_TASK),
                 source_endpoint: handle(environment, part, layout::FALLBACK_SOURCE_ENDPOINT),
                 target_endpoint: handle(environment, part, layout::FALLBACK_TARGET_ENDPOINT),
+            },
+            fallback_to_target: FallbackParts {
+                task: handle(environment, part, layout::FORWARD_TASK),
+                source_endpoint: handle(environment, part, layout::FORWARD_SOURCE_ENDPOINT),
+                target_endpoint: handle(environment, part, layout::TARGET_ENDPOINT),
             },
         }
     }
@@ -189,7 +196,7 @@ impl Parts {
             }
             Alarm::KIND => self.alarms.push(RefersTo::to(address.clone())),
             DbInstance::KIND => self.databases.push(DatabaseParts::of(address)),
-            // It belongs to the replication that it reverses.
+            // It belongs to the replication between the same databases.
             ReplicationTask::KIND if layout::is_fallback_task(address) => {}
             ReplicationTask::KIND => self.replications.push(ReplicationParts::of(address)),
             Service::KIND if address.part() == layout::SERVICE => {
@@ -220,6 +227,7 @@ mod tests {
             ("source/database-source/instance~old", DbInstance::KIND),
             ("source/service/service", Service::KIND),
             ("target/replication/fallback-task", ReplicationTask::KIND),
+            ("target/replication/forward-task", ReplicationTask::KIND),
             ("target/replication/task", ReplicationTask::KIND),
         ]
         .map(|(address, kind)| (Address::new(address), kind));
@@ -233,6 +241,6 @@ mod tests {
         assert_eq!(parts.services[0].load_balancer.address().as_str(), "source/service/load-balancer");
         let [replication] = parts.replications.as_slice() else { panic!("{:?}", parts.replications) };
         assert_eq!(replication.target_endpoint.address().as_str(), "target/replication/target-endpoint");
-        assert_eq!(replication.fallback.task.address().as_str(), "target/replication/fallback-task");
+        assert_eq!(replication.fallback_to_source.task.address().as_str(), "target/replication/fallback-task");
     }
 }

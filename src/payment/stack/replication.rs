@@ -22,6 +22,8 @@ use infra_kinds::secretsmanager::SecretReplica;
 pub(super) struct Replication<'a> {
     pub(super) base: Base<'a>,
     pub(super) task: Handle<ReplicationTask>,
+    /// The endpoint that writes the target.
+    pub(super) target_endpoint: Handle<Endpoint>,
 }
 
 /// The credentials of the source database, which can be read in the region of the replication.
@@ -152,7 +154,7 @@ pub(super) fn add<'a>(
         ways: base.ways.clone(),
     };
     let task = builder.add(PART, layout::TASK, &task);
-    Some(Replication { base, task })
+    Some(Replication { base, task, target_endpoint })
 }
 
 /// Returns the source's credentials. In another region they come from a replica of the secret, because an endpoint

@@ -7,13 +7,15 @@
 //! unhealthy ("How Amazon Route 53 chooses records when health checking is configured"), so a source that is unhealthy
 //! for a moment would send payments to an environment that is not ready for them. Therefore the record of the source
 //! has no health check, and that of the target follows only the emergency switch. It is unhealthy until the first shift
-//! to the target. The health checks of the load balancers are for people and alarms.
+//! to the target. When the migration is finished, the record of the target is the one that keeps the traffic: it has no
+//! health check either. The health checks of the load balancers are for people and alarms.
 
 use std::collections::BTreeMap;
 
 use super::builder::tags;
 use super::emergency_switch::EmergencySwitch;
 use super::environment::Environment;
+use super::facts::MigrationFacts;
 use super::layout::{self, routing as address};
 use infra_base::address::{HealthCheckId, HostedZoneId, Region};
 use infra_config::naming::Names;
@@ -29,6 +31,7 @@ pub(super) fn add(
     graph: &mut Graph,
     config: &Config,
     routing: &Routing,
+    facts: &MigrationFacts,
     source: Option<&Environment>,
     target: &Environment,
 ) {
@@ -61,7 +64,8 @@ pub(super) fn add(
             listener: service.listener.clone(),
         };
         graph.add(address(&layout::health_check(name)), &region, &tags, &check);
-        let switch = EmergencySwitch::of(config).filter(|_| name == "target");
+        // After the migration, nothing may send traffic to the source: its database gets no writes any more.
+        let switch = EmergencySwitch::of(config).filter(|_| name == "target" && !facts.is_finished);
         let switched = switch.map(|switch| {
             let switched = CalculatedHealthCheck {
                 children: vec![add_switch(graph, &switch, &region, &tags, &names)],

@@ -19,7 +19,7 @@ pub(super) fn table_mappings(config: &Replication) -> Value {
     mappings(rules(config))
 }
 
-/// Returns the tables that are replicated back. What DMS itself has created in the database is left out: "Control table
+/// Returns the tables that a fallback replicates. What DMS itself has created in the database is left out: "Control table
 /// task settings" lists its tables, which begin with `awsdms_`.
 pub(super) fn fallback_table_mappings(config: &Replication) -> Value {
     mappings(rules(config).chain([("%", "awsdms_%", "exclude")]))
@@ -81,14 +81,14 @@ pub(super) fn settings(config: &Replication) -> Value {
     })
 }
 
-/// Returns the settings of the task that replicates changes back. A change that cannot be applied as it is stops the
+/// Returns the settings of a task that replicates changes to the old primary. A change that cannot be applied as it is stops the
 /// task: nothing is only logged, because the database that it writes is to become the primary again without a loss.
 ///
 /// - Transactions are applied one after the other, and values are never truncated: "you can use BatchApplyEnabled only
 ///   in limited LOB mode" ("Target metadata task settings").
 /// - The policies are those of "Error handling task settings". By default, DMS logs a conflict and drops the row, and
 ///   ignores a deletion that finds no row.
-pub(super) fn fallback_settings(config: &Replication) -> Value {
+pub(super) fn fallback_settings(config: &Replication, validates: bool) -> Value {
     json!({
         "TargetMetadata": {
             "BatchApplyEnabled": false,
@@ -123,7 +123,7 @@ pub(super) fn fallback_settings(config: &Replication) -> Value {
             "FailOnNoTablesCaptured": true,
             "FullLoadIgnoreConflicts": false,
         },
-        "ValidationSettings": { "EnableValidation": false },
+        "ValidationSettings": { "EnableValidation": validates },
     })
 }
 

@@ -163,7 +163,22 @@ pub enum MigrationRefusal {
     /// The replication would write into the primary.
     #[error("the database of the target is the primary: the replication would overwrite it")]
     TargetIsPrimary,
-    /// The replication was left behind by a switchover.
-    #[error("a switchover has moved the data back since the replication stopped")]
+    /// A finish has removed what the replication needs to resume.
+    #[error("`cutover finish` has ended the replication")]
     MustReload,
+    /// A fallback replicates the changes since a switchover back.
+    #[error("a switchover has moved the data back, and another task replicates the changes since then")]
+    FallbackReplicates,
+    /// There is no migration to finish.
+    #[error("there is no migration to finish: no switchover has moved the data")]
+    NothingToFinish,
+    /// The migration is finished.
+    #[error("the migration is finished: nothing leads back")]
+    Finished,
+    /// The migration cannot be finished now.
+    #[error("the migration is not finished")]
+    NotFinished {
+        /// Why.
+        reason: String,
+    },
 }

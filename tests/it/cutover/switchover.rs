@@ -6,7 +6,7 @@ use migrate_infra::engine::Context;
 use migrate_infra::migration::cutover::Hooks;
 use migrate_infra::migration::serving::database_side;
 use migrate_infra::migration::switchover::{
-    AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
+    AwsOperations, Carrier, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use migrate_infra::migration::topology::Topology;
 use migrate_infra::migration::{TrafficSplit, fence, shift};
@@ -15,6 +15,7 @@ use migrate_infra::resources::elbv2::fence_position::FencePosition;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::switchover::machine::Outcome;
 use migrate_infra::switchover::{Direction, abort_signal};
+use migrate_infra::workflow::finish::{FinishRequest, finish};
 
 use crate::cutover::traffic::weights;
 use crate::cutover::whole_cutover::{replicating, scripted};
@@ -66,8 +67,9 @@ async fn switch_over(
         {
             return Some(Outcome::Completed);
         }
+        let before = saved.clone();
         let record = saved.filter(SwitchoverRecord::is_under_way);
-        let record = record.unwrap_or_else(|| SwitchoverRecord::new(direction));
+        let record = record.unwrap_or_else(|| SwitchoverRecord::new(direction, before.as_ref()));
         let operations = operations(&context, &config);
         let (_aborter, abort) = abort_signal();
         let ended = drive(&operations, &operations.settings, record, abort).await;
@@ -84,8 +86,8 @@ struct Seen {
     fences: [FencePosition; 2],
     /// The side whose database the service of the target uses.
     target_uses: Side,
-    /// Whether the replication, and the replication back, run.
-    replicates: [bool; 2],
+    /// Whether the replication, the fallback to the source, and the fallback to the target run.
+    replicates: [bool; 3],
     weights: (i64, i64),
 }
 
@@ -101,10 +103,11 @@ async fn look(fixture: &mut Fixture) -> Seen {
         }
         let target = topology.service(Side::Target).expect("a service");
         let target_uses = database_side(&read_context, target).await.expect("an answer").expect("a rule");
-        let replication = &topology.replications[0];
+        let replication = &topology.loads[0];
         let cx = read_context.reader(&replication.address, &replication.region);
         let mut replicates = Vec::new();
-        for task in [&replication.task, &replication.fallback.as_ref().expect("a fallback").task] {
+        let fallback = |side| &replication.fallback_to(side).expect("a fallback").task;
+        for task in [&replication.task, fallback(Side::Source), fallback(Side::Target)] {
             let status = read_existing(&cx, task).await.expect("an answer").status;
             replicates.push(["starting", "running"].contains(&status.as_str()));
         }
@@ -114,7 +117,7 @@ async fn look(fixture: &mut Fixture) -> Seen {
     let (seen, _) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
     let (primary, fences, target_uses, replicates) = seen.expect("it was not killed");
     let fences = fences.try_into().expect("two fences");
-    Seen { primary, fences, target_uses, replicates: replicates.try_into().expect("two tasks"), weights }
+    Seen { primary, fences, target_uses, replicates: replicates.try_into().expect("three tasks"), weights }
 }
 
 const OPEN: FencePosition = FencePosition::Open;
@@ -126,7 +129,7 @@ fn before() -> Seen {
         primary: Side::Source,
         fences: [OPEN, OPEN],
         target_uses: Side::Source,
-        replicates: [true, false],
+        replicates: [true, false, false],
         weights: (0, 100),
     }
 }
@@ -137,7 +140,7 @@ fn moved() -> Seen {
         primary: Side::Target,
         fences: [CLOSED, OPEN],
         target_uses: Side::Target,
-        replicates: [false, true],
+        replicates: [false, true, false],
         weights: (0, 100),
     }
 }
@@ -148,7 +151,7 @@ fn moved_back() -> Seen {
         primary: Side::Source,
         fences: [OPEN, CLOSED],
         target_uses: Side::Target,
-        replicates: [false, false],
+        replicates: [false, false, true],
         weights: (100, 0),
     }
 }
@@ -163,6 +166,126 @@ async fn the_data_moves_there_and_back() {
     let back = Direction::FORWARD.reversed();
     assert_eq!(switch_over(&mut fixture, CrashPoints::default(), &[], back).await, Some(Outcome::Completed));
     assert_eq!(look(&mut fixture).await, moved_back());
+}
+
+/// Completes what follows a switchover. `None`: it was killed.
+async fn settle(fixture: &mut Fixture, crash_points: CrashPoints) -> Option<()> {
+    let act = async |context: Context| {
+        let operations = operations(&context, &config(PAIRED, &[]));
+        let mut record = context.journal.read(SwitchoverRecord::of).expect("it can be read").expect("a record");
+        operations.settle(&mut record).await.ok()
+    };
+    fixture.with_context(crash_points, Faults::default(), act).await.0.flatten()
+}
+
+/// Finishes the migration. `None`: it was killed.
+async fn end(fixture: &mut Fixture, crash_points: CrashPoints) -> Option<()> {
+    let act = async |context: Context| {
+        let operations = operations(&context, &config(PAIRED, &[]));
+        finish(&operations, &FinishRequest::default()).await.ok().map(drop)
+    };
+    fixture.with_context(crash_points, Faults::default(), act).await.0.flatten()
+}
+
+fn saved(fixture: &Fixture) -> SwitchoverRecord {
+    SwitchoverRecord::of(&fixture.state()).expect("it can be read").expect("a record")
+}
+
+/// Moves the data to a side, with what follows.
+async fn moved_to(fixture: &mut Fixture, side: Side) {
+    let outcome = switch_over(fixture, CrashPoints::default(), &[], Direction::to_side(side)).await;
+    assert_eq!(outcome, Some(Outcome::Completed));
+    assert!(saved(fixture).is_unsettled());
+    settle(fixture, CrashPoints::default()).await.expect("it is settled");
+    assert!(!saved(fixture).is_unsettled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_data_moves_there_and_back_and_there_again_without_a_load() {
+    let mut fixture = with_traffic_on_the_target().await;
+    moved_to(&mut fixture, Side::Target).await;
+    moved_to(&mut fixture, Side::Source).await;
+    assert_eq!(look(&mut fixture).await, moved_back());
+    assert_eq!(saved(&fixture).carrier_to_target(), Carrier::Fallback);
+    let (carrier, _) = fixture
+        .with_context(CrashPoints::default(), Faults::default(), async |context: Context| {
+            let topology = context.journal.read(Topology::of);
+            [topology.replications[0].address.clone(), topology.loads[0].address.clone()]
+        })
+        .await;
+    let [carrier, load] = carrier.expect("it was not killed");
+    assert_eq!((carrier.as_str(), load.as_str()), ("target/replication/forward-task", "target/replication/task"));
+
+    let mut again = fixture.fork();
+    moved_to(&mut again, Side::Target).await;
+    assert_eq!(look(&mut again).await, moved());
+    assert_eq!(saved(&again).carrier, Carrier::Fallback);
+
+    // A switchover that is undone leads back to the fallback that carried the changes, and not to the first load.
+    let script = "[[events]]\nat_seconds = 0\ntable_errors = [\"public.payments\"]\n";
+    scripted(&mut fixture, script);
+    let outcome = switch_over(&mut fixture, CrashPoints::default(), &[], Direction::FORWARD).await;
+    assert_eq!(outcome, Some(Outcome::Undone));
+    assert_eq!(look(&mut fixture).await, moved_back());
+    assert_eq!(saved(&fixture).carrier_to_target(), Carrier::Fallback);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_way_back_is_completed_or_undone() {
+    let mut initial = with_traffic_on_the_target().await;
+    moved_to(&mut initial, Side::Target).await;
+    let back = Direction::to_side(Side::Source);
+    for on_resume in ["cutover.on_resume=\"continue\"", "cutover.on_resume=\"rollback\""] {
+        let mut matrix = Matrix::new();
+        while let Some((point, crash_points)) = matrix.arm() {
+            let mut fixture = initial.fork();
+            let outcome = match switch_over(&mut fixture, crash_points.clone(), &[], back).await {
+                Some(outcome) => Some(outcome),
+                None => switch_over(&mut fixture, CrashPoints::default(), &[on_resume], back).await,
+            };
+            let expected = match outcome {
+                Some(Outcome::Completed) => moved_back(),
+                Some(Outcome::Undone) => moved(),
+                None => panic!("killed at {point}: it has no end"),
+            };
+            assert_eq!(look(&mut fixture).await, expected, "killed at {point}, {on_resume}");
+            assert!(fixture.state().migration.operations.is_empty(), "killed at {point}, {on_resume}");
+        }
+        assert!(matrix.points() > 20, "{}", matrix.points());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_finish_is_repeated_and_up_removes_what_only_the_migration_needed() {
+    let mut initial = with_traffic_on_the_target().await;
+    moved_to(&mut initial, Side::Target).await;
+    let mut matrix = Matrix::new();
+    while let Some((point, crash_points)) = matrix.arm() {
+        let mut fixture = initial.fork();
+        if end(&mut fixture, crash_points.clone()).await.is_none() {
+            end(&mut fixture, CrashPoints::default()).await.unwrap_or_else(|| panic!("killed at {point}"));
+        }
+        let expected = Seen { replicates: [false; 3], ..moved() };
+        assert_eq!(look(&mut fixture).await, expected, "killed at {point}");
+        assert!(fixture.state().migration.operations.is_empty(), "killed at {point}");
+    }
+    end(&mut initial, CrashPoints::default()).await.expect("it is finished");
+    assert!(saved(&initial).is_finished());
+    let wanted = migrate_infra::workflow::graph(&config(PAIRED, &[]), &initial.state()).expect("a graph");
+    initial.up(&wanted).await.must_succeed();
+    let state = initial.state();
+    let left: Vec<_> = state
+        .resources
+        .keys()
+        .filter(|address| ["replication", "link", "link-service"].contains(&address.part()))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    let mut records = initial.world.route53.zones.values().flat_map(|zone| &zone.records);
+    let target = records.find(|record| record.set_identifier.as_deref() == Some("target")).expect("a record");
+    assert_eq!(target.health_check_id, None, "health does not route");
+    let again = initial.up(&wanted).await;
+    assert_eq!(again.must_succeed().calls.mutations(), 0, "{:?}", again.calls.by_call());
+    assert_eq!(weights(&initial), (0, 100));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use migrate_infra::database::{Database, guard, marker, slots};
 use migrate_infra::engine::Context;
 use migrate_infra::events::Events;
 use migrate_infra::migration::fallback;
-use migrate_infra::migration::topology::{Replication, Topology};
+use migrate_infra::migration::topology::{Fallback, Replication, Topology};
 use migrate_infra::postgres::ConnectionInfo;
 use migrate_infra::sandbox::world::dms::TaskState;
 use migrate_infra::workflow::{Session, unattended};
@@ -54,6 +54,11 @@ impl Migration {
         &self.session.context
     }
 
+    /// Returns the fallback to the source.
+    fn back(&self) -> &Fallback {
+        self.replication.fallback_to_source.as_ref().expect("a fallback")
+    }
+
     fn old_database(&self) -> Database<'_> {
         Database::new("old", &self.old)
     }
@@ -70,16 +75,16 @@ impl Migration {
 
     /// Does row 6.
     async fn switch(&self) {
-        let slot = &self.replication.fallback.as_ref().expect("a fallback").slot;
-        fallback::stop_forward(self.context(), &self.replication).await.expect("it stops");
-        fallback::stop_and_verify(self.context(), &self.replication).await.expect("it stops");
+        let slot = &self.back().slot;
+        fallback::stop_carrier(self.context(), &self.replication).await.expect("it stops");
+        fallback::stop_and_verify(self.context(), self.back()).await.expect("it stops");
         let position = slots::create(self.new_database(), slot).await.expect("a slot");
-        fallback::start(self.context(), &self.replication, &position).await.expect("it starts");
+        fallback::start(self.context(), self.back(), &position).await.expect("it starts");
     }
 
     /// Returns the state of the fallback task, and why it stopped.
     fn fallback_task(&self) -> (TaskState, String) {
-        let arn = &self.replication.fallback.as_ref().expect("a fallback").task;
+        let arn = &self.back().task;
         self.stack.world(|world| {
             let mut all = world.regions.values().flat_map(|region| region.dms.tasks.values());
             let task = all.find(|task| task.arn == *arn).expect("the task");
@@ -94,7 +99,7 @@ async fn what_is_written_after_a_switchover_is_also_in_the_old_database() {
     let stack = tokio::task::block_in_place(|| Stack::new(&directory));
     let migration = Migration::start(stack).await;
     let (old, new) = (&migration.old, &migration.new);
-    fallback::prepare(migration.context(), &migration.replication).await.expect("the fallback is ready");
+    fallback::prepare(migration.context(), migration.back()).await.expect("the fallback is ready");
 
     // Under the guards of both databases, the forward replication still carries what is committed, and markers.
     migration.guard(migration.new_database()).await;
@@ -122,7 +127,7 @@ async fn what_is_written_after_a_switchover_is_also_in_the_old_database() {
     until("the marker", async || marker::has_arrived(migration.old_database(), &written).await.unwrap_or(false)).await;
 
     // Stopped is stopped. Another switchover begins with what is written after it.
-    fallback::stop_and_verify(migration.context(), &migration.replication).await.expect("it stops");
+    fallback::stop_and_verify(migration.context(), migration.back()).await.expect("it stops");
     service.batch_execute("INSERT INTO payments VALUES (4, 'd')").await.expect("the new one is the primary");
     migration.switch().await;
     service.batch_execute("INSERT INTO payments VALUES (5, 'e')").await.expect("the new one is the primary");
@@ -133,8 +138,8 @@ async fn what_is_written_after_a_switchover_is_also_in_the_old_database() {
     service.batch_execute("INSERT INTO payments VALUES (6, 'ours')").await.expect("the new one is the primary");
     until("the task stops", async || migration.fallback_task().0 == TaskState::Failed).await;
     assert_eq!(text(old, "SELECT note FROM payments WHERE id = 6").await, "theirs");
-    let slot = &migration.replication.fallback.as_ref().expect("a fallback").slot;
-    fallback::stop_and_verify(migration.context(), &migration.replication).await.expect("it has stopped");
+    let slot = &migration.back().slot;
+    fallback::stop_and_verify(migration.context(), migration.back()).await.expect("it has stopped");
     assert_eq!(slots::drop(migration.new_database(), slot).await.expect("it can be dropped"), slots::Dropped::Dropped);
     migration.session.close().await;
 }

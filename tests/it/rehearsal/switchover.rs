@@ -59,6 +59,16 @@ fn a_migration_there_and_back_loses_no_payment() {
 }
 
 #[test]
+fn a_migration_there_and_back_and_there_again_loses_no_payment_and_leaves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = run(migration(&directory, Then::Again));
+    verify(&report, "target");
+    let left: Vec<_> = report.notes.iter().filter(|note| note.contains("left")).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(report.phases.iter().any(|phase| phase.name == "finish" && phase.ended_at.is_some()));
+}
+
+#[test]
 fn a_migration_whose_driver_is_killed_loses_no_payment() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = migration(&directory, Then::Stop);

@@ -1,11 +1,12 @@
 //! The fallback replication: created at rest, started by a switchover at a position, stopped, and started again.
 
 use migrate_infra::address::Address;
+use migrate_infra::config::Side;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::database::Lsn;
 use migrate_infra::engine::Context;
 use migrate_infra::migration::fallback;
-use migrate_infra::migration::topology::{Replication, Topology};
+use migrate_infra::migration::topology::{Fallback, Replication, Topology};
 use migrate_infra::resource::Result;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::dms::{StartType, Task, TaskState};
@@ -27,6 +28,11 @@ fn replication(context: &Context) -> Replication {
     context.journal.read(Topology::of).replications.into_iter().next().expect("a replication")
 }
 
+/// Returns the fallback to the source.
+fn back(replication: &Replication) -> Result<&Fallback> {
+    fallback::fallback(replication, Side::Source)
+}
+
 /// Returns the forward task and the fallback task.
 fn tasks(fixture: &Fixture) -> [Task; 2] {
     let state = fixture.state();
@@ -34,22 +40,22 @@ fn tasks(fixture: &Fixture) -> [Task; 2] {
     let [replication] = topology.replications.as_slice() else { panic!("{:?}", topology.replications) };
     let all = fixture.world.regions.values().flat_map(|region| region.dms.tasks.values());
     let find = |arn: &str| all.clone().find(|task| task.arn == arn).expect("the task").clone();
-    [find(&replication.task), find(&replication.fallback.as_ref().expect("a fallback").task)]
+    [find(&replication.task), find(&replication.fallback_to_source.as_ref().expect("a fallback").task)]
 }
 
 /// Does what row 6 does in DMS.
 async fn switch(context: &Context, position: &str) -> Result<()> {
     let replication = replication(context);
-    fallback::stop_forward(context, &replication).await?;
-    fallback::stop_and_verify(context, &replication).await?;
-    fallback::start(context, &replication, &lsn(position)).await
+    fallback::stop_carrier(context, &replication).await?;
+    fallback::stop_and_verify(context, back(&replication)?).await?;
+    fallback::start(context, back(&replication)?, &lsn(position)).await
 }
 
 /// Undoes it.
 async fn undo(context: &Context) -> Result<()> {
     let replication = replication(context);
-    fallback::stop_and_verify(context, &replication).await?;
-    fallback::resume_forward(context, &replication).await
+    fallback::stop_and_verify(context, back(&replication)?).await?;
+    fallback::resume_carrier(context, &replication).await
 }
 
 async fn with<T>(fixture: &mut Fixture, action: impl AsyncFnOnce(Context) -> T) -> T {
@@ -61,9 +67,9 @@ async fn prepared() -> Fixture {
     let mut fixture = replicating().await;
     with(&mut fixture, async |context: Context| {
         let replication = replication(&context);
-        fallback::prepare(&context, &replication).await.expect("the connections work");
+        fallback::prepare(&context, back(&replication).expect("a fallback")).await.expect("the connections work");
         // A repetition tests again, which changes nothing.
-        fallback::prepare(&context, &replication).await.expect("the connections work");
+        fallback::prepare(&context, back(&replication).expect("a fallback")).await.expect("the connections work");
     })
     .await;
     fixture
@@ -131,7 +137,9 @@ async fn it_starts_at_the_position_of_each_switchover_and_is_undone() {
         must_be_switched(&fixture, position);
         // One that runs reads the slot of this switchover, and is kept.
         let again = async |context: Context| {
-            fallback::start(&context, &replication(&context), &lsn("7/7")).await.expect("it runs");
+            let replication = replication(&context);
+            let back = back(&replication).expect("a fallback");
+            fallback::start(&context, back, &lsn("7/7")).await.expect("it runs");
         };
         with(&mut fixture, again).await;
         must_be_switched(&fixture, kept);
@@ -158,8 +166,8 @@ async fn what_cannot_be_resumed_is_not_stopped() {
     let mut fixture = routed().await;
     let refused = with(&mut fixture, async |context: Context| {
         let replication = replication(&context);
-        let stopped = fallback::stop_forward(&context, &replication).await;
-        let resumed = fallback::resume_forward(&context, &replication).await;
+        let stopped = fallback::stop_carrier(&context, &replication).await;
+        let resumed = fallback::resume_carrier(&context, &replication).await;
         [stopped, resumed].map(|result| result.expect_err("it is refused").to_string())
     });
     for refusal in refused.await {
@@ -170,7 +178,7 @@ async fn what_cannot_be_resumed_is_not_stopped() {
     let mut fixture = Fixture::default();
     fixture.up(&full_load).await.must_succeed();
     let refusal = with(&mut fixture, async |context: Context| {
-        fallback::prepare(&context, &replication(&context)).await.expect_err("there is none").to_string()
+        back(&replication(&context)).expect_err("there is none").to_string()
     });
     assert!(refusal.await.contains("it replicates no changes"));
 }
@@ -226,7 +234,7 @@ async fn endpoints_of_an_earlier_version_are_changed_in_place_while_the_task_is_
     let text = format!("{failures:?}");
     assert!(text.contains("`replication stop`") && text.contains("payment-replication-target-dev-001"), "{text}");
     with(&mut fixture, async |context: Context| {
-        fallback::stop_forward(&context, &replication(&context)).await.expect("it stops");
+        fallback::stop_carrier(&context, &replication(&context)).await.expect("it stops");
     })
     .await;
     let changed = fixture.up(&wanted).await;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::cli::commands::replication::DatabaseArgs;
 use infra_workflow::control_channel::ControlRequest;
@@ -18,9 +18,14 @@ use infra_workflow::control_channel::ControlRequest;
 /// source or stays where it is, as configured in `[cutover]`; missing data never passes. It can be killed at any time:
 /// the same command resumes. It writes a report for the change ticket, as JSON and as Markdown.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  migrate-infra cutover --dry-run\n  migrate-infra cutover -y --pause-at 50\n  \
-                        migrate-infra cutover --approve\n  migrate-infra cutover --abort")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example:\n  migrate-infra cutover --dry-run\n  migrate-infra cutover -y --pause-at 50\n  \
+                  migrate-infra cutover --approve\n  migrate-infra cutover --abort\n  migrate-infra cutover finish"
+)]
 pub struct CutoverArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<CutoverCommand>,
     /// Wait for an approval after this step, in addition to those of the configuration; can be repeated.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
     pub(super) pause_at: Vec<u8>,
@@ -49,6 +54,36 @@ pub struct CutoverArgs {
     /// Directory for the report [default: `cutovers` in the directory of the state].
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) databases: DatabaseArgs,
+    /// Skip confirmation.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+/// What ends a migration.
+#[derive(Debug, Subcommand)]
+pub enum CutoverCommand {
+    /// End the migration: stop the fallback, and remove what the migration left in both databases.
+    Finish(FinishArgs),
+}
+
+/// Ends a migration whose data has moved. Afterwards nothing leads back.
+///
+/// It stops the replications and drops their replication slots, the tables and functions of DMS (`awsdms_*`) and the
+/// schema `migrate_infra` in both databases, and verifies in SQL that they are gone. The old database keeps refusing
+/// writes of the service. The next `up` removes what only the migration needed: the second service, the link between
+/// the environments, and the replication. It can be repeated after a failure.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  migrate-infra cutover finish -y")]
+pub struct FinishArgs {
+    /// Also drop this replication slot; can be repeated. For a slot that DMS has named, if an earlier version of this
+    /// program has started the replication.
+    #[arg(long = "slot", value_name = "NAME")]
+    pub(super) slots: Vec<String>,
+    /// Let the old database accept writes of the service again. Nothing of the service may reach it any more.
+    #[arg(long)]
+    pub(super) remove_guard: bool,
     #[command(flatten)]
     pub(super) databases: DatabaseArgs,
     /// Skip confirmation.

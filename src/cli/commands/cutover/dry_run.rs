@@ -34,7 +34,9 @@ pub(super) async fn run(
             stdout(overview(plan, PersistedCutover::of(state).as_ref(), has_switchover).trim_end());
         }
         Stage::Switchover(record) => stdout(switchover::overview(app, record).trim_end()),
+        Stage::Settle(_) => stdout("the switchover is completed; what follows it is repeated"),
         Stage::Moved => stdout("nothing to do: the database of the target is the primary"),
+        Stage::Finished => stdout("nothing to do: the migration is finished"),
     }
     stdout("now:");
     for one in &judgements {

@@ -3,6 +3,7 @@
 mod args;
 mod dry_run;
 mod end;
+mod finish;
 mod overview;
 mod requests;
 mod steps;
@@ -20,8 +21,12 @@ use infra_workflow::switchover::{self as data, Stage};
 use infra_workflow::traffic::record_name;
 
 pub(in crate::cli) use args::CutoverArgs;
+use args::CutoverCommand;
 
 pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Failure> {
+    if let Some(CutoverCommand::Finish(args)) = &args.command {
+        return finish::run(app, args).await;
+    }
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let mut plan = plan(config, &args.pause_at)?;
     let state = workspace.read_state().await?;
@@ -53,7 +58,7 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
         (Stage::Switchover(record), Some(ControlRequest::Rollback)) if !record.has_begun() => {
             steps::run(app, args, plan, &state, None).await
         }
-        (stage, request) => switchover::run(app, args, &plan, stage, request, urls).await,
+        (stage, request) => switchover::run(app, args, &plan, &state, stage, request, urls).await,
     }
 }
 

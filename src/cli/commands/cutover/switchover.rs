@@ -13,15 +13,15 @@ use crate::cli::ui::{CutoverReporter, Keys, confirm, next_steps, stderr, stdout}
 use infra_config::Side;
 use infra_connect::Endpoint;
 use infra_core::engine::Context;
+use infra_core::state::State;
 use infra_migration::cutover::CutoverPlan;
 use infra_migration::switchover::SwitchoverRecord;
 use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction, Row, abort_signal};
-use infra_workflow::Session;
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
-use infra_workflow::cutover::record_way_back;
 use infra_workflow::refusal::MigrationRefusal;
-use infra_workflow::switchover::{Ended, Stage, operations, read_record, switch_over};
+use infra_workflow::switchover::{Ended, Stage, new_record, operations, read_record, switch_over};
+use infra_workflow::{Error, Session};
 
 /// Where the databases are: as the user has named them, or by their secrets.
 pub(super) type Urls = Option<[Endpoint; 2]>;
@@ -31,29 +31,38 @@ pub(super) async fn run(
     app: &App,
     args: &CutoverArgs,
     plan: &CutoverPlan,
+    state: &State,
     stage: Stage,
     request: Option<ControlRequest>,
     urls: Urls,
 ) -> Result<u8, Failure> {
+    const BACK: Direction = Direction::to_side(Side::Source);
     let workspace = &app.workspace;
     let (record, abort_at_once) = match (stage, request) {
         (Stage::Switchover(record), Some(ControlRequest::Abort | ControlRequest::Rollback)) if record.has_begun() => {
             (*record, true)
         }
-        (Stage::Switchover(record), None) => (*record, false),
+        (Stage::Switchover(record), None) | (Stage::Settle(record), None | Some(ControlRequest::Continue)) => {
+            (*record, false)
+        }
         (Stage::Switchover(record), Some(ControlRequest::Continue | ControlRequest::Approve)) if record.has_begun() => {
             (*record, false)
         }
-        (Stage::Moved, Some(ControlRequest::Rollback)) => {
-            (SwitchoverRecord::new(Direction::to_side(Side::Source)), false)
+        (Stage::Moved, Some(ControlRequest::Rollback)) => (new_record(state, BACK)?, false),
+        (Stage::Settle(record), Some(ControlRequest::Rollback)) if record.primary() == Side::Target => {
+            (new_record(state, BACK)?, false)
         }
+        (Stage::Finished, None) => {
+            app.info("nothing to do: the migration is finished");
+            return Ok(0);
+        }
+        (Stage::Finished, Some(_)) => return Err(MigrationRefusal::Finished.into()),
         (Stage::Moved, None) => {
             app.info("nothing to do: all traffic goes to the target, and its database is the primary");
             return Ok(0);
         }
         _ => return Err(MigrationRefusal::NoCutover.into()),
     };
-    let direction = record.progress.direction;
     if !args.yes {
         stderr(&overview(app, &record));
     }
@@ -77,25 +86,15 @@ pub(super) async fn run(
         requests.to_switchover()
     };
     let ended = carry_out(app, &session.context, urls, record, signal).await;
-    let ended = match ended {
-        Ok(ended) if ended.outcome == Outcome::Completed && direction != Direction::FORWARD => {
-            record_way_back(workspace, &session.context).await.map(|()| ended).map_err(Failure::from)
-        }
-        other => other.map_err(Failure::from),
-    };
     reporter.finish();
     session.close().await;
     Ok(end(app, ended?, None)?)
 }
 
 /// Carries out the switchover that follows the steps of the same command.
-pub(super) async fn follow(
-    app: &App,
-    context: &Context,
-    urls: Urls,
-    requests: &Requests,
-) -> Result<Ended, MigrationRefusal> {
-    carry_out(app, context, urls, SwitchoverRecord::new(Direction::FORWARD), requests.to_switchover()).await
+pub(super) async fn follow(app: &App, context: &Context, urls: Urls, requests: &Requests) -> Result<Ended, Error> {
+    let record = context.journal.read(|state| new_record(state, Direction::FORWARD))?;
+    carry_out(app, context, urls, record, requests.to_switchover()).await
 }
 
 async fn carry_out(
@@ -104,8 +103,8 @@ async fn carry_out(
     urls: Urls,
     record: SwitchoverRecord,
     abort: AbortSignal,
-) -> Result<Ended, MigrationRefusal> {
-    switch_over(&operations(&app.workspace, context, urls)?, record, abort).await
+) -> Result<Ended, Error> {
+    switch_over(&app.workspace, &operations(&app.workspace, context, urls)?, record, abort).await
 }
 
 /// Returns what a switchover would do.
@@ -146,6 +145,9 @@ pub(super) fn end(app: &App, ended: Ended, written: Option<&std::io::Result<[Pat
         let error = CliError::new(Exit::Held, what).unchanged("clients are served as before");
         let error = ended.reasons.into_iter().fold(error, CliError::because_text);
         return Err(error.hint(format!("`{}` tries again", app.command("cutover"))));
+    }
+    for reason in &ended.reasons {
+        app.info(&format!("note: {reason}"));
     }
     let seconds = closed.as_secs();
     app.info(&format!("done: the database of the {to} is the primary, and all traffic goes there"));

@@ -10,7 +10,7 @@ use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps};
 use infra_migration::replication;
 use infra_migration::topology::Topology;
-use infra_workflow::replication::check_start;
+use infra_workflow::replication::{check_start, record_reload};
 
 /// Starts the replication.
 ///
@@ -53,8 +53,13 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let context = &session.context;
     let starts = selected.iter().map(|replication| replication::start(context, replication, options));
     let results = futures::future::join_all(starts).await;
+    let recorded = match args.reload && results.iter().all(Result::is_ok) {
+        true => record_reload(context).await,
+        false => Ok(()),
+    };
     reporter.finish();
     session.close().await;
+    recorded?;
     let mut failed = Vec::new();
     for (replication, result) in selected.iter().zip(results) {
         match result {

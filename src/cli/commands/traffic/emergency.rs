@@ -9,9 +9,12 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps, stdout};
+use infra_config::Side;
 use infra_core::resource::{Error, Result, describe};
 use infra_migration::emergency_switch::{Position, set_position, set_position_without_state};
 use infra_payment::stack::EmergencySwitch;
+use infra_workflow::refusal::MigrationRefusal;
+use infra_workflow::switchover::primary_of;
 use infra_workflow::traffic::{emergency_switch, switch_command};
 
 /// How long opening the state can take before the command continues without it.
@@ -23,6 +26,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 /// region. The health check of the target's record follows the metric, and Route 53 then answers with the source. This
 /// takes one to three minutes. It requires no state. The weights stay unchanged, so run `traffic rollback` once Route
 /// 53 works again, and then `traffic emergency --release`.
+///
+/// After a switchover it is refused if the state can be read: the source is closed then.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra traffic emergency -y\n  migrate-infra traffic rollback -y\n  \
                         migrate-infra traffic emergency --release -y")]
@@ -45,6 +50,9 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
         stdout(&switch_command(&switch, to));
         return Ok(0);
     }
+    if to == Position::Out && is_target_primary(app).await {
+        return Err(MigrationRefusal::DataMoved.into());
+    }
     let question = match to {
         Position::Out => "Take the target out? All traffic goes to the source, regardless of the weights.",
         Position::In => "Restore the target? Traffic follows the weights again.",
@@ -52,6 +60,14 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
     confirm(question, args.yes)?;
     let result = send(app, &switch, to).await?;
     Ok(end(app, &switch, to, result)?)
+}
+
+/// Returns whether the state says that the database of the target is the primary. The command works without a state, so
+/// one that cannot be read in time says nothing.
+async fn is_target_primary(app: &App) -> bool {
+    let read = tokio::time::timeout(OPEN_TIMEOUT, app.workspace.read_state()).await;
+    let primary = read.ok().and_then(std::result::Result::ok).and_then(|state| primary_of(&state).ok());
+    primary == Some(Side::Target)
 }
 
 /// Sends the value, and records it if the state can be opened in time.

@@ -1,0 +1,86 @@
+//! What is left to do after a switchover, and at the end of the migration.
+
+use infra_database::slots::Leftover;
+use infra_switchover::sql::{self, Finish, OldGuard};
+use infra_switchover::{Direction, Failure};
+
+use super::operations::{AwsOperations, drop_slot, failed};
+use super::record::{After, SwitchoverRecord};
+use crate::fallback;
+use crate::replication;
+use infra_core::resource::describe;
+
+/// What a finish has removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// What was removed, with the side of its database.
+    pub objects: Vec<(String, Leftover)>,
+    /// Replication slots that the migration did not create, with the side of their database. They stay.
+    pub other_slots: Vec<(String, Leftover)>,
+}
+
+impl AwsOperations<'_> {
+    /// Completes what follows a completed switchover: the fallback runs, and the slot of the replication that was
+    /// stopped is dropped, because it would keep the log until the disk is full. It can be repeated.
+    ///
+    /// # Errors
+    /// The reason why DMS does not run the fallback; its slot keeps all changes. Or a database cannot be reached.
+    pub async fn settle(&self, record: &mut SwitchoverRecord) -> Result<(), Failure> {
+        let direction = record.progress.direction;
+        if let Some(start) = &record.progress.evidence.fallback_start {
+            let fallback = self.fallback_to(direction.from())?;
+            fallback::start(self.context, fallback, start).await.map_err(failed)?;
+        }
+        if let Some(connected) = self.databases.connect(direction).await? {
+            let [old, _] = connected.databases();
+            // The slot of the task that has loaded the tables has a name that DMS has chosen.
+            drop_slot(old, &self.fallback_to(direction.to())?.slot).await?;
+        }
+        self.record(record, After::Settled).await
+    }
+
+    /// Ends the migration: all replications are stopped, and nothing of them is left in the databases. `slots` are
+    /// further slots of the migration. It can be repeated.
+    ///
+    /// # Errors
+    /// A replication cannot be stopped, a database cannot be reached, or something is left in it.
+    pub async fn finish(
+        &self,
+        record: &mut SwitchoverRecord,
+        slots: &[String],
+        old_guard: OldGuard,
+    ) -> Result<Removed, Failure> {
+        // Also after a way back that was undone.
+        let direction = Direction::to_side(record.primary());
+        let ends = [direction.from(), direction.to()];
+        for side in ends {
+            fallback::stop_and_verify(self.context, self.fallback_to(side)?).await.map_err(failed)?;
+        }
+        for load in &self.topology.loads {
+            replication::stop(self.context, load).await.map_err(failed)?;
+        }
+        let mut removed = Removed::default();
+        if let Some(connected) = self.databases.connect(direction).await? {
+            let own = [&self.fallback_to(ends[0])?.slot, &self.fallback_to(ends[1])?.slot];
+            let slots: Vec<&str> = own.into_iter().chain(slots).map(String::as_str).collect();
+            let [old, new] = connected.databases();
+            let order = Finish { service: connected.service(), slots: &slots, old_guard };
+            let finished = sql::finish(old, new, order).await?;
+            let side = |(label, object): (String, Leftover)| {
+                let side = if label == "old" { direction.from() } else { direction.to() };
+                (side.to_string(), object)
+            };
+            removed.objects = finished.removed.into_iter().map(side).collect();
+            removed.other_slots = finished.others.into_iter().map(side).collect();
+        }
+        self.record(record, After::Finished).await?;
+        Ok(removed)
+    }
+
+    async fn record(&self, record: &mut SwitchoverRecord, after: After) -> Result<(), Failure> {
+        record.after = after;
+        let written = record.to_record().map_err(|error| Failure::with_unknown_effect(error.to_string()))?;
+        let written = self.context.journal.write(vec![written]).await;
+        written.map(drop).map_err(|error| Failure::with_unknown_effect(describe(&error)))
+    }
+}
