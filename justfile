@@ -25,7 +25,6 @@ demo-cutover:
     cargo run -- replication validate --wait --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
     cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
     cargo run -- cutover --rollback --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
-    cargo run -- replication start --reload --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y
     cargo run -- replication validate --wait --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
     -cargo run -- cutover --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo -y --sandbox-script tests/it/scripts/lag.toml
     cargo run -- traffic show --sandbox --sandbox-timing instant --state-dir .migrate-infra/demo
@@ -38,6 +37,11 @@ down-sandbox:
 # Two hundred runs of the real program, killed at random moments, against an emulator over HTTP; prints the table.
 torture runs="200" seed="1":
     MIGRATE_INFRA_TORTURE={{ runs }} MIGRATE_INFRA_TORTURE_SEED={{ seed }} cargo test --test it sigkill:: -- --nocapture
+
+# Two hundred rehearsals of the whole migration with faults, their driver killed at random moments; prints the table.
+rehearse-torture runs="200" seed="1" lanes="1":
+    cargo build
+    tests/torture.py "${CARGO_TARGET_DIR:-target}/debug/migrate-infra" --runs {{ runs }} --first {{ seed }} --lanes {{ lanes }}
 
 # Benchmarks of the engine and the journal.
 bench *args:

@@ -28,7 +28,7 @@ pub use generate::{Fill, FilledTable, fill};
 pub use ledger::{Kind, Ledger, Outcome, now};
 pub use load::{DumpFormat, Programs, dump_format, load_dump, load_dump_schema, load_schema};
 pub use report::{
-    Bucket, Conclusion, Gaps, GateVerdict, Lag, Latency, Phase, REPORT_VERSION, Report, SideCount, Summary,
+    Bucket, Conclusion, Gaps, GateVerdict, Lag, Latency, Phase, REPORT_VERSION, Report, SideCount, Summary, WriteSpan,
 };
 pub use service::ServiceOptions;
 pub use traffic::{Live, LiveSide, WriterOptions, Writers};

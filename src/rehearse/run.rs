@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use infra_config::Strategy;
 use infra_core::events::Events;
+use infra_core::resource::describe as describe_error;
 use infra_core::state::State;
 use infra_rehearsal::{Lag, Ledger, Phase, Report, Writers, now};
 use infra_sandbox_data::{Clients, databases as servers};
@@ -55,6 +57,8 @@ struct Rehearsal {
     watch: JoinHandle<()>,
     phases: Vec<Phase>,
     notes: Vec<String>,
+    /// The number of switchovers that were completed.
+    switchovers: usize,
     /// How long a client can keep its connection to a load balancer.
     keep_alive: Duration,
     /// What the writers see, once they have been started.
@@ -96,6 +100,7 @@ impl Rehearsal {
             watch,
             phases: Vec::new(),
             notes: Vec::new(),
+            switchovers: 0,
             keep_alive: Duration::ZERO,
             cloud: None,
         })
@@ -168,6 +173,9 @@ impl Rehearsal {
             Report::new(self.options.config.stack.id(), self.options.schema.describe(), found.traffic, found.verdict);
         report.differences = Some(found.differences);
         (report.filled, report.skipped) = (filled, skipped);
+        if self.options.config.strategy().is_some_and(Strategy::has_switchover) {
+            report.require_one_primary(self.switchovers);
+        }
         self.complete(&mut report);
         Ok(report)
     }
@@ -192,6 +200,7 @@ impl Rehearsal {
             attempts += 1;
             end = driver.run(&workspace, events, step.clone()).await?;
         }
+        self.switchovers += usize::from(matches!(end, CutoverEnd::Switchover(_)) && end.is_complete());
         self.end(describe(&end));
         self.begin("after the cutover");
         self.wait_for_clients().await;
@@ -211,9 +220,10 @@ impl Rehearsal {
                     if attempts >= ATTEMPTS || !matches!(error, RehearseError::Step(_)) {
                         return Err(error);
                     }
-                    self.notes.push(format!("the switchover back was undone: {error}"));
+                    self.notes.push(format!("the switchover back was undone: {}", describe_error(&error)));
                     attempts += 1;
                 }
+                self.switchovers += 1;
             }
             CutoverEnd::Steps(_) => driver.run(&workspace, events, unattended::roll_back_traffic).await?,
         }

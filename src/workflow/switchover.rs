@@ -16,7 +16,7 @@ use infra_migration::switchover::{
     AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use infra_migration::topology::{Replication, Topology};
-use infra_switchover::machine::Outcome;
+use infra_switchover::machine::{Outcome, Reason, Step};
 use infra_switchover::{AbortSignal, Direction};
 
 use crate::cutover::record_way_back;
@@ -253,6 +253,20 @@ pub struct Ended {
     pub reasons: Vec<String>,
 }
 
+impl Ended {
+    /// Returns how a switchover ended; nothing if it has not.
+    pub fn of(record: SwitchoverRecord) -> Option<Self> {
+        let outcome = record.progress.outcome()?;
+        let reason = |reason: &Reason| match reason.during {
+            Some(Step::Row(row)) => format!("{row}: {}", reason.why),
+            Some(Step::Undo(undo)) => format!("{undo}: {}", reason.why),
+            None => reason.why.clone(),
+        };
+        let reasons = record.progress.reasons.iter().map(reason).collect();
+        Some(Self { record, outcome, reasons })
+    }
+}
+
 /// Carries out a switchover to its end, and what follows it.
 ///
 /// # Errors
@@ -274,13 +288,7 @@ pub async fn switch_over(
     if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
         notice(format!("scale-in stays suspended: {}", describe(&error)));
     }
-    let outcome = record.progress.outcome().ok_or_else(|| stopped("it has no end".to_owned()))?;
-    let reasons = record.progress.reasons.iter().map(|reason| match reason.during {
-        Some(infra_switchover::machine::Step::Row(row)) => format!("{row}: {}", reason.why),
-        Some(infra_switchover::machine::Step::Undo(undo)) => format!("{undo}: {}", reason.why),
-        None => reason.why.clone(),
-    });
-    let mut reasons: Vec<String> = reasons.collect();
+    let mut late = Vec::new();
     if record.is_unsettled() && direction != Direction::FORWARD {
         record_way_back(workspace, operations.context).await?;
     }
@@ -288,7 +296,9 @@ pub async fn switch_over(
         && let Err(failure) = operations.settle(&mut record).await
     {
         let from = direction.from();
-        reasons.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));
+        late.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));
     }
-    Ok(Ended { record, outcome, reasons })
+    let mut ended = Ended::of(record).ok_or_else(|| stopped("it has no end".to_owned()))?;
+    ended.reasons.extend(late);
+    Ok(ended)
 }

@@ -23,7 +23,7 @@ use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::selection::{Request, Selection};
 use crate::session::Session;
-use crate::switchover::{self, Ended, Stage, new_record, operations, stage, switch_over};
+use crate::switchover::{self, Ended, Stage, new_record, operations, read_record, stage, switch_over};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
 use crate::{finish, moved, preconditions};
@@ -184,7 +184,13 @@ async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) ->
             return Box::pin(in_session(workspace, context, repeat)).await;
         }
         Stage::Switchover(record) | Stage::Settle(record) => *record,
-        Stage::Moved | Stage::Finished => return Ok(CutoverEnd::Steps(Outcome::Completed)),
+        Stage::Moved | Stage::Finished => {
+            let ended = read_record(&state).map_err(Error::from)?.and_then(Ended::of);
+            return Ok(match ended {
+                Some(ended) => CutoverEnd::Switchover(Box::new(ended)),
+                None => CutoverEnd::Steps(Outcome::Completed),
+            });
+        }
     };
     let ended = move_data(workspace, context, record).await?;
     Ok(CutoverEnd::Switchover(Box::new(ended)))

@@ -91,7 +91,7 @@ pub(in crate::cli) async fn run(options: &GlobalOptions, args: &RehearseArgs) ->
     }
     match report.conclusion {
         Conclusion::NothingLost => Ok(0),
-        Conclusion::PaymentsLost => Ok(Exit::PaymentsLost as u8),
+        Conclusion::PaymentsLost | Conclusion::TwoPrimaries => Ok(Exit::PaymentsLost as u8),
         // A rehearsal of the load alone has no payments.
         Conclusion::NothingAcknowledged if args.writers == 0 => Ok(0),
         Conclusion::NothingAcknowledged => Err(CliError::new(Exit::Failed, "no payment was acknowledged")

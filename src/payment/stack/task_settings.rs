@@ -19,8 +19,8 @@ pub(super) fn table_mappings(config: &Replication) -> Value {
     mappings(rules(config))
 }
 
-/// Returns the tables that a fallback replicates. What DMS itself has created in the database is left out: "Control table
-/// task settings" lists its tables, which begin with `awsdms_`.
+/// Returns the tables that a fallback replicates. What DMS itself has created in the database is left out: "Control
+/// table task settings" lists its tables, which begin with `awsdms_`.
 pub(super) fn fallback_table_mappings(config: &Replication) -> Value {
     mappings(rules(config).chain([("%", "awsdms_%", "exclude")]))
 }
@@ -81,8 +81,9 @@ pub(super) fn settings(config: &Replication) -> Value {
     })
 }
 
-/// Returns the settings of a task that replicates changes to the old primary. A change that cannot be applied as it is stops the
-/// task: nothing is only logged, because the database that it writes is to become the primary again without a loss.
+/// Returns the settings of a task that replicates changes to the old primary. A change that cannot be applied as it is
+/// stops the task: nothing is only logged, because the database that it writes is to become the primary again without a
+/// loss. `validates`: DMS compares the rows, too.
 ///
 /// - Transactions are applied one after the other, and values are never truncated: "you can use BatchApplyEnabled only
 ///   in limited LOB mode" ("Target metadata task settings").

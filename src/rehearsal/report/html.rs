@@ -24,7 +24,7 @@ const STYLE: &str = "\
 pub(super) fn render(report: &Report) -> String {
     let class = match report.conclusion {
         Conclusion::NothingLost => "good",
-        Conclusion::PaymentsLost => "bad",
+        Conclusion::PaymentsLost | Conclusion::TwoPrimaries => "bad",
         Conclusion::NothingAcknowledged => "open",
     };
     let title = escaped(&report.title);

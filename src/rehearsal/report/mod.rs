@@ -11,4 +11,4 @@ mod text;
 
 pub use histogram::Latency;
 pub use model::{Conclusion, GateVerdict, Lag, Phase, REPORT_VERSION, Report};
-pub use summary::{Bucket, Gaps, SideCount, Summary};
+pub use summary::{Bucket, Gaps, SideCount, Summary, WriteSpan};

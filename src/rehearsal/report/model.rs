@@ -20,6 +20,9 @@ pub enum Conclusion {
     NothingLost,
     /// Payments were lost, duplicated, changed, or got colliding numbers.
     PaymentsLost,
+    /// No payment is lost, but two databases accepted writes at the same time, or one after another switchover than
+    /// those that were made.
+    TwoPrimaries,
     /// Nothing was acknowledged, which proves nothing.
     NothingAcknowledged,
 }
@@ -130,6 +133,14 @@ impl Report {
             filled: Vec::new(),
             skipped: Vec::new(),
             notes: Vec::new(),
+        }
+    }
+
+    /// Requires that only one database accepted writes at a time, and that another one did so only after each of
+    /// `switchovers`.
+    pub fn require_one_primary(&mut self, switchovers: usize) {
+        if self.conclusion == Conclusion::NothingLost && self.traffic.writes.len() > switchovers + 1 {
+            self.conclusion = Conclusion::TwoPrimaries;
         }
     }
 }

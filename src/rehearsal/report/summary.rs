@@ -35,6 +35,10 @@ pub struct Summary {
     pub by_side: BTreeMap<String, SideCount>,
     /// Errors of databases by SQLSTATE, on all sides.
     pub sql_states: BTreeMap<String, u64>,
+    /// Which database acknowledged writes, one after the other. With one primary at a time, there is one more than
+    /// there were switchovers.
+    #[serde(default)]
+    pub writes: Vec<WriteSpan>,
     /// Latencies of acknowledged requests.
     pub latency: Latency,
     /// Times without an acknowledgement.
@@ -54,6 +58,19 @@ pub struct SideCount {
     pub databases: BTreeMap<String, u64>,
     /// Answers that were no acknowledgement: the status, and the SQLSTATE after a colon.
     pub answers: BTreeMap<String, u64>,
+}
+
+/// A time in which only one database acknowledged writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteSpan {
+    /// The database.
+    pub database: String,
+    /// The first acknowledgement.
+    pub first_at: u64,
+    /// The last one.
+    pub last_at: u64,
+    /// Their number.
+    pub acknowledged: u64,
 }
 
 /// Times without an acknowledgement, while writers ran.
@@ -109,6 +126,7 @@ impl Summary {
                 }
                 Entry::Ack(ack) => {
                     course.acknowledged(&mut summary, ack.at, threshold);
+                    add_write(&mut summary.writes, &ack.db, ack.at);
                     summary.acknowledged += 1;
                     summary.repeated += u64::from(ack.tries > 1);
                     *summary.by_kind.entry(ack.kind).or_default() += 1;
@@ -151,6 +169,14 @@ impl Summary {
         summary.gaps.threshold_seconds = threshold.as_secs_f64();
         summary.timeline = course.buckets.into_values().collect();
         Ok(summary)
+    }
+}
+
+/// Adds an acknowledgement. Those of a ledger are in the order of their times.
+fn add_write(spans: &mut Vec<WriteSpan>, database: &str, at: u64) {
+    match spans.last_mut().filter(|span| span.database == database) {
+        Some(span) => (span.last_at, span.acknowledged) = (at, span.acknowledged + 1),
+        None => spans.push(WriteSpan { database: database.to_owned(), first_at: at, last_at: at, acknowledged: 1 }),
     }
 }
 

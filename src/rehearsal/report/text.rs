@@ -7,6 +7,8 @@ use crate::verdict::{Finding, Findings};
 
 /// The number of findings of each type that are shown.
 const SHOWN: usize = 5;
+/// The number of changes of the primary that are shown.
+const SPANS: usize = 8;
 
 pub(super) fn render(report: &Report) -> String {
     let mut text = String::new();
@@ -21,6 +23,9 @@ pub(super) fn conclusion(report: &Report) -> String {
     match report.conclusion {
         Conclusion::NothingLost => {
             format!("all {} acknowledged payments are in {database}, once and unchanged", verdict.acknowledged)
+        }
+        Conclusion::TwoPrimaries => {
+            format!("writes alternated between databases {} times", report.traffic.writes.len().saturating_sub(1))
         }
         Conclusion::NothingAcknowledged => "no payment was acknowledged, which proves nothing".to_owned(),
         Conclusion::PaymentsLost => {
@@ -79,6 +84,11 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         let side = if side.is_empty() { "no address" } else { side };
         let answers: Vec<String> = count.answers.iter().map(|(answer, count)| format!("{answer} x {count}")).collect();
         writeln!(text, "  {side:<10}{} acknowledged  {}", count.acknowledged, answers.join(", "))?;
+    }
+    if traffic.writes.len() > 1 {
+        let spans = traffic.writes.iter().take(SPANS).map(|span| format!("{} ({})", span.database, span.acknowledged));
+        let more = if traffic.writes.len() > SPANS { ", ..." } else { "" };
+        writeln!(text, "primary     {}{more}", spans.collect::<Vec<_>>().join(", then "))?;
     }
     writeln!(
         text,

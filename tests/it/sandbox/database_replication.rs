@@ -19,6 +19,9 @@ use crate::harness::sandbox_run::Fixture;
 use crate::harness::stacks::{PAIRED, graph};
 use crate::harness::workspace::Workspace;
 
+/// The task that loads the tables.
+const TASK: &str = "payment-replication-target-dev-001";
+
 /// A whole stack on the sandbox, and its clients.
 pub struct Account {
     pub sandbox: Arc<Sandbox>,
@@ -101,8 +104,7 @@ impl Account {
 
     /// Returns the task in the world.
     pub fn task(&self) -> Task {
-        self.sandbox
-            .mutate_out_of_band(|world| world.region("us-east-1").dms.tasks.values().next().expect("the task").clone())
+        self.sandbox.mutate_out_of_band(|world| world.region("us-east-1").dms.tasks[TASK].clone())
     }
 
     pub fn now(&self) -> u64 {
@@ -326,7 +328,7 @@ async fn tables_are_loaded_over_time_and_validated_after_that() {
 async fn no_more_tables_are_loaded_at_a_time_than_the_settings_allow() {
     let account = Account::of(stack()).await;
     account.sandbox.mutate_out_of_band(|world| {
-        let task = world.region("us-east-1").dms.tasks.values_mut().next().unwrap();
+        let task = world.region("us-east-1").dms.tasks.get_mut(TASK).unwrap();
         task.settings["FullLoadSettings"]["MaxFullLoadSubTasks"] = 1.into();
         task.settings["ValidationSettings"]["EnableValidation"] = false.into();
     });

@@ -7,7 +7,9 @@ use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps, stdout};
 use infra_config::Side;
+use infra_database::slots::Leftover;
 use infra_migration::switchover::{After, Removed};
+use infra_migration::topology::Topology;
 use infra_workflow::finish::{FinishRequest, check_finish, finish};
 use infra_workflow::switchover::operations;
 
@@ -17,13 +19,13 @@ pub(super) async fn run(app: &App, args: &FinishArgs) -> Result<u8, Failure> {
     let record = check_finish(&state)?;
     let primary = record.primary();
     let urls = args.databases.urls(app)?;
-    if record.after == After::Finished && infra_migration::topology::Topology::of(&state).loads.is_empty() {
+    if record.after == After::Finished && Topology::of(&state).loads.is_empty() {
         app.info("nothing to do: the migration is finished, and what only it needed is removed");
         return Ok(0);
     }
     let question = format!(
-        "The database of the {primary} stays the primary. Changes are no longer replicated to the other one, so that \
-         nothing leads back.\nFinish the migration?"
+        "The database of the {primary} stays the primary. Changes are no longer replicated to the other one, so \
+         that nothing leads back.\nFinish the migration?"
     );
     confirm(&question, args.yes)?;
     let reporter = Reporter::start(&app.options);
@@ -41,12 +43,15 @@ pub(super) async fn run(app: &App, args: &FinishArgs) -> Result<u8, Failure> {
 
 fn show(app: &App, primary: Side, removed: &Removed) {
     if app.options.is_json() {
-        let list = |objects: &[(String, infra_database::slots::Leftover)]| {
-            let one = |(side, object): &(String, infra_database::slots::Leftover)| json!({ "side": side, "kind": object.kind, "name": object.name });
-            objects.iter().map(one).collect::<Vec<_>>()
-        };
-        let (objects, others) = (list(&removed.objects), list(&removed.other_slots));
-        let event = json!({ "event": "finished", "primary": primary, "removed": objects, "other_slots": others });
+        let one =
+            |(side, object): &(String, Leftover)| json!({ "side": side, "kind": object.kind, "name": object.name });
+        let list = |objects: &[(String, Leftover)]| objects.iter().map(one).collect::<Vec<_>>();
+        let event = json!({
+            "event": "migration_finished",
+            "primary": primary,
+            "removed": list(&removed.objects),
+            "other_slots": list(&removed.other_slots),
+        });
         stdout(&event.to_string());
         return;
     }
