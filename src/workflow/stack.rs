@@ -3,6 +3,7 @@
 use infra_config::Config;
 use infra_core::graph::Graph;
 use infra_core::state::State;
+use infra_migration::phase::StartRecord;
 use infra_migration::switchover::SwitchoverRecord;
 use infra_payment::stack::{MigrationFacts, build_with};
 
@@ -16,6 +17,13 @@ use crate::refusal::MigrationRefusal;
 pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     let record = SwitchoverRecord::of(state)
         .map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })?;
-    let facts = MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()) };
+    let mut facts =
+        MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()), ..Default::default() };
+    for task in state.migration.replications.keys() {
+        let start = StartRecord::of(state, task);
+        let start = start.map_err(|error| MigrationRefusal::UnreadableStart { reason: error.to_string() })?;
+        let measured = start.and_then(|start| start.measured);
+        facts.measured.extend(measured.map(|measured| (task.environment().to_owned(), measured)));
+    }
     Ok(build_with(config, &facts)?)
 }

@@ -4,6 +4,7 @@
 //! back is then another switchover and loses nothing. Until then the task is at rest: nothing here starts it.
 
 use super::builder::Builder;
+use super::facts::MeasuredSource;
 use super::layout::{self, REPLICATION as PART};
 use super::replication::Base;
 use super::task_settings::{fallback_settings, fallback_table_mappings};
@@ -12,7 +13,7 @@ use infra_kinds::dms::{Endpoint, ReplicationTask};
 
 /// Adds the endpoints and the task, on the replication instance of the replication that they reverse. One that only
 /// copies is not reversed.
-pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>) {
+pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>, measured: Option<&MeasuredSource>) {
     if builder.config.replication.migration_type == MigrationType::FullLoad {
         return;
     }
@@ -39,8 +40,8 @@ pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>) {
         target_endpoint: target.usable_arn(),
         instance: base.instance.usable_arn(),
         migration_type: "cdc".to_owned(),
-        table_mappings: fallback_table_mappings(config),
-        settings: fallback_settings(config),
+        table_mappings: fallback_table_mappings(config, measured),
+        settings: fallback_settings(config, measured),
         started_by: Some("the cutover".to_owned()),
         log_group: base.log_group.clone(),
         ways: base.ways.clone(),
