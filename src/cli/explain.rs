@@ -365,7 +365,7 @@ impl Explainer<'_> {
                 .because_text(reason)
                 .hint(format!("`{}` runs it again", self.command("cutover")))
                 .hint("or run it manually"),
-            MigrationRefusal::UnreadableSwitchover { reason } => {
+            MigrationRefusal::UnreadableSwitchover { reason } | MigrationRefusal::UnreadableStart { reason } => {
                 base.because_text(reason).hint("use the version that has begun it")
             }
             MigrationRefusal::SwitchoverInProgress { .. } => base.hint(format!(

@@ -34,8 +34,8 @@ pub use load::load;
 pub use model::{
     BackendKind, Config, Cutover, Database, DriftConfig, Encryption, EnvironmentConfig, Exception, IgnoreRule, Layout,
     MigrationType, Monitoring, MovedBlock, NatGateways, Network, OnFailure, OnResume, Overdue, Policy, RawGates,
-    Replication, ReplicationLink, ReplicationLinks, ResourceOptions, Resources, Routing, Rule, Secrets, Service, Stack,
-    StateConfig, Storage, Strategy, TablePreparation,
+    Replication, ReplicationLink, ReplicationLinks, ResourceOptions, Resources, Routing, Rule, SchemaSource, Secrets,
+    Service, Stack, StateConfig, Storage, Strategy, TablePreparation,
 };
 pub use overrides::Overrides;
 pub use schema_check::schema;

@@ -22,6 +22,7 @@ mod connector;
 mod database_error;
 mod endpoint;
 mod failure;
+mod libpq;
 mod open;
 mod quoting;
 mod table_name;

@@ -197,6 +197,18 @@ pub enum Event {
         /// The numbers of tables that are loaded, loading, queued, and with errors.
         tables: [i32; 4],
     },
+    /// A phase of the start of a replication has begun, or is done.
+    ReplicationPhase {
+        /// The task.
+        address: Address,
+        /// `schema`, `load`, `indexes` or `changes`.
+        phase: &'static str,
+        /// `begun` or `done`.
+        state: &'static str,
+        /// What was done.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
     /// A notice for the user.
     Notice {
         /// The resource.

@@ -21,6 +21,7 @@ mod error;
 pub mod guard;
 mod lsn;
 pub mod marker;
+pub mod repeated;
 pub mod schema;
 pub mod sequences;
 pub mod slots;

@@ -13,6 +13,7 @@ pub mod emergency_switch;
 pub mod fallback;
 pub mod fence;
 pub mod gate;
+pub mod phase;
 mod recorded;
 pub mod records;
 pub mod replication;

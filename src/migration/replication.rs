@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::phase::{Phase, StartRecord};
 use super::recorded::{operation, record_end};
 use super::topology::Replication;
 use infra_core::engine::Context;
@@ -61,8 +62,65 @@ pub struct StartOptions {
     pub follow_load: bool,
 }
 
+/// How a load is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// When the task was last started before the load began.
+    pub started_before: Option<i64>,
+    /// Whether the task stops when its tables are loaded. Otherwise it goes on with changes.
+    pub stops: bool,
+    /// Return only when the load is complete.
+    pub follow: bool,
+}
+
+/// The next action of a load, given the status of the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadAction {
+    /// Nothing: the load is complete.
+    Done,
+    /// Follow the task, which loads.
+    Follow,
+    /// Start the task in this way.
+    Start(StartMode),
+    /// Wait for another operation on the task, then read the status again.
+    Wait,
+    /// The task has been running since before: it cannot load again.
+    Refused,
+}
+
+/// Why a task stops by itself after its load (`StopReason`): "STOPPED_AFTER_CACHED_EVENTS – Full load completed, with
+/// cached changes applied", "STOPPED_AFTER_FULL_LOAD – Full load completed, with cached changes not applied",
+/// "FULL_LOAD_ONLY_FINISHED" (ReplicationTask).
+const LOADED: [&str; 3] = ["STOPPED_AFTER_CACHED_EVENTS", "STOPPED_AFTER_FULL_LOAD", "FULL_LOAD_ONLY_FINISHED"];
+
+/// Returns whether a task has stopped because its load is complete.
+fn has_loaded(task: &TaskStatus) -> bool {
+    task.stop_reason.as_ref().is_some_and(|reason| LOADED.iter().any(|ended| reason.contains(ended)))
+}
+
+/// Returns the next action of a load. Whether the task was started for this load shows in the time of its last start.
+pub fn load_action(task: &TaskStatus, migration_type: &str, options: LoadOptions) -> LoadAction {
+    let is_started = task.has_run && task.started_at != options.started_before;
+    match task.status.as_str() {
+        status if ACTIVE.contains(&status) && !is_started => LoadAction::Refused,
+        "running" if !options.stops && migration_type != "full-load" && task.full_load_percent == 100 => {
+            LoadAction::Done
+        }
+        status if ACTIVE.contains(&status) => LoadAction::Follow,
+        status if !AT_REST.contains(&status) => LoadAction::Wait,
+        _ if !task.has_run => LoadAction::Start(StartMode::Start),
+        _ if !is_started => LoadAction::Start(StartMode::Reload),
+        "stopped" if has_loaded(task) => LoadAction::Done,
+        _ if migration_type == "full-load" => LoadAction::Start(StartMode::Reload),
+        _ => LoadAction::Start(StartMode::Resume),
+    }
+}
+
 /// The name of the operation that reloads all tables, as it is recorded.
 const RELOAD: &str = "replication start --reload";
+
+/// Why a load is refused.
+pub const TARGET_IN_USE: &str = "a full load would replace tables of the target, which has traffic";
 
 /// Returns why a task cannot be started as requested: it would replace tables that are in use, or it runs already and
 /// should reload.
@@ -73,17 +131,19 @@ pub fn refusal(
     is_reloading: bool,
 ) -> Option<&'static str> {
     match start_action(task, migration_type, options.reload) {
-        StartAction::Start(StartMode::Start | StartMode::Reload) if !options.allow_full_load => {
-            Some("a full load would replace tables of the target, which has traffic")
-        }
+        StartAction::Start(StartMode::Start | StartMode::Reload) if !options.allow_full_load => Some(TARGET_IN_USE),
         StartAction::Follow if options.reload && !is_reloading => Some("the task runs, so it cannot be reloaded"),
         _ => None,
     }
 }
 
-/// Returns whether an earlier command has started a reload whose end was not observed.
+/// Returns whether an earlier command has begun a reload whose end was not observed.
 pub fn is_reloading(state: &State, replication: &Replication) -> bool {
-    state.migration.operations.get(&replication.address).is_some_and(|open| open.what == RELOAD)
+    let is_open = state.migration.operations.get(&replication.address).is_some_and(|open| open.what == RELOAD);
+    let record = StartRecord::of(state, &replication.address).ok().flatten();
+    let is_under_way =
+        |record: StartRecord| record.reload && record.has_begun(Phase::Load) && !record.is_done(Phase::Load);
+    is_open || record.is_some_and(is_under_way)
 }
 
 /// Tests both connections, starts the task as its status requires, and returns when it runs, or with `follow_load` when
@@ -108,24 +168,10 @@ pub async fn start(context: &Context, replication: &Replication, options: StartO
                 wait_for(&cx, &replication.task, "become idle", &reached, &[]).await?;
             }
             StartAction::Start(how) => {
-                test_connections(&cx, replication).await?;
                 is_reloading = true;
-                match start_task(&cx, &replication.task, how).await {
-                    Ok(()) => {}
-                    // The result is unknown, so the status decides.
-                    Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
-                        pause_before_observing(&cx, &error).await?;
-                        continue;
-                    }
-                    // "Test connection for replication instance and endpoint should be successful": a test can be
-                    // outdated.
-                    Err(error) if error.is_code("InvalidResourceStateFault") => {
-                        test_connections(&cx, replication).await?;
-                        start_task(&cx, &replication.task, how).await?;
-                    }
-                    Err(error) => return Err(error),
+                if test_and_start(&cx, replication, how).await? {
+                    break Some(how);
                 }
-                break Some(how);
             }
         }
     };
@@ -136,10 +182,95 @@ pub async fn start(context: &Context, replication: &Replication, options: StartO
         return Err(Error::Failed { what: "the replication to run".to_owned(), status: task.status, reason });
     }
     if follow_load {
-        task = follow_full_load(&cx, context, replication, task).await?;
+        task = follow_full_load(&cx, context, replication, task, false).await?;
+        // An earlier version has started it, and `up` has changed its settings since.
+        if task.status == "stopped" && replication.replicates_changes() && has_loaded(&task) {
+            test_and_start(&cx, replication, StartMode::Resume).await?;
+            task = wait_for(&cx, &replication.task, "run", &["running"], &["failed", "stopped"]).await?;
+        }
     }
     record_end(context, &replication.address).await?;
     Ok(StartResult { started_as, task })
+}
+
+/// Tests both connections and starts the task. Returns whether it is known that DMS has accepted the start.
+async fn test_and_start(cx: &StepContext, replication: &Replication, how: StartMode) -> Result<bool> {
+    test_connections(cx, replication).await?;
+    match start_task(cx, &replication.task, how).await {
+        Ok(()) => Ok(true),
+        // The result is unknown, so the status decides.
+        Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
+            pause_before_observing(cx, &error).await?;
+            Ok(false)
+        }
+        // "Test connection for replication instance and endpoint should be successful": a test can be outdated.
+        Err(error) if error.is_code("InvalidResourceStateFault") => {
+            test_connections(cx, replication).await?;
+            start_task(cx, &replication.task, how).await?;
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Loads all tables: starts the task as its status requires, and follows it until its load is complete. Returns whether
+/// it is complete, and the task. It can be repeated, also after a kill: the load is then continued.
+///
+/// # Errors
+/// The error of DMS, for a connection or for the task, or the task was stopped before its load was complete.
+pub async fn load(
+    context: &Context,
+    replication: &Replication,
+    options: LoadOptions,
+    what: LoadKind,
+) -> Result<(bool, TaskStatus)> {
+    let cx = operation(context, &replication.address, &replication.region, what.as_str());
+    let mut has_started = false;
+    let ended = loop {
+        let task = read_existing(&cx, &replication.task).await?;
+        match load_action(&task, &replication.migration_type, options) {
+            LoadAction::Refused => return Err(Error::Refused("the task runs, so it cannot be reloaded".to_owned())),
+            LoadAction::Done => break (true, task),
+            LoadAction::Wait => {
+                let reached = [&AT_REST[..], &ACTIVE[..]].concat();
+                wait_for(&cx, &replication.task, "become idle", &reached, &[]).await?;
+            }
+            LoadAction::Follow if !options.follow && task.status == "running" => break (false, task),
+            LoadAction::Follow => {
+                has_started = true;
+                let task = wait_for(&cx, &replication.task, "run", &["running", "stopped"], &["failed"]).await?;
+                if options.follow {
+                    follow_full_load(&cx, context, replication, task, options.stops).await?;
+                }
+            }
+            // It has stopped or failed while it was followed, and not because its load is complete.
+            LoadAction::Start(_) if has_started => {
+                let reason = task.last_failure.or(task.stop_reason);
+                return Err(Error::Failed { what: "the full load".to_owned(), status: task.status, reason });
+            }
+            LoadAction::Start(how) => has_started = test_and_start(&cx, replication, how).await?,
+        }
+    };
+    record_end(context, &replication.address).await?;
+    Ok(ended)
+}
+
+/// Whether a load is the first one, as it is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadKind {
+    /// The tables of the target are loaded for the first time.
+    First,
+    /// Rows of an earlier load are replaced.
+    Again,
+}
+
+impl LoadKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "replication start",
+            Self::Again => RELOAD,
+        }
+    }
 }
 
 /// Pauses after a call with an unknown result, until the effect can be observed.
@@ -160,12 +291,13 @@ pub(crate) async fn test_both(cx: &StepContext, instance: &str, [one, other]: [&
     other
 }
 
-/// Follows a full load to its end.
+/// Follows a full load to its end. `stops`: the task stops there by itself.
 async fn follow_full_load(
     cx: &StepContext,
     context: &Context,
     replication: &Replication,
     mut task: TaskStatus,
+    stops: bool,
 ) -> Result<TaskStatus> {
     let mut reported = None;
     loop {
@@ -181,7 +313,7 @@ async fn follow_full_load(
             reported = Some(now);
         }
         match task.status.as_str() {
-            "running" if task.full_load_percent < 100 && replication.migration_type != "cdc" => {}
+            "running" if stops || (task.full_load_percent < 100 && replication.migration_type != "cdc") => {}
             "running" | "stopped" => return Ok(task),
             "failed" => {
                 let reason = task.last_failure.or(task.stop_reason);
@@ -293,6 +425,41 @@ mod tests {
                 "{status} {has_run} {migration_type} {reload}"
             );
         }
+    }
+
+    #[test]
+    fn a_load_continues_from_the_status_and_the_last_start() {
+        let at = |status: &str, started_at: Option<i64>, reason: &str| TaskStatus {
+            status: status.to_owned(),
+            has_run: started_at.is_some(),
+            started_at,
+            stop_reason: Some(reason.to_owned()),
+            ..TaskStatus::default()
+        };
+        let (cached, normal) = ("Stop Reason STOPPED_AFTER_CACHED_EVENTS", "Stop Reason NORMAL");
+        let first = LoadOptions { started_before: None, stops: true, follow: true };
+        let again = LoadOptions { started_before: Some(10), ..first };
+        let table = [
+            ("never started", at("ready", None, ""), first, LoadAction::Start(StartMode::Start)),
+            ("loads", at("running", Some(10), ""), first, LoadAction::Follow),
+            ("loaded", at("stopped", Some(10), cached), first, LoadAction::Done),
+            ("stopped by hand", at("stopped", Some(10), normal), first, LoadAction::Start(StartMode::Resume)),
+            ("failed", at("failed", Some(10), ""), first, LoadAction::Start(StartMode::Resume)),
+            ("loaded before", at("stopped", Some(10), cached), again, LoadAction::Start(StartMode::Reload)),
+            ("reloads", at("starting", Some(20), ""), again, LoadAction::Follow),
+            ("reloaded", at("stopped", Some(20), cached), again, LoadAction::Done),
+            ("runs since before", at("running", Some(10), ""), again, LoadAction::Refused),
+            ("replaced", at("ready", None, ""), again, LoadAction::Start(StartMode::Start)),
+            ("changed", at("modifying", Some(10), ""), first, LoadAction::Wait),
+        ];
+        for (what, task, options, action) in table {
+            assert_eq!(load_action(&task, "full-load-and-cdc", options), action, "{what}");
+        }
+        let only = at("stopped", Some(10), normal);
+        assert_eq!(load_action(&only, "full-load", first), LoadAction::Start(StartMode::Reload));
+        let goes_on = LoadOptions { stops: false, ..first };
+        let loaded = TaskStatus { full_load_percent: 100, ..at("running", Some(10), "") };
+        assert_eq!(load_action(&loaded, "full-load-and-cdc", goes_on), LoadAction::Done);
     }
 
     #[test]

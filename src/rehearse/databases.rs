@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use infra_core::state::State;
-use infra_database::marker;
 use infra_migration::topology::Topology;
 use infra_postgres::Tls;
 use infra_rehearsal::Database;
@@ -38,14 +37,5 @@ impl Databases {
             source: find(source).ok_or(RehearseError::Missing("source database"))?,
             target: find(target).ok_or(RehearseError::Missing("target database"))?,
         })
-    }
-
-    /// Creates the table of the markers on both sides, as `replication start` does.
-    pub(crate) async fn prepare_markers(&self) -> Result<(), RehearseError> {
-        for (side, database) in [("source", &self.source), ("target", &self.target)] {
-            let client = database.connection.connect().await?;
-            marker::prepare(infra_database::Database::new(side, &client)).await?;
-        }
-        Ok(())
     }
 }

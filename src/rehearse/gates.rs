@@ -55,6 +55,7 @@ impl State {
             Event::Replication { status, full_load_percent, .. } => {
                 self.activity = format!("{status}, full load {full_load_percent} %");
             }
+            Event::ReplicationPhase { phase, state, .. } => self.activity = format!("phase {phase}: {state}"),
             Event::StepStarted { address, action } => self.activity = format!("{action} {address}"),
             _ => {}
         }

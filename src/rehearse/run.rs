@@ -137,7 +137,6 @@ impl Rehearsal {
         }
 
         self.begin("replication");
-        databases.prepare_markers().await?;
         let result = driver.run(&workspace, &events, unattended::start_replication).await;
         self.go_on(result, "the tables are loaded, and changes are replicated")?;
 

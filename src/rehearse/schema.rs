@@ -1,6 +1,6 @@
 //! Schema and data of the source database.
 
-use infra_config::TablePreparation;
+use infra_config::{Replication, SchemaSource as ConfiguredSchema, TablePreparation};
 use infra_postgres::{ClientProgram, Programs};
 use infra_rehearsal::{
     Application, Database, Fill, FilledTable, fill, load_dump, load_dump_schema, load_payment_schema, load_schema,
@@ -28,11 +28,13 @@ pub(crate) async fn load(options: &RehearsalOptions, database: &Database) -> Res
     Ok(fill(connection, &what, &|_, _| {}).await?)
 }
 
-/// Loads the schema, without rows, into the target database: DMS leaves the tables there as they are, unless it is
-/// configured to drop them, so an operator creates them. Returns whether that was necessary.
+/// Loads the schema, without rows, into the target database if the configuration says that it is there already: an
+/// operator has created it. Returns whether that was necessary. Otherwise the migration transfers it.
 pub(crate) async fn prepare_target(options: &RehearsalOptions, database: &Database) -> Result<bool, RehearseError> {
-    let mut environments = options.config.environments.iter();
-    if environments.all(|one| one.replication.table_preparation == TablePreparation::DropAndCreate) {
+    let is_expected = |one: &Replication| {
+        one.schema == ConfiguredSchema::Existing && one.table_preparation != TablePreparation::DropAndCreate
+    };
+    if !options.config.environments.iter().any(|environment| is_expected(&environment.replication)) {
         return Ok(false);
     }
     let connection = &database.connection;

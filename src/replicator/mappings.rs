@@ -1,17 +1,26 @@
 //! Table mappings: which tables a task migrates.
 //!
-//! Only selection rules are supported. Everything else that a table mapping document can contain is refused, because
-//! a rule that is ignored would make a migration look right that is not.
+//! Selection rules, and transformation rules that remove a column, are supported. Everything else that a table mapping
+//! document can contain is refused, because a rule that is ignored would make a migration look right that is not.
 
 use serde_json::Value;
 
 use crate::model::TableName;
 use crate::wildcard::Pattern;
 
-/// The selection rules of a task.
+/// The rules of a task.
 #[derive(Clone, Debug)]
 pub struct Mappings {
     rules: Vec<Rule>,
+    removed: Vec<Removed>,
+}
+
+/// A column that is not migrated.
+#[derive(Clone, Debug)]
+struct Removed {
+    schema: Pattern,
+    table: Pattern,
+    column: Pattern,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +52,7 @@ impl Mappings {
     pub fn parse(document: &Value) -> Result<Self, MappingsError> {
         let rules = document.get("rules").and_then(Value::as_array);
         let Some(rules) = rules else { return invalid("there is no list of rules") };
-        let mut parsed = Vec::new();
+        let (mut parsed, mut removed) = (Vec::new(), Vec::new());
         let mut ids: Vec<String> = Vec::new();
         let mut names: Vec<&str> = Vec::new();
         for rule in rules {
@@ -66,14 +75,17 @@ impl Mappings {
             if names.contains(&name) {
                 return invalid(&format!("the rule-name {name} is not unique"));
             }
-            parsed.push(parse_rule(rule, &id)?);
+            match rule.get("rule-type").and_then(Value::as_str) {
+                Some("transformation") => removed.push(parse_removed(rule, &id)?),
+                _ => parsed.push(parse_rule(rule, &id)?),
+            }
             ids.push(id);
             names.push(name);
         }
         if !parsed.iter().any(|rule| rule.includes) {
             return invalid("no selection rule includes a table");
         }
-        Ok(Self { rules: parsed })
+        Ok(Self { rules: parsed, removed })
     }
 
     /// Returns whether the rules select a table.
@@ -81,6 +93,13 @@ impl Mappings {
         // "When multiple rules apply to one table, exclude rules are applied after include rules" (ibid.).
         let mut matching = self.matching(table).peekable();
         matching.peek().is_some() && matching.all(|rule| rule.includes)
+    }
+
+    /// Returns whether a column is not migrated: `remove-column` ("Transformation rules and actions").
+    pub fn removes(&self, table: &TableName, column: &str) -> bool {
+        self.removed.iter().any(|rule| {
+            rule.schema.matches(&table.schema) && rule.table.matches(&table.name) && rule.column.matches(column)
+        })
     }
 
     /// Returns the priority of a table: "The tables with higher values are loaded first" (`load-order`).
@@ -97,11 +116,28 @@ fn invalid<T>(what: &str) -> Result<T, MappingsError> {
     Err(MappingsError::Invalid(what.to_owned()))
 }
 
+/// Parses a rule that removes a column: `"rule-target": "column"`, `"rule-action": "remove-column"`, and a locator with
+/// `column-name` ("Transformation rules and actions").
+fn parse_removed(rule: &Value, id: &str) -> Result<Removed, MappingsError> {
+    let text = |name: &str| rule.get(name).and_then(Value::as_str).unwrap_or_default();
+    if (text("rule-target"), text("rule-action")) != ("column", "remove-column") {
+        let what = format!("the action `{}` on a `{}`", text("rule-action"), text("rule-target"));
+        return Err(MappingsError::Unsupported { rule: id.to_owned(), what });
+    }
+    let locator = |name: &str| rule.pointer(&format!("/object-locator/{name}")).and_then(Value::as_str);
+    match (locator("schema-name"), locator("table-name"), locator("column-name")) {
+        (Some(schema), Some(table), Some(column)) if ![schema, table, column].contains(&"") => {
+            Ok(Removed { schema: Pattern::parse(schema), table: Pattern::parse(table), column: Pattern::parse(column) })
+        }
+        _ => invalid(&format!("the object-locator of the rule {id} names no schema, table or column")),
+    }
+}
+
 fn parse_rule(rule: &Value, id: &str) -> Result<Rule, MappingsError> {
     let unsupported = |what: String| Err(MappingsError::Unsupported { rule: id.to_owned(), what });
     match rule.get("rule-type").and_then(Value::as_str) {
         Some("selection") => {}
-        Some(kind @ ("transformation" | "table-settings" | "validation" | "post-processing")) => {
+        Some(kind @ ("table-settings" | "validation" | "post-processing")) => {
             return unsupported(format!("rules of the type {kind}"));
         }
         Some(kind) => return invalid(&format!("the rule {id} has the unknown rule-type {kind}")),

@@ -8,7 +8,7 @@ use infra_replicator::{
     Heartbeat, Mappings, MigrationType, Settings, SourceEndpoint, Start, TargetEndpoint, TaskDefinition,
 };
 use infra_sandbox::World;
-use infra_sandbox::world::dms::{Dms, Endpoint, EndpointSettings, StartType, Task};
+use infra_sandbox::world::dms::{Dms, Endpoint, EndpointSettings, NUMERIC_AS_STRING, StartType, Task, VARCHAR_SIZE};
 
 use crate::addresses::database_of;
 
@@ -116,6 +116,12 @@ fn source_endpoint(world: &World, endpoint: &Endpoint) -> Result<SourceEndpoint,
         heartbeat,
         fail_on_lob_truncation: settings.fail_tasks_on_lob_truncation.unwrap_or(default.fail_on_lob_truncation),
         execute_timeout: number(settings.execute_timeout).unwrap_or(default.execute_timeout),
+        exact_numeric: endpoint.attributes.get(NUMERIC_AS_STRING).is_some_and(|value| value == "true"),
+        varchar_max: endpoint
+            .attributes
+            .get(VARCHAR_SIZE)
+            .and_then(|bytes| bytes.parse().ok())
+            .unwrap_or(default.varchar_max),
         ..default
     })
 }

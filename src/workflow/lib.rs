@@ -31,6 +31,7 @@ mod protection;
 pub mod refresh;
 pub mod refusal;
 pub mod replication;
+pub mod replication_start;
 pub mod rollback;
 pub mod saved_plan;
 mod selection;

@@ -3,9 +3,11 @@
 use infra_config::Config;
 use infra_core::graph::Graph;
 use infra_core::state::State;
+use infra_migration::phase::StartRecord;
 use infra_payment::stack::{MigrationFacts, build_with};
 
 use crate::error::Error;
+use crate::refusal::MigrationRefusal;
 use crate::switchover::read_record;
 
 /// Returns the graph of all resources that the configuration describes, at this point of the migration.
@@ -14,6 +16,13 @@ use crate::switchover::read_record;
 /// The parts do not fit together, or a newer version has written the state.
 pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     let record = read_record(state)?;
-    let facts = MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()) };
+    let mut facts =
+        MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()), ..Default::default() };
+    for task in state.migration.replications.keys() {
+        let start = StartRecord::of(state, task);
+        let start = start.map_err(|error| MigrationRefusal::UnreadableStart { reason: error.to_string() })?;
+        let measured = start.and_then(|start| start.measured);
+        facts.measured.extend(measured.map(|measured| (task.environment().to_owned(), measured)));
+    }
     Ok(build_with(config, &facts)?)
 }

@@ -21,8 +21,9 @@ use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
 use crate::error::Error;
 use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
+use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
-use crate::session::Session;
+use crate::session::{Session, with_causes};
 use crate::switchover::{self, Ended, Stage, new_record, operations, read_record, stage, switch_over};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
@@ -73,20 +74,21 @@ pub async fn up(workspace: &Workspace, events: Events) -> Result<(), StepError> 
     }
 }
 
-/// Starts or resumes all replications, and waits for the end of the full load, as `replication start -y` does.
+/// Starts or resumes all replications, phase by phase, as `replication start -y` does.
 ///
 /// # Errors
 /// A replication is refused or fails.
 pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<(), StepError> {
     let session = Session::open(workspace, "replication start", events).await?;
     let options = StartOptions { reload: false, allow_full_load: true, follow_load: true };
+    let request = StartRequest { options, only: None, urls: None };
     let context = session.context.clone();
     let all = replications(&session);
-    let starts = all.iter().map(|replication| replication::start(&context, replication, options));
-    let results = futures::future::join_all(starts).await;
+    let procedure = Procedure::new(workspace, &context, &request);
+    let results = futures::future::join_all(all.iter().map(|replication| procedure.start(replication))).await;
     drop(context);
     session.close().await;
-    let failed = results.into_iter().filter_map(Result::err).map(|error| describe(&error));
+    let failed = results.into_iter().filter_map(Result::err).map(|error| with_causes(&error));
     failure("replication start", failed)
 }
 

@@ -12,7 +12,9 @@ use infra_config::Side;
 use infra_core::state::{Entry, State, Status};
 use infra_kinds::KINDS;
 use infra_migration::cutover::PersistedCutover;
+use infra_migration::phase::StartRecord;
 use infra_migration::switchover::{Carrier, SwitchoverRecord};
+use infra_migration::topology::Topology;
 use infra_workflow::environments;
 
 /// Shows what exists and what is unfinished, according to the state; it makes no call.
@@ -37,7 +39,10 @@ pub(in crate::cli) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Fail
                 "region": entry.region })
         };
         let resources: Vec<_> = entries.iter().map(resource).collect();
-        stdout(&json!({ "stack": stack, "last_run": state.last_run, "resources": resources }).to_string());
+        let replications = &state.migration.replications;
+        let all = json!({ "stack": stack, "last_run": state.last_run, "resources": resources,
+            "replications": replications });
+        stdout(&all.to_string());
         return Ok(0);
     }
     let width = entries.iter().map(|(address, _)| address.as_str().len()).max().unwrap_or(0);
@@ -69,6 +74,7 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
     for (address, open) in &state.migration.operations {
         lines.push(format!("`{}` of {address} was started, and its end was not observed: run it again", open.what));
     }
+    lines.extend(unfinished_starts(app, state));
     if let Some(cutover) = PersistedCutover::of(state).filter(PersistedCutover::can_resume) {
         let progress = &cutover.progress;
         let phase = progress.outcome().map_or("in progress, or killed", |outcome| outcome.as_str());
@@ -79,6 +85,24 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
         }
     }
     lines.extend(switchover(app, state));
+    lines
+}
+
+/// Returns replications of which not all phases are done.
+fn unfinished_starts(app: &App, state: &State) -> Vec<String> {
+    let mut lines = Vec::new();
+    for replication in Topology::of(state).replications {
+        match StartRecord::of(state, &replication.address) {
+            Ok(Some(record)) if record.next(&replication).is_some() => lines.push(format!(
+                "the start of {} is not complete ({}): `{}` goes on",
+                replication.address,
+                record.describe(&replication),
+                app.command("replication start")
+            )),
+            Ok(_) => {}
+            Err(error) => lines.push(error.to_string()),
+        }
+    }
     lines
 }
 

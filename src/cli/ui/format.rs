@@ -97,6 +97,10 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
                  {loaded} tables loaded, {loading} loading, {queued} queued{failed}"
             )
         }
+        Event::ReplicationPhase { address, phase, state, text } => {
+            let text = text.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+            format!("  {address}: phase {phase} {state}{text}")
+        }
         Event::Notice { address: Some(address), text } => format!("  {address}: {text}"),
         Event::Notice { address: None, text } => format!("note: {text}"),
         Event::Call { .. } if !calls => return None,

@@ -26,6 +26,16 @@ impl MigrationType {
     }
 }
 
+/// How the target database gets its schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SchemaSource {
+    /// `replication start` transfers it with `pg_dump` and `pg_restore`.
+    Transfer,
+    /// It is there already, or DMS creates tables.
+    Existing,
+}
+
 /// The treatment of existing tables in the target database when a full load starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -58,7 +68,11 @@ pub struct Replication {
     pub tables: Vec<String>,
     /// Tables to exclude, in the same format.
     pub excluded_tables: Vec<String>,
-    /// What a full load does with existing tables in the target: `drop-and-create`, `truncate` or `do-nothing`.
+    /// How the target gets its schema. `transfer`: `replication start` transfers it with `pg_dump` and `pg_restore`,
+    /// tables before the load, indexes and constraints after it. `existing`: it is there before the load.
+    pub schema: SchemaSource,
+    /// What a full load does with existing tables in the target: `truncate`, `do-nothing`, or with `schema =
+    /// "existing"` also `drop-and-create`, by which DMS creates bare tables without indexes, defaults and sequences.
     pub table_preparation: TablePreparation,
     /// Number of tables that are loaded in parallel, 1 to 49.
     #[schemars(range(min = 1, max = 49))]
@@ -100,7 +114,8 @@ impl Default for Replication {
             migration_type: MigrationType::FullLoadAndCdc,
             tables: vec!["public.%".into()],
             excluded_tables: Vec::new(),
-            table_preparation: TablePreparation::DropAndCreate,
+            schema: SchemaSource::Transfer,
+            table_preparation: TablePreparation::Truncate,
             full_load_subtasks: 8,
             batch_apply_least_seconds: 1,
             batch_apply_most_seconds: 30,

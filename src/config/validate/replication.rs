@@ -1,7 +1,7 @@
 //! Validates `[replication]`, and the replications between environments.
 
 use super::validator::Validator;
-use crate::model::{Config, EnvironmentConfig, ReplicationLink};
+use crate::model::{Config, EnvironmentConfig, ReplicationLink, SchemaSource, TablePreparation};
 
 impl Validator<'_> {
     /// Validates the replications into an environment.
@@ -129,6 +129,17 @@ impl Validator<'_> {
                 replication.batch_apply_least_seconds, replication.batch_apply_most_seconds
             );
             report("batch_apply_least_seconds", message, "use at most batch_apply_most_seconds");
+        }
+        if (replication.schema, replication.table_preparation)
+            == (SchemaSource::Transfer, TablePreparation::DropAndCreate)
+        {
+            report(
+                "table_preparation",
+                "`drop-and-create` drops the tables of the schema that `schema = \"transfer\"` has created: DMS would \
+                 create bare tables in their place"
+                    .to_owned(),
+                "use `truncate`; or set `schema = \"existing\"` to let DMS create the tables",
+            );
         }
         let schema = &replication.control_schema;
         let fits = schema.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())

@@ -1,4 +1,4 @@
-//! What the state records about the migration: an unfinished traffic shift, a cutover, and a
+//! What the state records about the migration: an unfinished traffic shift, starts of replications, a cutover, and a
 //! switchover.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,9 @@ pub struct Migration {
     /// Unfinished operations by resource: a replication that is being started or stopped.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub operations: BTreeMap<Address, OpenOperation>,
+    /// How far the start of each replication has come, by task.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replications: BTreeMap<Address, Value>,
     /// The last cutover.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutover: Option<Value>,
@@ -71,10 +74,12 @@ impl Migration {
     /// Returns the records that end the migration. Afterwards nothing is recorded any more.
     pub fn end(&self) -> Vec<Record> {
         let ended = self.operations.keys().map(|address| Record::OperationEnded { address: address.clone() });
+        let replications = self.replications.keys();
+        let replications = replications.map(|address| Record::Replication { address: address.clone(), saved: None });
         let live = (self.live.is_some() || self.shift.is_some()).then_some(Record::ShiftSeen { live: None });
         let cutover = self.cutover.is_some().then_some(Record::Cutover { saved: None });
         let switchover = self.switchover.is_some().then_some(Record::Switchover { saved: None });
-        ended.chain(live).chain(cutover).chain(switchover).collect()
+        ended.chain(replications).chain(live).chain(cutover).chain(switchover).collect()
     }
 
     /// Applies a record of the migration.
@@ -107,6 +112,10 @@ impl Migration {
             }
             Record::OperationEnded { address } => drop(self.operations.remove(address)),
             Record::Cutover { saved } => self.cutover.clone_from(saved),
+            Record::Replication { address, saved: Some(saved) } => {
+                self.replications.insert(address.clone(), saved.clone());
+            }
+            Record::Replication { address, saved: None } => drop(self.replications.remove(address)),
             Record::Switchover { saved } => self.switchover.clone_from(saved),
             _ => {}
         }

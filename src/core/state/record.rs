@@ -180,6 +180,13 @@ pub enum Record {
         /// Everything that must outlive the process.
         saved: Option<Value>,
     },
+    /// How far the start of a replication has come; nothing if it has to start from the beginning.
+    Replication {
+        /// The task.
+        address: Address,
+        /// Everything that must outlive the process.
+        saved: Option<Value>,
+    },
     /// The command ended normally.
     RunFinished {
         /// The run.

@@ -232,7 +232,8 @@ impl State {
             | Record::OperationCall { .. }
             | Record::OperationEnded { .. }
             | Record::Cutover { .. }
-            | Record::Switchover { .. } => self.migration.apply_record(record)?,
+            | Record::Switchover { .. }
+            | Record::Replication { .. } => self.migration.apply_record(record)?,
             Record::Answer { .. } => {}
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;

@@ -42,6 +42,7 @@ pub struct Schema {
     /// The major version of the server.
     pub(super) version: u32,
     pub(super) pre_data: Vec<Entry>,
+    pub(super) keys: Vec<Entry>,
     pub(super) post_data: Vec<Entry>,
 }
 
@@ -50,6 +51,7 @@ impl Schema {
     pub fn section(&self, section: Section) -> &[Entry] {
         match section {
             Section::PreData => &self.pre_data,
+            Section::Keys => &self.keys,
             Section::PostData => &self.post_data,
         }
     }

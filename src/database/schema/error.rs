@@ -73,6 +73,17 @@ pub enum SchemaError {
         /// The objects.
         objects: Vec<Difference>,
     },
+    /// The target has foreign keys that the source does not have. Nothing was dropped.
+    #[error(
+        "the {side} database has foreign keys that the source does not have, so they could not be created again: {}",
+        .names.join(", ")
+    )]
+    ForeignKeys {
+        /// The label of the target.
+        side: String,
+        /// The foreign keys.
+        names: Vec<String>,
+    },
     /// Objects of the section before are missing. Nothing was changed.
     #[error(
         "{} of the section {missing_section} are missing in the {side} database, the first is {}; transfer that \

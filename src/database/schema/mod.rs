@@ -1,5 +1,8 @@
-//! Transfers the schema with PostgreSQL's own `pg_dump` and `pg_restore`, in two sections: *pre-data* before the load,
-//! *post-data* (indexes, constraints, triggers) after it.
+//! Transfers the schema with PostgreSQL's own `pg_dump` and `pg_restore`, in three sections: *pre-data* and *keys*
+//! before the load, *post-data* (indexes, constraints, triggers) after it.
+//!
+//! Keys are there before the load, because changes that were made during the load are found by them: a row that was
+//! loaded and is also among these changes would otherwise exist twice.
 //!
 //! `pg_dump` writes an archive, and `pg_restore` turns a section of it into SQL. Each object of that SQL is then
 //! executed on the connection of the caller, because `pg_restore` would repeat the details of errors, which can contain
@@ -18,8 +21,12 @@ mod archive;
 mod comparison;
 mod difference;
 mod error;
+mod identity;
+mod keys;
+mod materialized;
 mod privileges;
 mod programs;
+mod reload;
 mod section;
 mod transfer;
 
@@ -28,7 +35,10 @@ pub use archive::{Entry, Schema};
 pub use comparison::Comparison;
 pub use difference::Difference;
 pub use error::SchemaError;
+pub use identity::accept_values;
+pub use materialized::{Unrefreshed, refresh};
 pub use privileges::SkippedPrivilege;
-pub use programs::Programs;
+pub use programs::{Programs, server_version};
+pub use reload::prepare_reload;
 pub use section::Section;
 pub use transfer::{Options, Transferred, read, transfer};

@@ -8,6 +8,7 @@ use tokio::process::Command;
 use super::access::Access;
 use super::error::SchemaError;
 use crate::database::Database;
+use crate::error::Error;
 
 /// Where the programs are. The caller knows the installations of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,10 +32,7 @@ impl Programs {
     pub async fn check<const N: usize>(&self, databases: [Database<'_>; N]) -> Result<[u32; N], SchemaError> {
         let mut needed = [0; N];
         for (database, needed) in databases.iter().zip(&mut needed) {
-            // "server_version_num: Reports the version number of the server as an integer", for example 150018.
-            let sql = "SELECT current_setting('server_version_num')::int8 / 10000";
-            let row = database.query_one("read the version of the server", sql, &[]).await?;
-            *needed = u32::try_from(row.number(0)?).unwrap_or(u32::MAX);
+            *needed = server_version(*database).await?;
         }
         for program in [&self.pg_dump, &self.pg_restore] {
             let found = major_version(program).await?;
@@ -47,6 +45,17 @@ impl Programs {
         }
         Ok(needed)
     }
+}
+
+/// Returns the major version of a server.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn server_version(database: Database<'_>) -> Result<u32, Error> {
+    // "server_version_num: Reports the version number of the server as an integer", for example 150018.
+    let sql = "SELECT current_setting('server_version_num')::int8 / 10000";
+    let row = database.query_one("read the version of the server", sql, &[]).await?;
+    Ok(u32::try_from(row.number(0)?).unwrap_or(u32::MAX))
 }
 
 /// Reads the answer to `--version`, such as `pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.

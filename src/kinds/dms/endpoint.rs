@@ -78,6 +78,13 @@ pub struct Endpoint {
     /// Statements, separated by semicolons, that DMS runs in each session that it opens in the database
     /// (`AfterConnectScript`).
     pub after_connect_script: Option<String>,
+    /// Whether a LOB above the limit of the task fails the task, instead of being truncated
+    /// (`FailTasksOnLobTruncation`).
+    #[serde(default)]
+    pub fail_on_lob_truncation: bool,
+    /// Settings that the API has no fields for, as `name=value`, separated by semicolons.
+    #[serde(default)]
+    pub extra_connection_attributes: Option<String>,
     /// The logical slot that a change-only task reads (`SlotName`). It must exist when the task starts.
     pub slot_name: Option<String>,
     /// The plug-in of that slot, if it is not `pglogical`, the default (`PluginName`).
@@ -110,6 +117,10 @@ pub struct EndpointAttrs {
     pub ssl_mode: String,
     #[serde(default)]
     pub after_connect_script: Option<String>,
+    #[serde(default)]
+    pub fail_on_lob_truncation: bool,
+    #[serde(default)]
+    pub extra_connection_attributes: Option<String>,
     #[serde(default)]
     pub slot_name: Option<String>,
     #[serde(default)]
@@ -150,6 +161,9 @@ impl Resource for Endpoint {
             .secrets_manager_secret_id(secret.as_str())
             .secrets_manager_access_role_arn(role.as_str())
             .set_after_connect_script(self.after_connect_script.clone())
+            .set_fail_tasks_on_lob_truncation(
+                (self.fail_on_lob_truncation || seen.is_some()).then_some(self.fail_on_lob_truncation),
+            )
             .set_slot_name(self.slot_name.clone())
             .set_plugin_name(self.plugin_name.as_deref().map(PluginNameValue::from))
             .set_capture_ddls((!self.capture_ddls || seen.is_some()).then_some(self.capture_ddls))
@@ -165,6 +179,7 @@ impl Resource for Endpoint {
                     cx.aws.dms.create_endpoint().endpoint_identifier(&self.identifier).endpoint_type(direction.clone());
                 let call =
                     call.engine_name(&self.engine).ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
+                let call = call.set_extra_connection_attributes(self.extra_connection_attributes.clone());
                 call.set_kms_key_id(self.kms_key.clone()).set_tags(Some(tags.clone())).send()
             };
             let why = "DMS to be able to use the role that reads the secret";
@@ -179,6 +194,14 @@ impl Resource for Endpoint {
             access_role: role.0.clone(),
             ssl_mode: self.ssl_mode.clone(),
             after_connect_script: self.after_connect_script.clone(),
+            fail_on_lob_truncation: self.fail_on_lob_truncation,
+            // DMS may show others as well, which it has derived.
+            extra_connection_attributes: match &self.extra_connection_attributes {
+                Some(wanted) if has_attributes(attrs.extra_connection_attributes.as_deref(), wanted) => {
+                    attrs.extra_connection_attributes.clone()
+                }
+                wanted => wanted.clone(),
+            },
             slot_name: self.slot_name.clone(),
             plugin_name: self.plugin_name.clone(),
             capture_ddls: self.capture_ddls,
@@ -193,6 +216,9 @@ impl Resource for Endpoint {
             let call = || {
                 let call = cx.aws.dms.modify_endpoint().endpoint_arn(attrs.arn.as_str()).engine_name(&self.engine);
                 let call = call.ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
+                // "To reset this parameter, pass the empty string ("") as an argument" (ModifyEndpoint).
+                let attributes = self.extra_connection_attributes.clone().unwrap_or_default();
+                let call = call.extra_connection_attributes(attributes);
                 call.set_exact_settings(exact).send()
             };
             let passing = [ROLE, BUSY].concat();
@@ -239,6 +265,13 @@ impl Endpoint {
     }
 }
 
+/// Returns whether all wanted attributes are among those that DMS shows, in any order and case.
+fn has_attributes(shown: Option<&str>, wanted: &str) -> bool {
+    let all = |text: &str| text.split(';').map(|one| one.trim().to_lowercase()).collect::<Vec<_>>();
+    let shown = all(shown.unwrap_or_default());
+    all(wanted).iter().all(|one| one.is_empty() || shown.contains(one))
+}
+
 /// The default of `CaptureDdls`.
 fn yes() -> bool {
     true
@@ -280,6 +313,8 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
         access_role: text(settings.and_then(PostgreSqlSettings::secrets_manager_access_role_arn)),
         ssl_mode: text(current.ssl_mode().map(DmsSslModeValue::as_str)),
         after_connect_script: given(settings.and_then(PostgreSqlSettings::after_connect_script)),
+        fail_on_lob_truncation: settings.and_then(PostgreSqlSettings::fail_tasks_on_lob_truncation).unwrap_or(false),
+        extra_connection_attributes: given(current.extra_connection_attributes()),
         slot_name: given(settings.and_then(PostgreSqlSettings::slot_name)),
         plugin_name: given(settings.and_then(PostgreSqlSettings::plugin_name).map(PluginNameValue::as_str))
             .filter(|plugin| !DEFAULT_PLUGINS.contains(&plugin.as_str())),

@@ -57,6 +57,8 @@ pub struct TaskStatus {
     pub last_failure: Option<String>,
     /// Whether it has ever run.
     pub has_run: bool,
+    /// When it was last started, in seconds since 1970.
+    pub started_at: Option<i64>,
     /// The progress of the full load, in percent.
     pub full_load_percent: i32,
     /// The number of tables that are loaded, loading, queued, or have errors.
@@ -107,6 +109,7 @@ fn from_sdk(task: &ReplicationTask) -> TaskStatus {
         stop_reason: text(task.stop_reason()),
         last_failure: text(task.last_failure_message()),
         has_run: task.replication_task_start_date().is_some(),
+        started_at: task.replication_task_start_date().map(aws_sdk_databasemigration::primitives::DateTime::secs),
         full_load_percent: count(ReplicationTaskStats::full_load_progress_percent),
         tables: [
             count(ReplicationTaskStats::tables_loaded),

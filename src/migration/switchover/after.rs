@@ -4,10 +4,13 @@ use infra_database::slots::Leftover;
 use infra_switchover::sql::{self, Finish, OldGuard};
 use infra_switchover::{Direction, Failure};
 
+use super::carrier::Carrier;
 use super::operations::{AwsOperations, drop_slot, failed};
 use super::record::{After, SwitchoverRecord};
 use crate::fallback;
+use crate::phase::StartRecord;
 use crate::replication;
+use crate::topology::Replication;
 use infra_core::resource::describe;
 
 /// What a finish has removed.
@@ -33,8 +36,12 @@ impl AwsOperations<'_> {
         }
         if let Some(connected) = self.databases.connect(direction).await? {
             let [old, _] = connected.databases();
-            // The slot of the task that has loaded the tables has a name that DMS has chosen.
             drop_slot(old, &self.fallback_to(direction.to())?.slot).await?;
+            if direction == Direction::FORWARD && record.carrier == Carrier::Load {
+                for slot in self.load_slots() {
+                    drop_slot(old, &slot).await?;
+                }
+            }
         }
         self.record(record, After::Settled).await
     }
@@ -62,7 +69,8 @@ impl AwsOperations<'_> {
         let mut removed = Removed::default();
         if let Some(connected) = self.databases.connect(direction).await? {
             let own = [&self.fallback_to(ends[0])?.slot, &self.fallback_to(ends[1])?.slot];
-            let slots: Vec<&str> = own.into_iter().chain(slots).map(String::as_str).collect();
+            let of_dms = self.load_slots();
+            let slots: Vec<&str> = own.into_iter().chain(&of_dms).chain(slots).map(String::as_str).collect();
             let [old, new] = connected.databases();
             let order = Finish { service: connected.service(), slots: &slots, old_guard };
             let finished = sql::finish(old, new, order).await?;
@@ -75,6 +83,13 @@ impl AwsOperations<'_> {
         }
         self.record(record, After::Finished).await?;
         Ok(removed)
+    }
+
+    /// Returns the slots of the tasks that have loaded the tables. DMS has chosen their names.
+    fn load_slots(&self) -> Vec<String> {
+        let of = |load: &Replication| self.context.journal.read(|state| StartRecord::of(state, &load.address));
+        let starts = self.topology.loads.iter().filter_map(|load| of(load).ok().flatten());
+        starts.flat_map(|start| start.slots).collect()
     }
 
     async fn record(&self, record: &mut SwitchoverRecord, after: After) -> Result<(), Failure> {

@@ -1,9 +1,42 @@
 //! What is known of the migration, and shapes the stack.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 /// What is known of the migration, and shapes the stack. The default is the stack before any migration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MigrationFacts {
     /// Whether the migration to the target is finished: its database is the primary, and nothing leads back. What only
     /// the migration needed is no part of the stack any more.
     pub is_finished: bool,
+    /// What was measured in the source of the replication into an environment.
+    pub measured: BTreeMap<String, MeasuredSource>,
+}
+
+/// What was measured in the source database of a replication. The settings of its task follow from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasuredSource {
+    /// How large values are migrated.
+    pub lobs: LobSettings,
+    /// Whether changes can be applied in batches.
+    pub batch_apply: bool,
+    /// Tables that are not replicated, because their partitions are, as schema and name.
+    pub excluded_tables: Vec<(String, String)>,
+    /// Columns that the target computes, as schema, table and name.
+    pub computed_columns: Vec<(String, String, String)>,
+}
+
+/// How large values are migrated ("Setting LOB support for source databases in an AWS DMS task").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LobSettings {
+    /// Limited LOB mode. A larger value stops the task.
+    Limited {
+        /// `LobMaxSize`.
+        kilobytes: u32,
+    },
+    /// Full LOB mode: any size, and slow.
+    #[default]
+    Full,
 }

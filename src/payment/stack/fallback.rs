@@ -6,6 +6,7 @@
 //! the target, so that going there again needs no new load. Until then the tasks are at rest: nothing here starts them.
 
 use super::builder::Builder;
+use super::facts::MeasuredSource;
 use super::layout::{self, REPLICATION as PART};
 use super::replication::{Base, End};
 use super::task_settings::{fallback_settings, fallback_table_mappings};
@@ -21,11 +22,18 @@ struct Naming<'a> {
     /// The identifier of the task, and the last segment of its ARN.
     task: [String; 2],
     address: &'a str,
+    /// Whether DMS compares the rows, too.
+    validates: bool,
 }
 
 /// Adds the endpoints and the tasks, on the replication instance of the replication between the same databases. One
 /// that only copies has no fallback. `forward_target` is the endpoint of that replication, which writes the target.
-pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>, forward_target: &Handle<Endpoint>) {
+pub(super) fn add(
+    builder: &mut Builder<'_>,
+    base: &Base<'_>,
+    forward_target: &Handle<Endpoint>,
+    measured: Option<&MeasuredSource>,
+) {
     if builder.config.replication.migration_type == MigrationType::FullLoad {
         return;
     }
@@ -36,27 +44,27 @@ pub(super) fn add(builder: &mut Builder<'_>, base: &Base<'_>, forward_target: &H
         slot: builder.names.fallback_slot(),
         task: [builder.names.fallback_task(), builder.names.fallback_task_id()],
         address: layout::FALLBACK_TASK,
+        // The switchover itself has compared both databases, and the application uses the other one.
+        validates: false,
     };
-    // The switchover itself has compared both databases, and the application uses the other one.
-    one(builder, base, naming, &base.target, &to_source, false);
+    one(builder, base, naming, (&base.target, &to_source), measured);
     let naming = Naming {
         endpoint: ["forward-source", layout::FORWARD_SOURCE_ENDPOINT],
         slot: builder.names.forward_slot(),
         task: [builder.names.forward_task(), builder.names.forward_task_id()],
         address: layout::FORWARD_TASK,
+        // A gate of the next cutover looks at the validation.
+        validates: builder.config.replication.validation,
     };
-    // A gate of the next cutover looks at the validation.
-    let validates = builder.config.replication.validation;
-    one(builder, base, naming, &base.source, forward_target, validates);
+    one(builder, base, naming, (&base.source, forward_target), measured);
 }
 
 fn one(
     builder: &mut Builder<'_>,
     base: &Base<'_>,
     naming: Naming<'_>,
-    from: &End<'_>,
-    target: &Handle<Endpoint>,
-    validates: bool,
+    (from, target): (&End<'_>, &Handle<Endpoint>),
+    measured: Option<&MeasuredSource>,
 ) {
     let [name, address] = naming.endpoint;
     let source = Endpoint {
@@ -81,8 +89,8 @@ fn one(
         target_endpoint: target.usable_arn(),
         instance: base.instance.usable_arn(),
         migration_type: "cdc".to_owned(),
-        table_mappings: fallback_table_mappings(config),
-        settings: fallback_settings(config, validates),
+        table_mappings: fallback_table_mappings(config, measured),
+        settings: fallback_settings(config, measured, naming.validates),
         started_by: Some("the cutover".to_owned()),
         log_group: base.log_group.clone(),
         ways: base.ways.clone(),

@@ -3,6 +3,7 @@
 use super::builder::Builder;
 use super::database::Database;
 use super::environment::Environment;
+use super::facts::MeasuredSource;
 use super::layout::{self, REPLICATION as PART};
 use super::task_settings::{settings, table_mappings};
 use infra_base::address::Arn;
@@ -68,6 +69,12 @@ pub(super) struct Base<'a> {
 /// may change it.
 const WRITES_ALWAYS: &str = "SET session_replication_role = 'replica'; SET default_transaction_read_only = off";
 
+/// Keeps values of a source as they are: "columns with unbounded NUMERIC data types as STRING in order to successfully
+/// migrate without losing precision", and texts without a length up to the largest size instead of 8000 bytes. The API
+/// has no fields for them ("Endpoint settings and Extra Connection Attributes (ECAs) when using PostgreSQL as a DMS
+/// source").
+const EXACT_VALUES: &str = "MapUnboundedNumericAsString=true;unboundedVarcharMaxSize=10485760";
+
 impl Base<'_> {
     /// Returns the credentials of the source database.
     pub(super) fn source_secret(&self) -> SourceSecret {
@@ -86,6 +93,8 @@ impl Base<'_> {
             ssl_mode: "require".to_owned(),
             kms_key: builder.config.encryption.key(),
             after_connect_script: None,
+            fail_on_lob_truncation: true,
+            extra_connection_attributes: Some(EXACT_VALUES.to_owned()),
             slot_name: None,
             plugin_name: None,
             capture_ddls: true,
@@ -101,17 +110,21 @@ impl Base<'_> {
         Endpoint {
             direction: EndpointDirection::Target,
             after_connect_script: replicates_changes.then(|| WRITES_ALWAYS.to_owned()),
+            fail_on_lob_truncation: false,
+            extra_connection_attributes: None,
             ..self.source_endpoint(builder, name, end)
         }
     }
 }
 
-/// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`.
+/// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`, and
+/// `measured` what is known of its source.
 pub(super) fn add<'a>(
     builder: &mut Builder<'_>,
     own: &'a Environment,
     from: &'a Environment,
     link: &ReplicationLink,
+    measured: Option<&MeasuredSource>,
     link_ready: Vec<Input<String>>,
 ) -> Option<Replication<'a>> {
     let source = source_end(builder, own, from, from.database(&link.from)?);
@@ -147,8 +160,8 @@ pub(super) fn add<'a>(
         target_endpoint: target_endpoint.usable_arn(),
         instance: base.instance.usable_arn(),
         migration_type: config.migration_type.as_str().to_owned(),
-        table_mappings: table_mappings(&config),
-        settings: settings(&config),
+        table_mappings: table_mappings(&config, measured),
+        settings: settings(&config, measured),
         started_by: None,
         log_group: base.log_group.clone(),
         ways: base.ways.clone(),

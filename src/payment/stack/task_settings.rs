@@ -5,62 +5,105 @@
 
 use serde_json::{Value, json};
 
-use infra_config::{Replication, TablePreparation};
+use infra_config::{MigrationType, Replication, SchemaSource, TablePreparation};
+
+use super::facts::{LobSettings, MeasuredSource};
 
 /// The table, as schema and name, whose rows prove that everything committed earlier has arrived. A switchover writes
 /// them on the primary and awaits them on the other side.
 pub const MARKER_TABLE: (&str, &str) = ("migrate_infra", "marker");
 
 /// A table, as schema and name, and what to do with it.
-type Rule<'a> = (&'a str, &'a str, &'a str);
+type Rule = (String, String, &'static str);
 
 /// Returns the tables to replicate.
-pub(super) fn table_mappings(config: &Replication) -> Value {
-    mappings(rules(config))
+pub(super) fn table_mappings(config: &Replication, measured: Option<&MeasuredSource>) -> Value {
+    // Tables that DMS creates have no partitions, and compute nothing.
+    let measured = measured.filter(|_| config.table_preparation != TablePreparation::DropAndCreate);
+    mappings(rules(config, measured), measured)
 }
 
 /// Returns the tables that a fallback replicates. What DMS itself has created in the database is left out: "Control
 /// table task settings" lists its tables, which begin with `awsdms_`.
-pub(super) fn fallback_table_mappings(config: &Replication) -> Value {
-    mappings(rules(config).chain([("%", "awsdms_%", "exclude")]))
+pub(super) fn fallback_table_mappings(config: &Replication, measured: Option<&MeasuredSource>) -> Value {
+    mappings(rules(config, measured).chain([("%".to_owned(), "awsdms_%".to_owned(), "exclude")]), measured)
 }
 
-fn rules(config: &Replication) -> impl Iterator<Item = Rule<'_>> {
+fn rules(config: &Replication, measured: Option<&MeasuredSource>) -> impl Iterator<Item = Rule> {
     let (schema, table) = MARKER_TABLE;
     let included = config.tables.iter().map(|table| (table, "include"));
     let excluded = config.excluded_tables.iter().map(|table| (table, "exclude"));
     let configured = included.chain(excluded).map(|(table, action)| {
         let (schema, table) = table.split_once('.').unwrap_or(("public", table));
-        (schema, table, action)
+        (schema.to_owned(), table.to_owned(), action)
     });
-    configured.chain([(schema, table, "include")])
+    let parents = measured.into_iter().flat_map(|measured| &measured.excluded_tables);
+    let parents = parents.map(|(schema, table)| (exactly(schema), exactly(table), "exclude"));
+    configured.chain([(schema.to_owned(), table.to_owned(), "include")]).chain(parents)
 }
 
-/// Returns selection rules ("Selection rules and actions", AWS DMS user guide). Their ids and names are unique numbers.
-fn mappings<'a>(rules: impl Iterator<Item = Rule<'a>>) -> Value {
-    let rule = |(index, (schema, table, action)): (usize, Rule<'_>)| {
-        let id = (index + 1).to_string();
+/// Returns a pattern that matches only this name: "[_]" and "[%]" are the characters themselves ("Wildcards in table
+/// mapping").
+fn exactly(name: &str) -> String {
+    name.chars().fold(String::new(), |mut pattern, character| {
+        match character {
+            '%' | '_' => pattern.extend(['[', character, ']']),
+            _ => pattern.push(character),
+        }
+        pattern
+    })
+}
+
+/// Returns selection rules ("Selection rules and actions", AWS DMS user guide), and rules that remove columns
+/// ("Transformation rules and actions"). Their ids and names are unique numbers.
+fn mappings(rules: impl Iterator<Item = Rule>, measured: Option<&MeasuredSource>) -> Value {
+    let selections = rules.map(|(schema, table, action)| {
         json!({
             "rule-type": "selection",
-            "rule-id": id,
-            "rule-name": id,
             "object-locator": { "schema-name": schema, "table-name": table },
             "rule-action": action,
         })
+    });
+    let computed = measured.into_iter().flat_map(|measured| &measured.computed_columns);
+    let removals = computed.map(|(schema, table, column)| {
+        let [schema, table, column] = [schema, table, column].map(|name| exactly(name));
+        json!({
+            "rule-type": "transformation",
+            "rule-target": "column",
+            "object-locator": { "schema-name": schema, "table-name": table, "column-name": column },
+            "rule-action": "remove-column",
+        })
+    });
+    let numbered = |(index, mut rule): (usize, Value)| {
+        let id = (index + 1).to_string();
+        (rule["rule-id"], rule["rule-name"]) = (json!(id), json!(id));
+        rule
     };
-    json!({ "rules": rules.enumerate().map(rule).collect::<Vec<_>>() })
+    json!({ "rules": selections.chain(removals).enumerate().map(numbered).collect::<Vec<_>>() })
 }
 
 /// Returns the task settings ("Task settings example", AWS DMS user guide). Omitted settings keep the defaults of DMS.
-pub(super) fn settings(config: &Replication) -> Value {
+///
+/// Without measurements, what is right for any source applies: no batches, and values up to 32 KB. A larger value stops
+/// the task.
+pub(super) fn settings(config: &Replication, measured: Option<&MeasuredSource>) -> Value {
     let preparation = match config.table_preparation {
         TablePreparation::DropAndCreate => "DROP_AND_CREATE",
         TablePreparation::Truncate => "TRUNCATE_BEFORE_LOAD",
         TablePreparation::DoNothing => "DO_NOTHING",
     };
+    let lobs = measured.map_or(LobSettings::Limited { kilobytes: DEFAULT_LOB_KILOBYTES }, |measured| measured.lobs);
+    // "When LOB columns are included in the replication, you can use BatchApplyEnabled only in limited LOB mode"
+    // ("Target metadata task settings").
+    let batch_apply = lobs != LobSettings::Full && measured.is_some_and(|measured| measured.batch_apply);
     json!({
-        "TargetMetadata": { "BatchApplyEnabled": true },
-        "FullLoadSettings": { "TargetTablePrepMode": preparation, "MaxFullLoadSubTasks": config.full_load_subtasks },
+        "TargetMetadata": target_metadata(lobs, batch_apply),
+        "FullLoadSettings": {
+            "TargetTablePrepMode": preparation,
+            "MaxFullLoadSubTasks": config.full_load_subtasks,
+            "StopTaskCachedChangesApplied": stops_after_load(config),
+            "StopTaskCachedChangesNotApplied": false,
+        },
         "Logging": logging(),
         "ControlTablesSettings": {
             "ControlSchema": config.control_schema,
@@ -77,27 +120,76 @@ pub(super) fn settings(config: &Replication) -> Value {
             "MemoryLimitTotal": config.memory_limit_mb,
             "MemoryKeepTime": config.memory_keep_seconds,
         },
+        // A change that was made while its table was loaded is in the loaded rows, and is applied once more: "duplicates"
+        // and "zero rows affected" of these cached changes are no conflicts ("Error handling task settings").
+        "ErrorBehavior": strict(true),
         "ValidationSettings": { "EnableValidation": config.validation },
     })
 }
 
-/// Returns the settings of a task that replicates changes to the old primary. A change that cannot be applied as it is
-/// stops the task: nothing is only logged, because the database that it writes is to become the primary again without a
-/// loss. `validates`: DMS compares the rows, too.
-///
-/// - Transactions are applied one after the other, and values are never truncated: "you can use BatchApplyEnabled only
-///   in limited LOB mode" ("Target metadata task settings").
-/// - The policies are those of "Error handling task settings". By default, DMS logs a conflict and drops the row, and
-///   ignores a deletion that finds no row.
-pub(super) fn fallback_settings(config: &Replication, validates: bool) -> Value {
-    json!({
-        "TargetMetadata": {
-            "BatchApplyEnabled": false,
+/// Returns whether the task stops between the load and the changes that follow, so that indexes and constraints are
+/// created in between: "StopTaskCachedChangesApplied – Set this option to true to stop a task after a full load
+/// completes and cached changes are applied" ("Full-load task settings"). Before the cached changes are applied, tables
+/// are from different moments, so that foreign keys cannot be created.
+pub fn stops_after_load(config: &Replication) -> bool {
+    config.schema == SchemaSource::Transfer && config.migration_type == MigrationType::FullLoadAndCdc
+}
+
+/// `LobMaxSize` of a task without measurements.
+const DEFAULT_LOB_KILOBYTES: u32 = 32;
+
+fn target_metadata(lobs: LobSettings, batch_apply: bool) -> Value {
+    match lobs {
+        LobSettings::Limited { kilobytes } => json!({
+            "BatchApplyEnabled": batch_apply,
+            "SupportLobs": true,
+            "FullLobMode": false,
+            "LimitedSizeLobMode": true,
+            "LobMaxSize": kilobytes,
+        }),
+        LobSettings::Full => json!({
+            "BatchApplyEnabled": batch_apply,
             "SupportLobs": true,
             "FullLobMode": true,
             "LimitedSizeLobMode": false,
             "LobChunkSize": 64,
-        },
+        }),
+    }
+}
+
+/// Returns error policies with which nothing is only logged: a conflict, a truncated value or a table that cannot be
+/// replicated stops the task. The values are those of "Error handling task settings", which apply to every migration
+/// type; by default, DMS logs a conflict and drops the row, ignores a deletion that finds no row, and suspends a table.
+/// A truncated LOB is no error for these policies: the source endpoint has `FailTasksOnLobTruncation`.
+///
+/// "FullLoadIgnoreConflicts […] ignore "zero rows affected" and "duplicates" errors when applying cached events".
+fn strict(ignores_conflicts_of_cached_changes: bool) -> Value {
+    json!({
+        "DataErrorPolicy": "STOP_TASK",
+        "DataTruncationErrorPolicy": "STOP_TASK",
+        "DataErrorEscalationPolicy": "STOP_TASK",
+        "TableErrorPolicy": "STOP_TASK",
+        "TableErrorEscalationPolicy": "STOP_TASK",
+        "ApplyErrorDeletePolicy": "STOP_TASK",
+        "ApplyErrorInsertPolicy": "STOP_TASK",
+        "ApplyErrorUpdatePolicy": "STOP_TASK",
+        "ApplyErrorEscalationPolicy": "STOP_TASK",
+        "ApplyErrorFailOnTruncationDdl": true,
+        "FailOnNoTablesCaptured": true,
+        "FullLoadIgnoreConflicts": ignores_conflicts_of_cached_changes,
+    })
+}
+
+/// Returns the settings of a task that replicates changes to the old primary. That database is to become the primary
+/// again without a loss. Transactions are applied one after the other, and values are never truncated. `validates`: DMS
+/// compares the rows, too.
+///
+/// The LOB mode is that of the first replication: in full LOB mode, a row is written before its LOBs, so that "LOB
+/// columns must be nullable on the target" ("Setting LOB support for source databases in an AWS DMS task").
+pub(super) fn fallback_settings(config: &Replication, measured: Option<&MeasuredSource>, validates: bool) -> Value {
+    let lobs = measured.map_or(LobSettings::Full, |measured| measured.lobs);
+    json!({
+        "TargetMetadata": target_metadata(lobs, false),
         "Logging": logging(),
         "ControlTablesSettings": {
             "ControlSchema": config.control_schema,
@@ -110,20 +202,7 @@ pub(super) fn fallback_settings(config: &Replication, validates: bool) -> Value 
             "MemoryLimitTotal": config.memory_limit_mb,
             "MemoryKeepTime": config.memory_keep_seconds,
         },
-        "ErrorBehavior": {
-            "DataErrorPolicy": "STOP_TASK",
-            "DataTruncationErrorPolicy": "STOP_TASK",
-            "DataErrorEscalationPolicy": "STOP_TASK",
-            "TableErrorPolicy": "STOP_TASK",
-            "TableErrorEscalationPolicy": "STOP_TASK",
-            "ApplyErrorDeletePolicy": "STOP_TASK",
-            "ApplyErrorInsertPolicy": "STOP_TASK",
-            "ApplyErrorUpdatePolicy": "STOP_TASK",
-            "ApplyErrorEscalationPolicy": "STOP_TASK",
-            "ApplyErrorFailOnTruncationDdl": true,
-            "FailOnNoTablesCaptured": true,
-            "FullLoadIgnoreConflicts": false,
-        },
+        "ErrorBehavior": strict(false),
         "ValidationSettings": { "EnableValidation": validates },
     })
 }

@@ -202,6 +202,7 @@ impl<'a> Changes<'a> {
         self.quiet_at = batch.transactions.is_empty().then_some(state.current);
         for transaction in &mut batch.transactions {
             self.drop_loaded(transaction);
+            self.drop_removed(transaction);
         }
         let waiting = batch.changes() as u64;
         let read_at = SystemTime::now();
@@ -249,6 +250,22 @@ impl<'a> Changes<'a> {
                 !tables.is_empty()
             }
         });
+    }
+
+    /// Removes the values of columns that the mappings remove.
+    fn drop_removed(&self, transaction: &mut Transaction) {
+        let mappings = &self.shared.definition.mappings;
+        for change in &mut transaction.changes {
+            let (table, rows) = match change {
+                Change::Insert { table, new } => (&*table, vec![new]),
+                Change::Update { table, old_key, new } => (&*table, vec![old_key, new]),
+                Change::Delete { table, key } => (&*table, vec![key]),
+                Change::Truncate { .. } => continue,
+            };
+            for row in rows {
+                row.retain(|value| !mappings.removes(table, &value.column));
+            }
+        }
     }
 
     async fn apply(&mut self, batch: &Batch) -> Result<(), Failure> {

@@ -39,6 +39,10 @@ pub(super) async fn tables(shared: &Shared, source: &Client) -> Result<Tables, F
     let all = catalog::read(source, None).await.map_err(failed)?;
     let mappings = &shared.definition.mappings;
     let mut selected: Vec<_> = all.into_iter().filter(|table| mappings.selects(&table.name)).collect();
+    for table in &mut selected {
+        let name = table.name.clone();
+        table.columns.retain(|column| !mappings.removes(&name, &column.name));
+    }
     selected.sort_by_key(|table| -mappings.load_order(&table.name));
     if !shared.checkpoint().initialized {
         if selected.is_empty() && shared.definition.settings.fail_on_no_tables {

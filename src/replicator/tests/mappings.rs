@@ -45,8 +45,13 @@ fn what_is_not_supported_or_not_valid_is_refused() {
         change(&mut rule);
         json!({"rules": [rule]})
     };
-    let kind = rule(&|rule| rule["rule-type"] = json!("transformation"));
+    let kind = rule(&|rule| rule["rule-type"] = json!("table-settings"));
     assert!(matches!(Mappings::parse(&kind), Err(MappingsError::Unsupported { .. })));
+    let renames = rule(&|rule| {
+        (rule["rule-type"], rule["rule-target"]) = (json!("transformation"), json!("column"));
+        rule["rule-action"] = json!("rename");
+    });
+    assert!(matches!(Mappings::parse(&renames), Err(MappingsError::Unsupported { .. })));
     let filtered = rule(&|rule| rule["filters"] = json!([{"filter-type": "source"}]));
     assert!(matches!(Mappings::parse(&filtered), Err(MappingsError::Unsupported { .. })));
     assert!(refused(&rule(&|rule| rule["rule-action"] = json!("exclude"))).contains("no selection rule includes"));
@@ -54,4 +59,19 @@ fn what_is_not_supported_or_not_valid_is_refused() {
     assert!(refused(&rule(&|rule| rule["object-locator"] = json!({"schema-name": "s"}))).contains("no table-name"));
     assert!(refused(&json!({"rules": []})).contains("no selection rule"));
     assert!(refused(&json!({})).contains("no list of rules"));
+}
+
+#[test]
+fn a_column_can_be_removed() {
+    let document = json!({"rules": [
+        {"rule-type": "selection", "rule-id": "1", "rule-name": "1",
+         "object-locator": {"schema-name": "public", "table-name": "%"}, "rule-action": "include"},
+        {"rule-type": "transformation", "rule-id": "2", "rule-name": "2", "rule-target": "column",
+         "object-locator": {"schema-name": "public", "table-name": "payments", "column-name": "total"},
+         "rule-action": "remove-column"},
+    ]});
+    let mappings = Mappings::parse(&document).expect("it is valid");
+    let payments = TableName::new("public", "payments");
+    assert!(mappings.selects(&payments) && mappings.removes(&payments, "total"));
+    assert!(!mappings.removes(&payments, "id") && !mappings.removes(&TableName::new("public", "x"), "total"));
 }

@@ -1,5 +1,7 @@
 //! Endpoints. Only those that read their credentials from Secrets Manager are modelled.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_databasemigration::operation::create_endpoint::{
     CreateEndpointError, CreateEndpointInput, CreateEndpointOutput,
 };
@@ -21,7 +23,7 @@ use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::dms::{Endpoint, EndpointSettings, Task, TaskState};
+use crate::world::dms::{Endpoint, EndpointSettings, NUMERIC_AS_STRING, Task, TaskState, VARCHAR_SIZE};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -30,12 +32,20 @@ pub(super) fn register(registry: &mut Registry) {
         "engine_name",
         "ssl_mode",
         "postgre_sql_settings",
+        "extra_connection_attributes",
         "kms_key_id",
         "tags",
     ];
     registry.on("dms", "CreateEndpoint", fields, CreateEndpointError::generic, create);
     registry.on("dms", "DescribeEndpoints", &["filters"], DescribeEndpointsError::generic, describe);
-    let fields = &["endpoint_arn", "engine_name", "ssl_mode", "postgre_sql_settings", "exact_settings"];
+    let fields = &[
+        "endpoint_arn",
+        "engine_name",
+        "ssl_mode",
+        "postgre_sql_settings",
+        "extra_connection_attributes",
+        "exact_settings",
+    ];
     registry.on("dms", "ModifyEndpoint", fields, ModifyEndpointError::generic, modify);
     registry.on("dms", "DeleteEndpoint", &["endpoint_arn"], DeleteEndpointError::generic, delete);
 }
@@ -107,6 +117,21 @@ fn endpoint_settings(settings: &PostgreSqlSettings) -> Result<EndpointSettings, 
     })
 }
 
+/// Returns extra connection attributes. The sandbox refuses those that it does not model.
+fn attributes(text: Option<&str>) -> Result<BTreeMap<String, String>, Rejection> {
+    let mut attributes = BTreeMap::new();
+    for one in text.unwrap_or_default().split(';').filter(|one| !one.is_empty()) {
+        let Some((name, value)) = one.split_once('=') else {
+            return refuse("InvalidParameterValueException", format!("{one} is not a pair of a name and a value"));
+        };
+        if ![NUMERIC_AS_STRING, VARCHAR_SIZE].contains(&name) {
+            return refuse("SandboxUnknownMember", format!("the sandbox does not model the attribute {name}"));
+        }
+        attributes.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(attributes)
+}
+
 fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndpointOutput, Rejection> {
     let name = identifier(input.endpoint_identifier(), 63)?;
     if input.engine_name() != Some("postgres") {
@@ -130,6 +155,7 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
         access_role_arn,
         ssl_mode: input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned(),
         settings: endpoint_settings(settings)?,
+        attributes: attributes(input.extra_connection_attributes())?,
         kms_key_id: input.kms_key_id().map(str::to_owned),
         active_at: call.completion_time(2.0, 5.0, 10.0),
         removed_at: None,
@@ -163,6 +189,10 @@ fn to_sdk(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::En
         .engine_name(&endpoint.engine)
         .ssl_mode(DmsSslModeValue::from(endpoint.ssl_mode.as_str()))
         .kms_key_id(endpoint.kms_key_id.clone().unwrap_or_else(|| default_key(&endpoint.arn)))
+        .set_extra_connection_attributes((!endpoint.attributes.is_empty()).then(|| {
+            let pairs = endpoint.attributes.iter().map(|(name, value)| format!("{name}={value}"));
+            pairs.collect::<Vec<_>>().join(";")
+        }))
         .status(endpoint.status(now))
         .postgre_sql_settings(settings.secrets_manager_access_role_arn(&endpoint.access_role_arn).build())
         .build()
@@ -213,6 +243,9 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
         (endpoint.secret_id, endpoint.access_role_arn, endpoint.database_name) = check(call, settings)?;
         let new = endpoint_settings(settings)?;
         endpoint.settings = if input.exact_settings() == Some(true) { new } else { merged(&endpoint.settings, new) };
+    }
+    if let Some(text) = input.extra_connection_attributes() {
+        endpoint.attributes = attributes(Some(text))?;
     }
     if let Some(mode) = input.ssl_mode() {
         mode.as_str().clone_into(&mut endpoint.ssl_mode);

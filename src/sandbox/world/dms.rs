@@ -96,6 +96,9 @@ pub struct Endpoint {
     pub ssl_mode: String,
     #[serde(default)]
     pub settings: EndpointSettings,
+    /// The extra connection attributes.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
     pub kms_key_id: Option<String>,
     pub active_at: u64,
     #[serde(rename = "gone_at")]
@@ -120,6 +123,11 @@ pub struct EndpointSettings {
     pub after_connect_script: Option<String>,
     pub max_file_size: Option<i32>,
 }
+
+/// The extra connection attributes that are modelled.
+pub const NUMERIC_AS_STRING: &str = "MapUnboundedNumericAsString";
+/// The largest size of a text without a length, in bytes.
+pub const VARCHAR_SIZE: &str = "unboundedVarcharMaxSize";
 
 impl Endpoint {
     /// Returns its status.

@@ -3,9 +3,10 @@
 //! A run loads its tables, as many in parallel as the settings allow, and then captures changes until it is stopped or
 //! fails. Progress and statistics are not stored; they are computed from the start and the end of each table's load.
 
+use infra_replicator::Mappings;
+use infra_replicator::model::TableName;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wildmatch::WildMatchPattern;
 
 use super::real_data::{LiveEnd, LiveTask};
 use super::script::Table;
@@ -290,12 +291,12 @@ impl Task {
 
     /// Ends a run that fails or that has loaded all its tables.
     fn finish(&mut self, run: &Run, now: u64, scripted_failures: &ScriptedFailures) -> bool {
-        let loaded = match run.cdc_from {
-            None => {
-                self.progress.loads.iter().map(|load| load.to).max().map(|at| at.max(run.from)).filter(|at| *at <= now)
-            }
-            Some(_) => None,
+        let loaded_at = self.progress.loads.iter().map(|load| load.to).max().map(|at| at.max(run.from));
+        let end = match run.cdc_from {
+            None => Some("Stop Reason FULL_LOAD_ONLY_FINISHED"),
+            Some(_) => self.stop_after_load(run),
         };
+        let loaded = end.and(loaded_at).filter(|at| *at <= now);
         let failure = scripted_failures.failure(run.from).filter(|(at, _)| *at <= now);
         match (failure, loaded) {
             (Some((at, why)), loaded) if loaded.is_none_or(|loaded| at < loaded) => self.fail(at, why),
@@ -303,11 +304,28 @@ impl Task {
                 self.end_run(at);
                 self.state = TaskState::Stopped;
                 self.progress.stopped_at = Some(at);
-                self.progress.stop_reason = Some("Stop Reason FULL_LOAD_ONLY_FINISHED".to_owned());
+                self.progress.stop_reason = end.map(str::to_owned);
             }
             _ => return false,
         }
         true
+    }
+
+    /// Returns why a run that captures changes stops when its tables are loaded: "StopTaskCachedChangesApplied – Set
+    /// this option to true to stop a task after a full load completes and cached changes are applied" ("Full-load task
+    /// settings"). A run that has nothing to load does not stop.
+    fn stop_after_load(&self, run: &Run) -> Option<&'static str> {
+        let is_set = |name: &str| {
+            let value = self.settings.pointer(&format!("/FullLoadSettings/{name}"));
+            value.is_some_and(|value| value == &Value::Bool(true) || value.as_str() == Some("true"))
+        };
+        let loads =
+            self.migration_type == "full-load-and-cdc" && self.progress.loads.iter().any(|load| load.to > run.from);
+        match (loads, is_set("StopTaskCachedChangesNotApplied"), is_set("StopTaskCachedChangesApplied")) {
+            (true, true, _) => Some("Stop Reason STOPPED_AFTER_FULL_LOAD"),
+            (true, false, true) => Some("Stop Reason STOPPED_AFTER_CACHED_EVENTS"),
+            _ => None,
+        }
     }
 
     fn fail(&mut self, at: u64, why: &str) {
@@ -320,12 +338,10 @@ impl Task {
 
     /// Returns the tables that the selection rules select.
     fn selected(&self, tables: &[Table]) -> Vec<Table> {
-        let rules = self.table_mappings.get("rules").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let chosen = |table: &&Table| {
-            let of = |action: &str| rules.iter().filter(|rule| selects(rule, action)).any(|rule| matches(rule, table));
-            of("include") && !of("exclude")
-        };
-        tables.iter().filter(chosen).cloned().collect()
+        // They were checked when they were set.
+        let Ok(mappings) = Mappings::parse(&self.table_mappings) else { return Vec::new() };
+        let is_selected = |table: &&Table| mappings.selects(&TableName::new(&table.schema, &table.name));
+        tables.iter().filter(is_selected).cloned().collect()
     }
 
     /// Schedules the loads of a run that starts at `at`. A resumed task keeps completed loads and repeats incomplete
@@ -359,18 +375,4 @@ fn without_load(tables: Vec<Table>, at: u64) -> Vec<TableLoad> {
         .into_iter()
         .map(|table| TableLoad { table: Table { rows: 0, ..table }, from: at, to: at, reloaded: false })
         .collect()
-}
-
-fn selects(rule: &Value, action: &str) -> bool {
-    let text = |key: &str| rule.get(key).and_then(Value::as_str);
-    text("rule-type") == Some("selection") && text("rule-action") == Some(action)
-}
-
-/// "% – zero or more characters, _ – a single character" ("Wildcards in table mapping").
-fn matches(rule: &Value, table: &Table) -> bool {
-    let fits = |key: &str, name: &str| {
-        let pattern = rule.pointer(&format!("/object-locator/{key}")).and_then(Value::as_str).unwrap_or_default();
-        WildMatchPattern::<'%', '_'>::new(pattern).matches(name)
-    };
-    fits("schema-name", &table.schema) && fits("table-name", &table.name)
 }

@@ -121,6 +121,12 @@ pub enum MigrationRefusal {
         /// Why.
         reason: String,
     },
+    /// A newer version has written how far the start of a replication has come.
+    #[error("the start of a replication cannot be read")]
+    UnreadableStart {
+        /// Why.
+        reason: String,
+    },
     /// It is not known which database a service uses.
     #[error("cannot read which database the service of the target uses")]
     UnreadableService {

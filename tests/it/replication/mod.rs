@@ -2,4 +2,5 @@
 
 pub mod fallback;
 pub mod interruption;
+pub mod phases;
 pub mod validation;

@@ -3,7 +3,6 @@
 mod check;
 mod comparison;
 mod databases;
-mod markers;
 mod selected;
 mod start;
 mod status;
@@ -23,7 +22,7 @@ use crate::cli::explain::Failure;
 pub enum ReplicationCommand {
     /// Inspect both databases: what the replication would not carry over, and what to do about it.
     Check(check::CheckArgs),
-    /// Test both connections, start or resume the task, and follow the full load.
+    /// Bring schema and rows to the target, and replicate changes; or resume that.
     Start(start::StartArgs),
     /// Stop the task, and wait until it has stopped.
     Stop(stop::StopArgs),

@@ -1,32 +1,46 @@
 //! `replication start`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::databases::DatabaseArgs;
-use super::markers;
-use super::selected::{ReplicationArgs, check_failures, names};
+use super::selected::{ReplicationArgs, names};
 use crate::cli::app::App;
+use crate::cli::error::{CliError, Exit, with_causes};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps};
-use infra_migration::replication;
-use infra_migration::topology::Topology;
+use infra_core::resource::describe;
+use infra_migration::phase::Phase;
+use infra_migration::replication::remedy;
+use infra_migration::topology::Replication;
 use infra_workflow::replication::{check_start, record_reload};
+use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Started};
 
-/// Starts the replication.
+/// Starts the replication, phase by phase.
 ///
-/// It first tests both endpoints. The status of the task decides whether it is started, resumed or reloaded. It returns
-/// once the full load is done and changes are replicated.
+/// `schema`: creates tables, functions, views and keys in the target with `pg_dump` and `pg_restore`, measures the
+/// source, and gives the task the settings that follow. `load`: tests both endpoints, loads the rows, applies what has
+/// changed meanwhile, and stops the task. `indexes`: creates indexes, constraints and triggers. `changes`: resumes the
+/// task, which then replicates changes.
 ///
-/// If it can reach both databases, it creates the table `migrate_infra.marker` in them. Rows that a switchover writes
-/// there prove that everything committed earlier has arrived.
+/// Each phase is recorded. The same command goes on where it was stopped, killed or has failed, and resumes a task that
+/// does not run. It also creates the table `migrate_infra.marker` in both databases: rows that a switchover writes there
+/// prove that everything committed earlier has arrived.
+///
+/// The phases `schema` and `indexes` need SQL access to both databases. With `replication.schema = "existing"`, the
+/// target has its schema already, and `indexes` is left out.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  migrate-infra replication start -y\n  migrate-infra replication start --reload")]
+#[command(after_help = "Example:\n  migrate-infra replication start -y\n  \
+    migrate-infra replication start --phase schema\n  migrate-infra replication start --reload")]
 pub struct StartArgs {
     #[command(flatten)]
     selected: ReplicationArgs,
     #[command(flatten)]
     databases: DatabaseArgs,
-    /// Repeat the full load. It replaces what is in the target, as `replication.table_preparation` configures.
+    /// Run only this phase. Those before it must be done.
+    #[arg(long, value_name = "PHASE", value_enum)]
+    phase: Option<PhaseArg>,
+    /// Begin again with the phase `schema`, and repeat the full load. It replaces what is in the target, as
+    /// `replication.table_preparation` configures.
     #[arg(long)]
     reload: bool,
     /// Return as soon as the task runs, and do not follow the full load.
@@ -37,46 +51,70 @@ pub struct StartArgs {
     yes: bool,
 }
 
+/// A phase.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PhaseArg {
+    /// Tables, functions, views and keys, and what is measured.
+    Schema,
+    /// The rows.
+    Load,
+    /// Indexes, constraints and triggers.
+    Indexes,
+    /// The changes that follow.
+    Changes,
+}
+
+impl From<PhaseArg> for Phase {
+    fn from(phase: PhaseArg) -> Self {
+        match phase {
+            PhaseArg::Schema => Self::Schema,
+            PhaseArg::Load => Self::Load,
+            PhaseArg::Indexes => Self::Indexes,
+            PhaseArg::Changes => Self::Changes,
+        }
+    }
+}
+
 pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
     let state = workspace.read_state().await?;
     let selected = args.selected.select(app, &state)?;
     args.databases.check_selection(&selected)?;
+    let urls = args.databases.urls(app)?;
     let read_only = workspace.connect_read_only().await?;
     let options = check_start(workspace, &read_only, &state, &selected, (args.reload, !args.no_follow)).await?;
+    drop(read_only);
     let question = if args.reload { "Repeat the full load into the target?" } else { "Start the replication?" };
     confirm(&format!("{}\n{question}", names(&selected)), args.yes)?;
-    markers::prepare(app, &args.databases, &read_only, &Topology::of(&state), &selected).await?;
-    drop(read_only);
+    let request = StartRequest { options, only: args.phase.map(Phase::from), urls };
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("replication start", reporter.events()).await?;
-    let context = &session.context;
-    let starts = selected.iter().map(|replication| replication::start(context, replication, options));
+    let procedure = Procedure::new(workspace, &session.context, &request);
+    let starts = selected.iter().map(|replication| procedure.start(replication));
     let results = futures::future::join_all(starts).await;
     let recorded = match args.reload && results.iter().all(Result::is_ok) {
-        true => record_reload(context).await,
+        true => record_reload(&session.context).await,
         false => Ok(()),
     };
     reporter.finish();
     session.close().await;
     recorded?;
-    let mut failed = Vec::new();
+    let (mut failed, mut is_complete) = (Vec::new(), true);
     for (replication, result) in selected.iter().zip(results) {
         match result {
             Ok(started) => {
-                let how = started.started_as.map_or("it was already running", |started_as| match started_as.as_str() {
-                    "start" => "it was started",
-                    "resume" => "it was resumed",
-                    _ => "the full load is repeated",
-                });
-                let (status, percent) = (&started.task.status, started.task.full_load_percent);
-                app.info(&format!("{}: {how}; `{status}`, full load {percent} %", replication.address));
+                is_complete &= started.next.is_none();
+                app.info(&format!("{}: {}", replication.address, describe_start(replication, &started)));
+                if let Some(next) = started.next {
+                    let command = app.command("replication start");
+                    app.info(&format!("the phase `{next}` is next: `{command}` goes on"));
+                }
             }
             Err(error) => failed.push((replication, error)),
         }
     }
-    check_failures(app, &failed, "replication start", "does not replicate")?;
-    if !app.options.is_json() {
+    check_failures(app, &failed)?;
+    if is_complete && !app.options.is_json() {
         next_steps([
             (app.command("replication status"), "lag, tables and risks"),
             (app.command("replication validate"), "compare both databases"),
@@ -84,4 +122,77 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
         ]);
     }
     Ok(0)
+}
+
+/// Returns what was done, in one line.
+fn describe_start(replication: &Replication, started: &Started) -> String {
+    let list = |phases: &[Phase]| phases.iter().map(|phase| phase.as_str()).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    if !started.before.is_empty() {
+        parts.push(format!("done before: {}", list(&started.before)));
+    }
+    if !started.done.is_empty() {
+        parts.push(format!("done now: {}", list(&started.done)));
+    }
+    let how = match started.started_as.map(infra_kinds::dms::task_status::StartMode::as_str) {
+        Some("start") => "it was started",
+        Some("resume") => "it was resumed",
+        Some(_) => "the full load is repeated",
+        None if started.task.is_at_work() => "it was already running",
+        None => "it does not run",
+    };
+    parts.push(how.to_owned());
+    let task = &started.task;
+    parts.push(match replication.migration_type.as_str() {
+        "cdc" => format!("`{}`", task.status),
+        _ => format!("`{}`, full load {} %", task.status, task.full_load_percent),
+    });
+    parts.join("; ")
+}
+
+/// Returns an error if a start has failed.
+fn check_failures(app: &App, failed: &[(&Replication, StartError)]) -> Result<(), CliError> {
+    let Some((first, error)) = failed.first() else { return Ok(()) };
+    let exit = match error {
+        StartError::Aws(error) => Exit::of(error),
+        StartError::OutOfOrder { .. } | StartError::NoSuchPhase { .. } | StartError::NoAccess { .. } => Exit::Refused,
+        StartError::Journal(_) | StartError::Unreadable { .. } => Exit::State,
+        _ => Exit::Failed,
+    };
+    let what = match error {
+        StartError::Aws(_) => format!("{} does not replicate", first.address),
+        error => format!("{}: {error}", first.address),
+    };
+    let mut summary = CliError::new(exit, what);
+    for (_, error) in failed {
+        summary.causes.extend(causes(error));
+    }
+    summary = summary.unchanged("what was done is recorded");
+    summary.hints.extend(failed.iter().flat_map(|(_, error)| hints(error)));
+    Err(summary.hint(format!("run `{}` again to resume", app.command("replication start"))))
+}
+
+fn causes(error: &StartError) -> Vec<String> {
+    match error {
+        StartError::Aws(error) => vec![describe(error)],
+        StartError::NoAccess { reason, .. } | StartError::Settings { reason } => vec![reason.clone()],
+        error => std::error::Error::source(error).map(with_causes).into_iter().collect(),
+    }
+}
+
+fn hints(error: &StartError) -> Vec<String> {
+    match error {
+        StartError::Aws(error) => remedy(&describe(error)).map(str::to_owned).into_iter().collect(),
+        StartError::NoAccess { .. } => vec![
+            "run it inside the VPC, or open tunnels and pass `--source-url` and `--target-url`".to_owned(),
+            "or bring the schema to the target yourself, and set `replication.schema = \"existing\"`".to_owned(),
+        ],
+        StartError::TooLarge { .. } => vec!["give the columns the type `text`, which has no such limit".to_owned()],
+        StartError::OutOfOrder { missing, .. } => vec![format!("`replication start --phase {missing}` comes first")],
+        StartError::NoSuchPhase { .. } => vec!["without `--phase`, all phases run that there are".to_owned()],
+        StartError::Schema { .. } | StartError::Database { .. } => {
+            vec!["`replication check` inspects both databases".to_owned()]
+        }
+        _ => Vec::new(),
+    }
 }

@@ -9,6 +9,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
 use infra_core::resource::describe;
+use infra_migration::phase::StartRecord;
 use infra_migration::replication::remedy;
 use infra_migration::replication_health::{ReplicationHealth, read_health};
 use infra_migration::topology::{Replication, Topology};
@@ -33,23 +34,30 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Failure> {
                 .because_text(describe(&error))
                 .nothing_changed()
         })?;
-        all.push((replication, health));
+        let start = StartRecord::of(&state, &replication.address).map_err(|error| {
+            CliError::of(Exit::State, &error).nothing_changed().hint("use the version that has begun it")
+        })?;
+        all.push((replication, health, start));
     }
     if app.options.is_json() {
-        let all: Vec<Value> = all.iter().map(|(replication, health)| to_json(replication, health)).collect();
+        let to_json =
+            |(replication, health, start): &(&Replication, _, Option<_>)| to_json(replication, health, start.as_ref());
+        let all: Vec<Value> = all.iter().map(to_json).collect();
         stdout(&Value::Array(all).to_string());
         return Ok(0);
     }
-    for (replication, health) in &all {
-        show(replication, health);
+    for (replication, health, start) in &all {
+        show(replication, health, start.as_ref());
     }
     Ok(0)
 }
 
-fn to_json(replication: &Replication, health: &ReplicationHealth) -> Value {
+fn to_json(replication: &Replication, health: &ReplicationHealth, start: Option<&StartRecord>) -> Value {
     json!({
         "address": replication.address,
         "task": replication.task,
+        "phase": start.and_then(|start| start.next(replication)),
+        "phases": start.map(|start| &start.phases),
         "status": health.task.status,
         "stop_reason": health.task.stop_reason,
         "last_failure": health.task.last_failure,
@@ -62,9 +70,12 @@ fn to_json(replication: &Replication, health: &ReplicationHealth) -> Value {
     })
 }
 
-fn show(replication: &Replication, health: &ReplicationHealth) {
+fn show(replication: &Replication, health: &ReplicationHealth, start: Option<&StartRecord>) {
     let task = &health.task;
     stdout(&format!("{}: {} (full load {} %)", replication.address, task.status, task.full_load_percent));
+    if let Some(start) = start {
+        stdout(&format!("  phases: {}", start.describe(replication)));
+    }
     let seconds = |value: Option<f64>| value.map_or_else(|| "no data".to_owned(), |value| format!("{value:.0} s"));
     stdout(&format!(
         "  lag: source {}, target {}; {} changes pending",

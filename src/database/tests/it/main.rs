@@ -5,6 +5,7 @@ mod check;
 mod drain;
 mod guard;
 mod marker;
+mod repeated;
 mod schema;
 mod sequences;
 mod server;

@@ -42,7 +42,7 @@ async fn dump(database: &TestDatabase) -> String {
 }
 
 #[tokio::test]
-async fn the_payment_schema_is_equal_after_both_sections_and_a_repetition_changes_nothing() {
+async fn the_payment_schema_is_equal_after_all_sections_and_a_repetition_changes_nothing() {
     let [from, to] = pair().await;
     let directory = tempfile::tempdir().unwrap();
     let owner = from.client().await;
@@ -61,10 +61,16 @@ async fn the_payment_schema_is_equal_after_both_sections_and_a_repetition_change
     assert_eq!((pre.created.len(), pre.skipped), (schema.section(Section::PreData).len(), 0));
     let again = transfer(Section::PreData, &schema, &to).await.unwrap();
     assert_eq!((again.created.as_slice(), again.skipped), ([].as_slice(), pre.created.len()));
-    // The load happens here: there are neither secondary indexes nor triggers.
+    let refused = transfer(Section::PostData, &schema, &to).await.unwrap_err();
+    assert!(matches!(refused, SchemaError::Incomplete { missing_section: Section::Keys, .. }), "{refused}");
+    let keys = transfer(Section::Keys, &schema, &to).await.unwrap();
+    assert_eq!((keys.created.len(), keys.skipped), (schema.section(Section::Keys).len(), 0));
+    // The load happens here: there are keys, and neither secondary indexes nor triggers.
     let client = to.client().await;
-    let indexes = client.query_one("SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'", &[]).await.unwrap();
-    assert_eq!(indexes.get::<_, i64>(0), 0);
+    let indexes = "SELECT count(*) FILTER (WHERE indisprimary), count(*) FROM pg_index WHERE indrelid >= 16384 \
+         AND indrelid::regclass::text !~ '^pg_'";
+    let indexes = client.query_one(indexes, &[]).await.unwrap();
+    assert_eq!((indexes.get::<_, i64>(0), indexes.get::<_, i64>(1)), (11, 11));
 
     let post = transfer(Section::PostData, &schema, &to).await.unwrap();
     assert_eq!((post.created.len(), post.skipped), (schema.section(Section::PostData).len(), 0));
@@ -89,6 +95,7 @@ async fn post_data_that_was_interrupted_is_completed() {
     from.client().await.batch_execute(PAYMENTS).await.unwrap();
     let schema = read(&from, &directory).await;
     transfer(Section::PreData, &schema, &to).await.unwrap();
+    transfer(Section::Keys, &schema, &to).await.unwrap();
     let all = transfer(Section::PostData, &schema, &to).await.unwrap().created.len();
     let client = to.client().await;
     client
@@ -110,7 +117,7 @@ async fn a_transfer_that_is_killed_at_any_time_is_completed_by_its_repetition() 
     from.client().await.batch_execute(PAYMENTS).await.unwrap();
     let schema = read(&from, &directory).await;
     let mut killed = 0;
-    for section in [Section::PreData, Section::PostData] {
+    for section in [Section::PreData, Section::Keys, Section::PostData] {
         let mut limit = std::time::Duration::from_millis(40);
         // Each attempt has a connection of its own, which is closed with it.
         loop {
@@ -225,7 +232,7 @@ async fn extensions_are_created_unless_they_are_excluded() {
     }
     // Both are trusted: the owner of a database can create them.
     client.batch_execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION pgcrypto").await.unwrap();
-    let options = Options { excluded_extensions: vec!["pgcrypto".into()] };
+    let options = Options { excluded_extensions: vec!["pgcrypto".into()], ..Options::default() };
     let source = Database::new("source", &client);
     let schema = schema::read(&programs(), source, &from.access(), &options, directory.path()).await.unwrap();
     let done = transfer(Section::PreData, &schema, &to).await.unwrap();
@@ -261,4 +268,118 @@ async fn a_refused_password_is_in_no_error() {
     let SchemaError::Program { cause, .. } = &error else { panic!("{error}") };
     assert!(cause.contains("password authentication failed"), "{cause}");
     assert!(!format!("{error:?}").contains("wr0ng"));
+}
+
+/// Runs statements as DMS does.
+async fn as_replication(database: &TestDatabase, statements: &str) -> Result<(), tokio_postgres::Error> {
+    let client = database.client().await;
+    let role = "SET session_replication_role = 'replica'";
+    // The master user of the test may set it, as `rds_superuser` may.
+    client.batch_execute(role).await.ok();
+    client.batch_execute(statements).await
+}
+
+#[tokio::test]
+async fn a_target_with_the_whole_schema_is_loaded_again() {
+    let [from, to] = pair().await;
+    let directory = tempfile::tempdir().unwrap();
+    from.client()
+        .await
+        .batch_execute(&format!(
+            "{PAYMENTS}; CREATE TABLE unkeyed (reference text NOT NULL UNIQUE); \
+             CREATE UNIQUE INDEX one_open ON payments (customer_id) WHERE status = 'failed'"
+        ))
+        .await
+        .unwrap();
+    let schema = read(&from, &directory).await;
+    for section in [Section::PreData, Section::Keys, Section::PostData] {
+        transfer(section, &schema, &to).await.unwrap();
+    }
+    let complete = dump(&to).await;
+    let truncate = "TRUNCATE TABLE customers";
+    let refused = as_replication(&to, truncate).await.expect_err("foreign keys reference the table");
+    assert_eq!(refused.code().map(tokio_postgres::error::SqlState::code), Some("0A000"));
+
+    let own = "CREATE TABLE own (id uuid REFERENCES payments (id)); CREATE UNIQUE INDEX own_index ON refunds (reason)";
+    to.client().await.batch_execute(own).await.unwrap();
+    let there = read(&to, &directory).await;
+    let client = to.client().await;
+    let target = Database::new("target", &client);
+    let refused = schema::prepare_reload(&schema, &there, target).await.unwrap_err();
+    assert!(matches!(&refused, SchemaError::ForeignKeys { names, .. } if names.len() == 1), "{refused}");
+    assert!(dump(&to).await.contains("one_open"), "nothing was dropped");
+
+    client.batch_execute("DROP TABLE own").await.unwrap();
+    let there = read(&to, &directory).await;
+    let dropped = schema::prepare_reload(&schema, &there, target).await.unwrap();
+    assert!(dropped.contains(&"INDEX public.one_open".to_owned()), "{dropped:?}");
+    assert!(dropped.contains(&"CONSTRAINT public.customers customers_email_key".to_owned()), "{dropped:?}");
+    assert!(!dropped.iter().any(|name| name.contains("unkeyed") || name.contains("own_index")), "{dropped:?}");
+    let again = schema::prepare_reload(&schema, &there, target).await.unwrap();
+    assert!(again.is_empty(), "a repetition drops nothing: {again:?}");
+    as_replication(&to, truncate).await.expect("nothing references the table");
+
+    for section in [Section::PreData, Section::Keys, Section::PostData] {
+        transfer(section, &schema, &to).await.unwrap();
+    }
+    client.batch_execute("DROP INDEX own_index").await.unwrap();
+    let (now, complete) = (sorted(&dump(&to).await), sorted(&complete));
+    assert_eq!(now, complete);
+}
+
+/// The order of what was created at another time can differ.
+fn sorted(dump: &str) -> Vec<String> {
+    let mut lines: Vec<String> = dump.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn identity_columns_of_a_target_accept_the_values_of_the_replication() {
+    let [from, to] = pair().await;
+    let directory = tempfile::tempdir().unwrap();
+    from.client().await.batch_execute(PAYMENTS).await.unwrap();
+    let insert = "INSERT INTO customers (id, email, full_name) VALUES (7, 'a@b', 'A')";
+    from.client().await.batch_execute(insert).await.expect_err("the source refuses values");
+    let options = Options { identity_by_default: true, ..Options::default() };
+    let owner = from.client().await;
+    let source = Database::new("source", &owner);
+    let schema = schema::read(&programs(), source, &from.access(), &options, directory.path()).await.unwrap();
+    let mut client = to.client().await;
+    let access = to.access();
+    for section in [Section::PreData, Section::Keys, Section::PostData, Section::PreData] {
+        let target = ("target", &mut client, &access);
+        schema::transfer(section, &schema, &programs(), target, &options, directory.path()).await.unwrap();
+    }
+    client.batch_execute(insert).await.expect("the target accepts values");
+    // A target that somebody has prepared refuses them until it is changed.
+    client.batch_execute("ALTER TABLE customers ALTER COLUMN id SET GENERATED ALWAYS").await.unwrap();
+    let target = ("target", &mut client, &access);
+    let refused = schema::transfer(Section::PreData, &schema, &programs(), target, &options, directory.path()).await;
+    assert!(matches!(refused, Err(SchemaError::Different { .. })));
+    let changed = schema::accept_values(Database::new("target", &client)).await.unwrap();
+    assert_eq!(changed, ["public.customers.id"]);
+    assert!(schema::accept_values(Database::new("target", &client)).await.unwrap().is_empty());
+    let target = ("target", &mut client, &access);
+    schema::transfer(Section::PreData, &schema, &programs(), target, &options, directory.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn materialized_views_are_refreshed_in_the_order_of_their_creation() {
+    let [database, _] = pair().await;
+    let client = database.client().await;
+    client
+        .batch_execute(
+            "CREATE TABLE t (id int); CREATE MATERIALIZED VIEW \"z view\" AS SELECT id FROM t WITH NO DATA; \
+             CREATE MATERIALIZED VIEW a_view AS SELECT id FROM \"z view\" WITH NO DATA; \
+             CREATE MATERIALIZED VIEW fails AS SELECT 1 / id AS x FROM t WITH NO DATA; INSERT INTO t VALUES (0), (3)",
+        )
+        .await
+        .unwrap();
+    let (refreshed, left) = schema::refresh(Database::new("target", &client)).await.unwrap();
+    assert_eq!(refreshed, ["public.z view", "public.a_view"]);
+    assert_eq!(left.iter().map(|view| view.name.as_str()).collect::<Vec<_>>(), ["public.fails"]);
+    assert!(left[0].reason.contains("division by zero"), "{left:?}");
+    let rows = client.query_one("SELECT count(*) FROM a_view", &[]).await.unwrap();
+    assert_eq!(rows.get::<_, i64>(0), 2);
 }

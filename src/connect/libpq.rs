@@ -1,0 +1,57 @@
+//! How another program of PostgreSQL connects to the same database.
+
+use std::ffi::OsString;
+
+use super::endpoint::{Endpoint, Roots};
+
+impl Endpoint {
+    /// Returns the environment variables of libpq with which another program, such as `pg_dump`, connects to the same
+    /// database in the same way ("Environment Variables", PostgreSQL documentation, libpq).
+    ///
+    /// *Caveats*: One of them is the password. Give them to a child process, and to nothing else.
+    pub fn libpq_variables(&self) -> Vec<(&'static str, OsString)> {
+        let mut variables: Vec<(&'static str, OsString)> = vec![
+            ("PGHOST", self.host.clone().into()),
+            ("PGPORT", self.port.to_string().into()),
+            ("PGUSER", self.user.clone().into()),
+            ("PGDATABASE", self.database.clone().into()),
+            ("PGSSLMODE", self.ssl_mode.as_str().into()),
+            ("PGAPPNAME", self.link.application_name.clone().into()),
+            ("PGCONNECT_TIMEOUT", self.connect_timeout.as_secs().max(1).to_string().into()),
+        ];
+        let mut set = |name, value: Option<OsString>| variables.extend(value.map(|value| (name, value)));
+        set("PGPASSWORD", self.password.clone().map(OsString::from));
+        set("PGHOSTADDR", self.link.address.map(|address| address.to_string().into()));
+        set("PGOPTIONS", self.link.options.clone().map(OsString::from));
+        set(
+            "PGSSLROOTCERT",
+            match &self.roots {
+                Roots::Default => None,
+                Roots::System => Some("system".into()),
+                Roots::File(file) => Some(file.clone().into()),
+            },
+        );
+        if let Some((certificate, key)) = &self.link.certificate {
+            set("PGSSLCERT", Some(certificate.clone().into()));
+            set("PGSSLKEY", Some(key.clone().into()));
+        }
+        variables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Endpoint;
+
+    #[test]
+    fn another_program_connects_in_the_same_way() {
+        let endpoint = Endpoint::new("db.example.com", 5433, "owner", "secret of a test", "payments");
+        let variables = endpoint.with_root_certificates("/etc/roots.pem").libpq_variables();
+        let value = |name: &str| variables.iter().find(|(other, _)| *other == name).map(|(_, value)| value.clone());
+        assert_eq!(value("PGHOST"), Some("db.example.com".into()));
+        assert_eq!(value("PGPORT"), Some("5433".into()));
+        assert_eq!(value("PGPASSWORD"), Some("secret of a test".into()));
+        assert_eq!(value("PGSSLROOTCERT"), Some("/etc/roots.pem".into()));
+        assert_eq!(value("PGHOSTADDR"), None);
+    }
+}

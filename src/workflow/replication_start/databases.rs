@@ -1,0 +1,115 @@
+//! How the phases reach both databases, and the programs of PostgreSQL.
+
+use std::path::PathBuf;
+
+use infra_connect::{Connection, Endpoint};
+use infra_core::engine::Context;
+use infra_database::Database;
+use infra_database::schema::{Access, Options, Programs};
+use infra_migration::phase::Phase;
+use infra_migration::topology::{Replication, Topology};
+use infra_postgres::{ClientProgram, Programs as Installed};
+
+use super::error::StartError;
+use crate::databases::endpoints;
+use crate::session::with_causes;
+use crate::workspace::Workspace;
+
+/// Both databases of a replication, connected.
+pub(super) struct Connected {
+    endpoints: [Endpoint; 2],
+    source: Connection,
+    pub(super) target: Connection,
+}
+
+/// What is known about the access to both databases.
+pub(super) enum Reached {
+    /// They are connected.
+    Connected(Box<Connected>),
+    /// Those of the sandbox without data: they are empty.
+    Empty,
+    /// They cannot be reached, for this reason.
+    Unreachable(String),
+}
+
+/// Connects to both databases.
+pub(super) async fn reach(
+    workspace: &Workspace,
+    context: &Context,
+    replication: &Replication,
+    urls: Option<&[Endpoint; 2]>,
+) -> Reached {
+    let found = match urls {
+        Some(urls) => Ok(urls.clone()),
+        None if !workspace.databases.have_data() => return Reached::Empty,
+        None => {
+            let topology = context.journal.read(Topology::of);
+            endpoints(workspace, &context.read_context(), &topology, replication).await
+        }
+    };
+    match found {
+        Ok(endpoints) => match connect(endpoints).await {
+            Ok(connected) => Reached::Connected(Box::new(connected)),
+            Err(reason) => Reached::Unreachable(reason),
+        },
+        Err(reason) => Reached::Unreachable(reason),
+    }
+}
+
+async fn connect(endpoints: [Endpoint; 2]) -> Result<Connected, String> {
+    let open = async |endpoint: &Endpoint, label: &str| {
+        let connection = infra_connect::open(endpoint, label).await.map_err(|error| with_causes(&error))?;
+        // The target may refuse writes of the service, which has the same role. A statement without values.
+        let writable = connection.client().batch_execute("SET default_transaction_read_only = off").await;
+        writable.map_err(|error| format!("the {label} database: {error}"))?;
+        Ok::<_, String>(connection)
+    };
+    let (source, target) = futures::try_join!(open(&endpoints[0], "source"), open(&endpoints[1], "target"))?;
+    Ok(Connected { endpoints, source, target })
+}
+
+impl Connected {
+    pub(super) fn source(&self) -> Database<'_> {
+        Database::new("source", self.source.client())
+    }
+
+    pub(super) fn target(&self) -> Database<'_> {
+        Database::new("target", self.target.client())
+    }
+
+    /// Returns how `pg_dump` connects to the source and to the target.
+    pub(super) fn access(&self) -> [Access; 2] {
+        self.endpoints.each_ref().map(|endpoint| {
+            let variables = endpoint.libpq_variables().into_iter();
+            variables.fold(Access::new(), |access, (name, value)| access.set(name, value))
+        })
+    }
+
+    /// Finds programs that are at least as new as both servers.
+    pub(super) async fn programs(&self, phase: Phase) -> Result<Programs, StartError> {
+        let failed = |source| StartError::Database { phase, source };
+        let source = infra_database::schema::server_version(self.source()).await.map_err(failed)?;
+        let target = infra_database::schema::server_version(self.target()).await.map_err(failed)?;
+        let at_least = u16::try_from(source.max(target)).unwrap_or(u16::MAX);
+        let found = tokio::task::spawn_blocking(move || {
+            let installed = Installed::all();
+            let (pg_dump, _) = installed.client(ClientProgram::PgDump, at_least)?;
+            let (pg_restore, _) = installed.client(ClientProgram::PgRestore, at_least)?;
+            Ok(Programs { pg_dump, pg_restore })
+        });
+        let found = found.await.map_err(|error| StartError::Ended(error.to_string()))?;
+        found.map_err(|missing| StartError::MissingPrograms { at_least, missing })
+    }
+}
+
+/// What is transferred.
+pub(super) fn options() -> Options {
+    Options { identity_by_default: true, ..Options::default() }
+}
+
+/// Returns the directory for the dumps of a replication's schemas, which contain no rows.
+pub(super) fn directory(workspace: &Workspace, replication: &Replication) -> Result<PathBuf, StartError> {
+    let directory = workspace.directory().join("schema").join(replication.address.environment());
+    std::fs::create_dir_all(&directory).map_err(|source| StartError::File { path: directory.clone(), source })?;
+    Ok(directory)
+}

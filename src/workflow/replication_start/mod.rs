@@ -1,0 +1,15 @@
+//! The start of a replication, phase by phase: schema, load, indexes, changes.
+//!
+//! Each phase is recorded before it begins and when it is done, and can be repeated. So a start that was killed goes on
+//! where it was.
+
+mod databases;
+mod error;
+mod indexes;
+mod measured;
+mod procedure;
+mod schema;
+mod slots;
+
+pub use error::StartError;
+pub use procedure::{Procedure, StartRequest, Started};
