@@ -120,8 +120,9 @@ pub(super) fn settings(config: &Replication, measured: Option<&MeasuredSource>) 
             "MemoryLimitTotal": config.memory_limit_mb,
             "MemoryKeepTime": config.memory_keep_seconds,
         },
-        // A change that was made while its table was loaded is in the loaded rows, and is applied once more: "duplicates"
-        // and "zero rows affected" of these cached changes are no conflicts ("Error handling task settings").
+        // A change that was made while its table was loaded is in the loaded rows, and is applied once more:
+        // "duplicates" and "zero rows affected" of these cached changes are no conflicts ("Error handling task
+        // settings").
         "ErrorBehavior": strict(true),
         "ValidationSettings": { "EnableValidation": config.validation },
     })
@@ -183,7 +184,7 @@ fn strict(ignores_conflicts_of_cached_changes: bool) -> Value {
 /// Returns the settings of the task that replicates changes back. The database that it writes is to become the primary
 /// again without a loss. Transactions are applied one after the other, and values are never truncated.
 ///
-/// The LOB mode is that of the replication that it reverses: in full LOB mode, a row is written before its LOBs, so that
+/// The LOB mode is that of the replication that it reverses. In full LOB mode, a row is written before its LOBs, so
 /// "LOB columns must be nullable on the target" ("Setting LOB support for source databases in an AWS DMS task").
 pub(super) fn fallback_settings(config: &Replication, measured: Option<&MeasuredSource>) -> Value {
     let lobs = measured.map_or(LobSettings::Full, |measured| measured.lobs);
