@@ -149,8 +149,8 @@ fn is_of_dms(entry: &Entry) -> bool {
 /// has.
 ///
 /// *Killed*: Pre-data is one transaction. Each key, and each object of post-data, is a transaction of its own, because
-/// indexes of large tables take long; repeat it to get the rest. The repetition waits until the server has finished a statement of
-/// the killed one.
+/// indexes of large tables take long; repeat it to get the rest. The repetition waits until the server has finished a
+/// statement of the killed one.
 ///
 /// # Errors
 /// [`SchemaError::Different`] and [`SchemaError::Incomplete`] before anything is changed;

@@ -120,8 +120,9 @@ pub(super) fn settings(config: &Replication, measured: Option<&MeasuredSource>) 
             "MemoryLimitTotal": config.memory_limit_mb,
             "MemoryKeepTime": config.memory_keep_seconds,
         },
-        // A change that was made while its table was loaded is in the loaded rows, and is applied once more: "duplicates"
-        // and "zero rows affected" of these cached changes are no conflicts ("Error handling task settings").
+        // A change that was made while its table was loaded is in the loaded rows, and is applied once more:
+        // "duplicates" and "zero rows affected" of these cached changes are no conflicts ("Error handling task
+        // settings").
         "ErrorBehavior": strict(true),
         "ValidationSettings": { "EnableValidation": config.validation },
     })

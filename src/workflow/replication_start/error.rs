@@ -32,7 +32,7 @@ pub enum StartError {
         why: String,
     },
     /// The databases cannot be reached with SQL.
-    #[error("the phases `schema` and `indexes` need SQL access to both databases, for the phase `{phase}` now")]
+    #[error("the phases `schema` and `indexes` need SQL access to both databases, and `{phase}` is next: {reason}")]
     NoAccess {
         /// The phase that is next.
         phase: Phase,

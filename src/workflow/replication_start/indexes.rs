@@ -11,8 +11,8 @@ use crate::workspace::Workspace;
 
 const PHASE: Phase = Phase::Indexes;
 
-/// Removes rows that the load has brought twice, creates what the target does not have of post-data, and refreshes its materialized views. Returns what was done in
-/// one line, and what the user should know.
+/// Removes rows that the load has brought twice, creates what the target does not have of post-data, and refreshes its
+/// materialized views. Returns what was done in one line, and what the user should know.
 pub(super) async fn run(
     workspace: &Workspace,
     replication: &Replication,

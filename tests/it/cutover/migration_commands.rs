@@ -61,16 +61,24 @@ fn a_whole_migration_by_commands() {
     assert!(none.contains("the source is not healthy, so no traffic is sent to it"), "{none}");
     let aborted = workspace.transcript("cutover --abort --sandbox -y");
     assert!(aborted.contains("[exit 8]"), "all traffic is there already: {aborted}");
-    let started = run("replication start -y");
-    assert!(started.contains("it was started") && started.contains("full load 100 %"), "{started}");
-    assert!(run("replication start -y").contains("it was already running"));
+    let early = workspace.transcript("replication start --phase indexes -y --sandbox");
+    assert!(early.contains("[exit 3]") && early.contains("`schema` is not done"), "{early}");
+    run("replication start --phase schema -y");
+    let loaded = run("replication start --phase load -y");
+    assert!(loaded.contains("it was started") && loaded.contains("full load 100 %"), "{loaded}");
+    assert!(loaded.contains("the phase `indexes` is next"), "{loaded}");
     let status = run("replication status");
     assert!(status.contains("public.payments") && status.contains("lag: source"), "{status}");
+    assert!(status.contains("phases: schema done, load done, indexes to do, changes to do"), "{status}");
+    assert!(run("status").contains("the start of target/replication/task is not complete"));
     let pending = workspace.transcript("replication validate --sandbox");
     assert!(
         pending.contains("[exit 1]") && pending.contains("it is not proven that all data has arrived"),
         "{pending}"
     );
+    let started = run("replication start -y");
+    assert!(started.contains("done before: schema, load") && started.contains("it was resumed"), "{started}");
+    assert!(run("replication start -y").contains("it was already running"));
     let validated = run("replication validate --wait");
     assert!(
         validated.contains("public.payments: Validated") && validated.contains("no comparison by this tool"),

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use migrate_infra::aws::Endpoint;
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::migration::compare::Endpoint as DatabaseEndpoint;
 use migrate_infra::postgres::{ConnectionInfo, Tls};
 use migrate_infra::sandbox::world::rds::Instance;
 use migrate_infra::sandbox::{Disk, Sandbox, World};
-use migrate_infra::sandbox_data::{DataOptions, DataPlane, database_of};
-use migrate_infra::workflow::{EndpointSource, Workspace};
+use migrate_infra::sandbox_data::{DataOptions, DataPlane, database_of, databases, locate};
+use migrate_infra::workflow::{DatabaseLocator, EndpointSource, Workspace};
 use tempfile::TempDir;
 
 use super::harness::options;
@@ -25,6 +26,19 @@ struct Shared {
 impl EndpointSource for Shared {
     fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>> {
         Ok((Endpoint::InProcess(self.sandbox.in_process()), self.clock))
+    }
+}
+
+/// The database servers of the sandbox.
+struct Servers(Arc<Sandbox>);
+
+impl DatabaseLocator for Servers {
+    fn have_data(&self) -> bool {
+        true
+    }
+
+    fn locate(&self, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String> {
+        locate(&self.0.mutate_out_of_band(|world| databases(world)), endpoint)
     }
 }
 
@@ -53,7 +67,7 @@ impl Stack {
             is_aws: false,
             parallelism: options.parallelism,
             endpoint: Box::new(Shared { sandbox: Arc::clone(&sandbox), clock }),
-            databases: Box::new(migrate_infra::workflow::AtEndpoint),
+            databases: Box::new(Servers(Arc::clone(&sandbox))),
             warn: |text| panic!("{text}"),
         };
         Self { sandbox, workspace }

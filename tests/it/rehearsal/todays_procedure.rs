@@ -22,18 +22,19 @@ const TOLERANT: &[&str] = &[
 ];
 
 #[test]
-fn the_default_procedure_ends_on_a_database_with_truncated_texts() {
+fn a_procedure_that_leaves_the_tables_to_dms_loses_payments() {
     let directory = tempfile::tempdir().unwrap();
     let report = run(options(&directory, TOLERANT));
     assert_eq!(report.conclusion, Conclusion::PaymentsLost, "{}", report.text());
     let verdict = &report.verdict;
     assert!(verdict.database.contains("target"), "the traffic goes to the target");
-    assert!(verdict.changed.requests > 0, "{verdict:#?}");
+    // DMS makes an ordinary table of the parent of the partitions, which changes never reach.
+    assert!(verdict.lost.requests > 0, "{verdict:#?}");
     let refused = &report.traffic.by_side.get("target").expect("the target had traffic").answers;
     assert!(refused.contains_key("500:23502"), "the target has no sequences: {refused:?}");
     let differences = report.differences.expect("the databases were compared");
     assert!(!differences.sequences_missing.is_empty() && !differences.indexes_missing.is_empty());
-    assert!(!differences.truncated.is_empty(), "large texts are truncated");
+    assert!(differences.truncated.is_empty(), "the size of the texts was measured: {differences:#?}");
 }
 
 /// A schema on which a service can work right after DMS has loaded it into existing tables: without foreign keys, and

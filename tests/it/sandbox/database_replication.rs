@@ -38,7 +38,8 @@ pub fn stack() -> World {
 #[tokio::main(flavor = "current_thread", start_paused = true)]
 async fn up() -> World {
     let mut fixture = Fixture::default();
-    fixture.up(&graph(PAIRED, &[])).await.must_succeed();
+    // The task does not stop after its load.
+    fixture.up(&graph(PAIRED, &["replication.schema=existing"])).await.must_succeed();
     records_follow_health(&mut fixture.world);
     fixture.world
 }

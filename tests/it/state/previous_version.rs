@@ -9,7 +9,9 @@ use migrate_infra::sandbox::World;
 
 use crate::harness::workspace::Workspace;
 
-const INSTANT: &str = "--sandbox --sandbox-timing instant";
+/// Its default was that DMS drops and creates the tables. A configuration that says so must also say that no schema is
+/// transferred.
+const INSTANT: &str = "--sandbox --sandbox-timing instant --set replication.schema=existing";
 /// What the saved plan was made with.
 const CHANGES: &str = "--set service.desired_count=3 --set database.backup_retention_days=9";
 
@@ -130,6 +132,8 @@ fn a_saved_plan_is_carried_out() {
 fn both_configurations_are_read() {
     for name in ["migration.toml", "self-contained.toml"] {
         let workspace = Workspace::with(&format!("tests/it/fixtures/version-0.1.0/config/{name}"));
+        let refused = workspace.transcript("plan --offline --sandbox");
+        assert!(refused.contains("[exit 2]") && refused.contains("set `schema = \"existing\"`"), "{refused}");
         succeeds(&workspace, &format!("plan --offline {INSTANT}"));
     }
 }

@@ -23,8 +23,8 @@ use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Sta
 /// task, which then replicates changes.
 ///
 /// Each phase is recorded. The same command goes on where it was stopped, killed or has failed, and resumes a task that
-/// does not run. It also creates the table `migrate_infra.marker` in both databases: rows that a switchover writes there
-/// prove that everything committed earlier has arrived.
+/// does not run. It also creates the table `migrate_infra.marker` in both databases. Rows that a switchover writes
+/// there prove that everything committed earlier has arrived.
 ///
 /// The phases `schema` and `indexes` need SQL access to both databases. With `replication.schema = "existing"`, the
 /// target has its schema already, and `indexes` is left out.
@@ -175,7 +175,6 @@ fn check_failures(app: &App, failed: &[(&Replication, StartError)]) -> Result<()
 fn causes(error: &StartError) -> Vec<String> {
     match error {
         StartError::Aws(error) => vec![describe(error)],
-        StartError::NoAccess { reason, .. } | StartError::Settings { reason } => vec![reason.clone()],
         error => std::error::Error::source(error).map(with_causes).into_iter().collect(),
     }
 }

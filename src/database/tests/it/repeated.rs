@@ -7,8 +7,8 @@ async fn rows_that_a_load_has_brought_twice_are_removed_and_no_others() {
     let [from, to] = pair().await;
     let (old, new) = (from.client().await, to.client().await);
     // A column that is named like an alias, values whose text depends on settings, and a table with a key.
-    let schema = "CREATE TABLE log (r timestamptz, x double precision, b bytea); CREATE TABLE kept (id int PRIMARY KEY); \
-         CREATE TABLE \"other log\" (r int)";
+    let schema = "CREATE TABLE log (r timestamptz, x double precision, b bytea); \
+         CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE \"other log\" (r int)";
     for client in [&old, &new] {
         client.batch_execute(schema).await.unwrap();
         client.batch_execute("INSERT INTO \"other log\" VALUES (1), (1), (2)").await.unwrap();
