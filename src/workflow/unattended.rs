@@ -10,6 +10,7 @@ use infra_core::state::State;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
+use infra_migration::rotation;
 use infra_migration::shift;
 use infra_migration::switchover::{Readiness, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
@@ -81,6 +82,9 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
     let options = StartOptions { reload: false, allow_full_load: true, follow_load: true };
     let context = session.context.clone();
     let all = replications(&session);
+    let held = rotation::hold(&context, &all).await;
+    let held = held.map_err(|error| StepError::Failed { step: "replication start", reason: describe(&error) });
+    let (session, ()) = session.or_close(held).await?;
     let starts = all.iter().map(|replication| replication::start(&context, replication, options));
     let results = futures::future::join_all(starts).await;
     drop(context);
@@ -99,9 +103,10 @@ pub async fn stop_replication(workspace: &Workspace, events: Events) -> Result<(
     let all = replications(&session);
     let results =
         futures::future::join_all(all.iter().map(|replication| replication::stop(&context, replication))).await;
+    let released = rotation::release_stopped(&context, &all).await;
     drop(context);
     session.close().await;
-    let failed = results.into_iter().filter_map(Result::err).map(|error| describe(&error));
+    let failed = results.into_iter().filter_map(Result::err).chain(released.err()).map(|error| describe(&error));
     failure("replication stop", failed)
 }
 

@@ -2,4 +2,5 @@
 
 pub mod fallback;
 pub mod interruption;
+pub mod rotation;
 pub mod validation;

@@ -6,16 +6,23 @@ use super::databases::DatabaseArgs;
 use super::markers;
 use super::selected::{ReplicationArgs, check_failures, names};
 use crate::cli::app::App;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps};
+use infra_core::resource::{Error, describe};
 use infra_migration::replication;
+use infra_migration::rotation;
 use infra_migration::topology::Topology;
+use infra_migration::validation;
 use infra_workflow::replication::check_start;
 
 /// Starts the replication.
 ///
 /// It first tests both endpoints. The status of the task decides whether it is started, resumed or reloaded. It returns
 /// once the full load is done and changes are replicated.
+///
+/// Before that, it holds the rotation of both secrets: a task keeps the password that it was started with. A rotation
+/// in progress ends first. `replication stop` or the end of the migration allows it again; `status` shows it.
 ///
 /// If it can reach both databases, it creates the table `migrate_infra.marker` in them. Rows that a switchover writes
 /// there prove that everything committed earlier has arrived.
@@ -50,6 +57,11 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     drop(read_only);
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("replication start", reporter.events()).await?;
+    let held = rotation::hold(&session.context, &selected).await.map_err(|error| not_held(app, &error));
+    let (session, ()) = session.or_close(held).await?;
+    // What is loaded again was not compared.
+    let forgotten = if args.reload { validation::forget(&session.context, &selected).await } else { Ok(()) };
+    let (session, ()) = session.or_close(forgotten).await?;
     let context = &session.context;
     let starts = selected.iter().map(|replication| replication::start(context, replication, options));
     let results = futures::future::join_all(starts).await;
@@ -79,4 +91,12 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
         ]);
     }
     Ok(0)
+}
+
+/// The rotation of the secrets cannot be held, so nothing was started.
+fn not_held(app: &App, error: &Error) -> CliError {
+    CliError::new(Exit::of(error), "the rotation of the database secrets cannot be held")
+        .because_text(describe(error))
+        .unchanged("no replication was started; what was done is recorded")
+        .hint(format!("run `{}` again to resume, or `replication stop` to undo it", app.command("replication start")))
 }
