@@ -4,15 +4,19 @@
 //! module does to AWS and to the databases what its rows say ([`AwsOperations`]), and keeps the progress in the journal
 //! ([`SwitchoverRecord`]).
 
+mod comparison;
 mod databases;
 mod driver;
+mod measure;
 mod opening;
 mod operations;
 mod record;
 mod settings;
+mod view;
 
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
+pub use measure::expected;
 pub use opening::{Readiness, open_target};
 pub use operations::AwsOperations;
 pub use record::{SwitchoverRecord, primary};

@@ -4,6 +4,8 @@ mod check;
 mod comparison;
 mod databases;
 mod markers;
+mod point;
+mod recording;
 mod selected;
 mod start;
 mod status;
