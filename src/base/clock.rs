@@ -37,6 +37,11 @@ impl Clock {
         self.origin.elapsed().div_f64(self.scale)
     }
 
+    /// Returns how long `duration` of AWS time takes on the wall.
+    pub fn in_wall_time(&self, duration: Duration) -> Duration {
+        duration.mul_f64(self.scale)
+    }
+
     /// Waits for `duration` of AWS time.
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration.mul_f64(self.scale)).await;

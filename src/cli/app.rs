@@ -26,6 +26,7 @@ impl App {
         let config = load_config(options)?;
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
+        let databases = locator(options, &config);
         let workspace = Workspace {
             config,
             state_root: options.state_root(),
@@ -33,7 +34,7 @@ impl App {
             is_aws,
             parallelism: usize::from(options.parallelism),
             endpoint: Box::new(SelectedEndpoint::of(options)),
-            databases: locator(options),
+            databases,
             warn: stderr,
         };
         Ok(Self { workspace, options: options.clone() })

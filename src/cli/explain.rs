@@ -383,6 +383,13 @@ impl Explainer<'_> {
                 .because_text(reason)
                 .unchanged("no traffic was shifted")
                 .hint(format!("`{}` shows whether the databases can be reached", self.command("replication check"))),
+            MigrationRefusal::NoDatabaseAccess { reason } => base
+                .because_text(reason)
+                .unchanged("no data was moved")
+                .hint("run it where both databases can be reached, for example in a task of the service")
+                .hint("or open tunnels to both, and pass `--source-url` and `--target-url`")
+                .hint("or set `[databases] via` to a command that opens a tunnel; `docs/switchover.md` has an example")
+                .hint("a service that does not write needs none of this: `cutover.strategy = \"read-only\"`"),
             MigrationRefusal::SwitchoverStopped { reason, .. } => CliError::new(Exit::Failed, refusal.to_string())
                 .because_text(reason)
                 .unchanged("clients may get 503 until it is resumed")

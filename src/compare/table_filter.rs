@@ -37,6 +37,12 @@ impl FromStr for TablePattern {
 }
 
 impl TablePattern {
+    /// Returns the pattern that matches one table.
+    pub fn exact(schema: &str, table: &str) -> Self {
+        let just = |name: &str| name.chars().map(Part::Just).collect();
+        Self { schema: just(schema), table: just(table) }
+    }
+
     /// Returns whether the pattern matches a table.
     pub fn matches(&self, schema: &str, table: &str) -> bool {
         self.matches_schema(schema) && fits(&self.table, &table.chars().collect::<Vec<_>>())

@@ -96,7 +96,7 @@ impl Connector {
         let mut config = Config::new();
         config
             .host(&self.endpoint.host)
-            .port(self.endpoint.port)
+            .port(link.tunnel_port.unwrap_or(self.endpoint.port))
             .user(&self.endpoint.user)
             .dbname(&self.endpoint.database)
             .ssl_mode(mode)

@@ -1,7 +1,7 @@
 //! The address of a database and the credentials, from a URL or from the parts in a secret.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +80,8 @@ pub struct Endpoint {
 pub(super) struct Link {
     /// The address to connect to; the host is then only the name in the certificate.
     pub(super) address: Option<IpAddr>,
+    /// The port to connect to, if it is not that of the server: the near end of a tunnel.
+    pub(super) tunnel_port: Option<u16>,
     pub(super) application_name: String,
     /// Settings for the session, as `-c name=value`.
     pub(super) options: Option<String>,
@@ -109,6 +111,7 @@ impl Default for Link {
     fn default() -> Self {
         Self {
             address: None,
+            tunnel_port: None,
             application_name: "migrate-infra".to_owned(),
             options: None,
             keepalives: Some((Duration::from_secs(30), Duration::from_secs(10), 3)),
@@ -168,6 +171,19 @@ impl Endpoint {
     pub fn with_root_certificates(mut self, file: impl Into<PathBuf>) -> Self {
         self.roots = Roots::File(file.into());
         self
+    }
+
+    /// Connects through a tunnel that ends at this address. Host and port stay those of the server: they are in
+    /// messages, and the certificate of the server must be for this host if it is verified.
+    pub fn through(mut self, address: SocketAddr) -> Self {
+        self.link.address = Some(address.ip());
+        self.link.tunnel_port = Some(address.port());
+        self
+    }
+
+    /// Returns the near end of the tunnel, if it connects through one.
+    pub fn tunnel(&self) -> Option<SocketAddr> {
+        Some(SocketAddr::new(self.link.address?, self.link.tunnel_port?))
     }
 
     /// Sets what `pg_stat_activity.application_name` shows.

@@ -51,6 +51,11 @@ impl ConnectFailure {
             "a database in a private subnet is not reachable from here: open a tunnel, for example with the port \
              forwarding of Session Manager, and {tunnel}"
         );
+        if let (Some(tunnel), Self::Timeout(_)) = (endpoint.tunnel(), self) {
+            return format!(
+                "the tunnel at {tunnel} does not lead to a server that answers: check the command of the tunnel"
+            );
+        }
         match self {
             Self::Certificates(_) => CERTIFICATES.to_owned(),
             Self::Lookup(_) => format!("check the host name; {private}"),

@@ -2,6 +2,7 @@
 //!
 //! The JSON form is a contract, described in `docs/events.md`: fields can be added, but never renamed or removed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -144,6 +145,15 @@ pub enum Event {
         /// The last reason why something did not continue as planned.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+    },
+    /// How long a switchover will probably take. Nothing is closed yet.
+    SwitchoverForecast {
+        /// Seconds without service.
+        closed_seconds: f64,
+        /// What is left of the time budget.
+        budget_left_seconds: u64,
+        /// Seconds of each row.
+        rows: BTreeMap<&'static str, f64>,
     },
     /// A gate was evaluated.
     Judged {

@@ -76,6 +76,19 @@ async fn count_in_snapshot(database: Database<'_>, largest: u64) -> Result<BTree
     Ok(counts)
 }
 
+/// Returns the size of each table in bytes, with its TOAST table and without its indexes. It reads no table.
+///
+/// # Errors
+/// The catalogs could not be read.
+pub async fn sizes(database: Database<'_>) -> Result<BTreeMap<TableName, u64>, Error> {
+    let sql = format!("SELECT schema, name, coalesce(pg_table_size(oid), 0) FROM ({}) AS t", tables());
+    let mut sizes = BTreeMap::new();
+    for row in database.query("read the sizes of tables", &sql, &[]).await? {
+        sizes.insert(TableName::new(row.get::<String>(0)?, row.get::<String>(1)?), row.number(2)?);
+    }
+    Ok(sizes)
+}
+
 /// How often rows of a table were changed, as the statistics of the server know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {

@@ -19,11 +19,13 @@ pub mod records;
 pub mod replication;
 pub mod replication_health;
 mod retry_idempotent;
+pub mod rotation;
 pub mod scale_in;
 pub mod serving;
 pub mod shift;
 pub mod switchover;
 pub mod topology;
 mod traffic_split;
+pub mod validation;
 
 pub use traffic_split::TrafficSplit;

@@ -187,6 +187,7 @@ mod tests {
 
     fn replication(migration_type: &str) -> Replication {
         Replication {
+            load: Address::new("target/replication/task"),
             address: Address::new("target/replication/task"),
             region: "us-east-1".into(),
             task: String::new(),

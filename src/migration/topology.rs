@@ -126,6 +126,8 @@ pub struct Database {
 /// The replication of a database.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Replication {
+    /// The address of the task that loads the tables. It identifies the replication, whatever carries changes now.
+    pub load: Address,
     /// The address of the task.
     pub address: Address,
     /// The region of the task.
@@ -399,6 +401,7 @@ impl Replication {
         let secrets =
             [secret(parts.source_endpoint.address(), &source), secret(parts.target_endpoint.address(), &target)];
         Some(Self {
+            load: parts.task.address().clone(),
             address: parts.task.address().clone(),
             region: task.region().clone(),
             task_id: last_segment(&task.attrs.arn),

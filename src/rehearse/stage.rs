@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use infra_aws::Endpoint;
+use async_trait::async_trait;
+use infra_aws::Endpoint as Cloud;
 use infra_base::clock::Clock;
 use infra_base::crash_point::CrashPoints;
+use infra_connect::Endpoint;
+use infra_migration::topology::Database;
 use infra_postgres::Server;
 use infra_sandbox::world::dms::TaskState;
 use infra_sandbox::world::real_data::LiveTask;
@@ -30,20 +33,21 @@ struct SharedSandbox {
 }
 
 impl EndpointSource for SharedSandbox {
-    fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>> {
-        Ok((Endpoint::InProcess(self.sandbox.in_process()), self.clock))
+    fn open(&self) -> Result<(Cloud, Clock), Box<dyn std::error::Error + Send + Sync>> {
+        Ok((Cloud::InProcess(self.sandbox.in_process()), self.clock))
     }
 }
 
 /// The database servers of the sandbox.
 struct StageDatabases(Arc<Sandbox>);
 
+#[async_trait]
 impl DatabaseLocator for StageDatabases {
     fn have_data(&self) -> bool {
         true
     }
 
-    fn locate(&self, endpoint: infra_connect::Endpoint) -> Result<infra_connect::Endpoint, String> {
+    async fn locate(&self, _: &Database, endpoint: Endpoint) -> Result<Endpoint, String> {
         locate(&self.0.mutate_out_of_band(|world| databases(world)), endpoint)
     }
 }

@@ -6,6 +6,8 @@ use infra_database::TableName;
 use infra_database::marker::MarkerId;
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::Forecast;
+
 /// How it was before the switchover. Undoing leads back to exactly this.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
@@ -13,6 +15,9 @@ pub struct Before {
     pub open: Vec<Side>,
     /// The side whose database the service of the new side used. With the strategy `compute-first`, it is the old side.
     pub new_side_uses: Side,
+    /// How long the rows will probably take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
 }
 
 /// What was in flight.
@@ -45,6 +50,18 @@ pub struct Checked {
     /// Tables that were not counted, because they are too large or must not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub uncounted: Vec<TableName>,
+    /// When both databases were found equal before, RFC 3339; `None` if `changed` is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated_at: Option<String>,
+    /// Tables that were compared row by row, and are equal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<TableName>,
+    /// Tables that have changed, or may have, and of which only the rows were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_counted: Vec<TableName>,
+    /// Tables that have changed, or may have, and were neither compared nor counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<TableName>,
 }
 
 /// The result of a row.

@@ -1,4 +1,5 @@
-//! How the two databases of a replication are reached: with their secrets, or as the caller says.
+//! How the two databases of a replication are reached: with their secrets, through a tunnel if one is configured, or as
+//! the caller says.
 
 use async_trait::async_trait;
 use infra_connect::{Endpoint, SslMode};
@@ -24,9 +25,31 @@ pub async fn endpoints(
     let (Some(source), Some(target)) = (database(&replication.secrets[0]), database(&replication.secrets[1])) else {
         return Err("the state does not contain both databases".to_owned());
     };
-    let locate = |endpoint| workspace.databases.locate(endpoint);
-    Ok([locate(with_password(context, source).await?)?, locate(with_password(context, target).await?)?])
+    let locate = async |database| workspace.databases.locate(database, with_password(context, database).await?).await;
+    Ok([locate(source).await?, locate(target).await?])
 }
+
+/// Connects to both databases of the replication that a cutover moves, and changes nothing. `None` without such a
+/// replication, or if the databases have no data.
+///
+/// # Errors
+/// The reason why one of them cannot be reached, without a secret.
+pub async fn reach(workspace: &Workspace, context: &ReadContext, topology: &Topology) -> Option<Result<(), String>> {
+    let replication = topology.replications.iter().find(|one| one.replicates_changes())?;
+    if !workspace.databases.have_data() {
+        return None;
+    }
+    let open = async || {
+        for (endpoint, side) in endpoints(workspace, context, topology, replication).await?.iter().zip(SIDES) {
+            let opened = infra_connect::open(endpoint, side).await;
+            opened.map_err(|error| format!("{}; {}", describe(&error), error.hint()))?;
+        }
+        Ok(())
+    };
+    Some(open().await)
+}
+
+const SIDES: [&str; 2] = ["source", "target"];
 
 async fn with_password(context: &ReadContext, database: &Database) -> Result<Endpoint, String> {
     let (Some(secret), Some(host), Some(name)) = (&database.secret, &database.host, &database.name) else {

@@ -16,7 +16,7 @@ use infra_migration::switchover::{
     AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use infra_migration::topology::{Replication, Topology};
-use infra_switchover::machine::{Outcome, Reason, Step};
+use infra_switchover::machine::{Outcome, Progress, Reason, Step};
 use infra_switchover::{AbortSignal, Direction};
 
 use crate::cutover::record_way_back;
@@ -206,8 +206,15 @@ pub fn operations<'a>(
         databases,
         hooks: Hooks::of(&workspace.config.cutover, &workspace.directory()),
         settings: SwitchoverSettings::of(&workspace.config),
+        last: last_completed(&state),
         topology,
     })
+}
+
+/// Returns the last switchover, if it was completed. It tells how long one takes.
+fn last_completed(state: &State) -> Option<Progress> {
+    let last = SwitchoverRecord::of(state).ok().flatten()?.progress;
+    (last.outcome() == Some(Outcome::Completed)).then_some(last)
 }
 
 /// Returns the role that the service logs in with. It must be the same on both sides: the guards of both databases are
@@ -233,11 +240,23 @@ async fn set_scale_in(operations: &AwsOperations<'_>, to: ScaleIn) -> Result<(),
     Ok(())
 }
 
+/// Refuses a migration whose databases cannot be reached, before anything is changed.
+///
+/// # Errors
+/// [`MigrationRefusal::NoDatabaseAccess`].
+async fn check_access(operations: &AwsOperations<'_>) -> Result<(), MigrationRefusal> {
+    let reached = operations.databases.reach().await;
+    reached.map_err(|reason| MigrationRefusal::NoDatabaseAccess { reason })
+}
+
 /// Makes the target ready for its first client: its database refuses writes, and its service uses the source database.
 ///
 /// # Errors
-/// [`MigrationRefusal::NotReady`].
+/// [`MigrationRefusal::NoDatabaseAccess`], [`MigrationRefusal::NotReady`].
 pub async fn open(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), MigrationRefusal> {
+    if required == Readiness::Required {
+        check_access(operations).await?;
+    }
     let opened = open_target(operations, required).await;
     opened.map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
 }
@@ -270,7 +289,8 @@ impl Ended {
 /// Carries out a switchover to its end, and what follows it.
 ///
 /// # Errors
-/// [`MigrationRefusal::SwitchoverStopped`], or after a way back [`MigrationRefusal::NotReleased`].
+/// [`MigrationRefusal::NoDatabaseAccess`], [`MigrationRefusal::SwitchoverStopped`], or after a way back
+/// [`MigrationRefusal::NotReleased`].
 pub async fn switch_over(
     workspace: &Workspace,
     operations: &AwsOperations<'_>,
@@ -278,6 +298,9 @@ pub async fn switch_over(
     abort: AbortSignal,
 ) -> Result<Ended, Error> {
     let direction = record.progress.direction;
+    if !record.has_begun() {
+        check_access(operations).await?;
+    }
     let notice = |text: String| operations.context.events.send(Event::Notice { address: None, text });
     if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {
         notice(format!("scale-in cannot be suspended: {}", describe(&error)));

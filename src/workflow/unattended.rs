@@ -10,6 +10,7 @@ use infra_core::state::State;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{Input, Operator, Outcome, PersistedCutover};
 use infra_migration::replication::{self, StartOptions};
+use infra_migration::rotation;
 use infra_migration::shift;
 use infra_migration::switchover::{Readiness, Removed, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
@@ -84,6 +85,9 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
     let request = StartRequest { options, only: None, urls: None };
     let context = session.context.clone();
     let all = replications(&session);
+    let held = rotation::hold(&context, &all).await;
+    let held = held.map_err(|error| StepError::Failed { step: "replication start", reason: describe(&error) });
+    let (session, ()) = session.or_close(held).await?;
     let procedure = Procedure::new(workspace, &context, &request);
     let results = futures::future::join_all(all.iter().map(|replication| procedure.start(replication))).await;
     drop(context);
@@ -102,9 +106,10 @@ pub async fn stop_replication(workspace: &Workspace, events: Events) -> Result<(
     let all = replications(&session);
     let results =
         futures::future::join_all(all.iter().map(|replication| replication::stop(&context, replication))).await;
+    let released = rotation::release_stopped(&context, &all).await;
     drop(context);
     session.close().await;
-    let failed = results.into_iter().filter_map(Result::err).map(|error| describe(&error));
+    let failed = results.into_iter().filter_map(Result::err).chain(released.err()).map(|error| describe(&error));
     failure("replication stop", failed)
 }
 

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use infra_aws::{CallCounter, Cancel, Cloud, Endpoint};
 use infra_base::clock::Clock;
 use infra_config::Config;
 use infra_connect::Endpoint as DatabaseEndpoint;
 use infra_core::engine::ReadContext;
 use infra_core::events::Events;
+use infra_migration::topology::Database;
 
 use crate::error::Error;
 
@@ -22,27 +24,30 @@ pub trait EndpointSource: Send + Sync {
 }
 
 /// Tells how this program reaches the databases of the stack.
+#[async_trait]
 pub trait DatabaseLocator: Send + Sync {
     /// Returns whether the databases can contain data. Those of a sandbox without database servers cannot.
     fn have_data(&self) -> bool;
 
-    /// Returns how to connect, given the endpoint that RDS shows, with the credentials of the secret.
+    /// Returns how to connect to a database, given the endpoint that RDS shows, with the credentials of the secret. It
+    /// is called for each connection, and can take a while.
     ///
     /// # Errors
     /// The reason, without a secret.
-    fn locate(&self, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String>;
+    async fn locate(&self, database: &Database, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String>;
 }
 
 /// The databases are where RDS says that they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtEndpoint;
 
+#[async_trait]
 impl DatabaseLocator for AtEndpoint {
     fn have_data(&self) -> bool {
         true
     }
 
-    fn locate(&self, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String> {
+    async fn locate(&self, _: &Database, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String> {
         Ok(endpoint)
     }
 }

@@ -10,6 +10,7 @@ use infra_aws::Tagged;
 use infra_core::engine::{Context, Outcome};
 use infra_core::events::Event;
 use infra_core::plan::Plan;
+use infra_migration::rotation::release_orphaned;
 use infra_workflow::approval::Approval;
 use infra_workflow::{Error, Selection, apply_in_memory, deletion, environments, plan_with_moves};
 
@@ -56,6 +57,7 @@ pub(in crate::cli) async fn run(app: &App, args: &DownArgs) -> Result<u8, Failur
     reporter.plan(&plan, session.context.cloud.clock());
     let done = plan.clone();
     let report = infra_core::engine::down(&session.context, plan).await;
+    release_orphaned(&session.context).await;
     let leftovers = match &report {
         Ok(report) if report.outcome == Outcome::Done && selection.targets.is_empty() => {
             leftovers(app, &session.context, &done, selection).await

@@ -13,6 +13,7 @@ use infra_core::state::{Entry, State, Status};
 use infra_kinds::KINDS;
 use infra_migration::cutover::PersistedCutover;
 use infra_migration::phase::StartRecord;
+use infra_migration::rotation::still_needed;
 use infra_migration::switchover::{Carrier, SwitchoverRecord};
 use infra_migration::topology::Topology;
 use infra_workflow::environments;
@@ -39,9 +40,8 @@ pub(in crate::cli) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Fail
                 "region": entry.region })
         };
         let resources: Vec<_> = entries.iter().map(resource).collect();
-        let replications = &state.migration.replications;
         let all = json!({ "stack": stack, "last_run": state.last_run, "resources": resources,
-            "replications": replications });
+            "replications": state.migration.replications, "held_rotations": state.migration.held_rotations });
         stdout(&all.to_string());
         return Ok(0);
     }
@@ -85,6 +85,7 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
         }
     }
     lines.extend(switchover(app, state));
+    lines.extend(held_rotations(app, state));
     lines
 }
 
@@ -129,6 +130,19 @@ fn switchover(app: &App, state: &State) -> Option<String> {
         ),
         Ok(_) => None,
     }
+}
+
+/// Returns the secrets whose rotation is held, since when, and why.
+fn held_rotations(app: &App, state: &State) -> Vec<String> {
+    let until = match still_needed(state) {
+        Some(why) => format!("until the migration is finished ({why})"),
+        None => format!("until `{}`", app.command("replication stop")),
+    };
+    let held = state.migration.held_rotations.iter();
+    held.map(|(address, held)| {
+        format!("the rotation of {address} is held since {} for {}, {until}", held.since, held.why)
+    })
+    .collect()
 }
 
 /// Returns the AWS id of a resource, or nothing if it is not known.

@@ -14,6 +14,7 @@ use infra_core::engine::{Context, Outcome};
 use infra_core::events::Event;
 use infra_core::plan::{DriftReport, Plan};
 use infra_core::state::State;
+use infra_migration::rotation::release_orphaned;
 use infra_workflow::approval::Approval;
 use infra_workflow::planning::{build_plan, refresh_for_plan, refresh_in_session};
 use infra_workflow::rollback::plan_immediate;
@@ -67,6 +68,7 @@ pub(in crate::cli) async fn run(app: &App, args: &UpArgs) -> Result<u8, Failure>
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
     let report = infra_core::engine::up(&session.context, plan).await;
+    release_orphaned(&session.context).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
     let rolled_back = match failed && args.rollback_on_failure {
         true => Some(up.roll_back(&session.context).await),

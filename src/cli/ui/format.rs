@@ -79,6 +79,9 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
             let why = why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             format!("switchover {from} to {to}, {seconds} s: {phase}{row}, {rows_done} of {rows} done{why}")
         }
+        Event::SwitchoverForecast { closed_seconds, budget_left_seconds, .. } => format!(
+            "forecast: clients get 503 for about {closed_seconds:.0} s; {budget_left_seconds} s of the budget are left"
+        ),
         Event::Judged { gate, verdict, text, .. } => format!("  {verdict} {gate}: {text}"),
         Event::Health { environment, healthy, desired } => {
             format!("  {environment}: {healthy} of {desired} targets healthy")

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::cutover::{Cutover, Strategy};
 use super::database::{Database, Secrets};
+use super::databases::DatabaseAccess;
 use super::drift::DriftConfig;
 use super::encryption::Encryption;
 use super::monitoring::Monitoring;
@@ -35,6 +36,8 @@ pub struct Config {
     pub environments: Vec<EnvironmentConfig>,
     /// The routing. `None` if it is disabled, or if an environment that it requires is not configured.
     pub routing: Option<Routing>,
+    /// How the databases are reached.
+    pub databases: DatabaseAccess,
     /// The settings of a cutover.
     pub cutover: Cutover,
     /// The enabled gates.

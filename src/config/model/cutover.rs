@@ -117,6 +117,13 @@ pub struct Cutover {
     /// What happens then to a transaction that has not ended: `report` undoes the switchover, `terminate` ends the
     /// session, so that the transaction is rolled back.
     pub on_overdue: Overdue,
+    /// Whether a switchover compares every table row by row, up to `largest_compared_mb`, and not only the tables that
+    /// have changed since `replication validate` found both databases equal.
+    pub full_comparison: bool,
+    /// Size in MB of the largest table that a switchover compares row by row. It counts the rows of larger ones, up to
+    /// 4 GB, and names those that it neither compares nor counts.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub largest_compared_mb: u32,
     /// Maximum time in seconds to wait for a replication lag of zero before the last step; 0 does not wait. Without a
     /// quiesce command, a lag of zero only means that the target had caught up at one moment.
     #[schemars(range(min = 0, max = 86400))]
@@ -143,6 +150,8 @@ impl Default for Cutover {
             switchover_timeout_seconds: 300,
             drain_seconds: 30,
             on_overdue: Overdue::Report,
+            full_comparison: false,
+            largest_compared_mb: 256,
             lag_zero_timeout_seconds: 600,
         }
     }

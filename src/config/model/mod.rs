@@ -4,6 +4,7 @@ mod config;
 mod custom_gate;
 mod cutover;
 mod database;
+mod databases;
 mod drift;
 mod encryption;
 mod environment;
@@ -26,6 +27,7 @@ pub use self::config::{Config, DatabaseReplication, EnvironmentConfig, Replicati
 pub use self::custom_gate::{CustomGate, CustomMetric};
 pub use self::cutover::{Cutover, OnFailure, OnResume, Overdue, Strategy};
 pub use self::database::{Database, Secrets};
+pub use self::databases::DatabaseAccess;
 pub use self::drift::{DriftConfig, IgnoreRule};
 pub use self::encryption::Encryption;
 pub use self::environment::{RawEnvironment, RawLink};

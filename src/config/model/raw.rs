@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cutover::Cutover;
 use super::database::{Database, Secrets};
+use super::databases::DatabaseAccess;
 use super::drift::DriftConfig;
 use super::encryption::Encryption;
 use super::environment::RawEnvironment;
@@ -58,6 +59,9 @@ pub struct RawConfig {
     /// The DNS name in front of both environments. Its records distribute the traffic by weight between the two load
     /// balancers.
     pub routing: Routing,
+    /// How this program reaches the databases, for what it does inside them: checks, comparisons, the switchover. By
+    /// default, it connects to their endpoints with the credentials in their secrets.
+    pub databases: DatabaseAccess,
     /// How `cutover` shifts traffic from the source to the target, step by step. Requires `[routing]`.
     pub cutover: Cutover,
     /// The conditions that must hold before, during and after each step of a cutover. A gate that has no data, or that
@@ -92,6 +96,7 @@ impl RawConfig {
             replication: Replication::default(),
             monitoring: Monitoring::default(),
             routing: Routing::default(),
+            databases: DatabaseAccess::default(),
             cutover: Cutover::default(),
             gates: RawGates::default(),
             policy: Policy::default(),

@@ -57,8 +57,21 @@ pub(crate) fn resolve(
     let written = provenance.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
     let gates = gates(&raw.gates, &environments, provenance, &mut diagnostics);
-    let RawConfig { stack, tags, cutover, policy, state, drift, moved, resources, .. } = raw;
-    let config = Config { stack, tags, environments, routing, cutover, gates, policy, state, drift, moved, resources };
+    let RawConfig { stack, tags, databases, cutover, policy, state, drift, moved, resources, .. } = raw;
+    let config = Config {
+        stack,
+        tags,
+        environments,
+        routing,
+        databases,
+        cutover,
+        gates,
+        policy,
+        state,
+        drift,
+        moved,
+        resources,
+    };
     Ok((config, diagnostics))
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     validator.drift(config);
     validator.moved(config);
     validator.cutover(config);
+    validator.database_access(config);
     validator.gates(config);
     validator.into_diagnostics()
 }

@@ -43,19 +43,9 @@ impl Validator<'_> {
                 );
             }
         }
-        for (key, command) in
-            [("quiesce_command", &cutover.quiesce_command), ("release_command", &cutover.release_command)]
-        {
-            for (index, _) in command.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
-                let at = index.to_string();
-                let message = format!("element {} of `{key}` is empty", index + 1);
-                self.report(
-                    &["cutover", key, &at],
-                    message,
-                    "specify the program and its arguments, for example [\"./stop-writes\", \"--now\"]",
-                );
-            }
-        }
+        let stop = "specify the program and its arguments, for example [\"./stop-writes\", \"--now\"]";
+        self.command("cutover", "quiesce_command", &cutover.quiesce_command, stop);
+        self.command("cutover", "release_command", &cutover.release_command, stop);
         if cutover.quiesce_command.is_empty() && !cutover.release_command.is_empty() {
             let message = "there is a `release_command`, but no `quiesce_command` that it could revert";
             self.report(&["cutover", "release_command"], message, "configure both commands, or neither");

@@ -3,6 +3,7 @@
 mod config;
 mod cutover;
 mod database;
+mod database_access;
 mod drift;
 mod environment;
 mod gates;

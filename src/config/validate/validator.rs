@@ -34,6 +34,14 @@ impl<'a> Validator<'a> {
         self.diagnostics.push(self.provenance.diagnostic(&path, message, Some(help.into()), Part::Value));
     }
 
+    /// Reports empty elements of a command.
+    pub(super) fn command(&mut self, section: &str, key: &str, command: &[String], help: &str) {
+        for (index, _) in command.iter().enumerate().filter(|(_, word)| word.trim().is_empty()) {
+            let at = index.to_string();
+            self.report(&[section, key, &at], format!("element {} of `{key}` is empty", index + 1), help);
+        }
+    }
+
     /// Reports a region that does not exist.
     pub(super) fn region(&mut self, path: &[&str], region: &str) {
         if !REGIONS.contains(&region) {

@@ -1,13 +1,13 @@
 //! What the state records about the migration: an unfinished traffic shift, starts of replications, a cutover, and a
 //! switchover.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
-use infra_base::address::Address;
+use infra_base::address::{Address, Region};
 
 /// The recorded progress of a migration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,27 @@ pub struct Migration {
     /// The last switchover, and which database is the primary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub switchover: Option<Value>,
+    /// The last comparison of both databases that found them equal, by replication task.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub validations: BTreeMap<Address, Value>,
+    /// Secrets whose rotation is held, by the address of the secret.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub held_rotations: BTreeMap<Address, HeldRotation>,
+}
+
+/// The rotation of a secret is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldRotation {
+    /// The ARN of the secret.
+    pub secret: String,
+    /// Its region.
+    pub region: Region,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// The reason.
+    pub why: String,
+    /// The operations that need it.
+    pub by: BTreeSet<Address>,
 }
 
 /// An operation that was started and whose end has not been observed.
@@ -71,7 +92,8 @@ impl Migration {
         accepted.or(self.live)
     }
 
-    /// Returns the records that end the migration. Afterwards nothing is recorded any more.
+    /// Returns the records that end the migration. Afterwards nothing is recorded any more but held rotations, which go
+    /// with their secrets, or when they are allowed again.
     pub fn end(&self) -> Vec<Record> {
         let ended = self.operations.keys().map(|address| Record::OperationEnded { address: address.clone() });
         let replications = self.replications.keys();
@@ -79,7 +101,9 @@ impl Migration {
         let live = (self.live.is_some() || self.shift.is_some()).then_some(Record::ShiftSeen { live: None });
         let cutover = self.cutover.is_some().then_some(Record::Cutover { saved: None });
         let switchover = self.switchover.is_some().then_some(Record::Switchover { saved: None });
-        ended.chain(replications).chain(live).chain(cutover).chain(switchover).collect()
+        let validations = self.validations.keys();
+        let validations = validations.map(|address| Record::Validated { address: address.clone(), saved: None });
+        ended.chain(replications).chain(live).chain(cutover).chain(switchover).chain(validations).collect()
     }
 
     /// Applies a record of the migration.
@@ -117,6 +141,36 @@ impl Migration {
             }
             Record::Replication { address, saved: None } => drop(self.replications.remove(address)),
             Record::Switchover { saved } => self.switchover.clone_from(saved),
+            Record::Validated { address, saved: Some(saved) } => {
+                self.validations.insert(address.clone(), saved.clone());
+            }
+            Record::Validated { address, saved: None } => drop(self.validations.remove(address)),
+            Record::RotationHeld { address, by, secret, region, at, why } => {
+                let held = self.held_rotations.entry(address.clone()).or_insert_with(|| HeldRotation {
+                    secret: secret.clone(),
+                    region: region.clone(),
+                    since: at.clone(),
+                    why: why.clone(),
+                    by: BTreeSet::new(),
+                });
+                held.by.insert(by.clone());
+            }
+            Record::RotationReleased { address, by } => {
+                if let Some(held) = self.held_rotations.get_mut(address) {
+                    held.by.remove(by);
+                }
+                self.held_rotations.retain(|_, held| !held.by.is_empty());
+            }
+            // A secret that no longer exists does not rotate.
+            Record::Deleted { address } => {
+                self.held_rotations.remove(address);
+                self.validations.remove(address);
+            }
+            Record::Moved { from, to } => {
+                if let Some(held) = self.held_rotations.remove(from) {
+                    self.held_rotations.insert(to.clone(), held);
+                }
+            }
             _ => {}
         }
         Ok(())

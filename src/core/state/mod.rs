@@ -30,7 +30,7 @@ pub use lock_owner::{Holder, user_at_host};
 pub use lock_status::{Found, LockError};
 pub use memory::MemoryStore;
 pub use migrate::{MoveError, Moved, migrate};
-pub use migration::{Migration, OpenOperation, OpenShift};
+pub use migration::{HeldRotation, Migration, OpenOperation, OpenShift};
 pub use record::{Line, LineError, Op, Record};
 pub use snapshot::{DONE_IN_PART, DOWN, FORMAT, IllegalRecord, ROLLBACK, State, UP};
 pub use store::{Salvage, StateError, Store, load, open, salvage};

@@ -187,6 +187,36 @@ pub enum Record {
         /// Everything that must outlive the process.
         saved: Option<Value>,
     },
+    /// What is known of the last comparison of both databases of a replication that found them equal; nothing if it
+    /// does not count any more.
+    Validated {
+        /// The replication task.
+        address: Address,
+        /// When, and what can tell later what has changed since.
+        saved: Option<Value>,
+    },
+    /// The rotation of a secret is held from now on, for an operation at an address. It is written before the call.
+    RotationHeld {
+        /// The secret.
+        address: Address,
+        /// The operation that needs it.
+        by: Address,
+        /// The ARN of the secret.
+        secret: String,
+        /// The region of the secret.
+        region: Region,
+        /// The time, RFC 3339.
+        at: String,
+        /// The reason.
+        why: String,
+    },
+    /// An operation does not need it any more; without any that does, the rotation is allowed again.
+    RotationReleased {
+        /// The secret.
+        address: Address,
+        /// The operation that needed it.
+        by: Address,
+    },
     /// The command ended normally.
     RunFinished {
         /// The run.

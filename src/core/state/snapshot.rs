@@ -216,7 +216,10 @@ impl State {
                 }
                 self.insert(address, entry);
             }
-            Record::Moved { from, to } => self.rename(from, to)?,
+            Record::Moved { from, to } => {
+                self.rename(from, to)?;
+                self.migration.apply_record(record)?;
+            }
             Record::Call { address, call } => {
                 let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
                 let calls = &mut open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls;
@@ -233,7 +236,10 @@ impl State {
             | Record::OperationEnded { .. }
             | Record::Cutover { .. }
             | Record::Switchover { .. }
-            | Record::Replication { .. } => self.migration.apply_record(record)?,
+            | Record::Replication { .. }
+            | Record::Validated { .. }
+            | Record::RotationHeld { .. }
+            | Record::RotationReleased { .. } => self.migration.apply_record(record)?,
             Record::Answer { .. } => {}
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;
@@ -261,6 +267,7 @@ impl State {
             }
             Record::Deleted { address } => {
                 self.known(address)?;
+                self.migration.apply_record(record)?;
                 let entry = self.remove(address);
                 match entry {
                     Some(entry) if self.undo.retired_removed(address, &entry) => {}

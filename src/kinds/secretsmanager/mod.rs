@@ -4,6 +4,7 @@ mod content;
 mod global_name;
 mod replica;
 mod rotation;
+pub mod rotation_hold;
 mod secret;
 mod tagging;
 mod value;

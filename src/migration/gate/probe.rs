@@ -356,8 +356,8 @@ fn balancer_metric(service: &Service, name: &str, statistic: Statistic) -> Query
 }
 
 /// Returns whether a table is not replicated any more (`TableStatistics`, `TableState`). With `SUSPEND_TABLE`, "the
-/// task continues but data from the table with the error record is moved into an error state, and its data isn't
-/// replicated" ("Error handling task settings").
+/// task continues but data from the table with the error record is moved into an error state and the data isn't
+/// replicated" ("Error handling task settings"); no state is called suspended.
 pub fn is_suspended(state: &str) -> bool {
     ["Table error", "Table cancelled"].contains(&state)
 }

@@ -10,6 +10,7 @@ use super::record::{After, SwitchoverRecord};
 use crate::fallback;
 use crate::phase::StartRecord;
 use crate::replication;
+use crate::rotation;
 use crate::topology::Replication;
 use infra_core::resource::describe;
 
@@ -81,6 +82,7 @@ impl AwsOperations<'_> {
             removed.objects = finished.removed.into_iter().map(side).collect();
             removed.other_slots = finished.others.into_iter().map(side).collect();
         }
+        rotation::release(self.context, &self.topology.loads).await.map_err(failed)?;
         self.record(record, After::Finished).await?;
         Ok(removed)
     }

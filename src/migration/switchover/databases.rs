@@ -1,5 +1,7 @@
 //! How the switchover reaches the two databases.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use infra_connect::{Connection, Endpoint};
 use infra_core::resource::describe;
@@ -41,12 +43,14 @@ pub(super) struct Connected<'a> {
     old: Connection,
     new: Connection,
     role: &'a str,
+    opened_in: Duration,
 }
 
 impl Databases<'_> {
     /// Connects to both databases. Statements that a killed switchover has left are ended first. `None` without data.
     pub(super) async fn connect(&self, direction: Direction) -> Result<Option<Connected<'_>>, Failure> {
         let Self::Sql { access, role } = self else { return Ok(None) };
+        let began = Instant::now();
         let endpoints = access.endpoints().await.map_err(Failure::with_unknown_effect)?;
         let [source, target] = endpoints.map(|endpoint| endpoint.with_application_name(APPLICATION));
         let (old, new) = match direction {
@@ -54,11 +58,33 @@ impl Databases<'_> {
             _ => (target, source),
         };
         let (old, new) = futures::try_join!(open(&old, "old"), open(&new, "new"))?;
-        let connected = Connected { old, new, role };
+        let mut connected = Connected { old, new, role, opened_in: Duration::ZERO };
         let [old, new] = connected.databases();
         sql::end_predecessors(old, APPLICATION).await?;
         sql::end_predecessors(new, APPLICATION).await?;
+        connected.opened_in = began.elapsed();
         Ok(Some(connected))
+    }
+
+    /// Returns how to connect to the databases of the source and of the target, for what only reads. `None` without
+    /// data.
+    pub(super) async fn endpoints(&self) -> Result<Option<[Endpoint; 2]>, Failure> {
+        let Self::Sql { access, .. } = self else { return Ok(None) };
+        access.endpoints().await.map(Some).map_err(Failure::inconclusive)
+    }
+
+    /// Connects to both databases, and changes nothing.
+    ///
+    /// # Errors
+    /// The reason why one of them cannot be reached, without a secret.
+    pub async fn reach(&self) -> Result<(), String> {
+        let Self::Sql { access, .. } = self else { return Ok(()) };
+        let [source, target] = access.endpoints().await?;
+        let open = async |endpoint, label| {
+            let opened = infra_connect::open(endpoint, label).await;
+            opened.map(drop).map_err(|error| format!("{}; {}", describe(&error), error.hint()))
+        };
+        futures::try_join!(open(&source, "source"), open(&target, "target")).map(drop)
     }
 
     /// Returns whether what happens in them takes real time, even if the time of AWS is simulated.
@@ -82,6 +108,11 @@ impl Connected<'_> {
     /// Returns the old database and the new one.
     pub(super) fn databases(&self) -> [Database<'_>; 2] {
         [Database::new("old", self.old.client()), Database::new("new", self.new.client())]
+    }
+
+    /// Returns how long it took to connect, with the end of what killed predecessors have left.
+    pub(super) fn opened_in(&self) -> Duration {
+        self.opened_in
     }
 
     /// Returns the service. Sessions of this program have the same role, and are not part of it.

@@ -6,17 +6,21 @@
 
 mod after;
 mod carrier;
+mod comparison;
 mod databases;
 mod driver;
+mod measure;
 mod opening;
 mod operations;
 mod record;
 mod settings;
+mod view;
 
 pub use after::Removed;
 pub use carrier::Carrier;
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
+pub use measure::expected;
 pub use opening::{Readiness, open_target};
 pub use operations::AwsOperations;
 pub use record::{After, SwitchoverRecord, primary};

@@ -1,34 +1,31 @@
 //! What each row does to AWS and to the databases.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use infra_base::address::Region;
 use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::resource::{Error, describe};
 use infra_database::marker::MarkerId;
-use infra_database::{Database, Lsn, TableName, slots};
+use infra_database::{Database, Lsn, slots};
 use infra_kinds::dms::task_status::tables;
 use infra_kinds::elbv2::fence_position::FencePosition;
-use infra_switchover::sql::{self, Compared, MarkerWait};
+use infra_switchover::machine::Progress;
+use infra_switchover::sql::{self, MarkerWait};
 use infra_switchover::{
     Before, Checked, Direction, Drained, Failure, Moment, MovedSequences, Operations, Task, UndoFailure,
 };
 
+use super::comparison;
 use super::databases::{Databases, OWN};
+use super::measure;
 use super::settings::SwitchoverSettings;
+use super::view::{NODES_FOLLOW, View, now, split};
 use crate::cutover::{Hook, Hooks};
 use crate::records::RecordName;
 use crate::serving::{database_side, health, use_database_of};
 use crate::topology::{Fallback, Replication, Service, Topology};
 use crate::{TrafficSplit, fallback, fence, shift};
-
-/// "It can take some seconds": the nodes of a load balancer get a new rule one after the other. A node that is late
-/// forwards requests a moment longer. No payment depends on it: from the drain on, the database itself refuses writes.
-const NODES_FOLLOW: Duration = Duration::from_secs(5);
-
-/// Tables up to this size, in bytes, are counted in row `Check`: a count reads the whole table.
-const LARGEST_COUNTED: u64 = 4 * 1024 * 1024 * 1024;
 
 /// States of tables that are replicated as they should ("DescribeTableStatistics").
 const GOOD_TABLES: &[&str] = &["Table completed", "Full load", "Before load"];
@@ -49,6 +46,8 @@ pub struct AwsOperations<'a> {
     pub hooks: Hooks,
     /// What is configured.
     pub settings: SwitchoverSettings,
+    /// The last switchover that was completed, for the forecast.
+    pub last: Option<Progress>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form of `map_err`")]
@@ -61,13 +60,6 @@ pub(super) async fn drop_slot(database: Database<'_>, name: &str) -> Result<(), 
     match slots::drop(database, name).await.map_err(sql::Error::from)? {
         slots::Dropped::Active => Err(Failure::with_unknown_effect(format!("the slot {name} is being read"))),
         slots::Dropped::Dropped | slots::Dropped::Absent => Ok(()),
-    }
-}
-
-fn split(side: Side) -> TrafficSplit {
-    match side {
-        Side::Source => TrafficSplit::SOURCE,
-        Side::Target => TrafficSplit::TARGET,
     }
 }
 
@@ -86,6 +78,17 @@ impl AwsOperations<'_> {
 
     fn reader(&self) -> ReadContext {
         self.context.read_context()
+    }
+
+    fn view(&self) -> Result<View<'_>, Failure> {
+        Ok(View {
+            context: self.context,
+            databases: &self.databases,
+            settings: &self.settings,
+            topology: &self.topology,
+            replication: self.replication()?,
+            last: self.last.as_ref(),
+        })
     }
 
     /// Waits on the clock of AWS.
@@ -176,12 +179,7 @@ impl AwsOperations<'_> {
 
 impl Operations for AwsOperations<'_> {
     fn now(&self) -> Moment {
-        if self.databases.are_real() {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            return Moment::default().after(since);
-        }
-        let seconds = u64::try_from(self.context.cloud.unix_now()).unwrap_or_default();
-        Moment::from_unix_millis(seconds.saturating_mul(1000))
+        now(self.context, &self.databases)
     }
 
     async fn pause(&self, time: Duration) {
@@ -208,11 +206,16 @@ impl Operations for AwsOperations<'_> {
         };
         self.has_capacity(direction).await?;
         fallback::prepare(self.context, self.fallback_to(direction.from())?).await.map_err(failed)?;
-        if let Some(connected) = self.databases.connect(direction).await? {
-            let [old, new] = connected.databases();
-            sql::prepare(old, new, connected.service(), MarkerWait::default()).await?;
-        }
-        Ok(Before { open, new_side_uses })
+        let connected = self.databases.connect(direction).await?;
+        let data = match &connected {
+            Some(connected) => {
+                let [old, new] = connected.databases();
+                Some((connected, sql::prepare(old, new, connected.service(), MarkerWait::default()).await?))
+            }
+            None => None,
+        };
+        let forecast = Some(measure::forecast(self.view()?, task, data).await?);
+        Ok(Before { open, new_side_uses, forecast })
     }
 
     async fn fence(&self, task: Task<'_>) -> Result<(), Failure> {
@@ -256,11 +259,7 @@ impl Operations for AwsOperations<'_> {
     async fn check(&self, task: Task<'_>) -> Result<Checked, Failure> {
         self.check_tables(task.direction).await?;
         let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(Checked::default()) };
-        let [old, new] = connected.databases();
-        let excluded = self.settings.excluded_tables.iter().filter_map(|name| name.split_once('.'));
-        let excluded: Vec<TableName> = excluded.map(|(schema, table)| TableName::new(schema, table)).collect();
-        let compared = Compared { validated: None, largest_bytes: LARGEST_COUNTED, excluded: &excluded };
-        Ok(sql::check(old, new, compared).await?)
+        comparison::check(self.view()?, task, &connected).await
     }
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {

@@ -9,6 +9,15 @@ use infra_switchover::sql;
 /// Opening shifts weights, which Route 53 propagates "typically within 60 seconds" (ChangeResourceRecordSets).
 const ATTEMPT_LIMIT: Duration = Duration::from_mins(5);
 
+/// What a switchover compares row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComparisonSettings {
+    /// Whether all tables are compared, and not only those that have changed since the last validation.
+    pub is_full: bool,
+    /// The size of the largest table that is compared, in MB.
+    pub largest_mb: u32,
+}
+
 /// What is configured of a switchover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwitchoverSettings {
@@ -16,6 +25,8 @@ pub struct SwitchoverSettings {
     pub machine: Settings,
     /// How long transactions have time to end, and what happens then.
     pub drain: (Duration, Overdue),
+    /// What is compared row by row.
+    pub comparison: ComparisonSettings,
     /// Tables that are not replicated, as `schema.table`.
     pub excluded_tables: Vec<String>,
 }
@@ -39,6 +50,10 @@ impl SwitchoverSettings {
                 attempt_limit: ATTEMPT_LIMIT,
             },
             drain: (Duration::from_secs(cutover.drain_seconds.into()), cutover.on_overdue),
+            comparison: ComparisonSettings {
+                is_full: cutover.full_comparison,
+                largest_mb: cutover.largest_compared_mb,
+            },
             excluded_tables: target.map(|target| target.replication.excluded_tables.clone()).unwrap_or_default(),
         }
     }

@@ -63,6 +63,7 @@ fn add(
                 arn: secret.arn.replacen(&format!(":{called_region}:"), &format!(":{region}:"), 1),
                 kms_key_id: wanted.kms_key_id().map(str::to_owned),
                 primary_region: Some(called_region.clone()),
+                rotation: None,
                 replicas: std::collections::BTreeMap::new(),
                 ..secret.clone()
             };

@@ -88,6 +88,7 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
         forced: false,
         replicas: BTreeMap::new(),
         primary_region: None,
+        rotation: None,
         tags: tags_from_sdk(input.tags()),
     };
     call.region_state().secretsmanager.secrets.insert(name.clone(), secret);

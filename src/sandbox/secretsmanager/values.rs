@@ -15,7 +15,13 @@ use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::secretsmanager::Version;
 
 pub(super) fn register(registry: &mut Registry) {
-    registry.on("secretsmanager", "GetSecretValue", &["secret_id"], GetSecretValueError::generic, get);
+    registry.on(
+        "secretsmanager",
+        "GetSecretValue",
+        &["secret_id", "version_id", "version_stage"],
+        GetSecretValueError::generic,
+        get,
+    );
     registry.on(
         "secretsmanager",
         "PutSecretValue",
@@ -54,11 +60,18 @@ fn get(call: &mut Call<'_>, input: &GetSecretValueInput) -> Result<GetSecretValu
             .build());
     }
     let secret = find_active(call, id)?;
-    let Some((id, version)) = secret.version("AWSCURRENT") else {
-        return refuse(
-            "ResourceNotFoundException",
-            "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+    let stage = input.version_stage().or(input.version_id().is_none().then_some("AWSCURRENT"));
+    let is_meant = |(id, version): &(&String, &Version)| {
+        input.version_id().is_none_or(|wanted| *id == wanted)
+            && stage.is_none_or(|stage| version.stages.contains(stage))
+            && !version.value.is_empty()
+    };
+    let Some((id, version)) = secret.versions.iter().find(is_meant) else {
+        let text = format!(
+            "Secrets Manager can't find the specified secret value for staging label: {}",
+            stage.unwrap_or_default()
         );
+        return refuse("ResourceNotFoundException", text);
     };
     Ok(GetSecretValueOutput::builder()
         .arn(&secret.arn)

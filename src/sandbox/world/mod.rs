@@ -21,6 +21,7 @@ pub mod rds;
 pub mod real_data;
 pub mod replication;
 pub mod request_path;
+mod rotation;
 pub mod route53;
 pub mod s3;
 pub mod script;

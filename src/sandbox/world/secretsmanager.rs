@@ -40,6 +40,20 @@ pub struct Secret {
     /// The region of its primary, if it is a replica.
     #[serde(default)]
     pub primary_region: Option<String>,
+    /// The rotation in progress.
+    #[serde(default)]
+    pub rotation: Option<Rotation>,
+}
+
+/// A rotation in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The version that it creates.
+    pub token: String,
+    /// When the function gives the version a value, or refuses.
+    pub value_at: u64,
+    /// When the database has the new password, and the version becomes the current one.
+    pub current_at: u64,
 }
 
 /// A replica, as its primary records it.
@@ -51,7 +65,8 @@ pub struct Replica {
     pub failure: Option<String>,
 }
 
-/// A version of a secret.
+/// A version of a secret. One that a rotation has not given a value yet has the empty one, which AWS does not accept as
+/// a value.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the Secrets Manager API")]
 pub struct Version {

@@ -138,6 +138,7 @@ impl World {
             region.dms.advance(self.now);
             region.secretsmanager.advance(self.now);
         }
+        self.advance_rotations();
         self.advance_replication();
     }
 

@@ -155,6 +155,12 @@ pub enum MigrationRefusal {
         /// Why.
         reason: String,
     },
+    /// The databases cannot be reached, so nothing can be proven about them.
+    #[error("a cutover that moves the data needs SQL access to both databases")]
+    NoDatabaseAccess {
+        /// Why.
+        reason: String,
+    },
     /// The switchover has stopped in the middle.
     #[error("the switchover ({direction}) has stopped in the middle")]
     SwitchoverStopped {

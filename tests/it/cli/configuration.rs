@@ -53,6 +53,15 @@ fn bad_config_region_that_does_not_exist() {
 }
 
 #[test]
+fn bad_config_empty_words_of_the_command_that_opens_tunnels() {
+    let workspace = Workspace::new();
+    workspace.edit("via = []", "via = [\"./tunnel\", \"\"]");
+    let transcript = workspace.transcript("config check");
+    assert!(transcript.contains("[exit 2]") && transcript.contains("element 2 of `via` is empty"), "{transcript}");
+    assert!(transcript.contains("[\"./tunnel\", \"{host}\", \"{port}\"]"), "{transcript}");
+}
+
+#[test]
 fn bad_config_not_toml() {
     let workspace = Workspace::new();
     workspace.edit("[network]", "[network");

@@ -32,6 +32,7 @@ fn operations<'a>(context: &'a Context, config: &Config) -> AwsOperations<'a> {
         databases: Databases::Empty,
         hooks: Hooks::default(),
         settings: SwitchoverSettings::of(config),
+        last: None,
         topology,
     }
 }

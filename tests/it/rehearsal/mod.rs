@@ -2,9 +2,12 @@
 
 mod commands;
 mod fallback;
+mod forecast;
 mod harness;
 mod load;
 mod password_change;
 mod stack;
 mod switchover;
 mod todays_procedure;
+mod tunnels;
+mod validated;

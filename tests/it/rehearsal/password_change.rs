@@ -3,17 +3,11 @@
 
 use migrate_infra::aws::intended;
 use migrate_infra::events::Events;
-use migrate_infra::postgres::ConnectionInfo;
 use migrate_infra::workflow::unattended;
 
-use super::stack::{Stack, until};
+use super::stack::{Stack, rows, until};
 
 const NEW_PASSWORD: &str = "tG5kM2wQ8zR4xV7bN1cJ9hD3";
-
-async fn rows(connection: &ConnectionInfo) -> i64 {
-    let client = connection.connect().await.expect("a connection");
-    client.query_one("SELECT count(*) FROM payments", &[]).await.map_or(-1, |row| row.get(0))
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_changed_password_breaks_a_running_task_until_its_secret_has_it_too() {
@@ -27,7 +21,7 @@ async fn a_changed_password_breaks_a_running_task_until_its_secret_has_it_too() 
         .await
         .unwrap();
     unattended::start_replication(&stack.workspace, Events::nowhere()).await.expect("the replication runs");
-    until("the load", async || rows(&target).await == 1).await;
+    until("the load", async || rows(&target, "payments").await == 1).await;
 
     let cloud = stack.workspace.connect().await.expect("the sandbox");
     let (clients, _) = cloud.clients(&"us-east-1".into());
@@ -40,7 +34,7 @@ async fn a_changed_password_breaks_a_running_task_until_its_secret_has_it_too() 
     let admin = new.connect().await.expect("the new password is accepted");
     // Connections that are open stay: "DMS reads the secret when it connects".
     client.batch_execute("INSERT INTO payments VALUES (2)").await.expect("the session lives on");
-    until("the change arrives", async || rows(&target).await == 2).await;
+    until("the change arrives", async || rows(&target, "payments").await == 2).await;
 
     let dropped = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'aws-dms%'";
     let ended = admin.query(dropped, &[]).await.expect("the sessions of the task end");
@@ -62,8 +56,8 @@ async fn a_changed_password_breaks_a_running_task_until_its_secret_has_it_too() 
     let value = secret.1.replace(&format!("\"{}\"", old.password.reveal()), &format!("\"{NEW_PASSWORD}\""));
     let put = clients.secrets.put_secret_value().secret_id(&secret.0).secret_string(value);
     intended("secretsmanager:PutSecretValue", put.send()).await.expect("the secret is changed");
-    assert_eq!(rows(&target).await, 2, "the task does not connect");
+    assert_eq!(rows(&target, "payments").await, 2, "the task does not connect");
     unattended::stop_replication(&stack.workspace, Events::nowhere()).await.expect("the replication stops");
     unattended::start_replication(&stack.workspace, Events::nowhere()).await.expect("the replication resumes");
-    until("the last row arrives", async || rows(&target).await == 3).await;
+    until("the last row arrives", async || rows(&target, "payments").await == 3).await;
 }

@@ -3,4 +3,5 @@
 pub mod fallback;
 pub mod interruption;
 pub mod phases;
+pub mod rotation;
 pub mod validation;

@@ -37,6 +37,9 @@ pub(super) async fn run(
     let goes_forward = !matches!(request, Some(ControlRequest::Abort | ControlRequest::Rollback));
     if !args.yes && goes_forward {
         stderr(&overview(&plan, before.as_ref(), switchover.is_some()));
+        if switchover.is_some() {
+            stderr(&format!("in the switchover, clients get 503 {}", switchover::closed_text(state, config)));
+        }
     }
     confirm(question(request), args.yes)?;
     let directory = args.record.clone().unwrap_or_else(|| reports_directory(workspace));

@@ -1,6 +1,7 @@
 //! The switchover of a cutover: a new one, one that is resumed, or the way back.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,18 +11,26 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{CutoverReporter, Keys, confirm, next_steps, stderr, stdout};
-use infra_config::Side;
+use infra_config::{Config, Side};
 use infra_connect::Endpoint;
 use infra_core::engine::Context;
 use infra_core::state::State;
+use infra_database::TableName;
 use infra_migration::cutover::CutoverPlan;
-use infra_migration::switchover::SwitchoverRecord;
+use infra_migration::switchover::{SwitchoverRecord, expected};
+use infra_switchover::Checked;
+use infra_switchover::forecast::{Comparison, Forecast};
 use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction, Row, abort_signal};
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{Ended, Stage, new_record, operations, read_record, switch_over};
 use infra_workflow::{Error, Session};
+
+/// A row that took so much longer than its forecast is shown.
+const NOTABLE_OVERRUN: Duration = Duration::from_secs(10);
+/// So many names of tables are shown.
+const NAMES: usize = 10;
 
 /// Where the databases are: as the user has named them, or by their secrets.
 pub(super) type Urls = Option<[Endpoint; 2]>;
@@ -64,7 +73,7 @@ pub(super) async fn run(
         _ => return Err(MigrationRefusal::NoCutover.into()),
     };
     if !args.yes {
-        stderr(&overview(app, &record));
+        stderr(&overview(app, &workspace.read_state().await?, &record));
     }
     confirm(if abort_at_once { "\nUndo the switchover?" } else { "\nStart?" }, args.yes)?;
     let reporter = CutoverReporter::start(&app.options, plan, Keys::Cutover);
@@ -107,14 +116,23 @@ async fn carry_out(
     switch_over(&app.workspace, &operations(&app.workspace, context, urls)?, record, abort).await
 }
 
+/// Returns how long clients will probably get 503, before anything was measured.
+pub(super) fn closed_text(state: &State, config: &Config) -> String {
+    let closed = expected(state, config).without_writes().as_secs();
+    let budget = u64::from(config.cutover.switchover_timeout_seconds);
+    let warning = if closed > budget { ", which is MORE THAN ITS BUDGET" } else { "" };
+    format!("probably for about {closed} s{warning}")
+}
+
 /// Returns what a switchover would do.
-pub(super) fn overview(app: &App, record: &SwitchoverRecord) -> String {
+pub(super) fn overview(app: &App, state: &State, record: &SwitchoverRecord) -> String {
     let direction = record.progress.direction;
     let budget = app.workspace.config.cutover.switchover_timeout_seconds;
     let rows = Row::ALL.map(Row::as_str).join(", ");
+    let expected = closed_text(state, &app.workspace.config);
     format!(
         "switchover: the database of the {to} becomes the primary ({rows})\n\
-         clients get 503 until it is done; if that takes more than {budget} s, all of it is undone\n\
+         clients get 503 until it is done, {expected}; if that takes more than {budget} s, all of it is undone\n\
          afterwards, all traffic goes to the {to}, and changes are replicated back to the {from}\n",
         to = direction.to(),
         from = direction.from(),
@@ -127,14 +145,25 @@ pub(super) fn end(app: &App, ended: Ended, written: Option<&std::io::Result<[Pat
     let (from, to) = (progress.direction.from(), progress.direction.to());
     // Clients are served again at the end of the last row, and not from the row `Fence` on.
     let closed = Row::ALL.iter().filter(|row| **row >= Row::Fence).filter_map(|row| progress.duration(*row));
-    let closed: std::time::Duration = closed.sum();
+    let closed: Duration = closed.sum();
+    let forecast = progress.evidence.before.as_ref().and_then(|before| before.forecast.as_ref());
+    let compared = forecast.map(|forecast| forecast.compare(&progress.durations_ms)).unwrap_or_default();
+    let expected = forecast.map(Forecast::without_writes);
+    let checked = progress.evidence.checked.clone().unwrap_or_default();
     if app.options.is_json() {
+        let row = |one: &Comparison| {
+            let measured = one.measured.map(|time| time.as_secs_f64());
+            json!({ "row": one.row, "forecast_seconds": one.forecast.as_secs_f64(), "measured_seconds": measured })
+        };
         let event = json!({
             "event": "switchover_ended",
             "outcome": progress.outcome(),
             "from": from,
             "to": to,
             "closed_seconds": closed.as_secs_f64(),
+            "forecast_seconds": expected.map(|time| time.as_secs_f64()),
+            "rows": compared.iter().map(row).collect::<Vec<_>>(),
+            "checked": checked,
             "reasons": ended.reasons,
             "record": written.and_then(|written| written.as_ref().ok()),
         });
@@ -151,7 +180,14 @@ pub(super) fn end(app: &App, ended: Ended, written: Option<&std::io::Result<[Pat
     }
     let seconds = closed.as_secs();
     app.info(&format!("done: the database of the {to} is the primary, and all traffic goes there"));
-    app.info(&format!("clients got 503 for about {seconds} s; changes are replicated back to the {from}"));
+    let forecast = expected.map(|time| format!(" (forecast {} s)", time.as_secs())).unwrap_or_default();
+    app.info(&format!("clients got 503 for about {seconds} s{forecast}; changes are replicated back to the {from}"));
+    for one in compared.iter().filter(|one| one.overrun() >= NOTABLE_OVERRUN) {
+        app.info(&format!("  {one}"));
+    }
+    for line in checked_lines(&checked) {
+        app.info(&line);
+    }
     if let Some(Ok([json, markdown])) = written {
         app.info(&format!("the report is in {} and {}", markdown.display(), json.display()));
     }
@@ -162,4 +198,32 @@ pub(super) fn end(app: &App, ended: Ended, written: Option<&std::io::Result<[Pat
         ]);
     }
     Ok(0)
+}
+
+/// Returns what was compared, and what was not.
+fn checked_lines(checked: &Checked) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !checked.compared.is_empty() {
+        lines.push(format!("compared row by row, and equal: {} tables", checked.compared.len()));
+    }
+    let since = match &checked.validated_at {
+        Some(at) => format!("changed since the validation at {at}"),
+        None => "not validated before".to_owned(),
+    };
+    for (what, tables) in [
+        ("of which only the rows were counted", &checked.only_counted),
+        ("NEITHER COMPARED NOR COUNTED", &checked.unproven),
+    ] {
+        if !tables.is_empty() {
+            lines.push(format!("{since}, {what}: {}", names(tables)));
+        }
+    }
+    lines
+}
+
+fn names(tables: &[TableName]) -> String {
+    let shown: Vec<String> = tables.iter().take(NAMES).map(ToString::to_string).collect();
+    let more = tables.len().saturating_sub(NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }

@@ -56,7 +56,7 @@ pub(super) async fn run(app: &App, args: &CheckArgs) -> Result<u8, Failure> {
             CliError::new(Exit::Failed, "the databases cannot be reached")
                 .because_text(reason)
                 .nothing_changed()
-                .hint("run it inside the VPC, or open a tunnel and pass both URLs")
+                .hint("run it inside the VPC, open tunnels and pass both URLs, or let `[databases] via` open them")
         })?;
         let report = in_real_time("the check failed", async move || check(&source, &target).await).await??;
         all.push(Checked { replication, report });

@@ -3,11 +3,12 @@
 use clap::Args;
 
 use super::databases::DatabaseArgs;
+use super::point::{self, Beginning};
 use crate::cli::app::App;
 use crate::cli::commands::comparison::{self, LimitArgs};
 use crate::cli::error::{CliError, Exit, with_causes};
 use infra_compare::{Comparison, Options, TablePattern};
-use infra_config::Config;
+use infra_config::{Config, Side};
 use infra_core::engine::ReadContext;
 use infra_database::HELPER_SCHEMA;
 use infra_migration::topology::{Replication, Topology};
@@ -26,8 +27,8 @@ pub(super) struct ComparisonArgs {
 
 /// The result of a comparison.
 pub(super) enum Compared {
-    /// The databases were compared.
-    Yes(Box<Comparison>),
+    /// The databases were compared. With it, what is recorded if they are equal.
+    Yes(Box<Comparison>, Option<Beginning>),
     /// They were not, for this reason.
     No(String),
 }
@@ -43,7 +44,7 @@ pub(super) async fn compare(
     context: &ReadContext,
     topology: &Topology,
     replication: &Replication,
-    is_replicating: bool,
+    (primary, is_replicating): (Side, bool),
 ) -> Result<Compared, CliError> {
     if args.dms_only {
         return Ok(Compared::No("`--dms-only`".to_owned()));
@@ -54,8 +55,9 @@ pub(super) async fn compare(
         Err(reason) => return Ok(Compared::No(reason)),
     };
     let options = options(args, &app.workspace.config, replication, is_replicating)?;
+    let beginning = if is_replicating { point::read(primary, &source, &target).await? } else { None };
     match comparison::compare(&app.options, source, target, options).await? {
-        Ok(comparison) => Ok(Compared::Yes(Box::new(comparison))),
+        Ok(comparison) => Ok(Compared::Yes(Box::new(comparison), beginning)),
         Err(error) if args.databases.has_urls() => {
             Err(CliError::of(Exit::Failed, &error).nothing_changed().hint(error.hint()))
         }

@@ -3,6 +3,8 @@
 mod check;
 mod comparison;
 mod databases;
+mod point;
+mod recording;
 mod selected;
 mod start;
 mod status;

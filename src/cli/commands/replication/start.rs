@@ -8,10 +8,11 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit, with_causes};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps};
-use infra_core::resource::describe;
+use infra_core::resource::{Error, describe};
 use infra_migration::phase::Phase;
 use infra_migration::replication::remedy;
 use infra_migration::topology::Replication;
+use infra_migration::{rotation, validation};
 use infra_workflow::replication::{check_start, record_reload};
 use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Started};
 
@@ -21,6 +22,9 @@ use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Sta
 /// source, and gives the task the settings that follow. `load`: tests both endpoints, loads the rows, applies what has
 /// changed meanwhile, and stops the task. `indexes`: creates indexes, constraints and triggers. `changes`: resumes the
 /// task, which then replicates changes.
+///
+/// Before that, it holds the rotation of both secrets: a task keeps the password that it was started with. A rotation
+/// in progress ends first. `replication stop` or the end of the migration allows it again; `status` shows it.
 ///
 /// Each phase is recorded. The same command goes on where it was stopped, killed or has failed, and resumes a task that
 /// does not run. It also creates the table `migrate_infra.marker` in both databases. Rows that a switchover writes
@@ -89,6 +93,11 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let request = StartRequest { options, only: args.phase.map(Phase::from), urls };
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("replication start", reporter.events()).await?;
+    let held = rotation::hold(&session.context, &selected).await.map_err(|error| not_held(app, &error));
+    let (session, ()) = session.or_close(held).await?;
+    // What is loaded again was not compared.
+    let forgotten = if args.reload { validation::forget(&session.context, &selected).await } else { Ok(()) };
+    let (session, ()) = session.or_close(forgotten).await?;
     let procedure = Procedure::new(workspace, &session.context, &request);
     let starts = selected.iter().map(|replication| procedure.start(replication));
     let results = futures::future::join_all(starts).await;
@@ -194,4 +203,12 @@ fn hints(error: &StartError) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The rotation of the secrets cannot be held, so nothing was started.
+fn not_held(app: &App, error: &Error) -> CliError {
+    CliError::new(Exit::of(error), "the rotation of the database secrets cannot be held")
+        .because_text(describe(error))
+        .unchanged("no replication was started; what was done is recorded")
+        .hint(format!("run `{}` again to resume, or `replication stop` to undo it", app.command("replication start")))
 }

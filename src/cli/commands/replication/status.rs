@@ -8,10 +8,12 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
-use infra_core::resource::describe;
+use infra_core::resource::{Error, describe};
+use infra_kinds::secretsmanager::rotation_hold::RotationStatus;
 use infra_migration::phase::StartRecord;
 use infra_migration::replication::remedy;
 use infra_migration::replication_health::{ReplicationHealth, read_health};
+use infra_migration::rotation::{self, DatabaseSecret};
 use infra_migration::topology::{Replication, Topology};
 
 /// Shows the status of the replication. Nothing is changed.
@@ -28,31 +30,50 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Failure> {
     let context = app.workspace.connect_read_only().await?;
     let now = context.cloud.unix_now();
     let mut all = Vec::new();
+    let failed = |replication: &Replication, error: &Error| {
+        CliError::new(Exit::Failed, format!("cannot read the status of {}", replication.address))
+            .because_text(describe(error))
+            .nothing_changed()
+    };
     for replication in &selected {
-        let health = read_health(&context, &topology, replication, now).await.map_err(|error| {
-            CliError::new(Exit::Failed, format!("cannot read the status of {}", replication.address))
-                .because_text(describe(&error))
-                .nothing_changed()
-        })?;
+        let health = read_health(&context, &topology, replication, now).await;
+        let health = health.map_err(|error| failed(replication, &error))?;
+        let rotation = rotation::status(&context, &state, &topology, replication).await;
+        let rotation = rotation.map_err(|error| failed(replication, &error))?;
         let start = StartRecord::of(&state, &replication.address).map_err(|error| {
             CliError::of(Exit::State, &error).nothing_changed().hint("use the version that has begun it")
         })?;
-        all.push((replication, health, start));
+        all.push((replication, Shown { health, start, rotation }));
     }
     if app.options.is_json() {
-        let to_json =
-            |(replication, health, start): &(&Replication, _, Option<_>)| to_json(replication, health, start.as_ref());
-        let all: Vec<Value> = all.iter().map(to_json).collect();
+        let all: Vec<Value> = all.iter().map(|(replication, shown)| to_json(replication, shown)).collect();
         stdout(&Value::Array(all).to_string());
         return Ok(0);
     }
-    for (replication, health, start) in &all {
-        show(replication, health, start.as_ref());
+    for (replication, shown) in &all {
+        show(replication, shown);
     }
     Ok(0)
 }
 
-fn to_json(replication: &Replication, health: &ReplicationHealth, start: Option<&StartRecord>) -> Value {
+/// What is shown of a replication.
+struct Shown {
+    health: ReplicationHealth,
+    /// How far its start has come, if that is recorded.
+    start: Option<StartRecord>,
+    /// The rotation of its secrets.
+    rotation: Vec<(DatabaseSecret, RotationStatus)>,
+}
+
+fn to_json(replication: &Replication, shown: &Shown) -> Value {
+    let Shown { health, start, rotation } = shown;
+    let start = start.as_ref();
+    let rotation: Vec<Value> = rotation
+        .iter()
+        .map(|(secret, status)| {
+            json!({ "secret": secret.address, "held": status.held, "in_progress": status.is_in_progress() })
+        })
+        .collect();
     json!({
         "address": replication.address,
         "task": replication.task,
@@ -67,10 +88,12 @@ fn to_json(replication: &Replication, health: &ReplicationHealth, start: Option<
         "incoming_changes": health.incoming,
         "tables": health.tables,
         "dangers": health.risks,
+        "rotation": rotation,
     })
 }
 
-fn show(replication: &Replication, health: &ReplicationHealth, start: Option<&StartRecord>) {
+fn show(replication: &Replication, shown: &Shown) {
+    let Shown { health, start, rotation } = shown;
     let task = &health.task;
     stdout(&format!("{}: {} (full load {} %)", replication.address, task.status, task.full_load_percent));
     if let Some(start) = start {
@@ -92,6 +115,11 @@ fn show(replication: &Replication, health: &ReplicationHealth, start: Option<&St
             stdout(&format!("    remedy: {remedy}"));
         }
     }
+    for (secret, status) in rotation {
+        if let Some(text) = rotation_text(status) {
+            stdout(&format!("  rotation of {}: {text}", secret.address));
+        }
+    }
     for risk in &health.risks {
         stdout(&format!("  risk: {risk}"));
     }
@@ -108,5 +136,15 @@ fn show(replication: &Replication, health: &ReplicationHealth, start: Option<&St
     }
     if health.tables.is_empty() {
         stdout("  no tables yet");
+    }
+}
+
+/// Returns what is unusual about the rotation of a secret.
+fn rotation_text(status: &RotationStatus) -> Option<String> {
+    match (&status.held, status.is_in_progress()) {
+        (Some(why), true) => Some(format!("in progress; the next one is held: {why}")),
+        (Some(why), false) => Some(format!("held: {why}")),
+        (None, true) => Some("in progress; a running task breaks at its next connection".to_owned()),
+        (None, false) => None,
     }
 }

@@ -4,12 +4,19 @@ use clap::Args;
 
 use super::selected::{ReplicationArgs, check_failures, names};
 use crate::cli::app::App;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm};
+use infra_core::resource::describe;
 use infra_migration::replication;
+use infra_migration::rotation::release_stopped;
+use infra_migration::topology::Replication;
 use infra_workflow::replication::{check_no_cutover, check_stop};
 
 /// Stops the replication, and waits until it has stopped. `replication start` resumes it.
+///
+/// It also allows the rotation of the secrets again, which `replication start` holds. After a switchover, the rotation
+/// stays held until the migration is finished.
 #[derive(Debug, Args)]
 pub struct StopArgs {
     #[command(flatten)]
@@ -37,6 +44,9 @@ pub(super) async fn run(app: &App, args: &StopArgs) -> Result<u8, Failure> {
     let context = &session.context;
     let stops = selected.iter().map(|replication| replication::stop(context, replication));
     let results = futures::future::join_all(stops).await;
+    let stopped = selected.iter().zip(&results).filter(|(_, result)| result.is_ok());
+    let stopped: Vec<Replication> = stopped.map(|(replication, _)| replication.clone()).collect();
+    let released = release_stopped(context, &stopped).await;
     reporter.finish();
     session.close().await;
     let mut failed = Vec::new();
@@ -48,5 +58,16 @@ pub(super) async fn run(app: &App, args: &StopArgs) -> Result<u8, Failure> {
         }
     }
     check_failures(app, &failed, "replication stop", "was not stopped")?;
-    Ok(0)
+    match released {
+        Ok(None) => Ok(0),
+        Ok(Some(why)) => {
+            app.info(&format!("the rotation of the secrets stays held: {why}"));
+            Ok(0)
+        }
+        Err(error) => Err(CliError::new(Exit::of(&error), "the rotation of the database secrets stays held")
+            .because_text(describe(&error))
+            .unchanged("the replication was stopped")
+            .hint(format!("run `{}` again to resume", app.command("replication stop")))
+            .into()),
+    }
 }

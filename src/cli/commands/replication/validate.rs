@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::comparison::{Compared, ComparisonArgs, compare};
+use super::recording;
 use super::selected::ReplicationArgs;
 use super::verdict::{Validated, exit_code};
 use crate::cli::app::App;
@@ -21,6 +22,7 @@ use infra_kinds::dms::task_status::{Table, read_existing, tables};
 use infra_migration::gate::TableState;
 use infra_migration::gate::probe::table_state;
 use infra_migration::topology::{Replication, Topology};
+use infra_workflow::switchover::primary_of;
 
 /// Compares both databases. It writes to neither, and shows no data.
 ///
@@ -29,6 +31,9 @@ use infra_migration::topology::{Replication, Topology};
 /// application depends on: sequences, indexes, constraints, functions, views, triggers, privileges and large objects,
 /// and shows the statements that mend the target. Two empty databases prove nothing. It exits with 4 if there are
 /// differences.
+///
+/// If all rows are equal while changes are replicated, it records that: the switchover then compares what has changed
+/// since, and counts the rest.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra replication validate\n  \
     migrate-infra replication validate --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\" --keys")]
@@ -51,6 +56,7 @@ pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
     args.comparison.databases.check_selection(&selected)?;
     let topology = Topology::of(&state);
     let context = app.workspace.connect_read_only().await?;
+    let primary = primary_of(&state).map_err(infra_workflow::Error::from)?;
     let mut all = Vec::new();
     for replication in selected {
         let (dms, idle) = results_of_dms(&context, &replication, args.wait).await.map_err(|error| {
@@ -59,9 +65,13 @@ pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
                 .nothing_changed()
         })?;
         let is_replicating = replication.replicates_changes() && idle.is_none();
-        let comparison = compare(app, &args.comparison, &context, &topology, &replication, is_replicating).await?;
+        let comparison =
+            compare(app, &args.comparison, &context, &topology, &replication, (primary, is_replicating)).await?;
         all.push(Validated { replication, dms, idle, comparison });
     }
+    // Only one process at a time can use the sandbox.
+    drop(context);
+    recording::record(app, &all).await;
     show(app, &all);
     Ok(exit_code(app, &all)?)
 }
@@ -110,7 +120,7 @@ fn show(app: &App, all: &[Validated]) {
         }
         match &one.comparison {
             Compared::No(reason) => stdout(&format!("no comparison by this tool: {reason}")),
-            Compared::Yes(comparison) => {
+            Compared::Yes(comparison, _) => {
                 stdout(&format!("comparison by this tool: {} ({} ms)", comparison.verdict, comparison.milliseconds));
                 show_comparison(comparison);
             }
@@ -120,7 +130,7 @@ fn show(app: &App, all: &[Validated]) {
 
 fn to_json(one: &Validated) -> serde_json::Value {
     let (comparison, reason) = match &one.comparison {
-        Compared::Yes(comparison) => (Some(comparison), None),
+        Compared::Yes(comparison, _) => (Some(comparison), None),
         Compared::No(reason) => (None, Some(reason)),
     };
     json!({

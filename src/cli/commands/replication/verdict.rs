@@ -57,7 +57,7 @@ struct Findings {
 impl Findings {
     fn add_dms(&mut self, one: &Validated) {
         let comparison = match &one.comparison {
-            Compared::Yes(comparison) => Some(comparison.as_ref()),
+            Compared::Yes(comparison, _) => Some(comparison.as_ref()),
             Compared::No(_) => None,
         };
         for table in &one.dms {
@@ -90,7 +90,7 @@ impl Findings {
     fn add_comparison(&mut self, one: &Validated) {
         let address = &one.replication.address;
         let comparison = match &one.comparison {
-            Compared::Yes(comparison) => comparison,
+            Compared::Yes(comparison, _) => comparison,
             Compared::No(reason) if one.dms.is_empty() => {
                 return self.unknown.push(format!("{address}: nothing was compared: {reason}"));
             }

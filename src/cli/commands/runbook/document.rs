@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use super::emergency;
 use super::progress::{Phase, Progress};
 use crate::cli::app::App;
-use infra_config::Config;
+use infra_config::{Config, Strategy};
 use infra_core::state::{State, Status};
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{CutoverPlan, Outcome, PersistedCutover};
+use infra_migration::switchover::expected;
 use infra_migration::topology::Topology;
 use infra_workflow::Selection;
 
@@ -131,6 +132,9 @@ impl Runbook<'_> {
             }
             text.push('\n');
         }
+        if self.config.strategy().is_some_and(Strategy::has_switchover) {
+            self.forecast(text);
+        }
         if let Some(cutover) = &cutover {
             let phase = outcome.map_or_else(|| cutover.progress.phase.as_str().to_owned(), ToString::to_string);
             let reason = outcome.and_then(Outcome::why).map(|why| format!(": {why}")).unwrap_or_default();
@@ -143,6 +147,19 @@ impl Runbook<'_> {
         if let Some(open) = &self.state.migration.shift {
             let _ = writeln!(text, "A shift to {} % was started, and its end was not observed.\n", open.to);
         }
+    }
+
+    fn forecast(&self, text: &mut String) {
+        let forecast = expected(self.state, self.config);
+        let rows = forecast.longest().into_iter().map(|(row, time)| format!("{row} {} s", time.as_secs()));
+        let _ = writeln!(
+            text,
+            "In the switchover, clients get 503 for about {} s (longest: {}). It is measured again before it begins,\n\
+             and refused if it does not fit into its budget of {} s.\n",
+            forecast.without_writes().as_secs(),
+            rows.collect::<Vec<_>>().join(", "),
+            self.config.cutover.switchover_timeout_seconds
+        );
     }
 
     fn watch(&self, text: &mut String) {

@@ -6,6 +6,27 @@ use infra_connect::open;
 
 use crate::server::{ENCODED, connect, parse, server};
 
+/// The certificate is for the host, and not for the near end of the tunnel.
+#[tokio::test]
+async fn through_a_tunnel_the_name_of_the_host_is_verified() {
+    let at = |host: &str| {
+        let root = server().directory.join("ca.crt");
+        let url = format!("admin:{ENCODED}@{host}:1/postgres?sslmode=verify-full&sslrootcert={}", root.display());
+        let near = std::net::SocketAddr::from(([127, 0, 0, 1], server().port));
+        let endpoint = parse(&url).through(near);
+        assert_eq!(endpoint.tunnel(), Some(near));
+        endpoint
+    };
+    let connection = open(&at("localhost"), "source").await.expect("the certificate is for this host");
+    let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    assert!(connection.client().query_one(query, &[]).await.unwrap().get::<_, bool>(0));
+    for host in ["db.source.invalid", "127.0.0.1"] {
+        let error = open(&at(host), "source").await.expect_err("the certificate is for another host");
+        assert!(error.source().unwrap().to_string().contains("not valid for name"), "{error:?}");
+        assert_eq!(error.to_string(), format!("could not connect to the source database at {host}:1"));
+    }
+}
+
 #[tokio::test]
 async fn tls_follows_the_mode() {
     let role = "CREATE ROLE tls_only LOGIN PASSWORD 'Gehe1m/7@x'; CREATE ROLE anybody LOGIN PASSWORD 'Gehe1m/7@x'";

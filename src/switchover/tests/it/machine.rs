@@ -11,7 +11,7 @@ fn doing(row: Row, attempt: u32) -> Progress {
     let mut progress = Progress::new(Direction::FORWARD);
     progress.state = State::Doing { row, attempt };
     progress.budget_ms = 300_000;
-    progress.evidence.before = Some(Before { open: vec![Side::Source], new_side_uses: Side::Target });
+    progress.evidence.before = Some(Before { open: vec![Side::Source], new_side_uses: Side::Target, forecast: None });
     progress
 }
 
@@ -138,7 +138,11 @@ fn what_is_stored_can_be_read_and_a_newer_format_cannot() {
         Input::Started,
         Input::RowDone {
             row: Row::Prepare,
-            found: Found::Before(Before { open: vec![Side::Source, Side::Target], new_side_uses: Side::Target }),
+            found: Found::Before(Before {
+                open: vec![Side::Source, Side::Target],
+                new_side_uses: Side::Target,
+                forecast: None,
+            }),
         },
         failed(Row::Fence, Effect::Unknown),
     ];

@@ -120,7 +120,7 @@ impl World {
     /// Returns what row `Prepare` finds.
     pub fn before(&self) -> Before {
         let open = [Side::Source, Side::Target].into_iter().filter(|side| self.open.of(*side)).collect();
-        Before { open, new_side_uses: self.uses.of(self.direction.to()) }
+        Before { open, new_side_uses: self.uses.of(self.direction.to()), forecast: None }
     }
 
     /// Lets a part of an effect happen, and checks the rule.

@@ -79,7 +79,7 @@ impl Operations for RealOperations {
         sql::prepare(old_database, new_database, self.service(), WAIT).await?;
         let switch = &self.stage.switch;
         let open = SIDES.into_iter().filter(|side| switch.is_open(*side)).collect();
-        Ok(Before { open, new_side_uses: switch.uses(task.direction.to()) })
+        Ok(Before { open, new_side_uses: switch.uses(task.direction.to()), forecast: None })
     }
 
     async fn fence(&self, task: Task<'_>) -> Result<(), Failure> {

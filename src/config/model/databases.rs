@@ -1,0 +1,25 @@
+//! `[databases]`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How this program reaches the databases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseAccess {
+    /// Command that opens a tunnel to a database that cannot be reached from here: the program and its arguments,
+    /// without a shell. `{host}`, `{port}`, `{region}` and `{environment}` are replaced with those of the database; the
+    /// variables `MIGRATE_INFRA_DATABASE_HOST`, `_PORT`, `_REGION` and `_ENVIRONMENT` have them, too. It prints the
+    /// address to connect to, as `127.0.0.1:5432` or with the words of the Session Manager plugin (`Port 5432 opened
+    /// for …`), and runs until the command that needs it ends.
+    pub via: Vec<String>,
+    /// Time limit in seconds for that command to print the address.
+    #[schemars(range(min = 1, max = 600))]
+    pub via_timeout_seconds: u32,
+}
+
+impl Default for DatabaseAccess {
+    fn default() -> Self {
+        Self { via: Vec::new(), via_timeout_seconds: 60 }
+    }
+}
