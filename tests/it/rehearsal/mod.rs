@@ -5,6 +5,7 @@ mod fallback;
 mod harness;
 mod load;
 mod password_change;
+mod phases;
 mod stack;
 mod switchover;
 mod todays_procedure;

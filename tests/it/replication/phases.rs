@@ -243,6 +243,7 @@ async fn measured_settings_reach_the_task_after_a_kill_and_are_no_difference_for
     let measured = MeasuredSource {
         lobs: LobSettings::Limited { kilobytes: 512 },
         batch_apply: true,
+        requires_lobs: true,
         excluded_tables: vec![("public".into(), "payment_events".into())],
         computed_columns: vec![("public".into(), "payments".into(), "total".into())],
     };
