@@ -147,7 +147,9 @@ impl Programs {
     /// `pg_dump` "cannot dump from PostgreSQL servers newer than its own major version; it will refuse to even try,
     /// rather than risk making an invalid dump" (pg_dump, "Notes").
     pub fn client(&self, program: ClientProgram, at_least: u16) -> Result<(PathBuf, Version), MissingPrograms> {
-        let found = self.searched.directories.iter().rev().filter_map(|directory| {
+        // A link to a server, such as `/usr/local/bin/postgres`, leads to a directory that has the other programs.
+        let places = self.servers.iter().map(|server| &server.directory).chain(&self.searched.directories);
+        let found = places.rev().filter_map(|directory| {
             let path = directory.join(program.name());
             let version = version_of(&path)?;
             (version.major >= at_least).then_some((path, version))

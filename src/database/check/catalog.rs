@@ -64,6 +64,7 @@ pub(super) struct Column {
     /// The modifier of the type; -1 without one.
     pub(super) modifier: i32,
     pub(super) is_generated: bool,
+    pub(super) is_not_null: bool,
     /// Whether it is an identity column that refuses values.
     pub(super) is_always_identity: bool,
 }
@@ -74,7 +75,8 @@ pub(super) async fn read(database: Database<'_>) -> Result<Vec<Table>, Error> {
     const COLUMNS: &str = "SELECT a.attrelid, a.attname::text, format_type(a.atttypid, a.atttypmod), \
          coalesce(b.typname, t.typname)::text, t.typtype, t.typcategory = 'A', \
          t.typnamespace = 'pg_catalog'::regnamespace, \
-         CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, a.attgenerated <> '', a.attidentity = 'a' \
+         CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, a.attgenerated <> '', a.attidentity = 'a', \
+         a.attnotnull \
          FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
          LEFT JOIN pg_catalog.pg_type b ON t.typtype = 'd' AND b.oid = t.typbasetype \
          WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
@@ -137,6 +139,7 @@ pub(super) async fn read(database: Database<'_>) -> Result<Vec<Table>, Error> {
             modifier: row.get(7)?,
             is_generated: row.get(8)?,
             is_always_identity: row.get(9)?,
+            is_not_null: row.get(10)?,
         });
     }
     Ok(order.iter().filter_map(|oid| tables.remove(oid)).collect())

@@ -81,6 +81,9 @@ pub(super) fn check(
                 let action = "transfer the schema with pg_dump and pg_restore, before the load";
                 findings.fail(Topic::Types, target.label(), &subject, what, action);
             }
+            if column.is_not_null && matches!(Transfer::of(column), Transfer::LargeText | Transfer::LargeBytes) {
+                measurements.required_lobs.push((table.name.clone(), column.name.clone()));
+            }
             types(side, column, &subject, findings, measurements);
         }
     }

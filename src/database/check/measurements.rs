@@ -83,6 +83,9 @@ pub struct Measurements {
     pub unique_beside_key: Vec<TableName>,
     /// Columns that the table mappings must remove, because the target computes them.
     pub generated_columns: Vec<(TableName, String)>,
+    /// Columns that are LOBs for DMS and refuse NULL. In full LOB mode, DMS writes a row before its LOBs, so that they
+    /// must allow it.
+    pub required_lobs: Vec<(TableName, String)>,
     /// Whether the endpoints need `MapUnboundedNumericAsString`.
     pub exact_numeric: bool,
     /// The size of the largest value, in bytes, that `unboundedVarcharMaxSize` concerns.

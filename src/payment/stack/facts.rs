@@ -23,6 +23,9 @@ pub struct MeasuredSource {
     pub batch_apply: bool,
     /// Tables that are not replicated, because their partitions are, as schema and name.
     pub excluded_tables: Vec<(String, String)>,
+    /// Whether columns with large values refuse NULL.
+    #[serde(default)]
+    pub requires_lobs: bool,
     /// Columns that the target computes, as schema, table and name.
     pub computed_columns: Vec<(String, String, String)>,
 }

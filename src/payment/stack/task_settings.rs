@@ -139,6 +139,9 @@ pub fn stops_after_load(config: &Replication) -> bool {
 /// `LobMaxSize` of a task without measurements.
 const DEFAULT_LOB_KILOBYTES: u32 = 32;
 
+/// "The maximum recommended value for LobMaxSize is 102400 kilobytes (100 MB)" ("Target metadata task settings").
+const LARGEST_LOB_KILOBYTES: u32 = 102_400;
+
 fn target_metadata(lobs: LobSettings, batch_apply: bool) -> Value {
     match lobs {
         LobSettings::Limited { kilobytes } => json!({
@@ -185,10 +188,16 @@ fn strict(ignores_conflicts_of_cached_changes: bool) -> Value {
 /// again without a loss. Transactions are applied one after the other, and values are never truncated. `validates`: DMS
 /// compares the rows, too.
 ///
-/// The LOB mode is that of the first replication: in full LOB mode, a row is written before its LOBs, so that "LOB
-/// columns must be nullable on the target" ("Setting LOB support for source databases in an AWS DMS task").
+/// In full LOB mode, a row is written before its LOBs: "LOB columns must be nullable on the target" ("Setting LOB
+/// support for source databases in an AWS DMS task"). If some are not, the limit is several times what was measured: a
+/// larger value stops the task.
 pub(super) fn fallback_settings(config: &Replication, measured: Option<&MeasuredSource>, validates: bool) -> Value {
-    let lobs = measured.map_or(LobSettings::Full, |measured| measured.lobs);
+    let lobs = match measured {
+        Some(MeasuredSource { requires_lobs: true, lobs: LobSettings::Limited { kilobytes }, .. }) => {
+            LobSettings::Limited { kilobytes: kilobytes.saturating_mul(4).min(LARGEST_LOB_KILOBYTES) }
+        }
+        _ => LobSettings::Full,
+    };
     json!({
         "TargetMetadata": target_metadata(lobs, false),
         "Logging": logging(),
@@ -211,4 +220,78 @@ pub(super) fn fallback_settings(config: &Replication, measured: Option<&Measured
 fn logging() -> Value {
     let log = |component: &str| json!({ "Id": component, "Severity": "LOGGER_SEVERITY_DEFAULT" });
     json!({ "EnableLogging": true, "LogComponents": [log("SOURCE_CAPTURE"), log("TARGET_APPLY")] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured() -> MeasuredSource {
+        MeasuredSource {
+            lobs: LobSettings::Limited { kilobytes: 512 },
+            batch_apply: true,
+            excluded_tables: vec![("public".into(), "payment_events".into())],
+            computed_columns: vec![("public".into(), "payments".into(), "total".into())],
+            requires_lobs: true,
+        }
+    }
+
+    #[test]
+    fn measurements_decide_about_large_values_and_batches() {
+        let config = Replication::default();
+        let setting = |settings: &Value, path: &str| settings.pointer(path).cloned().unwrap_or_default();
+        let unknown = settings(&config, None);
+        assert_eq!(setting(&unknown, "/TargetMetadata/LobMaxSize"), 32);
+        assert_eq!(setting(&unknown, "/TargetMetadata/BatchApplyEnabled"), false);
+        let known = settings(&config, Some(&measured()));
+        assert_eq!(setting(&known, "/TargetMetadata/LobMaxSize"), 512);
+        assert_eq!(setting(&known, "/TargetMetadata/BatchApplyEnabled"), true);
+        let full = settings(&config, Some(&MeasuredSource { lobs: LobSettings::Full, ..measured() }));
+        assert_eq!(setting(&full, "/TargetMetadata/FullLobMode"), true);
+        assert_eq!(setting(&full, "/TargetMetadata/BatchApplyEnabled"), false, "not in full LOB mode");
+        let back = fallback_settings(&config, Some(&measured()));
+        assert_eq!(setting(&back, "/TargetMetadata/LobMaxSize"), 2048);
+        let nullable = MeasuredSource { requires_lobs: false, ..measured() };
+        assert_eq!(setting(&fallback_settings(&config, Some(&nullable)), "/TargetMetadata/FullLobMode"), true);
+    }
+
+    #[test]
+    fn nothing_is_only_logged_in_either_direction() {
+        let config = Replication::default();
+        for (settings, cached) in [(settings(&config, None), true), (fallback_settings(&config, None), false)] {
+            let errors = settings["ErrorBehavior"].as_object().expect("policies");
+            let policies: Vec<_> = errors.iter().filter(|(name, _)| name.ends_with("Policy")).collect();
+            assert_eq!(policies.len(), 9);
+            assert!(policies.iter().all(|(_, policy)| **policy == "STOP_TASK"), "{policies:?}");
+            assert_eq!(errors["FullLoadIgnoreConflicts"], cached);
+        }
+    }
+
+    #[test]
+    fn the_task_stops_after_its_load_only_for_the_transfer_of_a_schema() {
+        let stops = |config: &Replication| {
+            settings(config, None).pointer("/FullLoadSettings/StopTaskCachedChangesApplied").cloned()
+        };
+        let transfer = Replication::default();
+        assert_eq!(stops(&transfer), Some(json!(true)));
+        assert_eq!(stops(&Replication { schema: SchemaSource::Existing, ..transfer.clone() }), Some(json!(false)));
+        let only = Replication { migration_type: MigrationType::FullLoad, ..transfer };
+        assert_eq!(stops(&only), Some(json!(false)));
+    }
+
+    #[test]
+    fn parents_of_partitions_and_computed_columns_are_left_out() {
+        let config = Replication::default();
+        let mappings = table_mappings(&config, Some(&measured()));
+        let rules = mappings["rules"].as_array().expect("rules");
+        let last_two: Vec<_> = rules.iter().rev().take(2).rev().collect();
+        assert_eq!(last_two[0]["object-locator"]["table-name"], "payment[_]events");
+        assert_eq!(last_two[0]["rule-action"], "exclude");
+        assert_eq!(last_two[1]["rule-action"], "remove-column");
+        assert_eq!(last_two[1]["object-locator"]["column-name"], "total");
+        let numbers: Vec<_> = rules.iter().map(|rule| rule["rule-id"].as_str().unwrap_or_default()).collect();
+        assert_eq!(numbers, ["1", "2", "3", "4"]);
+        let bare = Replication { table_preparation: TablePreparation::DropAndCreate, ..config };
+        assert_eq!(table_mappings(&bare, Some(&measured()))["rules"].as_array().map(Vec::len), Some(2));
+    }
 }

@@ -22,6 +22,11 @@ pub(super) async fn measure(connected: &Connected) -> Result<(MeasuredSource, Ve
         return Err(StartError::TooLarge { columns });
     }
     let mut lines = vec![format!("settings that follow from the source: {}", describe(measurements))];
+    if measurements.lobs == Lobs::Full && !measurements.required_lobs.is_empty() {
+        let columns = measurements.required_lobs.iter().map(|(table, column)| format!("{table}.{column}"));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        lines.push(format!("DMS writes large values after their rows, so these columns must allow NULL: {columns}"));
+    }
     let failed = report.findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
     if failed > 0 {
         lines.push(format!("{failed} findings of `replication check` say that something would be lost"));
@@ -38,6 +43,7 @@ fn derive(measurements: &Measurements) -> MeasuredSource {
             Lobs::Full => LobSettings::Full,
         },
         batch_apply: measurements.batch_apply == BatchApply::Possible,
+        requires_lobs: !measurements.required_lobs.is_empty(),
         excluded_tables: measurements.excluded.iter().map(|table| (table.schema.clone(), table.name.clone())).collect(),
         computed_columns: measurements
             .generated_columns

@@ -36,13 +36,14 @@ fn a_rehearsal_has_its_own_exit_code_and_three_reports() {
                      --set gates.traffic-share.enabled=false \
                      --set gates.alarms.enabled=false --set gates.latency.enabled=false \
                      --set gates.replication-lag.enabled=false \
-                     --set cutover.strategy=read-only \
+                     --set cutover.strategy=read-only --set replication.schema=existing \
+                     --set replication.table_preparation=drop-and-create \
                      --set cutover.lag_zero_timeout_seconds=0 --set cutover.bake_seconds=60";
     let output = command(&workspace, arguments).output().expect("it runs");
     let text = workspace.format_output(&output, arguments);
     assert_eq!(output.status.code(), Some(10), "{text}");
     let read = |name: &str| std::fs::read_to_string(workspace.path().join("out").join(name)).expect("a report");
-    assert!(text.contains("changed"), "{text}");
+    assert!(text.contains("lost"), "{text}");
     assert!(read("report.html").contains("<svg"), "the page has a chart");
     let json: serde_json::Value = serde_json::from_str(&read("report.json")).expect("JSON");
     assert_eq!(json["conclusion"], "payments_lost");

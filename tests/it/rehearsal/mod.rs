@@ -6,6 +6,7 @@ mod forecast;
 mod harness;
 mod load;
 mod password_change;
+mod phases;
 mod stack;
 mod switchover;
 mod todays_procedure;

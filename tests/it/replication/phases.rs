@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use migrate_infra::aws;
 use migrate_infra::clock::Clock;
 use migrate_infra::config::Config;
@@ -12,7 +13,7 @@ use migrate_infra::events::{Event, Events};
 use migrate_infra::migration::compare::Endpoint;
 use migrate_infra::migration::phase::{Phase, StartRecord};
 use migrate_infra::migration::replication::{self, StartOptions};
-use migrate_infra::migration::topology::Topology;
+use migrate_infra::migration::topology::{Database, Topology};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::dms::{Task, TaskState};
 use migrate_infra::stack::{LobSettings, MeasuredSource};
@@ -39,12 +40,13 @@ struct Locator {
     have_data: bool,
 }
 
+#[async_trait]
 impl DatabaseLocator for Locator {
     fn have_data(&self) -> bool {
         self.have_data
     }
 
-    fn locate(&self, _: Endpoint) -> Result<Endpoint, String> {
+    async fn locate(&self, _: &Database, _: Endpoint) -> Result<Endpoint, String> {
         Err("there is no way to the database".to_owned())
     }
 }
@@ -243,6 +245,7 @@ async fn measured_settings_reach_the_task_after_a_kill_and_are_no_difference_for
     let measured = MeasuredSource {
         lobs: LobSettings::Limited { kilobytes: 512 },
         batch_apply: true,
+        requires_lobs: true,
         excluded_tables: vec![("public".into(), "payment_events".into())],
         computed_columns: vec![("public".into(), "payments".into(), "total".into())],
     };

@@ -56,6 +56,8 @@ async fn the_payment_schema_gets_the_settings_that_lose_nothing() {
     assert_eq!(measured.unique_beside_key, ["customers", "entries", "payments", "refunds"].map(table));
     assert!(matches!(&measured.batch_apply, BatchApply::Impossible { reasons } if reasons.len() == 2));
     assert_eq!(measured.generated_columns, [(table("payments"), "total".to_owned())]);
+    assert!(measured.required_lobs.contains(&(table("payment notes"), "body".to_owned())));
+    assert!(!measured.required_lobs.contains(&(table("payment notes"), "attachment".to_owned())));
     assert!(measured.exact_numeric, "`exchange_rate numeric` would be rounded");
     assert_eq!(measured.tables, 11);
     assert_eq!(subjects(&report, Topic::IdentityColumns), ["public.customers.id"]);
