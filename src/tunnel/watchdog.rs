@@ -4,8 +4,9 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// Reads the group, then waits: for the word, or for the end of this process, which closes the pipe.
-const SCRIPT: &str = "read -r group || exit 0; read -r word; [ \"$word\" = ended ] || kill -9 -- \"-$group\"";
+/// Reads the group, then waits: for the word, or for the end of this process, which closes the pipe. There is no `--`
+/// before the group: the `kill` of dash takes it for a number.
+const SCRIPT: &str = "read -r group || exit 0; read -r word; [ \"$word\" = ended ] || kill -9 \"-$group\"";
 
 /// A process that waits for the end of this one.
 #[derive(Debug)]
