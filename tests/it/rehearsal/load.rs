@@ -58,7 +58,7 @@ fn a_dropped_connection_costs_time_and_no_row() {
     (options.schema, options.rows) = (SchemaSource::Sql(file), 50);
     options.script = script(
         "[[events]]\ntask_running_seconds = 60\nconnection_drops = true\n\n\
-         [[events]]\ntask_running_seconds = 120\nfor_seconds = 240\nlag_seconds = 90\n",
+         [[events]]\ntask_running_seconds = 120\nfor_seconds = 1200\nlag_seconds = 90\n",
     );
     let report = run(options);
     let differences = report.differences.as_ref().expect("the databases were compared");
