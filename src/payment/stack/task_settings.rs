@@ -249,16 +249,16 @@ mod tests {
         let full = settings(&config, Some(&MeasuredSource { lobs: LobSettings::Full, ..measured() }));
         assert_eq!(setting(&full, "/TargetMetadata/FullLobMode"), true);
         assert_eq!(setting(&full, "/TargetMetadata/BatchApplyEnabled"), false, "not in full LOB mode");
-        let back = fallback_settings(&config, Some(&measured()));
+        let back = fallback_settings(&config, Some(&measured()), false);
         assert_eq!(setting(&back, "/TargetMetadata/LobMaxSize"), 2048);
         let nullable = MeasuredSource { requires_lobs: false, ..measured() };
-        assert_eq!(setting(&fallback_settings(&config, Some(&nullable)), "/TargetMetadata/FullLobMode"), true);
+        assert_eq!(setting(&fallback_settings(&config, Some(&nullable), false), "/TargetMetadata/FullLobMode"), true);
     }
 
     #[test]
     fn nothing_is_only_logged_in_either_direction() {
         let config = Replication::default();
-        for (settings, cached) in [(settings(&config, None), true), (fallback_settings(&config, None), false)] {
+        for (settings, cached) in [(settings(&config, None), true), (fallback_settings(&config, None, false), false)] {
             let errors = settings["ErrorBehavior"].as_object().expect("policies");
             let policies: Vec<_> = errors.iter().filter(|(name, _)| name.ends_with("Policy")).collect();
             assert_eq!(policies.len(), 9);
