@@ -13,7 +13,8 @@ use infra_migration::cutover::{Hooks, Outcome as StepsOutcome, PersistedCutover}
 use infra_migration::scale_in;
 use infra_migration::serving::database_side;
 use infra_migration::switchover::{
-    AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
+    AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, close_target, drive, open_target,
+    primary,
 };
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::{Outcome, Progress, Reason, Step};
@@ -300,6 +301,11 @@ pub async fn switch_over(
     let direction = record.progress.direction;
     if !record.has_begun() {
         check_access(operations).await?;
+        // Without steps before it, nothing has closed the database of the target yet.
+        if direction == Direction::FORWARD {
+            let closed = close_target(operations).await;
+            closed.map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })?;
+        }
     }
     let notice = |text: String| operations.context.events.send(Event::Notice { address: None, text });
     if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {

@@ -38,6 +38,9 @@ const STATEMENT: Duration = Duration::from_millis(20);
 /// The way of a marker, if nothing was measured: the replication applies changes in batches, at most a second apart
 /// (`batch_apply_least_seconds`), and the marker is looked for five times a second.
 const MARKER: Duration = Duration::from_secs(2);
+/// The drain ends the sessions of DMS, too, which logs in with the role of the service. So the markers wait until it
+/// has connected again (`RecoverableErrorInterval`, "Error handling task settings": 5 seconds by default).
+const DMS_CONNECTS_AGAIN: Duration = Duration::from_secs(5);
 /// Sessions are looked for a second time after this pause (`infra_database::guard`).
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 /// Tables up to this size are read to measure how long counting takes.
@@ -62,7 +65,7 @@ pub fn expected(state: &State, config: &Config) -> Forecast {
         oldest_transaction: Duration::ZERO,
         drain_limit: Duration::from_secs(config.cutover.drain_seconds.into()),
         end_sessions: SECOND_LOOK * 2,
-        marker_trip: MARKER,
+        marker_trip: MARKER + DMS_CONNECTS_AGAIN / 2,
         sequences: 0,
         statement: STATEMENT,
         check: CATALOGS,
@@ -138,7 +141,8 @@ async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, D
         ..Parts::default()
     };
     if let Some((connected, marker)) = data {
-        parts.marker_trip = marker;
+        // Two markers share the wait.
+        parts.marker_trip = marker + view.aws_time(DMS_CONNECTS_AGAIN) / 2;
         measure_databases(view, task, connected, &mut parts).await?;
     }
     if let Some(took) = last(Row::Fallback) {

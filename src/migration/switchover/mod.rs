@@ -21,7 +21,7 @@ pub use carrier::Carrier;
 pub use databases::{DatabaseAccess, Databases};
 pub use driver::{SwitchoverError, drive};
 pub use measure::expected;
-pub use opening::{Readiness, open_target};
+pub use opening::{Readiness, close_target, open_target};
 pub use operations::AwsOperations;
 pub use record::{After, SwitchoverRecord, primary};
 pub use settings::SwitchoverSettings;

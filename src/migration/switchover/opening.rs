@@ -36,7 +36,7 @@ pub enum Readiness {
 /// required.
 pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), Failure> {
     let failed = |error: infra_core::resource::Error| Failure::with_unknown_effect(describe(&error));
-    match close_target_database(operations).await {
+    match close_target(operations).await {
         Err(failure) if required == Readiness::Required => return Err(failure),
         Err(failure) => {
             let text = format!("the target database still accepts writes: {failure}");
@@ -58,8 +58,12 @@ pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) ->
     }
 }
 
-/// Makes the database of the target refuse writes of the service.
-async fn close_target_database(operations: &AwsOperations<'_>) -> Result<(), Failure> {
+/// Makes the database of the target refuse writes of the service, which must be true before a switchover to it. It can
+/// be repeated.
+///
+/// # Errors
+/// The databases cannot be reached, or sessions of the service do not end.
+pub async fn close_target(operations: &AwsOperations<'_>) -> Result<(), Failure> {
     let Some(connected) = operations.databases.connect(Direction::FORWARD).await? else { return Ok(()) };
     let [_, target] = connected.databases();
     let report = guard::close(target, connected.service().role, OWN).await;

@@ -1,5 +1,6 @@
 //! Whole migrations with the default strategy: the traffic first, then the data in one switchover. Nothing is lost.
 
+use migrate_infra::config::Strategy;
 use migrate_infra::rehearsal::{Conclusion, Report};
 use migrate_infra::rehearse::{RehearsalOptions, SchemaSource, Then};
 use tempfile::TempDir;
@@ -76,6 +77,18 @@ fn a_migration_of_the_payment_schema_there_and_back_loses_no_payment() {
     (options.then, options.kill) = (Then::Rollback, Some(11));
     let report = run(options);
     assert_eq!(report.conclusion, Conclusion::NothingLost, "{}", report.text());
+}
+
+#[test]
+fn a_migration_at_once_loses_no_payment() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = migration(&directory, Then::Finish);
+    options.config.cutover.strategy = Strategy::AtOnce;
+    let report = run(options);
+    assert_eq!(report.conclusion, Conclusion::NothingLost, "{}", report.text());
+    assert!(report.verdict.database.contains("target"), "{}", report.text());
+    let bad: Vec<_> = report.notes.iter().filter(|note| note.contains("undone") || note.contains("left")).collect();
+    assert!(bad.is_empty(), "{bad:?}");
 }
 
 #[test]
