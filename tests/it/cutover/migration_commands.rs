@@ -56,11 +56,9 @@ fn a_whole_migration_by_commands() {
     let up = run("up -y");
     assert!(up.contains("migrate-infra replication start"), "{up}");
     let none = workspace.transcript("cutover --sandbox -y");
-    // The source has just started, and has answered nothing yet: that is no reason to send traffic to it.
-    assert!(none.contains("[exit 9]") && none.contains("replication"), "nothing replicates yet: {none}");
-    assert!(none.contains("the source is not healthy, so no traffic is sent to it"), "{none}");
+    assert!(none.contains("[exit 8]") && none.contains("task is `ready`"), "nothing replicates yet: {none}");
     let aborted = workspace.transcript("cutover --abort --sandbox -y");
-    assert!(aborted.contains("[exit 8]"), "all traffic is there already: {aborted}");
+    assert!(aborted.contains("[exit 3]") && aborted.contains("no cutover in progress"), "{aborted}");
     let early = workspace.transcript("replication start --phase indexes -y --sandbox");
     assert!(early.contains("[exit 3]") && early.contains("`schema` is not done"), "{early}");
     run("replication start --phase schema -y");

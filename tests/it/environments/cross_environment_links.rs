@@ -202,7 +202,7 @@ async fn a_role_of_the_account_is_deleted_with_its_last_user() {
     let mut fixture = Fixture::default();
     fixture.up(&graph(SELF_CONTAINED, &[])).await.must_succeed();
     fixture.up(&graph(SELF_CONTAINED, &[NO_REPLICATION_IN_SOURCE])).await.must_succeed();
-    assert_eq!(fixture.world.regions["us-east-1"].dms.tasks.len(), 2);
+    assert_eq!(fixture.world.regions["us-east-1"].dms.tasks.len(), 3);
     assert!(fixture.world.iam.roles.contains_key(VPC_ROLE), "the other replication still needs it");
     fixture.down().await.must_succeed();
     assert!(!fixture.world.iam.roles.contains_key(VPC_ROLE));

@@ -262,11 +262,13 @@ fn spot_of_service<'a>(world: &'a World, region: &'a str, service: &'a Service) 
 /// Follows the path from each replication task to its two databases.
 fn walk_from_the_replication(world: &World, region: &str, ends: [&str; 2]) {
     let dms = &world.regions[region].dms;
-    // The fallback replicates from the target back to the source.
+    // One fallback replicates from the target to the source; the other one in the direction of the replication.
     let is_reverse = |task: &&migrate_infra::sandbox::world::dms::Task| task.identifier.contains("-reverse-");
     let (back, there): (Vec<_>, Vec<_>) = dms.tasks.values().partition(is_reverse);
-    assert_eq!((there.len(), back.len()), (1, 1), "replication tasks in {region}");
-    walk_from_a_task(world, region, there[0], ends);
+    assert_eq!((there.len(), back.len()), (2, 1), "replication tasks in {region}");
+    for task in there {
+        walk_from_a_task(world, region, task, ends);
+    }
     let [from, to] = ends;
     walk_from_a_task(world, region, back[0], [to, from]);
 }

@@ -101,8 +101,8 @@ fn an_environment_of_the_self_contained_layout_has_all_its_parts() {
         ("dms.replication_subnet_group", 1),
         ("dms.replication_instance", 1),
         // The replication and the fallback.
-        ("dms.endpoint", 4),
-        ("dms.replication_task", 2),
+        ("dms.endpoint", 5),
+        ("dms.replication_task", 3),
         ("ecs.cluster", 1),
         ("ecs.task_definition", 1),
         ("ecs.service", 1),
