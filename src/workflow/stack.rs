@@ -3,7 +3,7 @@
 use infra_config::Config;
 use infra_core::graph::Graph;
 use infra_core::state::State;
-use infra_migration::phase::StartRecord;
+use infra_migration::phase::{Phase, StartRecord};
 use infra_payment::stack::{MigrationFacts, build_with};
 
 use crate::error::Error;
@@ -21,6 +21,9 @@ pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     for task in state.migration.replications.keys() {
         let start = StartRecord::of(state, task);
         let start = start.map_err(|error| MigrationRefusal::UnreadableStart { reason: error.to_string() })?;
+        if start.as_ref().is_some_and(|start| start.is_done(Phase::Load)) {
+            facts.loaded.insert(task.environment().to_owned());
+        }
         let measured = start.and_then(|start| start.measured);
         facts.measured.extend(measured.map(|measured| (task.environment().to_owned(), measured)));
     }

@@ -61,10 +61,10 @@ pub fn build_with(config: &Config, facts: &MigrationFacts) -> Result<Graph, Grap
         {
             let with_link_service = config.strategy() == Some(Strategy::ComputeFirst) && own.config.name == "target";
             let ready = link::add(&mut builder, own, from, with_link_service);
-            let measured = facts.measured.get(&environment.name);
-            replication = replication::add(&mut builder, own, from, link, measured, ready.replication.clone());
+            let known = facts.replication(&environment.name);
+            replication = replication::add(&mut builder, own, from, link, known, ready.replication.clone());
             if let Some(replication) = &replication {
-                fallback::add(&mut builder, &replication.base, &replication.target_endpoint, measured);
+                fallback::add(&mut builder, &replication.base, &replication.target_endpoint, known.measured);
                 if with_link_service {
                     link_service::add(&mut builder, own, from, &ready, &replication.base.source_secret());
                 }

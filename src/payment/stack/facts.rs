@@ -1,6 +1,6 @@
 //! What is known of the migration, and shapes the stack.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,22 @@ pub struct MigrationFacts {
     pub is_finished: bool,
     /// What was measured in the source of the replication into an environment.
     pub measured: BTreeMap<String, MeasuredSource>,
+    /// The environments into which a replication has loaded everything. Its task does not stop any more.
+    pub loaded: BTreeSet<String>,
+}
+
+/// What is known of one replication.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KnownReplication<'a> {
+    pub(super) measured: Option<&'a MeasuredSource>,
+    pub(super) is_loaded: bool,
+}
+
+impl MigrationFacts {
+    /// Returns what is known of the replication into an environment.
+    pub(super) fn replication(&self, environment: &str) -> KnownReplication<'_> {
+        KnownReplication { measured: self.measured.get(environment), is_loaded: self.loaded.contains(environment) }
+    }
 }
 
 /// What was measured in the source database of a replication. The settings of its task follow from it.

@@ -3,7 +3,7 @@
 use super::builder::Builder;
 use super::database::Database;
 use super::environment::Environment;
-use super::facts::MeasuredSource;
+use super::facts::KnownReplication;
 use super::layout::{self, REPLICATION as PART};
 use super::task_settings::{settings, table_mappings};
 use infra_base::address::Arn;
@@ -118,13 +118,13 @@ impl Base<'_> {
 }
 
 /// Adds the replication. `link_ready` is what must be ready before it can connect to the databases of `from`, and
-/// `measured` what is known of its source.
+/// `known` what the migration has found out.
 pub(super) fn add<'a>(
     builder: &mut Builder<'_>,
     own: &'a Environment,
     from: &'a Environment,
     link: &ReplicationLink,
-    measured: Option<&MeasuredSource>,
+    known: KnownReplication<'_>,
     link_ready: Vec<Input<String>>,
 ) -> Option<Replication<'a>> {
     let source = source_end(builder, own, from, from.database(&link.from)?);
@@ -160,8 +160,8 @@ pub(super) fn add<'a>(
         target_endpoint: target_endpoint.usable_arn(),
         instance: base.instance.usable_arn(),
         migration_type: config.migration_type.as_str().to_owned(),
-        table_mappings: table_mappings(&config, measured),
-        settings: settings(&config, measured),
+        table_mappings: table_mappings(&config, known.measured),
+        settings: settings(&config, known),
         started_by: None,
         log_group: base.log_group.clone(),
         ways: base.ways.clone(),

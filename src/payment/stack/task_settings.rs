@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use infra_config::{MigrationType, Replication, SchemaSource, TablePreparation};
 
-use super::facts::{LobSettings, MeasuredSource};
+use super::facts::{KnownReplication, LobSettings, MeasuredSource};
 
 /// The table, as schema and name, whose rows prove that everything committed earlier has arrived. A switchover writes
 /// them on the primary and awaits them on the other side.
@@ -86,7 +86,8 @@ fn mappings(rules: impl Iterator<Item = Rule>, measured: Option<&MeasuredSource>
 ///
 /// Without measurements, what is right for any source applies: no batches, and values up to 32 KB. A larger value stops
 /// the task.
-pub(super) fn settings(config: &Replication, measured: Option<&MeasuredSource>) -> Value {
+pub(super) fn settings(config: &Replication, known: KnownReplication<'_>) -> Value {
+    let measured = known.measured;
     let preparation = match config.table_preparation {
         TablePreparation::DropAndCreate => "DROP_AND_CREATE",
         TablePreparation::Truncate => "TRUNCATE_BEFORE_LOAD",
@@ -101,7 +102,7 @@ pub(super) fn settings(config: &Replication, measured: Option<&MeasuredSource>) 
         "FullLoadSettings": {
             "TargetTablePrepMode": preparation,
             "MaxFullLoadSubTasks": config.full_load_subtasks,
-            "StopTaskCachedChangesApplied": stops_after_load(config),
+            "StopTaskCachedChangesApplied": stops_after_load(config) && !known.is_loaded,
             "StopTaskCachedChangesNotApplied": false,
         },
         "Logging": logging(),
@@ -236,17 +237,21 @@ mod tests {
         }
     }
 
+    fn known(measured: &MeasuredSource) -> KnownReplication<'_> {
+        KnownReplication { measured: Some(measured), is_loaded: false }
+    }
+
     #[test]
     fn measurements_decide_about_large_values_and_batches() {
         let config = Replication::default();
         let setting = |settings: &Value, path: &str| settings.pointer(path).cloned().unwrap_or_default();
-        let unknown = settings(&config, None);
+        let unknown = settings(&config, KnownReplication::default());
         assert_eq!(setting(&unknown, "/TargetMetadata/LobMaxSize"), 32);
         assert_eq!(setting(&unknown, "/TargetMetadata/BatchApplyEnabled"), false);
-        let known = settings(&config, Some(&measured()));
-        assert_eq!(setting(&known, "/TargetMetadata/LobMaxSize"), 512);
-        assert_eq!(setting(&known, "/TargetMetadata/BatchApplyEnabled"), true);
-        let full = settings(&config, Some(&MeasuredSource { lobs: LobSettings::Full, ..measured() }));
+        let with_values = settings(&config, known(&measured()));
+        assert_eq!(setting(&with_values, "/TargetMetadata/LobMaxSize"), 512);
+        assert_eq!(setting(&with_values, "/TargetMetadata/BatchApplyEnabled"), true);
+        let full = settings(&config, known(&MeasuredSource { lobs: LobSettings::Full, ..measured() }));
         assert_eq!(setting(&full, "/TargetMetadata/FullLobMode"), true);
         assert_eq!(setting(&full, "/TargetMetadata/BatchApplyEnabled"), false, "not in full LOB mode");
         let back = fallback_settings(&config, Some(&measured()), false);
@@ -258,7 +263,8 @@ mod tests {
     #[test]
     fn nothing_is_only_logged_in_either_direction() {
         let config = Replication::default();
-        for (settings, cached) in [(settings(&config, None), true), (fallback_settings(&config, None, false), false)] {
+        let back = fallback_settings(&config, None, false);
+        for (settings, cached) in [(settings(&config, KnownReplication::default()), true), (back, false)] {
             let errors = settings["ErrorBehavior"].as_object().expect("policies");
             let policies: Vec<_> = errors.iter().filter(|(name, _)| name.ends_with("Policy")).collect();
             assert_eq!(policies.len(), 9);
@@ -270,13 +276,18 @@ mod tests {
     #[test]
     fn the_task_stops_after_its_load_only_for_the_transfer_of_a_schema() {
         let stops = |config: &Replication| {
-            settings(config, None).pointer("/FullLoadSettings/StopTaskCachedChangesApplied").cloned()
+            settings(config, KnownReplication::default())
+                .pointer("/FullLoadSettings/StopTaskCachedChangesApplied")
+                .cloned()
         };
         let transfer = Replication::default();
         assert_eq!(stops(&transfer), Some(json!(true)));
         assert_eq!(stops(&Replication { schema: SchemaSource::Existing, ..transfer.clone() }), Some(json!(false)));
         let only = Replication { migration_type: MigrationType::FullLoad, ..transfer };
         assert_eq!(stops(&only), Some(json!(false)));
+        let loaded = KnownReplication { measured: None, is_loaded: true };
+        let after = settings(&Replication::default(), loaded);
+        assert_eq!(after["FullLoadSettings"]["StopTaskCachedChangesApplied"], false, "it does not stop again");
     }
 
     #[test]

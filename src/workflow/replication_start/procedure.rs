@@ -196,6 +196,8 @@ impl Start<'_, '_> {
             }
             Phase::Indexes => Some(self.indexes().await?),
             Phase::Changes => {
+                // The load is done, so the task is to go on from now on, also when a table is added later.
+                self.apply_settings().await?;
                 self.changes().await?;
                 None
             }

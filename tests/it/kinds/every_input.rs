@@ -297,6 +297,8 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("slot_name", json!("renamed")),
             not("plugin_name", "the slot that a switchover creates has the only one that the sandbox reads"),
             to("capture_ddls", json!(true)),
+            to("fail_on_lob_truncation", json!(false)),
+            to("extra_connection_attributes", json!("unboundedVarcharMaxSize=16384")),
             to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
         ],
         "dms.replication_task" => vec![
