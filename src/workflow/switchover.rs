@@ -319,10 +319,10 @@ pub async fn switch_over(
     }
     let mut late = Vec::new();
     if record.is_unsettled() && direction != Direction::FORWARD {
-        record_way_back(workspace, operations.context).await?;
+        Box::pin(record_way_back(workspace, operations.context)).await?;
     }
     if record.is_unsettled()
-        && let Err(failure) = operations.settle(&mut record).await
+        && let Err(failure) = Box::pin(operations.settle(&mut record)).await
     {
         let from = direction.from();
         late.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));

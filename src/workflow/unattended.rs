@@ -89,7 +89,7 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
     let held = held.map_err(|error| StepError::Failed { step: "replication start", reason: describe(&error) });
     let (session, ()) = session.or_close(held).await?;
     let procedure = Procedure::new(workspace, &context, &request);
-    let results = futures::future::join_all(all.iter().map(|replication| procedure.start(replication))).await;
+    let results = futures::future::join_all(all.iter().map(|replication| Box::pin(procedure.start(replication)))).await;
     drop(context);
     session.close().await;
     let failed = results.into_iter().filter_map(Result::err).map(|error| with_causes(&error));

@@ -123,7 +123,8 @@ async fn compare(view: View<'_>, tables: &[TableName], time: Duration) -> Result
         recheck_times: 0,
         ..Options::default()
     };
-    let comparison = infra_compare::compare(&source, &target, &options, &|_| ());
+    // The futures of a comparison are large.
+    let comparison = Box::pin(infra_compare::compare(&source, &target, &options, &|_| ()));
     match tokio::time::timeout(time, comparison).await {
         Ok(Ok(comparison)) => Ok(Some(comparison)),
         Ok(Err(error)) => Err(Failure::inconclusive(format!("the comparison failed: {}", describe(&error)))),

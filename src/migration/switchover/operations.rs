@@ -214,7 +214,7 @@ impl Operations for AwsOperations<'_> {
             }
             None => None,
         };
-        let forecast = Some(measure::forecast(self.view()?, task, data).await?);
+        let forecast = Some(Box::pin(measure::forecast(self.view()?, task, data)).await?);
         Ok(Before { open, new_side_uses, forecast })
     }
 
@@ -259,7 +259,7 @@ impl Operations for AwsOperations<'_> {
     async fn check(&self, task: Task<'_>) -> Result<Checked, Failure> {
         self.check_tables(task.direction).await?;
         let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(Checked::default()) };
-        comparison::check(self.view()?, task, &connected).await
+        Box::pin(comparison::check(self.view()?, task, &connected)).await
     }
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {

@@ -61,7 +61,7 @@ fn names(tables: &[migrate_infra::database::TableName]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_changed_is_compared_and_what_is_too_large_is_named() {
     let directory = tempfile::tempdir().expect("a directory");
-    let stack = replicated(&directory, &[]).await;
+    let stack = Box::pin(replicated(&directory, &[])).await;
     validate(&stack).await;
     let client = stack.connection("source").connect().await.expect("a connection");
     client.batch_execute("INSERT INTO busy VALUES (101, 'y'); UPDATE large SET note = 'y' WHERE id = 7").await.unwrap();
@@ -86,7 +86,7 @@ async fn what_has_changed_is_compared_and_what_is_too_large_is_named() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_differ_undo_it_although_their_number_is_the_same() {
     let directory = tempfile::tempdir().expect("a directory");
-    let stack = replicated(&directory, &["cutover.full_comparison=true"]).await;
+    let stack = Box::pin(replicated(&directory, &["cutover.full_comparison=true"])).await;
     let client = stack.connection("target").connect().await.expect("a connection");
     let other = "SET default_transaction_read_only = off; UPDATE quiet SET note = 'other' WHERE id = 5";
     client.batch_execute(other).await.expect("the target is changed");
@@ -104,7 +104,7 @@ async fn rows_that_differ_undo_it_although_their_number_is_the_same() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_validation_rows_are_counted_and_that_is_said() {
     let directory = tempfile::tempdir().expect("a directory");
-    let stack = replicated(&directory, &[]).await;
+    let stack = Box::pin(replicated(&directory, &[])).await;
     let ended = switch_over(&stack).await;
     assert_eq!(ended.outcome, Outcome::Completed, "{:?}", ended.reasons);
     let checked = ended.record.progress.evidence.checked.expect("it was checked");
