@@ -44,7 +44,7 @@ pub struct Topology {
     pub loads: Vec<Replication>,
     /// The interval of each health check of a load balancer, in seconds.
     pub probe_intervals: Vec<(Side, i32)>,
-    /// The alarms.
+    /// The alarms of what is at work.
     pub alarms: Vec<AlarmName>,
     /// The alarm of the emergency switch.
     pub switch: Option<AlarmName>,
@@ -232,6 +232,10 @@ impl Topology {
         // What a newer version has written is refused by what acts on it.
         let carrier = SwitchoverRecord::of(state).ok().flatten().map(|record| record.carrier_to_target());
         let carrier = carrier.unwrap_or_default();
+        // The alarm on the lag of a task that is at rest has no data.
+        let is_at_rest = |address: &Address| {
+            carrier == Carrier::Fallback && parts.replications.iter().any(|one| one.lag_alarm.address() == address)
+        };
         let alarm = |address: &Address| {
             let alarm = Recorded::<Alarm>::at(state, address)?;
             Some(AlarmName { region: alarm.region().clone(), name: alarm.attrs.name, side: side_of(address) })
@@ -250,7 +254,12 @@ impl Topology {
             databases: parts.databases.iter().filter_map(|parts| Database::resolve(state, parts)).collect(),
             replications: loads.iter().cloned().map(|one| one.carried_by(carrier)).collect(),
             loads,
-            alarms: parts.alarms.iter().filter_map(|part| alarm(part.address())).collect(),
+            alarms: parts
+                .alarms
+                .iter()
+                .filter(|part| !is_at_rest(part.address()))
+                .filter_map(|part| alarm(part.address()))
+                .collect(),
             switch: routing.switch_alarm.as_ref().and_then(|part| alarm(part.address())),
         }
     }

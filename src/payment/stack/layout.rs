@@ -50,6 +50,7 @@ pub(super) const FORWARD_TASK: &str = "forward-task";
 
 /// The part of alarms and dashboards.
 pub(super) const MONITORING: &str = "monitoring";
+pub(super) const LAG_ALARM: &str = "replication-lag";
 
 /// Returns whether this is the address of the task of a fallback replication.
 pub(super) fn is_fallback_task(address: &Address) -> bool {

@@ -2,7 +2,7 @@
 
 use super::builder::Builder;
 use super::database::Database;
-use super::layout::MONITORING;
+use super::layout::{LAG_ALARM, MONITORING};
 use super::replication::Replication;
 use super::service::Service;
 use infra_config::MigrationType;
@@ -62,7 +62,7 @@ pub(super) fn add(
 /// data notifies the same recipients.
 fn replication_lag(builder: &mut Builder<'_>, replication: &Replication<'_>) {
     let spec = Alarm {
-        name: builder.names.alarm("replication-lag"),
+        name: builder.names.alarm(LAG_ALARM),
         description: "The target database lags behind the source".to_owned(),
         metric: alarm_metric(task_metric("CDCLatencyTarget", replication)),
         statistic: "Maximum".to_owned(),
@@ -75,7 +75,7 @@ fn replication_lag(builder: &mut Builder<'_>, replication: &Replication<'_>) {
         actions: actions(builder),
         insufficient_data_actions: actions(builder),
     };
-    builder.add(MONITORING, "replication-lag", &spec);
+    builder.add(MONITORING, LAG_ALARM, &spec);
 }
 
 fn actions(builder: &Builder<'_>) -> Vec<String> {

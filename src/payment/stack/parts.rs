@@ -97,6 +97,8 @@ pub struct ReplicationParts {
     pub source_endpoint: Handle<Endpoint>,
     /// The endpoint that it writes.
     pub target_endpoint: Handle<Endpoint>,
+    /// The alarm on the lag of the task. Full loads have none.
+    pub lag_alarm: Handle<Alarm>,
     /// The fallback replication to the source. Full loads and stacks of earlier versions have none.
     pub fallback_to_source: FallbackParts,
     /// The fallback replication to the target.
@@ -152,6 +154,7 @@ impl ReplicationParts {
             instance: handle(environment, part, layout::REPLICATION_INSTANCE),
             source_endpoint: handle(environment, part, layout::SOURCE_ENDPOINT),
             target_endpoint: handle(environment, part, layout::TARGET_ENDPOINT),
+            lag_alarm: handle(environment, layout::MONITORING, layout::LAG_ALARM),
             fallback_to_source: FallbackParts {
                 task: handle(environment, part, layout::FALLBACK_TASK),
                 source_endpoint: handle(environment, part, layout::FALLBACK_SOURCE_ENDPOINT),

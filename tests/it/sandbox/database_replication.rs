@@ -154,16 +154,9 @@ impl Account {
 
     /// Returns the task as DMS describes it.
     pub async fn shown(&self) -> ReplicationTask {
-        self.clients
-            .dms
-            .describe_replication_tasks()
-            .send()
-            .await
-            .unwrap()
-            .replication_tasks()
-            .first()
-            .expect("the task")
-            .clone()
+        let shown = self.clients.dms.describe_replication_tasks().send().await.unwrap();
+        let is_meant = |task: &&ReplicationTask| task.replication_task_identifier() == Some(TASK);
+        shown.replication_tasks().iter().find(is_meant).expect("the task").clone()
     }
 
     async fn tables(&self) -> Vec<TableStatistics> {
