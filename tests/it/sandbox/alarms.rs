@@ -10,7 +10,7 @@ use crate::sandbox::database_replication::{Account, pass};
 async fn the_stacks_alarms_follow_from_the_metrics() {
     let script =
         "[[events]]\nat_seconds = 1200\nfor_seconds = 300\nunhealthy_targets = { target = 1 }\nlag_seconds = 90\n
-        [[events]]\nat_seconds = 1200\nfor_seconds = 900\ncpu_percent = { \"*\" = 99 }\n";
+        [[events]]\nat_seconds = 1200\nfor_seconds = 1200\ncpu_percent = { \"*\" = 99 }\n";
     let account = Account::with(script).await;
     let names = ["replication-lag", "unhealthy-hosts", "db-cpu"];
     let alarms: Vec<String> = {
@@ -50,9 +50,9 @@ async fn the_stacks_alarms_follow_from_the_metrics() {
         sick.metric_alarms().iter().all(|alarm| alarm.state_value() == Some(&StateValue::Alarm))
             && sick.metric_alarms().len() >= 2
     );
-    pass(480).await;
+    pass(780).await;
     assert_eq!(states().await, [StateValue::Ok, StateValue::Ok, StateValue::Alarm]);
-    pass(900).await;
+    pass(1200).await;
     assert_eq!(states().await[2], StateValue::Ok);
     account.stop().await;
     pass(600).await;

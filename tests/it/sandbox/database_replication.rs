@@ -20,7 +20,7 @@ use crate::harness::stacks::{PAIRED, graph};
 use crate::harness::workspace::Workspace;
 
 /// The task that loads the tables.
-const TASK: &str = "payment-replication-target-dev-001";
+pub const TASK: &str = "payment-replication-target-dev-001";
 
 /// A whole stack on the sandbox, and its clients.
 pub struct Account {

@@ -13,7 +13,7 @@ use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ChangeStatus, Re
 use aws_smithy_types::DateTime;
 use migrate_infra::sandbox::World;
 
-use crate::sandbox::database_replication::{Account, pass, stack};
+use crate::sandbox::database_replication::{Account, TASK, pass, stack};
 use crate::{done, refused};
 
 pub const NAME: &str = "api.payment-migration.internal";
@@ -158,7 +158,7 @@ pub fn of_targets(name: &str, environment: &str) -> Metric {
 fn of_task(name: &str, account: &Account) -> Metric {
     let world = account.sandbox.snapshot();
     let dms = &world.regions["us-east-1"].dms;
-    let (instance, task) = (dms.instances.keys().next().unwrap(), dms.tasks.values().next().unwrap());
+    let (instance, task) = (dms.instances.keys().next().unwrap(), &dms.tasks[TASK]);
     let dimensions = [
         ("ReplicationInstanceIdentifier", instance.as_str()),
         ("ReplicationTaskIdentifier", task.arn.rsplit(':').next().unwrap()),
