@@ -7,8 +7,8 @@ use crate::report::TableReport;
 
 /// The progress of a task.
 ///
-/// *Guarantees*: It is valid after a kill at any time. What it says about changes is only a statistic: the confirmed
-/// position of the slot is the truth about which changes were applied.
+/// *Guarantees*: It is valid after a kill at any time. A kill can lose the last of it: then the confirmed position of
+/// the slot is the truth about which changes were applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Whether the task has found its tables.
@@ -21,6 +21,12 @@ pub struct Checkpoint {
     pub tables: Vec<TableProgress>,
     /// How many requests for reloading tables were carried out.
     pub reloads: usize,
+    /// The position of the last transaction that was applied. A connection that ends before the slot is moved there
+    /// does not make the task apply it again: "RecoveryCheckpoint: Indicates the last checkpoint that occurred during a
+    /// change data capture (CDC) operation" (ReplicationTask), and "resume-processing, to replicate the changes from
+    /// the last stop position" (StartReplicationTask).
+    #[serde(default)]
+    pub applied: Lsn,
 }
 
 /// A slot and who created it.

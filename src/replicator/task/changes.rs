@@ -195,6 +195,11 @@ impl<'a> Changes<'a> {
         if self.quiet_at == Some(state.current) {
             return Ok(Batch::default());
         }
+        let applied = self.shared.last_applied();
+        if state.confirmed < applied {
+            // The connection ended after the changes were applied, and before the slot was moved.
+            self.slot.advance(&self.source, applied).await.map_err(|error| failure(&error))?;
+        }
         let tables = self.tables;
         let captured = move |table: &TableName| tables.contains_key(table);
         let batch = self.slot.read(&self.source, Limits::default(), &captured).await;
@@ -303,7 +308,12 @@ impl<'a> Changes<'a> {
         }
         self.show();
         if position > before {
-            self.slot.advance(&self.source, position).await.map_err(|error| failure(&error))?;
+            self.shared.applied(position);
+            let advanced = self.slot.advance(&self.source, position).await;
+            if advanced.is_err() {
+                self.shared.record(|_| ());
+            }
+            advanced.map_err(|error| failure(&error))?;
             self.shared.report.update(|report| report.position = Some(position));
         }
         if self.last_record.elapsed() >= SHOW || result.is_err() {

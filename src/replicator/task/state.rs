@@ -9,7 +9,7 @@ use crate::catalog::Table;
 use crate::checkpoint::{Boundary, Checkpoint};
 use crate::control_tables::Control as ControlTables;
 use crate::definition::TaskDefinition;
-use crate::model::TableName;
+use crate::model::{Lsn, TableName};
 use crate::observer::{LogLine, Observer, Severity};
 use crate::report::{SharedReport, Stage, TableReport};
 use crate::types::Rules;
@@ -85,6 +85,16 @@ impl Shared {
     pub fn record(&self, change: impl FnOnce(&mut Checkpoint)) {
         change(&mut self.lock());
         self.observer.checkpoint(&self.checkpoint());
+    }
+
+    /// Takes note of what was applied. It is stored with the next progress.
+    pub fn applied(&self, position: Lsn) {
+        self.lock().applied = position;
+    }
+
+    /// Returns the position of the last transaction that was applied.
+    pub fn last_applied(&self) -> Lsn {
+        self.lock().applied
     }
 
     pub fn set_boundary(&self, table: &TableName, boundary: Boundary) {

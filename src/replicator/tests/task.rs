@@ -84,6 +84,27 @@ async fn a_stopped_task_keeps_its_slot_and_the_log_and_resumes() {
     assert_eq!(value(&pair.on_source, SLOTS).await, "0", "DMS drops a slot that it created");
 }
 
+/// A connection to the source that ended after a change was applied, and before the slot was moved, made the task apply
+/// it again: with strict policies, it failed for ever.
+#[tokio::test]
+async fn what_was_applied_before_a_lost_connection_is_not_applied_again() {
+    let pair = Pair::new("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)").await;
+    let task = both(&pair, &json!({"ErrorBehavior": {"ApplyErrorInsertPolicy": "STOP_TASK"}}));
+    let running = start(task.clone(), Checkpoint::default());
+    running.until("replication", async |report| report.get().stage == Stage::Replicating).await;
+    let (ended, _) = running.stop().await;
+    // The slot still has the change that is in the target already.
+    pair.source("INSERT INTO t VALUES (2)").await;
+    pair.on_target.batch_execute("INSERT INTO t VALUES (2)").await.unwrap();
+    let applied = value(&pair.on_source, "SELECT pg_current_wal_lsn()").await.parse().unwrap();
+    pair.source("INSERT INTO t VALUES (3)").await;
+    let running = start(resumed(&task), Checkpoint { applied, ..ended.checkpoint });
+    running.until_value(&pair.on_target, "SELECT count(*) FROM t", "3").await;
+    assert_eq!(running.report.get().last_error, None);
+    let (_, end) = running.stop().await;
+    assert_eq!((end.reason, end.failure), (StopReason::Normal, None));
+}
+
 #[tokio::test]
 async fn a_killed_task_resumes_without_losing_a_change() {
     let pair = Pair::new("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (0, 0)").await;
