@@ -35,7 +35,7 @@ pub use model::{
     BackendKind, Config, Cutover, Database, DatabaseAccess, DriftConfig, Encryption, EnvironmentConfig, Exception,
     IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network, OnFailure, OnResume, Overdue,
     Policy, RawGates, Replication, ReplicationLink, ReplicationLinks, ResourceOptions, Resources, Routing, Rule,
-    SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy, TablePreparation,
+    SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy, TablePreparation, schema_and_table,
 };
 pub use overrides::Overrides;
 pub use schema_check::schema;

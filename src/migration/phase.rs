@@ -38,11 +38,6 @@ impl Phase {
             Self::Changes => "changes",
         }
     }
-
-    /// Returns the phase with a name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| phase.as_str() == name)
-    }
 }
 
 impl fmt::Display for Phase {

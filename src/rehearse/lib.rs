@@ -22,4 +22,5 @@ mod traffic;
 pub use error::RehearseError;
 pub use options::{RehearsalOptions, SchemaSource, Then};
 pub use run::rehearse;
+pub use stage::SandboxDatabases;
 pub use status::{Observer, Status};

@@ -38,11 +38,11 @@ impl EndpointSource for SharedSandbox {
     }
 }
 
-/// The database servers of the sandbox.
-struct StageDatabases(Arc<Sandbox>);
+/// The database servers of a sandbox in this process.
+pub struct SandboxDatabases(pub Arc<Sandbox>);
 
 #[async_trait]
-impl DatabaseLocator for StageDatabases {
+impl DatabaseLocator for SandboxDatabases {
     fn have_data(&self) -> bool {
         true
     }
@@ -78,7 +78,7 @@ impl Stage {
             is_aws: false,
             parallelism: options.parallelism,
             endpoint: Box::new(SharedSandbox { sandbox: Arc::clone(&sandbox), clock }),
-            databases: Box::new(StageDatabases(Arc::clone(&sandbox))),
+            databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
             warn: |text| tracing::warn!("{text}"),
         };
         Ok(Self { sandbox, workspace: Arc::new(workspace), clock })

@@ -195,7 +195,7 @@ pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result
     let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
     if !hooks.quiesce.is_empty() {
         let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
-        let at = cutover.timestamp(u64::try_from(context.cloud.unix_now() - cutover.began).unwrap_or_default());
+        let at = cutover.timestamp(cutover.seconds_at(context.cloud.unix_now()));
         let input = record_hook(&mut cutover.report, &at, Hook::Release, result);
         context.journal.write(vec![cutover.to_record()?]).await?;
         if let Input::ReleaseFailed(reason) = input {
@@ -209,9 +209,7 @@ async fn record_rollback(workspace: &Workspace, context: &Context, command: &str
     let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
     let Some(mut cutover) = cutover else { return Ok(()) };
     let plan = cutover.report.plan.clone();
-    let seconds =
-        |cutover: &PersistedCutover| u64::try_from(context.cloud.unix_now() - cutover.began).unwrap_or_default();
-    let now = seconds(&cutover);
+    let now = cutover.seconds_at(context.cloud.unix_now());
     let requested = Input::RollbackRequested(format!("`{command}` by {}", user_at_host()));
     for input in [requested, Input::RollbackDone] {
         cutover.advance(&plan, now, input);
@@ -220,7 +218,7 @@ async fn record_rollback(workspace: &Workspace, context: &Context, command: &str
     let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
     while cutover.progress.outcome().is_none() {
         let result = hooks.run(Hook::Release, &context.events, TrafficSplit::SOURCE).await;
-        let now = seconds(&cutover);
+        let now = cutover.seconds_at(context.cloud.unix_now());
         let at = cutover.timestamp(now);
         let input = record_hook(&mut cutover.report, &at, Hook::Release, result);
         cutover.advance(&plan, now, input);

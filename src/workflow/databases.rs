@@ -6,7 +6,7 @@ use infra_connect::{Endpoint, SslMode};
 use infra_core::engine::ReadContext;
 use infra_core::resource::describe;
 use infra_kinds::secretsmanager::password_of;
-use infra_migration::switchover::DatabaseAccess;
+use infra_migration::switchover::{DatabaseAccess, try_connect};
 use infra_migration::topology::{Database, Replication, Topology};
 
 use crate::workspace::Workspace;
@@ -39,17 +39,11 @@ pub async fn reach(workspace: &Workspace, context: &ReadContext, topology: &Topo
     if !workspace.databases.have_data() {
         return None;
     }
-    let open = async || {
-        for (endpoint, side) in endpoints(workspace, context, topology, replication).await?.iter().zip(SIDES) {
-            let opened = infra_connect::open(endpoint, side).await;
-            opened.map_err(|error| format!("{}; {}", describe(&error), error.hint()))?;
-        }
-        Ok(())
-    };
-    Some(open().await)
+    Some(match endpoints(workspace, context, topology, replication).await {
+        Ok(endpoints) => try_connect(&endpoints).await,
+        Err(reason) => Err(reason),
+    })
 }
-
-const SIDES: [&str; 2] = ["source", "target"];
 
 async fn with_password(context: &ReadContext, database: &Database) -> Result<Endpoint, String> {
     let (Some(secret), Some(host), Some(name)) = (&database.secret, &database.host, &database.name) else {

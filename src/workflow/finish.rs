@@ -27,7 +27,7 @@ pub fn check_finish(state: &State) -> Result<SwitchoverRecord, MigrationRefusal>
     if has_moved { Ok(record) } else { Err(MigrationRefusal::NothingToFinish) }
 }
 
-/// What a finish is told to do.
+/// What is requested of a finish.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FinishRequest {
     /// Further replication slots of the migration.

@@ -17,7 +17,7 @@ use infra_migration::switchover::{
     primary,
 };
 use infra_migration::topology::{Replication, Topology};
-use infra_switchover::machine::{Outcome, Progress, Reason, Step};
+use infra_switchover::machine::{Outcome, Reason, Step};
 use infra_switchover::{AbortSignal, Direction};
 
 use crate::cutover::record_way_back;
@@ -207,15 +207,9 @@ pub fn operations<'a>(
         databases,
         hooks: Hooks::of(&workspace.config.cutover, &workspace.directory()),
         settings: SwitchoverSettings::of(&workspace.config),
-        last: last_completed(&state),
+        last: SwitchoverRecord::last_completed(&state),
         topology,
     })
-}
-
-/// Returns the last switchover, if it was completed. It tells how long one takes.
-fn last_completed(state: &State) -> Option<Progress> {
-    let last = SwitchoverRecord::of(state).ok().flatten()?.progress;
-    (last.outcome() == Some(Outcome::Completed)).then_some(last)
 }
 
 /// Returns the role that the service logs in with. It must be the same on both sides: the guards of both databases are

@@ -39,7 +39,7 @@ pub use self::network::{NatGateways, Network};
 pub use self::policy::{Exception, Policy, Rule};
 pub use self::protect::{ResourceOptions, Resources};
 pub use self::raw::RawConfig;
-pub use self::replication::{MigrationType, Replication, SchemaSource, TablePreparation};
+pub use self::replication::{MigrationType, Replication, SchemaSource, TablePreparation, schema_and_table};
 pub use self::routing::Routing;
 pub use self::service::Service;
 pub use self::stack::Stack;

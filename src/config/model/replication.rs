@@ -129,3 +129,8 @@ impl Default for Replication {
         }
     }
 }
+
+/// Splits the name of a table, or a pattern of `[replication]`, into schema and name.
+pub fn schema_and_table(table: &str) -> (&str, &str) {
+    table.split_once('.').unwrap_or(("public", table))
+}

@@ -89,6 +89,11 @@ impl PersistedCutover {
         Ok(Record::Cutover { saved: Some(value) })
     }
 
+    /// Returns the seconds from its beginning to a time, which is in seconds since 1970.
+    pub fn seconds_at(&self, unix_now: i64) -> u64 {
+        u64::try_from(unix_now - self.began).unwrap_or_default()
+    }
+
     /// Returns the time of day, `now` seconds after the cutover began.
     pub fn timestamp(&self, now: u64) -> String {
         let started: Option<jiff::Timestamp> = self.report.started.parse().ok();

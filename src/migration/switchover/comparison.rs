@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use infra_compare::{Comparison, Options, TablePattern, TableResult, Verdict};
+use infra_config::schema_and_table;
 use infra_core::resource::describe;
 use infra_database::{TableName, changes};
 use infra_switchover::sql::{self, Compared};
@@ -83,7 +84,7 @@ fn remaining(checked: &mut Checked, sizes: &BTreeMap<TableName, u64>) {
 }
 
 fn excluded(view: View<'_>) -> Vec<TableName> {
-    let excluded = view.settings.excluded_tables.iter().filter_map(|name| name.split_once('.'));
+    let excluded = view.settings.excluded_tables.iter().map(|name| schema_and_table(name));
     excluded.map(|(schema, table)| TableName::new(schema, table)).collect()
 }
 

@@ -57,7 +57,8 @@ impl Databases<'_> {
             Direction::FORWARD => (source, target),
             _ => (target, source),
         };
-        let (old, new) = futures::try_join!(open(&old, "old"), open(&new, "new"))?;
+        let opened = futures::try_join!(open_writable(&old, "old"), open_writable(&new, "new"));
+        let (old, new) = opened.map_err(Failure::with_unknown_effect)?;
         let mut connected = Connected { old, new, role, opened_in: Duration::ZERO };
         let [old, new] = connected.databases();
         sql::end_predecessors(old, APPLICATION).await?;
@@ -79,12 +80,7 @@ impl Databases<'_> {
     /// The reason why one of them cannot be reached, without a secret.
     pub async fn reach(&self) -> Result<(), String> {
         let Self::Sql { access, .. } = self else { return Ok(()) };
-        let [source, target] = access.endpoints().await?;
-        let open = async |endpoint, label| {
-            let opened = infra_connect::open(endpoint, label).await;
-            opened.map(drop).map_err(|error| format!("{}; {}", describe(&error), error.hint()))
-        };
-        futures::try_join!(open(&source, "source"), open(&target, "target")).map(drop)
+        try_connect(&access.endpoints().await?).await
     }
 
     /// Returns whether what happens in them takes real time, even if the time of AWS is simulated.
@@ -93,14 +89,27 @@ impl Databases<'_> {
     }
 }
 
+/// Connects to the source and to the target, and changes nothing.
+///
+/// # Errors
+/// The reason why one of them cannot be reached, and what to do about it, without a secret.
+pub async fn try_connect([source, target]: &[Endpoint; 2]) -> Result<(), String> {
+    let open = async |endpoint, label| {
+        let opened = infra_connect::open(endpoint, label).await;
+        opened.map(drop).map_err(|error| format!("{}; {}", describe(&error), error.hint()))
+    };
+    futures::try_join!(open(source, "source"), open(target, "target")).map(drop)
+}
+
 /// Opens a connection that can write, also to a database that refuses writes of the service: both can have one role.
-async fn open(endpoint: &Endpoint, label: &str) -> Result<Connection, Failure> {
-    let failed = |why: String| Failure::with_unknown_effect(why);
-    let connection = infra_connect::open(endpoint, label).await.map_err(|error| failed(describe(&error)))?;
-    let writable = "SET default_transaction_read_only = off";
-    let done = connection.client().batch_execute(writable).await;
+///
+/// # Errors
+/// The reason, without a secret.
+pub async fn open_writable(endpoint: &Endpoint, label: &str) -> Result<Connection, String> {
+    let connection = infra_connect::open(endpoint, label).await.map_err(|error| describe(&error))?;
+    let writable = connection.client().batch_execute("SET default_transaction_read_only = off").await;
     // A statement without values: its error contains none.
-    done.map_err(|error| failed(format!("the {label} database: {error}")))?;
+    writable.map_err(|error| format!("the {label} database: {error}"))?;
     Ok(connection)
 }
 

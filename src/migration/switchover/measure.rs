@@ -3,15 +3,15 @@
 //! Row `Prepare` measures, when nothing is closed yet ([`forecast`]). Before that, only known durations and the last
 //! switchover can tell ([`expected`]).
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use infra_config::Config;
 use infra_core::events::Event;
 use infra_core::state::State;
 use infra_database::drain::in_flight;
-use infra_database::{Database, changes};
+use infra_database::{Database, TableName, changes};
 use infra_switchover::forecast::{self as estimate, Forecast, Parts};
-use infra_switchover::machine::Outcome;
 use infra_switchover::{Failure, Row, Task, sql};
 
 use super::comparison::{limit, validation};
@@ -54,7 +54,6 @@ const CATALOGS: Duration = Duration::from_secs(1);
 /// Returns the forecast from known durations, and from the last switchover that was completed.
 pub fn expected(state: &State, config: &Config) -> Forecast {
     let live = state.migration.live.and_then(TrafficSplit::new);
-    let last = SwitchoverRecord::of(state).ok().flatten();
     let known = Parts {
         prepare: CONNECTION_TESTS,
         connect: STATEMENT * 10,
@@ -75,8 +74,8 @@ pub fn expected(state: &State, config: &Config) -> Forecast {
         dns: if live == Some(TrafficSplit::TARGET) { Duration::ZERO } else { DNS },
     };
     let forecast = estimate::forecast(&known);
-    match last.filter(|last| last.progress.outcome() == Some(Outcome::Completed)) {
-        Some(last) => forecast.with_measured(&last.progress.durations_ms),
+    match SwitchoverRecord::last_completed(state) {
+        Some(last) => forecast.with_measured(&last.durations_ms),
         None => forecast,
     }
 }
@@ -183,7 +182,8 @@ async fn measure_databases(
     let sessions = u32::try_from(of_service().count()).unwrap_or(u32::MAX);
     parts.end_sessions = SECOND_LOOK + parts.statement.saturating_mul(sessions.saturating_mul(2).saturating_add(6));
     parts.sequences = sequences(old).await?;
-    parts.check += counting(old).await?.saturating_mul(2) + comparing(view, task, old).await?;
+    let sizes = changes::sizes(old).await.map_err(sql::Error::from)?;
+    parts.check += counting(old, &sizes).await?.saturating_mul(2) + comparing(view, task, old, &sizes).await?;
     Ok(())
 }
 
@@ -202,8 +202,7 @@ async fn sequences(database: Database<'_>) -> Result<u32, Failure> {
 }
 
 /// Returns how long one side takes to count its rows: small tables are counted, the others are estimated by their size.
-async fn counting(database: Database<'_>) -> Result<Duration, Failure> {
-    let sizes = changes::sizes(database).await.map_err(sql::Error::from)?;
+async fn counting(database: Database<'_>, sizes: &BTreeMap<TableName, u64>) -> Result<Duration, Failure> {
     let began = Instant::now();
     changes::count(database, MEASURED_BYTES).await.map_err(sql::Error::from)?;
     let small = began.elapsed();
@@ -213,8 +212,12 @@ async fn counting(database: Database<'_>) -> Result<Duration, Failure> {
 }
 
 /// Returns how long the comparison of what has changed takes, as the last validation took it.
-async fn comparing(view: View<'_>, task: Task<'_>, old: Database<'_>) -> Result<Duration, Failure> {
-    let sizes = changes::sizes(old).await.map_err(sql::Error::from)?;
+async fn comparing(
+    view: View<'_>,
+    task: Task<'_>,
+    old: Database<'_>,
+    sizes: &BTreeMap<TableName, u64>,
+) -> Result<Duration, Failure> {
     let validation = validation(view, task);
     let is_full = view.settings.comparison.is_full;
     let changed = match &validation {

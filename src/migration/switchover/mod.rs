@@ -18,7 +18,7 @@ mod view;
 
 pub use after::Removed;
 pub use carrier::Carrier;
-pub use databases::{DatabaseAccess, Databases};
+pub use databases::{DatabaseAccess, Databases, open_writable, try_connect};
 pub use driver::{SwitchoverError, drive};
 pub use measure::expected;
 pub use opening::{Readiness, close_target, open_target};

@@ -58,6 +58,12 @@ impl SwitchoverRecord {
         serde_json::from_value(saved).map(Some).map_err(|error| UnreadableSwitchover(error.to_string()))
     }
 
+    /// Returns the progress of the last switchover, if it was completed. It tells how long one takes.
+    pub fn last_completed(state: &State) -> Option<Progress> {
+        let last = Self::of(state).ok().flatten()?.progress;
+        (last.outcome() == Some(Outcome::Completed)).then_some(last)
+    }
+
     /// Returns the side whose database is the primary. While a switchover is under way, it is the one from before until
     /// row `Open` has begun, from where on nothing is undone.
     pub fn primary(&self) -> Side {

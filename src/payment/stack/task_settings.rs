@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use infra_config::{MigrationType, Replication, SchemaSource, TablePreparation};
+use infra_config::{MigrationType, Replication, SchemaSource, TablePreparation, schema_and_table};
 
 use super::facts::{KnownReplication, LobSettings, MeasuredSource};
 
@@ -34,7 +34,7 @@ fn rules(config: &Replication, measured: Option<&MeasuredSource>) -> impl Iterat
     let included = config.tables.iter().map(|table| (table, "include"));
     let excluded = config.excluded_tables.iter().map(|table| (table, "exclude"));
     let configured = included.chain(excluded).map(|(table, action)| {
-        let (schema, table) = table.split_once('.').unwrap_or(("public", table));
+        let (schema, table) = schema_and_table(table);
         (schema.to_owned(), table.to_owned(), action)
     });
     let parents = measured.into_iter().flat_map(|measured| &measured.excluded_tables);

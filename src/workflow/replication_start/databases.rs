@@ -7,12 +7,12 @@ use infra_core::engine::Context;
 use infra_database::Database;
 use infra_database::schema::{Access, Options, Programs};
 use infra_migration::phase::Phase;
+use infra_migration::switchover::open_writable;
 use infra_migration::topology::{Replication, Topology};
 use infra_postgres::{ClientProgram, Programs as Installed};
 
 use super::error::StartError;
 use crate::databases::endpoints;
-use crate::session::with_causes;
 use crate::workspace::Workspace;
 
 /// Both databases of a replication, connected.
@@ -57,14 +57,9 @@ pub(super) async fn reach(
 }
 
 async fn connect(endpoints: [Endpoint; 2]) -> Result<Connected, String> {
-    let open = async |endpoint: &Endpoint, label: &str| {
-        let connection = infra_connect::open(endpoint, label).await.map_err(|error| with_causes(&error))?;
-        // The target may refuse writes of the service, which has the same role. A statement without values.
-        let writable = connection.client().batch_execute("SET default_transaction_read_only = off").await;
-        writable.map_err(|error| format!("the {label} database: {error}"))?;
-        Ok::<_, String>(connection)
-    };
-    let (source, target) = futures::try_join!(open(&endpoints[0], "source"), open(&endpoints[1], "target"))?;
+    // The target may refuse writes of the service, which has the same role.
+    let [source, target] = &endpoints;
+    let (source, target) = futures::try_join!(open_writable(source, "source"), open_writable(target, "target"))?;
     Ok(Connected { endpoints, source, target })
 }
 

@@ -1,7 +1,7 @@
 //! The start of a replication, phase by phase: schema, load, indexes, changes.
 //!
-//! Each phase is recorded before it begins and when it is done, and can be repeated. So a start that was killed goes on
-//! where it was.
+//! Each phase is recorded before it begins and when it is done, and can be repeated. So a start that was killed is
+//! resumed.
 
 mod databases;
 mod error;

@@ -1,6 +1,6 @@
 //! The phase `schema`: markers, tables and keys, and what is measured.
 
-use infra_config::{Config, SchemaSource};
+use infra_config::{Config, SchemaSource, schema_and_table};
 use infra_database::schema::{self, Section, Transferred};
 use infra_database::{marker, tables};
 use infra_migration::phase::Phase;
@@ -73,7 +73,7 @@ async fn markers(
 fn selected_tables(config: &Config, replication: &Replication) -> Vec<(String, String)> {
     let environment = config.environment(replication.address.environment());
     let tables = environment.iter().flat_map(|environment| &environment.replication.tables);
-    let parts = tables.map(|table| table.split_once('.').unwrap_or(("public", table)));
+    let parts = tables.map(|table| schema_and_table(table));
     parts.map(|(schema, name)| (schema.to_owned(), name.to_owned())).collect()
 }
 

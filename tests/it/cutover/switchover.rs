@@ -231,22 +231,19 @@ async fn the_data_moves_there_and_back_and_there_again_without_a_load() {
     assert_eq!(saved(&fixture).carrier_to_target(), Carrier::Fallback);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_killed_way_back_is_completed_or_undone() {
-    let mut initial = with_traffic_on_the_target().await;
-    moved_to(&mut initial, Side::Target).await;
-    let back = Direction::to_side(Side::Source);
+/// Kills a switchover at each point, and completes or undoes it.
+async fn kill_everywhere(initial: &Fixture, direction: Direction, completed: fn() -> Seen, undone: fn() -> Seen) {
     for on_resume in ["cutover.on_resume=\"continue\"", "cutover.on_resume=\"rollback\""] {
         let mut matrix = Matrix::new();
         while let Some((point, crash_points)) = matrix.arm() {
             let mut fixture = initial.fork();
-            let outcome = match switch_over(&mut fixture, crash_points.clone(), &[], back).await {
+            let outcome = match switch_over(&mut fixture, crash_points.clone(), &[], direction).await {
                 Some(outcome) => Some(outcome),
-                None => switch_over(&mut fixture, CrashPoints::default(), &[on_resume], back).await,
+                None => switch_over(&mut fixture, CrashPoints::default(), &[on_resume], direction).await,
             };
             let expected = match outcome {
-                Some(Outcome::Completed) => moved_back(),
-                Some(Outcome::Undone) => moved(),
+                Some(Outcome::Completed) => completed(),
+                Some(Outcome::Undone) => undone(),
                 None => panic!("killed at {point}: it has no end"),
             };
             assert_eq!(look(&mut fixture).await, expected, "killed at {point}, {on_resume}");
@@ -254,6 +251,18 @@ async fn a_killed_way_back_is_completed_or_undone() {
         }
         assert!(matrix.points() > 20, "{}", matrix.points());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_switchover_is_completed_or_undone() {
+    kill_everywhere(&with_traffic_on_the_target().await, Direction::FORWARD, moved, before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_way_back_is_completed_or_undone() {
+    let mut initial = with_traffic_on_the_target().await;
+    moved_to(&mut initial, Side::Target).await;
+    kill_everywhere(&initial, Direction::to_side(Side::Source), moved_back, moved).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -287,30 +296,6 @@ async fn a_killed_finish_is_repeated_and_up_removes_what_only_the_migration_need
     let again = initial.up(&wanted).await;
     assert_eq!(again.must_succeed().calls.mutations(), 0, "{:?}", again.calls.by_call());
     assert_eq!(weights(&initial), (0, 100));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_killed_switchover_is_completed_or_undone() {
-    let initial = with_traffic_on_the_target().await;
-    for on_resume in ["cutover.on_resume=\"continue\"", "cutover.on_resume=\"rollback\""] {
-        let mut matrix = Matrix::new();
-        while let Some((point, crash_points)) = matrix.arm() {
-            let mut fixture = initial.fork();
-            let killed = switch_over(&mut fixture, crash_points.clone(), &[], Direction::FORWARD).await;
-            let outcome = match killed {
-                Some(outcome) => Some(outcome),
-                None => switch_over(&mut fixture, CrashPoints::default(), &[on_resume], Direction::FORWARD).await,
-            };
-            let expected = match outcome {
-                Some(Outcome::Completed) => moved(),
-                Some(Outcome::Undone) => before(),
-                None => panic!("killed at {point}: it has no end"),
-            };
-            assert_eq!(look(&mut fixture).await, expected, "killed at {point}, {on_resume}");
-            assert!(fixture.state().migration.operations.is_empty(), "killed at {point}, {on_resume}");
-        }
-        assert!(matrix.points() > 20, "{}", matrix.points());
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use migrate_infra::aws::Endpoint;
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::database::{Database as InDatabase, marker};
 use migrate_infra::events::Events;
-use migrate_infra::migration::compare::Endpoint as DatabaseEndpoint;
-use migrate_infra::migration::topology::Database;
 use migrate_infra::postgres::{ConnectionInfo, Tls};
-use migrate_infra::rehearse::RehearsalOptions;
+use migrate_infra::rehearse::{RehearsalOptions, SandboxDatabases};
 use migrate_infra::sandbox::world::rds::Instance;
 use migrate_infra::sandbox::{Disk, Sandbox, World};
-use migrate_infra::sandbox_data::{DataOptions, DataPlane, database_of, databases, locate};
+use migrate_infra::sandbox_data::{DataOptions, DataPlane, database_of};
 use migrate_infra::state::State;
-use migrate_infra::workflow::{DatabaseLocator, EndpointSource, Workspace, unattended};
+use migrate_infra::workflow::{EndpointSource, Workspace, unattended};
 use tempfile::TempDir;
 
 use super::harness::options;
@@ -46,20 +43,6 @@ struct Shared {
 impl EndpointSource for Shared {
     fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>> {
         Ok((Endpoint::InProcess(self.sandbox.in_process()), self.clock))
-    }
-}
-
-/// The servers of the sandbox.
-struct Local(Arc<Sandbox>);
-
-#[async_trait]
-impl DatabaseLocator for Local {
-    fn have_data(&self) -> bool {
-        true
-    }
-
-    async fn locate(&self, _: &Database, endpoint: DatabaseEndpoint) -> Result<DatabaseEndpoint, String> {
-        locate(&self.0.mutate_out_of_band(|world| databases(world)), endpoint)
     }
 }
 
@@ -103,7 +86,7 @@ impl Stack {
             is_aws: false,
             parallelism: options.parallelism,
             endpoint: Box::new(Shared { sandbox: Arc::clone(&sandbox), clock }),
-            databases: Box::new(Local(Arc::clone(&sandbox))),
+            databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
             warn: |text| panic!("{text}"),
         };
         Self { sandbox, workspace }

@@ -73,7 +73,7 @@ pub(super) async fn run(
         _ => return Err(MigrationRefusal::NoCutover.into()),
     };
     if !args.yes {
-        stderr(&overview(app, &workspace.read_state().await?, &record));
+        stderr(&overview(app, state, &record));
     }
     confirm(if abort_at_once { "\nUndo the switchover?" } else { "\nStart?" }, args.yes)?;
     let reporter = CutoverReporter::start(&app.options, plan, Keys::Cutover);

@@ -26,8 +26,8 @@ use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Sta
 /// Before that, it holds the rotation of both secrets: a task keeps the password that it was started with. A rotation
 /// in progress ends first. `replication stop` or the end of the migration allows it again; `status` shows it.
 ///
-/// Each phase is recorded. The same command goes on where it was stopped, killed or has failed, and resumes a task that
-/// does not run. It also creates the table `migrate_infra.marker` in both databases. Rows that a switchover writes
+/// Each phase is recorded. The same command resumes where it was stopped, was killed or has failed, and resumes a task
+/// that does not run. It also creates the table `migrate_infra.marker` in both databases. Rows that a switchover writes
 /// there prove that everything committed earlier has arrived.
 ///
 /// The phases `schema` and `indexes` need SQL access to both databases. With `replication.schema = "existing"`, the

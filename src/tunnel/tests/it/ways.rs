@@ -7,7 +7,7 @@ use infra_tunnel::{Place, Tunnels};
 
 use crate::server::{ask, endpoint, place, script, server};
 
-/// A proxy: it listens on a free port, and forwards to the port that it is told.
+/// A proxy: it listens on a free port, and forwards to a given port.
 const PROXY: &str = r#"
 import socket, sys, threading
 listener = socket.create_server(("127.0.0.1", 0))
