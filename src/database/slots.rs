@@ -6,6 +6,7 @@
 //! master user account").
 
 use std::fmt;
+use std::time::Duration;
 
 use infra_connect::ident;
 use serde::{Deserialize, Serialize};
@@ -93,6 +94,39 @@ pub async fn drop(database: Database<'_>, name: &str) -> Result<Dropped, Error> 
     }
 }
 
+/// How often a slot that is in use is tried to be dropped, and the pause in between. Its reader may connect again: DMS
+/// does after 5 seconds (`RecoverableErrorInterval`, "Error handling task settings").
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Drops a slot of this database, also if a process reads it: the process is ended first. It returns
+/// [`Dropped::Active`] if there is a reader each time.
+///
+/// *Killed*: The slot exists or not, and its reader has ended or not; repeat it.
+///
+/// # Errors
+/// The user must not use replication, or must not end the reader: "allowed if the calling role is a member of the role
+/// whose backend is being terminated or the calling role has privileges of `pg_signal_backend`"
+/// (`pg_terminate_backend`, "System Administration Functions").
+pub async fn force_drop(database: Database<'_>, name: &str) -> Result<Dropped, Error> {
+    // PostgreSQL 14 is the first that waits for the end of the process.
+    let end = "SELECT pg_terminate_backend(active_pid, 5000) FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name = $1 AND database = current_database() AND active_pid IS NOT NULL";
+    for _ in 0..LOOKS {
+        match drop(database, name).await? {
+            Dropped::Active => {}
+            dropped => return Ok(dropped),
+        }
+        database.query("end the reader of a replication slot", end, &[&name]).await?;
+        // At once, before a reader has connected again.
+        match drop(database, name).await? {
+            Dropped::Active => tokio::time::sleep(PAUSE).await,
+            dropped => return Ok(dropped),
+        }
+    }
+    Ok(Dropped::Active)
+}
+
 /// Drops a slot, or returns the error of the server if somebody reads it.
 async fn drop_now(database: Database<'_>, name: &str) -> Result<Dropped, Error> {
     let sql = "SELECT pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots \
@@ -124,6 +158,9 @@ pub async fn create(database: Database<'_>, name: &str) -> Result<Lsn, Error> {
     let sql = "SELECT lsn FROM pg_create_logical_replication_slot($1::text, $2::text)";
     database.query_one("create a replication slot", sql, &[&name, &PLUGIN]).await?.get(0)
 }
+
+/// The plug-ins whose output DMS reads (PostgreSQLSettings, `PluginName`).
+pub const DMS_PLUGINS: [&str; 2] = ["test_decoding", "pglogical"];
 
 /// The kind of an object that a migration leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,8 +5,8 @@
 //! repeated after a kill, whatever an earlier attempt has done, and it can be dropped at any `await`. What it calls is
 //! recorded at the address of the task, like `replication start` and `replication stop`.
 //!
-//! *Assumptions*: One caller at a time. The caller owns the order: [`stop_carrier`], [`stop_and_verify`], the slot
-//! (`infra_database::slots::create`), [`start`]. After a kill it begins with the first again.
+//! *Assumptions*: One caller at a time. The caller owns the order: [`stop_and_verify`], the slot
+//! (`infra_database::slots::create`), [`stop_carrier`], [`start`]. After a kill it begins with the first again.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,7 +17,7 @@ use infra_database::Lsn;
 use infra_kinds::dms::task_status::{AT_REST, StartMode, read_existing, start_once, wait_for};
 
 use super::recorded::{operation, record_end};
-use super::replication::{ACTIVE, bring_to_rest, pause_before_observing, stop, test_both};
+use super::replication::{ACTIVE, bring_to_rest, pause_before_observing, request_stop, stop, test_both};
 use super::topology::{Fallback, Replication};
 use infra_aws::{Progress, Wait};
 
@@ -26,7 +26,7 @@ const POLL_SECONDS: u64 = 2;
 /// How long a task that starts can stay in one status, in seconds.
 const STALL_SECONDS: u64 = 10 * 60;
 /// The status of a task that runs.
-const RUNS: &[&str] = &["running"];
+const RUNS: &str = "running";
 /// How many reads after a start may still show the status from before it.
 const OLD_READS: u32 = 5;
 
@@ -71,6 +71,18 @@ pub async fn end_prepare(context: &Context, fallback: &Fallback) -> Result<()> {
     }
 }
 
+/// Requests that the replication from the source to the target stops, and returns when it is seen to stop, or to be at
+/// rest. [`stop_carrier`] waits for its end.
+///
+/// # Errors
+/// The error of DMS, or that the task has never run.
+pub async fn request_stop_of_carrier(context: &Context, replication: &Replication) -> Result<()> {
+    must_resume(context, replication).await?;
+    let cx = operation(context, &replication.address, &replication.region, "replication stop");
+    request_stop(&cx, &replication.task).await?;
+    record_end(context, &replication.address).await
+}
+
 /// Stops the replication from the source to the target.
 ///
 /// *Guarantees*: It has stopped, and [`resume_carrier`] continues it there: "you can resume a stopped task from the
@@ -92,7 +104,7 @@ pub async fn resume_carrier(context: &Context, replication: &Replication) -> Res
     must_resume(context, replication).await?;
     let cx = operation(context, &replication.address, &replication.region, "replication resume");
     let ends = [replication.source.as_str(), &replication.target];
-    run(&cx, &replication.task, &replication.instance, ends, (StartMode::Resume, None), RUNS).await?;
+    run(&cx, &replication.task, &replication.instance, ends, (StartMode::Resume, None)).await?;
     record_end(context, &replication.address).await
 }
 
@@ -109,10 +121,10 @@ async fn must_resume(context: &Context, replication: &Replication) -> Result<()>
 
 /// Starts the fallback at a position in the log of the new primary, and returns when it runs.
 ///
-/// The position is that of its slot, which the caller has just created, after [`stop_and_verify`]. A task that runs
-/// already is therefore one that an earlier attempt has started on this slot, and is kept. A task that has run in an
-/// earlier switchover starts afresh: "For a cdc only task, to start from a specific position, you must use
-/// start-replication and also specify the start position" (StartReplicationTask).
+/// The position is that of its slot, which the caller has created after [`stop_and_verify`]. A task that runs already
+/// is therefore one that an earlier attempt has started on this slot, and is kept. A task that has run in an earlier
+/// switchover starts afresh: "For a cdc only task, to start from a specific position, you must use start-replication
+/// and also specify the start position" (StartReplicationTask).
 ///
 /// *Guarantees*: What is committed on the new primary from now on will be replicated back. The slot keeps it until
 /// then, also while the task is not yet connected.
@@ -120,18 +132,7 @@ async fn must_resume(context: &Context, replication: &Replication) -> Result<()>
 /// # Errors
 /// The reason why DMS does not run it.
 pub async fn start(context: &Context, fallback: &Fallback, position: &Lsn) -> Result<()> {
-    launch(context, fallback, "fallback start", StartMode::Start, Some(position), RUNS).await
-}
-
-/// Starts the fallback as [`start`] does, and returns when DMS is starting it. Its slot keeps every change until the
-/// task is connected, which takes a minute, during which nobody has to wait. [`start`] afterwards returns when it runs.
-///
-/// *Guarantees*: The task is seen to start, so that [`stop_and_verify`] cannot take it for one at rest.
-///
-/// # Errors
-/// DMS does not accept it.
-pub async fn begin(context: &Context, fallback: &Fallback, position: &Lsn) -> Result<()> {
-    launch(context, fallback, "fallback start", StartMode::Start, Some(position), &ACTIVE).await
+    launch(context, fallback, "fallback start", StartMode::Start, Some(position)).await
 }
 
 /// Continues the fallback where it stopped, and returns when it runs.
@@ -139,7 +140,7 @@ pub async fn begin(context: &Context, fallback: &Fallback, position: &Lsn) -> Re
 /// # Errors
 /// The reason why DMS does not run it.
 pub async fn resume(context: &Context, fallback: &Fallback) -> Result<()> {
-    launch(context, fallback, "fallback resume", StartMode::Resume, None, RUNS).await
+    launch(context, fallback, "fallback resume", StartMode::Resume, None).await
 }
 
 async fn launch(
@@ -148,12 +149,21 @@ async fn launch(
     what: &str,
     mode: StartMode,
     position: Option<&Lsn>,
-    until: &[&str],
 ) -> Result<()> {
     let cx = operation(context, &fallback.address, &fallback.region, what);
     let ends = [fallback.source.as_str(), &fallback.target];
     let how = (mode, position.map(ToString::to_string));
-    run(&cx, &fallback.task, &fallback.instance, ends, how, until).await?;
+    run(&cx, &fallback.task, &fallback.instance, ends, how).await?;
+    record_end(context, &fallback.address).await
+}
+
+/// Requests that the fallback stops, and returns when it is seen to stop, or to be at rest.
+///
+/// # Errors
+/// The error of DMS.
+pub async fn request_stop_of_fallback(context: &Context, fallback: &Fallback) -> Result<()> {
+    let cx = operation(context, &fallback.address, &fallback.region, "fallback stop");
+    request_stop(&cx, &fallback.task).await?;
     record_end(context, &fallback.address).await
 }
 
@@ -167,21 +177,20 @@ pub async fn stop_and_verify(context: &Context, fallback: &Fallback) -> Result<(
     record_end(context, &fallback.address).await
 }
 
-/// Starts a task that is at rest, and returns when it has one of the statuses `until`. It tests the connections only if
-/// DMS asks for it, because that takes a minute, during which nobody is served.
+/// Starts a task that is at rest, and returns when it runs. It tests the connections only if DMS asks for it, because
+/// that takes a minute, during which nobody is served when a switchover is undone.
 async fn run(
     cx: &StepContext,
     task: &str,
     instance: &str,
     ends: [&str; 2],
     (mode, position): (StartMode, Option<String>),
-    until: &[&str],
 ) -> Result<()> {
     let mut tested = false;
     loop {
         let status = read_existing(cx, task).await?.status;
         if ACTIVE.contains(&status.as_str()) {
-            return started(cx, task, 0, until).await;
+            return started(cx, task, 0).await;
         }
         if !AT_REST.contains(&status.as_str()) {
             let reached = [&AT_REST[..], &ACTIVE[..]].concat();
@@ -189,7 +198,7 @@ async fn run(
             continue;
         }
         match start_once(cx, task, mode, position.as_deref()).await {
-            Ok(()) => return started(cx, task, OLD_READS, until).await,
+            Ok(()) => return started(cx, task, OLD_READS).await,
             // The result is unknown, so the status decides.
             Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
                 pause_before_observing(cx, &error).await?;
@@ -205,14 +214,13 @@ async fn run(
     }
 }
 
-/// Waits until a task that has accepted its start has one of the statuses `until`. `old_reads` reads may still show
-/// that it is at rest.
-async fn started(cx: &StepContext, task: &str, old_reads: u32, until: &[&str]) -> Result<()> {
+/// Waits until a task that has accepted its start runs. `old_reads` reads may still show that it is at rest.
+async fn started(cx: &StepContext, task: &str, old_reads: u32) -> Result<()> {
     let left = AtomicU32::new(old_reads);
     cx.wait(Wait::new("the replication to run".to_owned(), POLL_SECONDS, STALL_SECONDS), || async {
         let current = read_existing(cx, task).await?;
         let status = current.status;
-        if until.contains(&status.as_str()) {
+        if status == RUNS {
             return Ok(Progress::Reached(()));
         }
         if !AT_REST.contains(&status.as_str()) {

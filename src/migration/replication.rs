@@ -339,11 +339,21 @@ pub async fn stop(context: &Context, replication: &Replication) -> Result<bool> 
 
 /// Stops a task, whatever it does, and waits until it is at rest. Returns whether it was running.
 pub(crate) async fn bring_to_rest(cx: &StepContext, task: &str) -> Result<bool> {
+    stop_until(cx, task, &AT_REST).await
+}
+
+/// Stops a task, whatever it does, and returns when it is seen to stop, or to be at rest.
+pub(crate) async fn request_stop(cx: &StepContext, task: &str) -> Result<()> {
+    stop_until(cx, task, &[&AT_REST[..], &["stopping"]].concat()).await.map(drop)
+}
+
+/// Stops a task, and waits until it has one of the statuses `until`. Returns whether it was running.
+async fn stop_until(cx: &StepContext, task: &str, until: &[&str]) -> Result<bool> {
     let mut stopped = false;
     loop {
         match read_existing(cx, task).await?.status.as_str() {
-            status if AT_REST.contains(&status) => return Ok(stopped),
-            "running" => match stop_task(cx, task).await {
+            status if until.contains(&status) => return Ok(stopped),
+            "running" => match stop_task(cx, task, until).await {
                 Ok(()) => stopped = true,
                 Err(error) if error.outcome() == infra_aws::CallOutcome::Unknown => {
                     pause_before_observing(cx, &error).await?;
@@ -351,7 +361,7 @@ pub(crate) async fn bring_to_rest(cx: &StepContext, task: &str) -> Result<bool> 
                 Err(error) => return Err(error),
             },
             _ => {
-                let reached = [&AT_REST[..], &["running"]].concat();
+                let reached = [until, &["running"]].concat();
                 wait_for(cx, task, "become idle", &reached, &[]).await?;
             }
         }

@@ -80,6 +80,8 @@ impl Tasks {
                     TaskState::Running if works => WantedTask::Continues,
                     TaskState::Running if live.ended.is_some() => WantedTask::Idle,
                     TaskState::Running => WantedTask::Starts(Box::new(define())),
+                    // When a task that is stopping applies its last change is not documented: as late as possible.
+                    TaskState::Stopping if task.until.is_some_and(|until| world.now < until) => WantedTask::Continues,
                     TaskState::Stopping => WantedTask::Stops,
                     TaskState::Deleting if self.deleted.contains(&key) => WantedTask::Idle,
                     TaskState::Deleting => WantedTask::Deleted(Box::new(define())),

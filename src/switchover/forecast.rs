@@ -39,10 +39,12 @@ pub struct Parts {
     pub statement: Duration,
     /// The comparison of what changed, as the last validation took it.
     pub check: Duration,
-    /// How long the forward replication needs to stop.
+    /// How long it takes to request the stop of the forward replication.
+    pub request_stop: Duration,
+    /// How long the forward replication needs to stop; zero if that is not awaited.
     pub stop_replication: Duration,
-    /// How long the reverse replication needs to start.
-    pub start_replication: Duration,
+    /// How long it takes to cut off the forward replication.
+    pub cut_off: Duration,
     /// How long it takes to make the service use the other database, without what the nodes need.
     pub reconnect: Duration,
     /// How long a change of the weights needs to propagate; zero if they stay.
@@ -69,9 +71,9 @@ pub fn forecast(parts: &Parts) -> Forecast {
         // One statement each, and a few that read.
         Row::Sequences => sum([parts.connect, parts.statement.saturating_mul(parts.sequences.saturating_add(6))]),
         Row::Check => sum([parts.connect, parts.check]),
-        Row::Fallback => sum([parts.stop_replication, parts.connect, parts.start_replication]),
+        Row::Fallback => sum([parts.connect, parts.request_stop, parts.stop_replication]),
         Row::Reconnect => sum([parts.reconnect, parts.nodes]),
-        Row::Open => sum([parts.connect, parts.end_sessions, parts.fence, parts.dns]),
+        Row::Open => sum([parts.connect, parts.cut_off, parts.end_sessions, parts.fence, parts.dns]),
     };
     Forecast::of(Row::ALL.into_iter().map(|row| (row, of(row))))
 }

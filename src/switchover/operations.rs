@@ -88,14 +88,14 @@ pub trait Operations: Send + Sync {
     /// [`Failure::Inconclusive`], never a success.
     fn check(&self, task: Task<'_>) -> impl Future<Output = Result<Checked, Failure>> + Send;
 
-    /// Row 6. Stops the forward replication, takes the start position on the new database
-    /// ([`crate::sql::fallback_start`]), and starts the reverse replication there.
+    /// Row 6. Requests the stop of the forward replication, and takes the start position of the reverse replication on
+    /// the new database ([`crate::sql::fallback_start`]). Nobody is served meanwhile, so it does not wait for the stop.
     ///
-    /// True afterwards: the forward replication has stopped (not only: was asked to), can be resumed where it stopped,
-    /// and the reverse replication was started at a position whose slot exists, so that it will carry the first write
-    /// on the new database, also if it is not connected yet. One that an earlier attempt has started is kept, or
-    /// replaced by one with a newer position: both are right, because nothing writes. A reverse replication or slot
-    /// from an *earlier switchover* must be replaced, because its position is old.
+    /// True afterwards: the forward replication has stopped, or is stopping and [`Self::open`] can cut it off; it can
+    /// be resumed where it stopped. A slot on the new database has the start position, so that the reverse replication
+    /// will carry the first write, whenever it is started. A slot of an earlier attempt is kept, or replaced by one
+    /// with a newer position: both are right, because nothing writes. A reverse replication from an *earlier
+    /// switchover* has stopped, and its slot is replaced, because its position is old.
     fn fallback(&self, task: Task<'_>) -> impl Future<Output = Result<Lsn, Failure>> + Send;
 
     /// Row 7. The service of the new side uses the new database.
@@ -104,19 +104,21 @@ pub trait Operations: Send + Sync {
     /// healthy. Tasks that used the old one are no target any more. The new database still refuses its writes.
     fn reconnect(&self, task: Task<'_>) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Row 8. Lets the new database accept writes ([`crate::sql::open_new`]), and *then* opens the fence of the new
-    /// side. The old side stays closed, its database stays guarded.
+    /// Row 8. Makes sure that the forward replication carries nothing any more ([`crate::sql::cut_off`], or it has
+    /// stopped). *Then* lets the new database accept writes ([`crate::sql::open_new`]), and *then* opens the fence of
+    /// the new side. The old side stays closed, its database stays guarded.
     ///
     /// True afterwards: every address of the new side's load balancer answers with the service. It is repeated until it
-    /// succeeds. The forward replication is of no use any more; the caller removes it and its slot after this row.
+    /// succeeds. Later, the caller starts the reverse replication, after it has seen that the forward one has stopped,
+    /// and removes what is left of that.
     fn open(&self, task: Task<'_>) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Undoes row 7. True afterwards: the service of the new side uses the database of `evidence.before.new_side_uses`,
     /// and no task that uses another one can get a request.
     fn undo_reconnect(&self, task: Task<'_>) -> impl Future<Output = Result<(), UndoFailure>> + Send;
 
-    /// Undoes row 6. True afterwards: the reverse replication has stopped, its slot on the new database does not exist,
-    /// and the forward replication runs from where it stopped.
+    /// Undoes row 6. True afterwards: the slot of the reverse replication does not exist, nothing reads it, and the
+    /// forward replication runs from where it stopped. One that is still stopping is awaited first.
     fn undo_fallback(&self, task: Task<'_>) -> impl Future<Output = Result<(), UndoFailure>> + Send;
 
     /// Undoes row 2. True afterwards: the old database accepts writes of the service ([`crate::sql::reopen_old`]).

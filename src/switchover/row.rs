@@ -20,11 +20,12 @@ pub enum Row {
     Sequences,
     /// What changed since the last validation is equal.
     Check,
-    /// The replication runs in the other direction.
+    /// The replication is stopping, and a slot of the new database keeps what will be replicated back.
     Fallback,
     /// The service of the new side uses the new database.
     Reconnect,
-    /// The new database accepts writes, and the new side is open. From here on, nothing is undone.
+    /// The old replication is cut off, the new database accepts writes, and the new side is open. From here on, nothing
+    /// is undone.
     Open,
 }
 

@@ -256,14 +256,14 @@ pub async fn start_once(cx: &StepContext, task: &str, mode: StartMode, position:
     cx.mutate("dms:StartReplicationTask", call).await.map(drop)
 }
 
-/// Stops a running task, and waits until it has stopped.
+/// Stops a running task, and waits until it has one of the statuses `until`, such as [`AT_REST`].
 ///
 /// # Errors
 /// The error of DMS.
-pub async fn stop(cx: &StepContext, task: &str) -> Result<()> {
+pub async fn stop(cx: &StepContext, task: &str, until: &[&str]) -> Result<()> {
     let call = || cx.aws.dms.stop_replication_task().replication_task_arn(task).send();
     ignore_codes(cx.mutate("dms:StopReplicationTask", call).await, BUSY)?;
-    wait_for(cx, task, "stop", &AT_REST, &[]).await.map(drop)
+    wait_for(cx, task, "stop", until, &[]).await.map(drop)
 }
 
 /// Waits until a task is in one of the statuses `reached`. It cannot leave those in `broken`.

@@ -1,6 +1,7 @@
 //! What is left to do after a switchover, and at the end of the migration.
 
-use infra_database::slots::Leftover;
+use infra_database::Database;
+use infra_database::slots::{self, Leftover};
 use infra_switchover::sql::{self, Finish, OldGuard};
 use infra_switchover::{Direction, Failure};
 
@@ -24,25 +25,30 @@ pub struct Removed {
 }
 
 impl AwsOperations<'_> {
-    /// Completes what follows a completed switchover: the fallback runs, and the slot of the replication that was
-    /// stopped is dropped, because it would keep the log until the disk is full. It can be repeated.
+    /// Completes what follows a completed switchover: the old replication has stopped, its slot is dropped, because it
+    /// would keep the log until the disk is full, and the fallback runs. It can be repeated.
     ///
     /// # Errors
     /// The reason why DMS does not run the fallback; its slot keeps all changes. Or a database cannot be reached.
     pub async fn settle(&self, record: &mut SwitchoverRecord) -> Result<(), Failure> {
         let direction = record.progress.direction;
-        if let Some(start) = &record.progress.evidence.fallback_start {
-            let fallback = self.fallback_to(direction.from())?;
-            fallback::start(self.context, fallback, start).await.map_err(failed)?;
-        }
+        self.stop_carrier(direction).await?;
+        let mut has_run = false;
         if let Some(connected) = self.databases.connect(direction).await? {
-            let [old, _] = connected.databases();
+            let [old, new] = connected.databases();
             drop_slot(old, &self.fallback_to(direction.to())?.slot).await?;
             if direction == Direction::FORWARD && record.carrier == Carrier::Load {
                 for slot in self.load_slots() {
                     drop_slot(old, &slot).await?;
                 }
             }
+            has_run = self.has_read(new, record).await?;
+        }
+        let fallback = self.fallback_to(direction.from())?;
+        match &record.progress.evidence.fallback_start {
+            Some(_) if has_run => fallback::resume(self.context, fallback).await.map_err(failed)?,
+            Some(start) => fallback::start(self.context, fallback, start).await.map_err(failed)?,
+            None => {}
         }
         self.record(record, After::Settled).await
     }
@@ -85,6 +91,15 @@ impl AwsOperations<'_> {
         rotation::release(self.context, &self.topology.loads).await.map_err(failed)?;
         self.record(record, After::Finished).await?;
         Ok(removed)
+    }
+
+    /// Returns whether the fallback has read changes since this switchover: its slot is past the position where it
+    /// begins. Then it cannot start there any more, and continues.
+    async fn has_read(&self, new: Database<'_>, record: &SwitchoverRecord) -> Result<bool, Failure> {
+        let name = &self.fallback_to(record.progress.direction.from())?.slot;
+        let existing = slots::list(new).await.map_err(sql::Error::from)?;
+        let confirmed = existing.into_iter().find(|slot| slot.name == *name).and_then(|slot| slot.confirmed);
+        Ok(confirmed > record.progress.evidence.fallback_start)
     }
 
     /// Returns the slots of the tasks that have loaded the tables. DMS has chosen their names.

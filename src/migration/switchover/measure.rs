@@ -12,20 +12,24 @@ use infra_core::state::State;
 use infra_database::drain::in_flight;
 use infra_database::{Database, TableName, changes};
 use infra_switchover::forecast::{self as estimate, Forecast, Parts};
-use infra_switchover::{Failure, Row, Task, sql};
+use infra_switchover::{Direction, Failure, Row, Task, sql};
 
 use super::comparison::{limit, validation};
 use super::databases::{Connected, OWN};
+use super::known_slots::may_cut_off;
 use super::record::SwitchoverRecord;
 use super::view::{NODES_FOLLOW, View, split};
 use crate::TrafficSplit;
 use crate::fence;
+use crate::topology::Topology;
 
 /// How long DMS takes to stop a task. AWS documents no duration; this is the mean of the sandbox, which takes 10 to 90
 /// seconds (`sandbox/dms/tasks.rs`), with the interval at which the status is read.
 const STOP_TASK: Duration = Duration::from_secs(45);
-/// How long until a task that was requested to start is seen to start.
-const START_TASK: Duration = Duration::from_secs(2);
+/// Calls that request the stop of a task and see it stop, and see that the other task is at rest.
+const CALLS_TO_STOP: u32 = 6;
+/// How long it takes to end the reader of a slot, and to drop the slot, which is tried again after 100 ms.
+const CUT_OFF: Duration = Duration::from_millis(250);
 /// "Changes generally propagate to all Route 53 name servers within 60 seconds" (ChangeResourceRecordSets); the sandbox
 /// takes 10 to 60 seconds.
 const DNS: Duration = Duration::from_secs(35);
@@ -54,6 +58,7 @@ const CATALOGS: Duration = Duration::from_secs(1);
 /// Returns the forecast from known durations, and from the last switchover that was completed.
 pub fn expected(state: &State, config: &Config) -> Forecast {
     let live = state.migration.live.and_then(TrafficSplit::new);
+    let cuts_off = may_cut_off(state, &Topology::of(state), Direction::FORWARD);
     let known = Parts {
         prepare: CONNECTION_TESTS,
         connect: STATEMENT * 10,
@@ -68,8 +73,9 @@ pub fn expected(state: &State, config: &Config) -> Forecast {
         sequences: 0,
         statement: STATEMENT,
         check: CATALOGS,
-        stop_replication: STOP_TASK,
-        start_replication: START_TASK,
+        request_stop: CALL * CALLS_TO_STOP,
+        stop_replication: if cuts_off { Duration::ZERO } else { STOP_TASK },
+        cut_off: CUT_OFF,
         reconnect: CALL * 3,
         dns: if live == Some(TrafficSplit::TARGET) { Duration::ZERO } else { DNS },
     };
@@ -126,13 +132,15 @@ async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, D
     let started = task.deadline.map(|deadline| budget.saturating_sub(deadline.since(began)));
     let is_moved = view.context.journal.read(|state| state.migration.live.and_then(TrafficSplit::new))
         == Some(split(task.direction.to()));
+    let cuts_off =
+        data.is_some() && view.context.journal.read(|state| may_cut_off(state, view.topology, task.direction));
     let mut parts = Parts {
         prepare: started.unwrap_or_default(),
         fence: call * 3,
         nodes: aws(NODES_FOLLOW),
         drain_limit: view.settings.drain.0,
-        stop_replication: aws(STOP_TASK),
-        start_replication: aws(START_TASK) + call * 3,
+        request_stop: call * CALLS_TO_STOP,
+        stop_replication: if cuts_off { Duration::ZERO } else { aws(STOP_TASK) },
         reconnect: call * 4,
         // The weights are read in any case.
         dns: if is_moved { call } else { aws(DNS) + call * 4 },
@@ -142,10 +150,11 @@ async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, D
     if let Some((connected, marker)) = data {
         // Two markers share the wait.
         parts.marker_trip = marker + view.aws_time(DMS_CONNECTS_AGAIN) / 2;
+        parts.cut_off = CUT_OFF;
         measure_databases(view, task, connected, &mut parts).await?;
     }
-    if let Some(took) = last(Row::Fallback) {
-        parts.stop_replication = took.saturating_sub(parts.connect + parts.start_replication);
+    if let Some(took) = last(Row::Fallback).filter(|_| !cuts_off) {
+        parts.stop_replication = took.saturating_sub(parts.connect + parts.request_stop);
     }
     if let Some(took) = last(Row::Fence) {
         parts.quiesce = took.saturating_sub(parts.fence * 2 + parts.nodes);

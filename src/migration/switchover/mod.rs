@@ -7,8 +7,10 @@
 mod after;
 mod carrier;
 mod comparison;
+mod cut_off;
 mod databases;
 mod driver;
+mod known_slots;
 mod measure;
 mod opening;
 mod operations;

@@ -158,13 +158,22 @@ impl AwsOperations<'_> {
         fallback::fallback(self.replication()?, side).map_err(failed)
     }
 
-    /// Stops what carries changes to the new primary.
-    async fn stop_carrier(&self, direction: Direction) -> Result<(), Failure> {
+    /// Stops what carries changes to the new primary, and returns when it has stopped.
+    pub(super) async fn stop_carrier(&self, direction: Direction) -> Result<(), Failure> {
         let stopped = match direction {
             Direction::FORWARD => fallback::stop_carrier(self.context, self.replication()?).await,
             _ => fallback::stop_and_verify(self.context, self.fallback_to(direction.to())?).await,
         };
         stopped.map_err(failed)
+    }
+
+    /// Requests the stop of what carries changes to the new primary.
+    async fn request_stop_of_carrier(&self, direction: Direction) -> Result<(), Failure> {
+        let requested = match direction {
+            Direction::FORWARD => fallback::request_stop_of_carrier(self.context, self.replication()?).await,
+            _ => fallback::request_stop_of_fallback(self.context, self.fallback_to(direction.to())?).await,
+        };
+        requested.map_err(failed)
     }
 
     /// Continues what carries changes to the new primary.
@@ -264,21 +273,19 @@ impl Operations for AwsOperations<'_> {
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
-        self.stop_carrier(direction).await?;
         let connected = self.databases.connect(direction).await?;
-        let new = connected.as_ref().map(|connected| (connected.databases()[1], connected.service()));
-        if let Some((new, service)) = new {
-            sql::fallback_start(new, service, OWN).await?;
+        let old = connected.as_ref().map(|connected| connected.databases()[0]);
+        match old {
+            Some(old) if self.can_cut_off(direction, old).await? => self.request_stop_of_carrier(direction).await?,
+            _ => self.stop_carrier(direction).await?,
         }
         let fallback = self.fallback_to(direction.from())?;
         // A task from an earlier switchover reads the slot that is replaced.
         fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
-        let start = match new {
-            Some((new, _)) => slots::create(new, &fallback.slot).await.map_err(sql::Error::from)?,
-            None => Lsn::default(),
-        };
-        fallback::begin(self.context, fallback, &start).await.map_err(failed)?;
-        Ok(start)
+        let Some(connected) = connected else { return Ok(Lsn::default()) };
+        let [_, new] = connected.databases();
+        sql::fallback_start(new, connected.service(), OWN).await?;
+        Ok(slots::create(new, &fallback.slot).await.map_err(sql::Error::from)?)
     }
 
     async fn reconnect(&self, task: Task<'_>) -> Result<(), Failure> {
@@ -297,6 +304,7 @@ impl Operations for AwsOperations<'_> {
         let side = task.direction.to();
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [old, new] = connected.databases();
+            self.silence(task.direction, old).await?;
             sql::open_new(old, new, connected.service()).await?;
         }
         // Whatever the weights are: who reaches the new side is served by the primary. The old side stays closed, so

@@ -12,7 +12,8 @@ use super::others::others_have_ended;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Returns a position on the new database with nothing of interest before it and everything after it: the service
-/// cannot write there, and no transaction is open. Stop the forward replication first.
+/// cannot write there, and no transaction is open. What the forward replication may still write is of no interest,
+/// because everything of the service has arrived.
 ///
 /// `others` names applications that may have open transactions, by their exact names: those of the caller, and of what
 /// only reads. The forward replication is not one of them.

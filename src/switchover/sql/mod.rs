@@ -4,6 +4,7 @@
 //! RDS. Each can be repeated. Its error becomes a [`crate::Failure`] or an [`crate::UndoFailure`] with `?`.
 
 mod check;
+mod cut_off;
 mod drain;
 mod error;
 mod fallback;
@@ -16,6 +17,7 @@ mod prepare;
 mod sequences;
 
 pub use check::{Compared, check};
+pub use cut_off::cut_off;
 pub use drain::{Overdue, Patience, drain};
 pub use error::{CountDifference, Error};
 pub use fallback::fallback_start;

@@ -10,9 +10,6 @@ use super::databases::{Reached, reach};
 use super::error::StartError;
 use crate::workspace::Workspace;
 
-/// The plug-ins that DMS reads ("PostgreSQLSettings", `PluginName`).
-const PLUGINS: [&str; 2] = ["test_decoding", "pglogical"];
-
 /// Returns the slots of the source that DMS can read. None without access to the databases.
 pub(super) async fn of_source(
     workspace: &Workspace,
@@ -26,6 +23,6 @@ pub(super) async fn of_source(
     };
     let found = slots::list(connected.source()).await;
     let found = found.map_err(|source| StartError::Database { phase, source })?;
-    let of_dms = found.into_iter().filter(|slot| PLUGINS.contains(&slot.plugin.as_str()));
+    let of_dms = found.into_iter().filter(|slot| slots::DMS_PLUGINS.contains(&slot.plugin.as_str()));
     Ok(of_dms.map(|slot| slot.name).collect())
 }

@@ -25,15 +25,16 @@ fn a_forecast_is_made_of_measured_parts_and_compared_with_what_happened() {
         statement: Duration::from_millis(10),
         check: seconds(5),
         stop_replication: seconds(30),
-        start_replication: seconds(40),
+        request_stop: seconds(40),
+        cut_off: seconds(1),
         reconnect: seconds(3),
         dns: seconds(30),
     };
     let forecast = forecast(&parts);
     assert_eq!(forecast.row(Row::Drain), seconds(22), "no transaction is waited for longer than the limit");
     assert_eq!(forecast.row(Row::Sequences), seconds(2));
-    assert_eq!(forecast.total(), seconds(10 + 18 + 22 + 5 + 2 + 6 + 71 + 8 + 35));
-    assert_eq!(forecast.without_writes(), seconds(167));
+    assert_eq!(forecast.total(), seconds(10 + 18 + 22 + 5 + 2 + 6 + 71 + 8 + 36));
+    assert_eq!(forecast.without_writes(), seconds(168));
     let text = serde_json::to_string(&forecast).unwrap();
     assert_eq!(serde_json::from_str::<Forecast>(&text).unwrap(), forecast);
 

@@ -37,8 +37,8 @@ pub enum Part {
     Check,
     StopForward,
     CreateSlot,
-    StartFallback,
     UseNew,
+    CutOff,
     AcceptNew,
     OpenNew,
     UseBefore,
@@ -59,9 +59,9 @@ pub fn parts_of_row(row: Row) -> &'static [Part] {
         Row::Marker => &[Part::Marker],
         Row::Sequences => &[Part::Sequences],
         Row::Check => &[Part::Check],
-        Row::Fallback => &[Part::StopForward, Part::CreateSlot, Part::StartFallback],
+        Row::Fallback => &[Part::StopForward, Part::CreateSlot],
         Row::Reconnect => &[Part::UseNew],
-        Row::Open => &[Part::AcceptNew, Part::OpenNew],
+        Row::Open => &[Part::CutOff, Part::AcceptNew, Part::OpenNew],
     }
 }
 
@@ -137,9 +137,13 @@ impl World {
             }
             Part::Sequences => self.proof.sequences = self.proof.arrived,
             Part::Check => self.proof.equal = self.proof.arrived,
-            Part::StopForward => self.replicates.set(old, false),
+            // It was requested to stop, and may run until it is cut off: that is the worse case.
+            Part::StopForward => assert!(self.slot.of(old), "nothing can be resumed: {self:?}"),
             Part::CreateSlot => self.slot.set(new, true),
-            Part::StartFallback => self.replicates.set(new, true),
+            Part::CutOff => {
+                self.replicates.set(old, false);
+                self.slot.set(old, false);
+            }
             Part::UseNew => self.uses.set(new, new),
             Part::AcceptNew => {
                 let Proof { arrived, sequences, equal } = self.proof;
@@ -150,7 +154,10 @@ impl World {
             Part::UseBefore => self.uses.set(new, before().new_side_uses),
             Part::StopFallback => self.replicates.set(new, false),
             Part::DropSlot => self.slot.set(new, false),
-            Part::ResumeForward => self.replicates.set(old, true),
+            Part::ResumeForward => {
+                assert!(self.slot.of(old), "nothing can be resumed: {self:?}");
+                self.replicates.set(old, true);
+            }
             Part::AcceptOld => {
                 self.accepts.set(old, true);
                 self.proof = Proof::default();
@@ -169,21 +176,25 @@ impl World {
         for side in sides {
             let primary = self.accepts.of(self.uses.of(side));
             assert!(!self.open.of(side) || primary, "clients reach a database that is not the primary: {self:?}");
-            assert!(!self.accepts.of(side) || self.replicates.of(side), "writes are not replicated: {self:?}");
-            assert!(!self.replicates.of(side) || self.slot.of(side), "a replication without a slot: {self:?}");
+            let is_kept = self.slot.of(side);
+            assert!(!self.accepts.of(side) || is_kept, "nothing keeps the writes for the other side: {self:?}");
+            assert!(!self.replicates.of(side) || is_kept, "a replication without a slot: {self:?}");
+            let other = if side == Side::Source { Side::Target } else { Side::Source };
+            let is_written = self.accepts.of(side) && self.replicates.of(other);
+            assert!(!is_written, "the old replication can change the primary: {self:?}");
         }
     }
 
-    /// Returns the world of a completed switchover that began in this one. The forward slot has no purpose any more.
+    /// Returns the world of a completed switchover that began in this one. The reverse replication is started later.
     pub fn completed(&self) -> Self {
         let mut end = self.clone();
         let (old, new) = (self.direction.from(), self.direction.to());
         for (side, is_new) in [(old, false), (new, true)] {
             end.accepts.set(side, is_new);
             end.open.set(side, is_new);
-            end.replicates.set(side, is_new);
+            end.replicates.set(side, false);
+            end.slot.set(side, is_new);
         }
-        end.slot.set(new, true);
         end.uses.set(new, new);
         end.proof = Proof::default();
         end

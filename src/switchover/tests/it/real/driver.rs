@@ -73,7 +73,9 @@ impl Stage {
         println!("{}: {direction} {outcome:?} {:?} {:?}", self.name, progress.durations_ms, progress.reasons);
         if outcome == Outcome::Completed {
             // What the caller does after row `Open`: the forward replication has no purpose any more.
-            Replication::connect(&self.name, direction.from()).await.unwrap().remove().await.unwrap();
+            let replication = async |from| Replication::connect(&self.name, from).await.unwrap();
+            replication(direction.from()).await.remove().await.unwrap();
+            replication(direction.to()).await.start().await.unwrap();
         }
         Some(progress)
     }

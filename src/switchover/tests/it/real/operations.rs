@@ -8,10 +8,11 @@ use infra_database::marker::MarkerId;
 use infra_database::{Database, Lsn};
 use infra_switchover::sql::{self, Compared, MarkerWait, Overdue, Patience, Service};
 use infra_switchover::{Before, Checked, Drained, Failure, Moment, MovedSequences, Operations, Task, UndoFailure};
+use infra_test_server::ADMIN;
 use tokio_postgres::Client;
 
 use super::replication::Replication;
-use super::servers::SWITCHOVER;
+use super::servers::{SWITCHOVER, connect};
 use super::stage::{SIDES, Stage};
 
 pub struct RealOperations {
@@ -54,7 +55,7 @@ impl RealOperations {
     /// The connections of the replication are those of a superuser, which only a superuser can end.
     async fn end_predecessors(&self) -> Result<(), Failure> {
         for side in SIDES {
-            let admin = super::servers::connect(side, &self.stage.name, infra_test_server::ADMIN, "predecessors").await;
+            let admin = connect(side, &self.stage.name, ADMIN, "predecessors").await;
             sql::end_predecessors(Database::new(side.as_str(), &admin.map_err(failed)?), SWITCHOVER).await?;
         }
         Ok(())
@@ -122,9 +123,9 @@ impl Operations for RealOperations {
         let clients = self.clients(task).await?;
         let [_, new_database] = clients.databases();
         let (old, new) = (task.direction.from(), task.direction.to());
-        self.replication(old).await?.stop().await.map_err(failed)?;
+        self.replication(old).await?.request_stop().await.map_err(failed)?;
         let start = sql::fallback_start(new_database, self.service(), OWN).await?;
-        self.replication(new).await?.start().await.map_err(failed)?;
+        self.replication(new).await?.create_slot().await.map_err(failed)?;
         Ok(start)
     }
 
@@ -139,6 +140,10 @@ impl Operations for RealOperations {
     async fn open(&self, task: Task<'_>) -> Result<(), Failure> {
         let clients = self.clients(task).await?;
         let [old_database, new_database] = clients.databases();
+        let forward = self.replication(task.direction.from()).await?;
+        // Its reader is a superuser.
+        let admin = connect(task.direction.from(), &self.stage.name, ADMIN, SWITCHOVER).await.map_err(failed)?;
+        sql::cut_off(Database::new("old", &admin), &[forward.slot()]).await?;
         sql::open_new(old_database, new_database, self.service()).await?;
         self.stage.switch.open(task.direction.to(), true);
         Ok(())

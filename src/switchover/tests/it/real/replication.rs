@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use infra_base::side::Side;
+use infra_database::Database;
 use infra_database::slots::{self, Dropped};
-use infra_database::{Database, Error};
 use infra_switchover::Direction;
 use infra_test_server::ADMIN;
 use tokio_postgres::Client;
@@ -58,41 +58,50 @@ impl Replication {
         }
     }
 
-    /// Starts it at the present position, unless it runs.
+    /// Creates its slot, at the present position. What an earlier switchover or a killed attempt has left is replaced.
+    pub async fn create_slot(&self) -> Outcome {
+        self.remove().await?;
+        // The creation of a slot waits until every transaction of its server has ended. `CREATE SUBSCRIPTION` would
+        // keep a transaction open on the other server meanwhile, and two tests that replicate in opposite directions
+        // would wait for each other.
+        let slot = "SELECT pg_create_logical_replication_slot($1, 'pgoutput')";
+        self.publisher.execute(slot, &[&self.name]).await.map_err(text).map(drop)
+    }
+
+    /// Starts it at the position of its slot.
     pub async fn start(&self) -> Outcome {
-        if self.enabled().await? != Some(true) {
-            // An earlier switchover or a killed attempt has left it: its position is old.
-            self.remove().await?;
-            // The creation of a slot waits until every transaction of its server has ended. `CREATE SUBSCRIPTION` would
-            // keep a transaction open on the other server meanwhile, and two tests that replicate in opposite
-            // directions would wait for each other.
-            let slot = "SELECT pg_create_logical_replication_slot($1, 'pgoutput')";
-            self.publisher.execute(slot, &[&self.name]).await.map_err(text)?;
-            let create = format!(
-                "CREATE SUBSCRIPTION {name} CONNECTION 'host=127.0.0.1 port={port} user={ADMIN} dbname={database}' \
-                 PUBLICATION payments WITH (copy_data = false, create_slot = false)",
-                name = self.name,
-                port = port(self.from),
-                database = self.database,
-            );
-            self.subscriber.batch_execute(&create).await.map_err(text)?;
-        }
+        let create = format!(
+            "CREATE SUBSCRIPTION {name} CONNECTION 'host=127.0.0.1 port={port} user={ADMIN} dbname={database}' \
+             PUBLICATION payments WITH (copy_data = false, create_slot = false)",
+            name = self.name,
+            port = port(self.from),
+            database = self.database,
+        );
+        self.subscriber.batch_execute(&create).await.map_err(text)?;
         self.wait_until(true).await
     }
 
-    /// Stops it so that it can be resumed where it stopped.
+    /// Requests that it stops, so that it can be resumed where it stops. It may run for a moment.
+    pub async fn request_stop(&self) -> Outcome {
+        let stop = format!("ALTER SUBSCRIPTION {} DISABLE", self.name);
+        self.subscriber.batch_execute(&stop).await.map_err(text)
+    }
+
+    /// Stops it, and returns when it has stopped.
     pub async fn stop(&self) -> Outcome {
-        if self.enabled().await?.is_some() {
-            let stop = format!("ALTER SUBSCRIPTION {} DISABLE", self.name);
-            self.subscriber.batch_execute(&stop).await.map_err(text)?;
-            self.wait_until(false).await?;
-            // The slot is free before the worker has ended.
-            let sql = "SELECT count(*) FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
-            while self.subscriber.query_one(sql, &[&self.name]).await.map_err(text)?.get::<_, i64>(0) > 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
+        self.request_stop().await?;
+        self.wait_until(false).await?;
+        // The slot is free before the worker has ended.
+        let sql = "SELECT count(*) FROM pg_stat_subscription WHERE subname = $1 AND pid IS NOT NULL";
+        while self.subscriber.query_one(sql, &[&self.name]).await.map_err(text)?.get::<_, i64>(0) > 0 {
+            tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Returns the name of its slot.
+    pub fn slot(&self) -> &str {
+        &self.name
     }
 
     pub async fn resume(&self) -> Outcome {
@@ -104,19 +113,16 @@ impl Replication {
     /// Removes the subscription, and its slot.
     pub async fn remove(&self) -> Outcome {
         if self.enabled().await?.is_some() {
+            // Its slot can be gone, which `DROP SUBSCRIPTION` would not accept.
+            let drop = format!(
+                "ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE)",
+                name = self.name
+            );
+            self.subscriber.batch_execute(&drop).await.map_err(text)?;
             self.subscriber.batch_execute(&format!("DROP SUBSCRIPTION {}", self.name)).await.map_err(text)?;
         }
         // A killed statement can have left its connection to the publisher, and a slot without a subscription.
-        let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity \
-             WHERE backend_type = 'walsender' AND application_name = $1";
-        self.publisher.query(end, &[&self.name]).await.map_err(text)?;
-        let publisher = Database::new("publishing", &self.publisher);
-        loop {
-            let dropped: Result<Dropped, Error> = slots::drop(publisher, &self.name).await;
-            if dropped.map_err(text)? != Dropped::Active {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+        let dropped = slots::force_drop(Database::new("publishing", &self.publisher), &self.name).await;
+        if dropped.map_err(text)? == Dropped::Active { Err(format!("{} is in use", self.name)) } else { Ok(()) }
     }
 }

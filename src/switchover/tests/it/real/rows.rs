@@ -162,3 +162,20 @@ async fn statements_of_a_killed_driver_end_before_the_next_operation() {
     assert!(statement.await.unwrap().is_err());
     other.batch_execute("SELECT 1").await.expect("it has another name");
 }
+
+#[tokio::test]
+async fn a_replication_that_is_cut_off_carries_nothing_whatever_it_does() {
+    let stage = Stage::build().await;
+    let [source, target] = [stage.master(Side::Source).await.unwrap(), stage.master(Side::Target).await.unwrap()];
+    let forward = Replication::connect(&stage.name, Side::Source).await.unwrap();
+    let admin = connect(Side::Source, &stage.name, infra_test_server::ADMIN, SWITCHOVER).await.unwrap();
+    let old = Database::new("old", &admin);
+    // It runs, and connects again as soon as its reader is ended.
+    sql::cut_off(old, &[forward.slot(), "absent"]).await.unwrap();
+    sql::cut_off(old, &[forward.slot()]).await.expect("it can be repeated");
+    assert_eq!(infra_database::slots::list(old).await.unwrap(), []);
+    source.batch_execute("INSERT INTO payments (uid, client) VALUES ('late', 'test')").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(target.query_one("SELECT count(*) FROM payments", &[]).await.unwrap().get::<_, i64>(0), 0);
+    forward.remove().await.unwrap();
+}

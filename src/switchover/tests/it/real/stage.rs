@@ -43,7 +43,9 @@ impl Stage {
                 guard::close(Database::new("target", &master), &name, &[]).await.unwrap();
             }
         }
-        Replication::connect(&name, Side::Source).await.unwrap().start().await.unwrap();
+        let forward = Replication::connect(&name, Side::Source).await.unwrap();
+        forward.create_slot().await.unwrap();
+        forward.start().await.unwrap();
         Arc::new(Self {
             name,
             switch: Switch::compute_first(),
