@@ -7,6 +7,7 @@ mod harness;
 mod load;
 mod password_change;
 mod phases;
+mod settled;
 mod stack;
 mod switchover;
 mod todays_procedure;

@@ -1,0 +1,55 @@
+//! What follows a switchover on real databases.
+
+use migrate_infra::database::{Database, slots};
+use migrate_infra::events::Events;
+use migrate_infra::migration::fallback;
+use migrate_infra::migration::switchover::{After, SwitchoverRecord};
+use migrate_infra::migration::topology::Topology;
+use migrate_infra::workflow::unattended::{self, CutoverEnd};
+use migrate_infra::workflow::{Session, switchover};
+
+use super::stack::{ONE_STEP, Stack, rows, until};
+
+const TABLES: &str = "CREATE TABLE payments (id bigserial PRIMARY KEY, note text)";
+const CONTENT: &str = "INSERT INTO payments (note) VALUES ('before')";
+const LATER: &str = "INSERT INTO payments (note) VALUES ('later')";
+
+/// The driver was killed after the fallback had read changes, and before that was recorded; then its task stopped. It
+/// could not start at its first position again, which its slot has passed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_changes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let stack = tokio::task::block_in_place(|| Stack::with(&directory, ONE_STEP));
+    stack.replicate(TABLES, CONTENT).await;
+    let [source, target] = ["source", "target"].map(|side| stack.connection(side));
+    until("the load", async || rows(&target, "payments").await == 1).await;
+    match Box::pin(unattended::cutover(&stack.workspace, Events::nowhere())).await.expect("it ends") {
+        CutoverEnd::Switchover(ended) => assert_eq!(ended.record.after, After::Settled, "{:?}", ended.reasons),
+        CutoverEnd::Steps(outcome) => panic!("{outcome:?}"),
+    }
+    let client = target.connect().await.expect("a connection");
+    client.batch_execute(LATER).await.expect("the target is the primary");
+    until("the fallback", async || rows(&source, "payments").await == 2).await;
+
+    let session = Session::open(&stack.workspace, "cutover", Events::nowhere()).await.expect("a session");
+    let context = session.context.clone();
+    let mut record = context.journal.read(SwitchoverRecord::of).expect("it can be read").expect("a record");
+    let start = record.progress.evidence.fallback_start;
+    let topology = context.journal.read(Topology::of);
+    let back = topology.replications[0].fallback_to_source.as_ref().expect("a fallback");
+    until("the slot is past its first position", async || {
+        let slots = slots::list(Database::new("new", &client)).await.expect("the slots");
+        slots.iter().any(|slot| slot.name == back.slot && slot.confirmed > start)
+    })
+    .await;
+    fallback::stop_and_verify(&context, back).await.expect("it stops");
+    client.batch_execute(LATER).await.expect("the target is the primary");
+
+    record.after = After::Nothing;
+    let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
+    operations.settle(&mut record).await.expect("it continues");
+    until("the fallback", async || rows(&source, "payments").await == 3).await;
+    drop(operations);
+    drop(context);
+    session.close().await;
+}
