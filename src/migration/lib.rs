@@ -24,6 +24,7 @@ pub mod scale_in;
 pub mod serving;
 pub mod shift;
 pub mod switchover;
+pub mod task_count;
 pub mod topology;
 mod traffic_split;
 pub mod validation;

@@ -144,6 +144,8 @@ fn register_target(
                 tags: input.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
                 suspended,
                 policies: BTreeMap::new(),
+                evaluated_at: call.now(),
+                scaled_at: None,
             }
         }
     };
@@ -274,6 +276,8 @@ fn put_policy(call: &mut Call<'_>, input: &PutScalingPolicyInput) -> Result<PutS
         scale_in_cooldown: configuration.scale_in_cooldown(),
         scale_out_cooldown: configuration.scale_out_cooldown(),
         created_at: before.map_or(now, |before| before.created_at),
+        above: 0,
+        below: 0,
     };
     let answer = PutScalingPolicyOutput::builder().policy_arn(&policy.arn).build();
     target.policies.insert(name, policy);

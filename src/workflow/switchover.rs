@@ -305,6 +305,12 @@ pub async fn switch_over(
     if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {
         notice(format!("scale-in cannot be suspended: {}", describe(&error)));
     }
+    if !record.has_begun()
+        && let Err(failure) = operations.await_capacity(direction).await
+    {
+        // Row prepare has the last word.
+        notice(format!("the {} is not ready: {failure}", direction.to()));
+    }
     let ended = drive(operations, &operations.settings, record, abort).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
     let mut record = ended.map_err(|error| stopped(error.0.to_string()))?;

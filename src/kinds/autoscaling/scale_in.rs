@@ -44,6 +44,16 @@ pub async fn scale_in(cx: &StepContext, resource_id: &str) -> Result<Option<Scal
     }))
 }
 
+/// Returns the largest number of tasks that scaling policies may set. `None` if there is no scalable target with this
+/// id.
+///
+/// # Errors
+/// The error of Application Auto Scaling.
+pub async fn largest_count(cx: &StepContext, resource_id: &str) -> Result<Option<u32>> {
+    let target = find(cx, resource_id).await?;
+    Ok(target.and_then(|target| u32::try_from(target.max_capacity).ok()))
+}
+
 /// Sets whether scaling policies may remove tasks. It can be repeated. Other kinds of scaling stay as they are.
 ///
 /// "`DynamicScalingInSuspended`: Whether scale in by a target tracking scaling policy or a step scaling policy is

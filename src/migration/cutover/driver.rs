@@ -19,7 +19,7 @@ use crate::gate::probe::{Probe, health_event, judgement_event};
 use crate::gate::{EvalContext, Judgement, SideHealth};
 use crate::records::{RecordName, read_both};
 use crate::topology::Topology;
-use crate::{scale_in, shift};
+use crate::{scale_in, shift, task_count};
 use infra_aws::Cancel;
 use infra_base::address::Region;
 use infra_config::{Gate, OnFailure, Side};
@@ -355,12 +355,23 @@ impl Driver {
             let reader = read_context.reader(&shift::traffic_address(), &self.region);
             let probe = Probe { read_context, topology: &self.topology, now };
             let context = view.eval_context(&self.plan, now);
+            if context.next > context.live {
+                self.match_tasks().await;
+            }
             let ((judgements, health), observed) =
                 futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
             health.iter().map(health_event).for_each(|event| self.context.events.send(event));
             Completion::Judged(number, observed.ok().map(|records| records.nearest_split()), judgements)
         }
         .boxed()
+    }
+
+    /// Adds tasks to the target, if more serve in the source. The gate `capacity` tells what that has achieved.
+    async fn match_tasks(&self) {
+        if let Err(error) = task_count::match_serving(&self.context, &self.topology, Side::Target).await {
+            let text = format!("tasks cannot be added to the target: {}", describe(&error));
+            self.context.events.send(Event::Notice { address: None, text });
+        }
     }
 
     /// Waits until everything that was written to the source is in the target.

@@ -7,17 +7,13 @@ use infra_config::Side;
 use infra_switchover::{Direction, Failure};
 
 use super::databases::OWN;
-use super::operations::AwsOperations;
+use super::operations::{AwsOperations, HEALTHY_WITHIN, LOOK};
 use crate::serving::{database_side, health, use_database_of};
 use crate::topology::Service;
 use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_database::guard;
 use infra_kinds::elbv2::fence_position::FencePosition;
-
-/// How long tasks of the target have time to become healthy, and the pause between two looks.
-const HEALTHY_WITHIN: Duration = Duration::from_mins(5);
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Whether the target must be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,8 +25,11 @@ use crate::cutover::{Hook, Hooks};
 use crate::records::RecordName;
 use crate::serving::{database_side, health, use_database_of};
 use crate::topology::{Fallback, Replication, Service, Topology};
-use crate::{TrafficSplit, fallback, fence, shift};
+use crate::{TrafficSplit, fallback, fence, shift, task_count};
 
+/// How long tasks have time to become healthy, and the pause between two looks.
+pub(super) const HEALTHY_WITHIN: Duration = Duration::from_mins(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// States of tables that are replicated as they should ("DescribeTableStatistics").
 const GOOD_TABLES: &[&str] = &["Table completed", "Full load", "Before load"];
 
@@ -131,6 +134,24 @@ impl AwsOperations<'_> {
             new = direction.to()
         );
         Err(Failure::inconclusive(why))
+    }
+
+    /// Adds tasks to the new side, if more serve now, and waits until they are healthy. Nothing is closed yet, and no
+    /// budget runs.
+    ///
+    /// # Errors
+    /// They are not healthy in time, or AWS cannot be reached.
+    pub async fn await_capacity(&self, direction: Direction) -> Result<(), Failure> {
+        task_count::match_serving(self.context, &self.topology, direction.to()).await.map_err(failed)?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.has_capacity(direction).await {
+                Err(Failure::Inconclusive { .. }) if waited < HEALTHY_WITHIN => {}
+                result => return result,
+            }
+            self.wait_for_aws(LOOK).await;
+            waited += LOOK;
+        }
     }
 
     /// Returns tables that the replication of the old database has given up.

@@ -287,7 +287,8 @@ fn deploy(call: &mut Call<'_>, service: &mut Service) {
         failed: false,
     };
     service.deployments.insert(0, deployment);
-    tasks::start(call, service, usize::try_from(service.desired_count).unwrap_or_default());
+    let count = usize::try_from(service.desired_count).unwrap_or_default();
+    call.world.start_tasks(&call.region.clone(), service, count, None);
 }
 
 /// Deleted services are not listed, even while they drain.
@@ -433,10 +434,13 @@ fn update(call: &mut Call<'_>, input: &UpdateServiceInput) -> Result<UpdateServi
     if tasks_differ || input.force_new_deployment() == Some(true) {
         deploy(call, &mut service);
     } else if service.desired_count > count {
-        tasks::start(call, &service, usize::try_from(service.desired_count - count).unwrap_or_default());
+        let added = usize::try_from(service.desired_count - count).unwrap_or_default();
+        let healthy_at = call.completion_time(45.0, 65.0, 130.0);
+        call.world.start_tasks(&call.region.clone(), &service, added, Some(healthy_at));
     } else {
         let removed_at = call.completion_time(30.0, 45.0, 60.0);
-        tasks::stop(call, &service.arn, usize::try_from(count - service.desired_count).unwrap_or_default(), removed_at);
+        let removed = usize::try_from(count - service.desired_count).unwrap_or_default();
+        call.region_state().stop_tasks(&service.arn, removed, removed_at);
     }
     let answer = to_sdk(call, &service);
     call.region_state().ecs.services.insert(service.arn.clone(), service);
@@ -452,7 +456,7 @@ fn delete(call: &mut Call<'_>, input: &DeleteServiceInput) -> Result<DeleteServi
     }
     let drained_at = call.completion_time(30.0, 160.0, 330.0);
     service.drained_at = Some(drained_at);
-    tasks::stop(call, &service.arn, usize::MAX, drained_at);
+    call.region_state().stop_tasks(&service.arn, usize::MAX, drained_at);
     let answer = to_sdk(call, &service);
     call.region_state().ecs.services.insert(service.arn.clone(), service);
     Ok(DeleteServiceOutput::builder().service(answer).build())

@@ -19,60 +19,12 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("ecs", "DescribeTasks", &["cluster", "tasks"], DescribeTasksError::generic, describe);
 }
 
-/// Starts tasks of a service's primary deployment. A Fargate task has its network interface from the start.
-pub(super) fn start(call: &mut Call<'_>, service: &Service, count: usize) {
-    let Some(deployment) = service.deployments.first() else { return };
-    for number in 0..count {
-        let id: String = call.world.random_hex().chars().take(32).collect();
-        let unique = call.world.new_request_id();
-        let attachment = call.arn("ecs", &format!("attachment/{unique}"));
-        let interface = call.new_id("eni");
-        let address = format!("10.{}.{}.{}", byte(&id, 0), byte(&id, 1), byte(&id, 2));
-        let arn = call.arn("ecs", &format!("task/{}/{id}", service.cluster));
-        let subnet = &service.settings.subnets[number % service.settings.subnets.len()];
-        let region_state = call.region_state();
-        region_state.ec2.attach_interface(
-            interface,
-            subnet,
-            &service.settings.security_groups,
-            attachment.clone(),
-            "amazon-ecs",
-            false,
-        );
-        let task = Task {
-            arn: arn.clone(),
-            service_arn: service.arn.clone(),
-            deployment: deployment.id.clone(),
-            task_definition: deployment.task_definition.clone(),
-            address,
-            attachment,
-            removed_at: None,
-        };
-        region_state.ecs.tasks.insert(arn, task);
-    }
-}
-
-fn byte(hexadecimal: &str, at: usize) -> u8 {
-    u8::from_str_radix(&hexadecimal[2 * at..2 * at + 2], 16).unwrap_or_default()
-}
-
-/// Stops the first `count` tasks of a service.
-pub(super) fn stop(call: &mut Call<'_>, service_arn: &str, count: usize, removed_at: u64) {
-    let region_state = call.region_state();
-    for task in region_state
-        .ecs
-        .tasks
-        .values_mut()
-        .filter(|task| task.service_arn == service_arn && task.removed_at.is_none())
-        .take(count)
-    {
-        task.removed_at = Some(removed_at);
-        region_state.ec2.release_interfaces(&task.attachment, removed_at);
-    }
-}
-
 /// Returns whether the task has reached `RUNNING`: halfway between its start and its first healthy moment.
 pub(super) fn is_running(service: Option<&Service>, task: &Task, now: u64) -> bool {
+    // Those that were added later are running when they are healthy.
+    if task.healthy_at.is_some_and(|healthy| now < healthy) {
+        return false;
+    }
     let deployment =
         service.and_then(|service| service.deployments.iter().find(|deployment| deployment.id == task.deployment));
     deployment.is_none_or(|deployment| deployment.steady_at.is_some_and(|at| now + deployment.startup_millis / 2 >= at))

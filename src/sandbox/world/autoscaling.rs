@@ -27,6 +27,12 @@ pub struct Target {
     pub suspended: Suspended,
     /// Its policies by name.
     pub policies: BTreeMap<String, Policy>,
+    /// The end of the last minute that was considered.
+    #[serde(default)]
+    pub evaluated_at: u64,
+    /// When the number of tasks was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_at: Option<u64>,
 }
 
 /// What is suspended ("SuspendedState"). "The default is `false`" for each.
@@ -48,6 +54,12 @@ pub struct Policy {
     pub scale_in_cooldown: Option<i32>,
     pub scale_out_cooldown: Option<i32>,
     pub created_at: u64,
+    /// For how many minutes in a row the metric has been above the target value.
+    #[serde(default)]
+    pub above: u32,
+    /// For how many minutes in a row it has been well below it.
+    #[serde(default)]
+    pub below: u32,
 }
 
 impl Autoscaling {

@@ -162,6 +162,9 @@ pub struct Task {
     pub address: String,
     /// The description of its network interface.
     pub attachment: String,
+    /// When it becomes healthy, if it was started after its deployment; `None`: with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy_at: Option<u64>,
     /// When it has stopped, once a stop was requested.
     #[serde(rename = "gone_at")]
     pub removed_at: Option<u64>,

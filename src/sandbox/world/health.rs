@@ -63,6 +63,7 @@ impl RegionState {
                     _ if task.removed_at.is_some() => Health::Draining,
                     // "Target.NotInUse: the target group is not configured to receive traffic from the load balancer".
                     _ if !attached => Health::Unused,
+                    _ if task.healthy_at.is_some_and(|healthy| at < healthy) => Health::Initial,
                     true => Health::Healthy,
                     false => Health::Initial,
                 };

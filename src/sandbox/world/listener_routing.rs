@@ -34,13 +34,22 @@ impl Elbv2 {
     /// Returns whether a load balancer answers the requests of clients by itself at a time: the rule of a fence
     /// applies. A listener that only redirects to another one does not count.
     pub fn answers_itself(&self, load_balancer_arn: &str, at: u64) -> bool {
-        let listeners = self.listeners.values().filter(|listener| {
+        self.actions_for_clients(load_balancer_arn, at).any(|action| matches!(action, Action::FixedResponse { .. }))
+    }
+
+    /// Returns what a load balancer does with the requests of clients.
+    pub fn action_for_clients(&self, load_balancer_arn: &str, at: u64) -> Option<&Action> {
+        self.actions_for_clients(load_balancer_arn, at).next()
+    }
+
+    fn actions_for_clients(&self, load_balancer_arn: &str, at: u64) -> impl Iterator<Item = &Action> {
+        let listeners = self.listeners.values().filter(move |listener| {
             listener.load_balancer_arn == load_balancer_arn && !matches!(listener.settings.action, Action::Redirect(..))
         });
-        let mut ports = listeners.map(|listener| listener.settings.port);
-        ports.any(|port| {
+        listeners.filter_map(move |listener| {
+            let port = listener.settings.port;
             let request = Request { at, port, host: "client.example.com", path: "/", method: "GET" };
-            matches!(self.action_for(load_balancer_arn, &request), Some(Action::FixedResponse { .. }))
+            self.action_for(load_balancer_arn, &request)
         })
     }
 }

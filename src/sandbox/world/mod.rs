@@ -29,6 +29,8 @@ pub mod scripted_failures;
 pub mod secretsmanager;
 mod state;
 pub mod tags;
+mod target_tracking;
+mod tasks;
 pub mod timeline;
 pub mod traffic;
 pub mod weight_history;

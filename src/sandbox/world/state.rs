@@ -140,6 +140,7 @@ impl World {
         }
         self.advance_rotations();
         self.advance_replication();
+        self.advance_autoscaling();
     }
 
     /// Advances replication one state change at a time, because a change can depend on when the previous one happened.

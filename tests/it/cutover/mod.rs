@@ -4,6 +4,7 @@ pub mod emergency;
 pub mod fences;
 pub mod gates;
 pub mod killed_cutover;
+pub mod load;
 pub mod migration_commands;
 pub mod sides;
 pub mod state_machine;

@@ -17,6 +17,7 @@ use migrate_infra::switchover::machine::Outcome;
 use migrate_infra::switchover::{Direction, abort_signal};
 use migrate_infra::workflow::finish::{FinishRequest, finish};
 
+use crate::cutover::load::{LOAD, after_minutes};
 use crate::cutover::traffic::weights;
 use crate::cutover::whole_cutover::{replicating, scripted};
 use crate::harness::matrix::Matrix;
@@ -73,6 +74,9 @@ async fn switch_over(
                 let under_way = saved.clone().filter(SwitchoverRecord::is_under_way);
                 let record = under_way.unwrap_or_else(|| SwitchoverRecord::new(direction, saved.as_ref()));
                 let (_aborter, abort) = abort_signal();
+                if !record.has_begun() {
+                    operations.await_capacity(direction).await.inspect_err(|error| println!("{error}")).ok()?;
+                }
                 drive(&operations, &operations.settings, record, abort).await.ok()?
             }
         };
@@ -289,6 +293,20 @@ async fn a_killed_finish_is_repeated_and_up_removes_what_only_the_migration_need
     let again = initial.up(&wanted).await;
     assert_eq!(again.must_succeed().calls.mutations(), 0, "{:?}", again.calls.by_call());
     assert_eq!(weights(&initial), (0, 100));
+}
+
+/// Eight tasks serve. Those that use the database of the target get no requests before the switchover.
+#[tokio::test(start_paused = true)]
+async fn the_new_side_gets_as_many_tasks_as_serve() {
+    let mut fixture = with_traffic_on_the_target().await;
+    scripted(&mut fixture, LOAD);
+    assert_eq!(after_minutes(&mut fixture, 20).await, [2, 2, 8]);
+    moved_to(&mut fixture, Side::Target).await;
+    assert_eq!(after_minutes(&mut fixture, 0).await, [2, 8, 8]);
+    assert_eq!(look(&mut fixture).await, moved());
+    moved_to(&mut fixture, Side::Source).await;
+    assert_eq!(look(&mut fixture).await, moved_back());
+    assert_eq!(after_minutes(&mut fixture, 0).await, [8, 8, 8]);
 }
 
 #[tokio::test(start_paused = true)]
