@@ -93,7 +93,8 @@ impl Disk {
         serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path, source })
     }
 
-    /// Writes the world, so that the effects of calls survive a killed process.
+    /// Writes the world, so that the effects of calls survive a killed process. Only one thread at a time may do so:
+    /// the one that has the lock of the world.
     ///
     /// # Errors
     /// If it cannot be written; the file is then unchanged.

@@ -56,9 +56,11 @@ impl Sandbox {
 
     /// Returns a copy of the world as it is now.
     pub fn snapshot(&self) -> World {
-        let mut world = self.world().clone();
-        world.now = self.now();
-        world
+        self.copy(&self.world())
+    }
+
+    fn copy(&self, world: &World) -> World {
+        World { now: self.now(), ..world.clone() }
     }
 
     /// Changes the world outside the calls, as another user of the account would.
@@ -70,9 +72,12 @@ impl Sandbox {
 
     /// Stores the world, so that what happened outside the calls survives a killed process.
     pub fn save(&self) {
-        if let Some(disk) = &self.disk
-            && let Err(error) = disk.save(&self.snapshot())
-        {
+        let Some(disk) = &self.disk else { return };
+        // Calls store it under this lock, too: an older copy never replaces a newer one.
+        let world = self.world();
+        let saved = disk.save(&self.copy(&world));
+        drop(world);
+        if let Err(error) = saved {
             tracing::warn!(%error, "cannot store the world of the sandbox");
         }
     }

@@ -9,4 +9,5 @@ pub mod listener_rules;
 pub mod metrics;
 pub mod network_refusals;
 pub mod routing;
+mod stored_world;
 pub mod tag_search;
