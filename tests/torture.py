@@ -59,6 +59,8 @@ def command(args, seed, directory):
     parts += [part for setting in SETTINGS for part in ("--set", setting)]
     parts += ["rehearse", "--kill", str(seed), "--seed", str(seed), "--then", end, "--speed", str(args.speed)]
     parts += ["--writers", str(args.writers), "--rate", str(args.rate), "--rows", str(args.rows)]
+    # An hour of writes lies between the ways.
+    parts += ["--soak", "3600"] if end == "again" else []
     parts += ["--report", str(directory / "report")]
     if fault is not None:
         parts += ["--script", str(fault)]

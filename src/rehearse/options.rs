@@ -29,6 +29,9 @@ pub struct RehearsalOptions {
     pub kill: Option<u64>,
     /// What follows the cutover.
     pub then: Then,
+    /// How long the clients make payments after each move of the traffic, in seconds of AWS. It should be longer than
+    /// they keep a DNS answer.
+    pub soak: f64,
     /// How many seconds of AWS pass in a second.
     pub speed: f64,
     /// The seed of the generated rows and of the choices of the writers.

@@ -26,10 +26,8 @@ use crate::{schema, traffic};
 
 /// How often the status is shown and the lag is measured.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long the writers work before the migration begins and after it has ended, in seconds of AWS. The second is
-/// longer than clients keep a DNS answer.
+/// How long the writers work before the migration begins, in seconds of AWS.
 const BEFORE: f64 = 60.0;
-const AFTER: f64 = 180.0;
 /// Writers need this time to make payments, however fast the clock is.
 const LEAST: Duration = Duration::from_secs(2);
 /// How often a switchover is tried.
@@ -314,7 +312,7 @@ impl Rehearsal {
     /// Waits until every client has resolved the name again, and has made payments.
     async fn wait_for_clients(&self) {
         tokio::time::sleep(self.keep_alive).await;
-        self.wait(AFTER).await;
+        self.wait(self.options.soak).await;
     }
 
     async fn read_state(&self) -> Result<State, RehearseError> {

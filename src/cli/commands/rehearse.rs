@@ -50,6 +50,10 @@ pub struct RehearseArgs {
     /// What follows the cutover.
     #[arg(long, value_enum, default_value_t = ThenArg::Finish)]
     then: ThenArg,
+    /// How long the clients make payments after each move of the traffic, in seconds of AWS.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=604_800))]
+    soak: u32,
     /// How many seconds of AWS pass in a second.
     #[arg(long, value_name = "N", default_value_t = 60.0)]
     speed: f64,
@@ -138,6 +142,7 @@ fn rehearsal_options(options: &GlobalOptions, args: &RehearseArgs) -> Result<Reh
             ThenArg::Rollback => Then::Rollback,
             ThenArg::Stop => Then::Stop,
         },
+        soak: args.soak.into(),
         speed: args.speed,
         seed: args.seed,
         parallelism: options.parallelism.into(),

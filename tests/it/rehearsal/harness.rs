@@ -42,6 +42,7 @@ pub fn options(directory: &TempDir, sets: &[&str]) -> RehearsalOptions {
         script: None,
         kill: None,
         then: Then::Stop,
+        soak: 180.0,
         speed: 300.0,
         seed: 1,
         parallelism: 32,
