@@ -19,6 +19,7 @@ mod database;
 pub mod drain;
 mod error;
 pub mod guard;
+pub mod identity;
 mod lsn;
 pub mod marker;
 pub mod repeated;

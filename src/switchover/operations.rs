@@ -88,8 +88,9 @@ pub trait Operations: Send + Sync {
     /// [`Failure::Inconclusive`], never a success.
     fn check(&self, task: Task<'_>) -> impl Future<Output = Result<Checked, Failure>> + Send;
 
-    /// Row 6. Requests the stop of the forward replication, and takes the start position of the reverse replication on
-    /// the new database ([`crate::sql::fallback_start`]). Nobody is served meanwhile, so it does not wait for the stop.
+    /// Row 6. Requests the stop of the forward replication, prepares the old database for the reverse replication
+    /// ([`crate::sql::accept_identities`]), and takes the start position of that on the new database
+    /// ([`crate::sql::fallback_start`]). Nobody is served meanwhile, so it does not wait for the stop.
     ///
     /// True afterwards: the forward replication has stopped, or is stopping and [`Self::open`] can cut it off; it can
     /// be resumed where it stopped. A slot on the new database has the start position, so that the reverse replication
@@ -117,8 +118,9 @@ pub trait Operations: Send + Sync {
     /// and no task that uses another one can get a request.
     fn undo_reconnect(&self, task: Task<'_>) -> impl Future<Output = Result<(), UndoFailure>> + Send;
 
-    /// Undoes row 6. True afterwards: the slot of the reverse replication does not exist, nothing reads it, and the
-    /// forward replication runs from where it stopped. One that is still stopping is awaited first.
+    /// Undoes row 6. True afterwards: the slot of the reverse replication does not exist, nothing reads it, the old
+    /// database is as before ([`crate::sql::restore_identities`]), and the forward replication runs from where it
+    /// stopped. One that is still stopping is awaited first.
     fn undo_fallback(&self, task: Task<'_>) -> impl Future<Output = Result<(), UndoFailure>> + Send;
 
     /// Undoes row 2. True afterwards: the old database accepts writes of the service ([`crate::sql::reopen_old`]).

@@ -105,15 +105,12 @@ fn identity(
         Some(other) if other.is_always_identity => {
             findings.fail(Topic::IdentityColumns, target, subject, WHAT, ACTION);
         }
-        // The target is ready, but the fallback replication writes to this side.
-        Some(_) if column.is_always_identity => {
-            let what = format!("{WHAT} back to the {side} database");
-            findings.warn(Topic::IdentityColumns, side, subject, what, "do the same there before the fallback starts");
-        }
         None if column.is_always_identity => {
             let what = format!("{WHAT}, as soon as the {target} database has it");
             findings.warn(Topic::IdentityColumns, side, subject, what, ACTION);
         }
+        // The fallback writes this side, too: the switchover changes the column, and the end of the migration changes
+        // it back.
         _ => {}
     }
 }

@@ -35,7 +35,6 @@ pub use archive::{Entry, Schema};
 pub use comparison::Comparison;
 pub use difference::Difference;
 pub use error::SchemaError;
-pub use identity::accept_values;
 pub use materialized::{Unrefreshed, refresh};
 pub use privileges::SkippedPrivilege;
 pub use programs::{Programs, server_version};

@@ -20,6 +20,8 @@ use infra_core::resource::describe;
 pub struct Removed {
     /// What was removed, with the side of its database.
     pub objects: Vec<(String, Leftover)>,
+    /// Identity columns that refuse values again, with the side of their database.
+    pub identities: Vec<(String, String)>,
     /// Replication slots that the migration did not create, with the side of their database. They stay.
     pub other_slots: Vec<(String, Leftover)>,
 }
@@ -81,12 +83,12 @@ impl AwsOperations<'_> {
             let [old, new] = connected.databases();
             let order = Finish { service: connected.service(), slots: &slots, old_guard };
             let finished = sql::finish(old, new, order).await?;
-            let side = |(label, object): (String, Leftover)| {
-                let side = if label == "old" { direction.from() } else { direction.to() };
-                (side.to_string(), object)
-            };
-            removed.objects = finished.removed.into_iter().map(side).collect();
-            removed.other_slots = finished.others.into_iter().map(side).collect();
+            let side = |label: &str| if label == "old" { direction.from() } else { direction.to() }.to_string();
+            let object = |(label, object): (String, Leftover)| (side(&label), object);
+            removed.objects = finished.removed.into_iter().map(object).collect();
+            removed.other_slots = finished.others.into_iter().map(object).collect();
+            let column = |(label, column): (String, String)| (side(&label), column);
+            removed.identities = finished.identities.into_iter().map(column).collect();
         }
         rotation::release(self.context, &self.topology.loads).await.map_err(failed)?;
         self.record(record, After::Finished).await?;

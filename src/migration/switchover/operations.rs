@@ -5,6 +5,7 @@ use std::time::Duration;
 use infra_base::address::Region;
 use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
+use infra_core::events::Event;
 use infra_core::resource::{Error, describe};
 use infra_database::marker::MarkerId;
 use infra_database::{Database, Lsn, slots};
@@ -304,7 +305,13 @@ impl Operations for AwsOperations<'_> {
         // A task from an earlier switchover reads the slot that is replaced.
         fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
         let Some(connected) = connected else { return Ok(Lsn::default()) };
-        let [_, new] = connected.databases();
+        let [old, new] = connected.databases();
+        let identities = sql::accept_identities(old).await?;
+        if !identities.is_empty() {
+            let columns = identities.join(", ");
+            let text = format!("identity columns of the {} accept values for now: {columns}", direction.from());
+            self.context.events.send(Event::Notice { address: None, text });
+        }
         sql::fallback_start(new, connected.service(), OWN).await?;
         Ok(slots::create(new, &fallback.slot).await.map_err(sql::Error::from)?)
     }
@@ -348,8 +355,9 @@ impl Operations for AwsOperations<'_> {
         let fallback = self.fallback_to(task.direction.from())?;
         fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
         if let Some(connected) = self.databases.connect(task.direction).await? {
-            let [_, new] = connected.databases();
+            let [old, new] = connected.databases();
             drop_slot(new, &fallback.slot).await?;
+            sql::restore_identities(old).await?;
         }
         Ok(self.resume_carrier(task.direction).await?)
     }

@@ -119,6 +119,8 @@ impl From<Error> for Failure {
         let why = error.chain();
         match error {
             Error::NotArrived { .. } => Self::Inconclusive { why },
+            // An identity column is changed, and somebody reads its table.
+            Error::Database(error) if infra_database::identity::is_locked(&error) => Self::Inconclusive { why },
             _ => Self::with_unknown_effect(why),
         }
     }

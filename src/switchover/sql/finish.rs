@@ -1,7 +1,7 @@
 //! The end of a migration in both databases.
 
 use infra_database::slots::{self, Dropped, Leftover, LeftoverKind};
-use infra_database::{Database, guard, marker};
+use infra_database::{Database, guard, identity, marker};
 
 use super::error::Error;
 use super::guards::Service;
@@ -33,6 +33,8 @@ pub struct Finished {
     pub removed: Vec<(String, Leftover)>,
     /// Slots that are not of the migration, with the label of their database.
     pub others: Vec<(String, Leftover)>,
+    /// Identity columns that refuse values again, with the label of their database.
+    pub identities: Vec<(String, String)>,
 }
 
 /// Removes everything of the migration from both databases, and verifies that it is absent. Stop the fallback first.
@@ -67,6 +69,9 @@ async fn clean(database: Database<'_>, ours: &[&str], finished: &mut Finished) -
             Dropped::Active => return Err(Error::SlotInUse { slot: (*name).to_owned(), side: side() }),
         }
     }
+    // Nothing replicates into it any more.
+    let restored = identity::restore(database).await?;
+    finished.identities.extend(restored.into_iter().map(|column| (side(), column)));
     let removed = slots::remove_leftovers(database).await?;
     finished.removed.extend(removed.into_iter().map(|one| (side(), one)));
     marker::remove(database).await?;

@@ -2,7 +2,7 @@
 
 use infra_config::{Config, SchemaSource, schema_and_table};
 use infra_database::schema::{self, Section, Transferred};
-use infra_database::{marker, tables};
+use infra_database::{identity, marker, tables};
 use infra_migration::phase::Phase;
 use infra_migration::topology::Replication;
 use infra_payment::stack::MeasuredSource;
@@ -96,7 +96,7 @@ async fn transfer(
         (connected.programs(PHASE).await?, directory(workspace, replication)?, options());
     let [source_access, target_access] = connected.access();
     let mut done = Done::default();
-    let relaxed = schema::accept_values(connected.target()).await.map_err(|error| failed(error.into()))?;
+    let relaxed = identity::accept_values(connected.target()).await.map_err(|error| failed(error.into()))?;
     if !relaxed.is_empty() {
         let columns = relaxed.join(", ");
         done.notices.push(format!("identity columns of the target that accept values now: {columns}"));
@@ -123,6 +123,8 @@ async fn transfer(
         done.skipped += moved.skipped;
         done.notices.extend(notices(&moved));
     }
+    let noted = identity::note_transferred(connected.source(), connected.target()).await;
+    noted.map_err(|error| failed(error.into()))?;
     Ok(done)
 }
 

@@ -45,18 +45,23 @@ fn show(app: &App, primary: Side, removed: &Removed) {
     if app.options.is_json() {
         let one =
             |(side, object): &(String, Leftover)| json!({ "side": side, "kind": object.kind, "name": object.name });
+        let column = |(side, column): &(String, String)| json!({ "side": side, "name": column });
         let list = |objects: &[(String, Leftover)]| objects.iter().map(one).collect::<Vec<_>>();
         let event = json!({
             "event": "migration_finished",
             "primary": primary,
             "removed": list(&removed.objects),
             "other_slots": list(&removed.other_slots),
+            "identity_columns": removed.identities.iter().map(column).collect::<Vec<_>>(),
         });
         stdout(&event.to_string());
         return;
     }
     for (side, object) in &removed.objects {
         app.info(&format!("removed from the database of the {side}: {object}"));
+    }
+    for (side, column) in &removed.identities {
+        app.info(&format!("GENERATED ALWAYS again in the database of the {side}: {column}"));
     }
     for (side, object) in &removed.other_slots {
         app.info(&format!("not of this migration, and kept, in the database of the {side}: {object}"));

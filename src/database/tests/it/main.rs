@@ -4,6 +4,7 @@ mod changes;
 mod check;
 mod drain;
 mod guard;
+mod identity;
 mod marker;
 mod repeated;
 mod schema;

@@ -1,5 +1,5 @@
 use infra_database::schema::{self, Options, Programs, Schema, SchemaError, Section, Transferred};
-use infra_database::{Database, HELPER_SCHEMA, marker};
+use infra_database::{Database, HELPER_SCHEMA, identity, marker};
 
 use super::server::{ADMIN, TestDatabase, pair, target, unique};
 
@@ -357,9 +357,9 @@ async fn identity_columns_of_a_target_accept_the_values_of_the_replication() {
     client.batch_execute("ALTER TABLE customers ALTER COLUMN id SET GENERATED ALWAYS").await.unwrap();
     let insert = insert.replace("7, 'a@b'", "8, 'c@d'");
     client.batch_execute(&insert).await.expect_err("the target refuses values");
-    let changed = schema::accept_values(Database::new("target", &client)).await.unwrap();
+    let changed = identity::accept_values(Database::new("target", &client)).await.unwrap();
     assert_eq!(changed, ["public.customers.id"]);
-    assert!(schema::accept_values(Database::new("target", &client)).await.unwrap().is_empty());
+    assert!(identity::accept_values(Database::new("target", &client)).await.unwrap().is_empty());
     client.batch_execute(&insert).await.expect("the target accepts values");
     let target = ("target", &mut client, &access);
     schema::transfer(Section::PreData, &schema, &programs(), target, &options, directory.path()).await.unwrap();
