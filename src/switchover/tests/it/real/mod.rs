@@ -1,6 +1,8 @@
 //! Whole switchovers on two real servers, with PostgreSQL's own logical replication in the place of DMS, and with
 //! writers. A switch stands for load balancers and the connections of services.
 
+mod broken;
+mod cuts;
 mod driver;
 mod ledger;
 mod operations;
