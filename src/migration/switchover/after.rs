@@ -44,6 +44,8 @@ impl AwsOperations<'_> {
                     drop_slot(old, &slot).await?;
                 }
             }
+            // An earlier version of this program has not done it in row `Fallback`.
+            sql::accept_identities(old).await?;
             has_run = self.has_read(new, record).await?;
         }
         let fallback = self.fallback_to(direction.from())?;

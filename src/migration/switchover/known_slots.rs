@@ -43,6 +43,14 @@ pub(super) fn may_cut_off(state: &State, topology: &Topology, direction: Directi
     replication.is_some_and(|replication| !KnownSlots::of(state, replication, direction).read.is_empty())
 }
 
+/// Does the same before the databases are reached, for a switchover to the target. A replication that has not been
+/// started will have a known slot. Without access to the databases, nothing was measured, and there is none.
+pub(super) fn expects_cut_off(state: &State, topology: &Topology) -> bool {
+    let start = |load: &Replication| StartRecord::of(state, &load.load).ok().flatten();
+    let is_unknown = topology.loads.iter().filter_map(start).any(|start| start.measured.is_some());
+    !is_unknown || may_cut_off(state, topology, Direction::FORWARD)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,11 +12,11 @@ use infra_core::state::State;
 use infra_database::drain::in_flight;
 use infra_database::{Database, TableName, changes};
 use infra_switchover::forecast::{self as estimate, Forecast, Parts};
-use infra_switchover::{Direction, Failure, Row, Task, sql};
+use infra_switchover::{Failure, Row, Task, sql};
 
 use super::comparison::{limit, validation};
 use super::databases::{Connected, OWN};
-use super::known_slots::may_cut_off;
+use super::known_slots::{expects_cut_off, may_cut_off};
 use super::record::SwitchoverRecord;
 use super::view::{NODES_FOLLOW, View, split};
 use crate::TrafficSplit;
@@ -58,7 +58,7 @@ const CATALOGS: Duration = Duration::from_secs(1);
 /// Returns the forecast from known durations, and from the last switchover that was completed.
 pub fn expected(state: &State, config: &Config) -> Forecast {
     let live = state.migration.live.and_then(TrafficSplit::new);
-    let cuts_off = may_cut_off(state, &Topology::of(state), Direction::FORWARD);
+    let cuts_off = expects_cut_off(state, &Topology::of(state));
     let known = Parts {
         prepare: CONNECTION_TESTS,
         connect: STATEMENT * 10,
@@ -133,7 +133,7 @@ async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, D
     let is_moved = view.context.journal.read(|state| state.migration.live.and_then(TrafficSplit::new))
         == Some(split(task.direction.to()));
     let cuts_off =
-        data.is_some() && view.context.journal.read(|state| may_cut_off(state, view.topology, task.direction));
+        data.is_none() || view.context.journal.read(|state| may_cut_off(state, view.topology, task.direction));
     let mut parts = Parts {
         prepare: started.unwrap_or_default(),
         fence: call * 3,

@@ -296,10 +296,15 @@ impl Operations for AwsOperations<'_> {
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
         let connected = self.databases.connect(direction).await?;
-        let old = connected.as_ref().map(|connected| connected.databases()[0]);
-        match old {
-            Some(old) if self.can_cut_off(direction, old).await? => self.request_stop_of_carrier(direction).await?,
-            _ => self.stop_carrier(direction).await?,
+        let can_cut_off = match &connected {
+            Some(connected) => self.can_cut_off(direction, connected.databases()[0]).await?,
+            // There is nothing that it could carry.
+            None => true,
+        };
+        if can_cut_off {
+            self.request_stop_of_carrier(direction).await?;
+        } else {
+            self.stop_carrier(direction).await?;
         }
         let fallback = self.fallback_to(direction.from())?;
         // A task from an earlier switchover reads the slot that is replaced.

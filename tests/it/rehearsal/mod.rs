@@ -1,5 +1,6 @@
 //! Rehearsals: whole migrations on real databases, with writers and a ledger.
 
+mod carriers;
 mod commands;
 mod fallback;
 mod forecast;
@@ -7,7 +8,6 @@ mod harness;
 mod load;
 mod password_change;
 mod phases;
-mod settled;
 mod stack;
 mod switchover;
 mod todays_procedure;

@@ -1,5 +1,5 @@
-//! Each row that is SQL, with a connection that breaks at each of its statements, before and after its effect. Repeated,
-//! the row is done, as if nothing had happened.
+//! Each row that is SQL, with a connection that breaks at each of its statements, before and after its effect.
+//! Repeated, the row is done, as if nothing had happened.
 
 use infra_base::side::Side;
 use infra_database::{Database, guard, identity, marker, slots};

@@ -1,10 +1,13 @@
-//! What follows a switchover on real databases.
+//! How the replication to the new primary ends on real databases, and how the fallback begins.
 
 use migrate_infra::database::{Database, slots};
 use migrate_infra::events::Events;
 use migrate_infra::migration::fallback;
-use migrate_infra::migration::switchover::{After, SwitchoverRecord};
+use migrate_infra::migration::phase::StartRecord;
+use migrate_infra::migration::switchover::{After, SwitchoverRecord, close_target};
 use migrate_infra::migration::topology::Topology;
+use migrate_infra::sandbox::world::dms::TaskState;
+use migrate_infra::switchover::{Direction, Evidence, Operations, Task};
 use migrate_infra::workflow::unattended::{self, CutoverEnd};
 use migrate_infra::workflow::{Session, switchover};
 
@@ -52,4 +55,45 @@ async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_c
     drop(operations);
     drop(context);
     session.close().await;
+}
+
+/// Does row 6 of a switchover. Returns the state of the task that has loaded the tables.
+async fn after_row_fallback(stack: &Stack) -> TaskState {
+    let session = Session::open(&stack.workspace, "cutover", Events::nowhere()).await.expect("a session");
+    let context = session.context.clone();
+    let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
+    close_target(&operations).await.expect("the target is guarded");
+    let evidence = Evidence::default();
+    let task = Task { direction: Direction::FORWARD, evidence: &evidence, attempt: 1, deadline: None };
+    operations.fallback(task).await.expect("the row is done");
+    let arn = operations.topology.loads[0].task.clone();
+    let state = stack.world(|world| {
+        let mut all = world.regions.values().flat_map(|region| region.dms.tasks.values());
+        all.find(|task| task.arn == arn).expect("the task").state
+    });
+    operations.undo_fallback(task).await.expect("it runs again");
+    drop(operations);
+    drop(context);
+    session.close().await;
+    state
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // Slower than usual, so that a task is seen to stop.
+    let stack = tokio::task::block_in_place(|| Stack::at_speed(&directory, ONE_STEP, 100.0));
+    stack.replicate(TABLES, CONTENT).await;
+    let target = stack.connection("target");
+    until("the load", async || rows(&target, "payments").await == 1).await;
+    assert_eq!(after_row_fallback(&stack).await, TaskState::Stopping);
+
+    // DMS has created its slot again, under another name.
+    let session = Session::open(&stack.workspace, "test", Events::nowhere()).await.expect("a session");
+    let load = session.context.journal.read(Topology::of).loads.remove(0).load;
+    let start = session.context.journal.read(|state| StartRecord::of(state, &load)).expect("it can be read");
+    let unknown = StartRecord { slots: Vec::new(), ..start.expect("a start") };
+    session.context.journal.write(vec![unknown.record(&load)]).await.expect("it is written");
+    session.close().await;
+    assert_eq!(after_row_fallback(&stack).await, TaskState::Stopped);
 }
