@@ -69,7 +69,7 @@ def command(args, seed, directory):
 
 def run(args, seed):
     """Runs one rehearsal. Returns its row."""
-    with tempfile.TemporaryDirectory(prefix=f"torture-{seed}-") as name:
+    with tempfile.TemporaryDirectory(prefix=f"torture-{seed}-", ignore_cleanup_errors=True) as name:
         directory = pathlib.Path(name)
         end, fault, parts = command(args, seed, directory)
         began = time.monotonic()

@@ -20,7 +20,7 @@ const PREPARE: &str = "CREATE SCHEMA IF NOT EXISTS migrate_infra; \
      (schema_name text, table_name text, column_name text, PRIMARY KEY (schema_name, table_name, column_name))";
 
 /// A column waits for its lock no longer than this: others would wait behind it.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '3s'";
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 
 /// A column.
 struct Column {
@@ -61,25 +61,33 @@ impl Column {
     }
 }
 
-/// Returns the identity columns of one kind: `a` refuses values, `d` accepts them.
-async fn columns(database: Database<'_>, kind: &str) -> Result<Vec<Column>, Error> {
+/// The identity columns that refuse values, and those that accept them.
+const REFUSING: &str = "a.attidentity = 'a'";
+const ACCEPTING: &str = "a.attidentity = 'd'";
+
+/// Returns the identity columns that fulfil a condition.
+async fn columns(database: Database<'_>, condition: &str) -> Result<Vec<Column>, Error> {
     let sql = format!(
         "SELECT n.nspname::text, c.relname::text, a.attname::text FROM pg_catalog.pg_attribute a \
          JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE a.attidentity::text = $1 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
+         WHERE {condition} AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition \
          AND {USER_SCHEMA} ORDER BY 1, 2, 3"
     );
-    let rows = database.query("read the identity columns", &sql, &[&kind]).await?;
+    let rows = database.query("read the identity columns", &sql, &[]).await?;
     rows.iter().map(Column::of).collect()
 }
 
 /// Makes changes one after the other, each in a transaction of its own.
-async fn change(database: Database<'_>, what: &str, changes: impl Iterator<Item = String> + Send) -> Result<(), Error> {
+async fn change(
+    database: Database<'_>,
+    what: &str,
+    changes: impl Iterator<Item = (&Column, String)> + Send,
+) -> Result<(), Error> {
     const SET: &str = "limit the wait for a lock";
     database.run(SET, LOCK_TIMEOUT).await?;
     let mut result = Ok(());
-    for change in changes {
-        result = database.run(what, &change).await;
+    for (column, change) in changes {
+        result = database.run(&format!("{what} {}", column.full_name()), &change).await;
         if result.is_err() {
             break;
         }
@@ -101,15 +109,24 @@ pub fn is_locked(error: &Error) -> bool {
 /// # Errors
 /// The user does not own a table, or it is in use: see [`is_locked`].
 pub async fn accept_values(database: Database<'_>) -> Result<Vec<String>, Error> {
-    const WHAT: &str = "make an identity column accept values";
-    let refusing = columns(database, "a").await?;
+    const WHAT: &str = "make this identity column accept values, which waits for each session that uses its table:";
+    let refusing = columns(database, REFUSING).await?;
     if refusing.is_empty() {
         return Ok(Vec::new());
     }
     database.run("take note of identity columns", PREPARE).await?;
-    let changes = refusing.iter().map(|column| format!("{}; {}", column.note(), column.alter("BY DEFAULT")));
+    let changes = refusing.iter().map(|one| (one, format!("{}; {}", one.note(), one.alter("BY DEFAULT"))));
     change(database, WHAT, changes).await?;
     Ok(refusing.iter().map(Column::full_name).collect())
+}
+
+/// Returns the columns that refuse values and that the user of the connection cannot change.
+///
+/// # Errors
+/// The catalogs could not be read.
+pub async fn not_owned(database: Database<'_>) -> Result<Vec<String>, Error> {
+    const FOREIGN: &str = "a.attidentity = 'a' AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')";
+    Ok(columns(database, FOREIGN).await?.iter().map(Column::full_name).collect())
 }
 
 /// Takes note of the columns that refuse values in the source and accept them in the target, where a transfer of the
@@ -119,8 +136,8 @@ pub async fn accept_values(database: Database<'_>) -> Result<Vec<String>, Error>
 /// The user must not create a table in the target.
 pub async fn note_transferred(source: Database<'_>, target: Database<'_>) -> Result<(), Error> {
     const WHAT: &str = "take note of identity columns";
-    let refusing: Vec<String> = columns(source, "a").await?.iter().map(Column::full_name).collect();
-    let accepting = columns(target, "d").await?;
+    let refusing: Vec<String> = columns(source, REFUSING).await?.iter().map(Column::full_name).collect();
+    let accepting = columns(target, ACCEPTING).await?;
     let transferred = accepting.iter().filter(|column| refusing.contains(&column.full_name()));
     let notes: Vec<String> = transferred.map(Column::note).collect();
     if notes.is_empty() {
@@ -138,7 +155,8 @@ pub async fn note_transferred(source: Database<'_>, target: Database<'_>) -> Res
 /// # Errors
 /// The user does not own a table, or it is in use: see [`is_locked`].
 pub async fn restore(database: Database<'_>) -> Result<Vec<String>, Error> {
-    const WHAT: &str = "make an identity column refuse values again";
+    const WHAT: &str =
+        "make this identity column refuse values again, which waits for each session that uses its table:";
     const NOTED: &str =
         "SELECT schema_name, table_name, column_name FROM migrate_infra.identity_columns ORDER BY 1, 2, 3";
     const EXISTS: &str = "SELECT to_regclass('migrate_infra.identity_columns') IS NOT NULL";
@@ -147,10 +165,10 @@ pub async fn restore(database: Database<'_>) -> Result<Vec<String>, Error> {
     }
     let rows = database.query("read noted identity columns", NOTED, &[]).await?;
     let noted = rows.iter().map(Column::of).collect::<Result<Vec<_>, _>>()?;
-    let accepting: Vec<String> = columns(database, "d").await?.iter().map(Column::full_name).collect();
+    let accepting: Vec<String> = columns(database, ACCEPTING).await?.iter().map(Column::full_name).collect();
     let (there, gone): (Vec<_>, Vec<_>) = noted.iter().partition(|column| accepting.contains(&column.full_name()));
-    let restored = there.iter().map(|column| format!("{}; {}", column.forget(), column.alter("ALWAYS")));
-    change(database, WHAT, restored.chain(gone.iter().map(|column| column.forget()))).await?;
+    let restored = there.iter().map(|one| (*one, format!("{}; {}", one.forget(), one.alter("ALWAYS"))));
+    change(database, WHAT, restored.chain(gone.iter().map(|one| (*one, one.forget())))).await?;
     database.run("remove the notes of identity columns", "DROP TABLE migrate_infra.identity_columns").await?;
     Ok(there.into_iter().map(Column::full_name).collect())
 }

@@ -135,6 +135,18 @@ async fn drop_now(database: Database<'_>, name: &str) -> Result<Dropped, Error> 
     Ok(if rows.is_empty() { Dropped::Absent } else { Dropped::Dropped })
 }
 
+/// Moves a slot of this database that nobody reads to the end of the log: its reader will get nothing from before. A
+/// slot that does not exist is left alone.
+///
+/// # Errors
+/// A process reads the slot, or the user must not use replication.
+pub async fn advance(database: Database<'_>, name: &str) -> Result<(), Error> {
+    let sql = "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn())::text \
+         FROM pg_catalog.pg_replication_slots \
+         WHERE slot_name = $1 AND database = current_database() AND slot_type = 'logical'";
+    database.query("advance a replication slot", sql, &[&name]).await.map(std::mem::drop)
+}
+
 /// The plug-in of [`create`]. PostgreSQL contains it, and DMS reads its output (PostgreSQLSettings, `PluginName`).
 pub const PLUGIN: &str = "test_decoding";
 
@@ -159,8 +171,9 @@ pub async fn create(database: Database<'_>, name: &str) -> Result<Lsn, Error> {
     database.query_one("create a replication slot", sql, &[&name, &PLUGIN]).await?.get(0)
 }
 
-/// The plug-ins whose output DMS reads (PostgreSQLSettings, `PluginName`).
-pub const DMS_PLUGINS: [&str; 2] = ["test_decoding", "pglogical"];
+/// The plug-ins whose output DMS reads: `test_decoding` and pglogical (PostgreSQLSettings, `PluginName`), which the
+/// catalog shows as `pglogical_output`.
+pub const DMS_PLUGINS: [&str; 3] = ["test_decoding", "pglogical", "pglogical_output"];
 
 /// The kind of an object that a migration leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -62,19 +62,23 @@ pub async fn set_position_without_state(context: &ReadContext, service: &Service
 }
 
 /// One ECS service that scales.
-struct Scaling<'a> {
+pub(super) struct Scaling<'a> {
     side: Side,
-    region: &'a Region,
-    address: Address,
-    resource_id: String,
+    pub(super) region: &'a Region,
+    /// The address under which calls about its tasks are shown and recorded.
+    pub(super) address: Address,
+    /// Its name.
+    pub(super) name: &'a str,
+    pub(super) resource_id: String,
 }
 
 /// Returns the service of an environment, and its second one.
-fn scaling(service: &Service) -> Vec<Scaling<'_>> {
-    let of = |address: Address, name: &str| Scaling {
+pub(super) fn scaling(service: &Service) -> Vec<Scaling<'_>> {
+    let of = |address: Address, name| Scaling {
         side: service.side,
         region: &service.region,
         address,
+        name,
         resource_id: scale_in::resource_id(&service.cluster, name),
     };
     let own = of(scale_in_address(service.side), &service.service);

@@ -145,7 +145,8 @@ fn register_target(
                 suspended,
                 policies: BTreeMap::new(),
                 evaluated_at: call.now(),
-                scaled_at: None,
+                scaled_out_at: None,
+                scaled_in_at: None,
             }
         }
     };

@@ -29,7 +29,7 @@ impl Aborter {
 
 impl AbortSignal {
     /// Waits for the request, and returns who made it. Without an [`Aborter`], it waits for ever.
-    pub(crate) async fn requested(&mut self) -> String {
+    pub async fn requested(&mut self) -> String {
         let request = self.0.wait_for(Option::is_some).await.ok().and_then(|request| request.clone());
         match request {
             Some(by) => by,

@@ -25,6 +25,10 @@ pub struct Before {
 pub struct Drained {
     /// The number of sessions that were ended.
     pub ended: usize,
+    /// A position in the log of the old database behind everything that the service has committed. Earlier versions
+    /// have not recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Lsn>,
     /// Transactions that were ended because they had not ended within the limit: pid, application, user and age.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terminated: Vec<String>,

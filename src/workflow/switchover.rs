@@ -18,7 +18,7 @@ use infra_migration::switchover::{
 };
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::{Outcome, Reason, Step};
-use infra_switchover::{AbortSignal, Direction};
+use infra_switchover::{AbortSignal, Direction, Failure};
 
 use crate::cutover::record_way_back;
 use crate::databases::{FromSecrets, Given};
@@ -244,6 +244,23 @@ async fn check_access(operations: &AwsOperations<'_>) -> Result<(), MigrationRef
     reached.map_err(|reason| MigrationRefusal::NoDatabaseAccess { reason })
 }
 
+/// Adds tasks to the new side, and waits until they are healthy, an operator aborts, or the lock is lost. Row prepare
+/// has the last word about tasks that are not healthy yet.
+async fn await_capacity(
+    operations: &AwsOperations<'_>,
+    direction: Direction,
+    mut abort: AbortSignal,
+) -> Result<(), String> {
+    tokio::select! {
+        result = operations.await_capacity(direction) => match result {
+            Ok(()) | Err(Failure::Inconclusive { .. }) => Ok(()),
+            Err(failure) => Err(failure.to_string()),
+        },
+        _ = abort.requested() => Ok(()),
+        () = operations.context.cancel.cancelled() => Ok(()),
+    }
+}
+
 /// Makes the target ready for its first client: its database refuses writes, and its service uses the source database.
 ///
 /// # Errors
@@ -281,6 +298,33 @@ impl Ended {
     }
 }
 
+/// Completes what follows a completed switchover. The inner error is why that is not possible yet.
+async fn settle(
+    workspace: &Workspace,
+    operations: &AwsOperations<'_>,
+    record: &mut SwitchoverRecord,
+) -> Result<Result<(), Failure>, Error> {
+    if !record.is_unsettled() {
+        return Ok(Ok(()));
+    }
+    if record.progress.direction != Direction::FORWARD {
+        Box::pin(record_way_back(workspace, operations.context)).await?;
+    }
+    Ok(Box::pin(operations.settle(record)).await)
+}
+
+/// Completes what follows the last switchover before another one begins: the way back needs the fallback that it
+/// starts.
+async fn settle_last(workspace: &Workspace, operations: &AwsOperations<'_>) -> Result<(), Error> {
+    let last = operations.context.journal.read(read_record)?;
+    let Some(mut last) = last else { return Ok(()) };
+    settle(workspace, operations, &mut last).await?.map_err(|failure| {
+        let direction = last.progress.direction;
+        let reason = format!("what follows the switchover {direction} is not done yet: {failure}");
+        MigrationRefusal::NotReady { reason }.into()
+    })
+}
+
 /// Carries out a switchover to its end, and what follows it.
 ///
 /// # Errors
@@ -295,6 +339,7 @@ pub async fn switch_over(
     let direction = record.progress.direction;
     if !record.has_begun() {
         check_access(operations).await?;
+        settle_last(workspace, operations).await?;
         // Without steps before it, nothing has closed the database of the target yet.
         if direction == Direction::FORWARD {
             let closed = close_target(operations).await;
@@ -306,10 +351,12 @@ pub async fn switch_over(
         notice(format!("scale-in cannot be suspended: {}", describe(&error)));
     }
     if !record.has_begun()
-        && let Err(failure) = operations.await_capacity(direction).await
+        && let Err(reason) = await_capacity(operations, direction, abort.clone()).await
     {
-        // Row prepare has the last word.
-        notice(format!("the {} is not ready: {failure}", direction.to()));
+        if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
+            notice(format!("scale-in stays suspended: {}", describe(&error)));
+        }
+        return Err(MigrationRefusal::NotReady { reason }.into());
     }
     let ended = drive(operations, &operations.settings, record, abort).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
@@ -318,12 +365,7 @@ pub async fn switch_over(
         notice(format!("scale-in stays suspended: {}", describe(&error)));
     }
     let mut late = Vec::new();
-    if record.is_unsettled() && direction != Direction::FORWARD {
-        Box::pin(record_way_back(workspace, operations.context)).await?;
-    }
-    if record.is_unsettled()
-        && let Err(failure) = Box::pin(operations.settle(&mut record)).await
-    {
+    if let Err(failure) = settle(workspace, operations, &mut record).await? {
         let from = direction.from();
         late.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));
     }

@@ -244,8 +244,8 @@ pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), Step
     let moved = async {
         let state = context.journal.read(Clone::clone);
         let record = match stage(&workspace.config, &state, &context.read_context()).await? {
-            Stage::Moved => new_record(&state, BACK).map_err(Error::from)?,
             Stage::Switchover(record) | Stage::Settle(record) if record.progress.direction == BACK => *record,
+            Stage::Moved | Stage::Settle(_) => new_record(&state, BACK).map_err(Error::from)?,
             _ => return Ok(()),
         };
         let ended = move_data(workspace, context, record).await?;

@@ -80,9 +80,12 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
         let phase = progress.outcome().map_or("in progress, or killed", |outcome| outcome.as_str());
         lines.push(format!("the cutover is {phase} at {}: `{}` resumes it", progress.live, app.command("cutover")));
         // The first shift suspends it, and the end of the cutover allows it again.
-        if !cutover.report.changes.is_empty() {
-            lines.push("scale-in of both environments is suspended until the cutover ends".to_owned());
-        }
+        let scale_in = if cutover.report.changes.is_empty() {
+            "scale-in of the target can be suspended until the cutover ends"
+        } else {
+            "scale-in of both environments is suspended until the cutover ends"
+        };
+        lines.push(scale_in.to_owned());
     }
     lines.extend(switchover(app, state));
     lines.extend(held_rotations(app, state));

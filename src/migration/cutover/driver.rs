@@ -113,6 +113,9 @@ struct InFlight<'a> {
     /// The hooks that wait, with the number of the attempt.
     hooks: VecDeque<(Hook, u32)>,
     hook: Option<(Hook, BoxFuture<'a, Option<HookResult>>)>,
+    /// Whether tasks of the target may be missing for the next step, and what adds them.
+    lacks_tasks: bool,
+    tasks: Option<BoxFuture<'a, ()>>,
     /// Whether progress can be made durable. If not, the only possible change is a rollback.
     is_durable: bool,
 }
@@ -128,6 +131,8 @@ impl InFlight<'_> {
             superseded: Cancel::default(),
             hooks: VecDeque::new(),
             hook: None,
+            lacks_tasks: false,
+            tasks: None,
             is_durable: true,
         }
     }
@@ -153,6 +158,7 @@ impl Driver {
                 let (mut commands, is_news) = self.advance(saved, input);
                 // Before the end is durable: a killed process does it again.
                 if commands.iter().any(|command| matches!(command, Command::Finish(end) if !end.can_resume())) {
+                    in_flight.tasks = None;
                     self.allow_scale_in(in_flight.is_durable).await;
                 }
                 if is_news
@@ -188,10 +194,15 @@ impl Driver {
             {
                 in_flight.hook = Some((hook, self.run_hook(hook, attempt, saved.progress.live)));
             }
+            if in_flight.tasks.is_none() && in_flight.lacks_tasks {
+                in_flight.lacks_tasks = false;
+                in_flight.tasks = Some(self.match_tasks().boxed());
+            }
             self.report_progress(saved);
             tokio::select! {
                 biased;
                 Some(input) = requests.recv() => inputs.push_back(input),
+                () = completed(in_flight.tasks.as_mut()) => in_flight.tasks = None,
                 input = completed(in_flight.change.as_mut()) => {
                     in_flight.change = None;
                     // A shift that a rollback superseded is reported only if it is live.
@@ -238,10 +249,12 @@ impl Driver {
         match command {
             Command::Judge => {
                 in_flight.latest_evaluation += 1;
+                in_flight.lacks_tasks = self.may_lack_tasks(saved);
                 in_flight.observations.push(self.evaluate(read_context, saved, in_flight.latest_evaluation, None));
             }
             Command::Wait { until } => {
                 in_flight.latest_evaluation += 1;
+                in_flight.lacks_tasks = self.may_lack_tasks(saved);
                 let evaluation = self.evaluate(read_context, saved, in_flight.latest_evaluation, Some(until));
                 in_flight.observations.push(evaluation);
             }
@@ -260,6 +273,7 @@ impl Driver {
                 // A shift in flight has been sent, or its call returns soon. The rollback does not wait until the shift
                 // is live.
                 in_flight.superseded.cancel();
+                (in_flight.lacks_tasks, in_flight.tasks) = (false, None);
                 in_flight.changes.clear();
                 in_flight.changes.push_back(command);
                 // Hooks that have not started are not needed any more.
@@ -355,15 +369,18 @@ impl Driver {
             let reader = read_context.reader(&shift::traffic_address(), &self.region);
             let probe = Probe { read_context, topology: &self.topology, now };
             let context = view.eval_context(&self.plan, now);
-            if context.next > context.live {
-                self.match_tasks().await;
-            }
             let ((judgements, health), observed) =
                 futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
             health.iter().map(health_event).for_each(|event| self.context.events.send(event));
             Completion::Judged(number, observed.ok().map(|records| records.nearest_split()), judgements)
         }
         .boxed()
+    }
+
+    /// Returns whether a step follows, for which the target may have too few tasks.
+    fn may_lack_tasks(&self, saved: &PersistedCutover) -> bool {
+        let context = View::of(saved).eval_context(&self.plan, self.context.cloud.unix_now());
+        context.next > context.live
     }
 
     /// Adds tasks to the target, if more serve in the source. The gate `capacity` tells what that has achieved.

@@ -1,7 +1,7 @@
 //! What is left to do after a switchover, and at the end of the migration.
 
-use infra_database::Database;
 use infra_database::slots::{self, Leftover};
+use infra_database::{Database, Lsn};
 use infra_switchover::sql::{self, Finish, OldGuard};
 use infra_switchover::{Direction, Failure};
 
@@ -13,6 +13,7 @@ use crate::phase::StartRecord;
 use crate::replication;
 use crate::rotation;
 use crate::topology::Replication;
+use infra_core::events::Event;
 use infra_core::resource::describe;
 
 /// What a finish has removed.
@@ -35,6 +36,7 @@ impl AwsOperations<'_> {
     pub async fn settle(&self, record: &mut SwitchoverRecord) -> Result<(), Failure> {
         let direction = record.progress.direction;
         self.stop_carrier(direction).await?;
+        let fallback = self.fallback_to(direction.from())?;
         let mut has_run = false;
         if let Some(connected) = self.databases.connect(direction).await? {
             let [old, new] = connected.databases();
@@ -45,13 +47,21 @@ impl AwsOperations<'_> {
                 }
             }
             // An earlier version of this program has not done it in row `Fallback`.
-            sql::accept_identities(old).await?;
-            has_run = self.has_read(new, record).await?;
+            if let Err(error) = sql::accept_identities(old, new).await {
+                let text = format!("identity columns may refuse the values of the fallback: {}", describe(&error));
+                self.context.events.send(Event::Notice { address: None, text });
+            }
+            let confirmed = confirmed(new, &fallback.slot).await?;
+            if record.fallback_from.is_none() {
+                // Nobody reads it yet.
+                record.fallback_from = confirmed;
+                self.record(record, record.after).await?;
+            }
+            has_run = confirmed > record.fallback_from;
         }
-        let fallback = self.fallback_to(direction.from())?;
-        match &record.progress.evidence.fallback_start {
+        match record.fallback_from.or(record.progress.evidence.fallback_start) {
             Some(_) if has_run => fallback::resume(self.context, fallback).await.map_err(failed)?,
-            Some(start) => fallback::start(self.context, fallback, start).await.map_err(failed)?,
+            Some(start) => fallback::start(self.context, fallback, &start).await.map_err(failed)?,
             None => {}
         }
         self.record(record, After::Settled).await
@@ -97,15 +107,6 @@ impl AwsOperations<'_> {
         Ok(removed)
     }
 
-    /// Returns whether the fallback has read changes since this switchover: its slot is past the position where it
-    /// begins. Then it cannot start there any more, and continues.
-    async fn has_read(&self, new: Database<'_>, record: &SwitchoverRecord) -> Result<bool, Failure> {
-        let name = &self.fallback_to(record.progress.direction.from())?.slot;
-        let existing = slots::list(new).await.map_err(sql::Error::from)?;
-        let confirmed = existing.into_iter().find(|slot| slot.name == *name).and_then(|slot| slot.confirmed);
-        Ok(confirmed > record.progress.evidence.fallback_start)
-    }
-
     /// Returns the slots of the tasks that have loaded the tables. DMS has chosen their names.
     fn load_slots(&self) -> Vec<String> {
         let of = |load: &Replication| self.context.journal.read(|state| StartRecord::of(state, &load.address));
@@ -119,4 +120,10 @@ impl AwsOperations<'_> {
         let written = self.context.journal.write(vec![written]).await;
         written.map(drop).map_err(|error| Failure::with_unknown_effect(describe(&error)))
     }
+}
+
+/// Returns what the reader of a slot has confirmed: nothing before it can be read again.
+async fn confirmed(database: Database<'_>, slot: &str) -> Result<Option<Lsn>, Failure> {
+    let existing = slots::list(database).await.map_err(sql::Error::from)?;
+    Ok(existing.into_iter().find(|one| one.name == slot).and_then(|slot| slot.confirmed))
 }

@@ -3,29 +3,83 @@
 //! AWS documents no time within which a task stops, and clients get 503 meanwhile. So the switchover only requests the
 //! stop, and drops the slot before the new primary accepts writes: without its slot, a task can read nothing again.
 
+use std::time::Duration;
+
 use infra_core::events::Event;
 use infra_core::resource::describe;
-use infra_database::{Database, slots};
-use infra_switchover::{Direction, Failure, sql};
+use infra_database::Database;
+use infra_database::slots::{self, Slot};
+use infra_switchover::{Direction, Failure, Task, sql};
 
+use super::databases::Connected;
 use super::known_slots::KnownSlots;
 use super::operations::AwsOperations;
 
+/// The pause between two looks at the slot.
+const PAUSE: Duration = Duration::from_millis(500);
+
 impl AwsOperations<'_> {
-    /// Returns whether [`Self::silence`] can end the replication to the new primary without its task: it reads a slot
-    /// whose name is known. DMS chooses the names of some.
-    pub(super) async fn can_cut_off(&self, direction: Direction, old: Database<'_>) -> Result<bool, Failure> {
-        let existing = slots::list(old).await.map_err(sql::Error::from)?;
-        Ok(self.known_slots(direction)?.are_all(&existing))
+    /// Requests the stop of the replication to the new primary. It returns when [`Self::silence`] can end the
+    /// replication whatever its task does, or when the task has stopped.
+    ///
+    /// The slot tells what DMS has confirmed: it does not read that again when its connection breaks. So everything of
+    /// the service must be confirmed before its slot is dropped, or a part of it could be applied once more, over newer
+    /// changes of clients.
+    pub(super) async fn end_carrier(&self, task: Task<'_>, connected: &Connected<'_>) -> Result<(), Failure> {
+        let [old, _] = connected.databases();
+        let direction = task.direction;
+        let drained = task.evidence.drained.as_ref().and_then(|drained| drained.position);
+        let (Some(position), Some(_)) = (drained, self.only_slot(direction, old).await?) else {
+            return self.stop_carrier(direction).await;
+        };
+        self.request_stop_of_carrier(direction).await?;
+        loop {
+            let slot = self.only_slot(direction, old).await?;
+            if slot.is_some_and(|slot| slot.confirmed >= Some(position)) || self.is_carrier_at_rest(direction).await? {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Makes sure that nothing carries changes to the new primary any more.
     pub(super) async fn silence(&self, direction: Direction, old: Database<'_>) -> Result<(), Failure> {
-        let Err(error) = sql::cut_off(old, &self.known_slots(direction)?.read).await else { return Ok(()) };
+        let known = self.known_slots(direction)?;
+        let existing = slots::list(old).await.map_err(sql::Error::from)?;
+        let left: Vec<&str> = existing
+            .iter()
+            .map(|slot| slot.name.as_str())
+            .filter(|name| known.read.iter().any(|read| read == name))
+            .collect();
+        let [only] = left.as_slice() else {
+            // It has been dropped by an earlier attempt; or row `Fallback` has seen that the task has stopped.
+            return if left.is_empty() { Ok(()) } else { self.stop_carrier(direction).await };
+        };
+        let Err(error) = sql::cut_off(old, &[only]).await else { return Ok(()) };
         // Nothing is undone any more, so there must be a second way.
         let text = format!("the replication cannot be cut off, so its end is awaited: {}", describe(&error));
         self.context.events.send(Event::Notice { address: None, text });
         self.stop_carrier(direction).await
+    }
+
+    /// Lets the fallback begin behind what the old replication has written last. If that fails, it only begins earlier.
+    pub(super) async fn advance_fallback(
+        &self,
+        direction: Direction,
+        connected: &Connected<'_>,
+    ) -> Result<(), Failure> {
+        let [_, new] = connected.databases();
+        let slot = &self.fallback_to(direction.from())?.slot;
+        if let Err(error) = sql::advance_fallback(new, connected.service(), slot).await {
+            let text = format!("the slot {slot} cannot be advanced: {}", describe(&error));
+            self.context.events.send(Event::Notice { address: None, text });
+        }
+        Ok(())
+    }
+
+    async fn only_slot(&self, direction: Direction, old: Database<'_>) -> Result<Option<Slot>, Failure> {
+        let existing = slots::list(old).await.map_err(sql::Error::from)?;
+        Ok(self.known_slots(direction)?.only(&existing))
     }
 
     fn known_slots(&self, direction: Direction) -> Result<KnownSlots, Failure> {

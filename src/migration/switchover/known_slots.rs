@@ -29,11 +29,12 @@ impl KnownSlots {
         Self { read, others: [foreign, other].concat() }
     }
 
-    /// Returns whether the replication has no slot but those that it is known to read.
-    pub(super) fn are_all(&self, existing: &[Slot]) -> bool {
+    /// Returns the slot that the replication reads: the only slot of DMS in the old database that is not of others.
+    pub(super) fn only(&self, existing: &[Slot]) -> Option<Slot> {
         let is_of_dms = |slot: &&Slot| DMS_PLUGINS.contains(&slot.plugin.as_str());
-        let mut of_dms = existing.iter().filter(is_of_dms).filter(|slot| !self.others.contains(&slot.name)).peekable();
-        of_dms.peek().is_some() && of_dms.all(|slot| self.read.contains(&slot.name))
+        let mut of_dms = existing.iter().filter(is_of_dms).filter(|slot| !self.others.contains(&slot.name));
+        let only = of_dms.next().filter(|slot| self.read.contains(&slot.name));
+        if of_dms.next().is_none() { only.cloned() } else { None }
     }
 }
 
@@ -69,14 +70,17 @@ mod tests {
     }
 
     #[test]
-    fn a_replication_is_cut_off_only_if_no_slot_of_dms_is_unknown() {
+    fn a_replication_is_cut_off_only_if_one_slot_of_dms_is_left() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let known = KnownSlots { read: names(&["dms_1"]), others: names(&["warehouse"]) };
+        let known = KnownSlots { read: names(&["dms_1", "dms_2"]), others: names(&["warehouse"]) };
         let (dms, warehouse) = (slot("dms_1", "test_decoding"), slot("warehouse", "test_decoding"));
         let other_tool = slot("debezium", "pgoutput");
-        assert!(known.are_all(&[dms.clone(), warehouse.clone(), other_tool]));
-        assert!(!known.are_all(&[dms, slot("dms_2", "pglogical")]), "the task may read another one");
-        assert!(!known.are_all(&[warehouse]), "it is not there");
-        assert!(!KnownSlots::default().are_all(&[]));
+        assert_eq!(known.only(&[dms.clone(), warehouse.clone(), other_tool]), Some(dms.clone()));
+        let unknown = [dms.clone(), slot("dms_3", "pglogical_output")];
+        assert_eq!(known.only(&unknown), None, "the task may read another one");
+        let both = [dms, slot("dms_2", "test_decoding")];
+        assert_eq!(known.only(&both), None, "one can be of others that have created it at the same time");
+        assert_eq!(known.only(&[warehouse]), None, "it is not there");
+        assert_eq!(KnownSlots::default().only(&[]), None);
     }
 }

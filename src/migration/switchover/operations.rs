@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use infra_base::address::Region;
+use infra_base::address::{Address, Region};
 use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
 use infra_core::resource::{Error, describe};
 use infra_database::marker::MarkerId;
 use infra_database::{Database, Lsn, slots};
-use infra_kinds::dms::task_status::tables;
+use infra_kinds::dms::task_status::{AT_REST, read_existing, tables};
 use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_switchover::machine::Progress;
 use infra_switchover::sql::{self, MarkerWait};
@@ -141,13 +141,27 @@ impl AwsOperations<'_> {
     /// budget runs.
     ///
     /// # Errors
-    /// They are not healthy in time, or AWS cannot be reached.
+    /// They are not healthy in time, which is inconclusive; autoscaling allows fewer; or AWS cannot be reached.
     pub async fn await_capacity(&self, direction: Direction) -> Result<(), Failure> {
-        task_count::match_serving(self.context, &self.topology, direction.to()).await.map_err(failed)?;
+        let matched = task_count::match_serving(self.context, &self.topology, direction.to()).await.map_err(failed)?;
+        if let Some(limit) = matched.limit {
+            let why = format!(
+                "the autoscaling of the {} allows {limit} tasks, and {} serve now: increase its `max_count`, and run \
+                 `up`",
+                direction.to(),
+                matched.serving
+            );
+            return Err(Failure::without_effect(why));
+        }
         let mut waited = Duration::ZERO;
         loop {
             match self.has_capacity(direction).await {
-                Err(Failure::Inconclusive { .. }) if waited < HEALTHY_WITHIN => {}
+                Err(Failure::Inconclusive { why }) if waited < HEALTHY_WITHIN => {
+                    if waited.is_zero() {
+                        let text = format!("waiting for tasks: {why}");
+                        self.context.events.send(Event::Notice { address: None, text });
+                    }
+                }
                 result => return result,
             }
             self.wait_for_aws(LOOK).await;
@@ -157,15 +171,8 @@ impl AwsOperations<'_> {
 
     /// Returns tables that the replication of the old database has given up.
     async fn check_tables(&self, direction: Direction) -> Result<(), Failure> {
-        let replication = self.replication()?;
-        let (address, task) = match direction {
-            Direction::FORWARD => (&replication.address, &replication.task),
-            _ => {
-                let back = self.fallback_to(direction.to())?;
-                (&back.address, &back.task)
-            }
-        };
-        let cx = self.reader().reader(address, &replication.region);
+        let (address, task) = self.carrier(direction)?;
+        let cx = self.reader().reader(address, &self.replication()?.region);
         let tables = tables(&cx, task).await.map_err(failed)?;
         let bad = tables.iter().filter(|table| !GOOD_TABLES.contains(&table.state.as_str()));
         let bad: Vec<String> = bad.map(|table| format!("{} ({})", table.name, table.state)).collect();
@@ -190,12 +197,32 @@ impl AwsOperations<'_> {
     }
 
     /// Requests the stop of what carries changes to the new primary.
-    async fn request_stop_of_carrier(&self, direction: Direction) -> Result<(), Failure> {
+    pub(super) async fn request_stop_of_carrier(&self, direction: Direction) -> Result<(), Failure> {
         let requested = match direction {
             Direction::FORWARD => fallback::request_stop_of_carrier(self.context, self.replication()?).await,
             _ => fallback::request_stop_of_fallback(self.context, self.fallback_to(direction.to())?).await,
         };
         requested.map_err(failed)
+    }
+
+    /// Returns whether the task that carries changes to the new primary is at rest.
+    pub(super) async fn is_carrier_at_rest(&self, direction: Direction) -> Result<bool, Failure> {
+        let (address, task) = self.carrier(direction)?;
+        let cx = self.reader().reader(address, &self.replication()?.region);
+        let status = read_existing(&cx, task).await.map_err(failed)?.status;
+        Ok(AT_REST.contains(&status.as_str()))
+    }
+
+    /// Returns the address and the ARN of the task that carries changes to the new primary.
+    fn carrier(&self, direction: Direction) -> Result<(&Address, &str), Failure> {
+        let replication = self.replication()?;
+        Ok(match direction {
+            Direction::FORWARD => (&replication.address, &replication.task),
+            _ => {
+                let back = self.fallback_to(direction.to())?;
+                (&back.address, &back.task)
+            }
+        })
     }
 
     /// Continues what carries changes to the new primary.
@@ -296,22 +323,17 @@ impl Operations for AwsOperations<'_> {
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {
         let direction = task.direction;
         let connected = self.databases.connect(direction).await?;
-        let can_cut_off = match &connected {
-            Some(connected) => self.can_cut_off(direction, connected.databases()[0]).await?,
+        match &connected {
+            Some(connected) => self.end_carrier(task, connected).await?,
             // There is nothing that it could carry.
-            None => true,
-        };
-        if can_cut_off {
-            self.request_stop_of_carrier(direction).await?;
-        } else {
-            self.stop_carrier(direction).await?;
+            None => self.request_stop_of_carrier(direction).await?,
         }
         let fallback = self.fallback_to(direction.from())?;
         // A task from an earlier switchover reads the slot that is replaced.
         fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
         let Some(connected) = connected else { return Ok(Lsn::default()) };
         let [old, new] = connected.databases();
-        let identities = sql::accept_identities(old).await?;
+        let identities = sql::accept_identities(old, new).await?;
         if !identities.is_empty() {
             let columns = identities.join(", ");
             let text = format!("identity columns of the {} accept values for now: {columns}", direction.from());
@@ -338,6 +360,7 @@ impl Operations for AwsOperations<'_> {
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [old, new] = connected.databases();
             self.silence(task.direction, old).await?;
+            self.advance_fallback(task.direction, &connected).await?;
             sql::open_new(old, new, connected.service()).await?;
         }
         // Whatever the weights are: who reaches the new side is served by the primary. The old side stays closed, so
@@ -362,7 +385,11 @@ impl Operations for AwsOperations<'_> {
         if let Some(connected) = self.databases.connect(task.direction).await? {
             let [old, new] = connected.databases();
             drop_slot(new, &fallback.slot).await?;
-            sql::restore_identities(old).await?;
+            // The old database works as well without it, and nobody must wait for a session that uses a table.
+            if let Err(error) = sql::restore_identities(old).await {
+                let text = format!("identity columns still accept values: {}", describe(&error));
+                self.context.events.send(Event::Notice { address: None, text });
+            }
         }
         Ok(self.resume_carrier(task.direction).await?)
     }

@@ -1,6 +1,7 @@
 //! The part of a switchover that outlives the process, and which database is the primary.
 
 use infra_base::side::Side;
+use infra_database::Lsn;
 use infra_switchover::machine::{Outcome, Progress, State as MachineState};
 use infra_switchover::{Direction, Journal, JournalError, Row};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,9 @@ pub struct SwitchoverRecord {
     /// What was done of it after its end.
     #[serde(default)]
     pub after: After,
+    /// Where the fallback begins, once that is decided. If its slot is past it, it has run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_from: Option<Lsn>,
 }
 
 /// What was done after the end of a switchover.
@@ -46,7 +50,7 @@ impl SwitchoverRecord {
     /// Returns a switchover that has not begun, given the one before it.
     pub fn new(direction: Direction, before: Option<&Self>) -> Self {
         let carrier = before.map(Self::carrier_to_target).unwrap_or_default();
-        Self { progress: Progress::new(direction), carrier, after: After::Nothing }
+        Self { progress: Progress::new(direction), carrier, after: After::Nothing, fallback_from: None }
     }
 
     /// Returns the last switchover.

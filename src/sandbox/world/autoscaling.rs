@@ -30,9 +30,12 @@ pub struct Target {
     /// The end of the last minute that was considered.
     #[serde(default)]
     pub evaluated_at: u64,
-    /// When the number of tasks was last changed.
+    /// When tasks were last added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scaled_at: Option<u64>,
+    pub scaled_out_at: Option<u64>,
+    /// When tasks were last removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaled_in_at: Option<u64>,
 }
 
 /// What is suspended ("SuspendedState"). "The default is `false`" for each.

@@ -88,7 +88,11 @@ impl World {
         if !may {
             return None;
         }
-        target.scaled_at = Some(at);
+        if wanted > count {
+            target.scaled_out_at = Some(at);
+        } else {
+            target.scaled_in_at = Some(at);
+        }
         for policy in target.policies.values_mut() {
             (policy.above, policy.below) = (0, 0);
         }
@@ -168,21 +172,24 @@ impl Policy {
 }
 
 impl Target {
+    /// "If another alarm triggers a scale-out activity during the scale-in cooldown period, Application Auto Scaling
+    /// scales out the target immediately" (`ScaleInCooldown`).
     fn may_scale_out(&self, at: u64) -> bool {
         let cooldown = self.policies.values().filter_map(|policy| policy.scale_out_cooldown).max();
         let is_due = self.policies.values().any(|policy| policy.above >= MINUTES_ABOVE);
-        !self.suspended.scale_out && is_due && self.is_over(cooldown, at)
+        !self.suspended.scale_out && is_due && is_over(self.scaled_out_at, cooldown, at)
     }
 
     fn may_scale_in(&self, at: u64) -> bool {
         let cooldown = self.policies.values().filter_map(|policy| policy.scale_in_cooldown).max();
         let is_due = self.policies.values().all(|policy| policy.below >= MINUTES_BELOW);
-        !self.suspended.scale_in && is_due && self.is_over(cooldown, at)
+        !self.suspended.scale_in && is_due && is_over(self.scaled_in_at.max(self.scaled_out_at), cooldown, at)
     }
+}
 
-    fn is_over(&self, cooldown: Option<i32>, at: u64) -> bool {
-        let seconds = u64::try_from(cooldown.unwrap_or(DEFAULT_COOLDOWN)).unwrap_or_default();
-        let millis = u64::try_from(Duration::from_secs(seconds).as_millis()).unwrap_or(u64::MAX);
-        self.scaled_at.is_none_or(|scaled| at >= scaled.saturating_add(millis))
-    }
+/// Returns whether a cooldown that began at `since` is over.
+fn is_over(since: Option<u64>, cooldown: Option<i32>, at: u64) -> bool {
+    let seconds = u64::try_from(cooldown.unwrap_or(DEFAULT_COOLDOWN)).unwrap_or_default();
+    let millis = u64::try_from(Duration::from_secs(seconds).as_millis()).unwrap_or(u64::MAX);
+    since.is_none_or(|since| at >= since.saturating_add(millis))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use infra_database::drain::{Session, in_flight, terminate};
-use infra_database::{Database, guard};
+use infra_database::{Database, changes, guard};
 
 use super::error::Error;
 use super::guards::Service;
@@ -99,5 +99,6 @@ pub async fn drain(
     drained.ended = ended.len();
     // Sessions of the service are guarded now.
     others_have_ended(old, service, &excluded, GRACE).await?;
+    drained.position = Some(changes::last_lsn(old).await?);
     Ok(drained)
 }

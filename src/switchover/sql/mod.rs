@@ -18,7 +18,7 @@ mod prepare;
 mod sequences;
 
 pub use check::{Compared, check};
-pub use cut_off::cut_off;
+pub use cut_off::{advance_fallback, cut_off};
 pub use drain::{Overdue, Patience, drain};
 pub use error::{CountDifference, Error};
 pub use fallback::fallback_start;

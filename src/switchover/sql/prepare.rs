@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use infra_database::Database;
+use infra_database::{Database, identity};
 
 use super::error::Error;
 use super::guards::Service;
@@ -14,13 +14,18 @@ use super::marker::{MarkerWait, marker};
 /// Both databases have the table of the markers, which the replication includes; see [`infra_database::marker`].
 ///
 /// # Errors
-/// The guards are not as they must be, or the marker has not arrived.
+/// The guards are not as they must be, the marker has not arrived, or the user cannot change an identity column of the
+/// old database ([`super::accept_identities`]).
 pub async fn prepare(
     old: Database<'_>,
     new: Database<'_>,
     service: Service<'_>,
     wait: MarkerWait,
 ) -> Result<Duration, Error> {
+    let columns = identity::not_owned(old).await?;
+    if !columns.is_empty() {
+        return Err(Error::NotOwned { side: old.label().to_owned(), columns });
+    }
     service.must_not_be_guarded(old).await?;
     service.must_be_guarded(new).await?;
     let began = Instant::now();

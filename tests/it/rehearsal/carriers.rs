@@ -1,13 +1,13 @@
 //! How the replication to the new primary ends on real databases, and how the fallback begins.
 
-use migrate_infra::database::{Database, slots};
+use migrate_infra::database::{Database, Lsn, slots};
 use migrate_infra::events::Events;
 use migrate_infra::migration::fallback;
 use migrate_infra::migration::phase::StartRecord;
-use migrate_infra::migration::switchover::{After, SwitchoverRecord, close_target};
+use migrate_infra::migration::switchover::{After, SwitchoverRecord, close_target, drive};
 use migrate_infra::migration::topology::Topology;
 use migrate_infra::sandbox::world::dms::TaskState;
-use migrate_infra::switchover::{Direction, Evidence, Operations, Task};
+use migrate_infra::switchover::{Direction, Drained, Evidence, Operations, Task, abort_signal};
 use migrate_infra::workflow::unattended::{self, CutoverEnd};
 use migrate_infra::workflow::{Session, switchover};
 
@@ -37,7 +37,7 @@ async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_c
     let session = Session::open(&stack.workspace, "cutover", Events::nowhere()).await.expect("a session");
     let context = session.context.clone();
     let mut record = context.journal.read(SwitchoverRecord::of).expect("it can be read").expect("a record");
-    let start = record.progress.evidence.fallback_start;
+    let start = record.fallback_from;
     let topology = context.journal.read(Topology::of);
     let back = topology.replications[0].fallback_to_source.as_ref().expect("a fallback");
     until("the slot is past its first position", async || {
@@ -63,7 +63,8 @@ async fn after_row_fallback(stack: &Stack) -> TaskState {
     let context = session.context.clone();
     let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
     close_target(&operations).await.expect("the target is guarded");
-    let evidence = Evidence::default();
+    let drained = Drained { position: Some(Lsn::default()), ..Drained::default() };
+    let evidence = Evidence { drained: Some(drained), ..Evidence::default() };
     let task = Task { direction: Direction::FORWARD, evidence: &evidence, attempt: 1, deadline: None };
     operations.fallback(task).await.expect("the row is done");
     let arn = operations.topology.loads[0].task.clone();
@@ -96,4 +97,42 @@ async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
     session.context.journal.write(vec![unknown.record(&load)]).await.expect("it is written");
     session.close().await;
     assert_eq!(after_row_fallback(&stack).await, TaskState::Stopped);
+}
+
+/// The driver was killed right after row `Open`: no fallback runs yet, and the way back needs it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_way_back_first_completes_what_follows_the_switchover() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let impatient = [ONE_STEP, &["cutover.drain_seconds=0"]].concat();
+    let stack = tokio::task::block_in_place(|| Stack::with(&directory, &impatient));
+    stack.replicate(TABLES, CONTENT).await;
+    let [source, target] = ["source", "target"].map(|side| stack.connection(side));
+    until("the load", async || rows(&target, "payments").await == 1).await;
+    // Its transaction is in the way, so that only the steps are done.
+    let client = source.connect().await.expect("a connection");
+    client.batch_execute("BEGIN; INSERT INTO payments (note) VALUES ('open')").await.expect("a transaction");
+    let ended = Box::pin(unattended::cutover(&stack.workspace, Events::nowhere())).await.expect("it ends");
+    assert!(!ended.is_complete());
+    drop(client);
+
+    let session = Session::open(&stack.workspace, "cutover", Events::nowhere()).await.expect("a session");
+    let context = session.context.clone();
+    let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
+    let last = context.journal.read(SwitchoverRecord::of).expect("it can be read");
+    let record = SwitchoverRecord::new(Direction::FORWARD, last.as_ref());
+    let (_aborter, abort) = abort_signal();
+    let record = Box::pin(drive(&operations, &operations.settings, record, abort)).await.expect("it ends");
+    assert!(record.is_unsettled(), "{:?}", record.progress.reasons);
+    drop(operations);
+    drop(context);
+    session.close().await;
+    let client = target.connect().await.expect("a connection");
+    client.batch_execute(LATER).await.expect("the target is the primary");
+    drop(client);
+
+    Box::pin(unattended::roll_back(&stack.workspace, Events::nowhere())).await.expect("it goes back");
+    assert_eq!(rows(&source, "payments").await, 2);
+    let client = source.connect().await.expect("a connection");
+    client.batch_execute(LATER).await.expect("the source is the primary");
+    until("the other fallback", async || rows(&target, "payments").await == 3).await;
 }

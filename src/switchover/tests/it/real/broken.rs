@@ -147,7 +147,7 @@ async fn the_start_of_a_fallback_and_what_undoes_it() {
                 slots::create(broken.new_one(), slot).await.unwrap();
             },
             async |old, new| {
-                sql::accept_identities(old).await?;
+                sql::accept_identities(old, new).await?;
                 sql::fallback_start(new, broken.service(), &[]).await?;
                 Ok(slots::create(new, slot).await.map(drop)?)
             },
@@ -160,7 +160,10 @@ async fn the_start_of_a_fallback_and_what_undoes_it() {
         .await;
     broken
         .survives(
-            async || drop(sql::accept_identities(broken.old()).await.unwrap()),
+            async || {
+                sql::accept_identities(broken.old(), broken.new_one()).await.unwrap();
+                slots::create(broken.new_one(), slot).await.unwrap();
+            },
             async |old, new| {
                 slots::drop(new, slot).await?;
                 sql::restore_identities(old).await.map(drop)
@@ -179,6 +182,8 @@ async fn the_new_database_is_opened() {
     let slot = broken.slot.as_str();
     let role = broken.stage.name.as_str();
     guard::close(broken.old(), role, &[]).await.unwrap();
+    let back = format!("{slot}_back");
+    slots::create(broken.new_one(), &back).await.unwrap();
     broken
         .survives(
             async || {
@@ -187,6 +192,7 @@ async fn the_new_database_is_opened() {
             },
             async |old, new| {
                 sql::cut_off(old, &[slot]).await?;
+                sql::advance_fallback(new, broken.service(), &back).await?;
                 sql::open_new(old, new, broken.service()).await
             },
             async || {
