@@ -3,20 +3,23 @@
 //! AWS documents no time within which a task stops, and clients get 503 meanwhile. So the switchover only requests the
 //! stop, and drops the slot before the new primary accepts writes: without its slot, a task can read nothing again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use infra_core::events::Event;
 use infra_core::resource::describe;
-use infra_database::Database;
 use infra_database::slots::{self, Slot};
+use infra_database::{Database, Lsn};
 use infra_switchover::{Direction, Failure, Task, sql};
 
 use super::databases::Connected;
 use super::known_slots::KnownSlots;
 use super::operations::AwsOperations;
 
+/// How long a task that runs has time to confirm what it has applied. A reader of a slot reports it about every ten
+/// seconds (`wal_receiver_status_interval` of PostgreSQL's own one); nothing is documented for DMS.
+const CONFIRMS_WITHIN: Duration = Duration::from_secs(15);
 /// The pause between two looks at the slot.
-const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl AwsOperations<'_> {
     /// Requests the stop of the replication to the new primary. It returns when [`Self::silence`] can end the
@@ -32,14 +35,16 @@ impl AwsOperations<'_> {
         let (Some(position), Some(_)) = (drained, self.only_slot(direction, old).await?) else {
             return self.stop_carrier(direction).await;
         };
-        self.request_stop_of_carrier(direction).await?;
-        loop {
-            let slot = self.only_slot(direction, old).await?;
-            if slot.is_some_and(|slot| slot.confirmed >= Some(position)) || self.is_carrier_at_rest(direction).await? {
-                return Ok(());
-            }
+        // A task that runs confirms now and then; nothing says that one that is stopping does.
+        let began = Instant::now();
+        while began.elapsed() < CONFIRMS_WITHIN && !self.is_ended(direction, old, position).await? {
             tokio::time::sleep(PAUSE).await;
         }
+        self.request_stop_of_carrier(direction).await?;
+        while !self.is_ended(direction, old, position).await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Makes sure that nothing carries changes to the new primary any more.
@@ -75,6 +80,13 @@ impl AwsOperations<'_> {
             self.context.events.send(Event::Notice { address: None, text });
         }
         Ok(())
+    }
+
+    /// Returns whether the replication has confirmed what is before a position, or has stopped.
+    async fn is_ended(&self, direction: Direction, old: Database<'_>, position: Lsn) -> Result<bool, Failure> {
+        let slot = self.only_slot(direction, old).await?;
+        let has_confirmed = slot.is_some_and(|slot| slot.confirmed >= Some(position));
+        Ok(has_confirmed || self.is_carrier_at_rest(direction).await?)
     }
 
     async fn only_slot(&self, direction: Direction, old: Database<'_>) -> Result<Option<Slot>, Failure> {
