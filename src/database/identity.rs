@@ -130,14 +130,15 @@ pub async fn not_owned(database: Database<'_>) -> Result<Vec<String>, Error> {
 }
 
 /// Takes note of the columns that refuse values in the source and accept them in the target, where a transfer of the
-/// schema has created them so.
+/// schema has created them so. Those that the user cannot change are left out.
 ///
 /// # Errors
 /// The user must not create a table in the target.
 pub async fn note_transferred(source: Database<'_>, target: Database<'_>) -> Result<(), Error> {
     const WHAT: &str = "take note of identity columns";
     let refusing: Vec<String> = columns(source, REFUSING).await?.iter().map(Column::full_name).collect();
-    let accepting = columns(target, ACCEPTING).await?;
+    let own = format!("{ACCEPTING} AND pg_catalog.pg_has_role(c.relowner, 'USAGE')");
+    let accepting = columns(target, &own).await?;
     let transferred = accepting.iter().filter(|column| refusing.contains(&column.full_name()));
     let notes: Vec<String> = transferred.map(Column::note).collect();
     if notes.is_empty() {

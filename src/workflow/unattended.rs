@@ -187,7 +187,11 @@ async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) ->
         }
         // What is left to do after a way back comes before the next way there.
         Stage::Settle(record) if record.progress.direction != Direction::FORWARD => {
-            move_data(workspace, context, *record).await?;
+            let ended = move_data(workspace, context, *record).await?;
+            if ended.record.is_unsettled() {
+                let reason = ended.reasons.join("; ");
+                return Err(StepError::Failed { step: "cutover", reason });
+            }
             return Box::pin(in_session(workspace, context, repeat)).await;
         }
         Stage::Switchover(record) | Stage::Settle(record) => *record,

@@ -182,7 +182,11 @@ impl Driver {
                     inputs.extend(self.begin(&read_context, saved, &mut in_flight, command));
                 }
             }
+            // A shift suspends scale-in, as the addition of tasks does.
+            let must_wait =
+                in_flight.tasks.is_some() && matches!(in_flight.changes.front(), Some(Command::Shift { .. }));
             if in_flight.change.is_none()
+                && !must_wait
                 && let Some(change) = in_flight.changes.pop_front()
             {
                 in_flight.superseded = Cancel::default();
@@ -194,7 +198,7 @@ impl Driver {
             {
                 in_flight.hook = Some((hook, self.run_hook(hook, attempt, saved.progress.live)));
             }
-            if in_flight.tasks.is_none() && in_flight.lacks_tasks {
+            if in_flight.tasks.is_none() && in_flight.change.is_none() && in_flight.lacks_tasks {
                 in_flight.lacks_tasks = false;
                 in_flight.tasks = Some(self.match_tasks().boxed());
             }

@@ -40,16 +40,15 @@ impl AwsOperations<'_> {
         let mut has_run = false;
         if let Some(connected) = self.databases.connect(direction).await? {
             let [old, new] = connected.databases();
-            drop_slot(old, &self.fallback_to(direction.to())?.slot).await?;
-            if direction == Direction::FORWARD && record.carrier == Carrier::Load {
-                for slot in self.load_slots() {
-                    drop_slot(old, &slot).await?;
-                }
-            }
             // An earlier version of this program has not done it in row `Fallback`.
-            if let Err(error) = sql::accept_identities(old, new).await {
-                let text = format!("identity columns may refuse the values of the fallback: {}", describe(&error));
-                self.context.events.send(Event::Notice { address: None, text });
+            match sql::accept_identities(old).await {
+                Err(error) if !error.is_locked() => {
+                    self.notice(format!(
+                        "identity columns may refuse the values of the fallback: {}",
+                        describe(&error)
+                    ));
+                }
+                result => drop(result?),
             }
             let confirmed = confirmed(new, &fallback.slot).await?;
             if record.fallback_from.is_none() {
@@ -64,7 +63,44 @@ impl AwsOperations<'_> {
             Some(start) => fallback::start(self.context, fallback, &start).await.map_err(failed)?,
             None => {}
         }
+        if let Some(connected) = self.databases.connect(direction).await? {
+            let [old, _] = connected.databases();
+            drop_slot(old, &self.fallback_to(direction.to())?.slot).await?;
+            if direction == Direction::FORWARD && record.carrier == Carrier::Load {
+                self.drop_load_slot(old).await?;
+            }
+        }
         self.record(record, After::Settled).await
+    }
+
+    /// Drops the slot of the task that has loaded the tables. Several can have appeared while it began: then some are
+    /// of others, and all are kept.
+    async fn drop_load_slot(&self, old: Database<'_>) -> Result<(), Failure> {
+        let left = self.load_slots_in(old).await?;
+        let kept = match left.as_slice() {
+            [] => return Ok(()),
+            [only] => match slots::drop(old, only).await.map_err(sql::Error::from)? {
+                slots::Dropped::Active => "it is being read",
+                slots::Dropped::Dropped | slots::Dropped::Absent => return Ok(()),
+            },
+            _ => "only one of them is of this migration",
+        };
+        let names = left.join(", ");
+        self.notice(format!(
+            "kept in the old database, because {kept}: {names}; `cutover finish --slot NAME` drops one"
+        ));
+        Ok(())
+    }
+
+    /// Returns the slots that can be of the task that has loaded the tables.
+    async fn load_slots_in(&self, database: Database<'_>) -> Result<Vec<String>, Failure> {
+        let recorded = self.load_slots();
+        let existing = slots::list(database).await.map_err(sql::Error::from)?;
+        Ok(existing.into_iter().map(|slot| slot.name).filter(|name| recorded.contains(name)).collect())
+    }
+
+    fn notice(&self, text: String) {
+        self.context.events.send(Event::Notice { address: None, text });
     }
 
     /// Ends the migration: all replications are stopped, and nothing of them is left in the databases. `slots` are
@@ -90,9 +126,13 @@ impl AwsOperations<'_> {
         let mut removed = Removed::default();
         if let Some(connected) = self.databases.connect(direction).await? {
             let own = [&self.fallback_to(ends[0])?.slot, &self.fallback_to(ends[1])?.slot];
-            let of_dms = self.load_slots();
-            let slots: Vec<&str> = own.into_iter().chain(&of_dms).chain(slots).map(String::as_str).collect();
+            // Those of others are listed, and kept.
             let [old, new] = connected.databases();
+            let mut of_dms = [self.load_slots_in(old).await?, self.load_slots_in(new).await?].concat();
+            if of_dms.len() > 1 {
+                of_dms.clear();
+            }
+            let slots: Vec<&str> = own.into_iter().chain(&of_dms).chain(slots).map(String::as_str).collect();
             let order = Finish { service: connected.service(), slots: &slots, old_guard };
             let finished = sql::finish(old, new, order).await?;
             let side = |label: &str| if label == "old" { direction.from() } else { direction.to() }.to_string();

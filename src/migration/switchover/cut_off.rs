@@ -12,14 +12,11 @@ use infra_database::{Database, Lsn};
 use infra_switchover::{Direction, Failure, Task, sql};
 
 use super::databases::Connected;
-use super::known_slots::KnownSlots;
+use super::known_slots::{CONFIRMS_WITHIN, KnownSlots};
 use super::operations::AwsOperations;
 
-/// How long a task that runs has time to confirm what it has applied. A reader of a slot reports it about every ten
-/// seconds (`wal_receiver_status_interval` of PostgreSQL's own one); nothing is documented for DMS.
-const CONFIRMS_WITHIN: Duration = Duration::from_secs(15);
 /// The pause between two looks at the slot.
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl AwsOperations<'_> {
     /// Requests the stop of the replication to the new primary. It returns when [`Self::silence`] can end the
@@ -45,6 +42,27 @@ impl AwsOperations<'_> {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Returns how long the replication takes to confirm what it has applied, with a position from before that. `None`:
+    /// longer than row `Fallback` waits, or its slot is not known.
+    pub(super) async fn confirms(
+        &self,
+        direction: Direction,
+        old: Database<'_>,
+        position: Lsn,
+    ) -> Result<Option<Duration>, Failure> {
+        let began = Instant::now();
+        while let Some(slot) = self.only_slot(direction, old).await? {
+            if slot.confirmed >= Some(position) {
+                return Ok(Some(began.elapsed()));
+            }
+            if began.elapsed() >= CONFIRMS_WITHIN {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(None)
     }
 
     /// Makes sure that nothing carries changes to the new primary any more.
@@ -86,7 +104,8 @@ impl AwsOperations<'_> {
     async fn is_ended(&self, direction: Direction, old: Database<'_>, position: Lsn) -> Result<bool, Failure> {
         let slot = self.only_slot(direction, old).await?;
         let has_confirmed = slot.is_some_and(|slot| slot.confirmed >= Some(position));
-        Ok(has_confirmed || self.is_carrier_at_rest(direction).await?)
+        // A status that cannot be read is read again.
+        Ok(has_confirmed || self.is_carrier_at_rest(direction).await.unwrap_or(false))
     }
 
     async fn only_slot(&self, direction: Direction, old: Database<'_>) -> Result<Option<Slot>, Failure> {

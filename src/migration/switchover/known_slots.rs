@@ -1,11 +1,17 @@
 //! The replication slots of the old database, as far as the state knows them: DMS chooses the names of some.
 
+use std::time::Duration;
+
 use infra_core::state::State;
 use infra_database::slots::{DMS_PLUGINS, Slot};
 use infra_switchover::Direction;
 
 use crate::phase::StartRecord;
 use crate::topology::{Replication, Topology};
+
+/// How long a task that runs has time to confirm what it has applied. A reader of a slot reports it about every ten
+/// seconds (`wal_receiver_status_interval` of PostgreSQL's own one); nothing is documented for DMS.
+pub(super) const CONFIRMS_WITHIN: Duration = Duration::from_secs(15);
 
 /// The slots of the old database.
 #[derive(Debug, Default)]
@@ -26,7 +32,9 @@ impl KnownSlots {
         let of_fallback = Vec::from_iter(of_fallback);
         let is_load = direction == Direction::FORWARD && replication.address == replication.load;
         let (read, other) = if is_load { (of_load, of_fallback) } else { (of_fallback, of_load) };
-        Self { read, others: [foreign, other].concat() }
+        // Before another load, its own slot from before was there.
+        let others = foreign.into_iter().chain(other).filter(|slot| !read.contains(slot)).collect();
+        Self { read, others }
     }
 
     /// Returns the slot that the replication reads: the only slot of DMS in the old database that is not of others.

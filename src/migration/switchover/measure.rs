@@ -16,7 +16,7 @@ use infra_switchover::{Failure, Row, Task, sql};
 
 use super::comparison::{limit, validation};
 use super::databases::{Connected, OWN};
-use super::known_slots::{expects_cut_off, may_cut_off};
+use super::known_slots::{CONFIRMS_WITHIN, expects_cut_off};
 use super::record::SwitchoverRecord;
 use super::view::{NODES_FOLLOW, View, split};
 use crate::TrafficSplit;
@@ -86,15 +86,21 @@ pub fn expected(state: &State, config: &Config) -> Forecast {
     }
 }
 
-/// Measures, and returns the forecast. `marker` is how long a marker took.
+/// What row `Prepare` has measured in the databases.
+pub(super) struct Measured<'a> {
+    /// Both databases.
+    pub(super) connected: &'a Connected<'a>,
+    /// How long a marker took.
+    pub(super) marker: Duration,
+    /// How long the replication took to confirm it. `None`: its end will be awaited.
+    pub(super) confirms: Option<Duration>,
+}
+
+/// Measures, and returns the forecast.
 ///
 /// # Errors
 /// It would take longer than what is left of the budget.
-pub(super) async fn forecast(
-    view: View<'_>,
-    task: Task<'_>,
-    data: Option<(&Connected<'_>, Duration)>,
-) -> Result<Forecast, Failure> {
+pub(super) async fn forecast(view: View<'_>, task: Task<'_>, data: Option<Measured<'_>>) -> Result<Forecast, Failure> {
     let parts = measure(view, task, data).await?;
     let forecast = estimate::forecast(&parts);
     let left = task.deadline.map_or(Duration::MAX, |deadline| deadline.since(view.now()));
@@ -122,7 +128,7 @@ fn report(view: View<'_>, forecast: &Forecast, left: Duration) {
     });
 }
 
-async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, Duration)>) -> Result<Parts, Failure> {
+async fn measure(view: View<'_>, task: Task<'_>, data: Option<Measured<'_>>) -> Result<Parts, Failure> {
     // What AWS does takes time of AWS; with a sandbox that is faster than that, the databases are not.
     let aws = |time: Duration| view.aws_time(time);
     let began = view.now();
@@ -132,29 +138,30 @@ async fn measure(view: View<'_>, task: Task<'_>, data: Option<(&Connected<'_>, D
     let started = task.deadline.map(|deadline| budget.saturating_sub(deadline.since(began)));
     let is_moved = view.context.journal.read(|state| state.migration.live.and_then(TrafficSplit::new))
         == Some(split(task.direction.to()));
-    let cuts_off =
-        data.is_none() || view.context.journal.read(|state| may_cut_off(state, view.topology, task.direction));
     let mut parts = Parts {
         prepare: started.unwrap_or_default(),
         fence: call * 3,
         nodes: aws(NODES_FOLLOW),
         drain_limit: view.settings.drain.0,
         request_stop: call * CALLS_TO_STOP,
-        stop_replication: if cuts_off { Duration::ZERO } else { aws(STOP_TASK) },
         reconnect: call * 4,
         // The weights are read in any case.
         dns: if is_moved { call } else { aws(DNS) + call * 4 },
         check: call,
         ..Parts::default()
     };
-    if let Some((connected, marker)) = data {
+    if let Some(Measured { connected, marker, confirms }) = data {
         // Two markers share the wait.
         parts.marker_trip = marker + view.aws_time(DMS_CONNECTS_AGAIN) / 2;
         parts.cut_off = CUT_OFF;
+        match confirms {
+            Some(time) => parts.request_stop += time,
+            None => {
+                let last = last(Row::Fallback).map(|took| took.saturating_sub(parts.connect + parts.request_stop));
+                parts.stop_replication = last.unwrap_or_else(|| aws(STOP_TASK) + CONFIRMS_WITHIN);
+            }
+        }
         measure_databases(view, task, connected, &mut parts).await?;
-    }
-    if let Some(took) = last(Row::Fallback).filter(|_| !cuts_off) {
-        parts.stop_replication = took.saturating_sub(parts.connect + parts.request_stop);
     }
     if let Some(took) = last(Row::Fence) {
         parts.quiesce = took.saturating_sub(parts.fence * 2 + parts.nodes);

@@ -8,7 +8,7 @@ use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
 use infra_core::resource::{Error, describe};
 use infra_database::marker::MarkerId;
-use infra_database::{Database, Lsn, slots};
+use infra_database::{Database, Lsn, changes, slots};
 use infra_kinds::dms::task_status::{AT_REST, read_existing, tables};
 use infra_kinds::elbv2::fence_position::FencePosition;
 use infra_switchover::machine::Progress;
@@ -19,7 +19,7 @@ use infra_switchover::{
 
 use super::comparison;
 use super::databases::{Databases, OWN};
-use super::measure;
+use super::measure::{self, Measured};
 use super::settings::SwitchoverSettings;
 use super::view::{NODES_FOLLOW, View, now, split};
 use crate::cutover::{Hook, Hooks};
@@ -124,45 +124,52 @@ impl AwsOperations<'_> {
 
     /// Makes sure that as many tasks of the new side use its own database as serve now.
     async fn has_capacity(&self, direction: Direction) -> Result<(), Failure> {
-        let (old, new) = (self.service(direction.from())?, self.service(direction.to())?);
-        let before = self.healthy(old, direction.from()).await?.max(self.healthy(new, direction.from()).await?);
-        let ready = self.healthy(new, direction.to()).await?;
-        if ready >= before.max(1) {
+        let (ready, serving) = self.capacity(direction).await?;
+        if ready >= serving {
             return Ok(());
         }
         let why = format!(
-            "{ready} tasks of the {new} that use its database are healthy, and {before} serve now",
+            "{ready} tasks of the {new} that use its database are healthy, and {serving} serve now",
             new = direction.to()
         );
         Err(Failure::inconclusive(why))
+    }
+
+    /// Returns how many healthy tasks of the new side use its own database, and how many serve now, at least one.
+    async fn capacity(&self, direction: Direction) -> Result<(u32, u32), Failure> {
+        let (old, new) = (self.service(direction.from())?, self.service(direction.to())?);
+        let before = self.healthy(old, direction.from()).await?.max(self.healthy(new, direction.from()).await?);
+        Ok((self.healthy(new, direction.to()).await?, before.max(1)))
     }
 
     /// Adds tasks to the new side, if more serve now, and waits until they are healthy. Nothing is closed yet, and no
     /// budget runs.
     ///
     /// # Errors
-    /// They are not healthy in time, which is inconclusive; autoscaling allows fewer; or AWS cannot be reached.
+    /// They are not healthy in time, or AWS cannot be reached, which is inconclusive; or autoscaling allows fewer.
     pub async fn await_capacity(&self, direction: Direction) -> Result<(), Failure> {
-        let matched = task_count::match_serving(self.context, &self.topology, direction.to()).await.map_err(failed)?;
-        if let Some(limit) = matched.limit {
-            let why = format!(
-                "the autoscaling of the {} allows {limit} tasks, and {} serve now: increase its `max_count`, and run \
-                 `up`",
-                direction.to(),
-                matched.serving
-            );
-            return Err(Failure::without_effect(why));
-        }
+        let inconclusive = |error: Error| Failure::inconclusive(describe(&error));
+        let matched = task_count::match_serving(self.context, &self.topology, direction.to()).await;
+        let limit = matched.map_err(inconclusive)?.limit;
         let mut waited = Duration::ZERO;
         loop {
-            match self.has_capacity(direction).await {
-                Err(Failure::Inconclusive { why }) if waited < HEALTHY_WITHIN => {
-                    if waited.is_zero() {
-                        let text = format!("waiting for tasks: {why}");
-                        self.context.events.send(Event::Notice { address: None, text });
-                    }
-                }
-                result => return result,
+            let (ready, serving) = self.capacity(direction).await?;
+            if ready >= serving {
+                return Ok(());
+            }
+            if let Some(limit) = limit.filter(|limit| *limit < serving) {
+                return Err(Failure::without_effect(format!(
+                    "the autoscaling of the {} allows {limit} tasks, and {serving} serve now: increase its \
+                     `max_count`, and run `up`",
+                    direction.to()
+                )));
+            }
+            let text = format!("{ready} of {serving} tasks of the {} are healthy", direction.to());
+            if waited >= HEALTHY_WITHIN {
+                return Err(Failure::inconclusive(text));
+            }
+            if waited.is_zero() {
+                self.context.events.send(Event::Notice { address: None, text: format!("waiting: {text}") });
             }
             self.wait_for_aws(LOOK).await;
             waited += LOOK;
@@ -268,7 +275,10 @@ impl Operations for AwsOperations<'_> {
         let data = match &connected {
             Some(connected) => {
                 let [old, new] = connected.databases();
-                Some((connected, sql::prepare(old, new, connected.service(), MarkerWait::default()).await?))
+                let position = changes::last_lsn(old).await.map_err(sql::Error::from)?;
+                let marker = sql::prepare(old, new, connected.service(), MarkerWait::default()).await?;
+                let confirms = self.confirms(direction, old, position).await?;
+                Some(Measured { connected, marker, confirms })
             }
             None => None,
         };
@@ -333,7 +343,10 @@ impl Operations for AwsOperations<'_> {
         fallback::stop_and_verify(self.context, fallback).await.map_err(failed)?;
         let Some(connected) = connected else { return Ok(Lsn::default()) };
         let [old, new] = connected.databases();
-        let identities = sql::accept_identities(old, new).await?;
+        if direction == Direction::FORWARD {
+            sql::note_identities(old, new).await?;
+        }
+        let identities = sql::accept_identities(old).await?;
         if !identities.is_empty() {
             let columns = identities.join(", ");
             let text = format!("identity columns of the {} accept values for now: {columns}", direction.from());

@@ -115,6 +115,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns whether an identity column cannot be changed now, because somebody uses its table.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Database(error) if infra_database::identity::is_locked(error))
+    }
+
     /// Returns the reason with its causes, in one line.
     pub fn chain(&self) -> String {
         let mut words = self.to_string();
@@ -132,8 +137,7 @@ impl From<Error> for Failure {
         let why = error.chain();
         match error {
             Error::NotArrived { .. } => Self::Inconclusive { why },
-            // An identity column is changed, and somebody reads its table.
-            Error::Database(error) if infra_database::identity::is_locked(&error) => Self::Inconclusive { why },
+            error if error.is_locked() => Self::Inconclusive { why },
             _ => Self::with_unknown_effect(why),
         }
     }

@@ -24,7 +24,7 @@ pub use error::{CountDifference, Error};
 pub use fallback::fallback_start;
 pub use finish::{Finish, Finished, OldGuard, finish};
 pub use guards::{Service, open_new, reopen_old};
-pub use identities::{accept_identities, restore_identities};
+pub use identities::{accept_identities, note_identities, restore_identities};
 pub use marker::{MarkerWait, marker};
 pub use predecessors::end_predecessors;
 pub use prepare::prepare;

@@ -147,7 +147,8 @@ async fn the_start_of_a_fallback_and_what_undoes_it() {
                 slots::create(broken.new_one(), slot).await.unwrap();
             },
             async |old, new| {
-                sql::accept_identities(old, new).await?;
+                sql::note_identities(old, new).await?;
+                sql::accept_identities(old).await?;
                 sql::fallback_start(new, broken.service(), &[]).await?;
                 Ok(slots::create(new, slot).await.map(drop)?)
             },
@@ -161,7 +162,7 @@ async fn the_start_of_a_fallback_and_what_undoes_it() {
     broken
         .survives(
             async || {
-                sql::accept_identities(broken.old(), broken.new_one()).await.unwrap();
+                sql::accept_identities(broken.old()).await.unwrap();
                 slots::create(broken.new_one(), slot).await.unwrap();
             },
             async |old, new| {

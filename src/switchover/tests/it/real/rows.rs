@@ -194,3 +194,26 @@ async fn a_column_that_cannot_be_changed_is_found_before_anything_is_closed() {
     admin.batch_execute(change).await.unwrap();
     sql::prepare(old, new, service(&stage), MarkerWait::default()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_fallback_begins_behind_the_old_replication_and_before_the_first_write() {
+    let stage = Stage::build().await;
+    let master = stage.master(Side::Target).await.unwrap();
+    let (new, slot) = (Database::new("new", &master), format!("{}_back", stage.name));
+    infra_database::slots::create(new, &slot).await.unwrap();
+    let changes = async || {
+        let sql = "SELECT count(*) FROM pg_logical_slot_peek_changes($1, NULL, NULL) WHERE data LIKE '%INSERT%'";
+        master.query_one(sql, &[&slot]).await.unwrap().get::<_, i64>(0)
+    };
+    let insert = |uid: &str| format!("INSERT INTO payments (uid, client) VALUES ('{uid}', 'test')");
+    master.batch_execute(&insert("of the old replication")).await.unwrap();
+    assert_eq!(changes().await, 1);
+    sql::advance_fallback(new, service(&stage), &slot).await.unwrap();
+    assert_eq!(changes().await, 0, "it does not go back");
+    guard::open(new, &stage.name, &[]).await.unwrap();
+    master.batch_execute(&insert("of a client")).await.unwrap();
+    // Row `Open` is repeated after a kill.
+    sql::advance_fallback(new, service(&stage), &slot).await.unwrap();
+    assert_eq!(changes().await, 1, "the first write is not skipped");
+    infra_database::slots::drop(new, &slot).await.unwrap();
+}
