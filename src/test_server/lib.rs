@@ -11,11 +11,13 @@
 //!
 //! *Must never know* what is tested.
 
+mod cuts;
 mod directory;
 mod programs;
 mod server;
 mod user;
 
+pub use cuts::{Cut, When};
 pub use directory::directory;
 pub use programs::programs;
 pub use server::{ADMIN, Server, Setup};

@@ -1,7 +1,10 @@
 use infra_database::schema::{self, Options, Programs, Schema, SchemaError, Section, Transferred};
 use infra_database::{Database, HELPER_SCHEMA, identity, marker};
 
-use super::server::{ADMIN, TestDatabase, pair, target, unique};
+use infra_test_server::{Cut, When};
+use tokio_postgres::Client;
+
+use super::server::{ADMIN, TestDatabase, pair, source, target, unique};
 
 const PAYMENTS: &str = include_str!("../../../../config/payment-schema.sql");
 
@@ -384,4 +387,47 @@ async fn materialized_views_are_refreshed_in_the_order_of_their_creation() {
     assert!(left[0].reason.contains("22012"), "{left:?}");
     let rows = client.query_one("SELECT count(*) FROM a_view", &[]).await.unwrap();
     assert_eq!(rows.get::<_, i64>(0), 2);
+}
+
+/// One of how many statements a connection breaks at. Another one each time; all with this variable.
+const ONE_OF: u32 = 24;
+const ALL: (&str, &str) = ("MIGRATE_INFRA_MATRIX", "full");
+
+async fn all_sections(source: &Schema, to: &TestDatabase, client: &mut Client) -> Result<(), SchemaError> {
+    let directory = tempfile::tempdir().expect("a directory");
+    for section in [Section::PreData, Section::Keys, Section::PostData] {
+        let target = ("target", &mut *client, &to.access());
+        schema::transfer(section, source, &programs(), target, &Options::default(), directory.path()).await?;
+    }
+    Ok(())
+}
+
+/// The connection breaks at a statement, before or after its effect. Repeated, the transfer is complete.
+#[tokio::test]
+async fn a_transfer_whose_connection_breaks_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    let from = source().database().await;
+    from.client().await.batch_execute(PAYMENTS).await.unwrap();
+    let schema = read(&from, &directory).await;
+    let expected = sorted(&dump(&from).await);
+    let is_full = std::env::var(ALL.0).is_ok_and(|value| value == ALL.1);
+    let (first, step) = if is_full { (0, 1) } else { (fastrand::u32(0..ONE_OF), ONE_OF) };
+    for when in [When::BeforeItsEffect, When::AfterItsEffect] {
+        let mut at = first;
+        loop {
+            let to = target().database().await;
+            let cut = Cut::new(when, at);
+            let result = all_sections(&schema, &to, &mut to.client_through(&cut).await).await;
+            if !cut.has_happened() {
+                result.unwrap();
+                break;
+            }
+            let repeated = all_sections(&schema, &to, &mut to.client().await).await;
+            repeated.unwrap_or_else(|error| panic!("{when:?} {at}: {error:?}"));
+            assert_eq!(sorted(&dump(&to).await), expected, "{when:?} {at}");
+            at += step;
+        }
+        assert!(at > 40, "a transfer has more statements: {at}");
+        println!("broken at {} statements, {when:?}", (at - first) / step);
+    }
 }

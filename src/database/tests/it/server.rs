@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use infra_database::schema::Access;
 pub use infra_test_server::ADMIN;
-use infra_test_server::{Setup, programs};
+use infra_test_server::{Cut, Setup, programs};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -127,18 +127,33 @@ impl Server {
         database: &str,
         application: &str,
     ) -> Result<Client, tokio_postgres::Error> {
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(self.server.port).user(user).password(PASSWORD).dbname(database);
-        let (client, connection) = config.application_name(application).connect(NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
+        try_connect_at(self.server.port, user, database, application).await
     }
+}
+
+async fn try_connect_at(
+    port: u16,
+    user: &str,
+    database: &str,
+    application: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(port).user(user).password(PASSWORD).dbname(database);
+    let (client, connection) = config.application_name(application).connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 impl TestDatabase {
     /// Connects as the master user.
     pub async fn client(&self) -> Client {
         self.client_as(MASTER, "migrate-infra").await
+    }
+
+    /// Connects as the master user, with a connection that breaks.
+    pub async fn client_through(&self, cut: &Cut) -> Client {
+        let port = cut.in_front_of(self.server.server.port).await;
+        try_connect_at(port, MASTER, &self.name, "cut").await.expect("the server accepts connections")
     }
 
     /// Connects as somebody else.

@@ -4,14 +4,14 @@
 use infra_base::side::Side;
 use infra_database::{Database, guard, identity, marker, slots};
 use infra_switchover::sql::{self, Error, Finish, OldGuard, Overdue, Patience, Service};
+use infra_test_server::{Cut, When};
 use tokio_postgres::Client;
 
-use super::cuts::{Cut, When};
-use super::servers::MASTER;
+use super::servers::{MASTER, connect_at, port};
 use super::stage::Stage;
 
 /// One of how many statements a connection breaks at. Another one each time; all with this variable.
-const ONE_OF: u32 = 8;
+const ONE_OF: u32 = 16;
 const ALL: (&str, &str) = ("MIGRATE_INFRA_MATRIX", "full");
 
 /// Both databases, without replication.
@@ -70,8 +70,11 @@ impl Broken {
             loop {
                 prepare().await;
                 let cut = Cut::new(when, at);
-                let old = cut.connect(Side::Source, &self.stage.name, MASTER).await;
-                let new = cut.connect(Side::Target, &self.stage.name, MASTER).await;
+                let connect = async |side| {
+                    let relay = cut.in_front_of(port(side)).await;
+                    connect_at(relay, &self.stage.name, MASTER, "cut").await.expect("a connection")
+                };
+                let (old, new) = (connect(Side::Source).await, connect(Side::Target).await);
                 let result = row(Database::new("old", &old), Database::new("new", &new)).await;
                 if !cut.has_happened() {
                     result.expect("nothing was in the way");

@@ -2,7 +2,6 @@
 //! writers. A switch stands for load balancers and the connections of services.
 
 mod broken;
-mod cuts;
 mod driver;
 mod ledger;
 mod operations;

@@ -49,8 +49,18 @@ pub async fn connect(
     user: &str,
     application: &str,
 ) -> Result<Client, tokio_postgres::Error> {
+    connect_at(port(side), database, user, application).await
+}
+
+/// Does the same at a port of this machine.
+pub async fn connect_at(
+    port: u16,
+    database: &str,
+    user: &str,
+    application: &str,
+) -> Result<Client, tokio_postgres::Error> {
     let mut config = Config::new();
-    config.host("127.0.0.1").port(port(side)).user(user).dbname(database).application_name(application);
+    config.host("127.0.0.1").port(port).user(user).dbname(database).application_name(application);
     let (client, connection) = config.connect(NoTls).await?;
     tokio::spawn(connection);
     Ok(client)

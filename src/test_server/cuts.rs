@@ -3,12 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use infra_base::side::Side;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_postgres::{Client, Config, NoTls};
-
-use super::servers::port;
 
 /// When a connection breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,21 +39,20 @@ impl Cut {
         (self.seen.fetch_add(1, Ordering::Relaxed) == self.at).then_some(self.when)
     }
 
-    /// Connects to a server through this program.
-    pub async fn connect(&self, side: Side, database: &str, user: &str) -> Client {
+    /// Relays one connection to the server at a port of this machine. Returns the port to connect to, without TLS.
+    ///
+    /// # Panics
+    /// No port is free.
+    pub async fn in_front_of(&self, server: u16) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = listener.local_addr().expect("a port").port();
         let cut = self.clone();
         tokio::spawn(async move {
             let (client, _) = listener.accept().await?;
-            let server = TcpStream::connect(("127.0.0.1", port(side))).await?;
+            let server = TcpStream::connect(("127.0.0.1", server)).await?;
             cut.relay(client, server).await
         });
-        let mut config = Config::new();
-        config.host("127.0.0.1").port(own).user(user).dbname(database).application_name("cut");
-        let (client, connection) = config.connect(NoTls).await.expect("a connection");
-        tokio::spawn(connection);
-        client
+        own
     }
 
     /// Relays one exchange after the other: what the client sends up to the end of a statement, and the answer up to
@@ -67,7 +62,7 @@ impl Cut {
         let length = client.read_u32().await?;
         server.write_u32(length).await?;
         copy(&mut client, &mut server, length).await?;
-        client.write_all(&until(&mut server, b"Z").await?).await?;
+        authenticate(&mut client, &mut server).await?;
         loop {
             let statement = until(&mut client, b"QSX").await?;
             let breaks = self.next();
@@ -89,6 +84,23 @@ async fn copy(from: &mut TcpStream, to: &mut TcpStream, length: u32) -> std::io:
     let mut rest = vec![0; usize::try_from(length).unwrap_or(4) - 4];
     from.read_exact(&mut rest).await?;
     to.write_all(&rest).await
+}
+
+/// Relays the authentication, up to "ready for query". The server asks with messages of type `R`; the client answers all
+/// but those that say "ok" (0) and "the final message of SASL" (12).
+async fn authenticate(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Result<()> {
+    loop {
+        let message = until(server, b"RZE").await?;
+        client.write_all(&message).await?;
+        let is_question = |kind: u8, rest: &[u8]| kind == b'R' && !matches!(rest, [0, 0, 0, 0 | 12, ..]);
+        match message.as_slice() {
+            [kind, _, _, _, _, rest @ ..] if is_question(*kind, rest) => {
+                server.write_all(&until(client, b"p").await?).await?;
+            }
+            [b'R', ..] => {}
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Returns all messages up to one of these types.
