@@ -69,7 +69,10 @@ fn show(app: &App, primary: Side, removed: &Removed) {
     app.info(&format!("done: the migration is finished, and the database of the {primary} is the primary"));
     match primary {
         Side::Target => next_steps([
-            (app.command("up"), "removes what only the migration needed"),
+            (
+                app.command("up"),
+                "removes what only the migration needed, after `--delete` for the log of the replication",
+            ),
             (app.command("runbook"), "its last phase removes the source once it is no longer needed"),
         ]),
         Side::Source => {
