@@ -86,8 +86,8 @@ async fn copy(from: &mut TcpStream, to: &mut TcpStream, length: u32) -> std::io:
     to.write_all(&rest).await
 }
 
-/// Relays the authentication, up to "ready for query". The server asks with messages of type `R`; the client answers all
-/// but those that say "ok" (0) and "the final message of SASL" (12).
+/// Relays the authentication, up to "ready for query". The server asks with messages of type `R`; the client answers
+/// all but those that say "ok" (0) and "the final message of SASL" (12).
 async fn authenticate(client: &mut TcpStream, server: &mut TcpStream) -> std::io::Result<()> {
     loop {
         let message = until(server, b"RZE").await?;
