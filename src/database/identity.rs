@@ -64,6 +64,8 @@ impl Column {
 /// The identity columns that refuse values, and those that accept them.
 const REFUSING: &str = "a.attidentity = 'a'";
 const ACCEPTING: &str = "a.attidentity = 'd'";
+/// The columns that the user of the connection can change.
+const OWNED: &str = "pg_catalog.pg_has_role(c.relowner, 'USAGE')";
 
 /// Returns the identity columns that fulfil a condition.
 async fn columns(database: Database<'_>, condition: &str) -> Result<Vec<Column>, Error> {
@@ -125,8 +127,7 @@ pub async fn accept_values(database: Database<'_>) -> Result<Vec<String>, Error>
 /// # Errors
 /// The catalogs could not be read.
 pub async fn not_owned(database: Database<'_>) -> Result<Vec<String>, Error> {
-    const FOREIGN: &str = "a.attidentity = 'a' AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')";
-    Ok(columns(database, FOREIGN).await?.iter().map(Column::full_name).collect())
+    Ok(columns(database, &format!("{REFUSING} AND NOT {OWNED}")).await?.iter().map(Column::full_name).collect())
 }
 
 /// Takes note of the columns that refuse values in the source and accept them in the target, where a transfer of the
@@ -137,8 +138,7 @@ pub async fn not_owned(database: Database<'_>) -> Result<Vec<String>, Error> {
 pub async fn note_transferred(source: Database<'_>, target: Database<'_>) -> Result<(), Error> {
     const WHAT: &str = "take note of identity columns";
     let refusing: Vec<String> = columns(source, REFUSING).await?.iter().map(Column::full_name).collect();
-    let own = format!("{ACCEPTING} AND pg_catalog.pg_has_role(c.relowner, 'USAGE')");
-    let accepting = columns(target, &own).await?;
+    let accepting = columns(target, &format!("{ACCEPTING} AND {OWNED}")).await?;
     let transferred = accepting.iter().filter(|column| refusing.contains(&column.full_name()));
     let notes: Vec<String> = transferred.map(Column::note).collect();
     if notes.is_empty() {

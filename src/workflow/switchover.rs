@@ -235,6 +235,14 @@ async fn set_scale_in(operations: &AwsOperations<'_>, to: ScaleIn) -> Result<(),
     Ok(())
 }
 
+/// Allows scale-in of both sides again. A failure does not change how a switchover ends.
+async fn allow_scale_in(operations: &AwsOperations<'_>) {
+    if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
+        let text = format!("scale-in stays suspended: {}", describe(&error));
+        operations.context.events.send(Event::Notice { address: None, text });
+    }
+}
+
 /// Refuses a migration whose databases cannot be reached, before anything is changed.
 ///
 /// # Errors
@@ -346,24 +354,20 @@ pub async fn switch_over(
             closed.map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })?;
         }
     }
-    let notice = |text: String| operations.context.events.send(Event::Notice { address: None, text });
     if let Err(error) = set_scale_in(operations, ScaleIn::Suspended).await {
-        notice(format!("scale-in cannot be suspended: {}", describe(&error)));
+        let text = format!("scale-in cannot be suspended: {}", describe(&error));
+        operations.context.events.send(Event::Notice { address: None, text });
     }
     if !record.has_begun()
         && let Err(reason) = await_capacity(operations, direction, abort.clone()).await
     {
-        if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
-            notice(format!("scale-in stays suspended: {}", describe(&error)));
-        }
+        allow_scale_in(operations).await;
         return Err(MigrationRefusal::NotReady { reason }.into());
     }
     let ended = drive(operations, &operations.settings, record, abort).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
     let mut record = ended.map_err(|error| stopped(error.0.to_string()))?;
-    if let Err(error) = set_scale_in(operations, ScaleIn::Allowed).await {
-        notice(format!("scale-in stays suspended: {}", describe(&error)));
-    }
+    allow_scale_in(operations).await;
     let mut late = Vec::new();
     if let Err(failure) = settle(workspace, operations, &mut record).await? {
         let from = direction.from();

@@ -13,7 +13,6 @@ use crate::phase::StartRecord;
 use crate::replication;
 use crate::rotation;
 use crate::topology::Replication;
-use infra_core::events::Event;
 use infra_core::resource::describe;
 
 /// What a finish has removed.
@@ -97,10 +96,6 @@ impl AwsOperations<'_> {
         let recorded = self.load_slots();
         let existing = slots::list(database).await.map_err(sql::Error::from)?;
         Ok(existing.into_iter().map(|slot| slot.name).filter(|name| recorded.contains(name)).collect())
-    }
-
-    fn notice(&self, text: String) {
-        self.context.events.send(Event::Notice { address: None, text });
     }
 
     /// Ends the migration: all replications are stopped, and nothing of them is left in the databases. `slots` are

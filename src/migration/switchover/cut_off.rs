@@ -5,15 +5,15 @@
 
 use std::time::{Duration, Instant};
 
-use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_database::slots::{self, Slot};
 use infra_database::{Database, Lsn};
 use infra_switchover::{Direction, Failure, Task, sql};
 
 use super::databases::Connected;
-use super::known_slots::{CONFIRMS_WITHIN, KnownSlots};
+use super::known_slots::KnownSlots;
 use super::operations::AwsOperations;
+use super::view::CONFIRMS_WITHIN;
 
 /// The pause between two looks at the slot.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -81,7 +81,7 @@ impl AwsOperations<'_> {
         let Err(error) = sql::cut_off(old, &[only]).await else { return Ok(()) };
         // Nothing is undone any more, so there must be a second way.
         let text = format!("the replication cannot be cut off, so its end is awaited: {}", describe(&error));
-        self.context.events.send(Event::Notice { address: None, text });
+        self.notice(text);
         self.stop_carrier(direction).await
     }
 
@@ -95,7 +95,7 @@ impl AwsOperations<'_> {
         let slot = &self.fallback_to(direction.from())?.slot;
         if let Err(error) = sql::advance_fallback(new, connected.service(), slot).await {
             let text = format!("the slot {slot} cannot be advanced: {}", describe(&error));
-            self.context.events.send(Event::Notice { address: None, text });
+            self.notice(text);
         }
         Ok(())
     }

@@ -1,17 +1,11 @@
 //! The replication slots of the old database, as far as the state knows them: DMS chooses the names of some.
 
-use std::time::Duration;
-
 use infra_core::state::State;
 use infra_database::slots::{DMS_PLUGINS, Slot};
 use infra_switchover::Direction;
 
 use crate::phase::StartRecord;
 use crate::topology::{Replication, Topology};
-
-/// How long a task that runs has time to confirm what it has applied. A reader of a slot reports it about every ten
-/// seconds (`wal_receiver_status_interval` of PostgreSQL's own one); nothing is documented for DMS.
-pub(super) const CONFIRMS_WITHIN: Duration = Duration::from_secs(15);
 
 /// The slots of the old database.
 #[derive(Debug, Default)]
@@ -46,18 +40,15 @@ impl KnownSlots {
     }
 }
 
-/// Returns whether a switchover will probably not wait for the end of the replication to the new primary.
-pub(super) fn may_cut_off(state: &State, topology: &Topology, direction: Direction) -> bool {
-    let replication = topology.replications.iter().find(|one| one.replicates_changes());
-    replication.is_some_and(|replication| !KnownSlots::of(state, replication, direction).read.is_empty())
-}
-
-/// Does the same before the databases are reached, for a switchover to the target. A replication that has not been
-/// started will have a known slot. Without access to the databases, nothing was measured, and there is none.
+/// Returns whether a switchover to the target will probably not wait for the end of the replication, before the
+/// databases are reached. A replication that has not been started will have a known slot. Without access to the
+/// databases, nothing was measured, and there is none.
 pub(super) fn expects_cut_off(state: &State, topology: &Topology) -> bool {
     let start = |load: &Replication| StartRecord::of(state, &load.load).ok().flatten();
-    let is_unknown = topology.loads.iter().filter_map(start).any(|start| start.measured.is_some());
-    !is_unknown || may_cut_off(state, topology, Direction::FORWARD)
+    let is_measured = topology.loads.iter().filter_map(start).any(|start| start.measured.is_some());
+    let replication = topology.replications.iter().find(|one| one.replicates_changes());
+    let known = replication.map(|replication| KnownSlots::of(state, replication, Direction::FORWARD));
+    !is_measured || known.is_some_and(|known| !known.read.is_empty())
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use infra_switchover::{Failure, Row, Task, sql};
 
 use super::comparison::{limit, validation};
 use super::databases::{Connected, OWN};
-use super::known_slots::{CONFIRMS_WITHIN, expects_cut_off};
+use super::known_slots::expects_cut_off;
 use super::record::SwitchoverRecord;
-use super::view::{NODES_FOLLOW, View, split};
+use super::view::{CONFIRMS_WITHIN, NODES_FOLLOW, View, split};
 use crate::TrafficSplit;
 use crate::fence;
 use crate::topology::Topology;

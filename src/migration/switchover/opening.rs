@@ -10,7 +10,6 @@ use super::databases::OWN;
 use super::operations::{AwsOperations, HEALTHY_WITHIN, LOOK};
 use crate::serving::{database_side, health, use_database_of};
 use crate::topology::Service;
-use infra_core::events::Event;
 use infra_core::resource::describe;
 use infra_database::guard;
 use infra_kinds::elbv2::fence_position::FencePosition;
@@ -36,7 +35,7 @@ pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) ->
         Err(failure) if required == Readiness::Required => return Err(failure),
         Err(failure) => {
             let text = format!("the target database still accepts writes: {failure}");
-            operations.context.events.send(Event::Notice { address: None, text });
+            operations.notice(text);
         }
         Ok(()) => {}
     }

@@ -68,6 +68,11 @@ pub(super) async fn drop_slot(database: Database<'_>, name: &str) -> Result<(), 
 }
 
 impl AwsOperations<'_> {
+    /// Tells the user something.
+    pub(super) fn notice(&self, text: String) {
+        self.context.events.send(Event::Notice { address: None, text });
+    }
+
     /// Returns the service of a side.
     pub(super) fn service(&self, side: Side) -> Result<&Service, Failure> {
         let missing =
@@ -169,7 +174,7 @@ impl AwsOperations<'_> {
                 return Err(Failure::inconclusive(text));
             }
             if waited.is_zero() {
-                self.context.events.send(Event::Notice { address: None, text: format!("waiting: {text}") });
+                self.notice(format!("waiting: {text}"));
             }
             self.wait_for_aws(LOOK).await;
             waited += LOOK;
@@ -350,7 +355,7 @@ impl Operations for AwsOperations<'_> {
         if !identities.is_empty() {
             let columns = identities.join(", ");
             let text = format!("identity columns of the {} accept values for now: {columns}", direction.from());
-            self.context.events.send(Event::Notice { address: None, text });
+            self.notice(text);
         }
         sql::fallback_start(new, connected.service(), OWN).await?;
         Ok(slots::create(new, &fallback.slot).await.map_err(sql::Error::from)?)
@@ -401,7 +406,7 @@ impl Operations for AwsOperations<'_> {
             // The old database works as well without it, and nobody must wait for a session that uses a table.
             if let Err(error) = sql::restore_identities(old).await {
                 let text = format!("identity columns still accept values: {}", describe(&error));
-                self.context.events.send(Event::Notice { address: None, text });
+                self.notice(text);
             }
         }
         Ok(self.resume_carrier(task.direction).await?)

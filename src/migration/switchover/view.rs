@@ -16,6 +16,10 @@ use crate::topology::{Replication, Topology};
 /// forwards requests a moment longer. No payment depends on it: from the drain on, the database itself refuses writes.
 pub(super) const NODES_FOLLOW: Duration = Duration::from_secs(5);
 
+/// How long a task that runs has time to confirm what it has applied. A reader of a slot reports it about every ten
+/// seconds (`wal_receiver_status_interval` of PostgreSQL's own one); nothing is documented for DMS.
+pub(super) const CONFIRMS_WITHIN: Duration = Duration::from_secs(15);
+
 /// What measuring and comparing need of a switchover.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
