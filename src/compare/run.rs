@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures::future::{FutureExt, try_join};
 use futures::stream::{self, StreamExt};
+use infra_base::on_heap::on_heap;
 use infra_connect::Endpoint;
 
 use super::catalog::{self, Name, Table};
@@ -37,15 +38,15 @@ pub async fn compare(
     progress: &(dyn Fn(&Progress) + Send + Sync),
 ) -> Result<Comparison, CompareError> {
     let started = Instant::now();
-    let (here, there) = open(source, target, options).await?;
+    let (here, there) = on_heap(|| open(source, target, options)).await?;
     let tables = try_join(catalog::read(&here, options), catalog::read(&there, options)).await?;
     let run = Run { databases: (&here, &there), options, progress, tables: 0, done: AtomicUsize::new(0) };
-    let mut compared = run.tables(&tables).await;
+    let mut compared = on_heap(|| run.tables(&tables)).await;
     let sides = Sides { databases: (&here, &there), tables: (&tables.0, &tables.1), options };
-    let mut structure = sides.compare().await;
+    let mut structure = on_heap(|| sides.compare()).await;
     // The snapshots are too old for what follows, and hold back vacuum.
     drop((here, there));
-    if let Err(error) = recheck_rows((source, target), options, &mut compared).await {
+    if let Err(error) = on_heap(|| recheck_rows((source, target), options, &mut compared)).await {
         let side = error.side();
         let what = "rows that differed, again".to_owned();
         structure.incomplete.push(NotCompared { what, side, reason: error.into_cause().to_string() });
@@ -70,8 +71,9 @@ pub async fn compare(
 
 /// Connects to two databases that are not the same.
 async fn open(source: &Endpoint, target: &Endpoint, options: &Options) -> Result<(Database, Database), CompareError> {
-    let (source, target) =
-        try_join(Database::open(Side::Source, source, options), Database::open(Side::Target, target, options)).await?;
+    let both =
+        || try_join(Database::open(Side::Source, source, options), Database::open(Side::Target, target, options));
+    let (source, target) = on_heap(both).await?;
     if source.info.is_same(&target.info) {
         return Err(CompareError::Same);
     }

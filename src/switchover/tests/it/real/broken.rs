@@ -3,7 +3,7 @@
 
 use infra_base::side::Side;
 use infra_database::{Database, guard, identity, marker, slots};
-use infra_switchover::sql::{self, Error, Finish, OldGuard, Overdue, Patience, Service};
+use infra_switchover::sql::{self, Compared, Error, Finish, MarkerWait, OldGuard, Overdue, Patience, Service};
 use infra_test_server::{Cut, When};
 use tokio_postgres::Client;
 
@@ -14,7 +14,7 @@ use super::stage::Stage;
 const ONE_OF: u32 = 16;
 const ALL: (&str, &str) = ("MIGRATE_INFRA_MATRIX", "full");
 
-/// Both databases, without replication.
+/// Both databases.
 struct Broken {
     stage: std::sync::Arc<Stage>,
     /// The name of a slot, which is unique on a server.
@@ -24,23 +24,30 @@ struct Broken {
 }
 
 impl Broken {
-    async fn build() -> Self {
+    /// What the old database has is replicated to the new one.
+    async fn replicated() -> Self {
         let stage = Stage::build().await;
         let [old, new] =
             [stage.master(Side::Source).await.expect("a server"), stage.master(Side::Target).await.expect("a server")];
-        super::replication::Replication::connect(&stage.name, Side::Source)
+        let slot = format!("{}_slot", stage.name);
+        Self { stage, slot, old, new }
+    }
+
+    /// Nothing is replicated.
+    async fn build() -> Self {
+        let broken = Self::replicated().await;
+        super::replication::Replication::connect(&broken.stage.name, Side::Source)
             .await
             .expect("both servers")
             .remove()
             .await
             .expect("it is removed");
-        for client in [&old, &new] {
+        for client in [&broken.old, &broken.new] {
             let tables = "CREATE TABLE orders (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY); \
                  DROP PUBLICATION payments";
             client.batch_execute(tables).await.expect("a table");
         }
-        let slot = format!("{}_slot", stage.name);
-        Self { stage, slot, old, new }
+        broken
     }
 
     fn service(&self) -> Service<'_> {
@@ -99,6 +106,34 @@ async fn kind(client: &Client) -> String {
 
 async fn names(database: Database<'_>) -> Vec<String> {
     slots::list(database).await.expect("the slots").into_iter().map(|slot| slot.name).collect()
+}
+
+/// Rows `Prepare`, `Marker` and `Check`: what was committed on the old database before is in the new one after them.
+#[tokio::test]
+async fn the_proof_that_everything_has_arrived() {
+    let broken = Broken::replicated().await;
+    let wait = MarkerWait { pause: std::time::Duration::from_millis(20), ..MarkerWait::default() };
+    let compared = Compared { validated: None, largest_bytes: 1 << 30, excluded: &[] };
+    let payments = async |client: &Client| {
+        let counted = client.query_one("SELECT count(*) FROM payments", &[]).await;
+        counted.unwrap().get::<_, i64>(0)
+    };
+    broken
+        .survives(
+            async || {
+                let payment = "INSERT INTO payments (uid, client) VALUES (gen_random_uuid()::text, 'test')";
+                broken.old.batch_execute(payment).await.unwrap();
+            },
+            async |old, new| {
+                sql::prepare(old, new, broken.service(), wait).await?;
+                sql::marker(old, new, wait).await?;
+                let checked = sql::check(old, new, compared).await?;
+                assert_eq!((checked.equal, checked.uncounted), (1, vec![]), "the payments, and no marker");
+                Ok(())
+            },
+            async || assert_eq!(payments(&broken.new).await, payments(&broken.old).await),
+        )
+        .await;
 }
 
 #[tokio::test]
