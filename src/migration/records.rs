@@ -99,11 +99,18 @@ impl RecordSet {
         }
     }
 
-    /// Returns the records with the weights of a split. Everything else is unchanged.
+    /// Returns the records with the weights of a split. Everything else is unchanged, but for one thing: a source that
+    /// gets all traffic keeps it, whatever is unhealthy. After a switchover its record is unhealthy, and the same batch
+    /// must end that.
     pub fn with_split(&self, to: TrafficSplit) -> Vec<Weighted> {
         let (source, target) = to.weights();
         let records = self.source.iter().zip([source]).chain([(&self.target, target)]);
-        records.map(|(record, weight)| Weighted { weight: weight.into(), ..record.clone() }).collect()
+        let mut records: Vec<_> =
+            records.map(|(record, weight)| Weighted { weight: weight.into(), ..record.clone() }).collect();
+        if to == TrafficSplit::SOURCE && !self.lacks_source() {
+            records[0].health_check_id = None;
+        }
+        records
     }
 
     /// Returns whether the weights are exactly those of a split, and not only proportional to them.
@@ -114,7 +121,7 @@ impl RecordSet {
     }
 }
 
-/// Sets both weights in one batch and returns the id of the change. Health checks and aliases are unchanged.
+/// Sets both weights in one batch and returns the id of the change. See [`RecordSet::with_split`].
 ///
 /// # Errors
 /// The error of Route 53.

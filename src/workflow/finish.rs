@@ -7,7 +7,7 @@ use infra_migration::switchover::{After, AwsOperations, Removed, SwitchoverRecor
 use infra_switchover::sql::OldGuard;
 
 use crate::refusal::MigrationRefusal;
-use crate::switchover::read_record;
+use crate::switchover_record::read_record;
 
 /// Returns the last switchover, if the migration can be finished now: the data has moved to the target, or there and
 /// back.

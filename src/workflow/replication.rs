@@ -13,7 +13,7 @@ use infra_migration::topology::{Replication, Topology};
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
 use crate::selection::Selection;
-use crate::switchover::read_record;
+use crate::switchover_record::read_record;
 use crate::workspace::Workspace;
 use crate::{environments, traffic};
 

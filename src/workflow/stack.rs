@@ -1,6 +1,6 @@
 //! The graph of the stack, given the state.
 
-use infra_config::Config;
+use infra_config::{Config, Side};
 use infra_core::graph::Graph;
 use infra_core::state::State;
 use infra_migration::phase::{Phase, StartRecord};
@@ -8,7 +8,7 @@ use infra_payment::stack::{MigrationFacts, build_with};
 
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
-use crate::switchover::read_record;
+use crate::switchover_record::read_record;
 
 /// Returns the graph of all resources that the configuration describes, at this point of the migration.
 ///
@@ -16,8 +16,11 @@ use crate::switchover::read_record;
 /// The parts do not fit together, or a newer version has written the state.
 pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     let record = read_record(state)?;
-    let mut facts =
-        MigrationFacts { is_finished: record.is_some_and(|record| record.is_finished()), ..Default::default() };
+    let mut facts = MigrationFacts {
+        is_target_primary: record.as_ref().is_some_and(|record| record.primary() == Side::Target),
+        is_finished: record.is_some_and(|record| record.is_finished()),
+        ..Default::default()
+    };
     for task in state.migration.replications.keys() {
         let start = StartRecord::of(state, task);
         let start = start.map_err(|error| MigrationRefusal::UnreadableStart { reason: error.to_string() })?;

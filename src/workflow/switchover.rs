@@ -1,6 +1,8 @@
 //! Which part of a migration is next: steps that shift traffic, or the switchover that moves the data; and what carries
 //! it out.
 
+use infra_base::address::Address;
+use infra_base::on_heap::on_heap;
 use infra_config::{Config, Side, Strategy};
 use infra_connect::Endpoint;
 use infra_core::engine::{Context, ReadContext};
@@ -14,7 +16,6 @@ use infra_migration::scale_in;
 use infra_migration::serving::database_side;
 use infra_migration::switchover::{
     AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, close_target, drive, open_target,
-    primary,
 };
 use infra_migration::topology::{Replication, Topology};
 use infra_switchover::machine::{Outcome, Reason, Step};
@@ -23,9 +24,14 @@ use infra_switchover::{AbortSignal, Direction, Failure};
 use crate::cutover::record_way_back;
 use crate::databases::{FromSecrets, Given};
 use crate::error::Error;
+use crate::partial_up::{PartialUpError, partial_up};
 use crate::refusal::MigrationRefusal;
+use crate::switchover_record::{primary_of, read_record};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
+
+/// The records of the routing, and the checks that they follow.
+const ROUTING_PATTERN: &str = "routing/dns/*";
 
 /// Which part of a migration is next.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,30 +80,6 @@ pub async fn stage(config: &Config, state: &State, context: &ReadContext) -> Res
             Ok(if are_done && is_open { new } else { Stage::StepsThenSwitchover })
         }
     }
-}
-
-/// Returns the last switchover.
-///
-/// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
-pub fn read_record(state: &State) -> Result<Option<SwitchoverRecord>, MigrationRefusal> {
-    SwitchoverRecord::of(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
-}
-
-/// Returns a switchover that has not begun.
-///
-/// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
-pub fn new_record(state: &State, direction: Direction) -> Result<SwitchoverRecord, MigrationRefusal> {
-    Ok(SwitchoverRecord::new(direction, read_record(state)?.as_ref()))
-}
-
-/// Returns the side whose database is the primary.
-///
-/// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
-pub fn primary_of(state: &State) -> Result<Side, MigrationRefusal> {
-    primary(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
 }
 
 /// Returns whether the service of the target uses the source database.
@@ -316,9 +298,26 @@ async fn settle(
         return Ok(Ok(()));
     }
     if record.progress.direction != Direction::FORWARD {
-        Box::pin(record_way_back(workspace, operations.context)).await?;
+        on_heap(|| record_way_back(workspace, operations.context)).await?;
     }
-    Ok(Box::pin(operations.settle(record)).await)
+    if let Err(failure) = on_heap(|| operations.settle(record)).await {
+        return Ok(Err(failure));
+    }
+    if let Err(error) = on_heap(|| exchange_roles(workspace, operations.context)).await {
+        let text = format!("the records of the routing have not changed roles: {error}; `up` does it");
+        operations.context.events.send(Event::Notice { address: None, text });
+    }
+    Ok(operations.end_settling(record).await)
+}
+
+/// Lets the record of the new primary keep the traffic, and the other record follow the emergency switch, off.
+async fn exchange_roles(workspace: &Workspace, context: &Context) -> Result<(), PartialUpError> {
+    let is_routing = |address: &Address| address.matches(ROUTING_PATTERN);
+    let has_routing = context.journal.read(|state| state.resources.keys().any(is_routing));
+    if !has_routing {
+        return Ok(());
+    }
+    partial_up(workspace, context, vec![ROUTING_PATTERN.to_owned()], |step| is_routing(&step.address)).await
 }
 
 /// Completes what follows the last switchover before another one begins: the way back needs the fallback that it
@@ -347,7 +346,7 @@ pub async fn switch_over(
     let direction = record.progress.direction;
     if !record.has_begun() {
         check_access(operations).await?;
-        settle_last(workspace, operations).await?;
+        on_heap(|| settle_last(workspace, operations)).await?;
         // Without steps before it, nothing has closed the database of the target yet.
         if direction == Direction::FORWARD {
             let closed = close_target(operations).await;
@@ -364,12 +363,12 @@ pub async fn switch_over(
         allow_scale_in(operations).await;
         return Err(MigrationRefusal::NotReady { reason }.into());
     }
-    let ended = drive(operations, &operations.settings, record, abort).await;
+    let ended = on_heap(|| drive(operations, &operations.settings, record, abort)).await;
     let stopped = |reason: String| MigrationRefusal::SwitchoverStopped { direction, reason };
     let mut record = ended.map_err(|error| stopped(error.0.to_string()))?;
     allow_scale_in(operations).await;
     let mut late = Vec::new();
-    if let Err(failure) = settle(workspace, operations, &mut record).await? {
+    if let Err(failure) = on_heap(|| settle(workspace, operations, &mut record)).await? {
         let from = direction.from();
         late.push(format!("changes are not replicated to the {from} yet, and a slot keeps them: {failure}"));
     }

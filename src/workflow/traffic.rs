@@ -18,6 +18,7 @@ use infra_payment::stack::EmergencySwitch;
 
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
+use crate::switchover_record::primary_of;
 use crate::workspace::Workspace;
 
 /// Returns the region of Route 53's control plane, as the state has it for the records.
@@ -142,10 +143,11 @@ pub fn describe_health(health: &TargetHealth) -> String {
     parts.join(", ")
 }
 
-/// Returns whether the emergency switch has taken the target out. If CloudWatch does not answer, nothing is refused
-/// because of it.
-pub async fn is_target_taken_out(context: &ReadContext, config: &Config) -> bool {
-    let Some(switch) = EmergencySwitch::of(config) else { return false };
+/// Returns whether the emergency switch has taken the target out, whose record follows it until a switchover. If
+/// CloudWatch does not answer, nothing is refused because of it.
+pub async fn is_target_taken_out(context: &ReadContext, config: &Config, state: &State) -> bool {
+    let is_target_primary = primary_of(state).is_ok_and(|primary| primary == Side::Target);
+    let Some(switch) = EmergencySwitch::of(config).filter(|_| !is_target_primary) else { return false };
     let reader = context.reader(&switch_address(), &switch.region);
     matches!(alarm_state(&reader, &switch).await, Ok(Some(AlarmState::Alarm)))
 }
@@ -184,7 +186,7 @@ pub async fn check_shift(
     if let Some(reason) = unhealthy.first() {
         return Err(MigrationRefusal::Unhealthy { reason: reason.clone() });
     }
-    if to != TrafficSplit::SOURCE && !force && is_target_taken_out(context, &workspace.config).await {
+    if to != TrafficSplit::SOURCE && !force && is_target_taken_out(context, &workspace.config, state).await {
         return Err(MigrationRefusal::TargetTakenOut);
     }
     let cutover = PersistedCutover::of(state);

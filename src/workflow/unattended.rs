@@ -2,6 +2,7 @@
 //!
 //! Each step can be repeated, also after it was killed: it resumes, or it finds that nothing is left to do.
 
+use infra_base::on_heap::on_heap;
 use infra_config::Side;
 use infra_core::engine::{self, Context, Outcome as RunOutcome};
 use infra_core::events::Events;
@@ -25,7 +26,8 @@ use crate::planning::{build_plan, refresh_in_session};
 use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
 use crate::session::{Session, with_causes};
-use crate::switchover::{self, Ended, Stage, new_record, operations, read_record, stage, switch_over};
+use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
+use crate::switchover_record::{new_record, read_record};
 use crate::traffic::{record_name, region};
 use crate::workspace::Workspace;
 use crate::{finish, moved, preconditions};
@@ -52,7 +54,7 @@ pub enum StepError {
 /// A plan is not possible, or a step of it failed.
 pub async fn up(workspace: &Workspace, events: Events) -> Result<(), StepError> {
     let request = Request { command: "up", selection: Selection::default() };
-    let session = Session::open(workspace, "up", events).await?;
+    let session = on_heap(|| Session::open(workspace, "up", events)).await?;
     let planned = async {
         let state = session.context.journal.read(Clone::clone);
         let drift = refresh_in_session(workspace, &state, &request.selection, &session.context).await?.drift;
@@ -63,7 +65,7 @@ pub async fn up(workspace: &Workspace, events: Events) -> Result<(), StepError> 
     };
     let plan = planned.await;
     let (session, plan) = session.or_close(plan).await?;
-    let report = engine::up(&session.context, plan).await;
+    let report = on_heap(|| engine::up(&session.context, plan)).await;
     session.close().await;
     let report = report.map_err(Error::from)?;
     match report.outcome {
@@ -80,7 +82,7 @@ pub async fn up(workspace: &Workspace, events: Events) -> Result<(), StepError> 
 /// # Errors
 /// A replication is refused or fails.
 pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<(), StepError> {
-    let session = Session::open(workspace, "replication start", events).await?;
+    let session = on_heap(|| Session::open(workspace, "replication start", events)).await?;
     let options = StartOptions { reload: false, allow_full_load: true, follow_load: true };
     let request = StartRequest { options, only: None, urls: None };
     let context = session.context.clone();
@@ -89,7 +91,8 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
     let held = held.map_err(|error| StepError::Failed { step: "replication start", reason: describe(&error) });
     let (session, ()) = session.or_close(held).await?;
     let procedure = Procedure::new(workspace, &context, &request);
-    let results = futures::future::join_all(all.iter().map(|replication| Box::pin(procedure.start(replication)))).await;
+    let results =
+        futures::future::join_all(all.iter().map(|replication| on_heap(|| procedure.start(replication)))).await;
     drop(context);
     session.close().await;
     let failed = results.into_iter().filter_map(Result::err).map(|error| with_causes(&error));
@@ -166,8 +169,8 @@ enum Repeat {
 }
 
 async fn cutover_with(workspace: &Workspace, events: Events, repeat: Repeat) -> Result<CutoverEnd, StepError> {
-    let session = Session::open(workspace, "cutover", events).await?;
-    let result = Box::pin(in_session(workspace, &session.context, repeat)).await;
+    let session = on_heap(|| Session::open(workspace, "cutover", events)).await?;
+    let result = on_heap(|| in_session(workspace, &session.context, repeat)).await;
     session.close().await;
     result
 }
@@ -176,23 +179,23 @@ async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) ->
     let config = &workspace.config;
     let state = context.journal.read(Clone::clone);
     let record = match stage(config, &state, &context.read_context()).await? {
-        Stage::Steps => return steps(workspace, context, &state, repeat).await.map(CutoverEnd::Steps),
+        Stage::Steps => return on_heap(|| steps(workspace, context, &state, repeat)).await.map(CutoverEnd::Steps),
         Stage::StepsThenSwitchover => {
             let operations = operations(workspace, context, None).map_err(Error::from)?;
             switchover::open(&operations, Readiness::Required).await.map_err(Error::from)?;
-            match steps(workspace, context, &state, repeat).await? {
+            match on_heap(|| steps(workspace, context, &state, repeat)).await? {
                 Outcome::Completed => new_record(&state, Direction::FORWARD).map_err(Error::from)?,
                 other => return Ok(CutoverEnd::Steps(other)),
             }
         }
         // What is left to do after a way back comes before the next way there.
         Stage::Settle(record) if record.progress.direction != Direction::FORWARD => {
-            let ended = move_data(workspace, context, *record).await?;
+            let ended = on_heap(|| move_data(workspace, context, *record)).await?;
             if ended.record.is_unsettled() {
                 let reason = ended.reasons.join("; ");
                 return Err(StepError::Failed { step: "cutover", reason });
             }
-            return Box::pin(in_session(workspace, context, repeat)).await;
+            return on_heap(|| in_session(workspace, context, repeat)).await;
         }
         Stage::Switchover(record) | Stage::Settle(record) => *record,
         Stage::Moved | Stage::Finished => {
@@ -203,7 +206,7 @@ async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) ->
             });
         }
     };
-    let ended = move_data(workspace, context, record).await?;
+    let ended = on_heap(|| move_data(workspace, context, record)).await?;
     Ok(CutoverEnd::Switchover(Box::new(ended)))
 }
 
@@ -211,7 +214,7 @@ async fn move_data(workspace: &Workspace, context: &Context, record: SwitchoverR
     // Nobody aborts it.
     let (_aborter, abort) = abort_signal();
     let operations = operations(workspace, context, None).map_err(Error::from)?;
-    Ok(switch_over(workspace, &operations, record, abort).await?)
+    Ok(on_heap(|| switch_over(workspace, &operations, record, abort)).await?)
 }
 
 async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: Repeat) -> Result<Outcome, StepError> {
@@ -233,7 +236,7 @@ async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: 
     };
     // Nobody gives commands to it.
     let (_inputs, requests) = mpsc::unbounded_channel();
-    let outcome = Box::pin(driver.run(&mut cutover, first, requests)).await;
+    let outcome = on_heap(|| driver.run(&mut cutover, first, requests)).await;
     outcome.map_err(|error| StepError::Failed { step: "cutover", reason: error.to_string() })
 }
 
@@ -243,7 +246,7 @@ async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: 
 /// The switchover was undone, or the journal cannot be written.
 pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), StepError> {
     const BACK: Direction = Direction::to_side(Side::Source);
-    let session = Session::open(workspace, "cutover", events).await?;
+    let session = on_heap(|| Session::open(workspace, "cutover", events)).await?;
     let context = &session.context;
     let moved = async {
         let state = context.journal.read(Clone::clone);
@@ -252,7 +255,7 @@ pub async fn roll_back(workspace: &Workspace, events: Events) -> Result<(), Step
             Stage::Moved | Stage::Settle(_) => new_record(&state, BACK).map_err(Error::from)?,
             _ => return Ok(()),
         };
-        let ended = move_data(workspace, context, record).await?;
+        let ended = on_heap(|| move_data(workspace, context, record)).await?;
         if ended.outcome != SwitchoverOutcome::Completed {
             return Err(StepError::Failed { step: "cutover --rollback", reason: ended.reasons.join("; ") });
         }

@@ -16,6 +16,7 @@ use super::request::built;
 use super::{checks, forced_unhealthy, tagging};
 use crate::ownership::Tags;
 use infra_base::address::HealthCheckId;
+use infra_base::side::Side;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
@@ -38,8 +39,22 @@ pub struct CalculatedHealthCheck {
     #[create_only]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub starts_unhealthy: bool,
+    /// The set identifier of the weighted record that follows it: a check that is created while this record has traffic
+    /// does not start unhealthy.
+    #[create_only]
+    #[serde(default = "target", skip_serializing_if = "is_target")]
+    pub set_identifier: String,
     /// Its name in consoles: the tag `Name`.
     pub name: String,
+}
+
+/// States and specifications of earlier versions have none.
+fn target() -> String {
+    Side::Target.as_str().to_owned()
+}
+
+fn is_target(set_identifier: &str) -> bool {
+    set_identifier == Side::Target.as_str()
 }
 
 /// What is known of a calculated health check.
@@ -108,9 +123,10 @@ impl Resource for CalculatedHealthCheck {
         checks::retag(cx, &attrs.health_check_id, &attrs.missing_tags).await
     }
 
-    /// A check that is created while the target has traffic must not take it away.
+    /// A check that is created while its record has traffic must not take it away.
     fn with_target_share(&self, target_percent: u8) -> Option<(Self, Option<u8>)> {
-        let starts_unhealthy = self.starts_unhealthy && target_percent == 0;
+        let share = if is_target(&self.set_identifier) { target_percent } else { 100 - target_percent };
+        let starts_unhealthy = self.starts_unhealthy && share == 0;
         self.starts_unhealthy.then(|| (Self { starts_unhealthy, ..self.clone() }, None))
     }
 

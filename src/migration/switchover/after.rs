@@ -27,8 +27,9 @@ pub struct Removed {
 }
 
 impl AwsOperations<'_> {
-    /// Completes what follows a completed switchover: the old replication has stopped, its slot is dropped, because it
-    /// would keep the log until the disk is full, and the fallback runs. It can be repeated.
+    /// Does what follows a completed switchover in the databases: the old replication has stopped, its slot is dropped,
+    /// because it would keep the log until the disk is full, and the fallback runs. It can be repeated;
+    /// [`end_settling`](Self::end_settling) records that it is done.
     ///
     /// # Errors
     /// The reason why DMS does not run the fallback; its slot keeps all changes. Or a database cannot be reached.
@@ -69,6 +70,14 @@ impl AwsOperations<'_> {
                 self.drop_load_slot(old).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Records that everything that follows a switchover is done.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub async fn end_settling(&self, record: &mut SwitchoverRecord) -> Result<(), Failure> {
         self.record(record, After::Settled).await
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use infra_base::on_heap::on_heap;
 use infra_compare::{Comparison, Options, TablePattern, TableResult, Verdict};
 use infra_config::schema_and_table;
 use infra_core::resource::describe;
@@ -125,7 +126,7 @@ async fn compare(view: View<'_>, tables: &[TableName], time: Duration) -> Result
         ..Options::default()
     };
     // The futures of a comparison are large.
-    let comparison = Box::pin(infra_compare::compare(&source, &target, &options, &|_| ()));
+    let comparison = on_heap(|| infra_compare::compare(&source, &target, &options, &|_| ()));
     match tokio::time::timeout(time, comparison).await {
         Ok(Ok(comparison)) => Ok(Some(comparison)),
         Ok(Err(error)) => Err(Failure::inconclusive(format!("the comparison failed: {}", describe(&error)))),

@@ -1,5 +1,6 @@
 //! Runs a switchover to its end.
 
+use infra_base::on_heap::on_heap;
 use infra_switchover::machine::{Outcome, Progress, State};
 use infra_switchover::{AbortSignal, Driver, Row, Stopped};
 
@@ -27,7 +28,7 @@ pub async fn drive(
     let report = |progress: &Progress| context.events.send(event(progress));
     let driver = Driver { settings: settings.machine, operations, journal: &mut journal, report, abort };
     // The futures of all rows are large together.
-    let progress = Box::pin(driver.run(progress)).await?;
+    let progress = on_heap(|| driver.run(progress)).await?;
     operations.end_prepare().await;
     Ok(SwitchoverRecord { progress, ..journal.record })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use infra_base::address::{Address, Region};
+use infra_base::on_heap::on_heap;
 use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
@@ -287,7 +288,8 @@ impl Operations for AwsOperations<'_> {
             }
             None => None,
         };
-        let forecast = Some(Box::pin(measure::forecast(self.view()?, task, data)).await?);
+        let view = self.view()?;
+        let forecast = Some(on_heap(|| measure::forecast(view, task, data)).await?);
         Ok(Before { open, new_side_uses, forecast })
     }
 
@@ -332,7 +334,8 @@ impl Operations for AwsOperations<'_> {
     async fn check(&self, task: Task<'_>) -> Result<Checked, Failure> {
         self.check_tables(task.direction).await?;
         let Some(connected) = self.databases.connect(task.direction).await? else { return Ok(Checked::default()) };
-        Box::pin(comparison::check(self.view()?, task, &connected)).await
+        let view = self.view()?;
+        on_heap(|| comparison::check(view, task, &connected)).await
     }
 
     async fn fallback(&self, task: Task<'_>) -> Result<Lsn, Failure> {

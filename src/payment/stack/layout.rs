@@ -72,6 +72,11 @@ pub(super) fn health_check(environment: &str) -> String {
     format!("{environment}-health-check")
 }
 
+/// Returns the name of the health check that lets the record of an environment follow the emergency switch.
+pub(super) fn switched(environment: &str) -> String {
+    format!("{environment}-switched")
+}
+
 /// Returns the environment whose record or health check has this address.
 pub(super) fn routed_side(address: &Address) -> Option<Side> {
     SIDES.into_iter().find(|side| {

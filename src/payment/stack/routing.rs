@@ -7,8 +7,8 @@
 //! unhealthy ("How Amazon Route 53 chooses records when health checking is configured"), so a source that is unhealthy
 //! for a moment would send payments to an environment that is not ready for them. Therefore the record of the source
 //! has no health check, and that of the target follows only the emergency switch. It is unhealthy until the first shift
-//! to the target. When the migration is finished, the record of the target is the one that keeps the traffic: it has no
-//! health check either. The health checks of the load balancers are for people and alarms.
+//! to the target. From a switchover on, the records change roles: that of the target has no health check, and that of
+//! the source is unhealthy. The health checks of the load balancers are for people and alarms.
 
 use std::collections::BTreeMap;
 
@@ -64,16 +64,17 @@ pub(super) fn add(
             listener: service.listener.clone(),
         };
         graph.add(address(&layout::health_check(name)), &region, &tags, &check);
-        // After the migration, nothing may send traffic to the source: its database gets no writes any more.
-        let switch = EmergencySwitch::of(config).filter(|_| name == "target" && !facts.is_finished);
-        let switched = switch.map(|switch| {
+        // The record of the primary keeps the traffic, whatever is unhealthy.
+        let is_primary = (name == "target") == facts.is_target_primary;
+        let switched = EmergencySwitch::of(config).filter(|_| !is_primary).map(|switch| {
             let switched = CalculatedHealthCheck {
-                children: vec![add_switch(graph, &switch, &region, &tags, &names)],
+                children: vec![add_switch(graph, config, &switch, &region, &tags)],
                 health_threshold: 1,
                 starts_unhealthy: true,
+                set_identifier: name.clone(),
                 name: names.switched_health_check(),
             };
-            graph.add(address("target-switched"), &region, &tags, &switched).id()
+            graph.add(address(&layout::switched(name)), &region, &tags, &switched).id()
         });
         let record = WeightedRecord {
             zone: zone.clone(),
@@ -96,10 +97,10 @@ pub(super) fn add(
 /// it keeps its last status.
 fn add_switch(
     graph: &mut Graph,
+    config: &Config,
     switch: &EmergencySwitch,
     region: &Region,
     tags: &BTreeMap<String, String>,
-    names: &Names,
 ) -> Input<HealthCheckId> {
     let dimension =
         |(name, value): (&String, &String)| Dimension { name: name.clone(), value: Input::Value(value.clone()) };
@@ -128,7 +129,7 @@ fn add_switch(
         alarm: alarm.name(),
         alarm_region: switch.region.clone(),
         insufficient_data: "LastKnownStatus".to_owned(),
-        name: names.switch_health_check(),
+        name: Names::new("target", &config.stack.suffix).switch_health_check(),
     };
     graph.add(address("target-switch"), region, tags, &check).id()
 }

@@ -1,11 +1,12 @@
 //! Carries out the phases of the start of a replication.
 
+use infra_base::on_heap::on_heap;
 use infra_config::SchemaSource;
 use infra_connect::Endpoint;
-use infra_core::engine::{self, Context, Outcome};
+use infra_core::engine::Context;
 use infra_core::events::Event;
-use infra_core::plan::Action;
-use infra_core::resource::{Error, describe};
+use infra_core::plan::{Action, Step};
+use infra_core::resource::Error;
 use infra_kinds::dms::task_status::{StartMode, TaskStatus, read_existing};
 use infra_migration::phase::{Phase, StartRecord};
 use infra_migration::replication::{self, LoadKind, LoadOptions, StartOptions, TARGET_IN_USE, is_reloading, refusal};
@@ -16,8 +17,7 @@ use tokio::sync::Mutex;
 use super::databases::{Reached, reach};
 use super::error::StartError;
 use super::{indexes, schema, slots};
-use crate::planning::build_plan;
-use crate::selection::Selection;
+use crate::partial_up::{PartialUpError, partial_up};
 use crate::workspace::Workspace;
 
 /// What there is to do in the databases of the sandbox without data.
@@ -92,7 +92,7 @@ impl<'a> Procedure<'a> {
             return self.resume(replication).await;
         };
         let mut start = Start { procedure: self, replication, record, started_as: None };
-        start.run().await
+        on_heap(|| start.run()).await
     }
 
     /// Returns the record of the start to carry out: a new one, or one that is continued. `None`: an earlier version
@@ -126,9 +126,9 @@ impl<'a> Procedure<'a> {
     }
 }
 
-/// Returns whether an action changes a resource in place, or nothing.
-fn is_in_place(action: &Action) -> bool {
-    matches!(action, Action::NoOp | Action::Update { .. } | Action::Resume { .. })
+/// Returns whether a step changes a resource in place.
+fn is_in_place(step: &Step) -> bool {
+    matches!(step.action, Action::Update { .. } | Action::Resume { .. })
 }
 
 impl Start<'_, '_> {
@@ -149,7 +149,7 @@ impl Start<'_, '_> {
                 Some(only) if phase > only => break,
                 _ => {}
             }
-            if !self.phase(phase).await? {
+            if !on_heap(|| self.phase(phase)).await? {
                 break;
             }
             done.push(phase);
@@ -187,18 +187,18 @@ impl Start<'_, '_> {
         }
         self.tell(phase, "begun", None);
         let text = match phase {
-            Phase::Schema => Some(self.schema().await?),
+            Phase::Schema => Some(on_heap(|| self.schema()).await?),
             Phase::Load => {
-                if !self.load().await? {
+                if !on_heap(|| self.load()).await? {
                     return Ok(false);
                 }
                 None
             }
-            Phase::Indexes => Some(self.indexes().await?),
+            Phase::Indexes => Some(on_heap(|| self.indexes()).await?),
             Phase::Changes => {
                 // The load is done, so the task is to go on from now on, also when a table is added later.
-                self.apply_settings().await?;
-                self.changes().await?;
+                on_heap(|| self.apply_settings()).await?;
+                on_heap(|| self.changes()).await?;
                 None
             }
         };
@@ -238,7 +238,7 @@ impl Start<'_, '_> {
                 "the target has its own schema".to_owned()
             }
         };
-        self.apply_settings().await?;
+        on_heap(|| self.apply_settings()).await?;
         Ok(summary)
     }
 
@@ -247,31 +247,14 @@ impl Start<'_, '_> {
     async fn apply_settings(&self) -> Result<(), StartError> {
         let Procedure { workspace, context, engine, .. } = self.procedure;
         let _one_at_a_time = engine.lock().await;
-        let failed = |reason: String| StartError::Settings { reason };
         let address = &self.replication.address;
         // The task and its way back, and the endpoints of both.
         let part = format!("{}/{}", address.environment(), address.part());
         let targets = ["*task", "*-endpoint"].map(|name| format!("{part}/{name}")).into();
-        let selection = Selection { targets, ..Selection::default() };
-        let state = context.journal.read(Clone::clone);
-        let plan = build_plan(workspace, &state, &selection, None);
-        let plan = plan.map_err(|error| failed(crate::session::with_causes(&error)))?;
-        if let Some(step) = plan.steps.iter().find(|step| !is_in_place(&step.action)) {
-            let action = step.action.verb();
-            return Err(failed(format!("{} is not as configured (the plan says `{action}`); run `up`", step.address)));
-        }
-        if plan.steps.iter().all(|step| step.action == Action::NoOp) {
-            return Ok(());
-        }
-        let report = engine::up(context, plan).await?;
-        match report.outcome {
-            Outcome::Done => Ok(()),
-            _ => {
-                let reasons = report.failures.iter().map(|one| format!("{}: {}", one.address, describe(&one.error)));
-                let reasons = reasons.collect::<Vec<_>>().join("; ");
-                Err(failed(if reasons.is_empty() { "the run was stopped".to_owned() } else { reasons }))
-            }
-        }
+        partial_up(workspace, context, targets, is_in_place).await.map_err(|error| match error {
+            PartialUpError::Reason(reason) => StartError::Settings { reason },
+            PartialUpError::Journal(error) => error.into(),
+        })
     }
 
     /// Returns whether the load is complete.

@@ -11,6 +11,6 @@ pub mod state_machine;
 pub mod state_machine_driver;
 pub mod state_machine_random;
 pub mod state_machine_scenarios;
-mod switchover;
+pub mod switchover;
 pub mod traffic;
 pub mod whole_cutover;

@@ -39,7 +39,7 @@ fn operations<'a>(context: &'a Context, config: &Config) -> AwsOperations<'a> {
 }
 
 /// All traffic goes to the target, whose service uses the source database.
-async fn with_traffic_on_the_target() -> Fixture {
+pub async fn with_traffic_on_the_target() -> Fixture {
     let mut fixture = replicating().await;
     let (done, _) = fixture
         .with_context(CrashPoints::default(), Faults::default(), async |context: Context| {
@@ -82,6 +82,7 @@ async fn switch_over(
         };
         if record.is_unsettled() {
             operations.settle(&mut record).await.ok()?;
+            operations.end_settling(&mut record).await.ok()?;
         }
         record.progress.outcome()
     };
@@ -166,6 +167,12 @@ fn moved_back() -> Seen {
     }
 }
 
+/// Gives the records of the routing what follows from the primary, as a cutover does after a switchover.
+pub async fn with_exchanged_records(fixture: &mut Fixture) {
+    let wanted = migrate_infra::workflow::graph(&config(PAIRED, &[]), &fixture.state()).expect("a graph");
+    fixture.up(&wanted).await.must_succeed();
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_data_moves_there_and_back() {
     let mut fixture = with_traffic_on_the_target().await;
@@ -192,7 +199,7 @@ fn saved(fixture: &Fixture) -> SwitchoverRecord {
 }
 
 /// Moves the data to a side.
-async fn moved_to(fixture: &mut Fixture, side: Side) {
+pub async fn moved_to(fixture: &mut Fixture, side: Side) {
     let outcome = switch_over(fixture, CrashPoints::default(), &[], Direction::to_side(side)).await;
     assert_eq!(outcome, Some(Outcome::Completed));
     assert!(!saved(fixture).is_unsettled());
@@ -259,6 +266,7 @@ async fn a_killed_switchover_is_completed_or_undone() {
 async fn a_killed_way_back_is_completed_or_undone() {
     let mut initial = with_traffic_on_the_target().await;
     moved_to(&mut initial, Side::Target).await;
+    with_exchanged_records(&mut initial).await;
     kill_everywhere(&initial, Direction::to_side(Side::Source), moved_back, moved).await;
 }
 

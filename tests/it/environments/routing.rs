@@ -1,5 +1,6 @@
 //! Which record has which health check: health never decides where traffic goes.
 
+use migrate_infra::config::Side;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
 use migrate_infra::graph::Graph;
@@ -7,6 +8,7 @@ use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::hosted_zones::Record;
 
 use crate::cutover::emergency::answers;
+use crate::cutover::switchover::{moved_to, with_exchanged_records, with_traffic_on_the_target};
 use crate::cutover::traffic::{routed, shifted, split, weights};
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::Fixture;
@@ -19,9 +21,21 @@ fn record<'a>(fixture: &'a Fixture, set: &str) -> &'a Record {
 
 /// Returns the threshold of the health check of the target's record, and the number of its children.
 fn threshold(fixture: &Fixture) -> (i32, usize) {
-    let check = record(fixture, "target").health_check_id.as_ref().expect("a health check");
+    threshold_of(fixture, "target")
+}
+
+fn threshold_of(fixture: &Fixture, set: &str) -> (i32, usize) {
+    let check = record(fixture, set).health_check_id.as_ref().expect("a health check");
     let config = &fixture.world.route53.health_checks[check].config;
     (config.health_threshold, config.children.len())
+}
+
+fn somebody_sets_the_weight_of(fixture: &mut Fixture, set: &str) {
+    for zone in fixture.world.route53.zones.values_mut() {
+        for record in zone.records.iter_mut().filter(|record| record.set_identifier.as_deref() == Some(set)) {
+            record.weight = Some(100);
+        }
+    }
 }
 
 async fn shift_to(fixture: &mut Fixture, percent: u8, crash_points: CrashPoints) -> bool {
@@ -51,11 +65,7 @@ async fn an_unhealthy_source_sent_payments_to_an_empty_database() {
 async fn the_target_gets_nothing_before_the_first_shift_whatever_the_weights_are() {
     let mut fixture = routed().await;
     assert_eq!(threshold(&fixture), (3, 1), "Route 53 considers it unhealthy");
-    for zone in fixture.world.route53.zones.values_mut() {
-        for record in zone.records.iter_mut().filter(|record| record.set_identifier.as_deref() == Some("target")) {
-            record.weight = Some(100);
-        }
-    }
+    somebody_sets_the_weight_of(&mut fixture, "target");
     assert_eq!(answers(&fixture), ["source"], "somebody has set a weight");
     assert!(shift_to(&mut fixture, 40, CrashPoints::default()).await);
     assert_eq!((threshold(&fixture), weights(&fixture)), ((1, 1), (60, 40)));
@@ -99,4 +109,32 @@ async fn a_recreated_check_follows_the_switch_at_once() {
     fixture.up(&graph).await.must_succeed();
     assert_eq!((threshold(&fixture), weights(&fixture)), ((1, 1), (0, 100)));
     assert_eq!(answers(&fixture), ["target"]);
+}
+
+/// The record of the primary has no health check. The other one is unhealthy, whatever its weight is, until the way
+/// back sends its weight.
+#[tokio::test(start_paused = true)]
+async fn after_a_switchover_the_records_change_roles() {
+    let mut fixture = with_traffic_on_the_target().await;
+    for round in ["there", "there again"] {
+        moved_to(&mut fixture, Side::Target).await;
+        with_exchanged_records(&mut fixture).await;
+        assert_eq!(record(&fixture, "target").health_check_id, None, "{round}");
+        assert_eq!(threshold_of(&fixture, "source"), (3, 1), "{round}: Route 53 considers it unhealthy");
+        let mut by_hand = fixture.fork();
+        somebody_sets_the_weight_of(&mut by_hand, "source");
+        assert_eq!(answers(&by_hand), ["target"], "{round}: somebody has set a weight");
+        let findings = crate::kinds::every_input::look(&fixture).await.drift;
+        assert!(findings.is_empty(), "{round}: {findings:?}");
+
+        moved_to(&mut fixture, Side::Source).await;
+        assert_eq!(record(&fixture, "source").health_check_id, None, "{round}: the batch with its weight ends that");
+        assert_eq!((answers(&fixture), weights(&fixture)), (vec!["source".to_owned()], (100, 0)), "{round}");
+        with_exchanged_records(&mut fixture).await;
+        assert_eq!(threshold(&fixture), (3, 1), "{round}: Route 53 considers it unhealthy");
+        assert_eq!(fixture.world.route53.health_checks.len(), 4, "{round}: one check changes its record");
+        let mut by_hand = fixture.fork();
+        somebody_sets_the_weight_of(&mut by_hand, "target");
+        assert_eq!(answers(&by_hand), ["source"], "{round}: somebody has set a weight");
+    }
 }

@@ -265,6 +265,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             vec![
                 to("health_threshold", json!(0)),
                 to("starts_unhealthy", json!(false)),
+                to("set_identifier", json!("source")),
                 to("name", json!("payment-renamed")),
             ]
         }

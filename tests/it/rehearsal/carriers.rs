@@ -38,6 +38,11 @@ async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_c
     let context = session.context.clone();
     let mut record = context.journal.read(SwitchoverRecord::of).expect("it can be read").expect("a record");
     let start = record.fallback_from;
+    stack.world(|world| {
+        let mut records = world.route53.zones.values().flat_map(|zone| &zone.records);
+        let target = records.find(|record| record.set_identifier.as_deref() == Some("target")).expect("a record");
+        assert_eq!(target.health_check_id, None, "the record of the primary keeps the traffic");
+    });
     let topology = context.journal.read(Topology::of);
     let back = topology.replications[0].fallback_to_source.as_ref().expect("a fallback");
     until("the slot is past its first position", async || {
@@ -51,6 +56,7 @@ async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_c
     record.after = After::Nothing;
     let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
     operations.settle(&mut record).await.expect("it continues");
+    operations.end_settling(&mut record).await.expect("it is recorded");
     until("the fallback", async || rows(&source, "payments").await == 3).await;
     drop(operations);
     drop(context);

@@ -24,7 +24,8 @@ use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction, Row, abort_signal};
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
 use infra_workflow::refusal::MigrationRefusal;
-use infra_workflow::switchover::{Ended, Stage, new_record, operations, read_record, switch_over};
+use infra_workflow::switchover::{Ended, Stage, operations, switch_over};
+use infra_workflow::switchover_record::{new_record, read_record};
 use infra_workflow::{Error, Session};
 
 /// A row that took so much longer than its forecast is shown.

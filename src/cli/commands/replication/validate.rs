@@ -22,7 +22,7 @@ use infra_kinds::dms::task_status::{Table, read_existing, tables};
 use infra_migration::gate::TableState;
 use infra_migration::gate::probe::table_state;
 use infra_migration::topology::{Replication, Topology};
-use infra_workflow::switchover::primary_of;
+use infra_workflow::switchover_record::primary_of;
 
 /// Compares both databases. It writes to neither, and shows no data.
 ///

@@ -44,7 +44,7 @@ impl Runbook<'_> {
         self.shift(&mut text);
         self.watch(&mut text);
         self.remove_source(&mut text);
-        emergency::write(&mut text, self.app, &self.topology);
+        emergency::write(&mut text, self.app, self.state, &self.topology);
         text
     }
 

@@ -6,9 +6,12 @@
 use std::fmt::Write as _;
 
 use crate::cli::app::App;
+use infra_config::Side;
+use infra_core::state::State;
 use infra_migration::emergency_switch::Position;
 use infra_migration::topology::Topology;
 use infra_payment::stack::EmergencySwitch;
+use infra_workflow::switchover_record::primary_of;
 use infra_workflow::traffic::switch_command;
 
 const INTRODUCTION: &str = "## Emergency: Route 53's control plane does not answer
@@ -20,12 +23,14 @@ if that has the weight 0 (\"How Amazon Route 53 chooses records when health chec
 ";
 
 /// Writes the section.
-pub(super) fn write(text: &mut String, app: &App, topology: &Topology) {
+pub(super) fn write(text: &mut String, app: &App, state: &State, topology: &Topology) {
     text.push_str(INTRODUCTION);
+    let is_moved = primary_of(state).is_ok_and(|primary| primary == Side::Target);
     match EmergencySwitch::of(&app.workspace.config) {
         _ if topology.lacks_source() => {
             text.push_str("The source was removed: there is no environment to go back to.\n\n");
         }
+        _ if is_moved => text.push_str(MOVED),
         Some(switch) => use_switch(text, app, topology, &switch),
         None => text.push_str(NO_SWITCH),
     }
@@ -56,6 +61,10 @@ fn use_switch(text: &mut String, app: &App, topology: &Topology, switch: &Emerge
         app.command("traffic emergency --release")
     );
 }
+
+/// After a switchover, no position of the switch may lead to the source.
+const MOVED: &str = "The database of the target is the primary, and the source is closed: its record is unhealthy, so \
+    clients stay on\nthe target. Only `cutover --rollback` leads back, which needs that control plane.\n\n";
 
 /// Without a switch, nothing but the control plane can move traffic.
 const NO_SWITCH: &str = "This stack has no emergency switch (`routing.emergency_switch = false`), so traffic stays \

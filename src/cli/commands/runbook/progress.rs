@@ -52,7 +52,7 @@ impl Progress {
             validation(context, topology),
             service(context, topology),
             live_split(&app.workspace, state, context),
-            is_target_taken_out(context, &app.workspace.config)
+            is_target_taken_out(context, &app.workspace.config, state)
         );
         let known = |read: Result<Option<Phase>>| {
             read.unwrap_or_else(|error| Some(Phase::new(false, format!("unknown: {}", describe(&error)))))

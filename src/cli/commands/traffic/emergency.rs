@@ -14,7 +14,7 @@ use infra_core::resource::{Error, Result, describe};
 use infra_migration::emergency_switch::{Position, set_position, set_position_without_state};
 use infra_payment::stack::EmergencySwitch;
 use infra_workflow::refusal::MigrationRefusal;
-use infra_workflow::switchover::primary_of;
+use infra_workflow::switchover_record::primary_of;
 use infra_workflow::traffic::{emergency_switch, switch_command};
 
 /// How long opening the state can take before the command continues without it.

@@ -91,7 +91,7 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
         rows.push(Row { side, record, health, fence, scale_in, uses });
     }
     let open_shift = state.migration.shift.as_ref();
-    let target_taken_out = is_target_taken_out(&context, config).await;
+    let target_taken_out = is_target_taken_out(&context, config, &state).await;
     let view = View { name, records, rows, open_shift, target_taken_out };
     if app.options.is_json() {
         stdout(&view.json().to_string());

@@ -1,0 +1,53 @@
+//! Gives some resources what follows from a new fact of the migration, as `up --target` does.
+
+use infra_base::on_heap::on_heap;
+use infra_core::engine::{self, Context, Outcome};
+use infra_core::plan::{Action, Step};
+use infra_core::resource::{Error, describe};
+
+use crate::planning::build_plan;
+use crate::selection::Selection;
+use crate::workspace::Workspace;
+
+/// Why some resources do not have what follows from the state.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PartialUpError {
+    /// Something else must be changed before, or a step failed.
+    #[error("{0}")]
+    Reason(String),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(Error),
+}
+
+/// Changes the resources whose addresses match `targets`, which are patterns. What they depend on must be as
+/// configured: only steps for which `may` is true are carried out. If there is nothing to change, there is no run.
+///
+/// # Errors
+/// [`PartialUpError`].
+pub(crate) async fn partial_up(
+    workspace: &Workspace,
+    context: &Context,
+    targets: Vec<String>,
+    may: impl Fn(&Step) -> bool,
+) -> Result<(), PartialUpError> {
+    let selection = Selection { targets, ..Selection::default() };
+    let state = context.journal.read(Clone::clone);
+    let plan = build_plan(workspace, &state, &selection, None);
+    let plan = plan.map_err(|error| PartialUpError::Reason(crate::session::with_causes(&error)))?;
+    if let Some(step) = plan.steps.iter().find(|step| step.action != Action::NoOp && !may(step)) {
+        let (address, action) = (&step.address, step.action.verb());
+        let reason = format!("{address} is not as configured (the plan says `{action}`); run `up`");
+        return Err(PartialUpError::Reason(reason));
+    }
+    if plan.steps.iter().all(|step| step.action == Action::NoOp) {
+        return Ok(());
+    }
+    let report = on_heap(|| engine::up(context, plan)).await.map_err(|error| PartialUpError::Journal(error.into()))?;
+    if report.outcome == Outcome::Done {
+        return Ok(());
+    }
+    let reasons = report.failures.iter().map(|one| format!("{}: {}", one.address, describe(&one.error)));
+    let reasons = reasons.collect::<Vec<_>>().join("; ");
+    Err(PartialUpError::Reason(if reasons.is_empty() { "the run was stopped".to_owned() } else { reasons }))
+}
