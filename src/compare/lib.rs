@@ -47,6 +47,7 @@ mod table;
 mod table_filter;
 mod table_statements;
 mod tokens;
+mod unkeyed;
 mod values;
 mod verdict;
 

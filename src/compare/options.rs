@@ -33,6 +33,8 @@ pub struct Options {
     pub recheck_after: Duration,
     /// How often rows that differ are compared again. A row counts as different if it differs each time.
     pub recheck_times: u32,
+    /// Whether a replication writes one of the databases. What it needs to do so is then a note and not a difference.
+    pub is_replicated: bool,
     /// Whether the result contains the keys of these rows. Keys are data, so this is off by default.
     pub keys: bool,
 }
@@ -52,6 +54,7 @@ impl Default for Options {
             large_objects: true,
             recheck_after: Duration::from_secs(10),
             recheck_times: 0,
+            is_replicated: false,
             keys: false,
         }
     }

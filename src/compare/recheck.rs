@@ -9,14 +9,19 @@ use super::row_diff::diff_rows;
 use super::row_differences::RowDifferences;
 use super::sql::RowSource;
 use super::table::{RowsOutcome, TableComparison};
+use super::unkeyed;
 
 /// The number of rows that one query reads. Each column of a key is one of at most 65,535 values.
 const KEYS_PER_QUERY: usize = 500;
 
 /// Compares the rows of a table again that differed. If not all of them are known, the whole table is compared.
 pub(super) async fn again(comparison: &TableComparison<'_>, before: RowsOutcome) -> RowsOutcome {
-    let Some(keys) = before.found.all_keys() else { return comparison.rows().await };
-    match differences(comparison, &keys).await {
+    let found = match (before.found.all_keys(), unkeyed::known(&before.found)) {
+        (Some(keys), _) => differences(comparison, &keys).await,
+        (None, Some(hashes)) => unkeyed::again(&comparison.pair(&comparison.row_sources()), &hashes).await,
+        (None, None) => return comparison.rows().await,
+    };
+    match found {
         Ok(mut found) => {
             found.key_columns.clone_from(&before.found.key_columns);
             found.chunks = if found.any() { before.found.chunks } else { 0 };

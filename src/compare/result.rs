@@ -43,9 +43,15 @@ pub struct TableResult {
 impl TableResult {
     /// Derives the verdict from the other fields.
     pub(super) fn evaluate(&self) -> Verdict {
+        let are_others = self.schema_differences.iter().any(|finding| !finding.is_note());
+        if are_others { Verdict::Different } else { self.evaluate_rows() }
+    }
+
+    /// Derives the verdict about the rows alone. Columns that only one side has are part of them.
+    fn evaluate_rows(&self) -> Verdict {
         if self.rows.any()
             || self.source_rows != self.target_rows && self.incomplete.is_empty()
-            || self.schema_differences.iter().any(|finding| !finding.is_note())
+            || self.schema_differences.iter().any(SchemaDifference::concerns_rows)
         {
             Verdict::Different
         } else if !self.incomplete.is_empty() || self.source_rows.is_none() || self.target_rows.is_none() {
@@ -115,7 +121,8 @@ impl Comparison {
     /// Derives the verdicts from the other fields.
     pub(super) fn evaluate(mut self) -> Self {
         let of_large_objects = self.large_objects.iter().map(LargeObjects::verdict);
-        self.data = Verdict::of(self.tables.iter().map(|table| table.verdict).chain(of_large_objects));
+        self.data = Verdict::of(self.tables.iter().map(TableResult::evaluate_rows).chain(of_large_objects));
+        let of_tables = self.tables.iter().map(|table| table.verdict);
         let of_sequences = self.sequences.iter().map(|finding| match finding {
             SequenceDifference::Unreadable { .. } => Verdict::Incomplete,
             _ => Verdict::Different,
@@ -123,7 +130,8 @@ impl Comparison {
         let of_indexes = self.indexes.iter().filter(|finding| !finding.is_note()).map(|_| Verdict::Different);
         let of_objects = self.objects.iter().filter(|finding| !finding.is_note()).map(|_| Verdict::Different);
         let of_gaps = self.incomplete.iter().map(|_| Verdict::Incomplete);
-        self.verdict = Verdict::of(of_sequences.chain(of_indexes).chain(of_objects).chain(of_gaps).chain([self.data]));
+        let of_all = of_sequences.chain(of_indexes).chain(of_objects).chain(of_gaps).chain(of_tables);
+        self.verdict = Verdict::of(of_all.chain([self.data]));
         self
     }
 }

@@ -23,7 +23,7 @@ pub struct RowDifferences {
     pub differing: u64,
     /// Whether there can be more differences: the search ends when it has found enough.
     pub more: bool,
-    /// The columns of the key. Empty if the table has no primary key; then the rows that differ are unknown.
+    /// The columns of the key. Empty if the table has no primary key; then the rows that differ cannot be named.
     pub key_columns: Vec<String>,
     /// The keys of missing rows in ascending order, if requested.
     pub missing_keys: Vec<RowKey>,
@@ -48,8 +48,9 @@ impl RowDifferences {
             .then(|| lists.into_iter().flatten().map(|key| key.0.clone()).collect())
     }
 
-    /// Sorts the keys, and keeps at most `count` of each type.
+    /// Sorts the keys, and keeps at most `count` of each type. Hashes of rows without a key say nothing to anybody.
     pub(super) fn keep_keys(&mut self, count: usize) {
+        let count = if self.key_columns.is_empty() { 0 } else { count };
         for keys in [&mut self.missing_keys, &mut self.additional_keys, &mut self.differing_keys] {
             keys.sort();
             keys.truncate(count);

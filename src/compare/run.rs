@@ -143,7 +143,10 @@ impl Run<'_> {
             self.report(name, 0, 0, 0, true);
             return ComparedTable { differences: vec![finding], ..compared };
         };
-        let differences = schema::differences(source, target);
+        let mut differences = schema::differences(source, target);
+        if self.options.is_replicated {
+            differences = differences.into_iter().map(SchemaDifference::while_replicating).collect();
+        }
         let forbidden: Vec<String> = [(source, self.databases.0), (target, self.databases.1)]
             .into_iter()
             .filter(|(table, _)| !table.readable)

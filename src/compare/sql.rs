@@ -34,6 +34,19 @@ pub(super) enum KeyOrder {
     TextBytes,
 }
 
+/// The number of rows, and the sums of the two halves of their hashes.
+const SUMS: &str = "count(*), coalesce(sum(('x' || substr(hash, 1, 16))::bit(64)::int8), 0)::text, \
+    coalesce(sum(('x' || substr(hash, 17, 16))::bit(64)::int8), 0)::text";
+
+/// Hashes of rows that are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WithHashes<'a> {
+    /// These.
+    Equal(&'a [String]),
+    /// All that start with one of these texts, which have this length.
+    Starting(u32, &'a [String]),
+}
+
 /// Describes how to read the rows of one table on one side.
 #[derive(Clone, Debug)]
 pub(super) struct RowSource {
@@ -118,12 +131,16 @@ impl RowSource {
     fn checksum_sql(&self, part: &str, condition: &str) -> String {
         // OFFSET prevents the planner from merging the inner query, so each row is hashed only once.
         format!(
-            "SELECT part, count(*), coalesce(sum(('x' || substr(hash, 1, 16))::bit(64)::int8), 0)::text, \
-             coalesce(sum(('x' || substr(hash, 17, 16))::bit(64)::int8), 0)::text \
-             FROM (SELECT {part}::int4 AS part, {} AS hash FROM {} WHERE {condition} OFFSET 0) AS hashed GROUP BY part",
+            "SELECT part, {SUMS} FROM (SELECT {part}::int4 AS part, {} AS hash FROM {} WHERE {condition} OFFSET 0) \
+             AS hashed GROUP BY part",
             self.hash(),
             self.from
         )
+    }
+
+    /// Returns the hashes of all rows, for the `FROM` of a query.
+    fn hashes(&self) -> String {
+        format!("(SELECT {} AS hash FROM {} OFFSET 0) AS hashed", self.hash(), self.from)
     }
 
     /// Returns the query for the checksums of a range, one row for each part between the split keys: number of the
@@ -223,6 +240,25 @@ impl RowSource {
             ),
             values,
         }
+    }
+
+    /// Returns the query for the checksums of all rows, in groups whose hashes start with the same digits: these
+    /// digits, number of rows, and two sums.
+    pub(super) fn groups(&self, digits: u32) -> Query {
+        Query::plain(format!("SELECT substr(hash, 1, {digits}), {SUMS} FROM {} GROUP BY 1", self.hashes()))
+    }
+
+    /// Returns the query for hashes, and how often each occurs.
+    pub(super) fn occurrences(&self, hashes: WithHashes<'_>) -> Query {
+        let (expression, wanted) = match hashes {
+            WithHashes::Equal(wanted) => ("hash".to_owned(), wanted),
+            WithHashes::Starting(digits, wanted) => (format!("substr(hash, 1, {digits})"), wanted),
+        };
+        let sql = format!(
+            "SELECT hash, count(*) FROM {} WHERE {expression} = ANY (string_to_array($1::text, ',')) GROUP BY hash",
+            self.hashes()
+        );
+        Query { sql, values: vec![wanted.join(",")] }
     }
 
     /// Returns the query for the number of rows whose key contains NULL.

@@ -14,6 +14,7 @@ use super::options::Options;
 use super::range::{Key, Range};
 use super::row_differences::RowDifferences;
 use super::sql::{KeyOrder, RowSource, quoted};
+use super::unkeyed;
 use super::values::{Encodings, value};
 
 /// The assumed number of rows in a block of 8 KiB, used when a table is read by blocks.
@@ -79,11 +80,7 @@ impl TableComparison<'_> {
     /// Compares the rows.
     pub(super) async fn rows(&self) -> RowsOutcome {
         let row_sources = self.row_sources();
-        let pair = TablePair {
-            source: (self.databases.0, &row_sources.0),
-            target: (self.databases.1, &row_sources.1),
-            max_rows: self.options.rows_searched(),
-        };
+        let pair = self.pair(&row_sources);
         let search = Search::new(RowDifferences {
             key_columns: row_sources.0.key.iter().map(|(name, _)| name.clone()).collect(),
             ..RowDifferences::default()
@@ -101,6 +98,15 @@ impl TableComparison<'_> {
                 RowsOutcome { source: Some(source), target: Some(target), found, failure: None, done }
             }
             Err(failure) => RowsOutcome { found, failure: Some(failure), done, ..RowsOutcome::default() },
+        }
+    }
+
+    /// Returns the table on both sides, given how each side reads it.
+    pub(super) fn pair<'a>(&'a self, row_sources: &'a (RowSource, RowSource)) -> TablePair<'a> {
+        TablePair {
+            source: (self.databases.0, &row_sources.0),
+            target: (self.databases.1, &row_sources.1),
+            max_rows: self.options.rows_searched(),
         }
     }
 
@@ -202,7 +208,7 @@ impl TableComparison<'_> {
         if source != target {
             search.record(|found| found.chunks += 1);
             if pair.source.1.key.is_empty() {
-                search.record(|found| found.more = true);
+                unkeyed::search(pair, search, source.rows.max(target.rows)).await?;
             } else {
                 let nulls = try_join(null_keys(pair.source), null_keys(pair.target)).await?;
                 search.record(|found| {

@@ -29,6 +29,7 @@ pub(super) fn of_table(sides: (Option<&Table>, Option<&Table>), differences: &[S
             SchemaDifference::TableAdditional
             | SchemaDifference::ColumnAdditional { .. }
             | SchemaDifference::ColumnOrder { .. }
+            | SchemaDifference::IdentityByDefault { .. }
             | SchemaDifference::Unlogged { .. } => Vec::new(),
             SchemaDifference::Type { column: name, .. }
             | SchemaDifference::Nullability { column: name, .. }

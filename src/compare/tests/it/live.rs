@@ -40,3 +40,48 @@ async fn only_rows_that_differ_each_time_are_told() {
     assert_eq!((rows.differing, rows.differing_keys[0].0.as_slice()), (1, &["300".to_owned()][..]), "{rows:#?}");
     assert_eq!((rows.missing, rows.additional, comparison.verdict), (0, 0, Verdict::Different));
 }
+
+/// The statement that would mend the difference would stop the replication.
+#[tokio::test]
+async fn an_identity_column_that_a_replication_writes_is_no_difference() {
+    let table = |kind: &str| {
+        format!("CREATE TABLE i (id int GENERATED {kind} AS IDENTITY PRIMARY KEY, v int); INSERT INTO i (v) VALUES (1)")
+    };
+    let pair = Pair::new("", &table("ALWAYS"), &table("BY DEFAULT")).await;
+    let comparison = pair.compared().await;
+    assert_eq!((comparison.verdict, comparison.data), (Verdict::Different, Verdict::Equal), "{comparison:#?}");
+    assert_eq!(comparison.repairs.len(), 1);
+    let comparison = pair.compared_with(&Options { is_replicated: true, ..small() }).await.unwrap();
+    assert_eq!((comparison.verdict, comparison.repairs.len()), (Verdict::Equal, 0), "{comparison:#?}");
+    assert!(crate::pair::table(&comparison, "i").to_string().contains("because the replication writes it"));
+}
+
+/// Rows of a table without a key arrive all the time, and the same text can be in several of them.
+#[tokio::test]
+async fn a_table_without_a_key_can_end_as_equal_while_rows_arrive() {
+    const LOGGED: &str = "CREATE TABLE log (at int, what text); INSERT INTO log SELECT n % 700, 'x' \
+        FROM generate_series(1, 3000) AS n;";
+    const LATE: &str = "INSERT INTO log SELECT n, 'late' FROM generate_series(1, 40) AS n; \
+        INSERT INTO log SELECT 1, 'x' FROM generate_series(1, 3);";
+    let pair = Pair::new(LOGGED, LATE, "").await;
+    let options = Options { recheck_after: Duration::from_millis(1500), recheck_times: 2, ..small() };
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // What comes after the first look is in the way of nothing.
+        pair.run(0, "INSERT INTO log VALUES (1, 'new'), (2, 'new')").await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        pair.run(1, LATE).await;
+    };
+    let (comparison, ()) = tokio::join!(pair.compared_with(&options), later);
+    let comparison = comparison.unwrap();
+    assert_eq!(comparison.verdict, Verdict::Equal, "{comparison:#?}");
+
+    // One that never arrives is found, and not confused with one that arrives later.
+    pair.run(1, "DELETE FROM log WHERE at = 5 AND what = 'late'").await;
+    let options = Options { recheck_after: Duration::ZERO, recheck_times: 2, ..small() };
+    let comparison = pair.compared_with(&options).await.unwrap();
+    let rows = &table(&comparison, "log").rows;
+    // The two new ones have not arrived either.
+    assert_eq!((rows.missing, rows.additional, rows.more), (3, 0, false), "{rows:#?}");
+    assert!(rows.missing_keys.is_empty(), "{rows:#?}");
+}
