@@ -3,6 +3,8 @@
 //! The switchover compares what has changed since then, and counts the rest. A point is no proof: see the caveats of
 //! [`infra_database::changes::since`].
 
+use std::collections::BTreeSet;
+
 use infra_base::side::Side;
 use infra_core::engine::Context;
 use infra_core::state::{JournalError, Record, State};
@@ -26,6 +28,9 @@ pub struct Validation {
     pub milliseconds: u64,
     /// The size of the tables that were compared, in bytes.
     pub bytes: u64,
+    /// The tables, as `schema.table`. Records of earlier versions have none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tables: BTreeSet<String>,
 }
 
 impl Validation {

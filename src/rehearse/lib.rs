@@ -12,6 +12,7 @@ mod databases;
 mod driver;
 mod error;
 mod gates;
+mod minimum_requests;
 mod options;
 mod run;
 mod schema;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use infra_config::Strategy;
+use infra_compare::{Options, Verdict};
+use infra_config::{Check, Strategy};
 use infra_core::events::Events;
 use infra_core::resource::describe as describe_error;
 use infra_core::state::State;
@@ -12,6 +13,7 @@ use infra_sandbox_data::{Clients, databases as servers};
 use infra_switchover::Row;
 use infra_workflow::Workspace;
 use infra_workflow::unattended::{self, CutoverEnd, StepError};
+use infra_workflow::validation::RECHECK_TIMES;
 use tokio::task::JoinHandle;
 
 use crate::conclude::{catch_up, conclude};
@@ -22,7 +24,7 @@ use crate::gates::Gates;
 use crate::options::{RehearsalOptions, Then};
 use crate::stage::Stage;
 use crate::status::{Observer, Status};
-use crate::{schema, traffic};
+use crate::{minimum_requests, schema, traffic};
 
 /// How often the status is shown and the lag is measured.
 const LOOK: Duration = Duration::from_millis(200);
@@ -72,7 +74,8 @@ struct Shared {
 }
 
 impl Rehearsal {
-    async fn open(options: RehearsalOptions, observer: Arc<dyn Observer>) -> Result<Self, RehearseError> {
+    async fn open(mut options: RehearsalOptions, observer: Arc<dyn Observer>) -> Result<Self, RehearseError> {
+        minimum_requests::scale(&mut options.config.gates, options.speed);
         if options.config.routing.is_none() && options.writers > 0 {
             return Err(RehearseError::NoRouting);
         }
@@ -137,6 +140,7 @@ impl Rehearsal {
         self.begin("replication");
         let result = driver.run(&workspace, &events, unattended::start_replication).await;
         self.go_on(result, "the tables are loaded, and changes are replicated")?;
+        self.validate(&events).await?;
 
         let mut end = None;
         if self.options.writers > 0 {
@@ -146,6 +150,8 @@ impl Rehearsal {
             }
             end = Some(there);
             if self.options.then == Then::Again {
+                // Another task carries the changes now.
+                self.validate(&events).await?;
                 end = Some(self.go_there("cutover again", &events, unattended::cutover_again).await?);
             }
         }
@@ -175,6 +181,26 @@ impl Rehearsal {
         }
         self.complete(&mut report);
         Ok(report)
+    }
+
+    /// Compares both databases before a cutover, if its gate `validation` is enabled. DMS does not compare tables
+    /// without a primary key.
+    async fn validate(&mut self, events: &Events) -> Result<(), RehearseError> {
+        if !self.options.config.gates.iter().any(|gate| matches!(gate.check, Check::Validation { .. })) {
+            return Ok(());
+        }
+        let (driver, workspace) = (Arc::clone(&self.driver), Arc::clone(&self.stage.workspace));
+        self.begin("validate");
+        let validate = async |workspace: &Workspace, events: Events| {
+            let limits = Options { recheck_times: RECHECK_TIMES, recheck_after: LEAST, ..Options::default() };
+            unattended::validate(workspace, events, limits).await
+        };
+        let result = driver.run(&workspace, events, validate).await;
+        let compared = result.as_ref().into_iter().flatten();
+        let others = compared.filter(|one| one.data != Verdict::Equal).flat_map(|one| &one.tables);
+        let others: Vec<String> = others.filter(|table| table.rows.any()).map(ToString::to_string).collect();
+        let detail = if others.is_empty() { "all rows are equal".to_owned() } else { others.join("; ") };
+        self.go_on(result.map(drop), &detail)
     }
 
     /// Moves traffic and data to the target, and waits until every client has noticed.

@@ -44,6 +44,7 @@ pub mod switchover_record;
 mod through_command;
 pub mod traffic;
 pub mod unattended;
+pub mod validation;
 mod workspace;
 
 pub use error::Error;

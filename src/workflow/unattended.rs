@@ -3,6 +3,7 @@
 //! Each step can be repeated, also after it was killed: it resumes, or it finds that nothing is left to do.
 
 use infra_base::on_heap::on_heap;
+use infra_compare::{Comparison, Options};
 use infra_config::Side;
 use infra_core::engine::{self, Context, Outcome as RunOutcome};
 use infra_core::events::Events;
@@ -15,11 +16,13 @@ use infra_migration::rotation;
 use infra_migration::shift;
 use infra_migration::switchover::{Readiness, Removed, SwitchoverRecord};
 use infra_migration::topology::{Replication, Topology};
+use infra_migration::validation::record;
 use infra_switchover::machine::Outcome as SwitchoverOutcome;
 use infra_switchover::{Direction, abort_signal};
 use tokio::sync::mpsc;
 
 use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
+use crate::databases::endpoints;
 use crate::error::Error;
 use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
@@ -27,8 +30,9 @@ use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
 use crate::session::{Session, with_causes};
 use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
-use crate::switchover_record::{new_record, read_record};
+use crate::switchover_record::{new_record, primary_of, read_record};
 use crate::traffic::{record_name, region};
+use crate::validation::{self, Beginning};
 use crate::workspace::Workspace;
 use crate::{finish, moved, preconditions};
 
@@ -97,6 +101,40 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
     session.close().await;
     let failed = results.into_iter().filter_map(Result::err).map(|error| with_causes(&error));
     failure("replication start", failed)
+}
+
+/// Compares both databases, as `replication validate` does, and records that all rows are equal.
+///
+/// # Errors
+/// A database cannot be reached or compared.
+pub async fn validate(workspace: &Workspace, events: Events, limits: Options) -> Result<Vec<Comparison>, StepError> {
+    const STEP: &str = "replication validate";
+    let failed = |reason: String| StepError::Failed { step: STEP, reason };
+    let state = workspace.read_state().await?;
+    let primary = primary_of(&state).map_err(Error::from)?;
+    let context = workspace.connect_read_only().await?;
+    let topology = Topology::of(&state);
+    let (mut comparisons, mut equal) = (Vec::new(), Vec::new());
+    for replication in topology.replications.iter().filter(|one| one.replicates_changes()) {
+        let [source, target] = endpoints(workspace, &context, &topology, replication).await.map_err(failed)?;
+        let environment = workspace.config.environment(replication.address.environment());
+        let environment = environment.ok_or_else(|| failed("the environment is not configured".to_owned()))?;
+        let options = validation::options(environment, &limits).map_err(|error| failed(error.to_string()))?;
+        let beginning = Beginning::read(primary, &source, &target).await;
+        let comparison = on_heap(|| infra_compare::compare(&source, &target, &options, &|_| ())).await;
+        let comparison = comparison.map_err(|error| failed(with_causes(&error)))?;
+        let validation = beginning.and_then(|beginning| beginning.validation(replication, &comparison));
+        equal.extend(validation.map(|validation| (replication, validation)));
+        comparisons.push(comparison);
+    }
+    let session = on_heap(|| Session::open(workspace, STEP, events)).await?;
+    let mut recorded = Ok(());
+    for (replication, validation) in equal {
+        recorded = recorded.and(record(&session.context, replication, &validation).await);
+    }
+    session.close().await;
+    recorded.map_err(Error::from)?;
+    Ok(comparisons)
 }
 
 /// Stops all replications, as `replication stop -y` does.

@@ -36,7 +36,7 @@ pub struct RehearseArgs {
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     rows: u64,
     /// Number of clients that make payments. With 0, only the load is rehearsed.
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = 32)]
     writers: u16,
     /// Payments per second of all clients together, in real time.
     #[arg(long, value_name = "N", default_value_t = 100.0)]

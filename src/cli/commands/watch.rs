@@ -54,7 +54,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
                 return Err(refusal.into());
             }
         };
-        let probe = Probe { read_context: &context, topology: &topology, now };
+        let probe = Probe::new(&context, &topology, &state, now);
         let (judgements, health) = probe.evaluate(&config.gates, &plan.eval_context(live, None, now)).await;
         let seconds = u64::try_from(now - began).unwrap_or_default();
         send_events(&events, &plan, live, seconds, &judgements);

@@ -371,7 +371,7 @@ impl Driver {
             }
             let now = self.context.cloud.unix_now();
             let reader = read_context.reader(&shift::traffic_address(), &self.region);
-            let probe = Probe { read_context, topology: &self.topology, now };
+            let probe = self.probe(read_context, now);
             let context = view.eval_context(&self.plan, now);
             let ((judgements, health), observed) =
                 futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
@@ -407,7 +407,7 @@ impl Driver {
         async move {
             loop {
                 let now = self.context.cloud.unix_now();
-                let probe = Probe { read_context, topology: &self.topology, now };
+                let probe = self.probe(read_context, now);
                 if probe.is_drained(since).await.unwrap_or(false) {
                     return Completion::Lag(number, Input::LagZero);
                 }
@@ -449,6 +449,10 @@ impl Driver {
         .boxed()
     }
 
+    fn probe<'a>(&'a self, read_context: &'a ReadContext, now: i64) -> Probe<'a> {
+        self.context.journal.read(|state| Probe::new(read_context, &self.topology, state, now))
+    }
+
     /// Returns why no traffic can be sent to the source now, if so: it is not healthy, or its health is unknown.
     async fn check_source(&self, context: &Context, view: View) -> Option<Input> {
         let read_context = context.read_context();
@@ -459,7 +463,7 @@ impl Driver {
             return None;
         }
         let now = self.context.cloud.unix_now();
-        let probe = Probe { read_context: &read_context, topology: &self.topology, now };
+        let probe = self.probe(&read_context, now);
         match probe.health(Side::Source, &self.gates, &view.eval_context(&self.plan, now)).await {
             SideHealth::Healthy => None,
             SideHealth::Unhealthy(why) => Some(Input::RollbackRefused(why)),

@@ -48,7 +48,8 @@ pub(super) fn tables(all: &[Table], ignored: &[String], differences: Differences
     }
     found(Verdict::Fail, &[TableState::Different], "differ: see the validation failures on the target")
         .or_else(|| {
-            found(Verdict::Fail, &[TableState::NotCompared], "cannot be compared: no primary key, or validation is off")
+            let what = "cannot be compared by DMS: no primary key, or validation is off; `replication validate` can";
+            found(Verdict::Fail, &[TableState::NotCompared], what)
         })
         .or_else(|| found(Verdict::Error, &[TableState::Failed], "could not be compared"))
         .or_else(|| found(Verdict::NoData, &[TableState::Pending], "still being compared"))

@@ -1,6 +1,6 @@
 //! Measures what gates evaluate. All gates are measured concurrently. The evaluation is pure and separate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 
@@ -13,12 +13,14 @@ use super::side_health::{SideHealth, side_health};
 use super::verdict::Judgement;
 use crate::serving::serving;
 use crate::topology::{Database, Replication, Service, Topology};
+use crate::validation::Validation;
 use crate::{TrafficSplit, fence, shift};
 use infra_base::address::Region;
 use infra_config::{Check, Gate, Limit, Metric, Query, Side, Statistic};
 use infra_core::engine::ReadContext;
 use infra_core::events::Event;
 use infra_core::resource::{Result, StepContext, describe};
+use infra_core::state::State;
 use infra_kinds::cloudwatch::alarm_state::{self, AlarmState};
 use infra_kinds::cloudwatch::metric::{Asked, Value, read};
 use infra_kinds::dms::task_status;
@@ -33,6 +35,18 @@ pub struct Probe<'a> {
     pub topology: &'a Topology,
     /// The current time, in seconds since 1970.
     pub now: i64,
+    /// The tables that `replication validate` has found equal.
+    compared: BTreeSet<String>,
+}
+
+impl<'a> Probe<'a> {
+    /// Returns a probe. `state` says what `replication validate` has found before.
+    pub fn new(read_context: &'a ReadContext, topology: &'a Topology, state: &State, now: i64) -> Self {
+        // Gates watch the way there, before which the source is the primary.
+        let last = |one| Validation::of(state, one, Side::Source);
+        let compared = topology.replications.iter().filter_map(last).flat_map(|last| last.tables).collect();
+        Self { read_context, topology, now, compared }
+    }
 }
 
 impl Probe<'_> {
@@ -247,7 +261,11 @@ impl Probe<'_> {
             }
             let tables = task_status::tables(&self.cx(&replication.region), &replication.task).await?;
             all.extend(tables.into_iter().map(|table| Table {
-                state: table_state(&table.validation),
+                state: match table_state(&table.validation) {
+                    // A switchover compares it again if it has changed since.
+                    TableState::NotCompared if self.compared.contains(&table.name) => TableState::Same,
+                    state => state,
+                },
                 is_suspended: is_suspended(&table.state),
                 name: table.name,
             }));

@@ -1,5 +1,7 @@
 //! What a switchover compares: what has changed since the last validation, as far as it is small enough.
 
+use std::collections::BTreeSet;
+
 use infra_database::changes;
 use migrate_infra::database::Database;
 use migrate_infra::events::Events;
@@ -33,6 +35,7 @@ async fn validate(stack: &Stack) {
         point,
         milliseconds: 500,
         bytes: 4_000_000,
+        tables: BTreeSet::new(),
     };
     validation::record(&session.context, &replication, &validation).await.expect("it is recorded");
     session.close().await;

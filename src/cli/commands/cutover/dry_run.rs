@@ -25,7 +25,7 @@ pub(super) async fn run(
     let context = app.workspace.connect_read_only().await?;
     let now = context.cloud.unix_now();
     let live = state.migration.live.and_then(TrafficSplit::new).unwrap_or(TrafficSplit::SOURCE);
-    let probe = Probe { read_context: &context, topology, now };
+    let probe = Probe::new(&context, topology, state, now);
     let (judgements, _) = probe.evaluate(&app.workspace.config.gates, &plan.eval_context(live, None, now)).await;
     if app.options.is_json() {
         let forecast = expected(state, &app.workspace.config);

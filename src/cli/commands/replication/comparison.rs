@@ -3,15 +3,15 @@
 use clap::Args;
 
 use super::databases::DatabaseArgs;
-use super::point::{self, Beginning};
 use crate::cli::app::App;
 use crate::cli::commands::comparison::{self, LimitArgs};
+use crate::cli::commands::real_time::in_real_time;
 use crate::cli::error::{CliError, Exit, with_causes};
-use infra_compare::{Comparison, Options, TablePattern};
+use infra_compare::{Comparison, Options};
 use infra_config::{Config, Side};
 use infra_core::engine::ReadContext;
-use infra_database::HELPER_SCHEMA;
 use infra_migration::topology::{Replication, Topology};
+use infra_workflow::validation::{self, Beginning, RECHECK_TIMES};
 
 /// What to compare, and how.
 #[derive(Debug, Args)]
@@ -33,9 +33,6 @@ pub(super) enum Compared {
     No(String),
 }
 
-/// How often rows that differ are compared again while the task replicates changes, unless an option says otherwise.
-const RECHECK_TIMES: u32 = 3;
-
 /// Compares both databases, if they can be reached. Rows that differ are compared again if the task replicates changes,
 /// which may not have arrived yet.
 pub(super) async fn compare(
@@ -55,7 +52,13 @@ pub(super) async fn compare(
         Err(reason) => return Ok(Compared::No(reason)),
     };
     let options = options(args, &app.workspace.config, replication, is_replicating)?;
-    let beginning = if is_replicating { point::read(primary, &source, &target).await? } else { None };
+    let beginning = if is_replicating {
+        let (source, target) = (source.clone(), target.clone());
+        let read = async move || Beginning::read(primary, &source, &target).await;
+        in_real_time("the point of the comparison cannot be read", read).await?
+    } else {
+        None
+    };
     match comparison::compare(&app.options, source, target, options).await? {
         Ok(comparison) => Ok(Compared::Yes(Box::new(comparison), beginning)),
         Err(error) if args.databases.has_urls() => {
@@ -76,17 +79,7 @@ fn options(
         let what = format!("the configuration contains no environment `{environment}`");
         return Err(CliError::new(Exit::Usage, what).nothing_changed());
     };
-    let replication = &environment.replication;
-    let patterns =
-        |texts: &[String]| texts.iter().map(|text| text.parse::<TablePattern>()).collect::<Result<Vec<_>, _>>();
-    let invalid = |error: &dyn std::error::Error| {
-        CliError::new(Exit::Usage, format!("`replication.tables`: {error}")).nothing_changed()
-    };
-    let excluded = [&replication.excluded_tables[..], &[format!("{HELPER_SCHEMA}.%")]].concat();
-    Ok(Options {
-        include: patterns(&replication.tables).map_err(|error| invalid(&error))?,
-        exclude: patterns(&excluded).map_err(|error| invalid(&error))?,
-        control_schema: Some(replication.control_schema.clone()),
-        ..args.limits.options(if is_replicating { RECHECK_TIMES } else { 0 })
-    })
+    let limits = args.limits.options(if is_replicating { RECHECK_TIMES } else { 0 });
+    validation::options(environment, &limits)
+        .map_err(|error| CliError::new(Exit::Usage, format!("`replication.tables`: {error}")).nothing_changed())
 }

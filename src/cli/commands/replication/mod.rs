@@ -3,7 +3,6 @@
 mod check;
 mod comparison;
 mod databases;
-mod point;
 mod recording;
 mod selected;
 mod start;

@@ -64,7 +64,7 @@ fn use_switch(text: &mut String, app: &App, topology: &Topology, switch: &Emerge
 
 /// After a switchover, no position of the switch may lead to the source.
 const MOVED: &str = "The database of the target is the primary, and the source is closed: its record is unhealthy, so \
-    clients stay on\nthe target. Only `cutover --rollback` leads back, which needs that control plane.\n\n";
+    clients stay on\nthe target. Until the finish, `cutover --rollback` leads back; it needs the control plane.\n\n";
 
 /// Without a switch, nothing but the control plane can move traffic.
 const NO_SWITCH: &str = "This stack has no emergency switch (`routing.emergency_switch = false`), so traffic stays \
