@@ -18,7 +18,11 @@ const KEYS_PER_QUERY: usize = 500;
 pub(super) async fn again(comparison: &TableComparison<'_>, before: RowsOutcome) -> RowsOutcome {
     let found = match (before.found.all_keys(), unkeyed::known(&before.found)) {
         (Some(keys), _) => differences(comparison, &keys).await,
-        (None, Some(hashes)) => unkeyed::again(&comparison.pair(&comparison.row_sources()), &hashes).await,
+        (None, Some(suspects)) => match unkeyed::again(&comparison.pair(&comparison.row_sources()), &suspects).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => return comparison.rows().await,
+            Err(failure) => Err(failure),
+        },
         (None, None) => return comparison.rows().await,
     };
     match found {

@@ -33,20 +33,34 @@ pub(super) async fn search(pair: &TablePair<'_>, search: &Search, rows: u64) -> 
     Ok(())
 }
 
-/// Returns the hashes of the rows that differ, unless some are unknown.
-pub(super) fn known(found: &RowDifferences) -> Option<Vec<String>> {
-    let hashes: Vec<String> =
-        found.missing_keys.iter().chain(&found.additional_keys).flat_map(|key| key.0.iter().cloned()).collect();
-    (found.key_columns.is_empty() && !found.more && !hashes.is_empty()).then_some(hashes)
+/// The rows that differ.
+pub(super) struct Suspects {
+    hashes: Vec<String>,
+    /// How often each occurred on the source.
+    before: Vec<u64>,
 }
 
-/// Compares again how often rows with these hashes occur.
-pub(super) async fn again(pair: &TablePair<'_>, hashes: &[String]) -> Result<RowDifferences, Failure> {
-    let hashes = WithHashes::Equal(hashes);
+/// Returns the rows that differ, unless some are unknown.
+pub(super) fn known(found: &RowDifferences) -> Option<Suspects> {
+    let keys = || found.missing_keys.iter().chain(&found.additional_keys);
+    let hashes: Vec<String> = keys().filter_map(|key| key.0.first().cloned()).collect();
+    let before: Vec<u64> = keys().filter_map(|key| key.0.get(1)?.parse().ok()).collect();
+    let is_complete = found.key_columns.is_empty() && !found.more && !hashes.is_empty();
+    (is_complete && hashes.len() == before.len()).then_some(Suspects { hashes, before })
+}
+
+/// Compares again how often these rows occur. `None`: one of them was changed or deleted on the source in the meantime,
+/// and what became of it has another hash.
+pub(super) async fn again(pair: &TablePair<'_>, suspects: &Suspects) -> Result<Option<RowDifferences>, Failure> {
+    let hashes = WithHashes::Equal(&suspects.hashes);
     let (source, target) = try_join(occurrences(pair.source, hashes), occurrences(pair.target, hashes)).await?;
+    let is_less = |(hash, before): (&String, &u64)| source.get(hash).copied().unwrap_or_default() < *before;
+    if suspects.hashes.iter().zip(&suspects.before).any(is_less) {
+        return Ok(None);
+    }
     let mut found = RowDifferences::default();
     add(&mut found, &source, &target, usize::MAX);
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// How often each hash occurs.
@@ -64,7 +78,7 @@ fn add(found: &mut RowDifferences, source: &Occurrences, target: &Occurrences, m
         };
         *total += here.abs_diff(there);
         if keys.len() < max_rows {
-            keys.push(RowKey(vec![hash.clone()]));
+            keys.push(RowKey(vec![hash.clone(), here.to_string()]));
         } else {
             found.more = true;
         }
@@ -103,8 +117,12 @@ mod tests {
         let target = occurrences(&[("a", 2), ("b", 1), ("d", 4)]);
         add(&mut found, &source, &target, 10);
         assert_eq!((found.missing, found.additional, found.differing), (5, 4, 0));
-        assert_eq!(known(&found).expect("all are known"), ["a", "c", "d"]);
+        let suspects = known(&found).expect("all are known");
+        assert_eq!(
+            (suspects.hashes.as_slice(), suspects.before),
+            (["a", "c", "d"].map(String::from).as_slice(), vec![5, 2, 0])
+        );
         add(&mut found, &occurrences(&[("e", 1)]), &occurrences(&[]), 2);
-        assert_eq!(known(&found), None, "there are more than are kept");
+        assert!(known(&found).is_none(), "there are more than are kept");
     }
 }

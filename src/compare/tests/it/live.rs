@@ -85,3 +85,19 @@ async fn a_table_without_a_key_can_end_as_equal_while_rows_arrive() {
     assert_eq!((rows.missing, rows.additional, rows.more), (3, 0, false), "{rows:#?}");
     assert!(rows.missing_keys.is_empty(), "{rows:#?}");
 }
+
+/// What was missing has another hash now: to look for the old one found nothing.
+#[tokio::test]
+async fn a_row_without_a_key_that_changes_between_two_looks_is_still_missing() {
+    let pair =
+        Pair::new("CREATE TABLE log (at int, what text); INSERT INTO log VALUES (1, 'x'), (2, 'x')", "", "").await;
+    pair.run(1, "DELETE FROM log WHERE at = 2").await;
+    let options = Options { recheck_after: Duration::from_millis(1500), recheck_times: 1, ..small() };
+    let change = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        pair.run(0, "UPDATE log SET what = 'y' WHERE at = 2").await;
+    };
+    let (comparison, ()) = tokio::join!(pair.compared_with(&options), change);
+    let rows = &table(&comparison.unwrap(), "log").rows.clone();
+    assert_eq!((rows.missing, rows.additional), (1, 0), "{rows:#?}");
+}
