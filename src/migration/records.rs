@@ -113,11 +113,15 @@ impl RecordSet {
         records
     }
 
-    /// Returns whether the weights are exactly those of a split, and not only proportional to them.
+    /// Returns whether the weights are exactly those of a split, and not only proportional to them. A source that gets
+    /// all traffic must not have a health check, as [`with_split`](Self::with_split) says.
     pub fn has_weights_of(&self, split: TrafficSplit) -> bool {
         let (source, target) = split.weights();
+        let is_held_back = split == TrafficSplit::SOURCE
+            && self.source.as_ref().is_some_and(|record| record.health_check_id.is_some());
         self.source.as_ref().map(|record| record.weight) == Some(source.into())
             && self.target.weight == i64::from(target)
+            && !is_held_back
     }
 }
 

@@ -227,6 +227,13 @@ pub async fn roll_back_without_state(
     let cx = read_context.writer(&traffic_address(), region, Arc::new(NoLog));
     let before = read_both(&cx, name).await?;
     let from = before.split();
+    if let Some(check) = before.record(Side::Source).and_then(|record| record.health_check_id.as_deref())
+        && forced_unhealthy::released_threshold(&cx, check).await?.is_some()
+    {
+        let text = "the record of the source is unhealthy on purpose: a switchover has made the database of the target \
+            the primary, and only `cutover --rollback` leads back";
+        return Err(Error::Refused(text.to_owned()));
+    }
     if before.has_weights_of(TrafficSplit::SOURCE) && mode == SendMode::IfChanged {
         return Ok(ShiftOutcome { from, live: before, changed: false });
     }

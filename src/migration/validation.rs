@@ -28,7 +28,8 @@ pub struct Validation {
     pub milliseconds: u64,
     /// The size of the tables that were compared, in bytes.
     pub bytes: u64,
-    /// The tables, as `schema.table`. Records of earlier versions have none.
+    /// Tables that a switchover compares again, row by row, if they have changed since, as `schema.table`. Records of
+    /// earlier versions have none.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tables: BTreeSet<String>,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use infra_compare::{Options, Verdict};
+use infra_compare::{Options, TableResult, Verdict};
 use infra_config::{Check, Strategy};
 use infra_core::events::Events;
 use infra_core::resource::describe as describe_error;
@@ -196,10 +196,15 @@ impl Rehearsal {
             unattended::validate(workspace, events, limits).await
         };
         let result = driver.run(&workspace, events, validate).await;
-        let compared = result.as_ref().into_iter().flatten();
-        let others = compared.filter(|one| one.data != Verdict::Equal).flat_map(|one| &one.tables);
-        let others: Vec<String> = others.filter(|table| table.rows.any()).map(ToString::to_string).collect();
-        let detail = if others.is_empty() { "all rows are equal".to_owned() } else { others.join("; ") };
+        let compared: Vec<_> = result.as_ref().into_iter().flatten().collect();
+        let detail = if compared.iter().all(|one| one.data == Verdict::Equal) {
+            "all rows are equal".to_owned()
+        } else {
+            let is_other = |table: &&TableResult| !matches!(table.verdict, Verdict::Equal | Verdict::Empty);
+            let others = compared.iter().flat_map(|one| &one.tables).filter(is_other).map(ToString::to_string);
+            let others: Vec<String> = others.collect();
+            if others.is_empty() { "not all rows are equal".to_owned() } else { others.join("; ") }
+        };
         self.go_on(result.map(drop), &detail)
     }
 

@@ -20,8 +20,9 @@ pub(crate) enum PartialUpError {
     Journal(Error),
 }
 
-/// Changes the resources whose addresses match `targets`, which are patterns. What they depend on must be as
-/// configured: only steps for which `may` is true are carried out. If there is nothing to change, there is no run.
+/// Changes the resources whose addresses match `targets`, which are patterns, and nothing else: not what they depend
+/// on, and not what differs from the state without the configuration. Only steps for which `may` is true are carried
+/// out; if another one would be necessary, nothing is done.
 ///
 /// # Errors
 /// [`PartialUpError`].
@@ -34,13 +35,15 @@ pub(crate) async fn partial_up(
     let selection = Selection { targets, ..Selection::default() };
     let state = context.journal.read(Clone::clone);
     let plan = build_plan(workspace, &state, &selection, None);
-    let plan = plan.map_err(|error| PartialUpError::Reason(crate::session::with_causes(&error)))?;
-    if let Some(step) = plan.steps.iter().find(|step| step.action != Action::NoOp && !may(step)) {
+    let mut plan = plan.map_err(|error| PartialUpError::Reason(crate::session::with_causes(&error)))?;
+    // A step without a change would still correct what somebody has changed, without being asked.
+    plan.keep(|step| selection.targets(&step.address) && step.action != Action::NoOp);
+    if let Some(step) = plan.steps.iter().find(|step| !may(step)) {
         let (address, action) = (&step.address, step.action.verb());
         let reason = format!("{address} is not as configured (the plan says `{action}`); run `up`");
         return Err(PartialUpError::Reason(reason));
     }
-    if plan.steps.iter().all(|step| step.action == Action::NoOp) {
+    if plan.steps.is_empty() {
         return Ok(());
     }
     let report = on_heap(|| engine::up(context, plan)).await.map_err(|error| PartialUpError::Journal(error.into()))?;

@@ -7,6 +7,7 @@ use infra_config::{Config, Side, Strategy};
 use infra_connect::Endpoint;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
+use infra_core::plan::{Action, Step as PlanStep};
 use infra_core::resource::describe;
 use infra_core::state::State;
 use infra_kinds::autoscaling::scale_in::ScaleIn;
@@ -18,6 +19,7 @@ use infra_migration::switchover::{
     AwsOperations, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, close_target, drive, open_target,
 };
 use infra_migration::topology::{Replication, Topology};
+use infra_payment::stack::{RoutingPart, routing_part};
 use infra_switchover::machine::{Outcome, Reason, Step};
 use infra_switchover::{AbortSignal, Direction, Failure};
 
@@ -255,9 +257,18 @@ async fn await_capacity(
 ///
 /// # Errors
 /// [`MigrationRefusal::NoDatabaseAccess`], [`MigrationRefusal::NotReady`].
-pub async fn open(operations: &AwsOperations<'_>, required: Readiness) -> Result<(), MigrationRefusal> {
+pub async fn open(
+    workspace: &Workspace,
+    operations: &AwsOperations<'_>,
+    required: Readiness,
+) -> Result<(), MigrationRefusal> {
     if required == Readiness::Required {
         check_access(operations).await?;
+        // After a way back this may not have succeeded, and then the emergency switch would have no effect.
+        let exchanged = on_heap(|| exchange_roles(workspace, operations.context)).await;
+        exchanged.map_err(|error| MigrationRefusal::NotReady {
+            reason: format!("the record of the target does not follow the emergency switch: {error}"),
+        })?;
     }
     let opened = open_target(operations, required).await;
     opened.map_err(|failure| MigrationRefusal::NotReady { reason: failure.to_string() })
@@ -300,24 +311,38 @@ async fn settle(
     if record.progress.direction != Direction::FORWARD {
         on_heap(|| record_way_back(workspace, operations.context)).await?;
     }
-    if let Err(failure) = on_heap(|| operations.settle(record)).await {
-        return Ok(Err(failure));
-    }
+    let settled = on_heap(|| operations.settle(record)).await;
+    // Whatever the databases say: the record of the new primary must keep the traffic.
     if let Err(error) = on_heap(|| exchange_roles(workspace, operations.context)).await {
         let text = format!("the records of the routing have not changed roles: {error}; `up` does it");
         operations.context.events.send(Event::Notice { address: None, text });
     }
-    Ok(operations.end_settling(record).await)
+    Ok(match settled {
+        Ok(()) => operations.end_settling(record).await,
+        failed => failed,
+    })
 }
 
 /// Lets the record of the new primary keep the traffic, and the other record follow the emergency switch, off.
 async fn exchange_roles(workspace: &Workspace, context: &Context) -> Result<(), PartialUpError> {
     let is_routing = |address: &Address| address.matches(ROUTING_PATTERN);
-    let has_routing = context.journal.read(|state| state.resources.keys().any(is_routing));
-    if !has_routing {
+    let is_necessary =
+        context.journal.read(|state| state.migration.switchover.is_some() && state.resources.keys().any(is_routing));
+    if !is_necessary {
         return Ok(());
     }
-    partial_up(workspace, context, vec![ROUTING_PATTERN.to_owned()], |step| is_routing(&step.address)).await
+    partial_up(workspace, context, vec![ROUTING_PATTERN.to_owned()], is_exchange).await
+}
+
+/// Returns whether a step is a part of the exchange: a record changes in place, or a check that decides about a record
+/// comes or goes.
+fn is_exchange(step: &PlanStep) -> bool {
+    let is_in_place = matches!(step.action, Action::Update { .. } | Action::Resume { .. });
+    match routing_part(&step.address) {
+        Some(RoutingPart::Record) => is_in_place,
+        Some(RoutingPart::Switched) => is_in_place || matches!(step.action, Action::Create | Action::Delete),
+        None => false,
+    }
 }
 
 /// Completes what follows the last switchover before another one begins: the way back needs the fallback that it

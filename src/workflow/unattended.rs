@@ -123,7 +123,8 @@ pub async fn validate(workspace: &Workspace, events: Events, limits: Options) ->
         let beginning = Beginning::read(primary, &source, &target).await;
         let comparison = on_heap(|| infra_compare::compare(&source, &target, &options, &|_| ())).await;
         let comparison = comparison.map_err(|error| failed(with_causes(&error)))?;
-        let validation = beginning.and_then(|beginning| beginning.validation(replication, &comparison));
+        let validation =
+            beginning.and_then(|beginning| beginning.validation(&workspace.config, replication, &comparison));
         equal.extend(validation.map(|validation| (replication, validation)));
         comparisons.push(comparison);
     }
@@ -220,7 +221,7 @@ async fn in_session(workspace: &Workspace, context: &Context, repeat: Repeat) ->
         Stage::Steps => return on_heap(|| steps(workspace, context, &state, repeat)).await.map(CutoverEnd::Steps),
         Stage::StepsThenSwitchover => {
             let operations = operations(workspace, context, None).map_err(Error::from)?;
-            switchover::open(&operations, Readiness::Required).await.map_err(Error::from)?;
+            on_heap(|| switchover::open(workspace, &operations, Readiness::Required)).await.map_err(Error::from)?;
             match on_heap(|| steps(workspace, context, &state, repeat)).await? {
                 Outcome::Completed => new_record(&state, Direction::FORWARD).map_err(Error::from)?,
                 other => return Ok(CutoverEnd::Steps(other)),

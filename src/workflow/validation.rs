@@ -1,10 +1,12 @@
 //! The comparison of the databases of a replication, and what is recorded of it.
 
 use infra_base::clock::timestamp;
-use infra_compare::{Comparison, Endpoint, Options, TablePattern, TablePatternError, Verdict};
-use infra_config::{EnvironmentConfig, Side};
+use std::collections::BTreeMap;
+
+use infra_compare::{Comparison, Endpoint, Options, TablePattern, TablePatternError, TableResult, Verdict};
+use infra_config::{Config, EnvironmentConfig, Side, Strategy};
 use infra_database::changes::{self, Point};
-use infra_database::{Database, HELPER_SCHEMA};
+use infra_database::{Database, HELPER_SCHEMA, TableName};
 use infra_migration::topology::Replication;
 use infra_migration::validation::Validation;
 
@@ -18,7 +20,7 @@ pub struct Beginning {
     at: String,
     primary: Side,
     point: Point,
-    bytes: u64,
+    sizes: BTreeMap<TableName, u64>,
 }
 
 impl Beginning {
@@ -29,20 +31,34 @@ impl Beginning {
         let connection = infra_connect::open(endpoint, primary.as_str()).await.ok()?;
         let database = Database::new(primary.as_str(), connection.client());
         let point = changes::point(database).await.ok()?;
-        let bytes = changes::sizes(database).await.ok()?.values().sum();
-        Some(Self { at, primary, point, bytes })
+        let sizes = changes::sizes(database).await.ok()?;
+        Some(Self { at, primary, point, sizes })
     }
 
     /// Returns what is recorded if all rows are equal.
-    pub fn validation(&self, replication: &Replication, comparison: &Comparison) -> Option<Validation> {
-        let tables = || comparison.tables.iter().map(|table| format!("{}.{}", table.schema, table.table)).collect();
+    pub fn validation(
+        &self,
+        config: &Config,
+        replication: &Replication,
+        comparison: &Comparison,
+    ) -> Option<Validation> {
+        // DMS does not carry updates to a table without a key. What a switchover does not compare again proves nothing
+        // later.
+        let has_switchover = config.strategy().is_some_and(Strategy::has_switchover);
+        let largest = u64::from(config.cutover.largest_compared_mb) * 1024 * 1024;
+        let is_small = |table: &&TableResult| {
+            let name = TableName::new(&table.schema, &table.table);
+            has_switchover && self.sizes.get(&name).is_some_and(|bytes| *bytes <= largest)
+        };
+        let name = |table: &TableResult| format!("{}.{}", table.schema, table.table);
+        let tables = || comparison.tables.iter().filter(is_small).map(name).collect();
         (comparison.data == Verdict::Equal).then(|| Validation {
             at: self.at.clone(),
             primary: self.primary,
             task: replication.task.clone(),
             point: self.point.clone(),
             milliseconds: comparison.milliseconds,
-            bytes: self.bytes,
+            bytes: self.sizes.values().sum(),
             tables: tables(),
         })
     }

@@ -35,16 +35,16 @@ pub struct Probe<'a> {
     pub topology: &'a Topology,
     /// The current time, in seconds since 1970.
     pub now: i64,
-    /// The tables that `replication validate` has found equal.
-    compared: BTreeSet<String>,
+    /// The tables that `replication validate` has found equal, by the task that replicates them.
+    compared: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl<'a> Probe<'a> {
     /// Returns a probe. `state` says what `replication validate` has found before.
     pub fn new(read_context: &'a ReadContext, topology: &'a Topology, state: &State, now: i64) -> Self {
         // Gates watch the way there, before which the source is the primary.
-        let last = |one| Validation::of(state, one, Side::Source);
-        let compared = topology.replications.iter().filter_map(last).flat_map(|last| last.tables).collect();
+        let last = |one| Validation::of(state, one, Side::Source).map(|last| (last.task, last.tables));
+        let compared = topology.replications.iter().filter_map(last).collect();
         Self { read_context, topology, now, compared }
     }
 }
@@ -260,10 +260,13 @@ impl Probe<'_> {
                 return Ok(Reading::Broken(failure));
             }
             let tables = task_status::tables(&self.cx(&replication.region), &replication.task).await?;
+            let compared = self.compared.get(&replication.task);
             all.extend(tables.into_iter().map(|table| Table {
                 state: match table_state(&table.validation) {
                     // A switchover compares it again if it has changed since.
-                    TableState::NotCompared if self.compared.contains(&table.name) => TableState::Same,
+                    TableState::NotCompared if compared.is_some_and(|all| all.contains(&table.name)) => {
+                        TableState::Same
+                    }
                     state => state,
                 },
                 is_suspended: is_suspended(&table.state),

@@ -77,6 +77,25 @@ pub(super) fn switched(environment: &str) -> String {
     format!("{environment}-switched")
 }
 
+/// A part of the routing that follows the primary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoutingPart {
+    /// The weighted record of an environment.
+    Record,
+    /// The health check that lets the record of an environment follow the emergency switch.
+    Switched,
+}
+
+/// Returns which part of the routing that follows the primary has this address, if it is one.
+pub fn routing_part(address: &Address) -> Option<RoutingPart> {
+    let is = |name: fn(&str) -> String| SIDES.iter().any(|side| *address == routing(&name(side.as_str())));
+    match (is(record), is(switched)) {
+        (true, _) => Some(RoutingPart::Record),
+        (_, true) => Some(RoutingPart::Switched),
+        _ => None,
+    }
+}
+
 /// Returns the environment whose record or health check has this address.
 pub(super) fn routed_side(address: &Address) -> Option<Side> {
     SIDES.into_iter().find(|side| {

@@ -138,3 +138,24 @@ async fn after_a_switchover_the_records_change_roles() {
         assert_eq!(answers(&by_hand), ["source"], "{round}: somebody has set a weight");
     }
 }
+
+/// The weights are those of the way back already, and the record of the source was still unhealthy: Route 53 answered
+/// with the target, which is closed.
+#[tokio::test(start_paused = true)]
+async fn a_way_back_also_takes_effect_if_somebody_has_set_its_weights() {
+    let mut fixture = with_traffic_on_the_target().await;
+    moved_to(&mut fixture, Side::Target).await;
+    with_exchanged_records(&mut fixture).await;
+    for zone in fixture.world.route53.zones.values_mut() {
+        for record in &mut zone.records {
+            match record.set_identifier.as_deref() {
+                Some("source") => record.weight = Some(100),
+                Some("target") => record.weight = Some(0),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(answers(&fixture), ["target"], "the source is unhealthy");
+    moved_to(&mut fixture, Side::Source).await;
+    assert_eq!((answers(&fixture), weights(&fixture)), (vec!["source".to_owned()], (100, 0)));
+}

@@ -101,7 +101,7 @@ pub(super) async fn run(
 
 /// Makes the target ready for its first client.
 async fn open(app: &App, context: &Context, urls: Urls) -> Result<(), MigrationRefusal> {
-    data::open(&data::operations(&app.workspace, context, urls)?, Readiness::Required).await
+    data::open(&app.workspace, &data::operations(&app.workspace, context, urls)?, Readiness::Required).await
 }
 
 fn question(request: Option<ControlRequest>) -> &'static str {

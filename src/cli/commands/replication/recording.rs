@@ -13,7 +13,7 @@ use infra_workflow::Session;
 pub(super) async fn record(app: &App, all: &[Validated]) {
     let equal = all.iter().filter_map(|one| match &one.comparison {
         Compared::Yes(comparison, Some(beginning)) => {
-            Some((&one.replication, beginning.validation(&one.replication, comparison)?))
+            Some((&one.replication, beginning.validation(&app.workspace.config, &one.replication, comparison)?))
         }
         _ => None,
     });

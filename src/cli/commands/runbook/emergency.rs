@@ -30,7 +30,7 @@ pub(super) fn write(text: &mut String, app: &App, state: &State, topology: &Topo
         _ if topology.lacks_source() => {
             text.push_str("The source was removed: there is no environment to go back to.\n\n");
         }
-        _ if is_moved => text.push_str(MOVED),
+        switch if is_moved => text.push_str(if switch.is_some() { MOVED } else { MOVED_WITHOUT_SWITCH }),
         Some(switch) => use_switch(text, app, topology, &switch),
         None => text.push_str(NO_SWITCH),
     }
@@ -65,6 +65,10 @@ fn use_switch(text: &mut String, app: &App, topology: &Topology, switch: &Emerge
 /// After a switchover, no position of the switch may lead to the source.
 const MOVED: &str = "The database of the target is the primary, and the source is closed: its record is unhealthy, so \
     clients stay on\nthe target. Until the finish, `cutover --rollback` leads back; it needs the control plane.\n\n";
+
+/// The same without a switch: no record has a health check.
+const MOVED_WITHOUT_SWITCH: &str = "The database of the target is the primary, and the source is closed. Until the \
+    finish, `cutover --rollback`\nleads back; it needs the control plane.\n\n";
 
 /// Without a switch, nothing but the control plane can move traffic.
 const NO_SWITCH: &str = "This stack has no emergency switch (`routing.emergency_switch = false`), so traffic stays \

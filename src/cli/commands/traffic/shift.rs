@@ -91,5 +91,5 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
 
 /// Makes the target ready for its first client: until the switchover, both services use the source database.
 async fn open_first(workspace: &Workspace, context: &Context, required: Readiness) -> Result<(), MigrationRefusal> {
-    open(&operations(workspace, context, None)?, required).await
+    open(workspace, &operations(workspace, context, None)?, required).await
 }
