@@ -119,6 +119,9 @@ impl AwsError {
                     (CallOutcome::Unknown, ErrorKind::Server)
                 } else if status.is_some_and(|status| status >= 500)
                     || matches!(named, "InternalError" | "InternalFailure" | "ServiceUnavailable")
+                    // S3 answers with 400: the body of the request did not arrive in time ("Error responses", S3 API
+                    // Reference). The SDK takes both for transient (`TRANSIENT_ERRORS` of its retry classifier).
+                    || matches!(named, "RequestTimeout" | "RequestTimeoutException")
                 {
                     (CallOutcome::Unknown, ErrorKind::Server)
                 } else {
@@ -168,4 +171,27 @@ fn chain(error: &dyn std::error::Error) -> String {
         at = inner.source();
     }
     if words.is_empty() { error.to_string() } else { words.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+
+    fn answered(code: &str, status: u16) -> AwsError {
+        let response = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
+        let error = ErrorMetadata::builder().code(code).message("a message").build();
+        AwsError::of("s3:PutObject", &SdkError::service_error(error, response))
+    }
+
+    /// It was taken for a refusal, and cancelled a run whose journal is in a bucket.
+    #[test]
+    fn a_request_that_s3_did_not_read_in_time_may_have_taken_effect() {
+        let error = answered("RequestTimeout", 400);
+        assert_eq!((error.outcome, error.kind), (CallOutcome::Unknown, ErrorKind::Server));
+        let error = answered("NoSuchBucket", 404);
+        assert_eq!((error.outcome, error.kind), (CallOutcome::NotDone, ErrorKind::Refused));
+    }
 }

@@ -10,6 +10,7 @@ mod intent_guard;
 mod metrics;
 mod objects;
 mod tagged;
+mod transient;
 mod wait;
 
 pub use budget::{Budgets, Class};
@@ -19,4 +20,5 @@ pub use intent_guard::{CallGuard, intended, is_mutating, service_name};
 pub use metrics::{CallCounter, Cancel};
 pub use objects::{Expect, Object, Objects, WriteError, Written};
 pub use tagged::{Tagged, tagged, tagged_roles};
+pub use transient::{Transient, is_taken, transient};
 pub use wait::{Progress, Wait};

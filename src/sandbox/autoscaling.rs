@@ -106,6 +106,7 @@ fn register_target(
     if call.region_state().ecs.services.get(&service).is_none_or(|service| service.status() != "ACTIVE") {
         return refuse("ValidationException", format!("ECS service doesn't exist: {id}"));
     }
+    crate::iam::create_for(call, "ecs.application-autoscaling.amazonaws.com");
     let before = call.region_state().autoscaling.targets.get(id).cloned();
     // "This property is required when registering a new scalable target" (MinCapacity, MaxCapacity).
     let limit = |requested: Option<i32>, old: Option<i32>| requested.or(old).filter(|limit| *limit >= 0);

@@ -78,12 +78,17 @@ enum FaultSource {
         rates: FaultRates,
         throttled: HashMap<&'static str, u32>,
     },
+    /// The next reads of one operation see nothing.
+    Blind {
+        operation: &'static str,
+        left: u32,
+    },
 }
 
 /// Reads of these services may be some seconds old: "Eventual consistency in the Amazon EC2 API"; "changes that I make
 /// are not always immediately visible" (IAM user guide); "the Amazon ECS API follows an eventual consistency model"
-/// (RunTask).
-const EVENTUALLY_CONSISTENT: &[&str] = &["ec2", "iam", "ecs"];
+/// (RunTask), which Application Auto Scaling asks.
+const EVENTUALLY_CONSISTENT: &[&str] = &["ec2", "iam", "ecs", "application-autoscaling"];
 /// The maximum lag of a stale read, in milliseconds of AWS time.
 const MAX_READ_LAG: u64 = 4_000;
 /// The maximum number of calls that one burst of throttling affects.
@@ -93,6 +98,23 @@ impl Faults {
     /// Injects a fault into the `at`-th mutating call, and no other.
     pub fn at_call(at: u64, fault: Fault) -> Self {
         Self(Some(Arc::new(Mutex::new(FaultSource::AtCall { at, seen: 0, fault }))))
+    }
+
+    /// Lets the first `count` calls of an operation see an empty account, as a read that is very old does.
+    pub fn blind(operation: &'static str, count: u32) -> Self {
+        Self(Some(Arc::new(Mutex::new(FaultSource::Blind { operation, left: count }))))
+    }
+
+    /// Returns whether a call of this operation sees an empty account.
+    pub(super) fn is_blind(&self, called: &str) -> bool {
+        self.with(|source| match source {
+            FaultSource::Blind { operation, left } if *operation == called && *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        })
+        .unwrap_or(false)
     }
 
     /// Injects random faults.
@@ -108,7 +130,7 @@ impl Faults {
     pub fn was_injected(&self) -> bool {
         self.with(|source| match source {
             FaultSource::AtCall { at, seen, .. } => *seen >= *at,
-            FaultSource::Random { .. } => false,
+            FaultSource::Random { .. } | FaultSource::Blind { .. } => false,
         })
         .unwrap_or(false)
     }
@@ -125,7 +147,7 @@ impl Faults {
                 let late = EVENTUALLY_CONSISTENT.contains(&service) && random.u32(..1000) < rates.stale_reads;
                 late.then(|| random.u64(1..=MAX_READ_LAG))
             }
-            FaultSource::AtCall { .. } => None,
+            FaultSource::AtCall { .. } | FaultSource::Blind { .. } => None,
         })
         .flatten()
     }
@@ -150,6 +172,7 @@ impl FaultSource {
                 *seen += u64::from(mutating);
                 (mutating && seen == at).then(|| fault.clone())
             }
+            Self::Blind { .. } => None,
             Self::Random { random, rates, throttled } => {
                 let burst = throttled.entry(service).or_default();
                 if *burst > 0 {

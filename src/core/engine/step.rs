@@ -224,6 +224,11 @@ pub(super) fn may_be_eventually_consistent(entry: Option<&Entry>) -> bool {
     })
 }
 
+/// Returns whether the resource exists although it was not seen, so that the step should look again.
+pub(super) fn should_look_again(error: &Error, attempt: u32, cx: &StepContext) -> bool {
+    error.aws().is_some_and(infra_aws::is_taken) && attempt < REOBSERVE_ATTEMPTS && !cx.cancel.is_cancelled()
+}
+
 /// Returns whether the step should read the resource again and continue from the result.
 pub(super) fn should_reobserve(error: &Error, attempt: u32, cx: &StepContext) -> bool {
     error.outcome() == CallOutcome::Unknown && attempt < REOBSERVE_ATTEMPTS && !cx.cancel.is_cancelled()

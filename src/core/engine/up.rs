@@ -10,7 +10,8 @@ use super::down::DownSteps;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
 use super::step::{
-    StepLog, apply_moves, cx, known_kind, may_be_eventually_consistent, new_token, observe, should_reobserve,
+    StepLog, apply_moves, cx, known_kind, may_be_eventually_consistent, new_token, observe, should_look_again,
+    should_reobserve,
 };
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
@@ -170,6 +171,12 @@ impl UpSteps {
                     cx.pause(Duration::from_secs(2 << attempt)).await?;
                     before = self.entry(step);
                     hidden = may_be_eventually_consistent(before.as_ref());
+                }
+                Err(error) if should_look_again(&error, attempt, &cx) => {
+                    cx.notice(format!("{}; reading it again", crate::resource::describe(&error)));
+                    cx.pause(Duration::from_secs(1 << attempt)).await?;
+                    before = self.entry(step);
+                    hidden = true;
                 }
                 other => return other,
             }

@@ -135,7 +135,8 @@ impl StepContext {
     }
 
     /// Makes a call that changes something. The intent is durable before the call, and the call is sent only once. The
-    /// exception is a call that AWS throttled, and so did not carry out: it is sent again, more slowly.
+    /// exceptions are calls that AWS did not carry out: one that it throttled is sent again, more slowly, and so is one
+    /// that it refused for a reason that passes by itself ([`infra_aws::transient`]).
     ///
     /// # Errors
     /// The error of AWS; [`Error::Cancelled`] if the run is stopped; [`Error::Journal`] if the intent could not be
@@ -149,6 +150,7 @@ impl StepContext {
             return Err(Error::DryRun(call));
         }
         let (service, _) = call.split_once(':').unwrap_or((call, ""));
+        let mut refused_since = None;
         for attempt in 1.. {
             tokio::select! {
                 () = self.budgets.acquire(service, Class::Mutate) => {}
@@ -170,6 +172,15 @@ impl StepContext {
                 }
                 Err(error) => {
                     self.intents.outcome(call, error.outcome, Some(&error));
+                    if let Some(transient) = infra_aws::transient(&error) {
+                        let now = self.clock.now();
+                        if now.saturating_sub(*refused_since.get_or_insert(now)) >= transient.lasts {
+                            return Err(error.into());
+                        }
+                        self.waiting(transient.why, error.code.as_deref().unwrap_or_default());
+                        self.pause(Duration::from_secs(attempt.min(5).into())).await?;
+                        continue;
+                    }
                     if error.kind != ErrorKind::Throttled || attempt >= THROTTLE_ATTEMPTS {
                         return Err(error.into());
                     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tagging;
+use crate::iam::service_linked_role;
 use crate::ownership::{Tags, classify};
 use infra_base::address::Arn;
 use infra_core::graph::{Input, Unresolved};
@@ -25,11 +26,14 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 1,
     tagger = tagging::AutoScaling,
     delete_blockers = "nothing; AWS deletes its policies with it",
-    reads("application-autoscaling:DescribeScalableTargets", "application-autoscaling:ListTagsForResource"),
-    creates("application-autoscaling:RegisterScalableTarget"),
+    reads(
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:ListTagsForResource",
+        "iam:GetRole"
+    ),
+    creates("application-autoscaling:RegisterScalableTarget", "iam:CreateServiceLinkedRole"),
     updates("application-autoscaling:RegisterScalableTarget"),
     deletes("application-autoscaling:DeregisterScalableTarget"),
-    permissions("iam:CreateServiceLinkedRole"),
 )]
 pub struct ScalableTarget {
     /// The name of the service's cluster.
@@ -84,6 +88,9 @@ impl Resource for ScalableTarget {
             && (seen.min, seen.max) == (self.min, self.max)
         {
             return Ok(seen.clone());
+        }
+        if seen.is_none() {
+            service_linked_role::SCALING_OF_ECS.ensure(cx).await?;
         }
         // A second registration changes the limits. It accepts tags only when it creates the target.
         let tags: Option<HashMap<String, String>> =

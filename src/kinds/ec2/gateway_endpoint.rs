@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 
-use super::eventual_consistency::retry_until_visible;
 use super::find::{classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
@@ -105,7 +104,7 @@ impl Resource for GatewayEndpoint {
                 let call = cx.aws.ec2.modify_vpc_endpoint().vpc_endpoint_id(&attrs.vpc_endpoint_id);
                 call.set_add_route_table_ids(add.clone()).set_remove_route_table_ids(remove.clone()).send()
             };
-            retry_until_visible(cx, || cx.mutate("ec2:ModifyVpcEndpoint", call)).await?;
+            cx.mutate("ec2:ModifyVpcEndpoint", call).await?;
         }
         Ok(GatewayEndpointAttrs { route_table_ids: wanted, ..attrs })
     }
@@ -171,7 +170,7 @@ impl GatewayEndpoint {
                 .service_name(&service);
             call.set_route_table_ids(Some(tables.clone())).client_token(token).tag_specifications(tags.clone()).send()
         };
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateVpcEndpoint", call)).await?;
+        let created = cx.mutate("ec2:CreateVpcEndpoint", call).await?;
         let id = created.vpc_endpoint.and_then(|endpoint| endpoint.vpc_endpoint_id);
         let id = id.ok_or(Error::MissingField { call: "ec2:CreateVpcEndpoint", what: "the endpoint id" })?;
         let (vpc, service) = (Some(vpc.clone()), Some(self.service.clone()));

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::blockers::{Target, delete_when_free};
-use super::eventual_consistency::retry_until_visible;
 use super::find;
 use super::tagging;
 use infra_base::address::{InternetGatewayId, VpcId};
@@ -85,7 +84,7 @@ impl Resource for InternetGateway {
                         .vpc_id(vpc)
                         .send()
                 };
-                match retry_until_visible(cx, || cx.mutate("ec2:AttachInternetGateway", call)).await {
+                match cx.mutate("ec2:AttachInternetGateway", call).await {
                     // The earlier read may have been out of date.
                     Err(error)
                         if error.is_code("Resource.AlreadyAssociated")

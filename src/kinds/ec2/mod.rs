@@ -3,7 +3,6 @@
 pub(super) mod blockers;
 mod default_security_group;
 mod elastic_ip;
-mod eventual_consistency;
 mod find;
 mod gateway_endpoint;
 mod internet_gateway;

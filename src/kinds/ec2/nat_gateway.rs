@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self as sdk, NatGatewayState, ResourceType};
 use serde::{Deserialize, Serialize};
 
-use super::eventual_consistency::retry_until_visible;
 use super::find::{classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
@@ -98,7 +97,7 @@ impl Resource for NatGateway {
             let call = cx.aws.ec2.create_nat_gateway().subnet_id(subnet).allocation_id(allocation);
             call.client_token(token).tag_specifications(tags.clone()).send()
         };
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateNatGateway", call)).await?;
+        let created = cx.mutate("ec2:CreateNatGateway", call).await?;
         let id = created.nat_gateway.and_then(|gateway| gateway.nat_gateway_id);
         let id = id.ok_or(Error::MissingField { call: "ec2:CreateNatGateway", what: "the NAT gateway id" })?;
         Ok(NatGatewayAttrs {

@@ -8,7 +8,6 @@ use aws_sdk_ec2::types::RouteOrigin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eventual_consistency::retry_until_visible;
 use infra_base::address::{InternetGatewayId, NatGatewayId, RouteTableId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
@@ -134,7 +133,7 @@ impl Resource for Route {
                     let call = call.set_gateway_id(to.gateway.clone()).set_nat_gateway_id(to.nat.clone());
                     call.set_vpc_peering_connection_id(to.peering.clone()).send()
                 };
-                retry_until_visible(cx, || cx.mutate("ec2:ReplaceRoute", call)).await?;
+                cx.mutate("ec2:ReplaceRoute", call).await?;
             }
             None => {
                 let call = || {
@@ -143,7 +142,7 @@ impl Resource for Route {
                     let call = call.set_gateway_id(to.gateway.clone()).set_nat_gateway_id(to.nat.clone());
                     call.set_vpc_peering_connection_id(to.peering.clone()).send()
                 };
-                match retry_until_visible(cx, || cx.mutate("ec2:CreateRoute", call)).await {
+                match cx.mutate("ec2:CreateRoute", call).await {
                     // It exists, but was not visible before.
                     Err(error) if error.is_code("RouteAlreadyExists") => match self.observe(cx, None).await? {
                         Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, RouteTable as Description};
 use serde::{Deserialize, Serialize};
 
-use super::eventual_consistency::retry_until_visible;
 use super::find;
 use super::tagging;
 use infra_base::address::{RouteTableId, VpcId};
@@ -64,7 +63,7 @@ impl Resource for RouteTable {
         let (tags, token) = (tagging::specification(cx, ResourceType::RouteTable), &cx.identity.token);
         let call =
             || cx.aws.ec2.create_route_table().vpc_id(vpc).client_token(token).tag_specifications(tags.clone()).send();
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateRouteTable", call)).await?;
+        let created = cx.mutate("ec2:CreateRouteTable", call).await?;
         let id = created.route_table.and_then(|table| table.route_table_id);
         let id = id.ok_or(Error::MissingField { call: "ec2:CreateRouteTable", what: "the route table id" })?;
         Ok(RouteTableAttrs { route_table_id: id.into(), vpc: Some(vpc.clone()) })

@@ -8,7 +8,6 @@ use aws_sdk_ec2::types::{Filter, RouteTable, RouteTableAssociationStateCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eventual_consistency::retry_until_visible;
 use infra_base::address::{RouteTableId, SubnetId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
@@ -88,7 +87,7 @@ impl Resource for RouteTableAssociation {
                         .route_table_id(table)
                         .send()
                 };
-                let moved = retry_until_visible(cx, || cx.mutate("ec2:ReplaceRouteTableAssociation", call)).await?;
+                let moved = cx.mutate("ec2:ReplaceRouteTableAssociation", call).await?;
                 moved.new_association_id.ok_or(Error::MissingField {
                     call: "ec2:ReplaceRouteTableAssociation",
                     what: "the association id",
@@ -96,7 +95,7 @@ impl Resource for RouteTableAssociation {
             }
             None => {
                 let call = || cx.aws.ec2.associate_route_table().route_table_id(table).subnet_id(subnet).send();
-                let created = match retry_until_visible(cx, || cx.mutate("ec2:AssociateRouteTable", call)).await {
+                let created = match cx.mutate("ec2:AssociateRouteTable", call).await {
                     // It exists, but was not visible before.
                     Err(error) if error.is_code("Resource.AlreadyAssociated") => match self.observe(cx, None).await? {
                         Observed::Ours(attrs) => return self.ensure(cx, Some(attrs)).await,

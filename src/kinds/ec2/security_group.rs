@@ -9,7 +9,6 @@ use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Target, delete_when_free};
-use super::eventual_consistency::retry_until_visible;
 use super::find;
 use super::rules::{Direction, revoke, rules_of};
 use super::stack_lists::groups;
@@ -189,7 +188,7 @@ impl SecurityGroup {
                 cx.aws.ec2.create_security_group().vpc_id(vpc).group_name(&self.name).description(&self.description);
             call.tag_specifications(tags.clone()).send()
         };
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateSecurityGroup", call)).await?;
+        let created = cx.mutate("ec2:CreateSecurityGroup", call).await?;
         let id =
             created.group_id.ok_or(Error::MissingField { call: "ec2:CreateSecurityGroup", what: "the group id" })?;
         Ok(id.into())
@@ -204,7 +203,12 @@ async fn close(cx: &StepContext, group_id: &SecurityGroupId) -> Result<()> {
         .build();
     let call =
         || cx.aws.ec2.revoke_security_group_egress().group_id(group_id).ip_permissions(everything.clone()).send();
-    let revoked = retry_until_visible(cx, || cx.mutate("ec2:RevokeSecurityGroupEgress", call)).await;
+    // The group is new. When a rule is deleted, the same refusal means that it is gone, so no table contains it.
+    let revoked = cx
+        .retry("EC2 to see the group", &["InvalidGroup.NotFound"], 60, || {
+            cx.mutate("ec2:RevokeSecurityGroupEgress", call)
+        })
+        .await;
     ignore_codes(revoked, &["InvalidPermission.NotFound"]).map(drop)
 }
 

@@ -14,7 +14,6 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::eventual_consistency::retry_until_visible;
 use super::find;
 use super::rules::{Direction, revoke, rules_of};
 use super::stack_lists::rules;
@@ -255,7 +254,7 @@ impl SecurityGroupRule {
                 .security_group_rules(update.clone())
                 .send()
         };
-        retry_until_visible(cx, || cx.mutate("ec2:ModifySecurityGroupRules", call)).await?;
+        cx.mutate("ec2:ModifySecurityGroupRules", call).await?;
         Ok(SecurityGroupRuleAttrs {
             description: self.description.clone(),
             protocol: Some(self.protocol.clone()),
@@ -313,7 +312,7 @@ impl SecurityGroupRule {
                     let call = cx.aws.ec2.authorize_security_group_ingress().group_id(group);
                     call.ip_permissions(permission.clone()).tag_specifications(tags.clone()).send()
                 };
-                let created = retry_until_visible(cx, || cx.mutate("ec2:AuthorizeSecurityGroupIngress", call)).await;
+                let created = cx.mutate("ec2:AuthorizeSecurityGroupIngress", call).await;
                 ("ec2:AuthorizeSecurityGroupIngress", created.map(|created| created.security_group_rules))
             }
             Direction::Egress => {
@@ -321,7 +320,7 @@ impl SecurityGroupRule {
                     let call = cx.aws.ec2.authorize_security_group_egress().group_id(group);
                     call.ip_permissions(permission.clone()).tag_specifications(tags.clone()).send()
                 };
-                let created = retry_until_visible(cx, || cx.mutate("ec2:AuthorizeSecurityGroupEgress", call)).await;
+                let created = cx.mutate("ec2:AuthorizeSecurityGroupEgress", call).await;
                 ("ec2:AuthorizeSecurityGroupEgress", created.map(|created| created.security_group_rules))
             }
         };

@@ -7,7 +7,6 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZo
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Target, delete_when_free};
-use super::eventual_consistency::retry_until_visible;
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
@@ -150,7 +149,7 @@ impl Subnet {
                 .tag_specifications(tags.clone())
                 .send()
         };
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateSubnet", call)).await?;
+        let created = cx.mutate("ec2:CreateSubnet", call).await?;
         let id = created
             .subnet
             .and_then(|subnet| subnet.subnet_id)

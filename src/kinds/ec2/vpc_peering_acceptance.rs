@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::vpc_peering_connection::{NOT_FOUND, describe, failed, status};
+use super::vpc_peering_connection::{describe, failed, status};
 use infra_aws::{Progress, Wait};
 use infra_base::address::VpcPeeringConnectionId;
 use infra_core::graph::Input;
@@ -92,8 +92,7 @@ impl Resource for VpcPeeringAcceptance {
             .await?;
         if waiting {
             let call = || cx.aws.ec2.accept_vpc_peering_connection().vpc_peering_connection_id(id).send();
-            cx.retry("EC2 to see the peering", &[NOT_FOUND], 60, || cx.mutate("ec2:AcceptVpcPeeringConnection", call))
-                .await?;
+            cx.mutate("ec2:AcceptVpcPeeringConnection", call).await?;
         }
         Ok(VpcPeeringAcceptanceAttrs { peering_id: id.clone() })
     }

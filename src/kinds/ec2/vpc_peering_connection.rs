@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcPeeringConnection as Description};
 use serde::{Deserialize, Serialize};
 
-use super::eventual_consistency::retry_until_visible;
 use super::find::{classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
@@ -108,7 +107,7 @@ impl Resource for VpcPeeringConnection {
             let call = cx.aws.ec2.create_vpc_peering_connection().vpc_id(vpc).peer_vpc_id(peer);
             call.set_peer_region(region.clone()).tag_specifications(tags.clone()).send()
         };
-        let created = retry_until_visible(cx, || cx.mutate("ec2:CreateVpcPeeringConnection", call)).await?;
+        let created = cx.mutate("ec2:CreateVpcPeeringConnection", call).await?;
         let id = created.vpc_peering_connection.and_then(|peering| peering.vpc_peering_connection_id);
         let id = id.ok_or(Error::MissingField { call: "ec2:CreateVpcPeeringConnection", what: "the peering id" })?;
         let peer_region = Some(self.peer_region.clone());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::tagging;
+use crate::iam::service_linked_role;
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
@@ -26,11 +27,10 @@ const DRAIN_SECONDS: u64 = 15 * 60;
     delete_seconds = 1,
     tagger = tagging::Ecs,
     delete_blockers = "services and tasks that run in it",
-    reads("ecs:DescribeClusters"),
-    creates("ecs:CreateCluster"),
+    reads("ecs:DescribeClusters", "iam:GetRole"),
+    creates("ecs:CreateCluster", "iam:CreateServiceLinkedRole"),
     updates("ecs:UpdateCluster"),
     deletes("ecs:DeleteCluster"),
-    permissions("iam:CreateServiceLinkedRole"),
 )]
 pub struct Cluster {
     /// Its name.
@@ -84,6 +84,7 @@ impl Resource for Cluster {
         let insights = if self.container_insights { "enabled" } else { "disabled" };
         let setting = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(insights).build();
         let Some(mut seen) = seen else {
+            service_linked_role::ECS.ensure(cx).await?;
             let tags = tagging::to_sdk(cx.identity.all_tags());
             let call = || {
                 cx.aws

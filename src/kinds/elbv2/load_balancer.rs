@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::tagging;
 use crate::ec2::blockers;
+use crate::iam::service_linked_role;
 use crate::inputs::sorted;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, InternetGatewayId, SecurityGroupId, SubnetId};
@@ -38,14 +39,18 @@ const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
     tagger = tagging::Elb,
     delete_blockers = "deletion protection; its network interfaces stay in the subnets for minutes after its deletion",
     reads(
+        "iam:GetRole",
         "elasticloadbalancing:DescribeLoadBalancers",
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeTags",
         "ec2:DescribeNetworkInterfaces",
     ),
-    creates("elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing:ModifyLoadBalancerAttributes"),
+    creates(
+        "elasticloadbalancing:CreateLoadBalancer",
+        "elasticloadbalancing:ModifyLoadBalancerAttributes",
+        "iam:CreateServiceLinkedRole"
+    ),
     deletes("elasticloadbalancing:DeleteLoadBalancer"),
-    permissions("iam:CreateServiceLinkedRole"),
 )]
 pub struct LoadBalancer {
     /// Its name, at most 32 letters, digits and hyphens.
@@ -258,6 +263,7 @@ impl LoadBalancer {
             let call = call.scheme(LoadBalancerSchemeEnum::InternetFacing).set_subnets(Some(subnets.clone()));
             call.set_security_groups(Some(groups.clone())).set_tags(Some(tags.clone())).send()
         };
+        service_linked_role::LOAD_BALANCING.ensure(cx).await?;
         let created = cx.mutate("elasticloadbalancing:CreateLoadBalancer", call).await?;
         let incomplete = |what| Error::MissingField { call: "elasticloadbalancing:CreateLoadBalancer", what };
         let current = created

@@ -5,6 +5,7 @@ pub(super) mod retry;
 mod role;
 mod role_policy;
 mod role_policy_attachment;
+pub(super) mod service_linked_role;
 mod tagging;
 
 pub use role::Role;

@@ -95,7 +95,13 @@ impl Resource for Role {
             attrs.trust = canonical(trust);
         }
         if attrs.description != self.description {
-            let update = || cx.aws.iam.update_role().role_name(&self.name).description(&self.description).send();
+            // Without it, "the default value of one hour is applied" (UpdateRole), whatever somebody has set.
+            let call = cx.aws.iam.get_role().role_name(&self.name).send();
+            let seconds = cx.read("iam:GetRole", call).await?.role.and_then(|role| role.max_session_duration);
+            let update = || {
+                let call = cx.aws.iam.update_role().role_name(&self.name).description(&self.description);
+                call.set_max_session_duration(seconds).send()
+            };
             when_idle(cx, || cx.mutate("iam:UpdateRole", update)).await?;
             attrs.description.clone_from(&self.description);
         }

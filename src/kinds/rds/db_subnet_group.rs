@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::group_deletion::delete_when_free;
 use super::tagging;
+use crate::iam::service_linked_role;
 use crate::ownership::classify;
 use infra_base::address::SubnetId;
 use infra_core::graph::Input;
@@ -24,8 +25,8 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 1,
     tagger = tagging::Rds,
     delete_blockers = "database instances in it",
-    reads("rds:DescribeDBSubnetGroups", "rds:ListTagsForResource", "rds:DescribeDBInstances"),
-    creates("rds:CreateDBSubnetGroup"),
+    reads("rds:DescribeDBSubnetGroups", "rds:ListTagsForResource", "rds:DescribeDBInstances", "iam:GetRole"),
+    creates("rds:CreateDBSubnetGroup", "iam:CreateServiceLinkedRole"),
     updates("rds:ModifyDBSubnetGroup"),
     deletes("rds:DeleteDBSubnetGroup"),
 )]
@@ -77,6 +78,7 @@ impl Resource for DbSubnetGroup {
         let subnets = self.subnets.iter().map(Input::get).collect::<Result<BTreeSet<&SubnetId>, _>>()?;
         let ids: Vec<String> = subnets.iter().map(|id| id.0.clone()).collect();
         let Some(mut attrs) = seen else {
+            service_linked_role::RDS.ensure(cx).await?;
             let tags = tagging::to_sdk(cx.identity.all_tags());
             let call = || {
                 let call = cx

@@ -48,7 +48,7 @@ fn create(call: &mut Call<'_>, input: &CreateNatGatewayInput) -> Result<CreateNa
         return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet_id}' does not exist"));
     };
     let Some(address) = ec2.addresses.get(allocation_id) else {
-        return refuse("InvalidAllocationID.NotFound", format!("The allocation ID '{allocation_id}' does not exist"));
+        return refuse("InvalidElasticIpID.NotFound", format!("Elastic IP address {allocation_id} does not exist"));
     };
     // These two errors do not reject the call: the gateway changes from `pending` to `failed`, with the error as its
     // failure code ("Troubleshoot NAT gateways", "NAT gateway creation fails").

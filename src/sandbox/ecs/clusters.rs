@@ -42,6 +42,11 @@ fn create(call: &mut Call<'_>, input: &CreateClusterInput) -> Result<CreateClust
     if let Some(cluster) = ecs.clusters.get(name).filter(|cluster| cluster.active) {
         return Ok(CreateClusterOutput::builder().cluster(to_sdk(ecs, cluster)).build());
     }
+    // ECS creates the role, and cannot assume it at once (aws-cloudformation/cloudformation-coverage-roadmap#818).
+    if !crate::iam::create_for(call, "ecs.amazonaws.com") {
+        let text = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        return refuse("InvalidParameterException", text);
+    }
     let arn = call.arn("ecs", &format!("cluster/{name}"));
     let cluster =
         Cluster { name: name.to_owned(), arn, active: true, container_insights, tags: tags_from_sdk(input.tags()) };

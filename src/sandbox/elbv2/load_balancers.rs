@@ -129,6 +129,7 @@ fn create(call: &mut Call<'_>, input: &CreateLoadBalancerInput) -> Result<Create
     if input.r#type() != Some(&LoadBalancerTypeEnum::Application) {
         return refuse("SandboxUnknownMember", "the sandbox models application load balancers only");
     }
+    crate::iam::create_for(call, "elasticloadbalancing.amazonaws.com");
     let scheme = input.scheme().unwrap_or(&LoadBalancerSchemeEnum::InternetFacing).as_str().to_owned();
     let region = call.region.as_str().to_owned();
     let ec2 = &call.region_state().ec2;

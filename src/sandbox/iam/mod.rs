@@ -2,11 +2,15 @@
 
 mod policies;
 mod roles;
+mod service_linked;
 mod syntax;
 
 use super::registry::Registry;
 
+pub(crate) use service_linked::{create_for, is_usable};
+
 pub(super) fn register(registry: &mut Registry) {
     roles::register(registry);
     policies::register(registry);
+    service_linked::register(registry);
 }

@@ -18,7 +18,7 @@ use aws_smithy_types::DateTime;
 
 use super::syntax::{check_name, check_trust, encode};
 use crate::registry::{Call, Registry, Rejection, built, refuse};
-use crate::world::iam::Role;
+use crate::world::iam::{DEFAULT_SESSION_SECONDS, Role};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &["role_name", "assume_role_policy_document", "description", "tags", "path", "max_session_duration"];
@@ -32,7 +32,13 @@ pub(super) fn register(registry: &mut Registry) {
         UpdateAssumeRolePolicyError::generic,
         update_trust,
     );
-    registry.on("iam", "UpdateRole", &["role_name", "description"], UpdateRoleError::generic, update);
+    registry.on(
+        "iam",
+        "UpdateRole",
+        &["role_name", "description", "max_session_duration"],
+        UpdateRoleError::generic,
+        update,
+    );
     registry.on("iam", "TagRole", &["role_name", "tags"], TagRoleError::generic, tag);
     registry.on("iam", "UntagRole", &["role_name", "tag_keys"], UntagRoleError::generic, untag);
     registry.on("iam", "ListRoleTags", &["role_name"], ListRoleTagsError::generic, list_tags);
@@ -67,6 +73,7 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
         attached_policies: BTreeSet::new(),
         tags,
         created_at: call.now(),
+        max_session_seconds: input.max_session_duration().unwrap_or(DEFAULT_SESSION_SECONDS),
         assumable_at,
     };
     let answer = to_sdk(&role)?;
@@ -113,7 +120,7 @@ fn sdk_tags(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, Rejection> {
     tags.iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect()
 }
 
-fn to_sdk(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
+pub(super) fn to_sdk(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
     let path = role.arn.split_once(":role").and_then(|(_, name)| name.strip_suffix(&role.role_name)).unwrap_or("/");
     let role = aws_sdk_iam::types::Role::builder()
         .path(path)
@@ -123,7 +130,7 @@ fn to_sdk(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection> {
         .create_date(DateTime::from_millis(i64::try_from(role.created_at).unwrap_or(i64::MAX)))
         .assume_role_policy_document(encode(&role.assume_role_policy))
         .set_description(role.description.clone())
-        .max_session_duration(3600)
+        .max_session_duration(role.max_session_seconds)
         .set_tags(Some(sdk_tags(&role.tags)?));
     built(role.build())
 }
@@ -169,6 +176,8 @@ fn update(call: &mut Call<'_>, input: &UpdateRoleInput) -> Result<UpdateRoleOutp
     check_description(input.description())?;
     let role = find(call, input.role_name())?;
     role.description = input.description().map(str::to_owned);
+    // "If you do not specify a value for this setting, the default value of one hour is applied" (UpdateRole).
+    role.max_session_seconds = input.max_session_duration().unwrap_or(DEFAULT_SESSION_SECONDS);
     Ok(UpdateRoleOutput::builder().build())
 }
 

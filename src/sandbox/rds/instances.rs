@@ -65,6 +65,12 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
     if call.region_state().rds.instances.contains_key(&identifier) {
         return refuse("DBInstanceAlreadyExists", "DB instance already exists");
     }
+    // aws-samples/eks-workshop-v2#1609.
+    if !crate::iam::create_for(call, "rds.amazonaws.com") {
+        let text = "Unable to create the resource. Verify that you have permission to create service linked role. \
+            Otherwise wait and try again later";
+        return refuse("InvalidParameterValue", text);
+    }
     let master_username = input.master_username().unwrap_or_default();
     validation::database_names(master_username, input.db_name())?;
     validation::password(input.master_user_password().unwrap_or_default())?;

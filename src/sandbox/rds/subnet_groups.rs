@@ -69,6 +69,11 @@ fn create(call: &mut Call<'_>, input: &CreateDbSubnetGroupInput) -> Result<Creat
     }
     let subnet_ids: BTreeSet<String> = input.subnet_ids().iter().cloned().collect();
     let vpc_id = check(call, &subnet_ids)?;
+    // terraform-aws-modules/terraform-aws-rds#364.
+    if !crate::iam::is_usable(call, "rds.amazonaws.com") {
+        let page = "http://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html";
+        return refuse("InvalidParameterValue", format!("Missing necessary credentials. Please check {page}"));
+    }
     let arn = call.arn("rds", &format!("subgrp:{name}"));
     let description = input.db_subnet_group_description().unwrap_or_default().to_owned();
     let group =

@@ -25,15 +25,25 @@ pub struct Role {
     pub attached_policies: BTreeSet<String>,
     pub tags: BTreeMap<String, String>,
     pub created_at: u64,
+    #[serde(default = "default_session")]
+    pub max_session_seconds: i32,
     /// IAM is eventually consistent: other services cannot assume a new role before this time.
     pub assumable_at: u64,
 }
 
+/// The maximum duration of a session, unless a role has another one ("CreateRole", `MaxSessionDuration`).
+pub const DEFAULT_SESSION_SECONDS: i32 = 3600;
+
+fn default_session() -> i32 {
+    DEFAULT_SESSION_SECONDS
+}
+
 impl Iam {
     /// Returns the names of all existing resources: roles, their inline policies and their attached policies.
+    /// Service-linked roles belong to the account.
     pub fn inventory(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for (name, role) in &self.roles {
+        for (name, role) in self.roles.iter().filter(|(_, role)| !role.arn.contains(":role/aws-service-role/")) {
             names.push(format!("role {name}"));
             names.extend(role.inline_policies.keys().map(|policy| format!("role {name} policy {policy}")));
             names.extend(role.attached_policies.iter().map(|policy| format!("role {name} attached {policy}")));

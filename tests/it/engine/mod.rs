@@ -10,3 +10,4 @@ pub mod replacement;
 pub mod replacement_restored;
 pub mod rollback;
 pub mod sigkill;
+mod taken;

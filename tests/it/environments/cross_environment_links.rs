@@ -181,6 +181,7 @@ fn role_of_somebody(name: &str, trusted: &str) -> Role {
         attached_policies: ["arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole".to_owned()].into(),
         tags: BTreeMap::new(),
         created_at: 0,
+        max_session_seconds: 3600,
         assumable_at: 0,
     }
 }

@@ -3,6 +3,7 @@
 pub mod cross_environment_links;
 pub mod cross_environment_paths;
 pub mod dependencies;
+mod new_account;
 pub mod region_move;
 pub mod routing;
 pub mod source;

@@ -82,7 +82,10 @@ async fn data(aws: &Clients, found: &mut Found) {
     found.add("db parameter group", &groups, |one| one.db_parameter_group_name());
     found.add("secret", aws.secrets.list_secrets().send().await.unwrap().secret_list(), |one| one.arn());
     found.add("function", aws.lambda.list_functions().send().await.unwrap().functions(), |one| one.function_name());
-    found.add("role", aws.iam.list_roles().send().await.unwrap().roles(), |one| Some(one.role_name()));
+    // Service-linked roles belong to the account.
+    let mut roles = aws.iam.list_roles().send().await.unwrap().roles;
+    roles.retain(|role| !role.path().starts_with("/aws-service-role/"));
+    found.add("role", &roles, |one| Some(one.role_name()));
     found.add("log group", aws.logs.describe_log_groups().send().await.unwrap().log_groups(), |one| {
         one.log_group_name()
     });

@@ -64,6 +64,22 @@ async fn documents_are_written_as_configured() {
     assert!(fixture.world.iam.can_assume(&made.arn, "ecs-tasks.amazonaws.com", u64::MAX));
 }
 
+/// `UpdateRole` without a duration sets the default of one hour.
+#[tokio::test(start_paused = true)]
+pub async fn a_change_of_the_description_reset_the_duration_of_sessions() {
+    let mut builder = GraphBuilder::new();
+    builder.add("source/security/role", role());
+    let mut fixture = Fixture::default();
+    fixture.up(&builder.finish()).await.must_succeed();
+    let name = role().name;
+    fixture.world.iam.roles.get_mut(&name).expect("the role").max_session_seconds = 7200;
+    let mut builder = GraphBuilder::new();
+    builder.add("source/security/role", Role { description: "other words".into(), ..role() });
+    fixture.up(&builder.finish()).await.must_succeed();
+    let made = &fixture.world.iam.roles[&name];
+    assert_eq!((made.description.as_deref(), made.max_session_seconds), (Some("other words"), 7200));
+}
+
 #[tokio::test(start_paused = true)]
 pub async fn trust_description_and_policy_are_changed_in_place() {
     let mut fixture = Fixture::default();

@@ -64,6 +64,7 @@ pub fn prerequisites() -> Fixture {
             attached_policies: std::collections::BTreeSet::default(),
             tags: tags(),
             created_at: 0,
+            max_session_seconds: 3600,
             assumable_at: 0,
         };
         fixture.world.iam.roles.insert(name.into(), role);

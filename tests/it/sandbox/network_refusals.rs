@@ -376,7 +376,7 @@ async fn nat_gateways_that_fail_and_client_tokens() {
         client.create_nat_gateway().subnet_id("subnet-none").allocation_id(&one)
     );
     refused!(
-        "InvalidAllocationID.NotFound",
+        "InvalidElasticIpID.NotFound",
         "CreateNatGateway",
         client.create_nat_gateway().subnet_id(&net).allocation_id("eipalloc-none")
     );

@@ -1,0 +1,144 @@
+//! Refusals that pass by themselves, in one table: new things that are not visible everywhere yet, and roles that a
+//! service cannot assume yet.
+//!
+//! A refusal had no effect, so the same call is sent again. What AWS refuses for another reason with the same code is
+//! reported later than necessary, and no call is lost.
+
+use std::time::Duration;
+
+use super::error::{AwsError, ErrorKind};
+
+/// A refusal that passes by itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transient {
+    /// The call, or the beginning of its name.
+    call: &'static str,
+    /// The end of the code.
+    code: &'static str,
+    /// A part of the message. Codes that stand for many things need one.
+    message: &'static str,
+    /// What is waited for.
+    pub why: &'static str,
+    /// How long it can last.
+    pub lasts: Duration,
+}
+
+/// "Eventual consistency in the Amazon EC2 API" (EC2 Developer Guide) names no limit; reports name seconds.
+const EC2: &str = "EC2 to see the resources that this refers to";
+const EC2_LASTS: Duration = Duration::from_mins(1);
+/// "Changes that I make are not always immediately visible" (IAM User Guide, "Troubleshoot IAM").
+const ROLE: &str = "the service-linked role to be usable";
+const ROLE_LASTS: Duration = Duration::from_mins(3);
+
+const fn ec2(call: &'static str) -> Transient {
+    // `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `InvalidElasticIpID.NotFound`: EC2, "Error codes". A new
+    // address is refused with the last one (hashicorp/terraform-provider-aws#27087,
+    // ansible-collections/amazon.aws#1872).
+    Transient { call, code: ".NotFound", message: "", why: EC2, lasts: EC2_LASTS }
+}
+
+const fn role(call: &'static str, code: &'static str, message: &'static str) -> Transient {
+    Transient { call, code, message, why: ROLE, lasts: ROLE_LASTS }
+}
+
+const TABLE: &[Transient] = &[
+    // Calls that create or change. Those that delete take "not found" for success.
+    ec2("ec2:Accept"),
+    ec2("ec2:Associate"),
+    ec2("ec2:Attach"),
+    ec2("ec2:Authorize"),
+    ec2("ec2:Create"),
+    ec2("ec2:Modify"),
+    ec2("ec2:Replace"),
+    ec2("ec2:Update"),
+    // aws-cloudformation/cloudformation-coverage-roadmap#818: ECS creates its role, and cannot assume it at once.
+    role("ecs:Create", "InvalidParameterException", "assume the service linked role"),
+    // terraform-aws-modules/terraform-aws-rds#364.
+    role("rds:CreateDBSubnetGroup", "InvalidParameterValue", "Missing necessary credentials"),
+    // aws-samples/eks-workshop-v2#1609.
+    role("rds:CreateDBInstance", "InvalidParameterValue", "wait and try again later"),
+    // hashicorp/terraform-provider-aws#11693: "ECS APIs are eventually consistent".
+    Transient {
+        call: "application-autoscaling:RegisterScalableTarget",
+        code: "ValidationException",
+        message: "ECS service doesn't exist",
+        why: "Application Auto Scaling to see the service",
+        lasts: Duration::from_mins(2),
+    },
+    // An alarm that Route 53 does not see yet ("CreateHealthCheck": `InvalidInput`).
+    Transient {
+        call: "route53:CreateHealthCheck",
+        code: "InvalidInput",
+        message: "alarm",
+        why: "Route 53 to see the alarm",
+        lasts: Duration::from_mins(1),
+    },
+];
+
+/// Returns what a refusal waits for, if it passes by itself.
+pub fn transient(error: &AwsError) -> Option<&'static Transient> {
+    if error.kind != ErrorKind::Refused {
+        return None;
+    }
+    let code = error.code.as_deref().unwrap_or_default();
+    let matches = |entry: &&Transient| {
+        error.call.starts_with(entry.call) && code.ends_with(entry.code) && error.message.contains(entry.message)
+    };
+    TABLE.iter().find(matches)
+}
+
+/// Returns whether a creation was refused because the account has the resource already: then a stale read has missed
+/// it. A bucket of another account is something else.
+pub fn is_taken(error: &AwsError) -> bool {
+    let code = error.code.as_deref().unwrap_or_default();
+    let taken = ["AlreadyExists", "AlreadyOwnedByYou", "ResourceExists", "Duplicate"];
+    error.kind == ErrorKind::Refused && code != "BucketAlreadyExists" && taken.iter().any(|part| code.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::CallOutcome;
+
+    fn refusal(call: &str, code: &str, message: &str) -> AwsError {
+        AwsError {
+            call: call.to_owned(),
+            code: Some(code.to_owned()),
+            message: message.to_owned(),
+            request_id: None,
+            outcome: CallOutcome::NotDone,
+            kind: ErrorKind::Refused,
+        }
+    }
+
+    #[test]
+    fn what_the_account_has_already_is_taken() {
+        for code in
+            ["EntityAlreadyExists", "BucketAlreadyOwnedByYou", "InvalidGroup.Duplicate", "ResourceExistsException"]
+        {
+            assert!(is_taken(&refusal("iam:CreateRole", code, "")), "{code}");
+        }
+        assert!(!is_taken(&refusal("s3:CreateBucket", "BucketAlreadyExists", "")), "in another account");
+        assert!(!is_taken(&refusal("iam:CreateRole", "LimitExceeded", "")));
+    }
+
+    #[test]
+    fn new_things_are_waited_for_and_wrong_values_are_not() {
+        let passes = |call, code, message| transient(&refusal(call, code, message)).is_some();
+        assert!(passes(
+            "ec2:CreateNatGateway",
+            "InvalidElasticIpID.NotFound",
+            "Elastic IP address eipalloc-1 not found"
+        ));
+        assert!(passes("ec2:ModifyVpcAttribute", "InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist"));
+        assert!(passes("ec2:CreateTags", "InvalidID.NotFound", ""));
+        assert!(!passes("ec2:DeleteVpc", "InvalidVpcID.NotFound", ""));
+        assert!(!passes("ec2:CreateSubnet", "InvalidSubnet.Conflict", ""));
+        let ecs = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
+        assert!(passes("ecs:CreateCluster", "InvalidParameterException", ecs));
+        assert!(!passes("ecs:CreateCluster", "InvalidParameterException", "Invalid cluster name"));
+        assert!(!passes("rds:CreateDBInstance", "InvalidParameterValue", "Invalid master user name"));
+        let broken = AwsError { kind: ErrorKind::Server, ..refusal("ec2:CreateVpc", "InvalidVpcID.NotFound", "") };
+        assert_eq!(transient(&broken), None);
+    }
+}
