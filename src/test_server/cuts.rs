@@ -119,3 +119,10 @@ async fn until(from: &mut TcpStream, types: &[u8]) -> std::io::Result<Vec<u8>> {
         }
     }
 }
+
+/// Returns the first statement at which a connection breaks, and how many statements lie between two of them: one of
+/// `one_of`, another one each time, or all with `MIGRATE_INFRA_MATRIX=full`.
+pub fn sampled(one_of: u32) -> (u32, u32) {
+    let is_full = std::env::var("MIGRATE_INFRA_MATRIX").is_ok_and(|value| value == "full");
+    if is_full { (0, 1) } else { (fastrand::u32(0..one_of), one_of) }
+}

@@ -17,7 +17,7 @@ mod programs;
 mod server;
 mod user;
 
-pub use cuts::{Cut, When};
+pub use cuts::{Cut, When, sampled};
 pub use directory::directory;
 pub use programs::programs;
 pub use server::{ADMIN, Server, Setup};

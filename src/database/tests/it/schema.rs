@@ -1,7 +1,7 @@
 use infra_database::schema::{self, Options, Programs, Schema, SchemaError, Section, Transferred};
 use infra_database::{Database, HELPER_SCHEMA, identity, marker};
 
-use infra_test_server::{Cut, When};
+use infra_test_server::{Cut, When, sampled};
 use tokio_postgres::Client;
 
 use super::server::{ADMIN, TestDatabase, pair, source, target, unique};
@@ -389,9 +389,8 @@ async fn materialized_views_are_refreshed_in_the_order_of_their_creation() {
     assert_eq!(rows.get::<_, i64>(0), 2);
 }
 
-/// One of how many statements a connection breaks at. Another one each time; all with this variable.
+/// A connection breaks at one of so many statements.
 const ONE_OF: u32 = 24;
-const ALL: (&str, &str) = ("MIGRATE_INFRA_MATRIX", "full");
 
 async fn all_sections(source: &Schema, to: &TestDatabase, client: &mut Client) -> Result<(), SchemaError> {
     let directory = tempfile::tempdir().expect("a directory");
@@ -410,8 +409,7 @@ async fn a_transfer_whose_connection_breaks_is_completed() {
     from.client().await.batch_execute(PAYMENTS).await.unwrap();
     let schema = read(&from, &directory).await;
     let expected = sorted(&dump(&from).await);
-    let is_full = std::env::var(ALL.0).is_ok_and(|value| value == ALL.1);
-    let (first, step) = if is_full { (0, 1) } else { (fastrand::u32(0..ONE_OF), ONE_OF) };
+    let (first, step) = sampled(ONE_OF);
     for when in [When::BeforeItsEffect, When::AfterItsEffect] {
         let mut at = first;
         loop {

@@ -4,15 +4,14 @@
 use infra_base::side::Side;
 use infra_database::{Database, guard, identity, marker, slots};
 use infra_switchover::sql::{self, Compared, Error, Finish, MarkerWait, OldGuard, Overdue, Patience, Service};
-use infra_test_server::{Cut, When};
+use infra_test_server::{Cut, When, sampled};
 use tokio_postgres::Client;
 
 use super::servers::{MASTER, connect_at, port};
 use super::stage::Stage;
 
-/// One of how many statements a connection breaks at. Another one each time; all with this variable.
+/// A connection breaks at one of so many statements.
 const ONE_OF: u32 = 16;
-const ALL: (&str, &str) = ("MIGRATE_INFRA_MATRIX", "full");
 
 /// Both databases.
 struct Broken {
@@ -70,8 +69,7 @@ impl Broken {
         row: impl AsyncFn(Database<'_>, Database<'_>) -> Result<(), Error>,
         verify: impl AsyncFn(),
     ) {
-        let is_full = std::env::var(ALL.0).is_ok_and(|value| value == ALL.1);
-        let (first, step) = if is_full { (0, 1) } else { (fastrand::u32(0..ONE_OF), ONE_OF) };
+        let (first, step) = sampled(ONE_OF);
         for when in [When::BeforeItsEffect, When::AfterItsEffect] {
             let mut at = first;
             loop {
