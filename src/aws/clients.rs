@@ -1,23 +1,20 @@
-//! The clients of all services, one set for each region in use.
+//! The clients of all services, one set for each region in use of each account.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
-
+use super::access::Access;
 use super::budget::Budgets;
-use super::error::{AwsError, ErrorKind};
+use super::cloud_error::CloudError;
+use super::credentials::CredentialsSource;
+use super::endpoint::Endpoint;
 use super::intent_guard::CallGuard;
-use infra_base::address::{AccountId, Region};
+use super::metrics::Cancel;
+use infra_base::address::{AccountId, Location, Region};
 use infra_base::clock::Clock;
 
-/// One client for each service, all for one region.
+/// One client for each service, all for one region of an account.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is the client of the service it is named after")]
 pub struct Clients {
@@ -38,145 +35,140 @@ pub struct Clients {
     pub route53: aws_sdk_route53::Client,
 }
 
-/// Replaces AWS inside the process: an interceptor for each region, and an HTTP client that sends nothing.
-#[derive(Clone)]
-pub struct InProcess {
-    /// Creates the interceptor that answers the operations of one region.
-    pub interceptor: Arc<dyn Fn(&Region) -> SharedInterceptor + Send + Sync>,
-    /// Receives the requests that the interceptor has answered.
-    pub http: SharedHttpClient,
-    /// The account.
-    pub account: AccountId,
-    /// Returns the current time, in milliseconds since 1970.
-    pub now: Arc<dyn Fn() -> u64 + Send + Sync>,
-}
-
-/// Where calls are sent.
-#[derive(Clone)]
-pub enum Endpoint {
-    /// To AWS, to the URL in `AWS_ENDPOINT_URL`, or to this one.
-    Network {
-        /// `--endpoint-url`
-        url: Option<String>,
-    },
-    /// Nowhere: they are answered inside the process.
-    InProcess(InProcess),
-}
-
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network { url } => f.debug_struct("Network").field("url", url).finish(),
-            Self::InProcess(_) => f.write_str("InProcess"),
-        }
-    }
-}
-
-/// The reason why the cloud cannot be used at all.
-#[derive(Debug, thiserror::Error)]
-pub enum CloudError {
-    /// There are no usable credentials.
-    #[error("there are no valid AWS credentials")]
-    Credentials(#[source] AwsError),
-    /// The endpoint does not answer.
-    #[error("{endpoint} does not answer")]
-    Unreachable {
-        /// The URL, or a description of AWS.
-        endpoint: String,
-        /// The error of the connection.
-        #[source]
-        source: AwsError,
-    },
-    /// The answer does not contain the account.
-    #[error("AWS did not report the account of these credentials")]
-    Account(#[source] AwsError),
-}
-
 /// The clients of a region, and its request budgets.
 type Regional = (Arc<Clients>, Arc<Budgets>);
 
-/// AWS, as one account sees it.
+/// What needs access to AWS: an environment, or the routing.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// Its name.
+    pub name: String,
+    /// Its credentials.
+    pub source: CredentialsSource,
+    /// Its regions. The first one is asked first.
+    pub regions: Vec<Region>,
+}
+
+/// AWS, as the accounts of a stack see it.
 pub struct Cloud {
     endpoint: Endpoint,
-    config: SdkConfig,
-    account: AccountId,
     clock: Clock,
-    regions: Mutex<HashMap<Region, Regional>>,
+    accesses: Vec<Arc<Access>>,
+    /// The account of each tenant.
+    tenants: BTreeMap<String, AccountId>,
+    /// The account of the stack, if it is not the first one.
+    stack_account: OnceLock<AccountId>,
+    regions: Mutex<HashMap<Location, Regional>>,
 }
 
 impl Cloud {
-    /// Loads the credentials and asks AWS for their account.
+    /// Loads the default credentials and asks AWS for their account.
     ///
     /// # Errors
     /// There are no credentials, or nothing answers. Nothing was changed.
     pub async fn connect(endpoint: Endpoint, home: &Region, clock: Clock) -> Result<Self, CloudError> {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
-            .operation_attempt_timeout(Duration::from_secs(90))
-            .build();
-        let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
-            .region(aws_config::Region::new(home.0.clone()))
-            .retry_config(RetryConfig::standard().with_max_attempts(5))
-            .timeout_config(timeouts);
-        let config = match &endpoint {
-            Endpoint::Network { url } => {
-                let tls = aws_smithy_http_client::tls::Provider::Rustls(
-                    aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring,
-                );
-                let loader = loader.http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https());
-                match url {
-                    Some(url) => loader.endpoint_url(url).load().await,
-                    None => loader.load().await,
-                }
-            }
-            Endpoint::InProcess(in_process) => {
-                let credentials = aws_credential_types::Credentials::new("sandbox", "sandbox", None, None, "sandbox");
-                loader
-                    .http_client(in_process.http.clone())
-                    .credentials_provider(credentials)
-                    .empty_test_environment()
-                    .load()
-                    .await
-            }
-        };
-        let mut cloud = Self { endpoint, config, account: AccountId(String::new()), clock, regions: Mutex::default() };
-        cloud.account = cloud.whoami(home).await?;
-        Ok(cloud)
+        let tenant =
+            Tenant { name: "the stack".to_owned(), source: CredentialsSource::default(), regions: vec![home.clone()] };
+        Self::connect_all(endpoint, &[tenant], clock).await
     }
 
-    async fn whoami(&self, home: &Region) -> Result<AccountId, CloudError> {
-        let clients = self.clients(home).0;
-        let answer = clients
-            .sts
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| AwsError::of("sts:GetCallerIdentity", &error));
-        match answer {
-            Ok(identity) => Ok(AccountId(identity.account().unwrap_or_default().to_owned())),
-            Err(source) => Err(match source.kind {
-                ErrorKind::Credentials => CloudError::Credentials(source),
-                ErrorKind::Unreachable => CloudError::Unreachable { endpoint: self.name(), source },
-                _ => CloudError::Account(source),
-            }),
+    /// Loads the credentials of all tenants, and asks AWS in each of their regions for the account. The first tenant is
+    /// in the account of the stack.
+    ///
+    /// # Errors
+    /// Credentials are missing, a region does not accept them, or nothing answers. Nothing was changed.
+    pub async fn connect_all(endpoint: Endpoint, tenants: &[Tenant], clock: Clock) -> Result<Self, CloudError> {
+        let mut cloud = Self {
+            endpoint,
+            clock,
+            accesses: Vec::new(),
+            tenants: BTreeMap::new(),
+            stack_account: OnceLock::new(),
+            regions: Mutex::default(),
+        };
+        let mut sources: Vec<(&CredentialsSource, Vec<&Region>, String)> = Vec::new();
+        for tenant in tenants {
+            match sources.iter_mut().find(|(source, ..)| **source == tenant.source) {
+                Some((_, regions, _)) => regions.extend(&tenant.regions),
+                None => {
+                    let who = format!("`{}` ({})", tenant.name, tenant.source);
+                    sources.push((&tenant.source, tenant.regions.iter().collect(), who));
+                }
+            }
         }
+        let mut names: Vec<String> = Vec::new();
+        for (source, regions, who) in sources {
+            let access = Access::open(&cloud.endpoint, source, &regions, clock, &who).await?;
+            if let Some(other) = cloud.accesses.iter().position(|other| other.account() == access.account()) {
+                let (account, first) = (access.account().clone(), names[other].clone());
+                return Err(CloudError::TwoSources { account, first, second: who });
+            }
+            for tenant in tenants.iter().filter(|tenant| tenant.source == *source) {
+                cloud.tenants.insert(tenant.name.clone(), access.account().clone());
+            }
+            cloud.accesses.push(Arc::new(access));
+            names.push(who);
+        }
+        Ok(cloud)
     }
 
     /// Returns a description of where calls are sent.
     pub fn name(&self) -> String {
-        match &self.endpoint {
-            Endpoint::Network { url: Some(url) } => format!("the endpoint {url}"),
-            Endpoint::Network { url: None } => match self.config.endpoint_url() {
-                Some(url) => format!("the endpoint {url}"),
-                None => "AWS".to_owned(),
-            },
-            Endpoint::InProcess(_) => "the sandbox".to_owned(),
+        self.endpoint.name(self.accesses.first().and_then(|access| access.config().endpoint_url()))
+    }
+
+    /// From now on, calls whose credentials have expired wait for new ones, until the run is stopped. `tell` receives a
+    /// text when they do.
+    pub fn wait_for_credentials(&self, tell: impl Fn(String) + Clone + Send + Sync + 'static, cancel: &Cancel) {
+        for access in &self.accesses {
+            access.renewal().wait_for(tell.clone(), cancel.clone());
         }
     }
 
-    /// Returns the account.
+    /// Takes an account for that of the stack, because the state says so. Without this, it is the account of the first
+    /// tenant.
+    pub fn belongs_to(&self, account: &AccountId) {
+        let _ = self.stack_account.set(account.clone());
+    }
+
+    /// Returns the account of the stack.
     pub fn account(&self) -> &AccountId {
-        &self.account
+        static NONE: AccountId = AccountId(String::new());
+        self.stack_account.get().or_else(|| self.accesses.first().map(|access| access.account())).unwrap_or(&NONE)
+    }
+
+    /// Returns the account of a location.
+    pub fn account_of<'a>(&'a self, location: &'a Location) -> &'a AccountId {
+        location.account.as_ref().unwrap_or_else(|| self.account())
+    }
+
+    /// Returns the account of each tenant, if it is not the account of the stack.
+    pub fn other_accounts(&self) -> BTreeMap<String, AccountId> {
+        let others = self.tenants.iter().filter(|(_, account)| *account != self.account());
+        others.map(|(name, account)| (name.clone(), account.clone())).collect()
+    }
+
+    /// Returns the accounts for which there are credentials.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        self.accesses.iter().map(|access| access.account())
+    }
+
+    /// Returns a region of a tenant's account.
+    pub fn location(&self, tenant: &str, region: &Region) -> Location {
+        let account = self.tenants.get(tenant).filter(|account| *account != self.account());
+        Location { region: region.clone(), account: account.cloned() }
+    }
+
+    /// Returns whether there are credentials for an account.
+    pub fn has_access(&self, account: &AccountId) -> bool {
+        self.accesses.iter().any(|access| access.account() == account)
+    }
+
+    /// Returns when the first credentials that nobody can renew for this process expire, and what they are.
+    pub fn expires_at(&self) -> Option<(SystemTime, String)> {
+        let expiring =
+            self.accesses.iter().filter_map(|access| Some((access.expires_at()?, access.source().to_string())));
+        expiring.min()
     }
 
     /// Returns the current time at the endpoint, in seconds since 1970.
@@ -192,19 +184,24 @@ impl Cloud {
         self.clock
     }
 
-    /// Returns the clients and request budgets of a region. They are created once.
-    pub fn clients(&self, region: &Region) -> Regional {
-        let mut regions = self.regions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        regions
-            .entry(region.clone())
-            .or_insert_with(|| (Arc::new(self.build(region)), Arc::new(Budgets::new(self.clock))))
-            .clone()
+    /// Returns the clients and request budgets of a region of an account. They are created once. Without credentials
+    /// for the account, every call fails before it is sent.
+    pub fn clients(&self, location: &Location) -> Regional {
+        let mut location = location.clone();
+        let account = location.account.get_or_insert_with(|| self.account().clone()).clone();
+        let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        let create = || {
+            let access = self.accesses.iter().find(|access| *access.account() == account).cloned();
+            let access = access.unwrap_or_else(|| Arc::new(Access::without_credentials(&self.accesses, &account)));
+            (Arc::new(self.build(&access, &location.region)), Arc::new(Budgets::new(self.clock)))
+        };
+        regions.entry(location.clone()).or_insert_with(create).clone()
     }
 
-    fn build(&self, region: &Region) -> Clients {
-        let config = self.config.to_builder().region(aws_config::Region::new(region.0.clone())).build();
+    fn build(&self, access: &Access, region: &Region) -> Clients {
+        let config = access.config().to_builder().region(aws_config::Region::new(region.0.clone())).build();
         let in_process = match &self.endpoint {
-            Endpoint::InProcess(in_process) => Some((in_process.interceptor)(region)),
+            Endpoint::InProcess(in_process) => Some((in_process.interceptor)(access.account(), region)),
             Endpoint::Network { .. } => None,
         };
         macro_rules! client {

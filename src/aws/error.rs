@@ -137,6 +137,12 @@ impl AwsError {
         Self { call: call.to_owned(), code, message, request_id, outcome, kind }
     }
 
+    /// Returns whether the credentials have expired, or cannot be loaded any more: new ones may be accepted.
+    pub fn is_expired(&self) -> bool {
+        let is_named = |code: &str| ["ExpiredToken", "ExpiredTokenException", "RequestExpired"].contains(&code);
+        self.kind == ErrorKind::Credentials && self.code.as_deref().is_none_or(is_named)
+    }
+
     /// Returns whether AWS answered with this error code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -3,19 +3,29 @@
 //! *May depend on* `infra-base` and the AWS SDK.
 //! *Must never know* a resource kind, a plan or the state.
 
+mod access;
 mod budget;
 mod clients;
+mod cloud_error;
+mod credentials;
+mod endpoint;
 mod error;
+mod http;
 mod intent_guard;
 mod metrics;
 mod objects;
+mod renewal;
 mod tagged;
 mod transient;
 mod wait;
 
 pub use budget::{Budgets, Class};
-pub use clients::{Clients, Cloud, CloudError, Endpoint, InProcess};
+pub use clients::{Clients, Cloud, Tenant};
+pub use cloud_error::CloudError;
+pub use credentials::{AssumedRole, CredentialsSource};
+pub use endpoint::{CreateInterceptor, Endpoint, InProcess};
 pub use error::{AwsError, CallOutcome, ErrorKind};
+pub use http::CaBundleError;
 pub use intent_guard::{CallGuard, intended, is_mutating, service_name};
 pub use metrics::{CallCounter, Cancel};
 pub use objects::{Expect, Object, Objects, WriteError, Written};

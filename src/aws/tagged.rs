@@ -6,7 +6,7 @@ use super::budget::Class;
 use super::clients::Cloud;
 use super::error::AwsError;
 use super::metrics::CallCounter;
-use infra_base::address::{Address, Arn, Region};
+use infra_base::address::{Address, Arn, Location};
 use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK, SHARED_USER};
 
 /// A resource with ownership tags.
@@ -16,8 +16,9 @@ pub struct Tagged {
     pub arn: Arn,
     /// The address in its tags.
     pub address: Address,
-    /// The region that lists it.
-    pub region: Region,
+    /// The region and account that list it.
+    #[serde(flatten)]
+    pub location: Location,
 }
 
 /// Returns the roles that have the tags of `stack`, and the account-wide roles that the stack uses. The listing by tag
@@ -28,11 +29,11 @@ pub struct Tagged {
 pub async fn tagged_roles(
     cloud: &Cloud,
     calls: &CallCounter,
-    region: &Region,
+    location: &Location,
     stack: &str,
     candidates: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Vec<Tagged>, AwsError> {
-    let (clients, budgets) = cloud.clients(region);
+    let (clients, budgets) = cloud.clients(location);
     let mut found = Vec::new();
     let mut marker: Option<String> = None;
     loop {
@@ -59,14 +60,18 @@ pub async fn tagged_roles(
             if let (Some(owner), Some(address)) = (value(OWNER_STACK), value(OWNER_ADDRESS))
                 && owner == stack
             {
-                found.push(Tagged { arn: role.arn().into(), address: Address::new(address), region: region.clone() });
+                found.push(Tagged {
+                    arn: role.arn().into(),
+                    address: Address::new(address),
+                    location: location.clone(),
+                });
             }
             let users = tags
                 .iter()
                 .filter(|tag| tag.key().starts_with(SHARED_USER))
                 .filter_map(|tag| tag.value().split_once(' '));
             let own = users.filter(|(owner, _)| *owner == stack).map(|(_, address)| Address::new(address));
-            found.extend(own.map(|address| Tagged { arn: role.arn().into(), address, region: region.clone() }));
+            found.extend(own.map(|address| Tagged { arn: role.arn().into(), address, location: location.clone() }));
         }
         marker = page.marker.filter(|_| page.is_truncated);
         if marker.is_none() {
@@ -82,9 +87,14 @@ pub async fn tagged_roles(
 ///
 /// # Errors
 /// The error of AWS.
-pub async fn tagged(cloud: &Cloud, calls: &CallCounter, region: &Region, stack: &str) -> Result<Vec<Tagged>, AwsError> {
+pub async fn tagged(
+    cloud: &Cloud,
+    calls: &CallCounter,
+    location: &Location,
+    stack: &str,
+) -> Result<Vec<Tagged>, AwsError> {
     const CALL: &str = "tag:GetResources";
-    let (clients, budgets) = cloud.clients(region);
+    let (clients, budgets) = cloud.clients(location);
     let ours = TagFilter::builder().key(OWNER_STACK).values(stack).build();
     let mut found = Vec::new();
     let mut token: Option<String> = None;
@@ -97,7 +107,7 @@ pub async fn tagged(cloud: &Cloud, calls: &CallCounter, region: &Region, stack: 
             let address =
                 mapping.tags().iter().find(|tag| tag.key() == OWNER_ADDRESS).map(|tag| Address::new(tag.value()));
             if let (Some(arn), Some(address)) = (mapping.resource_arn(), address) {
-                found.push(Tagged { arn: arn.into(), address, region: region.clone() });
+                found.push(Tagged { arn: arn.into(), address, location: location.clone() });
             }
         }
         token = page.pagination_token().filter(|token| !token.is_empty()).map(str::to_owned);

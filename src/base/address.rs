@@ -168,6 +168,58 @@ text_ids! {
     HealthCheckId,
 }
 
+/// Where a resource is: an account and a region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Location {
+    /// The region.
+    pub region: Region,
+    /// The account. `None`: the account of the stack, in which its first environment is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+}
+
+impl Location {
+    /// Returns the region in the account of the stack.
+    pub fn of_stack(region: Region) -> Self {
+        Self { region, account: None }
+    }
+
+    /// Returns another region of the same account.
+    #[must_use]
+    pub fn in_region(&self, region: &Region) -> Self {
+        Self { region: region.clone(), account: self.account.clone() }
+    }
+}
+
+impl From<&Region> for Location {
+    fn from(region: &Region) -> Self {
+        Self::of_stack(region.clone())
+    }
+}
+
+/// The region with this name, in the account of the stack.
+impl From<&str> for Location {
+    fn from(region: &str) -> Self {
+        Self::of_stack(region.into())
+    }
+}
+
+impl From<&Location> for Location {
+    fn from(location: &Location) -> Self {
+        location.clone()
+    }
+}
+
+/// The region, and the account if it is another one.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.account {
+            None => f.pad(self.region.as_str()),
+            Some(account) => f.pad(&format!("{} of account {account}", self.region)),
+        }
+    }
+}
+
 impl Region {
     /// Returns the partition that the region belongs to, as ARNs name it.
     pub fn partition(&self) -> &'static str {

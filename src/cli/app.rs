@@ -1,5 +1,7 @@
 //! The value that every command receives: the workspace, and the options for output.
 
+use std::sync::OnceLock;
+
 use infra_config::{Config, Overrides, load};
 use infra_core::events::Events;
 use infra_workflow::refusal::PlanRefusal;
@@ -35,6 +37,7 @@ impl App {
             parallelism: usize::from(options.parallelism),
             endpoint: Box::new(SelectedEndpoint::of(options)),
             databases,
+            stack_account: OnceLock::new(),
             warn: stderr,
         };
         Ok(Self { workspace, options: options.clone() })

@@ -279,15 +279,31 @@ impl From<MoveError> for CliError {
 impl From<CloudError> for CliError {
     fn from(error: CloudError) -> Self {
         let base = Self::of(Exit::Cloud, &error).nothing_changed();
-        match error {
-            CloudError::Credentials(_) => base.hint(
-                "set AWS_PROFILE, run `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; \
-                 `--sandbox` requires no credentials",
+        match &error {
+            CloudError::Credentials { .. } => base.hint(
+                "set AWS_PROFILE, run `aws sso login` or `aws login`, or set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY; `--sandbox` requires no credentials",
             ),
-            CloudError::Unreachable { .. } => {
-                base.hint("check --endpoint-url, AWS_ENDPOINT_URL and the network; `--sandbox` requires no network")
-            }
-            CloudError::Account(_) => base,
+            CloudError::Region { region, account, .. } => base
+                .hint(format!(
+                    "if {region} is not enabled for the account {account}: `aws account enable-region --region-name \
+                     {region}`, and wait until `aws account get-region-opt-status` says ENABLED"
+                ))
+                .hint(
+                    "a session token of the global STS endpoint is not valid in such a region; regional endpoints are \
+                     the default (`AWS_STS_REGIONAL_ENDPOINTS`)",
+                ),
+            CloudError::Mfa { profile } => base.hint(format!(
+                "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {profile} \
+                 --format env)\"`"
+            )),
+            CloudError::TwoSources { .. } => base.hint("name the same `profile` and `assume_role` in both"),
+            CloudError::CaBundle(_) => base.hint("correct the setting, or remove it to use the system's certificates"),
+            CloudError::Unreachable { .. } => base.hint(
+                "check --endpoint-url, AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and the network; \
+                 `--sandbox` requires no network",
+            ),
+            CloudError::Account { .. } => base,
         }
     }
 }

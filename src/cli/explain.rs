@@ -127,6 +127,10 @@ impl Explainer<'_> {
             PlanRefusal::MissingDependencies { missing, selection } => base
                 .because_all(missing.needs.iter().map(|(missing, user)| format!("{user} depends on {missing}")))
                 .hint(order_hint(self.options, "up", &missing.environments(), &selection)),
+            PlanRefusal::SharedSecretWithoutKey { key, to, .. } => base.hint(format!(
+                "set `{key}` to a customer managed key whose policy allows the account of `{to}` kms:Decrypt and \
+                 kms:DescribeKey"
+            )),
             PlanRefusal::DependencyCycle(_) => {
                 base.hint("make one of the changes first and run `up`, and then the others")
             }
@@ -248,6 +252,10 @@ impl Explainer<'_> {
             StateRefusal::ForeignState { .. } => {
                 refused().hint("use the credentials of that account, or another --state-dir")
             }
+            StateRefusal::NoAccess { .. } => refused().hint(
+                "set `profile` or `assume_role` of the environment (`[environments.…]`, `[routing]`) to credentials of \
+                 that account",
+            ),
             StateRefusal::InOtherBackend { .. } => {
                 refused().hint(format!("`{}` moves it", self.command("state migrate")))
             }

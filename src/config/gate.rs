@@ -88,6 +88,8 @@ pub struct CustomCheck {
     pub query: Query,
     /// The region of the metric.
     pub region: Region,
+    /// The environment in whose account the metric is. `None`: the account of the stack.
+    pub environment: Option<Side>,
     /// The limit of the result.
     pub limit: Limit,
     /// The environment that must receive traffic for the gate to be evaluated. `None`: it is always evaluated.

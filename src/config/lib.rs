@@ -32,10 +32,11 @@ pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;
 pub use load::load;
 pub use model::{
-    BackendKind, Config, Cutover, Database, DatabaseAccess, DriftConfig, Encryption, EnvironmentConfig, Exception,
-    IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network, OnFailure, OnResume, Overdue,
-    Policy, RawGates, Replication, ReplicationLink, ReplicationLinks, ResourceOptions, Resources, Routing, Rule,
-    SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy, TablePreparation, schema_and_table,
+    AssumeRole, BackendKind, Config, Credentials, Cutover, Database, DatabaseAccess, DriftConfig, Encryption,
+    EnvironmentConfig, Exception, Iam, IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network,
+    OnFailure, OnResume, Overdue, Policy, RawGates, Replication, ReplicationLink, ReplicationLinks, ResourceOptions,
+    Resources, Routing, Rule, SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy, TablePreparation,
+    schema_and_table,
 };
 pub use overrides::Overrides;
 pub use schema_check::schema;

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use super::retry_idempotent::retry_idempotent;
 use infra_aws::CallOutcome;
-use infra_base::address::Address;
+use infra_base::address::{Address, Location};
 use infra_core::engine::{Context, NoLog, Operation, ReadContext};
 use infra_core::resource::{Error, Result, StepContext};
 use infra_core::state::Record;
 use infra_kinds::cloudwatch::alarm_state::{AlarmState, states};
 use infra_kinds::cloudwatch::metric::put;
-use infra_payment::stack::EmergencySwitch;
+use infra_payment::stack::{EmergencySwitch, ROUTING};
 
 /// The period of the alarm. The values of a period are evaluated together.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -87,7 +87,7 @@ pub async fn set_position(context: &Context, switch: &EmergencySwitch, to: Posit
     let call = |call: &str| Record::OperationCall { address: switch_address(), call: call.to_owned() };
     let cx = read_context.writer(
         &switch_address(),
-        &switch.region,
+        location(&read_context, switch),
         Arc::new(Operation::new(&context.journal, intent, call)),
     );
     let result = send_until_effective(&cx, switch, to).await;
@@ -107,8 +107,13 @@ pub async fn set_position_without_state(
     switch: &EmergencySwitch,
     to: Position,
 ) -> Result<()> {
-    let cx = read_context.writer(&switch_address(), &switch.region, Arc::new(NoLog));
+    let cx = read_context.writer(&switch_address(), location(read_context, switch), Arc::new(NoLog));
     send_until_effective(&cx, switch, to).await
+}
+
+/// Returns where the switch is: in the account of the zone.
+pub fn location(context: &ReadContext, switch: &EmergencySwitch) -> Location {
+    context.cloud.location(ROUTING, &switch.region)
 }
 
 /// Sends the value once per period until CloudWatch permanently shows the position.
@@ -131,7 +136,7 @@ async fn send_until_effective(cx: &StepContext, switch: &EmergencySwitch, to: Po
             None => {
                 return Err(Error::Refused(format!(
                     "there is no alarm `{}` in {}: the switch was never created",
-                    switch.alarm, switch.region
+                    switch.alarm, cx.location
                 )));
             }
             Some(state) if to.matches(state) && waited >= settles_after => return Ok(()),

@@ -50,7 +50,7 @@ pub fn fallback(replication: &Replication, to: Side) -> Result<&Fallback> {
 /// # Errors
 /// The reason that DMS reports for a connection, or the task runs.
 pub async fn prepare(context: &Context, fallback: &Fallback) -> Result<()> {
-    let cx = operation(context, &fallback.address, &fallback.region, PREPARE);
+    let cx = operation(context, &fallback.address, &fallback.location, PREPARE);
     let task = read_existing(&cx, &fallback.task).await?;
     if !AT_REST.contains(&task.status.as_str()) {
         return Err(Error::Refused(format!("the fallback replication {} is {}", fallback.address, task.status)));
@@ -78,7 +78,7 @@ pub async fn end_prepare(context: &Context, fallback: &Fallback) -> Result<()> {
 /// The error of DMS, or that the task has never run.
 pub async fn request_stop_of_carrier(context: &Context, replication: &Replication) -> Result<()> {
     must_resume(context, replication).await?;
-    let cx = operation(context, &replication.address, &replication.region, "replication stop");
+    let cx = operation(context, &replication.address, &replication.location, "replication stop");
     request_stop(&cx, &replication.task).await?;
     record_end(context, &replication.address).await
 }
@@ -102,7 +102,7 @@ pub async fn stop_carrier(context: &Context, replication: &Replication) -> Resul
 /// The reason why DMS does not run it, or that it has never run.
 pub async fn resume_carrier(context: &Context, replication: &Replication) -> Result<()> {
     must_resume(context, replication).await?;
-    let cx = operation(context, &replication.address, &replication.region, "replication resume");
+    let cx = operation(context, &replication.address, &replication.location, "replication resume");
     let ends = [replication.source.as_str(), &replication.target];
     run(&cx, &replication.task, &replication.instance, ends, (StartMode::Resume, None)).await?;
     record_end(context, &replication.address).await
@@ -111,7 +111,7 @@ pub async fn resume_carrier(context: &Context, replication: &Replication) -> Res
 /// Refuses a replication that cannot be resumed: `resume-processing` of a task that has never run is refused, and one
 /// of a full load loads tables (StartReplicationTask).
 async fn must_resume(context: &Context, replication: &Replication) -> Result<()> {
-    let reader = context.read_context().reader(&replication.address, &replication.region);
+    let reader = context.read_context().reader(&replication.address, &replication.location);
     let task = read_existing(&reader, &replication.task).await?;
     if task.has_run && replication.replicates_changes() {
         return Ok(());
@@ -150,7 +150,7 @@ async fn launch(
     mode: StartMode,
     position: Option<&Lsn>,
 ) -> Result<()> {
-    let cx = operation(context, &fallback.address, &fallback.region, what);
+    let cx = operation(context, &fallback.address, &fallback.location, what);
     let ends = [fallback.source.as_str(), &fallback.target];
     let how = (mode, position.map(ToString::to_string));
     run(&cx, &fallback.task, &fallback.instance, ends, how).await?;
@@ -162,7 +162,7 @@ async fn launch(
 /// # Errors
 /// The error of DMS.
 pub async fn request_stop_of_fallback(context: &Context, fallback: &Fallback) -> Result<()> {
-    let cx = operation(context, &fallback.address, &fallback.region, "fallback stop");
+    let cx = operation(context, &fallback.address, &fallback.location, "fallback stop");
     request_stop(&cx, &fallback.task).await?;
     record_end(context, &fallback.address).await
 }
@@ -172,7 +172,7 @@ pub async fn request_stop_of_fallback(context: &Context, fallback: &Fallback) ->
 /// # Errors
 /// The error of DMS.
 pub async fn stop_and_verify(context: &Context, fallback: &Fallback) -> Result<()> {
-    let cx = operation(context, &fallback.address, &fallback.region, "fallback stop");
+    let cx = operation(context, &fallback.address, &fallback.location, "fallback stop");
     bring_to_rest(&cx, &fallback.task).await?;
     record_end(context, &fallback.address).await
 }

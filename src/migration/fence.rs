@@ -20,7 +20,7 @@ pub fn fence_address(side: Side) -> Address {
 /// The error of Elastic Load Balancing.
 pub async fn position(context: &ReadContext, service: &Service) -> Result<Option<FencePosition>> {
     let Some(fence) = &service.fence else { return Ok(None) };
-    fence_position::position(&context.reader(&fence_address(service.side), &service.region), fence).await
+    fence_position::position(&context.reader(&fence_address(service.side), &service.location), fence).await
 }
 
 /// Opens or closes a fence. The operation is recorded before the call is sent. Returns whether the position was another
@@ -30,14 +30,14 @@ pub async fn position(context: &ReadContext, service: &Service) -> Result<Option
 /// The error of Elastic Load Balancing.
 pub async fn set_position(context: &Context, service: &Service, fence: &str, to: FencePosition) -> Result<bool> {
     let address = fence_address(service.side);
-    let reader = context.read_context().reader(&address, &service.region);
+    let reader = context.read_context().reader(&address, &service.location);
     let is_set = fence_position::position(&reader, fence).await? == Some(to);
     let what = describe(service.side, to);
     let send = |cx: StepContext| async move {
         let send = || fence_position::set_position(&cx, fence, to);
         retry_idempotent(&cx, "sending the position of the fence again", send).await
     };
-    recorded::set(context, &address, &service.region, &what, is_set, send).await
+    recorded::set(context, &address, &service.location, &what, is_set, send).await
 }
 
 fn describe(side: Side, to: FencePosition) -> String {

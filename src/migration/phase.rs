@@ -184,7 +184,7 @@ mod tests {
         Replication {
             load: Address::new("target/replication/task"),
             address: Address::new("target/replication/task"),
-            region: "us-east-1".into(),
+            location: "us-east-1".into(),
             task: String::new(),
             task_id: String::new(),
             instance: String::new(),

@@ -155,7 +155,7 @@ pub async fn start(context: &Context, replication: &Replication, options: StartO
     let StartOptions { reload, follow_load, .. } = options;
     let mut is_reloading = context.journal.read(|state| is_reloading(state, replication));
     let what = if reload { RELOAD } else { "replication start" };
-    let cx = operation(context, &replication.address, &replication.region, what);
+    let cx = operation(context, &replication.address, &replication.location, what);
     let started_as = loop {
         let task = read_existing(&cx, &replication.task).await?;
         if let Some(why) = refusal(&task, &replication.migration_type, options, is_reloading) {
@@ -224,7 +224,7 @@ pub async fn load(
     options: LoadOptions,
     what: LoadKind,
 ) -> Result<(bool, TaskStatus)> {
-    let cx = operation(context, &replication.address, &replication.region, what.as_str());
+    let cx = operation(context, &replication.address, &replication.location, what.as_str());
     let mut has_started = false;
     let ended = loop {
         let task = read_existing(&cx, &replication.task).await?;
@@ -331,7 +331,7 @@ async fn follow_full_load(
 /// # Errors
 /// The error of DMS.
 pub async fn stop(context: &Context, replication: &Replication) -> Result<bool> {
-    let cx = operation(context, &replication.address, &replication.region, "replication stop");
+    let cx = operation(context, &replication.address, &replication.location, "replication stop");
     let stopped = bring_to_rest(&cx, &replication.task).await?;
     record_end(context, &replication.address).await?;
     Ok(stopped)

@@ -47,7 +47,7 @@ pub async fn read_health(
     replication: &Replication,
     now: i64,
 ) -> Result<ReplicationHealth> {
-    let cx = read_context.reader(&replication.address, &replication.region);
+    let cx = read_context.reader(&replication.address, &replication.location);
     let task = read_existing(&cx, &replication.task).await?;
     let queries = [("source", "CDCLatencySource"), ("target", "CDCLatencyTarget"), ("left", "CDCIncomingChanges")];
     let queries: Vec<Asked> = queries.map(|(id, name)| query(id, lag_metric(replication, name))).into();
@@ -58,11 +58,11 @@ pub async fn read_health(
     let tables = tables?;
     let mut risks = Vec::new();
     if let Some(source) = replication.secrets[0].as_deref().and_then(|secret| topology.database_of(secret)) {
-        let cx = read_context.reader(&source.address, &source.region);
+        let cx = read_context.reader(&source.address, &source.location);
         risks.extend(source_risks(&cx, source, now).await?);
     }
     if let Some(target) = replication.secrets[1].as_deref().and_then(|secret| topology.database_of(secret)) {
-        let cx = read_context.reader(&target.address, &target.region);
+        let cx = read_context.reader(&target.address, &target.location);
         risks.extend(storage_risk(&cx, target, now).await?);
     }
     let failed: Vec<&str> =

@@ -9,7 +9,7 @@
 //! several replications use is held until the last of them releases it. One caller at a time.
 
 use infra_aws::{Progress, Wait};
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 use infra_base::clock::timestamp;
 use infra_base::side::Side;
 use infra_core::engine::{Context, ReadContext};
@@ -41,8 +41,8 @@ pub struct DatabaseSecret {
     pub address: Address,
     /// Its ARN.
     pub arn: String,
-    /// Its region.
-    pub region: Region,
+    /// Where it is.
+    pub location: Location,
 }
 
 /// Returns the secrets of a replication that the stack owns: that of the source database, then that of the target
@@ -55,7 +55,7 @@ pub fn secrets(state: &State, topology: &Topology, replication: &Replication) ->
             .resources
             .iter()
             .find(|(_, entry)| entry.kind == Secret::KIND && entry.attrs.as_ref().is_some_and(has_arn))?;
-        Some(DatabaseSecret { address: address.clone(), arn: primary, region: entry.region.clone() })
+        Some(DatabaseSecret { address: address.clone(), arn: primary, location: entry.location() })
     };
     replication.secrets.iter().filter_map(secret).collect()
 }
@@ -86,8 +86,8 @@ pub async fn hold(context: &Context, replications: &[Replication]) -> Result<()>
 }
 
 async fn hold_one(context: &Context, secret: &DatabaseSecret, replication: &Replication) -> Result<()> {
-    let DatabaseSecret { address, arn, region } = secret;
-    let reader = context.read_context().reader(address, region);
+    let DatabaseSecret { address, arn, location } = secret;
+    let reader = context.read_context().reader(address, location);
     let status = rotation_status(&reader, arn).await?.unwrap_or_default();
     let known = context.journal.read(|state| state.migration.held_rotations.get(address).cloned());
     if let (Some(text), None) = (&status.held, &known) {
@@ -101,15 +101,16 @@ async fn hold_one(context: &Context, secret: &DatabaseSecret, replication: &Repl
     let why = known.as_ref().map_or_else(|| format!("the replication {by}"), |held| held.why.clone());
     // Before the call: what is held is known after a kill.
     if known.is_none_or(|held| !held.by.contains(by)) {
-        let (secret, region, at, why) = (arn.clone(), region.clone(), since.clone(), why.clone());
-        let held = Record::RotationHeld { address: address.clone(), by: by.clone(), secret, region, at, why };
+        let (secret, at, why) = (arn.clone(), since.clone(), why.clone());
+        let Location { region, account } = location.clone();
+        let held = Record::RotationHeld { address: address.clone(), by: by.clone(), secret, region, account, at, why };
         context.journal.write(vec![held]).await?;
     }
     let reason = tag_text(&why, &since);
     let send = |cx: StepContext| async move {
         retry_idempotent(&cx, "sending the tag again", || hold_rotation(&cx, arn, &reason)).await
     };
-    recorded::set(context, address, region, HOLD, status.held.is_some(), send).await.map(drop)
+    recorded::set(context, address, location, HOLD, status.held.is_some(), send).await.map(drop)
 }
 
 /// Returns the value of the tag. "Generally allowed characters: letters, spaces, and numbers representable in UTF-8,
@@ -123,7 +124,7 @@ fn tag_text(why: &str, since: &str) -> String {
 /// Waits until no rotation is in progress. One whose version has a value continues even when held, because the database
 /// can have the new password already.
 async fn rotation_has_ended(context: &Context, secret: &DatabaseSecret) -> Result<()> {
-    let cx = operation(context, &secret.address, &secret.region, HOLD);
+    let cx = operation(context, &secret.address, &secret.location, HOLD);
     let wait = Wait::new("the rotation in progress to end".to_owned(), POLL_SECONDS, ROTATION_SECONDS);
     cx.wait(wait, || async {
         Ok(match rotation_status(&cx, &secret.arn).await? {
@@ -164,7 +165,7 @@ fn held_by(context: &Context, is_meant: impl Fn(&HeldRotation) -> bool) -> Vec<(
 }
 
 async fn allow(context: &Context, address: &Address, held: &HeldRotation) -> Result<()> {
-    let cx = operation(context, address, &held.region, ALLOW);
+    let cx = operation(context, address, &held.location(), ALLOW);
     let send = || allow_rotation(&cx, &held.secret);
     retry_idempotent(&cx, "looking at the tag again", send).await?;
     record_end(context, address).await
@@ -222,7 +223,7 @@ pub async fn status(
 ) -> Result<Vec<(DatabaseSecret, RotationStatus)>> {
     let mut all = Vec::new();
     for secret in secrets(state, topology, replication) {
-        let reader = context.reader(&secret.address, &secret.region);
+        let reader = context.reader(&secret.address, &secret.location);
         if let Some(status) = rotation_status(&reader, &secret.arn).await? {
             all.push((secret, status));
         }

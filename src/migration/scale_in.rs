@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::recorded;
 use super::retry_idempotent::retry_idempotent;
 use super::topology::Service;
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 use infra_config::Side;
 use infra_core::engine::{Context, NoLog, ReadContext};
 use infra_core::resource::{Result, StepContext};
@@ -53,7 +53,7 @@ pub async fn set_position_without_state(context: &ReadContext, service: &Service
     let mut changed = false;
     for one in scaling(service) {
         if position_of(context, &one).await?.is_some_and(|found| found != to) {
-            let cx = context.writer(&one.address, one.region, Arc::new(NoLog));
+            let cx = context.writer(&one.address, one.location, Arc::new(NoLog));
             send(&cx, &one, to).await?;
             changed = true;
         }
@@ -64,7 +64,7 @@ pub async fn set_position_without_state(context: &ReadContext, service: &Service
 /// One ECS service that scales.
 pub(super) struct Scaling<'a> {
     side: Side,
-    pub(super) region: &'a Region,
+    pub(super) location: &'a Location,
     /// The address under which calls about its tasks are shown and recorded.
     pub(super) address: Address,
     /// Its name.
@@ -76,7 +76,7 @@ pub(super) struct Scaling<'a> {
 pub(super) fn scaling(service: &Service) -> Vec<Scaling<'_>> {
     let of = |address: Address, name| Scaling {
         side: service.side,
-        region: &service.region,
+        location: &service.location,
         address,
         name,
         resource_id: scale_in::resource_id(&service.cluster, name),
@@ -88,14 +88,14 @@ pub(super) fn scaling(service: &Service) -> Vec<Scaling<'_>> {
 }
 
 async fn position_of(context: &ReadContext, one: &Scaling<'_>) -> Result<Option<ScaleIn>> {
-    scale_in::scale_in(&context.reader(&one.address, one.region), &one.resource_id).await
+    scale_in::scale_in(&context.reader(&one.address, one.location), &one.resource_id).await
 }
 
 async fn set_position_of(context: &Context, one: &Scaling<'_>, to: ScaleIn) -> Result<bool> {
     let is_set = position_of(&context.read_context(), one).await?.is_none_or(|found| found == to);
     let what = describe(one.side, to);
     let send = |cx: StepContext| async move { send(&cx, one, to).await };
-    recorded::set(context, &one.address, one.region, &what, is_set, send).await
+    recorded::set(context, &one.address, one.location, &what, is_set, send).await
 }
 
 async fn send(cx: &StepContext, one: &Scaling<'_>, to: ScaleIn) -> Result<()> {

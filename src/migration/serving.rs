@@ -24,7 +24,7 @@ fn rule_address(side: Side) -> Address {
 /// The error of Elastic Load Balancing.
 pub async fn database_side(context: &ReadContext, service: &Service) -> Result<Option<Side>> {
     let Some(link) = &service.link else { return Ok(Some(service.side)) };
-    let cx = context.reader(&rule_address(service.side), &service.region);
+    let cx = context.reader(&rule_address(service.side), &service.location);
     Ok(forward_rule::scope(&cx, &link.rule).await?.map(|scope| match scope {
         RuleScope::Nothing => service.side,
         RuleScope::Everything => Direction::to_side(service.side).from(),
@@ -65,14 +65,14 @@ pub(super) async fn use_database_of(context: &Context, service: &Service, side: 
 
 async fn set_scope(context: &Context, service: &Service, link: &LinkService, to: RuleScope) -> Result<()> {
     let address = rule_address(service.side);
-    let reader = context.read_context().reader(&address, &service.region);
+    let reader = context.read_context().reader(&address, &service.location);
     let is_set = forward_rule::scope(&reader, &link.rule).await? == Some(to);
     let what = describe(service.side, to);
     let send = |cx: StepContext| async move {
         let send = || forward_rule::set_scope(&cx, &link.rule, to);
         retry_idempotent(&cx, "sending the conditions of the rule again", send).await
     };
-    recorded::set(context, &address, &service.region, &what, is_set, send).await.map(drop)
+    recorded::set(context, &address, &service.location, &what, is_set, send).await.map(drop)
 }
 
 fn describe(side: Side, to: RuleScope) -> String {
@@ -90,5 +90,5 @@ pub(super) async fn health(context: &ReadContext, service: &Service, side: Side)
         _ => None,
     };
     let Some(group) = group else { return Ok(TargetHealth::default()) };
-    targets(&context.reader(&rule_address(service.side), &service.region), group).await
+    targets(&context.reader(&rule_address(service.side), &service.location), group).await
 }

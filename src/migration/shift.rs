@@ -7,7 +7,7 @@ use super::TrafficSplit;
 use super::records::{Confirmation, RecordName, RecordSet, confirm, read_both, set_split};
 use super::retry_idempotent::retry_idempotent;
 use infra_aws::CallOutcome;
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 use infra_config::Side;
 use infra_core::engine::{Context, NoLog, Operation, ReadContext};
 use infra_core::resource::{Error, Result, StepContext};
@@ -66,14 +66,14 @@ impl ShiftError {
 /// The error of Route 53, or that the weights were changed externally.
 pub async fn shift(
     context: &Context,
-    region: &Region,
+    location: &Location,
     name: &RecordName,
     to: TrafficSplit,
     why: &str,
 ) -> Result<ShiftOutcome, ShiftError> {
     let read_context = context.read_context();
     // Only for reads and waits.
-    let reader = read_context.writer(&traffic_address(), region, Arc::new(NoLog));
+    let reader = read_context.writer(&traffic_address(), location, Arc::new(NoLog));
     let before = read_both(&reader, name).await.map_err(ShiftError::before)?;
     let from = before.split();
     let record_live = || context.journal.write(vec![Record::ShiftSeen { live: Some(to.percent()) }]);
@@ -93,7 +93,7 @@ pub async fn shift(
     }
     let intent = Record::ShiftIntent { from: from.map(TrafficSplit::percent), to: to.percent(), why: why.to_owned() };
     let log = Arc::new(Operation::new(&context.journal, intent, |call| Record::ShiftCall { call: call.to_owned() }));
-    let cx = read_context.writer(&traffic_address(), region, log);
+    let cx = read_context.writer(&traffic_address(), location, log);
     match send(&cx, name, to, must_release).await {
         Ok(change) => {
             context
@@ -132,16 +132,16 @@ async fn is_held_back(reader: &StepContext, live: &RecordSet, to: TrafficSplit) 
 ///
 /// # Errors
 /// The error of Route 53.
-pub async fn observe(context: &Context, region: &Region, name: &RecordName) -> Result<RecordSet> {
-    let live = read_both(&context.read_context().reader(&traffic_address(), region), name).await?;
+pub async fn observe(context: &Context, location: &Location, name: &RecordName) -> Result<RecordSet> {
+    let live = read_both(&context.read_context().reader(&traffic_address(), location), name).await?;
     let open = context.journal.read(|state| state.migration.shift.clone());
     let open = open.and_then(|open| TrafficSplit::new(open.to).map(|to| (to, open.why)));
     match open.filter(|(to, _)| live.has_weights_of(*to)) {
         None => Ok(live),
-        Some((to, why)) => match shift(context, region, name, to, &why).await {
+        Some((to, why)) => match shift(context, location, name, to, &why).await {
             Ok(shifted) => Ok(shifted.live),
             Err(ShiftError { effect: ShiftEffect::Overridden(_), .. }) => {
-                read_both(&context.read_context().reader(&traffic_address(), region), name).await
+                read_both(&context.read_context().reader(&traffic_address(), location), name).await
             }
             Err(failed) => Err(failed.error),
         },
@@ -220,11 +220,11 @@ pub enum SendMode {
 /// The error of Route 53.
 pub async fn roll_back_without_state(
     read_context: &ReadContext,
-    region: &Region,
+    location: &Location,
     name: &RecordName,
     mode: SendMode,
 ) -> Result<ShiftOutcome> {
-    let cx = read_context.writer(&traffic_address(), region, Arc::new(NoLog));
+    let cx = read_context.writer(&traffic_address(), location, Arc::new(NoLog));
     let before = read_both(&cx, name).await?;
     let from = before.split();
     if let Some(check) = before.record(Side::Source).and_then(|record| record.health_check_id.as_deref())

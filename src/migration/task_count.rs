@@ -45,7 +45,7 @@ async fn serve_now(context: &ReadContext, topology: &Topology) -> Result<u32> {
     let mut most = 0;
     for service in &topology.services {
         let name = serving(context, service).await?.service;
-        let reader = context.reader(&scale_in_address(service.side), &service.region);
+        let reader = context.reader(&scale_in_address(service.side), &service.location);
         most = most.max(desired_count(&reader, &service.cluster, name).await?);
     }
     Ok(most)
@@ -53,7 +53,7 @@ async fn serve_now(context: &ReadContext, topology: &Topology) -> Result<u32> {
 
 /// Returns the limit, if it is below what is wanted.
 async fn set_at_least(context: &Context, service: &Service, one: &Scaling<'_>, wanted: u32) -> Result<Option<u32>> {
-    let reader = context.read_context().reader(&one.address, one.region);
+    let reader = context.read_context().reader(&one.address, one.location);
     let found = desired_count(&reader, &service.cluster, one.name).await?;
     if found >= wanted {
         return Ok(None);
@@ -68,6 +68,6 @@ async fn set_at_least(context: &Context, service: &Service, one: &Scaling<'_>, w
         let set = || set_desired_count(&cx, &service.cluster, one.name, count);
         retry_idempotent(&cx, "sending the number of tasks again", set).await
     };
-    recorded::set(context, &one.address, one.region, &what, found >= count, send).await?;
+    recorded::set(context, &one.address, one.location, &what, found >= count, send).await?;
     Ok(limit)
 }

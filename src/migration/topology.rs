@@ -5,7 +5,7 @@
 //! from the state, each once and with its type. It reads the state and not the configuration, so that it also finds
 //! resources that were taken out of the configuration.
 
-use infra_base::address::{Address, Arn, Region};
+use infra_base::address::{Address, Arn, Location};
 use infra_config::Side;
 use infra_core::graph::Input;
 use infra_core::resource::Resource;
@@ -53,8 +53,8 @@ pub struct Topology {
 /// An alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmName {
-    /// Its region.
-    pub region: Region,
+    /// Where it is.
+    pub location: Location,
     /// Its name.
     pub name: String,
     /// The environment that it belongs to. `None` for the routing.
@@ -71,8 +71,8 @@ fn side_of(address: &Address) -> Option<Side> {
 pub struct Service {
     /// The environment.
     pub side: Side,
-    /// The region.
-    pub region: Region,
+    /// Where it is.
+    pub location: Location,
     /// The ARN of the target group.
     pub target_group: String,
     /// The ARN of the rule that is the fence of the load balancer. Stacks of earlier versions have none.
@@ -105,8 +105,8 @@ pub struct LinkService {
 pub struct Database {
     /// The address of the instance.
     pub address: Address,
-    /// The region.
-    pub region: Region,
+    /// Where it is.
+    pub location: Location,
     /// The name of the instance.
     pub identifier: String,
     /// The secret with its credentials.
@@ -131,7 +131,7 @@ pub struct Replication {
     /// The address of the task.
     pub address: Address,
     /// The region of the task.
-    pub region: Region,
+    pub location: Location,
     /// The ARN of the task.
     pub task: String,
     /// The last segment of that ARN, which identifies the task in CloudWatch.
@@ -161,7 +161,7 @@ pub struct Fallback {
     /// The address of the task.
     pub address: Address,
     /// The region of the task.
-    pub region: Region,
+    pub location: Location,
     /// The ARN of the replication instance.
     pub instance: String,
     /// The ARN of the task.
@@ -238,7 +238,7 @@ impl Topology {
         };
         let alarm = |address: &Address| {
             let alarm = Recorded::<Alarm>::at(state, address)?;
-            Some(AlarmName { region: alarm.region().clone(), name: alarm.attrs.name, side: side_of(address) })
+            Some(AlarmName { location: alarm.location(), name: alarm.attrs.name, side: side_of(address) })
         };
         Self {
             record_name: records.first().map(|(_, record)| RecordName {
@@ -294,11 +294,12 @@ pub fn has_replication(state: &State) -> bool {
     !recorded_parts(state).replications.is_empty()
 }
 
-/// Returns the region that the state has for the weighted records, which is the region of the Route 53 control plane.
-pub fn routing_region(state: &State) -> Option<Region> {
+/// Returns where the weighted records are, according to the state: the account, and the region of the Route 53 control
+/// plane.
+pub fn routing_location(state: &State) -> Option<Location> {
     let routing = recorded_parts(state).routing;
     let (_, record) = routing.records.first()?;
-    state.get(record.address()).map(|entry| entry.region.clone())
+    state.get(record.address()).map(Entry::location)
 }
 
 fn recorded_parts(state: &State) -> Parts {
@@ -331,8 +332,8 @@ impl<'a, R: Resource> Recorded<'a, R> {
             .find(|resource| matches(&resource.attrs))
     }
 
-    fn region(&self) -> &Region {
-        &self.entry.region
+    fn location(&self) -> Location {
+        self.entry.location()
     }
 
     /// Returns the specification as last applied.
@@ -348,7 +349,7 @@ impl Service {
         let service = Recorded::<ecs::Service>::at(state, parts.service.address())?;
         Some(Self {
             side: parts.side,
-            region: service.region().clone(),
+            location: service.location(),
             target_group: target_group.attrs.arn.into(),
             fence: Recorded::<Fence>::at(state, parts.fence.address()).map(|fence| fence.attrs.arn.into()),
             load_balancer: load_balancer.attrs.full_name,
@@ -379,11 +380,11 @@ impl Database {
     fn resolve(state: &State, parts: &DatabaseParts) -> Option<Self> {
         let instance = Recorded::<DbInstance>::at(state, parts.instance.address())?;
         let spec = instance.spec();
-        let region = instance.region().clone();
+        let location = instance.location();
         let attrs = instance.attrs;
         Some(Self {
             address: parts.instance.address().clone(),
-            region,
+            location,
             identifier: attrs.identifier,
             secret: attrs.master_secret.map(String::from),
             name: spec.as_ref().map(|spec| spec.db_name.clone()),
@@ -412,7 +413,7 @@ impl Replication {
         Some(Self {
             load: parts.task.address().clone(),
             address: parts.task.address().clone(),
-            region: task.region().clone(),
+            location: task.location(),
             task_id: last_segment(&task.attrs.arn),
             task: task.attrs.arn.into(),
             instance_id: running_on.attrs.identifier,
@@ -436,7 +437,7 @@ impl Fallback {
             Recorded::<Endpoint>::matching(state, parts.source_endpoint.address(), |attrs| attrs.arn == source)?;
         Some(Self {
             address: parts.task.address().clone(),
-            region: task.region().clone(),
+            location: task.location(),
             instance: instance.to_string(),
             task_id: last_segment(&task.attrs.arn),
             task: task.attrs.arn.into(),

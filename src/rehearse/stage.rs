@@ -1,7 +1,7 @@
 //! The place of a rehearsal: a new sandbox with real databases, and the workspace of the stack on it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use infra_aws::Endpoint as Cloud;
@@ -79,6 +79,7 @@ impl Stage {
             parallelism: options.parallelism,
             endpoint: Box::new(SharedSandbox { sandbox: Arc::clone(&sandbox), clock }),
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
+            stack_account: OnceLock::new(),
             warn: |text| tracing::warn!("{text}"),
         };
         Ok(Self { sandbox, workspace: Arc::new(workspace), clock })

@@ -4,7 +4,7 @@ use super::fault::{Fault, FaultPoint};
 use super::registry::{Call, OperationResult, Prepared, Rejection};
 use super::sandbox::Sandbox;
 use super::world::World;
-use infra_base::address::Region;
+use infra_base::address::{AccountId, Region};
 
 /// Which operation is called, and in which region.
 pub(super) struct CallInfo<'a> {
@@ -14,6 +14,8 @@ pub(super) struct CallInfo<'a> {
     pub(super) operation: &'a str,
     /// Whether the call changes something in AWS.
     pub(super) mutating: bool,
+    /// The account that calls.
+    pub(super) account: &'a AccountId,
     /// The region.
     pub(super) region: &'a Region,
 }
@@ -36,15 +38,18 @@ impl Sandbox {
         world.advance(self.now());
         if let Some(Fault::Refused(code)) = fault {
             let rejection = Rejection { code: code.into(), message: "try again later".to_owned() };
-            return Ok((prepared.reject)(&mut Call::new(&mut world, info.region), rejection));
+            return Ok(as_account(&mut world, info, |call| (prepared.reject)(call, rejection)));
         }
         let now = world.now;
         let scripted =
             world.timeline().at(now).call_fails(&format!("{}:{}", info.service, info.operation)).map(str::to_owned);
         if let Some(code) = scripted {
+            if code.starts_with("ExpiredToken") {
+                return Err(Fault::Expired(info.service));
+            }
             let rejection =
                 Rejection { code: code.into(), message: "the sandbox script makes this call fail".to_owned() };
-            return Ok((prepared.reject)(&mut Call::new(&mut world, info.region), rejection));
+            return Ok(as_account(&mut world, info, |call| (prepared.reject)(call, rejection)));
         }
         if let Some(answer) = self.stale_result(info, prepared) {
             return Ok(answer);
@@ -52,7 +57,7 @@ impl Sandbox {
         if let Some(max_lag) = self.faults.max_read_lag().filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
         }
-        let answer = (prepared.execute)(&mut Call::new(&mut world, info.region));
+        let answer = as_account(&mut world, info, |call| (prepared.execute)(call));
         // The effect is on disk before the result is returned, as with AWS.
         if info.mutating
             && let Some(disk) = &self.disk
@@ -78,11 +83,11 @@ impl Sandbox {
         if self.faults.is_blind(&format!("{}:{}", info.service, info.operation)) {
             let mut empty = World::default();
             empty.advance(now);
-            return Some((prepared.execute)(&mut Call::new(&mut empty, info.region)));
+            return Some(as_account(&mut empty, info, |call| (prepared.execute)(call)));
         }
         let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service)?)?;
         old.advance(now);
-        let answer = (prepared.execute)(&mut Call::new(&mut old, info.region));
+        let answer = as_account(&mut old, info, |call| (prepared.execute)(call));
         // Application Auto Scaling does not find the service with a code that has other meanings, too.
         let not_found =
             |code: &str| code.contains("NotFound") || ["NoSuchEntity", "ValidationException"].contains(&code);
@@ -92,4 +97,13 @@ impl Sandbox {
             _ => Some(answer),
         }
     }
+}
+
+/// Handles a call of an account.
+fn as_account<T>(world: &mut World, info: &CallInfo<'_>, handle: impl FnOnce(&mut Call<'_>) -> T) -> T {
+    let before = world.enter(info.account.as_str());
+    world.hide_others();
+    let answer = handle(&mut Call::new(world, info.region));
+    world.enter(&before);
+    answer
 }

@@ -29,6 +29,8 @@ pub enum Fault {
     Malformed,
     /// AWS rejects the call with this code, for a temporary reason. The call has no effect.
     Refused(&'static str),
+    /// The credentials have expired; the service is given. The call has no effect.
+    Expired(&'static str),
     /// The sandbox itself cannot continue, for example because the disk is full.
     Internal(String),
 }
@@ -39,7 +41,7 @@ impl Fault {
         match self {
             Self::ConnectionLost(point) | Self::TimedOut(point) | Self::Status(_, point) => *point,
             Self::Malformed => FaultPoint::AfterEffect,
-            Self::Refused(_) | Self::Internal(_) => FaultPoint::BeforeEffect,
+            Self::Refused(_) | Self::Expired(_) | Self::Internal(_) => FaultPoint::BeforeEffect,
         }
     }
 }

@@ -28,7 +28,7 @@ use super::fault::Fault;
 use super::registry::OperationResult;
 use super::sandbox::Sandbox;
 use infra_aws::{is_mutating, service_name};
-use infra_base::address::Region;
+use infra_base::address::{AccountId, Region};
 
 type AttemptFn = dyn Fn() -> Result<OperationResult, Fault> + Send + Sync;
 
@@ -55,15 +55,16 @@ impl Storable for PendingCall {
 #[derive(Clone)]
 struct InjectedFault(Fault);
 
-/// Responds to the operations of one region.
+/// Responds to the operations of one region of an account.
 pub(super) struct SandboxInterceptor {
     sandbox: Arc<Sandbox>,
+    account: AccountId,
     region: Region,
 }
 
 impl SandboxInterceptor {
-    pub(super) fn new(sandbox: Arc<Sandbox>, region: Region) -> Self {
-        Self { sandbox, region }
+    pub(super) fn new(sandbox: Arc<Sandbox>, account: AccountId, region: Region) -> Self {
+        Self { sandbox, account, region }
     }
 }
 
@@ -87,10 +88,11 @@ impl Intercept for SandboxInterceptor {
         let Some(metadata) = cfg.load::<Metadata>() else { return Err("the call has no operation name".into()) };
         let (service, operation) = (service_name(metadata.service()), metadata.name().to_owned());
         let prepared = self.sandbox.registry.prepare(service, &operation, context.input())?;
-        let (sandbox, region) = (Arc::clone(&self.sandbox), self.region.clone());
+        let (sandbox, account, region) = (Arc::clone(&self.sandbox), self.account.clone(), self.region.clone());
         let mutating = is_mutating(&operation);
         let attempt = Box::new(move || {
-            sandbox.attempt(&CallInfo { service, operation: &operation, mutating, region: &region }, &prepared)
+            let info = CallInfo { service, operation: &operation, mutating, account: &account, region: &region };
+            sandbox.attempt(&info, &prepared)
         });
         cfg.interceptor_state().store_put(PendingCall(Arc::new(Pending { attempt, answer: Mutex::new(None) })));
         Ok(())
@@ -144,15 +146,31 @@ impl HttpConnector for OfflineConnector {
             Some(InjectedFault(Fault::Status(status, _))) => {
                 response(*status, "<html>the service cannot respond</html>")
             }
+            Some(InjectedFault(Fault::Expired(service))) => expired(service),
             Some(InjectedFault(Fault::Malformed)) => response(200, "{ this is not a response <"),
             Some(InjectedFault(Fault::Refused(_))) | None => response(200, ""),
         })
     }
 }
 
-fn response(status: u16, body: &'static str) -> Result<HttpResponse, ConnectorError> {
+/// Returns the refusal of expired credentials, in the protocol of the service ("Common errors" of each API reference).
+fn expired(service: &str) -> Result<HttpResponse, ConnectorError> {
+    let error = "<Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message>";
+    let body = match service {
+        "ec2" => format!("<Response><Errors><Error>{error}</Error></Errors><RequestID>expired</RequestID></Response>"),
+        "s3" => format!("<Error>{error}</Error>"),
+        "iam" | "sts" | "rds" | "elasticloadbalancing" | "route53" => {
+            format!("<ErrorResponse><Error>{error}</Error><RequestId>expired</RequestId></ErrorResponse>")
+        }
+        _ => r#"{"__type":"ExpiredTokenException","message":"The security token included in the request is expired"}"#
+            .to_owned(),
+    };
+    response(403, body)
+}
+
+fn response(status: u16, body: impl Into<String>) -> Result<HttpResponse, ConnectorError> {
     let status = StatusCode::try_from(status).map_err(|error| ConnectorError::user(Box::new(error)))?;
-    Ok(HttpResponse::new(status, SdkBody::from(body)))
+    Ok(HttpResponse::new(status, SdkBody::from(body.into())))
 }
 
 /// Returns an HTTP client that gives every request an empty response, which the interceptor replaces.

@@ -35,9 +35,9 @@ pub(super) fn built<T>(result: Result<T, BuildError>) -> Result<T, Rejection> {
 
 /// One call, as a handler sees it.
 pub struct Call<'a> {
-    /// The whole account.
+    /// All accounts.
     pub world: &'a mut World,
-    /// The called region.
+    /// The called region, of the account that calls.
     pub region: &'a Region,
 }
 

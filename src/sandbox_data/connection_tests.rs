@@ -75,7 +75,7 @@ async fn make(sandbox: Weak<Sandbox>, test: WantedTest, connection: Result<Conne
                 && one.done_at == test.done_at
                 && one.measured == Some(Outcome::Testing)
         };
-        if let Some(connection) = world.region(&test.region).dms.connections.iter_mut().find(is_same) {
+        if let Some(connection) = world.region_of_key(&test.region).dms.connections.iter_mut().find(is_same) {
             connection.measured = Some(outcome);
         }
     });

@@ -196,7 +196,7 @@ impl ServerActor {
     fn read(&self, wanted: &WantedServer) -> Option<ServerRecord> {
         let sandbox = self.sandbox.upgrade()?;
         sandbox.mutate_out_of_band(|world| {
-            world.region(&wanted.region).rds.instances.get(&wanted.identifier).and_then(|one| one.server.clone())
+            world.region_of_key(&wanted.region).rds.instances.get(&wanted.identifier).and_then(|one| one.server.clone())
         })
     }
 
@@ -211,7 +211,7 @@ impl ServerActor {
     fn mutate(&self, wanted: &WantedServer, change: impl FnOnce(&mut ServerRecord)) {
         let Some(sandbox) = self.sandbox.upgrade() else { return };
         sandbox.mutate_out_of_band(|world| {
-            let instance = world.region(&wanted.region).rds.instances.get_mut(&wanted.identifier);
+            let instance = world.region_of_key(&wanted.region).rds.instances.get_mut(&wanted.identifier);
             let instance = instance.filter(|instance| instance.resource_id == wanted.resource_id);
             if let Some(record) = instance.and_then(|instance| instance.server.as_mut()) {
                 change(record);

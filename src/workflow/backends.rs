@@ -31,7 +31,11 @@ impl Workspace {
     /// The backend cannot be read, or the state is damaged.
     pub async fn read_state(&self) -> Result<State, Error> {
         let backend = self.backend(None).await?;
-        Ok(infra_core::state::load(backend.store().as_mut()).await?)
+        let state = infra_core::state::load(backend.store().as_mut()).await?;
+        if state.has_begun() {
+            let _ = self.stack_account.set(state.account.clone());
+        }
+        Ok(state)
     }
 
     /// Returns whether the configured backend is shared. That of the sandbox never is.
@@ -50,7 +54,7 @@ impl Workspace {
         let parent = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let prefix = format!("{parent}{}/", self.folder());
         let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
-        let objects = Objects::new(cloud.clients(&self.config.state_region()).0, bucket, &prefix, key);
+        let objects = Objects::new(cloud.clients(&(&self.config.state_region()).into()).0, bucket, &prefix, key);
         Backend::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
     }
 

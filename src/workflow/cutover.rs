@@ -21,7 +21,7 @@ use crate::atomic_file;
 use crate::control_channel::{ControlChannel, ControlRequest};
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
-use crate::traffic::{record_name, region};
+use crate::traffic::{location, record_name};
 use crate::workspace::Workspace;
 
 /// Returns the plan of a cutover that also pauses after the given steps.
@@ -146,7 +146,7 @@ pub fn driver(
     let config = &workspace.config;
     Ok(Driver {
         context: context.clone(),
-        region: context.journal.read(|state| region(state, config)),
+        location: context.journal.read(|state| location(state, config)),
         record_name: record_name(workspace, &topology)?,
         plan,
         gates: config.gates.clone(),

@@ -49,7 +49,7 @@ async fn with_password(context: &ReadContext, database: &Database) -> Result<End
     let (Some(secret), Some(host), Some(name)) = (&database.secret, &database.host, &database.name) else {
         return Err(format!("the state does not contain the endpoint of {}", database.identifier));
     };
-    let reader = context.reader(&database.address, &database.region);
+    let reader = context.reader(&database.address, &database.location);
     let password = password_of(&reader, secret)
         .await
         .map_err(|error| format!("cannot read the secret of {}: {}", database.identifier, describe(&error)))?;

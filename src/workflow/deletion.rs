@@ -6,7 +6,7 @@ use infra_aws::{AwsError, Tagged};
 use infra_base::address::Address;
 use infra_core::engine::{Context, orphans};
 use infra_core::events::Events;
-use infra_core::plan::{Plan, plan_down, plan_up};
+use infra_core::plan::{Plan, Step, plan_down, plan_up};
 use infra_core::state::State;
 use infra_kinds::KINDS;
 
@@ -51,8 +51,9 @@ pub async fn leftovers(
     selection: &Selection,
 ) -> Result<Vec<Tagged>, AwsError> {
     let config = &workspace.config;
-    let configured = config.environments.iter().map(|environment| environment.region.clone());
-    let regions = configured.chain(done.steps.iter().map(|step| step.region.clone())).collect();
+    let configured = config.environments.iter();
+    let configured = configured.map(|one| context.cloud.location(&one.name, &one.region));
+    let locations = configured.chain(done.steps.iter().map(Step::location)).collect();
     // The run has ended; these calls are not part of its events.
     let silent = Context { events: Events::nowhere(), ..context.clone() };
     // Resources that an earlier run deleted are looked up as the configuration describes them.
@@ -62,6 +63,6 @@ pub async fn leftovers(
         .and_then(|graph| plan_up(KINDS, &graph, &State::empty(), &|_| true).ok());
     let known: BTreeSet<&Address> = done.steps.iter().map(|step| &step.address).collect();
     expected.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| !known.contains(&step.address)));
-    let found = orphans(&silent, &regions, &expected).await?;
+    let found = orphans(&silent, &locations, &expected).await?;
     Ok(found.into_iter().filter(|resource| selection.includes(resource.address.environment())).collect())
 }

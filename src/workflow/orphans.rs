@@ -1,16 +1,16 @@
 //! Resources that carry this stack's tags and are not in its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use infra_aws::{AwsError, Tagged, tagged_roles};
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Location};
 use infra_config::Config;
 use infra_config::naming::DMS_ACCOUNT_ROLES;
 use infra_core::engine::Context;
 use infra_core::events::Events;
-use infra_core::graph::Graph;
+use infra_core::graph::{Graph, Node};
 use infra_core::plan::{Plan, plan_delete, plan_discovery};
-use infra_core::state::State;
+use infra_core::state::{Entry, State};
 use infra_kinds::KINDS;
 
 use crate::error::Error;
@@ -22,15 +22,16 @@ use crate::protection;
 /// # Errors
 /// AWS does not list them.
 pub async fn list(config: &Config, context: &Context, graph: &Graph) -> Result<Vec<Tagged>, AwsError> {
-    let in_state =
-        context.journal.read(|state| state.resources.values().map(|entry| entry.region.clone()).collect::<Vec<_>>());
-    let regions: BTreeSet<Region> = graph.nodes().values().map(|node| node.region.clone()).chain(in_state).collect();
+    let in_state = context.journal.read(|state| state.resources.values().map(Entry::location).collect::<Vec<_>>());
+    let locations: BTreeSet<Location> = graph.nodes().values().map(Node::location).chain(in_state).collect();
     // These calls are not part of the events of a run.
     let silent = Context { events: Events::nowhere(), ..context.clone() };
     let nothing = plan_discovery(KINDS, &Graph::default(), &State::empty());
-    let mut found = infra_core::engine::orphans(&silent, &regions, &nothing).await?;
+    let mut found = infra_core::engine::orphans(&silent, &locations, &nothing).await?;
     // AWS does not list roles by tag.
-    if let Some(home) = regions.first() {
+    let accounts: BTreeMap<&Option<AccountId>, &Location> =
+        locations.iter().map(|location| (&location.account, location)).collect();
+    for home in accounts.into_values() {
         let suffix = config.stack.suffix.as_str();
         let is_candidate = |name: &str| name.ends_with(suffix) || DMS_ACCOUNT_ROLES.contains(&name);
         let roles = tagged_roles(&context.cloud, &context.calls, home, &context.stack, &is_candidate).await?;

@@ -78,7 +78,7 @@ pub async fn check_start(
     };
     let options = StartOptions { reload, allow_full_load: target_use.is_none(), follow_load };
     for replication in replications {
-        let reader = context.reader(&replication.address, &replication.region);
+        let reader = context.reader(&replication.address, &replication.location);
         // If DMS does not answer now, the start asks again.
         let Ok(standing) = read_existing(&reader, &replication.task).await else { continue };
         let reloading = is_reloading(state, replication);

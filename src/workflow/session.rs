@@ -1,10 +1,10 @@
 //! A session: the lock is held, the state is open, and the cloud answers.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use infra_aws::{CallCounter, Cancel, Cloud};
 use infra_base::address::Lineage;
-use infra_config::Config;
 use infra_core::engine::Context;
 use infra_core::events::{Event, Events};
 use infra_core::state::{
@@ -13,6 +13,7 @@ use infra_core::state::{
 
 use crate::error::Error;
 use crate::refusal::StateRefusal;
+use crate::tenants::verify_owner;
 use crate::workspace::Workspace;
 
 /// What to do with a damaged state.
@@ -91,7 +92,14 @@ impl Session {
             };
             journal.write(vec![genesis]).await?;
         }
+        let others = cloud.other_accounts();
+        if journal.read(|state| state.other_accounts != others) {
+            journal.write(vec![Record::Accounts { others }]).await?;
+        }
         let cancel = Cancel::default();
+        let waiting = events.clone();
+        let tell = move |text| waiting.send(Event::Notice { address: None, text });
+        cloud.wait_for_credentials(tell, &cancel);
         let (stop, notices) = (cancel.clone(), events.clone());
         let heartbeat = Heartbeat::start(lock, move |why| {
             notices.send(Event::Notice { address: None, text: format!("{why}; no further calls are started") });
@@ -108,6 +116,22 @@ impl Session {
             parallelism: workspace.parallelism,
         };
         Ok(Self { context, writer, heartbeat, warn: workspace.warn })
+    }
+
+    /// Warns if credentials that nobody can renew for this process expire during the run.
+    pub fn warn_of_expiry(&self, expected: Duration) {
+        let Some((at, who)) = self.context.cloud.expires_at() else { return };
+        // Durations on AWS vary: half as long again is still usual.
+        if at > SystemTime::now() + expected.mul_f64(1.5) {
+            return;
+        }
+        let at = jiff::Timestamp::try_from(at).map(|at| at.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();
+        let text = format!(
+            "{who} expire at {at}, and the run is expected to take {} minutes; the run will stop there, and the same \
+             command with new credentials resumes it. Credentials of a profile can be renewed during a run",
+            expected.as_secs().div_ceil(60)
+        );
+        self.context.events.send(Event::Notice { address: None, text });
     }
 
     /// Returns the value of a result, or closes the session and returns the error.
@@ -204,20 +228,6 @@ async fn prepare(
 /// Returns the time for the name of a file.
 pub(crate) fn stamp() -> String {
     jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
-/// Refuses a state of another stack or account.
-fn verify_owner(state: &State, config: &Config, cloud: &Cloud) -> Result<(), StateRefusal> {
-    let stack = config.stack.id();
-    if !state.has_begun() || (state.account == *cloud.account() && state.stack == stack) {
-        return Ok(());
-    }
-    Err(StateRefusal::ForeignState {
-        actual_stack: state.stack.clone(),
-        actual_account: state.account.clone(),
-        stack,
-        account: cloud.account().clone(),
-    })
 }
 
 /// Refuses to start a history in one backend while the other one has a state.

@@ -9,6 +9,7 @@ use infra_payment::stack::{MigrationFacts, build_with};
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
 use crate::switchover_record::read_record;
+use crate::tenants::check_keys;
 
 /// Returns the graph of all resources that the configuration describes, at this point of the migration.
 ///
@@ -18,6 +19,8 @@ pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     let record = read_record(state)?;
     let mut facts = MigrationFacts {
         is_target_primary: record.as_ref().is_some_and(|record| record.primary() == Side::Target),
+        stack_account: Some(state.account.clone()).filter(|_| state.has_begun()),
+        other_accounts: state.other_accounts.clone(),
         is_finished: record.is_some_and(|record| record.is_finished()),
         ..Default::default()
     };
@@ -30,5 +33,6 @@ pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
         let measured = start.and_then(|start| start.measured);
         facts.measured.extend(measured.map(|measured| (task.environment().to_owned(), measured)));
     }
+    check_keys(config, state)?;
     Ok(build_with(config, &facts)?)
 }

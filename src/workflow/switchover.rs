@@ -29,7 +29,7 @@ use crate::error::Error;
 use crate::partial_up::{PartialUpError, partial_up};
 use crate::refusal::MigrationRefusal;
 use crate::switchover_record::{primary_of, read_record};
-use crate::traffic::{record_name, region};
+use crate::traffic::{location, record_name};
 use crate::workspace::Workspace;
 
 /// The records of the routing, and the checks that they follow.
@@ -186,7 +186,7 @@ pub fn operations<'a>(
     };
     Ok(AwsOperations {
         context,
-        region: region(&state, &workspace.config),
+        location: location(&state, &workspace.config),
         record_name: record_name(workspace, &topology)?,
         databases,
         hooks: Hooks::of(&workspace.config.cutover, &workspace.directory()),

@@ -38,7 +38,7 @@ impl DatabaseLocator for ThroughCommand {
         let place = Place {
             host: endpoint.host.clone(),
             port: endpoint.port,
-            region: database.region.to_string(),
+            region: database.location.region.to_string(),
             environment: database.address.environment().to_owned(),
         };
         match self.tunnels.to(&place).await {

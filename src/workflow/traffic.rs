@@ -1,6 +1,6 @@
 //! The records that route traffic, and what must hold before they are changed.
 
-use infra_base::address::Region;
+use infra_base::address::Location;
 use infra_config::{Config, Side};
 use infra_core::engine::ReadContext;
 use infra_core::resource::{Error as ResourceError, describe};
@@ -10,20 +10,23 @@ use infra_kinds::elbv2::health::{TargetHealth, targets};
 use infra_kinds::route53::weights::zone_called;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{PersistedCutover, Quiesce};
-use infra_migration::emergency_switch::{Position, alarm_state, switch_address};
+use infra_migration::emergency_switch::{Position, alarm_state, location as switch_location, switch_address};
 use infra_migration::records::{RecordName, RecordSet, read};
 use infra_migration::shift::traffic_address;
-use infra_migration::topology::{Service, Topology, routing_region};
-use infra_payment::stack::EmergencySwitch;
+use infra_migration::topology::{Service, Topology, routing_location};
+use infra_payment::stack::{EmergencySwitch, ROUTING};
 
 use crate::error::Error;
 use crate::refusal::MigrationRefusal;
 use crate::switchover_record::primary_of;
 use crate::workspace::Workspace;
 
-/// Returns the region of Route 53's control plane, as the state has it for the records.
-pub fn region(state: &State, config: &Config) -> Region {
-    routing_region(state).unwrap_or_else(|| config.home_region())
+/// Returns where the records are, as the state has it: the account, and the region of Route 53's control plane.
+pub fn location(state: &State, config: &Config) -> Location {
+    routing_location(state).unwrap_or_else(|| Location {
+        region: config.home_region(),
+        account: state.other_accounts.get(ROUTING).cloned(),
+    })
 }
 
 /// Returns the name that clients use, as the state has it. Only name servers of AWS itself can confirm a change.
@@ -50,7 +53,7 @@ pub async fn live_split(
         return Ok(None);
     }
     let name = record_name(workspace, &topology)?;
-    Ok(Some(read_records(context, &region(state, &workspace.config), &name).await?.nearest_split()))
+    Ok(Some(read_records(context, &location(state, &workspace.config), &name).await?.nearest_split()))
 }
 
 /// Finds the records: those in the state, in the given zone, in the configured zone, or in the only zone with the
@@ -61,7 +64,7 @@ pub async fn live_split(
 pub async fn find_records(
     workspace: &Workspace,
     context: &ReadContext,
-    region: &Region,
+    location: &Location,
     topology: &Topology,
     zone: Option<&str>,
 ) -> Result<RecordName, MigrationRefusal> {
@@ -74,7 +77,7 @@ pub async fn find_records(
     if let Some(zone) = known {
         return Ok(RecordName { zone, name, servers: Vec::new() });
     }
-    let found = zone_called(&context.reader(&traffic_address(), region), &routing.zone_name).await;
+    let found = zone_called(&context.reader(&traffic_address(), location), &routing.zone_name).await;
     match found.map_err(|error| unreadable(&error))? {
         Some(zone) => Ok(RecordName { zone, name, servers: Vec::new() }),
         None => record_name(workspace, topology),
@@ -87,10 +90,10 @@ pub async fn find_records(
 /// [`MigrationRefusal::UnreadableRecords`].
 pub async fn read_records(
     context: &ReadContext,
-    region: &Region,
+    location: &Location,
     name: &RecordName,
 ) -> Result<RecordSet, MigrationRefusal> {
-    read(&context.reader(&traffic_address(), region), name).await.map_err(|error| unreadable(&error))
+    read(&context.reader(&traffic_address(), location), name).await.map_err(|error| unreadable(&error))
 }
 
 /// Reads the records of both environments, which a shift requires.
@@ -99,10 +102,10 @@ pub async fn read_records(
 /// They cannot be read, or the source was removed.
 pub async fn read_both(
     context: &ReadContext,
-    region: &Region,
+    location: &Location,
     name: &RecordName,
 ) -> Result<RecordSet, MigrationRefusal> {
-    let records = read_records(context, region, name).await?;
+    let records = read_records(context, location, name).await?;
     if records.lacks_source() {
         return Err(MigrationRefusal::SourceRemoved { name: name.name.clone() });
     }
@@ -126,7 +129,7 @@ pub async fn unhealthy(
             reasons.push(format!("the state contains no service in `{side}`"));
             continue;
         };
-        match targets(&context.reader(&traffic_address(), &service.region), &service.target_group).await {
+        match targets(&context.reader(&traffic_address(), &service.location), &service.target_group).await {
             Ok(health) if health.healthy > 0 => {}
             Ok(health) => reasons.push(format!("no target of `{side}` is healthy ({})", describe_health(&health))),
             Err(error) => reasons.push(format!("the health of `{side}` is unknown: {}", describe(&error))),
@@ -148,7 +151,7 @@ pub fn describe_health(health: &TargetHealth) -> String {
 pub async fn is_target_taken_out(context: &ReadContext, config: &Config, state: &State) -> bool {
     let is_target_primary = primary_of(state).is_ok_and(|primary| primary == Side::Target);
     let Some(switch) = EmergencySwitch::of(config).filter(|_| !is_target_primary) else { return false };
-    let reader = context.reader(&switch_address(), &switch.region);
+    let reader = context.reader(&switch_address(), switch_location(context, &switch));
     matches!(alarm_state(&reader, &switch).await, Ok(Some(AlarmState::Alarm)))
 }
 

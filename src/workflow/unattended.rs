@@ -31,7 +31,7 @@ use crate::selection::{Request, Selection};
 use crate::session::{Session, with_causes};
 use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
 use crate::switchover_record::{new_record, primary_of, read_record};
-use crate::traffic::{record_name, region};
+use crate::traffic::{location, record_name};
 use crate::validation::{self, Beginning};
 use crate::workspace::Workspace;
 use crate::{finish, moved, preconditions};
@@ -328,8 +328,8 @@ pub async fn roll_back_traffic(workspace: &Workspace, events: Events) -> Result<
     let state = session.context.journal.read(Clone::clone);
     let name = record_name(workspace, &Topology::of(&state)).map_err(Error::from);
     let (session, name) = session.or_close(name).await?;
-    let region = region(&state, &workspace.config);
-    let shifted = shift::shift(&session.context, &region, &name, TrafficSplit::SOURCE, "rolled back manually").await;
+    let location = location(&state, &workspace.config);
+    let shifted = shift::shift(&session.context, &location, &name, TrafficSplit::SOURCE, "rolled back manually").await;
     let recorded = match &shifted {
         Ok(_) => record_manual_rollback(workspace, &session.context).await,
         Err(_) => Ok(()),

@@ -1,18 +1,22 @@
 //! The one value that every command works with.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use infra_aws::{CallCounter, Cancel, Cloud, Endpoint};
+use infra_base::address::AccountId;
 use infra_base::clock::Clock;
 use infra_config::Config;
 use infra_connect::Endpoint as DatabaseEndpoint;
 use infra_core::engine::ReadContext;
 use infra_core::events::Events;
+use infra_core::state::State;
 use infra_migration::topology::Database;
 
 use crate::error::Error;
+use crate::tenants::tenants;
 
 /// Opens the place that calls are sent to: AWS, an emulator, or an AWS inside this process.
 pub trait EndpointSource: Send + Sync {
@@ -68,6 +72,8 @@ pub struct Workspace {
     pub endpoint: Box<dyn EndpointSource>,
     /// How the databases of the stack are reached.
     pub databases: Box<dyn DatabaseLocator>,
+    /// The account of the stack, as the state has it, once the state is read.
+    pub stack_account: OnceLock<AccountId>,
     /// Receives warnings that are not worth an error.
     pub warn: fn(&str),
 }
@@ -89,7 +95,27 @@ impl Workspace {
     /// The endpoint cannot be opened, or AWS does not accept the credentials.
     pub async fn connect(&self) -> Result<Cloud, Error> {
         let (endpoint, clock) = self.endpoint.open().map_err(Error::Endpoint)?;
-        Ok(Cloud::connect(endpoint, &self.config.home_region(), clock).await?)
+        let cloud = Cloud::connect_all(endpoint, &tenants(&self.config), clock).await?;
+        if let Some(account) = self.stack_account.get() {
+            cloud.belongs_to(account);
+        }
+        Ok(cloud)
+    }
+
+    /// Completes a state with the accounts of the environments, as the credentials are now. Makes calls only if the
+    /// configuration names several credentials.
+    ///
+    /// # Errors
+    /// The same as those of [`Self::connect`].
+    pub async fn with_accounts(&self, mut state: State) -> Result<State, Error> {
+        let tenants = tenants(&self.config);
+        let is_one_account = tenants.windows(2).all(|pair| pair[0].source == pair[1].source);
+        let other_accounts = match is_one_account {
+            true => BTreeMap::new(),
+            false => self.connect().await?.other_accounts(),
+        };
+        state.other_accounts = other_accounts;
+        Ok(state)
     }
 
     /// Connects for a command that only reads. Its calls send no events.

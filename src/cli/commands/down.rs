@@ -1,5 +1,7 @@
 //! `down`: deletes everything that the stack created.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::cli::app::App;
@@ -55,6 +57,7 @@ pub(in crate::cli) async fn run(app: &App, args: &DownArgs) -> Result<u8, Failur
     let plan = plan.await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
+    session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
     let done = plan.clone();
     let report = infra_core::engine::down(&session.context, plan).await;
     release_orphaned(&session.context).await;

@@ -1,6 +1,7 @@
 //! `up`: creates or changes resources until AWS matches the configuration.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -67,6 +68,7 @@ pub(in crate::cli) async fn run(app: &App, args: &UpArgs) -> Result<u8, Failure>
     let plan = up.plan(&session.context, observed, &approval).await;
     let (session, plan) = session.or_close(plan).await?;
     reporter.plan(&plan, session.context.cloud.clock());
+    session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
     let report = infra_core::engine::up(&session.context, plan).await;
     release_orphaned(&session.context).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
@@ -120,7 +122,7 @@ impl Up<'_> {
     /// refresh, the answers of AWS can still resolve a refusal.
     async fn preview(&self, yes: bool) -> Result<(Option<Observed>, Approval), Failure> {
         let Self { app, request: Request { selection, .. }, saved } = self;
-        let state = app.workspace.read_state().await?;
+        let state = app.workspace.with_accounts(app.workspace.read_state().await?).await?;
         let stack = app.workspace.config.stack.id();
         saved.map_or(Ok(()), |saved| saved.matches_state(&state, &stack))?;
         let drift = match saved {

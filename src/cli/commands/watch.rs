@@ -17,7 +17,7 @@ use infra_migration::gate::probe::{Probe, health_event, judgement_event};
 use infra_migration::gate::{Judgement, Verdict};
 use infra_migration::topology::Topology;
 use infra_workflow::refusal::MigrationRefusal;
-use infra_workflow::traffic::{read_records, record_name, region};
+use infra_workflow::traffic::{location, read_records, record_name};
 
 /// Shows traffic, replication lag, the health of both environments and every gate. Nothing is changed.
 ///
@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
     let state = workspace.read_state().await?;
     let topology = Topology::of(&state);
     let name = record_name(workspace, &topology)?;
-    let region = region(&state, config);
+    let location = location(&state, config);
     let context = workspace.connect_read_only().await?;
     let clock = context.cloud.clock();
     let began = context.cloud.unix_now();
@@ -47,7 +47,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
     reporter.forward_keys(inputs.clone());
     loop {
         let now = context.cloud.unix_now();
-        let live = match read_records(&context, &region, &name).await {
+        let live = match read_records(&context, &location, &name).await {
             Ok(records) => records.nearest_split(),
             Err(refusal) => {
                 reporter.finish();

@@ -180,7 +180,16 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
             Some("remove what blocks it; resources that this stack created are deleted automatically".to_owned())
         }
         Error::Aws(error) => match error.kind {
-            ErrorKind::Credentials => Some("renew the credentials, for example with `aws sso login`".to_owned()),
+            ErrorKind::Credentials if error.is_expired() => Some(
+                "renew the credentials, for example with `aws sso login` or `aws login`; credentials in environment \
+                 variables have to be exported again"
+                    .to_owned(),
+            ),
+            ErrorKind::Credentials => Some(
+                "AWS does not accept the credentials in this region: check that the region is enabled for the account \
+                 (`aws account get-region-opt-status`), and that the credentials are valid"
+                    .to_owned(),
+            ),
             ErrorKind::Unreachable => Some("check the network".to_owned()),
             ErrorKind::Refused
                 if matches!(

@@ -7,11 +7,13 @@ use infra_base::side::Side;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
+use super::credentials::Credentials;
 use super::cutover::{Cutover, Strategy};
 use super::database::{Database, Secrets};
 use super::databases::DatabaseAccess;
 use super::drift::DriftConfig;
 use super::encryption::Encryption;
+use super::iam::Iam;
 use super::monitoring::Monitoring;
 use super::moved::MovedBlock;
 use super::network::Network;
@@ -73,6 +75,12 @@ impl Config {
         self.environments.first().map_or_else(|| "us-east-1".into(), |environment| environment.region.clone())
     }
 
+    /// Returns the credentials of the routing.
+    pub fn routing_credentials(&self) -> Credentials {
+        let own = self.routing.as_ref().and_then(Routing::credentials);
+        own.unwrap_or_else(|| self.environments.first().map(|first| first.credentials.clone()).unwrap_or_default())
+    }
+
     /// Returns the configuration key that protects a resource from deletion, if there is one.
     pub fn protection_of(&self, address: &Address) -> Option<String> {
         let of = self.environment(address.environment()).filter(|environment| environment.protect);
@@ -126,12 +134,14 @@ impl Config {
 pub struct EnvironmentConfig {
     pub name: String,
     pub region: Region,
+    pub credentials: Credentials,
     pub vpc_cidr: Ipv4Net,
     pub protect: bool,
     pub databases: Vec<String>,
     pub buckets: Vec<String>,
     pub replicates: ReplicationLinks,
     pub encryption: Encryption,
+    pub iam: Iam,
     pub network: Network,
     pub database: Database,
     pub secrets: Secrets,

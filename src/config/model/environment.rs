@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::credentials::AssumeRole;
 use super::database::{Database, Secrets};
 use super::encryption::Encryption;
+use super::iam::Iam;
 use super::monitoring::Monitoring;
 use super::network::Network;
 use super::replication::Replication;
@@ -17,6 +19,13 @@ use super::storage::Storage;
 pub struct RawEnvironment {
     /// Region of all resources in this environment.
     pub region: String,
+    /// Profile of the AWS configuration files with the credentials of this environment, which can be in another account
+    /// than the other environment. Empty: the default credentials, or those of `AWS_PROFILE`.
+    pub profile: String,
+    /// Role to assume for this environment, with the credentials of the profile:
+    /// `assume_role = { role_arn = "arn:aws:iam::444455556666:role/migrate", external_id = "…" }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assume_role: Option<AssumeRole>,
     /// Address range of the VPC, /16 to /20. If one environment replicates a database from the other, the ranges must
     /// not overlap, because the VPCs are peered.
     pub vpc_cidr: String,
@@ -32,6 +41,9 @@ pub struct RawEnvironment {
     /// Overrides `[encryption]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// Overrides `[iam]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iam: Option<Iam>,
     /// Overrides `[network]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
@@ -59,12 +71,15 @@ impl Default for RawEnvironment {
     fn default() -> Self {
         Self {
             region: "us-east-1".into(),
+            profile: String::new(),
+            assume_role: None,
             vpc_cidr: "10.0.0.0/16".into(),
             protect: false,
             databases: Vec::new(),
             buckets: Vec::new(),
             replicates: None,
             encryption: None,
+            iam: None,
             network: None,
             database: None,
             secrets: None,

@@ -1,6 +1,7 @@
 //! The sections of the configuration, one per file. `migrate-infra init` writes their doc comments next to the keys.
 
 mod config;
+mod credentials;
 mod custom_gate;
 mod cutover;
 mod database;
@@ -9,6 +10,7 @@ mod drift;
 mod encryption;
 mod environment;
 mod gates;
+mod iam;
 mod layout;
 mod monitoring;
 mod moved;
@@ -24,6 +26,7 @@ mod state;
 mod storage;
 
 pub use self::config::{Config, DatabaseReplication, EnvironmentConfig, ReplicationLink, ReplicationLinks};
+pub use self::credentials::{AssumeRole, Credentials};
 pub use self::custom_gate::{CustomGate, CustomMetric};
 pub use self::cutover::{Cutover, OnFailure, OnResume, Overdue, Strategy};
 pub use self::database::{Database, Secrets};
@@ -32,6 +35,7 @@ pub use self::drift::{DriftConfig, IgnoreRule};
 pub use self::encryption::Encryption;
 pub use self::environment::{RawEnvironment, RawLink};
 pub use self::gates::RawGates;
+pub use self::iam::Iam;
 pub use self::layout::Layout;
 pub use self::monitoring::Monitoring;
 pub use self::moved::MovedBlock;

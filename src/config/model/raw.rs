@@ -12,6 +12,7 @@ use super::drift::DriftConfig;
 use super::encryption::Encryption;
 use super::environment::RawEnvironment;
 use super::gates::RawGates;
+use super::iam::Iam;
 use super::layout::Layout;
 use super::monitoring::Monitoring;
 use super::moved::MovedBlock;
@@ -39,6 +40,8 @@ pub struct RawConfig {
     pub tags: BTreeMap<String, String>,
     /// Encryption at rest. It is on by default; a customer managed key is optional.
     pub encryption: Encryption,
+    /// What an organization requires of IAM roles.
+    pub iam: Iam,
     /// The environments. An environment can override each section from `[encryption]` to `[monitoring]`, for example
     /// with `[environments.target.database]`.
     pub environments: BTreeMap<String, RawEnvironment>,
@@ -87,6 +90,7 @@ impl RawConfig {
             stack: Stack::default(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             encryption: Encryption::default(),
+            iam: Iam::default(),
             environments: layout.environments(),
             network: Network::default(),
             database: Database::default(),

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::credentials::{AssumeRole, Credentials};
+
 /// The DNS records in front of both environments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +18,13 @@ pub struct Routing {
     pub zone_id: String,
     /// Name of the record inside the zone. Clients use it.
     pub record: String,
+    /// Profile of the AWS configuration files with the credentials of the account with the zone. Empty: those of the
+    /// environment `source`, or of `target` if there is no source.
+    pub profile: String,
+    /// Role to assume for the zone, with the credentials of the profile, or the default credentials:
+    /// `assume_role = { role_arn = "arn:aws:iam::444455556666:role/migrate", external_id = "…" }`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assume_role: Option<AssumeRole>,
     /// Interval between two health checks of a load balancer in seconds: 10 or 30. They inform people; where traffic
     /// goes does not depend on them.
     #[schemars(range(min = 10, max = 30))]
@@ -34,6 +43,8 @@ impl Default for Routing {
             enabled: true,
             zone_name: "payment-migration.internal".into(),
             zone_id: String::new(),
+            profile: String::new(),
+            assume_role: None,
             record: "api".into(),
             health_check_interval_seconds: 30,
             health_check_failures: 3,
@@ -43,6 +54,12 @@ impl Default for Routing {
 }
 
 impl Routing {
+    /// Returns the credentials of the zone, unless they are those of an environment.
+    pub fn credentials(&self) -> Option<Credentials> {
+        let named = Credentials { profile: self.profile.clone(), assume_role: self.assume_role.clone() };
+        Some(named).filter(|named| *named != Credentials::default())
+    }
+
     /// Returns the name that clients use.
     pub fn domain_name(&self) -> String {
         format!("{}.{}", self.record, self.zone_name)

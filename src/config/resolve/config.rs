@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::gates::gates;
 use crate::diagnostic::ConfigDiagnostic;
-use crate::model::{Config, EnvironmentConfig, RawConfig, RawEnvironment, RawLink, ReplicationLink, ReplicationLinks};
+use crate::model::{
+    Config, Credentials, EnvironmentConfig, RawConfig, RawEnvironment, RawLink, ReplicationLink, ReplicationLinks,
+};
 use crate::provenance::{Part, Provenance};
 
 /// Returns the configuration, and the mistakes that were found while resolving it.
@@ -36,12 +38,17 @@ pub(crate) fn resolve(
         environments.push(EnvironmentConfig {
             name: name.clone(),
             region: environment.region.as_str().into(),
+            credentials: Credentials {
+                profile: environment.profile.clone(),
+                assume_role: environment.assume_role.clone(),
+            },
             vpc_cidr,
             protect: environment.protect,
             databases: environment.databases.clone(),
             buckets: environment.buckets.clone(),
             replicates: links(name, environment),
             encryption: section(value, name, "encryption", provenance)?,
+            iam: section(value, name, "iam", provenance)?,
             network: section(value, name, "network", provenance)?,
             database: section(value, name, "database", provenance)?,
             secrets: section(value, name, "secrets", provenance)?,

@@ -89,7 +89,8 @@ impl Resolver<'_> {
                     min_points: section.min_points,
                 };
                 let needs_traffic = section.environment.filter(|_| section.only_with_traffic);
-                let check = Check::Custom(CustomCheck { query, region, limit, needs_traffic });
+                let environment = section.region.is_none().then(|| section.environment.unwrap_or(Side::Target));
+                let check = Check::Custom(CustomCheck { query, region, environment, limit, needs_traffic });
                 Ok(Gate { name: name.to_owned(), check, failures_in_a_row: section.failures_in_a_row })
             }
             _ => Err(mistakes.0),

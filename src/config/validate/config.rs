@@ -11,6 +11,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     validator.stack(config);
     for environment in &config.environments {
         validator.environment(environment, &config.stack.suffix);
+        validator.iam(environment);
         validator.database(environment);
         validator.service(environment);
         validator.replication(environment);
@@ -19,6 +20,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     for environment in &config.environments {
         validator.links(config, environment);
     }
+    validator.credentials(config);
     validator.routing(config);
     validator.policy(config);
     validator.state(config);

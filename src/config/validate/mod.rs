@@ -1,6 +1,7 @@
 //! Validates what a schema cannot express: values that do not fit together, or that AWS does not allow.
 
 mod config;
+mod credentials;
 mod cutover;
 mod database;
 mod database_access;

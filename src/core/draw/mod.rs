@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::graph::Moment;
 use crate::plan::Plan;
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Region};
 
 pub use dot::dot;
 pub use mermaid::mermaid;
@@ -37,6 +37,9 @@ pub struct Node {
     pub kind: String,
     /// Its region.
     pub region: Region,
+    /// Its account, if that is not the account of the stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// The action of its step, if it is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<&'static str>,
@@ -70,6 +73,7 @@ impl Picture {
             address: step.address.clone(),
             kind: step.kind.clone(),
             region: step.region.clone(),
+            account: step.account.clone(),
             action: actions.then(|| step.action.verb()),
             seconds: (step.timing.created + step.timing.ready).as_secs(),
             critical: on_path.contains(&step.address),

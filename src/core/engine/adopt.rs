@@ -36,7 +36,7 @@ pub struct Adoption {
 /// The resource does not exist, has another owner, or cannot be changed to match the specification.
 pub async fn inspect(read_context: &ReadContext, state: &State, step: &Step, id: &str) -> Result<Adoption> {
     let (kind, spec) = resolved(state, step)?;
-    let subject = Target { address: &step.address, region: &step.region, tags: &step.tags, token: "" };
+    let subject = Target { address: &step.address, location: &step.location(), tags: &step.tags, token: "" };
     let cx = StepContext { adopting: true, removed_tags: Mutex::default(), ..read_context.dry_run(state, &subject) };
     let attrs = find(&cx, kind, &spec, id).await?;
     let wrong = spec_from_observed::immutable_diff(kind, &spec, &attrs);

@@ -12,18 +12,19 @@ use super::target::Target;
 use crate::resource::{IntentLog, StepContext};
 use crate::state::{Journal, JournalError, Record, State};
 use infra_aws::{AwsError, CallOutcome};
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 
 impl ReadContext {
     /// Returns a context for mutating calls, whose intents are written to `intents`.
-    pub fn writer(&self, address: &Address, region: &Region, intents: Arc<dyn IntentLog>) -> StepContext {
-        let subject = Target { address, region, tags: &BTreeMap::new(), token: "" };
+    pub fn writer(&self, address: &Address, location: impl Into<Location>, intents: Arc<dyn IntentLog>) -> StepContext {
+        let subject = Target { address, location: &location.into(), tags: &BTreeMap::new(), token: "" };
         self.cx(&State::empty(), &subject, intents)
     }
 
     /// Returns a context for calls that only read.
-    pub fn reader(&self, address: &Address, region: &Region) -> StepContext {
-        self.dry_run(&State::empty(), &Target { address, region, tags: &BTreeMap::new(), token: "" })
+    pub fn reader(&self, address: &Address, location: impl Into<Location>) -> StepContext {
+        let location = &location.into();
+        self.dry_run(&State::empty(), &Target { address, location, tags: &BTreeMap::new(), token: "" })
     }
 }
 

@@ -9,19 +9,19 @@ use crate::plan::{Plan, Step};
 use crate::resource::Observed;
 use crate::state::Op;
 use infra_aws::{AwsError, Tagged, tagged};
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 
-/// Returns the existing resources in `regions` that have the tags of this stack, but are not in the state. `done` is
+/// Returns the existing resources in `locations` that have the tags of this stack, but are not in the state. `done` is
 /// the executed plan: the resources that it deleted are read again, because the listing of AWS lags.
 ///
 /// # Errors
 /// AWS does not return the listing.
-pub async fn orphans(context: &Context, regions: &BTreeSet<Region>, done: &Plan) -> Result<Vec<Tagged>, AwsError> {
+pub async fn orphans(context: &Context, locations: &BTreeSet<Location>, done: &Plan) -> Result<Vec<Tagged>, AwsError> {
     let deleted: BTreeMap<&Address, &Step> = done.steps.iter().map(|step| (&step.address, step)).collect();
     let mut found = Vec::new();
-    for region in regions {
-        let (clients, _) = context.cloud.clients(region);
-        for resource in tagged(&context.cloud, &context.calls, region, &context.stack).await? {
+    for location in locations {
+        let (clients, _) = context.cloud.clients(location);
+        for resource in tagged(&context.cloud, &context.calls, location, &context.stack).await? {
             let is_known = context.journal.read(|state| state.has_tagged(&resource.address));
             if !is_known
                 && !is_absent(context, deleted.get(&resource.address).copied()).await

@@ -47,7 +47,7 @@ pub async fn refresh(
         .filter(|(address, entry)| is_complete(entry) && address.retired_from().is_none() && wanted(address));
     let lists = &Arc::new(ListCache::default());
     let reads = chosen.map(|(address, entry)| async move {
-        let subject = Target { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+        let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
         let cx = StepContext { list_cache: Some(Arc::clone(lists)), ..read_context.dry_run(state, &subject) };
         (address.clone(), Box::pin(read_context.refresh_resource(cx, entry, is_ignored)).await)
     });

@@ -53,6 +53,7 @@ impl StepLog {
             op,
             kind: step.kind.clone(),
             region: step.region.clone(),
+            account: step.account.clone(),
             spec: spec.clone(),
             needs,
             tags: step.tags.clone(),
@@ -86,14 +87,14 @@ impl IntentLog for StepLog {
 
 /// Returns the context of a step.
 pub(super) fn cx(context: &Context, step: &Step, token: &str, log: Arc<StepLog>) -> StepContext {
-    let subject = Target { address: &step.address, region: &step.region, tags: &step.tags, token };
+    let subject = Target { address: &step.address, location: &step.location(), tags: &step.tags, token };
     context.journal.read(|state| context.read_context().cx(state, &subject, log))
 }
 
 impl ReadContext {
     /// Returns the context of a step.
     pub(super) fn cx(&self, state: &State, subject: &Target<'_>, intents: Arc<dyn IntentLog>) -> StepContext {
-        let (aws, budgets) = self.cloud.clients(subject.region);
+        let (aws, budgets) = self.cloud.clients(subject.location);
         let (last_applied, tagged_as, tag_siblings) = known_from_state(self.kinds, state, subject.address);
         let entry = state.get(subject.address);
         let mut unwanted = entry.map(|entry| entry.unwanted_tags(subject.tags)).unwrap_or_default();
@@ -101,8 +102,9 @@ impl ReadContext {
         let open = entry.and_then(|entry| entry.open.as_ref()).filter(|open| open.op != Op::Delete);
         StepContext {
             aws,
-            account: self.cloud.account().clone(),
-            region: subject.region.clone(),
+            account: self.cloud.account_of(subject.location).clone(),
+            location: subject.location.clone(),
+            region: subject.location.region.clone(),
             identity: Identity {
                 stack: self.stack.clone(),
                 address: subject.address.clone(),
@@ -155,7 +157,7 @@ fn unknown_kind(name: &str) -> Error {
 /// address: without its id, the old resource could be mistaken for the new one. Returns whether it exists.
 async fn resolve_unknown_creation(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
     let kind = context.kinds.get(&entry.kind).map(KindRef::get).ok_or_else(|| unknown_kind(&entry.kind))?;
-    let subject = Target { address, region: &entry.region, tags: &entry.tags, token: &entry.token };
+    let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
     let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
     let (exists, record) =
         match observe(&cx, kind, &entry.spec, None, may_be_eventually_consistent(Some(entry))).await? {

@@ -9,7 +9,7 @@ use super::cycle::DependencyGraph;
 use super::input::{Need, needs_of};
 use super::paths::{Timing, order};
 use crate::resource::{Handle, KindRef, KindSchema, RefersTo, Resource};
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Location, Region};
 
 /// One desired resource.
 #[derive(Clone, Debug, Serialize)]
@@ -20,12 +20,22 @@ pub struct Node {
     pub kind: KindRef,
     /// Its region.
     pub region: Region,
+    /// Its account, if that is not the account of the stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Its inputs, which still contain references.
     pub spec: Value,
     /// Its dependencies, derived from `spec`.
     pub needs: Vec<Need>,
     /// Its tags other than the ownership tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl Node {
+    /// Returns where it is.
+    pub fn location(&self) -> Location {
+        Location { region: self.region.clone(), account: self.account.clone() }
+    }
 }
 
 /// The reason why a graph is invalid.
@@ -58,11 +68,23 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Adds a resource. Returns a handle through which other resources refer to its outputs.
+    /// Adds a resource in the account of the stack. Returns a handle through which other resources refer to its
+    /// outputs.
     pub fn add<R: Resource>(
         &mut self,
         address: Address,
         region: &Region,
+        tags: &BTreeMap<String, String>,
+        spec: &R,
+    ) -> Handle<R> {
+        self.add_at(address, &region.into(), tags, spec)
+    }
+
+    /// Adds a resource in any account. Returns a handle through which other resources refer to its outputs.
+    pub fn add_at<R: Resource>(
+        &mut self,
+        address: Address,
+        location: &Location,
         tags: &BTreeMap<String, String>,
         spec: &R,
     ) -> Handle<R> {
@@ -72,7 +94,8 @@ impl Graph {
         let node = Node {
             address: address.clone(),
             kind: KindRef::of::<R>(),
-            region: region.clone(),
+            region: location.region.clone(),
+            account: location.account.clone(),
             spec,
             needs,
             tags: tags.clone(),
@@ -167,6 +190,7 @@ mod tests {
                 address,
                 kind: crate::resource::KindRef::of::<crate::resource::fake::Thing>(),
                 region: "us-east-1".into(),
+                account: None,
                 spec,
                 needs,
                 tags: BTreeMap::new(),

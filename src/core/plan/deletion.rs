@@ -19,6 +19,7 @@ pub fn step(kinds: Kinds, address: &Address, entry: &Entry, reason: &str) -> Ste
         kind: entry.kind.clone(),
         handler,
         region: entry.region.clone(),
+        account: entry.account.clone(),
         action: Action::Delete,
         reason: reason.to_owned(),
         needs: Vec::new(),

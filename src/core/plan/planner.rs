@@ -13,7 +13,7 @@ use super::out_of_band::OutOfBand;
 use crate::graph::{Graph, Node, OutputRef, needs_of, resolve};
 use crate::resource::{KindSchema, spec_from_observed};
 use crate::state::{Entry, State, Status};
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Region};
 
 /// Decides for each resource, after all those that it refers to, and keeps_output track of what will be replaced.
 pub(super) struct Planner<'a> {
@@ -188,6 +188,11 @@ impl<'a> Planner<'a> {
             let changes = vec![Change::new("region", entry.region.as_str().into(), node.region.as_str().into())];
             return replace(changes, "AWS cannot move it to another region".to_owned());
         }
+        if entry.account != node.account {
+            let text = |account: &Option<AccountId>| account.as_ref().map_or("the stack's", AccountId::as_str).into();
+            let changes = vec![Change::new("account", text(&entry.account), text(&node.account))];
+            return replace(changes, "AWS cannot move it to another account".to_owned());
+        }
         let (later, mut differences) = between(node, schema, entry, &entry.spec, wanted);
         if let Some(of) = self.blocked_by_removed(node, schema) {
             return Decision::new(
@@ -301,7 +306,8 @@ impl<'a> Planner<'a> {
     /// Returns the order of the two steps. If all inputs of a unique group stay the same, the old resource blocks the
     /// new one.
     fn order_of(&self, schema: &KindSchema, old: &Entry, node: &Node, wanted: &Value) -> ReplaceOrder {
-        let elsewhere = old.region != node.region && !schema.global && !share_global_name(old, node, wanted);
+        let is_elsewhere = old.account != node.account || (old.region != node.region && !schema.global);
+        let elsewhere = is_elsewhere && !share_global_name(old, node, wanted);
         let differs = |field: &str| old.spec.get(field) != wanted.get(field);
         let fits = elsewhere || schema.unique.iter().all(|group| group.iter().any(|field| differs(field)));
         if fits && self.blocked_by_removed(node, schema).is_none() {

@@ -9,7 +9,7 @@ use super::action::{Action, Move};
 use super::out_of_band::OutOfBand;
 use crate::graph::{Need, Timing};
 use crate::resource::KindRef;
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Location, Region};
 
 /// One step of a plan.
 #[derive(Clone, Debug, Serialize)]
@@ -23,6 +23,9 @@ pub struct Step {
     pub handler: Option<KindRef>,
     /// Its region.
     pub region: Region,
+    /// Its account, if that is not the account of the stack.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// The action.
     #[serde(flatten)]
     pub action: Action,
@@ -67,6 +70,11 @@ pub struct Step {
 }
 
 impl Step {
+    /// Returns where it is.
+    pub fn location(&self) -> Location {
+        Location { region: self.region.clone(), account: self.account.clone() }
+    }
+
     /// Replaces the reason and the notes of changes with those in `shown`, the JSON form of the same step.
     pub(super) fn take_texts(&mut self, shown: &Value) {
         if let Some(reason) = shown.get("reason").and_then(Value::as_str) {

@@ -175,6 +175,7 @@ mod tests {
         let entry = crate::state::Entry {
             kind: "fake.thing".into(),
             region: "us-east-1".into(),
+            account: None,
             status: crate::state::Status::Ready,
             spec: json!({}),
             attrs: None,

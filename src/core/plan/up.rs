@@ -94,6 +94,7 @@ fn step(node: &Node, state: &State, decision: Decision, old: &mut Replaced<'_>) 
         kind: node.kind.name().to_owned(),
         handler: Some(node.kind),
         region: node.region.clone(),
+        account: node.account.clone(),
         action: decision.action,
         reason: decision.reason,
         needs: node.needs.clone(),

@@ -16,7 +16,7 @@ use super::list_cache::ListCache;
 use crate::events::{Event, Events};
 use crate::state::JournalError;
 use infra_aws::{AwsError, Budgets, CallCounter, CallOutcome, Cancel, Class, Clients, ErrorKind, Progress, Wait};
-use infra_base::address::{AccountId, Address, Region};
+use infra_base::address::{AccountId, Address, Location, Region};
 use infra_base::clock::Clock;
 use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK};
 
@@ -74,6 +74,8 @@ pub struct StepContext {
     pub account: AccountId,
     /// The resource's region.
     pub region: Region,
+    /// The resource's location.
+    pub location: Location,
     /// The identity of the resource.
     pub identity: Identity,
     /// The last applied specification, if the resource is in the state.
@@ -276,7 +278,7 @@ impl StepContext {
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
         match &self.list_cache {
-            Some(cache) => cache.get(&self.region, what, list).await,
+            Some(cache) => cache.get(&self.location, what, list).await,
             None => Ok(None),
         }
     }

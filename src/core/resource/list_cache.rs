@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::error::Result;
-use infra_base::address::Region;
+use infra_base::address::Location;
 
 type List = Arc<dyn Any + Send + Sync>;
-type Lists = HashMap<(Region, &'static str), Arc<OnceCell<List>>>;
+type Lists = HashMap<(Location, &'static str), Arc<OnceCell<List>>>;
 
 /// The listings of one refresh.
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl ListCache {
     /// The error of `list`.
     pub(super) async fn get<T, Fut>(
         &self,
-        region: &Region,
+        location: &Location,
         what: &'static str,
         list: impl FnOnce() -> Fut + Send,
     ) -> Result<Option<Arc<Vec<T>>>>
@@ -34,13 +34,13 @@ impl ListCache {
         T: Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
-        let cell = self.cell(region, what);
+        let cell = self.cell(location, what);
         let list = cell.get_or_try_init(|| async { list().await.map(|all| Arc::new(all) as List) }).await?;
         Ok(Arc::clone(list).downcast().ok())
     }
 
-    fn cell(&self, region: &Region, what: &'static str) -> Arc<OnceCell<List>> {
+    fn cell(&self, location: &Location, what: &'static str) -> Arc<OnceCell<List>> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lists.entry((region.clone(), what)).or_default())
+        Arc::clone(lists.entry((location.clone(), what)).or_default())
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::record::Op;
 use crate::graph::Need;
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Location, Region};
 
 /// The status of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct Entry {
     pub kind: String,
     /// The region.
     pub region: Region,
+    /// The account, if that is not the account of the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Its status.
     pub status: Status,
     /// The last applied specification, or the one being applied, with resolved references.
@@ -67,6 +70,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Returns where it is.
+    pub fn location(&self) -> Location {
+        Location { region: self.region.clone(), account: self.account.clone() }
+    }
+
     /// Returns the keys of the tags that it has, or may have, and that are not among `wanted`.
     pub fn unwanted_tags(&self, wanted: &BTreeMap<String, String>) -> BTreeSet<String> {
         self.tags.keys().chain(&self.removed_tags).filter(|key| !wanted.contains_key(*key)).cloned().collect()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::record::Record;
-use infra_base::address::{Address, Region};
+use infra_base::address::{AccountId, Address, Location, Region};
 
 /// The recorded progress of a migration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -46,12 +46,22 @@ pub struct HeldRotation {
     pub secret: String,
     /// Its region.
     pub region: Region,
+    /// Its account, if that is not the account of the stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
     /// Since when, RFC 3339.
     pub since: String,
     /// The reason.
     pub why: String,
     /// The operations that need it.
     pub by: BTreeSet<Address>,
+}
+
+impl HeldRotation {
+    /// Returns where the secret is.
+    pub fn location(&self) -> Location {
+        Location { region: self.region.clone(), account: self.account.clone() }
+    }
 }
 
 /// An operation that was started and whose end has not been observed.
@@ -145,10 +155,11 @@ impl Migration {
                 self.validations.insert(address.clone(), saved.clone());
             }
             Record::Validated { address, saved: None } => drop(self.validations.remove(address)),
-            Record::RotationHeld { address, by, secret, region, at, why } => {
+            Record::RotationHeld { address, by, secret, region, account, at, why } => {
                 let held = self.held_rotations.entry(address.clone()).or_insert_with(|| HeldRotation {
                     secret: secret.clone(),
                     region: region.clone(),
+                    account: account.clone(),
                     since: at.clone(),
                     why: why.clone(),
                     by: BTreeSet::new(),

@@ -71,6 +71,9 @@ pub enum Record {
         kind: String,
         /// The region.
         region: Region,
+        /// The account, if that is not the account of the stack.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<AccountId>,
         /// The specification, with resolved references.
         spec: Value,
         /// The dependencies of the resource. Deletions use them in reverse.
@@ -195,6 +198,12 @@ pub enum Record {
         /// When, and what can tell later what has changed since.
         saved: Option<Value>,
     },
+    /// The accounts of the environments and of the routing, of those that are not in the account of the stack. Written
+    /// when they differ from the state.
+    Accounts {
+        /// By the name of the environment.
+        others: BTreeMap<String, AccountId>,
+    },
     /// The rotation of a secret is held from now on, for an operation at an address. It is written before the call.
     RotationHeld {
         /// The secret.
@@ -205,6 +214,9 @@ pub enum Record {
         secret: String,
         /// The region of the secret.
         region: Region,
+        /// The account of the secret, if that is not the account of the stack.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<AccountId>,
         /// The time, RFC 3339.
         at: String,
         /// The reason.

@@ -53,8 +53,11 @@ pub struct State {
     pub lineage: Lineage,
     /// The stack, `{name}/{suffix}`.
     pub stack: String,
-    /// The account of all resources.
+    /// The account of the stack: of all resources that do not name another one.
     pub account: AccountId,
+    /// The accounts of environments, and of the routing, that are in another account, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_accounts: BTreeMap<String, AccountId>,
     /// The sequence number of the last record in this state.
     pub seq: u64,
     /// The last run.
@@ -96,6 +99,7 @@ impl State {
             lineage: Lineage(String::new()),
             stack: String::new(),
             account: AccountId(String::new()),
+            other_accounts: BTreeMap::new(),
             seq: 0,
             last_run: None,
             resources: BTreeMap::new(),
@@ -183,7 +187,7 @@ impl State {
                 }
                 _ => return Err(format!("run {run} ends without a start")),
             },
-            Record::Intent { address, op, kind, region, spec, needs, tags, token } => {
+            Record::Intent { address, op, kind, region, account, spec, needs, tags, token } => {
                 let before = self.resources.get(address);
                 if self.last_run.as_ref().is_some_and(|run| run.command == UP) {
                     self.undo.intend(address, *op, needs, before);
@@ -200,6 +204,7 @@ impl State {
                 let entry = Entry {
                     kind: kind.clone(),
                     region: region.clone(),
+                    account: account.clone(),
                     status,
                     // The deletion inputs of the step do not change the recorded specification.
                     spec: before.filter(|_| *op == Op::Delete).map_or_else(|| spec.clone(), |entry| entry.spec.clone()),
@@ -241,6 +246,7 @@ impl State {
             | Record::RotationHeld { .. }
             | Record::RotationReleased { .. } => self.migration.apply_record(record)?,
             Record::Answer { .. } => {}
+            Record::Accounts { others } => self.other_accounts.clone_from(others),
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;
                 entry.attrs = Some(attrs.clone());
@@ -385,6 +391,7 @@ mod tests {
             op,
             kind: "ec2.vpc".into(),
             region: "us-east-1".into(),
+            account: None,
             spec: json!({}),
             needs: vec![],
             tags: BTreeMap::new(),
@@ -450,9 +457,9 @@ mod tests {
         let mut state = begun();
         let address = Address::new("a");
         let tagged = |keys: &[&str]| match intent(Op::Update) {
-            Record::Intent { address, op, kind, region, spec, needs, token, .. } => {
+            Record::Intent { address, op, kind, region, account, spec, needs, token, .. } => {
                 let tags = keys.iter().map(|key| ((*key).to_owned(), "1".to_owned())).collect();
-                Record::Intent { address, op, kind, region, spec, needs, tags, token }
+                Record::Intent { address, op, kind, region, account, spec, needs, tags, token }
             }
             other => other,
         };

@@ -234,7 +234,17 @@ mod tests {
 
     fn intent(address: &Address, op: Op) -> Record {
         let (kind, region, spec, token) = ("ec2.vpc".into(), "us-east-1".into(), json!({}), "t".into());
-        Record::Intent { address: address.clone(), op, kind, region, spec, needs: vec![], tags: BTreeMap::new(), token }
+        Record::Intent {
+            address: address.clone(),
+            op,
+            kind,
+            region,
+            account: None,
+            spec,
+            needs: vec![],
+            tags: BTreeMap::new(),
+            token,
+        }
     }
 
     fn made(address: &Address) -> Vec<Record> {

@@ -50,6 +50,10 @@ pub struct AccountRole {
     /// The ARN of its AWS-managed policy; `{partition}` is filled in.
     #[compare(template)]
     pub managed_policy: String,
+    /// The ARN of the policy that limits its permissions. It is set when the role is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[create_only]
+    pub permissions_boundary: Option<String>,
 }
 
 /// What is known of an account-wide role.
@@ -180,6 +184,7 @@ impl AccountRole {
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
             call.description("Made by migrate-infra, used by AWS DMS for the whole account")
+                .set_permissions_boundary(self.permissions_boundary.clone())
                 .set_tags(Some(tags.to_vec()))
                 .send()
         };

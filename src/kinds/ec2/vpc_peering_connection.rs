@@ -1,7 +1,8 @@
-//! A peering between two VPCs of this account, which may be in two regions.
+//! A peering between two VPCs, which may be in two regions and two accounts.
 //!
-//! The requester creates it; the other side must accept it in its own region. A peering that has failed, has expired or
-//! was deleted stays visible for hours with its tags ("VPC peering connection lifecycle"), and counts as absent.
+//! The requester creates it; the other side must accept it in its own region and account. A peering that has failed,
+//! has expired or was deleted stays visible for hours with its tags ("VPC peering connection lifecycle"), and counts as
+//! absent.
 
 use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcPeeringConnection as Description};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::find::{classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::{VpcId, VpcPeeringConnectionId};
+use infra_base::address::{AccountId, VpcId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -46,6 +47,10 @@ pub struct VpcPeeringConnection {
     /// The region of the accepter VPC.
     #[immutable]
     pub peer_region: String,
+    /// The account of the accepter VPC, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[immutable]
+    pub peer_account: Option<AccountId>,
 }
 
 /// What is known of a peering.
@@ -105,6 +110,7 @@ impl Resource for VpcPeeringConnection {
         let region = (self.peer_region != cx.region.as_str()).then(|| self.peer_region.clone());
         let call = || {
             let call = cx.aws.ec2.create_vpc_peering_connection().vpc_id(vpc).peer_vpc_id(peer);
+            let call = call.set_peer_owner_id(self.peer_account.clone().map(String::from));
             call.set_peer_region(region.clone()).tag_specifications(tags.clone()).send()
         };
         let created = cx.mutate("ec2:CreateVpcPeeringConnection", call).await?;

@@ -31,6 +31,7 @@ use infra_macros::{Attrs, Spec};
     reads("iam:GetRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies"),
     creates("iam:CreateRole"),
     deletes("iam:DeleteRole"),
+    permissions("iam:DeleteRolePermissionsBoundary"),
 )]
 pub struct Role {
     /// Its name, unique in the account.
@@ -49,6 +50,22 @@ pub struct Role {
     /// Whether services can assume it only on behalf of this account ("the confused deputy problem" in the IAM guide).
     #[update(call = "iam:UpdateAssumeRolePolicy")]
     pub source_account_condition: bool,
+    /// Its path; `/` for none ("Friendly names and paths", IAM user guide).
+    #[serde(default = "no_path", skip_serializing_if = "is_no_path")]
+    #[immutable]
+    pub path: String,
+    /// The ARN of the policy that limits its permissions ("Permissions boundaries for IAM entities").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[update(call = "iam:PutRolePermissionsBoundary")]
+    pub permissions_boundary: Option<String>,
+}
+
+fn no_path() -> String {
+    "/".to_owned()
+}
+
+fn is_no_path(path: &str) -> bool {
+    path == "/"
 }
 
 /// What is known of a role.
@@ -65,6 +82,12 @@ pub struct RoleAttrs {
     pub description: String,
     /// Who is allowed to assume it, as a policy document in canonical form.
     pub trust: Value,
+    /// Its path.
+    #[serde(default = "no_path")]
+    pub path: String,
+    /// The ARN of its permissions boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
 }
 
 #[async_trait]
@@ -81,6 +104,8 @@ impl Resource for Role {
             arn: role.arn().into(),
             description: role.description().unwrap_or_default().to_owned(),
             trust: role.assume_role_policy_document().map_or(Value::Null, read),
+            path: role.path().to_owned(),
+            permissions_boundary: boundary(&role),
         }))
     }
 
@@ -104,6 +129,10 @@ impl Resource for Role {
             };
             when_idle(cx, || cx.mutate("iam:UpdateRole", update)).await?;
             attrs.description.clone_from(&self.description);
+        }
+        if attrs.permissions_boundary != self.permissions_boundary {
+            self.set_boundary(cx).await?;
+            attrs.permissions_boundary.clone_from(&self.permissions_boundary);
         }
         Ok(attrs)
     }
@@ -136,12 +165,31 @@ impl Role {
         let tags = tagging::to_sdk(cx.identity.all_tags())?;
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
+            let call = call.path(&self.path).set_permissions_boundary(self.permissions_boundary.clone());
             call.description(&self.description).set_tags(Some(tags.clone())).send()
         };
         let created = when_idle(cx, || cx.mutate("iam:CreateRole", call)).await?;
         let role = created.role.ok_or(Error::MissingField { call: "iam:CreateRole", what: "the role" })?;
         let arn = role.arn().into();
-        Ok(RoleAttrs { name: self.name.clone(), arn, description: self.description.clone(), trust: canonical(trust) })
+        Ok(RoleAttrs {
+            name: self.name.clone(),
+            arn,
+            description: self.description.clone(),
+            trust: canonical(trust),
+            path: self.path.clone(),
+            permissions_boundary: self.permissions_boundary.clone(),
+        })
+    }
+
+    async fn set_boundary(&self, cx: &StepContext) -> Result<()> {
+        let Some(boundary) = &self.permissions_boundary else {
+            let delete = || cx.aws.iam.delete_role_permissions_boundary().role_name(&self.name).send();
+            let deleted = when_idle(cx, || cx.mutate("iam:DeleteRolePermissionsBoundary", delete)).await;
+            return ignore_codes(deleted, &["NoSuchEntity"]).map(drop);
+        };
+        let put =
+            || cx.aws.iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary).send();
+        when_idle(cx, || cx.mutate("iam:PutRolePermissionsBoundary", put)).await.map(drop)
     }
 
     fn trust_document(&self, cx: &StepContext) -> Value {
@@ -153,6 +201,10 @@ impl Role {
         }
         json!({ "Version": "2012-10-17", "Statement": [statement] })
     }
+}
+
+fn boundary(role: &aws_sdk_iam::types::Role) -> Option<String> {
+    role.permissions_boundary()?.permissions_boundary_arn().map(str::to_owned)
 }
 
 /// Returns the policies that block the deletion of a role.

@@ -155,13 +155,13 @@ async fn owner_enforced(cx: &StepContext, bucket: &str) -> Result<bool> {
     Ok(rules.iter().any(|rule| rule.object_ownership == ObjectOwnership::BucketOwnerEnforced))
 }
 
-async fn policy(cx: &StepContext, bucket: &str) -> Result<Value> {
+pub(super) async fn policy(cx: &StepContext, bucket: &str) -> Result<Value> {
     let call = cx.aws.s3.get_bucket_policy().bucket(bucket).expected_bucket_owner(cx.account.as_str()).send();
     let found = ignore_codes(cx.read("s3:GetBucketPolicy", call).await, &["NoSuchBucketPolicy"])?;
     Ok(found.and_then(|found| serde_json::from_str(found.policy()?).ok()).unwrap_or(Value::Null))
 }
 
-fn statements(policy: Value) -> Vec<Value> {
+pub(super) fn statements(policy: Value) -> Vec<Value> {
     match policy {
         Value::Object(mut fields) => match fields.remove("Statement") {
             Some(Value::Array(several)) => several,
@@ -275,7 +275,7 @@ pub(super) async fn apply(cx: &StepContext, bucket: &str, seen: &mut Settings, w
         seen.versioned = wanted.versioned;
     }
     if seen.tls_only != wanted.tls_only {
-        apply_policy(cx, bucket, wanted.tls_only).await?;
+        put_statement(cx, bucket, TLS_ONLY, (wanted.tls_only).then(|| tls_only(cx, bucket))).await?;
         seen.tls_only = wanted.tls_only;
     }
     apply_lifecycle(cx, bucket, seen, wanted).await
@@ -315,14 +315,12 @@ fn tls_only(cx: &StepContext, bucket: &str) -> Value {
     })
 }
 
-/// Adds the statement to the policy or removes it. Other statements stay.
-async fn apply_policy(cx: &StepContext, bucket: &str, wanted: bool) -> Result<()> {
+/// Adds a statement to the policy, or removes the one with its name. Other statements stay.
+pub(super) async fn put_statement(cx: &StepContext, bucket: &str, sid: &str, wanted: Option<Value>) -> Result<()> {
     let owner = cx.account.as_str();
     let mut statements = statements(policy(cx, bucket).await?);
-    statements.retain(|statement| statement.get("Sid").and_then(Value::as_str) != Some(TLS_ONLY));
-    if wanted {
-        statements.push(tls_only(cx, bucket));
-    }
+    statements.retain(|statement| statement.get("Sid").and_then(Value::as_str) != Some(sid));
+    statements.extend(wanted);
     if statements.is_empty() {
         let delete = || cx.aws.s3.delete_bucket_policy().bucket(bucket).expected_bucket_owner(owner).send();
         return change(cx, "s3:DeleteBucketPolicy", delete).await.map(drop);

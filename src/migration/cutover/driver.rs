@@ -21,7 +21,7 @@ use crate::records::{RecordName, read_both};
 use crate::topology::Topology;
 use crate::{scale_in, shift, task_count};
 use infra_aws::Cancel;
-use infra_base::address::Region;
+use infra_base::address::Location;
 use infra_config::{Gate, OnFailure, Side};
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
@@ -56,8 +56,8 @@ pub enum Operator {
 pub struct Driver {
     /// Cloud, journal and events.
     pub context: Context,
-    /// The region of the Route 53 control plane.
-    pub region: Region,
+    /// Where the records are.
+    pub location: Location,
     /// The domain name that clients use.
     pub record_name: RecordName,
     /// The plan.
@@ -370,7 +370,7 @@ impl Driver {
                 self.context.cloud.clock().sleep(Duration::from_secs(left)).await;
             }
             let now = self.context.cloud.unix_now();
-            let reader = read_context.reader(&shift::traffic_address(), &self.region);
+            let reader = read_context.reader(&shift::traffic_address(), &self.location);
             let probe = self.probe(read_context, now);
             let context = view.eval_context(&self.plan, now);
             let ((judgements, health), observed) =
@@ -457,7 +457,7 @@ impl Driver {
     async fn check_source(&self, context: &Context, view: View) -> Option<Input> {
         let read_context = context.read_context();
         // All traffic goes there already, so nothing is sent to it.
-        let reader = read_context.reader(&shift::traffic_address(), &self.region);
+        let reader = read_context.reader(&shift::traffic_address(), &self.location);
         let records = read_both(&reader, &self.record_name).await;
         if records.is_ok_and(|records| records.has_weights_of(TrafficSplit::SOURCE)) {
             return None;
@@ -477,13 +477,13 @@ impl Driver {
     async fn roll_back(&self, context: &Context, reason: &str, switch: SwitchUse, is_durable: bool) -> Input {
         let source = TrafficSplit::SOURCE;
         let done = if is_durable {
-            let shifted = shift::shift(context, &self.region, &self.record_name, source, reason).await;
+            let shifted = shift::shift(context, &self.location, &self.record_name, source, reason).await;
             shifted.map_err(|failed| (describe(&failed.error), !matches!(failed.effect, ShiftEffect::Overridden(_))))
         } else {
             // A shift with an unknown result may still take effect, so the rollback is sent after it in any case.
             let always = shift::SendMode::Always;
             let read_context = context.read_context();
-            let sent = shift::roll_back_without_state(&read_context, &self.region, &self.record_name, always).await;
+            let sent = shift::roll_back_without_state(&read_context, &self.location, &self.record_name, always).await;
             sent.map_err(|error| (describe(&error), true))
         };
         match done {
@@ -529,7 +529,7 @@ impl Driver {
     }
 
     async fn observe(&self, context: &Context) -> Input {
-        match shift::observe(context, &self.region, &self.record_name).await {
+        match shift::observe(context, &self.location, &self.record_name).await {
             Ok(records) => Input::Observed(records.nearest_split()),
             Err(error) => Input::ObserveFailed(describe(&error)),
         }
@@ -559,7 +559,7 @@ impl Driver {
                 return Input::ShiftFailed(ShiftEffect::None, why);
             }
         }
-        match shift::shift(context, &self.region, &self.record_name, to, "cutover").await {
+        match shift::shift(context, &self.location, &self.record_name, to, "cutover").await {
             Ok(shifted) => {
                 self.report_shift(&shifted, to);
                 Input::ShiftDone(to)

@@ -15,8 +15,8 @@ use crate::serving::serving;
 use crate::topology::{Database, Replication, Service, Topology};
 use crate::validation::Validation;
 use crate::{TrafficSplit, fence, shift};
-use infra_base::address::Region;
-use infra_config::{Check, Gate, Limit, Metric, Query, Side, Statistic};
+use infra_base::address::Location;
+use infra_config::{Check, CustomCheck, Gate, Limit, Metric, Query, Side, Statistic};
 use infra_core::engine::ReadContext;
 use infra_core::events::Event;
 use infra_core::resource::{Result, StepContext, describe};
@@ -88,19 +88,19 @@ impl Probe<'_> {
             Check::DatabaseCpu(limit) => self.cpu(limit).await,
             Check::Validation { .. } => self.validation().await,
             Check::Alarms => self.alarms().await,
-            Check::Custom(custom) => self.metric(&custom.region, &gate.name, &custom.query, &custom.limit).await,
+            Check::Custom(custom) => self.custom(custom, &gate.name).await,
         };
         reading.unwrap_or_else(|error| Reading::Unknown(describe(&error)))
     }
 
-    fn cx(&self, region: &Region) -> StepContext {
-        self.read_context.reader(&shift::traffic_address(), region)
+    fn cx(&self, location: &Location) -> StepContext {
+        self.read_context.reader(&shift::traffic_address(), location)
     }
 
     /// Reads metrics of one region, from one period before the window until now.
     async fn values(
         &self,
-        region: &Region,
+        location: &Location,
         queries: &[(String, Query)],
         limit: &Limit,
     ) -> Result<BTreeMap<String, Vec<Point>>> {
@@ -110,13 +110,17 @@ impl Probe<'_> {
             .collect();
         let (period, window) = (i64::from(limit.period_seconds), i64::from(limit.window_seconds));
         let from = (self.now - window - period).div_euclid(period) * period;
-        let found = read(&self.cx(region), &queries, from, self.now + period).await?;
+        let found = read(&self.cx(location), &queries, from, self.now + period).await?;
         let points = |values: Vec<Value>| values.into_iter().map(|(at, value)| Point { at, value }).collect();
         Ok(found.into_iter().map(|(id, values)| (id, points(values))).collect())
     }
 
-    async fn metric(&self, region: &Region, name: &str, query: &Query, limit: &Limit) -> Result<Reading> {
-        let mut found = self.values(region, &[("gate".to_owned(), query.clone())], limit).await?;
+    async fn custom(&self, custom: &CustomCheck, name: &str) -> Result<Reading> {
+        let side = custom.environment;
+        let service = self.topology.services.iter().find(|service| side == Some(service.side));
+        let account = service.and_then(|service| service.location.account.clone());
+        let location = Location { region: custom.region.clone(), account };
+        let mut found = self.values(&location, &[("gate".to_owned(), custom.query.clone())], &custom.limit).await?;
         let points = found.remove("gate").unwrap_or_default();
         Ok(Reading::Series(vec![Series { of: name.to_owned(), side: None, points }]))
     }
@@ -128,7 +132,7 @@ impl Probe<'_> {
                 return Ok(Reading::Broken(failure));
             }
             let query = lag_metric(replication, "CDCLatencyTarget");
-            let mut found = self.values(&replication.region, &[("lag".to_owned(), query)], limit).await?;
+            let mut found = self.values(&replication.location, &[("lag".to_owned(), query)], limit).await?;
             all.push(Series {
                 of: replication.task_id.clone(),
                 side: None,
@@ -140,7 +144,7 @@ impl Probe<'_> {
 
     /// Returns why a replication does not replicate changes, if it does not.
     async fn failure_of(&self, replication: &Replication) -> Result<Option<String>> {
-        let cx = self.cx(&replication.region);
+        let cx = self.cx(&replication.location);
         let Some(task) = task_status::read(&cx, &replication.task).await? else {
             return Ok(Some(format!("the replication task {} no longer exists", replication.task_id)));
         };
@@ -160,7 +164,7 @@ impl Probe<'_> {
     }
 
     async fn targets_of(&self, service: &Service) -> Result<Targets> {
-        let cx = self.cx(&service.region);
+        let cx = self.cx(&service.location);
         let serving = serving(self.read_context, service).await?;
         let health = elbv2::health::targets(&cx, serving.target_group).await?;
         let desired = ecs::desired_count::desired_count(&cx, &service.cluster, serving.service).await?;
@@ -193,7 +197,7 @@ impl Probe<'_> {
                 ("fixed", "HTTP_Fixed_Response_Count"),
             ];
             let queries = queries.map(|(id, name)| (id.to_owned(), balancer_metric(service, name, statistic("Sum"))));
-            let mut found = self.values(&service.region, &queries, &limit).await?;
+            let mut found = self.values(&service.location, &queries, &limit).await?;
             let mut of_balancer = by_minute(found.remove("balancer"));
             for (at, fixed) in by_minute(found.remove("fixed")) {
                 of_balancer.entry(at).and_modify(|errors| *errors = (*errors - fixed).max(0.0));
@@ -217,7 +221,7 @@ impl Probe<'_> {
                 ("all".to_owned(), metric(statistic("SampleCount"))),
                 ("fast".to_owned(), metric(Statistic::count_up_to(seconds))),
             ];
-            let mut found = self.values(&service.region, &queries, &limit).await?;
+            let mut found = self.values(&service.location, &queries, &limit).await?;
             let fast = by_minute(found.remove("fast"));
             let all_requests = found.remove("all").unwrap_or_default();
             let slow = |point: &Point| (point.at, point.value - fast.get(&point.at).copied().unwrap_or_default());
@@ -242,7 +246,7 @@ impl Probe<'_> {
         let mut all = Vec::new();
         for database in &self.topology.databases {
             let query = database_metric(database, "CPUUtilization");
-            let mut found = self.values(&database.region, &[("cpu".to_owned(), query)], limit).await?;
+            let mut found = self.values(&database.location, &[("cpu".to_owned(), query)], limit).await?;
             all.push(Series {
                 of: database.identifier.clone(),
                 side: database.side(),
@@ -259,7 +263,7 @@ impl Probe<'_> {
             if let Some(failure) = self.failure_of(replication).await? {
                 return Ok(Reading::Broken(failure));
             }
-            let tables = task_status::tables(&self.cx(&replication.region), &replication.task).await?;
+            let tables = task_status::tables(&self.cx(&replication.location), &replication.task).await?;
             let compared = self.compared.get(&replication.task);
             all.extend(tables.into_iter().map(|table| Table {
                 state: match table_state(&table.validation) {
@@ -277,15 +281,15 @@ impl Probe<'_> {
     }
 
     async fn alarms(&self) -> Result<Reading> {
-        let mut by_region: BTreeMap<&Region, Vec<String>> = BTreeMap::new();
+        let mut by_location: BTreeMap<&Location, Vec<String>> = BTreeMap::new();
         for alarm in self.topology.alarms.iter().chain(&self.topology.switch) {
-            by_region.entry(&alarm.region).or_default().push(alarm.name.clone());
+            by_location.entry(&alarm.location).or_default().push(alarm.name.clone());
         }
         let switch = self.topology.switch.as_ref().map(|alarm| &alarm.name);
         let side = |name: &String| self.topology.alarms.iter().find(|alarm| alarm.name == *name)?.side;
         let mut all = Vec::new();
-        for (region, names) in by_region {
-            let found = alarm_state::states(&self.cx(region), &names).await?;
+        for (location, names) in by_location {
+            let found = alarm_state::states(&self.cx(location), &names).await?;
             // An alarm that does not exist has no data.
             let state = |name: &String| found.iter().find(|(found, _)| found == name).map(|(_, state)| *state);
             all.extend(names.iter().map(|name| Alarm {
@@ -316,7 +320,7 @@ impl Probe<'_> {
             let queries =
                 [("source", "CDCLatencySource"), ("target", "CDCLatencyTarget"), ("left", "CDCIncomingChanges")];
             let queries = queries.map(|(id, name)| (id.to_owned(), lag_metric(replication, name)));
-            let found = self.values(&replication.region, &queries, &limit).await?;
+            let found = self.values(&replication.location, &queries, &limit).await?;
             // `CDCLatency…` has whole seconds: less than one second is shown as zero.
             let is_zero = |points: &Vec<Point>| {
                 points

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use infra_base::address::{Address, Region};
+use infra_base::address::{Address, Location};
 use infra_base::on_heap::on_heap;
 use infra_config::Side;
 use infra_core::engine::{Context, ReadContext};
@@ -40,7 +40,7 @@ pub struct AwsOperations<'a> {
     /// Cloud, journal and events.
     pub context: &'a Context,
     /// The region of the Route 53 control plane.
-    pub region: Region,
+    pub location: Location,
     /// The domain name that clients use.
     pub record_name: RecordName,
     /// The resources of the stack.
@@ -185,7 +185,7 @@ impl AwsOperations<'_> {
     /// Returns tables that the replication of the old database has given up.
     async fn check_tables(&self, direction: Direction) -> Result<(), Failure> {
         let (address, task) = self.carrier(direction)?;
-        let cx = self.reader().reader(address, &self.replication()?.region);
+        let cx = self.reader().reader(address, &self.replication()?.location);
         let tables = tables(&cx, task).await.map_err(failed)?;
         let bad = tables.iter().filter(|table| !GOOD_TABLES.contains(&table.state.as_str()));
         let bad: Vec<String> = bad.map(|table| format!("{} ({})", table.name, table.state)).collect();
@@ -221,7 +221,7 @@ impl AwsOperations<'_> {
     /// Returns whether the task that carries changes to the new primary is at rest.
     pub(super) async fn is_carrier_at_rest(&self, direction: Direction) -> Result<bool, Failure> {
         let (address, task) = self.carrier(direction)?;
-        let cx = self.reader().reader(address, &self.replication()?.region);
+        let cx = self.reader().reader(address, &self.replication()?.location);
         let status = read_existing(&cx, task).await.map_err(failed)?.status;
         Ok(AT_REST.contains(&status.as_str()))
     }
@@ -387,7 +387,7 @@ impl Operations for AwsOperations<'_> {
         // Whatever the weights are: who reaches the new side is served by the primary. The old side stays closed, so
         // that clients with an old answer get a 503 and ask again.
         self.set_fence(side, FencePosition::Open).await?;
-        let shifted = shift::shift(self.context, &self.region, &self.record_name, split(side), "switchover").await;
+        let shifted = shift::shift(self.context, &self.location, &self.record_name, split(side), "switchover").await;
         shifted.map_err(|error| failed(error.error))?;
         Ok(())
     }

@@ -45,11 +45,11 @@ pub fn build_with(config: &Config, facts: &MigrationFacts) -> Result<Graph, Grap
     let mut graph = Graph::default();
     let mut environments: BTreeMap<&str, Environment> = BTreeMap::new();
     for environment in &config.environments {
-        let built = environment::add(&mut Builder::new(&mut graph, config, environment));
+        let built = environment::add(&mut Builder::new(&mut graph, config, facts, environment));
         environments.insert(&environment.name, built);
     }
     for environment in &config.environments {
-        let mut builder = Builder::new(&mut graph, config, environment);
+        let mut builder = Builder::new(&mut graph, config, facts, environment);
         let own = &environments[environment.name.as_str()];
         let mut replication = None;
         if let Some((link, from)) = environment

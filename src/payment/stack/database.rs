@@ -9,7 +9,7 @@ use super::security::SecurityGroups;
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::ec2::Subnet;
-use infra_kinds::iam::{Role, RolePolicy, Statement};
+use infra_kinds::iam::{RolePolicy, Statement};
 use infra_kinds::lambda::{Function, Package, Permission};
 use infra_kinds::logs::LogGroup;
 use infra_kinds::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
@@ -151,12 +151,8 @@ fn rotation(builder: &mut Builder<'_>, part: &str, database: &Database) {
             kms_key: builder.config.encryption.key(),
         },
     );
-    let role = Role {
-        name: name.clone(),
-        description: format!("Rotates the password of the {} payment database", database.role),
-        trust: vec!["lambda.amazonaws.com".to_owned()],
-        source_account_condition: false,
-    };
+    let description = format!("Rotates the password of the {} payment database", database.role);
+    let role = builder.role(name.clone(), description, "lambda.amazonaws.com");
     let role = builder.add(part, "rotation-role", &role);
     let policy =
         RolePolicy { role: role.name(), name: "rotate".to_owned(), statements: statements(builder, database, &logs) };

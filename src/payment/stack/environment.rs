@@ -6,11 +6,13 @@ use super::network::{self, Network};
 use super::security::{self, SecurityGroups};
 use super::service::{self, Service};
 use super::storage::{self, Storage};
+use infra_base::address::Location;
 use infra_config::EnvironmentConfig;
 
 /// The resources of an environment that links, monitoring and routing refer to.
 pub(super) struct Environment {
     pub(super) config: EnvironmentConfig,
+    pub(super) location: Location,
     pub(super) network: Network,
     pub(super) groups: SecurityGroups,
     pub(super) databases: Vec<Database>,
@@ -37,5 +39,6 @@ pub(super) fn add(builder: &mut Builder<'_>) -> Environment {
     let databases = database::add(builder, &network, &groups);
     let buckets = storage::add(builder);
     let service = service::add(builder, &network, &groups, &databases, &buckets);
-    Environment { config: builder.config.clone(), network, groups, databases, buckets, service }
+    let location = builder.location.clone();
+    Environment { config: builder.config.clone(), location, network, groups, databases, buckets, service }
 }

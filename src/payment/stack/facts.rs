@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use infra_base::address::{AccountId, Location, Region};
 use serde::{Deserialize, Serialize};
 
 /// What is known of the migration, and shapes the stack. The default is the stack before any migration.
@@ -14,6 +15,10 @@ pub struct MigrationFacts {
     pub is_finished: bool,
     /// What was measured in the source of the replication into an environment.
     pub measured: BTreeMap<String, MeasuredSource>,
+    /// The account of the stack.
+    pub stack_account: Option<AccountId>,
+    /// The accounts of the environments and of the routing, of those that are not in the account of the stack.
+    pub other_accounts: BTreeMap<String, AccountId>,
     /// The environments into which a replication has loaded everything. Its task does not stop any more.
     pub loaded: BTreeSet<String>,
 }
@@ -26,6 +31,16 @@ pub(super) struct KnownReplication<'a> {
 }
 
 impl MigrationFacts {
+    /// Returns the account of a location.
+    pub(super) fn account_of(&self, location: &Location) -> Option<AccountId> {
+        location.account.clone().or_else(|| self.stack_account.clone())
+    }
+
+    /// Returns a region of the account of an environment, or of the routing.
+    pub(super) fn location(&self, environment: &str, region: &Region) -> Location {
+        Location { region: region.clone(), account: self.other_accounts.get(environment).cloned() }
+    }
+
     /// Returns what is known of the replication into an environment.
     pub(super) fn replication(&self, environment: &str) -> KnownReplication<'_> {
         KnownReplication { measured: self.measured.get(environment), is_loaded: self.loaded.contains(environment) }

@@ -9,7 +9,7 @@ use infra_config::Side;
 const SIDES: [Side; 2] = [Side::Source, Side::Target];
 
 /// The pseudo environment of the routing.
-pub(super) const ROUTING: &str = "routing";
+pub const ROUTING: &str = "routing";
 
 /// The part of the records, their zone and their health checks.
 pub(super) const DNS: &str = "dns";

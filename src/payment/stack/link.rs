@@ -1,13 +1,13 @@
 //! Connects the network of one environment to the databases of another: a VPC peering, with routes and security group
 //! rules on both sides, for the replication and for a service.
 //!
-//! The environment that replicates requests the peering. Resources of the other side are in the other side's region.
-//! Their addresses belong to the environment that replicates, so that they are deleted with it.
+//! The environment that replicates requests the peering. Resources of the other side are in the other side's region and
+//! account. Their addresses belong to the environment that replicates, so that they are deleted with it.
 
 use super::builder::Builder;
 use super::environment::Environment;
 use super::security::POSTGRES;
-use infra_base::address::{Region, SecurityGroupId, VpcPeeringConnectionId};
+use infra_base::address::{Location, SecurityGroupId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::ec2::{
@@ -29,23 +29,24 @@ pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environme
     if own.config.name == from.config.name {
         return Link::default();
     }
-    let far = from.config.region.clone();
+    let far = from.location.clone();
     let peering = VpcPeeringConnection {
         vpc: own.network.vpc.id(),
         peer_vpc: from.network.vpc.id(),
-        peer_region: far.to_string(),
+        peer_region: far.region.to_string(),
+        peer_account: builder.account_of(&far).filter(|_| far.account != own.location.account),
     };
     let peering = builder.add(PART, "peering", &peering);
     let acceptance = builder.add_in(&far, PART, "peering-acceptance", &VpcPeeringAcceptance { peering: peering.id() });
     // AWS refuses options and routes until the peering is active ("Work with VPC peering connections").
     let active = acceptance.active_id();
     let mut ready = Vec::new();
-    for (name, region, side) in
-        [("dns-requester", &own.config.region, PeeringSide::Requester), ("dns-accepter", &far, PeeringSide::Accepter)]
+    for (name, location, side) in
+        [("dns-requester", &own.location, PeeringSide::Requester), ("dns-accepter", &far, PeeringSide::Accepter)]
     {
-        ready.push(builder.add_in(region, PART, name, &VpcPeeringDns { peering: active.clone(), side }).done());
+        ready.push(builder.add_in(location, PART, name, &VpcPeeringDns { peering: active.clone(), side }).done());
     }
-    ready.extend(routes(builder, "route-there", &own.config.region, &own.network.private_tables, from, &active));
+    ready.extend(routes(builder, "route-there", &own.location, &own.network.private_tables, from, &active));
     ready.extend(routes(builder, "route-back", &far, &from.network.private_tables, own, &active));
     let rules = Rules { own, from, peering: active };
     let [egress, ingress] = [rules.egress(builder, Client::Replication), rules.ingress(builder, Client::Replication)];
@@ -54,7 +55,7 @@ pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environme
     if with_service {
         link.service = ready;
         // A second rule for the same range would be a duplicate (AuthorizeSecurityGroupIngress).
-        let ingress = if rules.same_region() { rules.ingress(builder, Client::Service) } else { ingress };
+        let ingress = if rules.may_refer_to_groups() { rules.ingress(builder, Client::Service) } else { ingress };
         link.service.extend([rules.egress(builder, Client::Service), ingress]);
     }
     link
@@ -64,7 +65,7 @@ pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environme
 fn routes(
     builder: &mut Builder<'_>,
     name: &str,
-    region: &Region,
+    location: &Location,
     tables: &[Handle<RouteTable>],
     to: &Environment,
     peering: &Input<VpcPeeringConnectionId>,
@@ -77,7 +78,7 @@ fn routes(
             destination: destination.clone(),
             target: RouteTarget::Peering(peering.clone()),
         };
-        ready.push(builder.add_in(region, PART, &format!("{name}-{}", index + 1), &route).done());
+        ready.push(builder.add_in(location, PART, &format!("{name}-{}", index + 1), &route).done());
     }
     ready
 }
@@ -89,9 +90,9 @@ enum Client {
     Service,
 }
 
-/// The rules that allow PostgreSQL traffic. Within a region they reference the peer's security group. Across regions a
-/// rule cannot reference it ("Update your security groups to reference peer security groups"), so it names the address
-/// range of the peer VPC.
+/// The rules that allow PostgreSQL traffic. Within a region of an account they reference the peer's security group.
+/// Across regions a rule cannot reference it ("Update your security groups to reference peer security groups"), so it
+/// names the address range of the peer VPC.
 struct Rules<'a> {
     own: &'a Environment,
     from: &'a Environment,
@@ -99,8 +100,8 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn same_region(&self) -> bool {
-        self.own.config.region == self.from.config.region
+    fn may_refer_to_groups(&self) -> bool {
+        self.own.location == self.from.location
     }
 
     fn group(&self, client: Client) -> Input<SecurityGroupId> {
@@ -111,7 +112,7 @@ impl Rules<'_> {
     }
 
     fn peer(&self, group: Input<SecurityGroupId>, of: &Environment) -> Peer {
-        if self.same_region() { Peer::Group(group) } else { Peer::Cidr(of.config.vpc_cidr.to_string()) }
+        if self.may_refer_to_groups() { Peer::Group(group) } else { Peer::Cidr(of.config.vpc_cidr.to_string()) }
     }
 
     fn rule(
@@ -154,6 +155,6 @@ impl Rules<'_> {
         let peer = self.peer(self.group(client), self.own);
         let description = format!("PostgreSQL from the {who} in {}", self.own.config.name);
         let rule = self.rule(self.from.groups.db.id(), Direction::Ingress, peer, description);
-        builder.add_in(&self.from.config.region, PART, name, &rule).done()
+        builder.add_in(&self.from.location, PART, name, &rule).done()
     }
 }

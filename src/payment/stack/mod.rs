@@ -27,7 +27,7 @@ mod tasks;
 pub use assemble::{Stack, assemble, build, build_with};
 pub use emergency_switch::EmergencySwitch;
 pub use facts::{LobSettings, MeasuredSource, MigrationFacts};
-pub use layout::{RoutingPart, routing_part};
+pub use layout::{ROUTING, RoutingPart, routing_part};
 pub use outputs::{Output, outputs};
 pub use parts::{DatabaseParts, FallbackParts, LinkServiceParts, Parts, ReplicationParts, RoutingParts, ServiceParts};
 pub use task_settings::{MARKER_TABLE, stops_after_load};

@@ -15,9 +15,9 @@ use infra_kinds::dms::{
     AccountRole, Endpoint, EndpointDirection, ReplicationInstance, ReplicationSubnetGroup, ReplicationTask,
 };
 use infra_kinds::ec2::Subnet;
-use infra_kinds::iam::{Role, RolePolicy, Statement};
+use infra_kinds::iam::{RolePolicy, Statement};
 use infra_kinds::logs::LogGroup;
-use infra_kinds::secretsmanager::SecretReplica;
+use infra_kinds::secretsmanager::{SecretPolicy, SecretReplica};
 
 /// The resources of the replication that other parts refer to.
 pub(super) struct Replication<'a> {
@@ -185,7 +185,7 @@ fn source_end<'a>(builder: &mut Builder<'_>, own: &Environment, from: &Environme
         content: database.content.done(),
     };
     // Replicas are managed through the primary secret, so this resource is in the region of the primary.
-    let replica = builder.add_in(&from.config.region, PART, "source-secret", &spec);
+    let replica = builder.add_in(&from.location, PART, "source-secret", &spec);
     End { database, secret: replica.arn(), content: replica.arn().text(), name }
 }
 
@@ -195,6 +195,7 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
         let spec = AccountRole {
             name: name.to_owned(),
             managed_policy: format!("arn:{{partition}}:iam::aws:policy/service-role/{managed}"),
+            permissions_boundary: builder.config.iam.boundary(),
         };
         builder.add(PART, name, &spec).done()
     };
@@ -226,14 +227,10 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
 /// Adds the role with which DMS reads the credentials, and its policy. Returns the role, and what must be ready before
 /// the role can be used.
 fn access(builder: &mut Builder<'_>, from: &Environment, ends: &[&End<'_>]) -> (Input<Arn>, Input<String>) {
-    let role = Role {
-        name: builder.names.replication_role(),
-        description: "Lets DMS read the credentials of both databases".to_owned(),
-        // The regional service principal is required, not the global one ("Using secrets to access AWS DMS
-        // endpoints").
-        trust: vec![format!("dms.{}.amazonaws.com", builder.config.region)],
-        source_account_condition: false,
-    };
+    // The regional service principal is required, not the global one ("Using secrets to access AWS DMS endpoints").
+    let trust = format!("dms.{}.amazonaws.com", builder.config.region);
+    let description = "Lets DMS read the credentials of both databases";
+    let role = builder.role(builder.names.replication_role(), description, &trust);
     let role = builder.add(PART, "secrets-role", &role);
     let secrets = ends.iter().map(|end| end.secret.clone().text()).collect();
     let mut statements =
@@ -251,7 +248,23 @@ fn access(builder: &mut Builder<'_>, from: &Environment, ends: &[&End<'_>]) -> (
     }
     let policy = RolePolicy { role: role.name(), name: "read-credentials".to_owned(), statements };
     let policy = builder.add(PART, "secrets-policy", &policy);
-    (role.arn(), policy.done())
+    let permission = match share_secret(builder, from, &ends[0].database.secret.arn()) {
+        None => policy.done(),
+        Some(shared) => Input::concat([policy.done(), shared]),
+    };
+    (role.arn(), permission)
+}
+
+/// Lets DMS and the second service read the secret of the source database, if it is in another account.
+fn share_secret(builder: &mut Builder<'_>, from: &Environment, secret: &Input<Arn>) -> Option<Input<String>> {
+    let account = builder.account_of(&builder.location)?;
+    if from.location.account == builder.location.account {
+        return None;
+    }
+    let roles = [builder.names.replication_role(), builder.names.link_task_role()];
+    let readers = roles.map(|name| format!("role{}{name}", builder.config.iam.path)).to_vec();
+    let policy = SecretPolicy { secret: secret.clone(), account, readers };
+    Some(builder.add_in(&from.location, PART, "source-secret-policy", &policy).done())
 }
 
 /// Adds the log group of the task, with a retention. DMS would create one that never expires and that outlives the

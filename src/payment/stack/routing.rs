@@ -17,7 +17,7 @@ use super::emergency_switch::EmergencySwitch;
 use super::environment::Environment;
 use super::facts::MigrationFacts;
 use super::layout::{self, routing as address};
-use infra_base::address::{HealthCheckId, HostedZoneId, Region};
+use infra_base::address::{HealthCheckId, HostedZoneId, Location, Region};
 use infra_config::naming::Names;
 use infra_config::{Config, Routing};
 use infra_core::graph::{Graph, Input};
@@ -36,10 +36,12 @@ pub(super) fn add(
     target: &Environment,
 ) {
     let tags = tags(config, &Names::new(layout::ROUTING, &config.stack.suffix));
-    let region = control_plane_region(&target.config.region);
+    let location = facts.location(layout::ROUTING, &control_plane_region(&target.config.region));
     let zone: Input<HostedZoneId> = if routing.zone_id.is_empty() {
         let comment = format!("Payment migration {}", config.stack.id());
-        graph.add(address(layout::ZONE), &region, &tags, &HostedZone { name: routing.zone_name.clone(), comment }).id()
+        graph
+            .add_at(address(layout::ZONE), &location, &tags, &HostedZone { name: routing.zone_name.clone(), comment })
+            .id()
     } else {
         Input::Value(routing.zone_id.clone().into())
     };
@@ -63,18 +65,18 @@ pub(super) fn add(
             name: names.health_check(),
             listener: service.listener.clone(),
         };
-        graph.add(address(&layout::health_check(name)), &region, &tags, &check);
+        graph.add_at(address(&layout::health_check(name)), &location, &tags, &check);
         // The record of the primary keeps the traffic, whatever is unhealthy.
         let is_primary = (name == "target") == facts.is_target_primary;
         let switched = EmergencySwitch::of(config).filter(|_| !is_primary).map(|switch| {
             let switched = CalculatedHealthCheck {
-                children: vec![add_switch(graph, config, &switch, &region, &tags)],
+                children: vec![add_switch(graph, config, &switch, &location, &tags)],
                 health_threshold: 1,
                 starts_unhealthy: true,
                 set_identifier: name.clone(),
                 name: names.switched_health_check(),
             };
-            graph.add(address(&layout::switched(name)), &region, &tags, &switched).id()
+            graph.add_at(address(&layout::switched(name)), &location, &tags, &switched).id()
         });
         let record = WeightedRecord {
             zone: zone.clone(),
@@ -86,7 +88,7 @@ pub(super) fn add(
             evaluate_target_health: false,
             health_check: switched,
         };
-        graph.add(address(&layout::record(name)), &region, &tags, &record);
+        graph.add_at(address(&layout::record(name)), &location, &tags, &record);
     }
 }
 
@@ -99,7 +101,7 @@ fn add_switch(
     graph: &mut Graph,
     config: &Config,
     switch: &EmergencySwitch,
-    region: &Region,
+    location: &Location,
     tags: &BTreeMap<String, String>,
 ) -> Input<HealthCheckId> {
     let dimension =
@@ -124,14 +126,15 @@ fn add_switch(
         actions: Vec::new(),
         insufficient_data_actions: Vec::new(),
     };
-    let alarm = graph.add(address(layout::SWITCH_ALARM), &switch.region, tags, &alarm);
+    // A health check follows an alarm of its own account (`AlarmIdentifier`).
+    let alarm = graph.add_at(address(layout::SWITCH_ALARM), &location.in_region(&switch.region), tags, &alarm);
     let check = AlarmHealthCheck {
         alarm: alarm.name(),
         alarm_region: switch.region.clone(),
         insufficient_data: "LastKnownStatus".to_owned(),
         name: Names::new("target", &config.stack.suffix).switch_health_check(),
     };
-    graph.add(address("target-switch"), region, tags, &check).id()
+    graph.add_at(address("target-switch"), location, tags, &check).id()
 }
 
 /// Returns the region of the Route 53 control plane ("AWS Fault Isolation Boundaries", global services).

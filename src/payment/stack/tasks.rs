@@ -51,7 +51,7 @@ pub(super) fn shared(builder: &mut Builder<'_>) -> Shared {
     };
     let logs = builder.add(SERVICE, "logs", &logs);
     let description = "Lets ECS pull the image and write the logs of the payment service";
-    let execution_role = role(builder.names.execution_role(), description);
+    let execution_role = role(builder, builder.names.execution_role(), description);
     let execution_role = builder.add(SERVICE, "execution-role", &execution_role);
     let managed = RolePolicyAttachment {
         role: execution_role.name(),
@@ -68,7 +68,8 @@ pub(super) fn add(
     tasks: Tasks,
     buckets: &[Storage],
 ) -> Handle<TaskDefinition> {
-    let role = builder.add(tasks.part, "task-role", &role(tasks.role.clone(), &tasks.description));
+    let role = role(builder, tasks.role.clone(), &tasks.description);
+    let role = builder.add(tasks.part, "task-role", &role);
     let mut policies = vec![shared.execution_policy.clone()];
     let statements = statements(builder, &tasks, buckets);
     if !statements.is_empty() {
@@ -99,13 +100,8 @@ pub(super) fn add(
     builder.add(tasks.part, layout::TASK_DEFINITION, &definition)
 }
 
-fn role(name: String, description: &str) -> Role {
-    Role {
-        name,
-        description: description.to_owned(),
-        trust: vec!["ecs-tasks.amazonaws.com".to_owned()],
-        source_account_condition: true,
-    }
+fn role(builder: &Builder<'_>, name: String, description: &str) -> Role {
+    Role { source_account_condition: true, ..builder.role(name, description, "ecs-tasks.amazonaws.com") }
 }
 
 /// Returns the permissions of the tasks: they read only their own secrets, and read and write only the buckets of their

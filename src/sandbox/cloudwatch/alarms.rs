@@ -154,8 +154,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeAlarmsInput) -> Result<Describe
         (names.is_empty() || names.contains(&alarm.name)) && alarm.name.starts_with(prefix.unwrap_or_default())
     };
     let alarms = world
-        .regions
-        .get(region)
+        .existing_region(region)
         .into_iter()
         .flat_map(|region_state| region_state.cloudwatch.alarms.values())
         .filter(wanted);

@@ -52,7 +52,7 @@ pub(super) fn points(
     from: u64,
     to: u64,
 ) -> Points {
-    let Some(region_state) = world.regions.get(region) else { return Points::new() };
+    let Some(region_state) = world.existing_region(region) else { return Points::new() };
     let services = ServiceMetrics::new(world, region_state, timeline);
     let metric = &wanted.metric;
     let stored: Vec<&Sample> = region_state

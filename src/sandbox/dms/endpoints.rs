@@ -23,7 +23,9 @@ use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
 use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::AccountRegion;
 use crate::world::dms::{Endpoint, EndpointSettings, NUMERIC_AS_STRING, Task, TaskState, VARCHAR_SIZE};
+use crate::world::secretsmanager::Secret;
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -62,14 +64,25 @@ fn check(call: &mut Call<'_>, settings: &PostgreSqlSettings) -> Result<(String, 
             "Credentials must be given as clear text or as a secret, not both",
         );
     };
-    let secret_exists = call
-        .region_state()
-        .secretsmanager
-        .secrets
-        .values()
-        .any(|one| (one.arn == secret || one.name == secret) && one.deleted_at.is_none());
-    if !secret_exists {
-        return refuse("ResourceNotFoundFault", format!("The secret {secret} does not exist in {}", call.region));
+    let is_meant = |one: &&Secret| (one.arn == secret || one.name == secret) && one.deleted_at.is_none();
+    let owner = AccountRegion::of_arn(secret).filter(|owner| owner.account != call.account());
+    let found = match &owner {
+        None => call.region_state().secretsmanager.secrets.values().find(is_meant),
+        // "The secret of another account is specified by its full ARN."
+        Some(owner) if owner.region != *call.region => None,
+        Some(owner) => {
+            let there = call.world.regions.get(&owner.key());
+            there.and_then(|there| there.secretsmanager.secrets.values().find(is_meant))
+        }
+    };
+    match found {
+        None => {
+            return refuse("ResourceNotFoundFault", format!("The secret {secret} does not exist in {}", call.region));
+        }
+        Some(found) if owner.is_some() && !found.may_be_read_by(role) => {
+            return refuse("AccessDeniedFault", format!("The IAM Role {role} is not allowed to read {secret}."));
+        }
+        Some(_) => {}
     }
     let principal = format!("dms.{}.amazonaws.com", call.region);
     let may_read = call.world.iam.roles.values().find(|one| one.arn == role).is_some_and(|role| {

@@ -148,8 +148,9 @@ fn describe(
 ) -> Result<DescribeTableStatisticsOutput, Rejection> {
     let arn = input.replication_task_arn().unwrap_or_default();
     let (world, region) = (&*call.world, call.region.as_str());
-    let Some(task) =
-        world.regions.get(region).and_then(|region_state| region_state.dms.tasks.values().find(|task| task.arn == arn))
+    let Some(task) = world
+        .existing_region(region)
+        .and_then(|region_state| region_state.dms.tasks.values().find(|task| task.arn == arn))
     else {
         return refuse("ResourceNotFoundFault", format!("Replication task {arn} not found"));
     };

@@ -204,7 +204,7 @@ fn describe(
     let (world, region) = (&*call.world, call.region.as_str());
     let active: ActiveChanges<'_> = world.timeline().at(world.now);
     let mut found = Vec::new();
-    for task in world.regions.get(region).iter().flat_map(|region_state| region_state.dms.tasks.values()) {
+    for task in world.existing_region(region).iter().flat_map(|region_state| region_state.dms.tasks.values()) {
         let field = |name: &str| match name {
             "replication-task-id" => Some(task.identifier.clone()),
             "replication-task-arn" => Some(task.arn.clone()),

@@ -1,4 +1,4 @@
-//! Peerings between VPCs of this account.
+//! Peerings between VPCs, of one account or of two.
 
 use aws_sdk_ec2::operation::accept_vpc_peering_connection::{
     AcceptVpcPeeringConnectionError, AcceptVpcPeeringConnectionInput, AcceptVpcPeeringConnectionOutput,
@@ -25,11 +25,12 @@ use ipnet::Ipv4Net;
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::vpcs;
 use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::AccountRegion;
 use crate::world::ec2::{Peering, PeeringState, Side};
 use crate::world::tags::Tags;
 
 pub(super) fn register(registry: &mut Registry) {
-    let fields = &["vpc_id", "peer_vpc_id", "peer_region", "tag_specifications"];
+    let fields = &["vpc_id", "peer_vpc_id", "peer_region", "peer_owner_id", "tag_specifications"];
     registry.on("ec2", "CreateVpcPeeringConnection", fields, CreateVpcPeeringConnectionError::generic, create);
     registry.on(
         "ec2",
@@ -60,7 +61,7 @@ pub(super) fn register(registry: &mut Registry) {
 
 /// Returns the peering if one of its sides is in the called region.
 pub(super) fn find<'a>(call: &'a mut Call<'_>, id: &str) -> Result<&'a mut Peering, Rejection> {
-    let called_region = call.region.as_str();
+    let called_region = call.world.key(call.region.as_str());
     let mut all = call.world.regions.values_mut().filter_map(|region| region.ec2.peerings.get_mut(id));
     match all.find(|peering| peering.requester.region == called_region || peering.accepter.region == called_region) {
         Some(peering) => Ok(peering),
@@ -72,7 +73,7 @@ pub(super) fn find<'a>(call: &'a mut Call<'_>, id: &str) -> Result<&'a mut Peeri
 }
 
 fn find_side(call: &mut Call<'_>, region: &str, vpc_id: &str) -> Result<Side, Rejection> {
-    match call.world.region(region).ec2.vpcs.get(vpc_id) {
+    match call.world.region_of_key(region).ec2.vpcs.get(vpc_id) {
         Some(vpc) => Ok(Side {
             vpc_id: vpc_id.to_owned(),
             region: region.to_owned(),
@@ -88,10 +89,15 @@ fn create(
     input: &CreateVpcPeeringConnectionInput,
 ) -> Result<CreateVpcPeeringConnectionOutput, Rejection> {
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::VpcPeeringConnection)?;
-    let called_region = call.region.to_string();
+    let called_region = call.world.key(call.region.as_str());
     let requester = find_side(call, &called_region, input.vpc_id().unwrap_or_default())?;
-    let (peer_id, peer_region) =
-        (input.peer_vpc_id().unwrap_or_default().to_owned(), input.peer_region().unwrap_or(&called_region).to_owned());
+    let peer_id = input.peer_vpc_id().unwrap_or_default().to_owned();
+    let peer_region = AccountRegion {
+        region: input.peer_region().unwrap_or(call.region.as_str()).into(),
+        // "Default: Your Amazon Web Services account ID" (CreateVpcPeeringConnection).
+        account: input.peer_owner_id().map_or_else(|| call.account(), str::to_owned),
+    }
+    .key();
     // The call does not look up a VPC of another region: the request fails later ("failed", lifecycle). The model
     // rejects it immediately, like the call within a region.
     let accepter = find_side(call, &peer_region, &peer_id)?;
@@ -153,9 +159,11 @@ fn to_sdk(peering: &Peering, now: u64, called_region: &str) -> VpcPeeringConnect
         _ => code.as_str().to_owned(),
     };
     let info = |side: &Side| {
+        let AccountRegion { region, account } = AccountRegion::of_key(&side.region);
         let info = VpcPeeringConnectionVpcInfo::builder()
             .vpc_id(&side.vpc_id)
-            .region(&side.region)
+            .owner_id(account)
+            .region(region.as_str())
             .cidr_block(&side.cidr_block);
         // Options are returned while it is active ("VpcPeeringConnectionVpcInfo").
         let options =
@@ -178,7 +186,7 @@ fn describe(
     call: &mut Call<'_>,
     input: &DescribeVpcPeeringConnectionsInput,
 ) -> Result<DescribeVpcPeeringConnectionsOutput, Rejection> {
-    let (now, called_region) = (call.now(), call.region.to_string());
+    let (now, called_region) = (call.now(), call.world.key(call.region.as_str()));
     for id in input.vpc_peering_connection_ids() {
         find(call, id)?;
     }
@@ -212,7 +220,8 @@ fn accept(
     input: &AcceptVpcPeeringConnectionInput,
 ) -> Result<AcceptVpcPeeringConnectionOutput, Rejection> {
     let id = input.vpc_peering_connection_id().unwrap_or_default();
-    let (now, called_region, active_at) = (call.now(), call.region.to_string(), call.completion_time(1.0, 3.0, 15.0));
+    let (now, called_region, active_at) =
+        (call.now(), call.world.key(call.region.as_str()), call.completion_time(1.0, 3.0, 15.0));
     let peering = find(call, id)?;
     // "For an inter-Region VPC peering connection request, you must accept the VPC peering connection in the Region of
     // the accepter VPC" (AcceptVpcPeeringConnection).
@@ -241,7 +250,7 @@ fn modify(
     input: &ModifyVpcPeeringConnectionOptionsInput,
 ) -> Result<ModifyVpcPeeringConnectionOptionsOutput, Rejection> {
     let id = input.vpc_peering_connection_id().unwrap_or_default();
-    let (now, called_region) = (call.now(), call.region.to_string());
+    let (now, called_region) = (call.now(), call.world.key(call.region.as_str()));
     let peering = find(call, id)?.clone();
     if peering.state(now) != PeeringState::Active {
         return refuse(

@@ -288,7 +288,7 @@ fn deploy(call: &mut Call<'_>, service: &mut Service) {
     };
     service.deployments.insert(0, deployment);
     let count = usize::try_from(service.desired_count).unwrap_or_default();
-    call.world.start_tasks(&call.region.clone(), service, count, None);
+    call.world.start_tasks(&call.world.key(call.region.as_str()), service, count, None);
 }
 
 /// Deleted services are not listed, even while they drain.
@@ -436,7 +436,7 @@ fn update(call: &mut Call<'_>, input: &UpdateServiceInput) -> Result<UpdateServi
     } else if service.desired_count > count {
         let added = usize::try_from(service.desired_count - count).unwrap_or_default();
         let healthy_at = call.completion_time(45.0, 65.0, 130.0);
-        call.world.start_tasks(&call.region.clone(), &service, added, Some(healthy_at));
+        call.world.start_tasks(&call.world.key(call.region.as_str()), &service, added, Some(healthy_at));
     } else {
         let removed_at = call.completion_time(30.0, 45.0, 60.0);
         let removed = usize::try_from(count - service.desired_count).unwrap_or_default();

@@ -293,8 +293,7 @@ fn describe_health(
     let group = find(call, input.target_group_arn())?.clone();
     let (world, region) = (&*call.world, call.region.as_str());
     let targets = world
-        .regions
-        .get(region)
+        .existing_region(region)
         .map(|region_state| region_state.targets(&group, &world.timeline().at(now), now, now))
         .unwrap_or_default();
     let described = |target: Target| {

@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::operation::create_role::{CreateRoleError, CreateRoleInput, CreateRoleOutput};
 use aws_sdk_iam::operation::delete_role::{DeleteRoleError, DeleteRoleInput, DeleteRoleOutput};
+use aws_sdk_iam::operation::delete_role_permissions_boundary::{
+    DeleteRolePermissionsBoundaryError, DeleteRolePermissionsBoundaryInput, DeleteRolePermissionsBoundaryOutput,
+};
 use aws_sdk_iam::operation::get_role::{GetRoleError, GetRoleInput, GetRoleOutput};
 use aws_sdk_iam::operation::list_role_tags::{ListRoleTagsError, ListRoleTagsInput, ListRoleTagsOutput};
 use aws_sdk_iam::operation::list_roles::{ListRolesError, ListRolesInput, ListRolesOutput};
+use aws_sdk_iam::operation::put_role_permissions_boundary::{
+    PutRolePermissionsBoundaryError, PutRolePermissionsBoundaryInput, PutRolePermissionsBoundaryOutput,
+};
 use aws_sdk_iam::operation::tag_role::{TagRoleError, TagRoleInput, TagRoleOutput};
 use aws_sdk_iam::operation::untag_role::{UntagRoleError, UntagRoleInput, UntagRoleOutput};
 use aws_sdk_iam::operation::update_assume_role_policy::{
     UpdateAssumeRolePolicyError, UpdateAssumeRolePolicyInput, UpdateAssumeRolePolicyOutput,
 };
 use aws_sdk_iam::operation::update_role::{UpdateRoleError, UpdateRoleInput, UpdateRoleOutput};
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::types::{AttachedPermissionsBoundary, PermissionsBoundaryAttachmentType, Tag};
 use aws_smithy_types::DateTime;
 
 use super::syntax::{check_name, check_trust, encode};
@@ -21,7 +27,15 @@ use crate::registry::{Call, Registry, Rejection, built, refuse};
 use crate::world::iam::{DEFAULT_SESSION_SECONDS, Role};
 
 pub(super) fn register(registry: &mut Registry) {
-    let fields = &["role_name", "assume_role_policy_document", "description", "tags", "path", "max_session_duration"];
+    let fields = &[
+        "role_name",
+        "assume_role_policy_document",
+        "description",
+        "tags",
+        "path",
+        "max_session_duration",
+        "permissions_boundary",
+    ];
     registry.on("iam", "CreateRole", fields, CreateRoleError::generic, create);
     registry.on("iam", "GetRole", &["role_name"], GetRoleError::generic, get);
     registry.on("iam", "ListRoles", &["path_prefix"], ListRolesError::generic, list);
@@ -43,6 +57,20 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("iam", "UntagRole", &["role_name", "tag_keys"], UntagRoleError::generic, untag);
     registry.on("iam", "ListRoleTags", &["role_name"], ListRoleTagsError::generic, list_tags);
     registry.on("iam", "DeleteRole", &["role_name"], DeleteRoleError::generic, delete);
+    registry.on(
+        "iam",
+        "PutRolePermissionsBoundary",
+        &["role_name", "permissions_boundary"],
+        PutRolePermissionsBoundaryError::generic,
+        put_boundary,
+    );
+    registry.on(
+        "iam",
+        "DeleteRolePermissionsBoundary",
+        &["role_name"],
+        DeleteRolePermissionsBoundaryError::generic,
+        delete_boundary,
+    );
 }
 
 fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutput, Rejection> {
@@ -54,6 +82,7 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
     if !path.starts_with('/') || !path.ends_with('/') {
         return refuse("ValidationError", format!("The specified value for path is invalid: {path}"));
     }
+    check_boundary(call, input.permissions_boundary())?;
     let mut tags = BTreeMap::new();
     add_tags(&mut tags, input.tags())?;
     // "Names are not distinguished by case" (CreateRole).
@@ -73,12 +102,47 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
         attached_policies: BTreeSet::new(),
         tags,
         created_at: call.now(),
+        permissions_boundary: input.permissions_boundary().map(str::to_owned),
         max_session_seconds: input.max_session_duration().unwrap_or(DEFAULT_SESSION_SECONDS),
         assumable_at,
     };
     let answer = to_sdk(&role)?;
     call.world.iam.roles.insert(name.to_owned(), role);
     Ok(CreateRoleOutput::builder().role(answer).build())
+}
+
+/// A service control policy of an organization can require the boundary: `iam:PermissionsBoundary` is a condition key
+/// of these calls ("Permissions boundaries for IAM entities", "Delegating responsibility to others").
+fn check_boundary(call: &Call<'_>, boundary: Option<&str>) -> Result<(), Rejection> {
+    if call.world.iam.required_boundary.as_deref().is_none_or(|required| boundary == Some(required)) {
+        return Ok(());
+    }
+    refuse(
+        "AccessDenied",
+        "User is not authorized to perform this operation with an explicit deny in a service control policy",
+    )
+}
+
+fn put_boundary(
+    call: &mut Call<'_>,
+    input: &PutRolePermissionsBoundaryInput,
+) -> Result<PutRolePermissionsBoundaryOutput, Rejection> {
+    check_boundary(call, input.permissions_boundary())?;
+    find(call, input.role_name())?.permissions_boundary = input.permissions_boundary().map(str::to_owned);
+    Ok(PutRolePermissionsBoundaryOutput::builder().build())
+}
+
+fn delete_boundary(
+    call: &mut Call<'_>,
+    input: &DeleteRolePermissionsBoundaryInput,
+) -> Result<DeleteRolePermissionsBoundaryOutput, Rejection> {
+    check_boundary(call, None)?;
+    let role = find(call, input.role_name())?;
+    // "NoSuchEntity: … it referenced a resource entity that does not exist" (DeleteRolePermissionsBoundary).
+    if role.permissions_boundary.take().is_none() {
+        return refuse("NoSuchEntity", "The role has no permissions boundary.");
+    }
+    Ok(DeleteRolePermissionsBoundaryOutput::builder().build())
 }
 
 fn check_description(description: Option<&str>) -> Result<(), Rejection> {
@@ -131,6 +195,10 @@ pub(super) fn to_sdk(role: &Role) -> Result<aws_sdk_iam::types::Role, Rejection>
         .assume_role_policy_document(encode(&role.assume_role_policy))
         .set_description(role.description.clone())
         .max_session_duration(role.max_session_seconds)
+        .set_permissions_boundary(role.permissions_boundary.as_ref().map(|arn| {
+            let boundary = AttachedPermissionsBoundary::builder().permissions_boundary_arn(arn);
+            boundary.permissions_boundary_type(PermissionsBoundaryAttachmentType::Policy).build()
+        }))
         .set_tags(Some(sdk_tags(&role.tags)?));
     built(role.build())
 }
@@ -155,6 +223,7 @@ fn list(call: &mut Call<'_>, input: &ListRolesInput) -> Result<ListRolesOutput, 
     for role in call.world.iam.roles.values().filter(|role| role.arn.contains(&prefix)) {
         let mut role = to_sdk(role)?;
         role.tags = None;
+        role.permissions_boundary = None;
         roles.push(role);
     }
     built(ListRolesOutput::builder().set_roles(Some(roles)).is_truncated(false).build())

@@ -48,6 +48,7 @@ fn add(call: &mut Call<'_>, service: &str, name: &str) -> Role {
         }],
     });
     let role = Role {
+        permissions_boundary: None,
         role_name: name.to_owned(),
         role_id: format!("AROA{}", &call.world.random_hex()[..17].to_uppercase()),
         arn,

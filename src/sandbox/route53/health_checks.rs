@@ -20,6 +20,7 @@ use aws_sdk_route53::types::{self as sdk, HealthCheckObservation, HealthCheckReg
 use aws_smithy_types::DateTime;
 
 use crate::registry::{Call, Registry, Rejection, built, refuse};
+use crate::world::AccountRegion;
 use crate::world::World;
 use crate::world::route53::{AlarmIdentifier, HealthCheck, HealthCheckConfig};
 use crate::world::tags::Tags;
@@ -67,7 +68,7 @@ fn to_sdk(check: &HealthCheck) -> Result<sdk::HealthCheck, Rejection> {
         }
         "CLOUDWATCH_METRIC" => {
             let alarm = stored.alarm.as_ref().map(|alarm| {
-                let region = sdk::CloudWatchRegion::from(alarm.region.as_str());
+                let region = sdk::CloudWatchRegion::from(AccountRegion::of_key(&alarm.region).region.as_str());
                 built(sdk::AlarmIdentifier::builder().name(&alarm.name).region(region).build())
             });
             config
@@ -135,7 +136,7 @@ fn check_alarm(world: &World, config: &HealthCheckConfig) -> Result<(), Rejectio
     {
         return refuse("InvalidInput", "InsufficientDataHealthStatus is not valid");
     }
-    let alarm = world.regions.get(wanted.region.as_str()).and_then(|region| region.cloudwatch.alarms.get(&wanted.name));
+    let alarm = world.regions.get(&wanted.region).and_then(|region| region.cloudwatch.alarms.get(&wanted.name));
     let Some(alarm) = alarm else {
         return refuse("InvalidInput", format!("The alarm {} does not exist in {}", wanted.name, wanted.region));
     };
@@ -154,8 +155,9 @@ fn check_alarm(world: &World, config: &HealthCheckConfig) -> Result<(), Rejectio
     Ok(())
 }
 
-fn identifier(alarm: &sdk::AlarmIdentifier) -> AlarmIdentifier {
-    AlarmIdentifier { region: alarm.region().as_str().to_owned(), name: alarm.name().to_owned() }
+/// The alarm is in the account of the health check (`AlarmIdentifier`).
+fn identifier(world: &World, alarm: &sdk::AlarmIdentifier) -> AlarmIdentifier {
+    AlarmIdentifier { region: world.key(alarm.region().as_str()), name: alarm.name().to_owned() }
 }
 
 fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateHealthCheckOutput, Rejection> {
@@ -180,7 +182,7 @@ fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateH
         disabled: wanted.disabled().unwrap_or_default(),
         children: wanted.child_health_checks().to_vec(),
         health_threshold: wanted.health_threshold().unwrap_or_default(),
-        alarm: wanted.alarm_identifier().map(identifier),
+        alarm: wanted.alarm_identifier().map(|alarm| identifier(call.world, alarm)),
         insufficient_data: wanted.insufficient_data_health_status().map(|status| status.as_str().to_owned()),
     };
     check(call.world, &config)?;
@@ -204,8 +206,14 @@ fn create(call: &mut Call<'_>, input: &CreateHealthCheckInput) -> Result<CreateH
         );
     }
     let id = call.world.new_request_id();
-    let created =
-        HealthCheck { id: id.clone(), caller_reference: reference.to_owned(), config, version: 1, tags: Tags::new() };
+    let created = HealthCheck {
+        id: id.clone(),
+        caller_reference: reference.to_owned(),
+        config,
+        version: 1,
+        tags: Tags::new(),
+        owner: None,
+    };
     let answer = CreateHealthCheckOutput::builder().health_check(to_sdk(&created)?);
     call.world.route53.used_references.insert(reference.to_owned());
     call.world.route53.health_checks.insert(id.clone(), created);
@@ -247,7 +255,7 @@ fn update(call: &mut Call<'_>, input: &UpdateHealthCheckInput) -> Result<UpdateH
         config.children = input.child_health_checks().to_vec();
     }
     config.health_threshold = input.health_threshold().unwrap_or(config.health_threshold);
-    config.alarm = input.alarm_identifier().map(identifier).or(config.alarm);
+    config.alarm = input.alarm_identifier().map(|alarm| identifier(call.world, alarm)).or(config.alarm);
     config.insufficient_data =
         input.insufficient_data_health_status().map(|status| status.as_str().to_owned()).or(config.insufficient_data);
     check(call.world, &config)?;

@@ -105,6 +105,7 @@ fn create(call: &mut Call<'_>, input: &CreateHostedZoneInput) -> Result<CreateHo
             .collect(),
         records: Vec::new(),
         tags: Tags::new(),
+        owner: None,
     };
     let change = new_change(call)?;
     let answer = CreateHostedZoneOutput::builder()

@@ -1,6 +1,7 @@
 //! AWS Secrets Manager.
 
 mod lookup;
+mod policies;
 mod replication;
 mod rotation;
 mod secrets;
@@ -11,6 +12,7 @@ use super::registry::Registry;
 pub(super) fn register(registry: &mut Registry) {
     secrets::register(registry);
     values::register(registry);
+    policies::register(registry);
     rotation::register(registry);
     replication::register(registry);
 }

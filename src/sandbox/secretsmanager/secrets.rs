@@ -89,6 +89,7 @@ fn create(call: &mut Call<'_>, input: &CreateSecretInput) -> Result<CreateSecret
         replicas: BTreeMap::new(),
         primary_region: None,
         rotation: None,
+        resource_policy: None,
         tags: tags_from_sdk(input.tags()),
     };
     call.region_state().secretsmanager.secrets.insert(name.clone(), secret);

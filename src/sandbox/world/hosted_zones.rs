@@ -17,6 +17,9 @@ pub struct HostedZone {
     /// The records, except the zone's own NS and SOA.
     pub records: Vec<Record>,
     pub tags: Tags,
+    /// The account, if it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// A record.

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// The state of IAM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Iam {
+    /// The permissions boundary that a service control policy requires of every role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_boundary: Option<String>,
     /// Roles by name.
     pub roles: BTreeMap<String, Role>,
 }
@@ -27,6 +30,8 @@ pub struct Role {
     pub created_at: u64,
     #[serde(default = "default_session")]
     pub max_session_seconds: i32,
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
     /// IAM is eventually consistent: other services cannot assume a new role before this time.
     pub assumable_at: u64,
 }

@@ -35,5 +35,5 @@ pub mod timeline;
 pub mod traffic;
 pub mod weight_history;
 
-pub use account_region::AccountRegion;
+pub use account_region::{AccountRegion, MAIN_ACCOUNT};
 pub use state::{RegionState, World};

@@ -1,10 +1,10 @@
-//! Route 53: DNS, which is global to the account.
+//! Route 53: DNS, which is global. An account sees only its own zones and health checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::account_region::AccountRegion;
+use super::account_region::{AccountRegion, MAIN_ACCOUNT};
 use super::tags::Tags;
 use super::weight_history::WeightHistory;
 
@@ -24,6 +24,16 @@ pub struct Route53 {
     pub used_references: BTreeSet<String>,
     /// The history of record weights.
     pub weights: WeightHistory,
+    /// What the calling account does not see, while it calls.
+    #[serde(skip)]
+    hidden: Hidden,
+}
+
+/// The zones and health checks of other accounts than the one that calls.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Hidden {
+    zones: BTreeMap<String, HostedZone>,
+    health_checks: BTreeMap<String, HealthCheck>,
 }
 
 /// A health check.
@@ -35,6 +45,9 @@ pub struct HealthCheck {
     pub config: HealthCheckConfig,
     pub version: i64,
     pub tags: Tags,
+    /// The account, if it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 /// The configuration of a health check.
@@ -70,6 +83,24 @@ pub struct AlarmIdentifier {
 }
 
 impl Route53 {
+    /// Hides what does not belong to an account, as long as it calls.
+    pub(super) fn hide_others(&mut self, account: &str) {
+        let owner = Some(account).filter(|account| *account != MAIN_ACCOUNT);
+        let is_foreign = |of: &Option<String>| of.as_deref() != owner;
+        self.hidden.zones.extend(self.zones.extract_if(.., |_, zone| is_foreign(&zone.owner)));
+        self.hidden.health_checks.extend(self.health_checks.extract_if(.., |_, check| is_foreign(&check.owner)));
+    }
+
+    /// Shows everything again. What is new belongs to the account that has called.
+    pub(super) fn show_all(&mut self, account: &str) {
+        if account != MAIN_ACCOUNT {
+            self.zones.values_mut().for_each(|zone| zone.owner = Some(account.to_owned()));
+            self.health_checks.values_mut().for_each(|check| check.owner = Some(account.to_owned()));
+        }
+        self.zones.append(&mut self.hidden.zones);
+        self.health_checks.append(&mut self.hidden.health_checks);
+    }
+
     /// Records weights that were changed without a call: they apply immediately.
     pub fn advance(&mut self, now: u64) {
         for zone in self.zones.values() {

@@ -34,6 +34,9 @@ pub struct Secret {
     /// Whether it was deleted without recovery.
     pub forced: bool,
     pub tags: Tags,
+    /// Who else may use it.
+    #[serde(default)]
+    pub resource_policy: Option<serde_json::Value>,
     /// Its replicas by region.
     #[serde(default)]
     pub replicas: BTreeMap<String, Replica>,
@@ -43,6 +46,20 @@ pub struct Secret {
     /// The rotation in progress.
     #[serde(default)]
     pub rotation: Option<Rotation>,
+}
+
+impl Secret {
+    /// Returns whether a role of another account may read the secret: its policy allows it, and it is encrypted with a
+    /// customer managed key, because "you can't use the AWS managed key (aws/secretsmanager) for cross-account access"
+    /// ("Access AWS Secrets Manager secrets from a different account").
+    pub fn may_be_read_by(&self, role: &str) -> bool {
+        let allows = |statement: &serde_json::Value| {
+            let text = statement.to_string();
+            text.contains("secretsmanager:GetSecretValue") && text.contains(role)
+        };
+        let statements = self.resource_policy.as_ref().and_then(|policy| policy["Statement"].as_array());
+        self.kms_key_id.is_some() && statements.is_some_and(|all| all.iter().any(allows))
+    }
 }
 
 /// A rotation in progress.

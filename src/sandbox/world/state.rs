@@ -1,11 +1,11 @@
-//! The state of one account and of its regions.
+//! The state of the accounts and of their regions.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::account_region::AccountRegion;
+use super::account_region::{AccountRegion, MAIN_ACCOUNT};
 use super::autoscaling::Autoscaling;
 use super::cloudwatch::{CloudWatch, Dashboards};
 use super::dms::Dms;
@@ -23,22 +23,25 @@ use super::script::{LoadedScript, Script};
 use super::secretsmanager::SecretsManager;
 use super::tags::Tags;
 
-/// One account.
+/// All accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct World {
-    /// The account number.
+    /// The account that calls at the moment.
     pub account: String,
+    /// What belongs to each of the other accounts, besides their regions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_accounts: BTreeMap<String, OtherAccount>,
     /// The world's own time, in milliseconds since the epoch. It stands still between commands.
     pub now: u64,
     /// Counts generated ids and random values, so that the same calls in the same order give the same world.
     pub counter: u64,
-    /// Roles, which are global.
+    /// The roles of the calling account. They are global.
     #[serde(default)]
     pub iam: Iam,
     /// Buckets, whose names are global.
     #[serde(default)]
     pub s3: S3,
-    /// Dashboards, which are global.
+    /// The dashboards of the calling account. They are global.
     #[serde(default)]
     pub dashboards: Dashboards,
     /// DNS, which is global.
@@ -53,8 +56,19 @@ pub struct World {
     /// The script: what happens in addition to the effects of calls.
     #[serde(default)]
     pub script: LoadedScript,
-    /// The state of each region.
+    /// The state of each region, by [`AccountRegion::key`].
     pub regions: BTreeMap<String, RegionState>,
+}
+
+/// What belongs to an account that does not call at the moment, besides its regions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OtherAccount {
+    /// Roles.
+    #[serde(default)]
+    pub iam: Iam,
+    /// Dashboards.
+    #[serde(default)]
+    pub dashboards: Dashboards,
 }
 
 /// The state of one region.
@@ -99,10 +113,11 @@ impl Default for World {
 }
 
 impl World {
-    /// Returns an empty account.
+    /// Returns empty accounts.
     pub fn new() -> Self {
         Self {
-            account: "111122223333".to_owned(),
+            account: MAIN_ACCOUNT.to_owned(),
+            other_accounts: BTreeMap::new(),
             // 2026-01-01T00:00:00Z
             now: 1_767_225_600_000,
             counter: 0,
@@ -117,9 +132,44 @@ impl World {
         }
     }
 
-    /// Returns the state of a region.
+    /// Lets another account call from now on. Returns the one that called before.
+    pub fn enter(&mut self, account: &str) -> String {
+        self.route53.show_all(&self.account);
+        if account != self.account {
+            let next = self.other_accounts.remove(account).unwrap_or_default();
+            let before = OtherAccount {
+                iam: std::mem::replace(&mut self.iam, next.iam),
+                dashboards: std::mem::replace(&mut self.dashboards, next.dashboards),
+            };
+            self.other_accounts.insert(self.account.clone(), before);
+        }
+        std::mem::replace(&mut self.account, account.to_owned())
+    }
+
+    /// Hides what the calling account does not see.
+    pub fn hide_others(&mut self) {
+        self.route53.hide_others(&self.account);
+    }
+
+    /// Returns the key of a region of the calling account.
+    pub fn key(&self, region: &str) -> String {
+        AccountRegion { region: region.into(), account: self.account.clone() }.key()
+    }
+
+    /// Returns the state of a region of any account.
+    pub fn region_of_key(&mut self, key: &str) -> &mut RegionState {
+        self.regions.entry(key.to_owned()).or_default()
+    }
+
+    /// Returns the state of a region of the calling account.
     pub fn region(&mut self, name: &str) -> &mut RegionState {
-        self.regions.entry(name.to_owned()).or_default()
+        let key = self.key(name);
+        self.region_of_key(&key)
+    }
+
+    /// Returns the state of a region of the calling account, if anything was done there.
+    pub fn existing_region(&self, name: &str) -> Option<&RegionState> {
+        self.regions.get(&self.key(name))
     }
 
     /// Loads a script, which replaces the previous one.
@@ -131,8 +181,11 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.route53.advance(self.now);
-        for region in self.regions.values_mut() {
-            region.ecs.advance(self.now, &self.iam, &mut region.ec2);
+        for (key, region) in &mut self.regions {
+            let account = AccountRegion::of_key(key).account;
+            let other = self.other_accounts.get(&account).filter(|_| account != self.account);
+            let iam = other.map_or(&self.iam, |other| &other.iam);
+            region.ecs.advance(self.now, iam, &mut region.ec2);
             region.ec2.advance(self.now);
             region.rds.advance(self.now);
             region.dms.advance(self.now);
@@ -191,7 +244,11 @@ impl World {
     /// Returns the ids of all existing resources, for tests that check for orphans and duplicates.
     pub fn inventory(&self) -> Vec<String> {
         let mut ids = self.iam.inventory();
-        ids.extend(self.s3.inventory(&self.account));
+        ids.extend(self.s3.inventory());
+        for (account, other) in &self.other_accounts {
+            let of_account = other.iam.inventory().into_iter().chain(other.dashboards.inventory());
+            ids.extend(of_account.map(|id| format!("{account} {id}")));
+        }
         ids.extend(self.dashboards.inventory());
         ids.extend(self.route53.inventory());
         for (name, region) in &self.regions {
@@ -219,7 +276,7 @@ impl World {
         let mut found = self.s3.tagged(&account_region);
         found.extend(self.dashboards.tagged(&account_region));
         found.extend(self.route53.tagged(&account_region));
-        if let Some(state) = self.regions.get(region) {
+        if let Some(state) = self.existing_region(region) {
             found.extend(state.ec2.tagged(&account_region));
             found.extend(state.logs.tagged(&account_region));
             found.extend(state.cloudwatch.tagged(&account_region));

@@ -12,7 +12,6 @@ use super::health::Health;
 use super::metrics::{MINUTE, minute_end};
 use super::state::{RegionState, World};
 use super::timeline::Timeline;
-use infra_base::address::Region;
 
 /// How many requests per minute keep the processor of one task busy.
 const REQUESTS_OF_BUSY_TASK: f64 = 600.0;
@@ -103,17 +102,17 @@ impl World {
     fn carry_out(&mut self, decision: &Decision) {
         let Decision { region, target, service, count, at } = decision;
         let startup = self.completion_time(45.0, 65.0, 130.0) - self.now;
-        let Some(service) = self.region(region).ecs.services.get_mut(service) else { return };
+        let Some(service) = self.region_of_key(region).ecs.services.get_mut(service) else { return };
         let added = count - service.desired_count;
         service.desired_count = *count;
         let message = format!("Message: Successfully set desired count to {count}. ({target})");
         service.events.insert(0, (*at, message));
         let service = service.clone();
         match usize::try_from(added) {
-            Ok(added) => self.start_tasks(&Region::from(region.as_str()), &service, added, Some(at + startup)),
+            Ok(added) => self.start_tasks(region, &service, added, Some(at + startup)),
             Err(_) => {
                 let removed = usize::try_from(-added).unwrap_or_default();
-                self.region(region).stop_tasks(&service.arn, removed, at + startup);
+                self.region_of_key(region).stop_tasks(&service.arn, removed, at + startup);
             }
         }
     }

@@ -3,14 +3,13 @@
 use super::account_region::AccountRegion;
 use super::ecs::{Service, Task};
 use super::state::{RegionState, World};
-use infra_base::address::Region;
 
 impl World {
-    /// Starts tasks of a service's primary deployment. They become healthy at `healthy_at`, or with the deployment. A
-    /// Fargate task has its network interface from the start.
-    pub fn start_tasks(&mut self, region: &Region, service: &Service, count: usize, healthy_at: Option<u64>) {
+    /// Starts tasks of a service's primary deployment, in the region with this key. They become healthy at
+    /// `healthy_at`, or with the deployment. A Fargate task has its network interface from the start.
+    pub fn start_tasks(&mut self, key: &str, service: &Service, count: usize, healthy_at: Option<u64>) {
         let Some(deployment) = service.deployments.first() else { return };
-        let account_region = AccountRegion { region: region.clone(), account: self.account.clone() };
+        let account_region = AccountRegion::of_key(key);
         for number in 0..count {
             let id: String = self.random_hex().chars().take(32).collect();
             let unique = self.new_request_id();
@@ -19,7 +18,7 @@ impl World {
             let address = format!("10.{}.{}.{}", byte(&id, 0), byte(&id, 1), byte(&id, 2));
             let arn = account_region.arn("ecs", &format!("task/{}/{id}", service.cluster));
             let subnet = &service.settings.subnets[number % service.settings.subnets.len()];
-            let state = self.region(region.as_str());
+            let state = self.region_of_key(key);
             state.ec2.attach_interface(
                 interface,
                 subnet,

@@ -16,6 +16,19 @@ pub enum PlanRefusal {
         /// The selection.
         selection: Selection,
     },
+    /// The secret of a database in another account is encrypted with a key that other accounts cannot use.
+    #[error(
+        "the database of `{to}` is replicated from `{from}` in another account, whose secret is encrypted with the key \
+         of AWS; another account cannot use that key"
+    )]
+    SharedSecretWithoutKey {
+        /// The environment with the secret.
+        from: String,
+        /// The environment that reads it.
+        to: String,
+        /// The setting that names a customer managed key.
+        key: String,
+    },
     /// The requested changes depend on each other.
     #[error("{0}")]
     DependencyCycle(DependencyCycle),

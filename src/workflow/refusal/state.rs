@@ -1,6 +1,6 @@
 //! Refusals that concern the state and its backend.
 
-use infra_base::address::AccountId;
+use infra_base::address::{AccountId, Address};
 
 /// Why a state is not opened or moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +17,17 @@ pub enum StateRefusal {
         actual_account: AccountId,
         /// The configured stack.
         stack: String,
-        /// The account of the credentials.
+        /// The accounts of the credentials.
         account: AccountId,
+    },
+    /// Resources are in an account for which the configuration has no credentials.
+    #[error("the state has resources in account {account}, which is not an account of these credentials{}",
+        .example.as_ref().map(|example| format!(" (for example {example})")).unwrap_or_default())]
+    NoAccess {
+        /// The account.
+        account: AccountId,
+        /// One of the resources.
+        example: Option<Address>,
     },
     /// The configured backend is empty, and the other one has a state.
     #[error("the state of this stack is still at {at}, not in the configured backend")]

@@ -80,7 +80,7 @@ impl<'a> Procedure<'a> {
     /// [`StartError`].
     pub async fn start(&self, replication: &Replication) -> Result<Started, StartError> {
         let context = self.context;
-        let read = context.read_context().reader(&replication.address, &replication.region);
+        let read = context.read_context().reader(&replication.address, &replication.location);
         let task = read_existing(&read, &replication.task).await?;
         let saved = context.journal.read(|state| StartRecord::of(state, &replication.address));
         let saved = saved.map_err(|error| StartError::Unreadable { reason: error.to_string() })?;
@@ -301,7 +301,7 @@ impl Start<'_, '_> {
     }
 
     async fn task(&self) -> Result<TaskStatus, StartError> {
-        let read = self.procedure.context.read_context().reader(&self.replication.address, &self.replication.region);
+        let read = self.procedure.context.read_context().reader(&self.replication.address, &self.replication.location);
         Ok(read_existing(&read, &self.replication.task).await?)
     }
 

@@ -3,5 +3,6 @@
 pub mod commands;
 pub mod configuration;
 pub mod lifecycle;
+mod network;
 pub mod protection;
 pub mod state_directory;

@@ -404,6 +404,7 @@ fn a_custom_metric_is_compared_with_its_bound() {
         let metric = Metric { namespace: "Payments".into(), name: "Declined".into(), dimensions: [].into(), statistic };
         gate(Check::Custom(CustomCheck {
             query: Query::Metric(metric),
+            environment: None,
             region: "us-east-1".into(),
             limit: limit(bound),
             needs_traffic,

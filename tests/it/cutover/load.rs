@@ -30,7 +30,7 @@ pub async fn after_minutes(fixture: &mut Fixture, minutes: u64) -> [u32; 3] {
         let mut counts = Vec::new();
         for (service, name) in [(source, &source.service), (target, &target.service), (target, &link.service)] {
             let address = context.journal.read(|state| state.resources.keys().next().cloned()).expect("a resource");
-            let reader = context.read_context().reader(&address, &service.region);
+            let reader = context.read_context().reader(&address, &service.location);
             counts.push(desired_count(&reader, &service.cluster, name).await.expect("an answer"));
         }
         <[u32; 3]>::try_from(counts).expect("three services")

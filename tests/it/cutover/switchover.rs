@@ -28,7 +28,7 @@ fn operations<'a>(context: &'a Context, config: &Config) -> AwsOperations<'a> {
     let topology = context.journal.read(Topology::of);
     AwsOperations {
         context,
-        region: "us-east-1".into(),
+        location: "us-east-1".into(),
         record_name: topology.record_name.clone().expect("there is routing"),
         databases: Databases::Empty,
         hooks: Hooks::default(),
@@ -45,8 +45,8 @@ pub async fn with_traffic_on_the_target() -> Fixture {
         .with_context(CrashPoints::default(), Faults::default(), async |context: Context| {
             let operations = operations(&context, &config(PAIRED, &[]));
             open_target(&operations, Readiness::Required).await.expect("the target is ready");
-            let (region, name) = (&operations.region, &operations.record_name);
-            shift::shift(&context, region, name, TrafficSplit::TARGET, "test").await.expect("it is shifted");
+            let (location, name) = (&operations.location, &operations.record_name);
+            shift::shift(&context, location, name, TrafficSplit::TARGET, "test").await.expect("it is shifted");
         })
         .await;
     done.expect("it was not killed");
@@ -115,7 +115,7 @@ async fn look(fixture: &mut Fixture) -> Seen {
         let target = topology.service(Side::Target).expect("a service");
         let target_uses = database_side(&read_context, target).await.expect("an answer").expect("a rule");
         let replication = &topology.loads[0];
-        let cx = read_context.reader(&replication.address, &replication.region);
+        let cx = read_context.reader(&replication.address, &replication.location);
         let mut replicates = Vec::new();
         let fallback = |side| &replication.fallback_to(side).expect("a fallback").task;
         for task in [&replication.task, fallback(Side::Source), fallback(Side::Target)] {

@@ -129,9 +129,7 @@ async fn a_change_by_another_writer_is_detected() {
         .with_context(CrashPoints::default(), Faults::default(), async |context| {
             let workspace = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
             read_both(
-                &context
-                    .read_context()
-                    .reader(&migrate_infra::migration::shift::traffic_address(), &"us-east-1".into()),
+                &context.read_context().reader(&migrate_infra::migration::shift::traffic_address(), "us-east-1"),
                 &workspace,
             )
             .await

@@ -103,7 +103,7 @@ pub async fn driven(
     let directory = tempfile::tempdir().expect("a directory");
     let drive = Driver {
         context,
-        region: "us-east-1".into(),
+        location: "us-east-1".into(),
         record_name: topology.record_name.clone().expect("there is routing"),
         plan: schedule,
         gates: config.gates.clone(),

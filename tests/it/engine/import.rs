@@ -12,7 +12,7 @@ use crate::harness::backend::Backend;
 use crate::harness::matrix::{self, Cases, Matrix};
 use crate::harness::registry::{kind, kinds};
 use crate::harness::sandbox_run::{Fixture, RunKind};
-use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph, source};
+use crate::harness::stacks::{PAIRED, every_kind, graph, source};
 use crate::harness::workspace::{Workspace, edit_world};
 use crate::kinds::every_input::{To, examples, look, values};
 
@@ -153,7 +153,8 @@ fn the_adopt_command() {
 }
 
 /// Immutable inputs that AWS does not describe, and why.
-const NOT_SHOWN: [(&str, &str, &str); 2] = [
+const NOT_SHOWN: [(&str, &str, &str); 3] = [
+    ("ec2.vpc_peering_connection", "peer_account", "there is none within an account"),
     ("ec2.vpc_peering_dns", "side", "a peering has one such option for each side: it is what is looked for"),
     (
         "secretsmanager.secret_replica",
@@ -180,7 +181,7 @@ fn elsewhere(value: &Value) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_elsewhere_is_not_imported() {
-    let graph = graph(PAIRED, &[TWO_REGIONS]);
+    let graph = every_kind();
     let mut initial = Fixture::default();
     initial.up(&graph).await.must_succeed();
     initial.advance_a_day();

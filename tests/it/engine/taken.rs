@@ -13,6 +13,8 @@ fn role() -> Role {
         description: "a role".to_owned(),
         trust: vec!["lambda.amazonaws.com".to_owned()],
         source_account_condition: false,
+        path: "/".into(),
+        permissions_boundary: None,
     }
 }
 

@@ -84,6 +84,7 @@ async fn a_manually_deleted_record_is_recreated_without_traffic() {
 
 fn zone_of_somebody(records: Vec<Record>) -> HostedZone {
     HostedZone {
+        owner: None,
         id: "Z0000000000001".into(),
         name: "payment-migration.internal.".into(),
         caller_reference: "somebody".into(),
@@ -169,6 +170,7 @@ async fn replication() -> (Fixture, Graph) {
 
 fn role_of_somebody(name: &str, trusted: &str) -> Role {
     Role {
+        permissions_boundary: None,
         role_name: name.into(),
         role_id: format!("AROA{name}"),
         arn: format!("arn:aws:iam::111122223333:role/{name}"),

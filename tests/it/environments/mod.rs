@@ -1,5 +1,6 @@
 //! Tests of whole environments, and of what connects them.
 
+mod accounts;
 pub mod cross_environment_links;
 pub mod cross_environment_paths;
 pub mod dependencies;

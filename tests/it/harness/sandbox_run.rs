@@ -10,9 +10,10 @@ use futures::FutureExt;
 use migrate_infra::address::{Address, Region, RunId};
 use migrate_infra::aws::{CallCounter, Cancel, Cloud, Endpoint, Objects};
 use migrate_infra::clock::Clock;
+use migrate_infra::config::Config;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::{Context, Outcome, Report, adopt, down, rollback, up};
-use migrate_infra::events::Events;
+use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::{DriftReport, Plan, PlanOptions, plan_down, plan_rollback, plan_with};
 use migrate_infra::resource::{Handle, Resource};
@@ -22,6 +23,7 @@ use migrate_infra::sandbox::{Fault, FaultPoint, Faults, Sandbox, World};
 use migrate_infra::state::{
     Backend, FencedStore, FileStore, Journal, Lock, MemoryStore, Record, State, StateError, Store, Writer, open,
 };
+use migrate_infra::workflow::tenants;
 
 use crate::harness::limited_store::LimitedStore;
 use crate::harness::matrix::Matrix;
@@ -106,6 +108,8 @@ pub struct Fixture {
     pub world: World,
     /// The store of the state.
     pub store: MemoryStore,
+    /// The configuration, if its environments have credentials of their own.
+    pub config: Option<Config>,
     /// Receives the events of the runs.
     pub listener: Option<Events>,
     /// Records the requests of the runs.
@@ -153,6 +157,7 @@ impl Default for Fixture {
         Self {
             world: World::default(),
             store: MemoryStore::default(),
+            config: None,
             listener: None,
             recorder: RequestRecorder::of_this_thread(),
             skipped: Vec::new(),
@@ -242,7 +247,7 @@ impl Fixture {
     ) -> Option<Report> {
         let in_process =
             self.recorder.as_ref().map_or_else(|| sandbox.in_process(), |recorder| recorder.tap(sandbox.in_process()));
-        let cloud = Cloud::connect(Endpoint::InProcess(in_process), &"us-east-1".into(), clock).await.ok()?;
+        let cloud = self.connect(Endpoint::InProcess(in_process), clock).await?;
         let (mut store, lock): (Box<dyn Store>, Option<Lock>) = match (&self.state_location, self.room) {
             (None, None) => (Box::new(self.store.with_crash_points(crash_points)), None),
             (None, Some(room)) => (Box::new(LimitedStore::new(self.store.with_crash_points(crash_points), room)), None),
@@ -273,6 +278,10 @@ impl Fixture {
             };
             journal.write(vec![genesis]).await.ok()?;
         }
+        let others = cloud.other_accounts();
+        if journal.read(|state| state.other_accounts != others) {
+            journal.write(vec![Record::Accounts { others }]).await.ok()?;
+        }
         let plan = match kind {
             RunKind::Up | RunKind::Adopt => journal.read(|state| self.plan(graph, state)),
             RunKind::Forget => return self.forget(journal, writer).await,
@@ -284,12 +293,16 @@ impl Fixture {
         } else {
             self.listener.clone().unwrap_or_else(Events::nowhere)
         };
+        let cancel = Cancel::default();
+        let waiting = events.clone();
+        let tell = move |text| waiting.send(Event::Notice { address: None, text });
+        cloud.wait_for_credentials(tell, &cancel);
         let context = Context {
             kinds: KINDS,
             cloud: Arc::new(cloud),
             journal: journal.clone(),
             events,
-            cancel: Cancel::default(),
+            cancel,
             calls,
             stack: STACK.into(),
             parallelism: 32,
@@ -315,6 +328,13 @@ impl Fixture {
             lock.release().await.ok()?;
         }
         report.ok()
+    }
+
+    async fn connect(&self, endpoint: Endpoint, clock: Clock) -> Option<Cloud> {
+        let Some(config) = &self.config else {
+            return Cloud::connect(endpoint, &"us-east-1".into(), clock).await.ok();
+        };
+        Cloud::connect_all(endpoint, &tenants(config), clock).await.ok()
     }
 
     /// Returns a fork in which a run was killed, or `None` if the run reached its end.
@@ -350,7 +370,7 @@ impl Fixture {
                 .recorder
                 .as_ref()
                 .map_or_else(|| sandbox.in_process(), |recorder| recorder.tap(sandbox.in_process()));
-            let cloud = Cloud::connect(Endpoint::InProcess(in_process), &"us-east-1".into(), clock).await.ok()?;
+            let cloud = self.connect(Endpoint::InProcess(in_process), clock).await?;
             let mut store = self.store.with_crash_points(crash_points.clone());
             let state = open(&mut store).await.expect("the state can always be read");
             let (journal, writer) = Journal::start(state, Box::new(store));

@@ -5,6 +5,10 @@ use std::path::Path;
 use migrate_infra::address::Address;
 use migrate_infra::config::{Config, Overrides, load};
 use migrate_infra::graph::Graph;
+use migrate_infra::resource::{Handle, RefersTo};
+use migrate_infra::resources::iam::Role;
+use migrate_infra::resources::s3::{Bucket, BucketPolicyStatement};
+use migrate_infra::resources::secretsmanager::{Secret, SecretPolicy};
 
 use crate::harness::sandbox_run::Fixture;
 
@@ -26,6 +30,31 @@ pub fn config(file: &str, sets: &[&str]) -> Config {
 /// Builds the graph of a configuration with overrides.
 pub fn graph(file: &str, sets: &[&str]) -> Graph {
     migrate_infra::stack::build(&config(file, sets)).expect("the configuration results in a graph")
+}
+
+/// Builds a graph with a resource of every kind: a stack in two regions, and what only a stack in two accounts has.
+pub fn every_kind() -> Graph {
+    let mut graph = graph(PAIRED, &[TWO_REGIONS]);
+    let tags = graph.get(&Address::new("source/network/vpc")).expect("a VPC").tags.clone();
+    let secret = Handle::<Secret>::to(Address::new("source/database-source/secret"));
+    let policy = SecretPolicy {
+        secret: secret.arn(),
+        account: "444455556666".into(),
+        readers: vec!["role/reader".to_owned()],
+    };
+    graph.add(Address::new("source/sharing/secret-policy"), &"us-east-1".into(), &tags, &policy);
+    let bucket = Handle::<Bucket>::to(Address::new("source/storage-source/bucket"));
+    let role = Handle::<Role>::to(Address::new("target/storage-replication/role"));
+    let statement = BucketPolicyStatement {
+        bucket: bucket.ready_name(),
+        sid: "Replication".to_owned(),
+        account: "444455556666".into(),
+        role: role.arn(),
+        bucket_actions: vec!["s3:ListBucket".to_owned()],
+        object_actions: vec!["s3:ReplicateObject".to_owned()],
+    };
+    graph.add(Address::new("source/sharing/statement"), &"us-east-1".into(), &tags, &statement);
+    graph.finish().expect("a graph")
 }
 
 /// Builds the graph of the source environment alone: small enough to be killed often, and with everything that a

@@ -9,7 +9,7 @@ use migrate_infra::events::{Event, Events};
 
 use crate::harness::registry::kinds;
 use crate::harness::sandbox_run::Fixture;
-use crate::harness::stacks::{PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
+use crate::harness::stacks::{PAIRED, SELF_CONTAINED, TWO_REGIONS, every_kind, graph};
 
 /// The mutating calls of a run, by resource.
 #[derive(Clone, Default)]
@@ -44,10 +44,10 @@ fn add(to: &mut BTreeMap<String, BTreeSet<&'static str>>, fixture: &Fixture, cal
 #[tokio::test(start_paused = true)]
 async fn declared_operations_are_called() {
     let (mut creates, mut deletes) = (BTreeMap::new(), BTreeMap::new());
-    for (file, sets) in [(PAIRED, &[][..]), (PAIRED, &[TWO_REGIONS]), (SELF_CONTAINED, &[])] {
+    for stack in [graph(PAIRED, &[]), every_kind(), graph(SELF_CONTAINED, &[])] {
         let mut fixture = Fixture::default();
         let calls = Calls::listening(&mut fixture);
-        fixture.up(&graph(file, sets)).await.must_succeed();
+        fixture.up(&stack).await.must_succeed();
         add(&mut creates, &fixture, &calls);
         let up = fixture.fork();
         let calls = Calls::listening(&mut fixture);

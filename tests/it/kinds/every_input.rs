@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::harness::registry::{kind, kinds};
 use crate::harness::sandbox_run::{Fixture, STACK};
-use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph};
+use crate::harness::stacks::every_kind;
 use crate::harness::workspace::Workspace;
 use crate::kinds::declared_operations::Calls;
 
@@ -86,7 +86,10 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("peer", json!({ "cidr": "198.51.100.0/24" })),
             to("description", json!("renamed")),
         ],
-        "ec2.vpc_peering_connection" => vec![not("peer_region", "it follows the region of the environment")],
+        "ec2.vpc_peering_connection" => vec![
+            not("peer_region", "it follows the region of the environment"),
+            not("peer_account", "it follows the account of the environment: environments::accounts"),
+        ],
         "ec2.vpc_peering_dns" => vec![not("side", FIXED)],
         "elbv2.load_balancer" => vec![
             to("name", json!("payment-renamed")),
@@ -212,6 +215,8 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("description", json!("renamed")),
             to("trust", json!(["ec2.amazonaws.com", "lambda.amazonaws.com"])),
             to("source_account_condition", json!(true)),
+            to("path", json!("/renamed/")),
+            to("permissions_boundary", json!("arn:aws:iam::111122223333:policy/boundary")),
         ],
         "iam.role_policy" => vec![
             to("name", json!("renamed")),
@@ -276,7 +281,11 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("evaluate_target_health", json!(true)),
             not("health_check", "only the record of the target has one: environments::routing"),
         ],
-        "dms.account_role" => vec![not("name", FIXED), not("managed_policy", FIXED)],
+        "dms.account_role" => vec![
+            not("name", FIXED),
+            not("managed_policy", FIXED),
+            not("permissions_boundary", "it is set when the role is created: environments::accounts"),
+        ],
         "dms.replication_subnet_group" => {
             vec![to("identifier", json!("payment-renamed")), to("description", json!("renamed"))]
         }
@@ -333,6 +342,15 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("actions", json!(["arn:aws:sns:us-east-1:111122223333:renamed"])),
             to("insufficient_data_actions", json!(["arn:aws:sns:us-east-1:111122223333:renamed"])),
         ],
+        "secretsmanager.secret_policy" => {
+            vec![to("account", json!("999988887777")), to("readers", json!(["role/renamed"]))]
+        }
+        "s3.bucket_policy_statement" => vec![
+            to("sid", json!("renamed")),
+            to("account", json!("999988887777")),
+            to("bucket_actions", json!(["s3:GetBucketAcl"])),
+            to("object_actions", json!(["s3:GetObject"])),
+        ],
         _ => vec![],
     }
 }
@@ -363,7 +381,7 @@ pub fn examples(graph: &Graph) -> BTreeMap<&'static str, Address> {
 }
 
 async fn changes(service: &str) {
-    let base = graph(PAIRED, &[TWO_REGIONS]);
+    let base = every_kind();
     let mut initial = Fixture::default();
     initial.up(&base).await.must_succeed();
     initial.advance_a_day();
@@ -446,7 +464,7 @@ fn the_page_of_resources_is_up_to_date() {
 /// Each input has a value here, or a reason, or refers to another resource.
 #[test]
 fn every_input_of_every_kind_is_changed() {
-    let graph = graph(PAIRED, &[TWO_REGIONS]);
+    let graph = every_kind();
     let examples = examples(&graph);
     for kind in kinds() {
         let address = examples.get(kind.name()).unwrap_or_else(|| panic!("the stack has no {}", kind.name()));

@@ -15,6 +15,8 @@ fn role() -> Role {
         description: "what the payment tasks may do".into(),
         trust: vec!["ecs-tasks.amazonaws.com".into()],
         source_account_condition: true,
+        path: "/".into(),
+        permissions_boundary: None,
     }
 }
 

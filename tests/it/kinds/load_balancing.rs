@@ -54,6 +54,7 @@ pub fn prerequisites() -> Fixture {
     }
     for name in ["execution", "task"] {
         let role = Role {
+            permissions_boundary: None,
             role_name: name.into(),
             role_id: format!("AROA{name}"),
             arn: format!("arn:aws:iam::111122223333:role/{name}"),

@@ -16,7 +16,7 @@ use crate::harness::emulator;
 use crate::harness::registry::kinds;
 use crate::harness::request_recorder::RequestRecorder;
 use crate::harness::sandbox_run::Fixture;
-use crate::harness::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
+use crate::harness::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, every_kind, graph, source};
 use crate::kinds::{database, database_secrets, ecs, iam, load_balancing, logs, network, s3};
 
 /// Creates, changes and deletes a graph, and records the requests.
@@ -115,6 +115,10 @@ async fn whole_systems(recorder: &RequestRecorder) {
     let with_changes = |sets: &[&str]| graph(PAIRED, &[sets, CHANGES].concat());
     record(recorder, &graph(PAIRED, &[TWO_REGIONS]), &with_changes(&[TWO_REGIONS])).await;
     record(recorder, &graph(SELF_CONTAINED, &["tags.Temporary=yes"]), &graph(SELF_CONTAINED, CHANGES)).await;
+    record(recorder, &every_kind(), &every_kind()).await;
+    let boundary = |name: &str| source(&[&format!("iam.permissions_boundary=arn:aws:iam::111122223333:policy/{name}")]);
+    record(recorder, &boundary("one"), &boundary("other")).await;
+    record(recorder, &boundary("one"), &source(&[])).await;
     let mut fixture = Fixture { recorder: Some(recorder.clone()), ..Fixture::default() };
     let restorable = graph(PAIRED, &["secrets.recovery_window_days=7"]);
     for _ in 0..2 {

@@ -1,6 +1,6 @@
 //! A stack with real databases, inside this process, for tests that work on both.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use migrate_infra::aws::Endpoint;
@@ -87,6 +87,7 @@ impl Stack {
             parallelism: options.parallelism,
             endpoint: Box::new(Shared { sandbox: Arc::clone(&sandbox), clock }),
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
+            stack_account: OnceLock::new(),
             warn: |text| panic!("{text}"),
         };
         Self { sandbox, workspace }

@@ -1,7 +1,7 @@
 //! The start of a replication in its phases, on the sandbox, whose databases are empty: schema and indexes have nothing
 //! to do, and the task stops after its load and is resumed.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use migrate_infra::aws;
@@ -60,6 +60,7 @@ fn workspace(config: Config, have_data: bool) -> Workspace {
         parallelism: 32,
         endpoint: Box::new(Unused),
         databases: Box::new(Locator { have_data }),
+        stack_account: OnceLock::new(),
         warn: |_| {},
     }
 }

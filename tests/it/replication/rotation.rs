@@ -83,7 +83,7 @@ async fn rotate(context: &Context, address: &str) -> Result<(), String> {
         let entry = state.get(&Address::new(address)).expect("the secret");
         (entry.attrs.as_ref().expect("attributes")["arn"].as_str().expect("an ARN").to_owned(), entry.region.clone())
     });
-    let (clients, _) = context.cloud.clients(&region);
+    let (clients, _) = context.cloud.clients(&(&region).into());
     let call = clients.secrets.rotate_secret().secret_id(arn).send();
     let rotated = intended("secretsmanager:RotateSecret", call).await;
     rotated.map(drop).map_err(|error| format!("{error:?}"))
@@ -256,7 +256,7 @@ async fn a_replication_that_no_longer_exists_holds_nothing() {
         let secret = entry.attrs.expect("attributes")["arn"].as_str().expect("an ARN").to_owned();
         let by = Address::new("target/replication/task");
         let (region, at, why) = (entry.region, "2026-01-01T00:00:00Z".to_owned(), "a replication".to_owned());
-        let held = Record::RotationHeld { address: address.clone(), by, secret, region, at, why };
+        let held = Record::RotationHeld { address: address.clone(), by, secret, region, account: None, at, why };
         context.journal.write(vec![held]).await.expect("it is written");
     })
     .await;

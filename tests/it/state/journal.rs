@@ -18,6 +18,7 @@ pub fn intent(address: &str) -> Record {
         op: Op::Create,
         kind: "ec2.vpc".into(),
         region: "us-east-1".into(),
+        account: None,
         spec: json!({}),
         needs: vec![],
         tags: [].into(),

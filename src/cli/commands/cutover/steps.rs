@@ -1,5 +1,7 @@
 //! The steps of a cutover, and the switchover that follows them.
 
+use std::time::Duration;
+
 use super::args::CutoverArgs;
 use super::end::end;
 use super::overview::overview;
@@ -46,6 +48,7 @@ pub(super) async fn run(
     let reporter = CutoverReporter::start(&app.options, &plan, Keys::Cutover);
     let has_operator = args.wait || reporter.has_keys();
     let session = Session::open(workspace, "cutover", reporter.events()).await?;
+    session.warn_of_expiry(Duration::from_hours(1));
     // Another process may have changed what was read before the lock was acquired.
     let state = session.context.journal.read(Clone::clone);
     let (session, ()) = session.or_close(check_unchanged(&state, before.as_ref())).await?;

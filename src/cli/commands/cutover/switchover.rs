@@ -79,6 +79,7 @@ pub(super) async fn run(
     confirm(if abort_at_once { "\nUndo the switchover?" } else { "\nStart?" }, args.yes)?;
     let reporter = CutoverReporter::start(&app.options, plan, Keys::Cutover);
     let session = Session::open(workspace, "cutover", reporter.events()).await?;
+    session.warn_of_expiry(Duration::from_hours(1));
     // Another process may have changed what was read before the lock was acquired.
     let now = session.context.journal.read(read_record);
     let (session, now) = session.or_close(now).await?;

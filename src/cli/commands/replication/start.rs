@@ -1,5 +1,7 @@
 //! `replication start`.
 
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 
 use super::databases::DatabaseArgs;
@@ -93,6 +95,7 @@ pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let request = StartRequest { options, only: args.phase.map(Phase::from), urls };
     let reporter = Reporter::start(&app.options);
     let session = app.open_session("replication start", reporter.events()).await?;
+    session.warn_of_expiry(Duration::from_hours(1));
     let held = rotation::hold(&session.context, &selected).await.map_err(|error| not_held(app, &error));
     let (session, ()) = session.or_close(held).await?;
     // What is loaded again was not compared.

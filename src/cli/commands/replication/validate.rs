@@ -83,7 +83,7 @@ async fn results_of_dms(
     replication: &Replication,
     wait: bool,
 ) -> infra_core::resource::Result<(Vec<Table>, Option<String>)> {
-    let reader = context.reader(&replication.address, &replication.region);
+    let reader = context.reader(&replication.address, &replication.location);
     loop {
         let (mut tables, task) =
             futures::try_join!(tables(&reader, &replication.task), read_existing(&reader, &replication.task))?;

@@ -68,7 +68,8 @@ impl Progress {
 async fn replication(context: &ReadContext, topology: &Topology) -> Result<Option<Phase>> {
     let (mut done, mut texts) = (true, Vec::new());
     for one in &topology.replications {
-        let task = task_status::read(&context.reader(&one.address, &one.region), &one.task).await?.unwrap_or_default();
+        let task =
+            task_status::read(&context.reader(&one.address, &one.location), &one.task).await?.unwrap_or_default();
         done &= !one.is_idle(&task) && task.full_load_percent == 100;
         let status = if task.status.is_empty() { "deleted" } else { &task.status };
         texts.push(format!("`{}` is `{status}`, full load {} %", one.task_id, task.full_load_percent));
@@ -79,7 +80,7 @@ async fn replication(context: &ReadContext, topology: &Topology) -> Result<Optio
 async fn validation(context: &ReadContext, topology: &Topology) -> Result<Option<Phase>> {
     let mut states = Vec::new();
     for one in &topology.replications {
-        let reader = context.reader(&one.address, &one.region);
+        let reader = context.reader(&one.address, &one.location);
         let (tables, task) =
             futures::try_join!(task_status::tables(&reader, &one.task), task_status::read(&reader, &one.task))?;
         let task = task.unwrap_or_default();
@@ -98,7 +99,7 @@ async fn validation(context: &ReadContext, topology: &Topology) -> Result<Option
 async fn service(context: &ReadContext, topology: &Topology) -> Result<Option<Phase>> {
     let (mut done, mut texts) = (topology.services.len() == 2 || topology.lacks_source(), Vec::new());
     for one in &topology.services {
-        let health = targets(&context.reader(&traffic_address(), &one.region), &one.target_group).await?;
+        let health = targets(&context.reader(&traffic_address(), &one.location), &one.target_group).await?;
         done &= health.healthy > 0 && health.unhealthy.is_empty();
         texts.push(format!("{}: {} healthy, {} unhealthy", one.side, health.healthy, health.unhealthy.len()));
     }

@@ -7,7 +7,7 @@ use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, stdout};
 use infra_aws::Cancel;
-use infra_base::address::Region;
+use infra_base::address::Location;
 use infra_core::engine::{Context, ReadContext};
 use infra_core::events::Event;
 use infra_core::resource::{Error as ResourceError, describe};
@@ -19,7 +19,9 @@ use infra_migration::shift::{self, SendMode, ShiftError, ShiftOutcome, roll_back
 use infra_migration::topology::Topology;
 use infra_workflow::cutover::record_manual_rollback;
 use infra_workflow::switchover::before_shift;
-use infra_workflow::traffic::{ManualRelease, find_records, manual_release, read_both, read_state_if_possible, region};
+use infra_workflow::traffic::{
+    ManualRelease, find_records, location, manual_release, read_both, read_state_if_possible,
+};
 
 /// Sends all traffic back to the source.
 ///
@@ -50,10 +52,10 @@ pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
         None => read_state_if_possible(workspace).await,
     };
     let topology = Topology::of(&state);
-    let region = region(&state, &workspace.config);
+    let location = location(&state, &workspace.config);
     let context = workspace.connect_read_only().await?;
-    let name = find_records(workspace, &context, &region, &topology, zone).await?;
-    let records = read_both(&context, &region, &name).await?;
+    let name = find_records(workspace, &context, &location, &topology, zone).await?;
+    let records = read_both(&context, &location, &name).await?;
     let source = TrafficSplit::SOURCE;
     before_shift(&workspace.config, &state, &context, records.split(), source).await?;
     if args.dry_run {
@@ -65,7 +67,7 @@ pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
         Some(zone) => format!("traffic rollback --zone-id {zone}"),
         None => "traffic rollback".to_owned(),
     };
-    let rollback = Rollback { app, state: &state, region: &region, name: &name };
+    let rollback = Rollback { app, state: &state, location: &location, name: &name };
     if zone.is_some() || problem.is_some() || topology.record_name.is_none() {
         if let Some(problem) = problem {
             app.info(&format!("note: {}; this continues without a state", app.explain(problem).what));
@@ -80,7 +82,7 @@ pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
 struct Rollback<'a> {
     app: &'a App,
     state: &'a State,
-    region: &'a Region,
+    location: &'a Location,
     name: &'a RecordName,
 }
 
@@ -100,7 +102,8 @@ impl Rollback<'_> {
             }
         };
         let context = &session.context;
-        let result = shift::shift(context, self.region, self.name, TrafficSplit::SOURCE, "rolled back manually").await;
+        let result =
+            shift::shift(context, self.location, self.name, TrafficSplit::SOURCE, "rolled back manually").await;
         let (result, recorded) = match result {
             Ok(outcome) => (Ok(outcome), record_manual_rollback(&app.workspace, context).await),
             // A failure to write the journal must not prevent the rollback.
@@ -120,7 +123,7 @@ impl Rollback<'_> {
 
     /// Sends the traffic back without recording anything.
     async fn without_state(&self, context: &ReadContext) -> Result<ShiftOutcome, ShiftError> {
-        let result = roll_back_without_state(context, self.region, self.name, SendMode::IfChanged).await;
+        let result = roll_back_without_state(context, self.location, self.name, SendMode::IfChanged).await;
         match manual_release(&self.app.workspace.config, self.state) {
             ManualRelease::NotRequired => {}
             ManualRelease::Required => {

@@ -15,7 +15,7 @@ use infra_migration::topology::Topology;
 use infra_workflow::Workspace;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{BeforeShift, before_shift, open, operations};
-use infra_workflow::traffic::{ShiftRequest, check_shift, read_both, record_name, region, unhealthy};
+use infra_workflow::traffic::{ShiftRequest, check_shift, location, read_both, record_name, unhealthy};
 
 /// Sends a share of the traffic to the target.
 ///
@@ -49,9 +49,9 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
     let state = workspace.read_state().await?;
     let topology = Topology::of(&state);
-    let (name, region) = (record_name(workspace, &topology)?, region(&state, &workspace.config));
+    let (name, location) = (record_name(workspace, &topology)?, location(&state, &workspace.config));
     let context = workspace.connect_read_only().await?;
-    let records = read_both(&context, &region, &name).await?;
+    let records = read_both(&context, &location, &name).await?;
     let unhealthy = if args.force { Vec::new() } else { unhealthy(&context, &topology, records.split(), to).await };
     if args.dry_run {
         for reason in &unhealthy {
@@ -83,7 +83,7 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
         session.close().await;
         return Err(refusal.into());
     }
-    let result = shift::shift(&session.context, &region, &name, to, "requested").await;
+    let result = shift::shift(&session.context, &location, &name, to, "requested").await;
     reporter.finish();
     session.close().await;
     Ok(end(app, result, to, &format!("traffic shift --to {}", to.percent()))?)

@@ -20,7 +20,7 @@ use infra_migration::scale_in;
 use infra_migration::serving::{database_side, serving};
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::Topology;
-use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, read_records, region};
+use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, location, read_records};
 
 /// Shows the weights, the health of both environments, and what is in progress. Nothing is changed.
 #[derive(Debug, Args)]
@@ -60,15 +60,15 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
     };
     let topology = Topology::of(&state);
     let context = workspace.connect_read_only().await?;
-    let region = region(&state, config);
-    let name = find_records(workspace, &context, &region, &topology, args.zone_id.as_deref()).await?;
-    let records = &read_records(&context, &region, &name).await?;
+    let location = location(&state, config);
+    let name = find_records(workspace, &context, &location, &topology, args.zone_id.as_deref()).await?;
+    let records = &read_records(&context, &location, &name).await?;
     let mut rows = Vec::new();
     for side in [Side::Source, Side::Target] {
         let Some(record) = records.record(side) else { continue };
         let health = match topology.service(side) {
             Some(service) => {
-                let reader = context.reader(&traffic_address(), &service.region);
+                let reader = context.reader(&traffic_address(), &service.location);
                 Some(match serving(&context, service).await {
                     Ok(serving) => targets(&reader, serving.target_group).await,
                     Err(error) => Err(error),

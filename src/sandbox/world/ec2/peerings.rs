@@ -12,6 +12,7 @@ const LISTED_AFTER_END: u64 = 2 * 60 * 60 * 1000;
 #[expect(missing_docs, reason = "the fields are those of the EC2 API's `VpcPeeringConnectionVpcInfo`")]
 pub struct Side {
     pub vpc_id: String,
+    /// The key of its region.
     pub region: String,
     pub cidr_block: String,
     /// Whether the other side resolves this side's host names to private addresses.
