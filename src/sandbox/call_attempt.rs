@@ -80,7 +80,7 @@ impl Sandbox {
             empty.advance(now);
             return Some((prepared.execute)(&mut Call::new(&mut empty, info.region)));
         }
-        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service)?)?;
+        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service, info.operation)?)?;
         old.advance(now);
         let answer = (prepared.execute)(&mut Call::new(&mut old, info.region));
         // Application Auto Scaling does not find the service with a code that has other meanings, too.

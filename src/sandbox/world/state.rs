@@ -131,8 +131,9 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.route53.advance(self.now);
+        let obstacles = self.obstacles();
         for region in self.regions.values_mut() {
-            region.ecs.advance(self.now, &self.iam, &mut region.ec2);
+            region.ecs.advance(self.now, &obstacles, &mut region.ec2);
             region.ec2.advance(self.now);
             region.rds.advance(self.now);
             region.dms.advance(self.now);
