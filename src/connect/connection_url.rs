@@ -113,21 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_required_for_rds() {
+    fn rds_is_verified_unless_the_url_says_otherwise() {
         for host in ["a.b.eu-west-1.rds.amazonaws.com", "a.b.cn-north-1.rds.amazonaws.com.cn", "A.B.RDS.amazonaws.com."]
         {
             assert_eq!(
                 Endpoint::parse(&format!("postgres://u:p@{host}/d")).unwrap().ssl_mode,
-                SslMode::Require,
+                SslMode::VerifyFull,
                 "{host}"
             );
-            assert_eq!(Endpoint::new(host, 5432, "u", "p", "d").ssl_mode, SslMode::Require, "{host}");
+            assert_eq!(Endpoint::new(host, 5432, "u", "p", "d").ssl_mode, SslMode::VerifyFull, "{host}");
         }
         assert_eq!(Endpoint::parse("postgres://u:p@x.rds.amazonaws.com.evil.org/d").unwrap().ssl_mode, SslMode::Prefer);
-        assert_eq!(
-            Endpoint::parse("postgres://u:p@x.rds.amazonaws.com/d?sslmode=disable").unwrap().ssl_mode,
-            SslMode::Disable
-        );
+        for mode in [SslMode::Disable, SslMode::Require] {
+            let url = format!("postgres://u:p@x.rds.amazonaws.com/d?sslmode={}", mode.as_str());
+            assert_eq!(Endpoint::parse(&url).unwrap().ssl_mode, mode);
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio_postgres::config::{ChannelBinding, TargetSessionAttrs};
 
+use super::rds;
+
 /// The default time limit for opening a connection, from the name lookup to the end of the login.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,8 @@ impl SslMode {
 /// The source of trusted certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// `~/.postgresql/root.crt` if it exists, otherwise the certificates of the operating system.
+    /// `~/.postgresql/root.crt` if it exists, and for an endpoint of RDS the authorities of RDS. Without both, the
+    /// certificates of the operating system.
     Default,
     /// The certificates of the operating system.
     System,
@@ -142,8 +145,8 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Creates an endpoint from its parts, for example those of a secret. TLS is required for hosts of RDS, where
-    /// `rds.force_ssl` is on by default since PostgreSQL 15. It is preferred for other hosts, as in libpq.
+    /// Creates an endpoint from its parts, for example those of a secret. Hosts of RDS must prove by a certificate of
+    /// RDS that they are the host: the password never leaves before. TLS is preferred for other hosts, as in libpq.
     pub fn new(
         host: impl Into<String>,
         port: u16,
@@ -152,7 +155,7 @@ impl Endpoint {
         database: impl Into<String>,
     ) -> Self {
         let host = host.into();
-        let ssl_mode = if is_rds(&host) { SslMode::Require } else { SslMode::Prefer };
+        let ssl_mode = if rds::is_rds(&host) { SslMode::VerifyFull } else { SslMode::Prefer };
         let (user, database, password) = (user.into(), database.into(), Some(password.into()));
         Self {
             host,
@@ -197,16 +200,24 @@ impl Endpoint {
         &self.link.application_name
     }
 
+    /// Trusts what is trusted by default, whatever was set before.
+    pub fn with_default_root_certificates(mut self) -> Self {
+        self.roots = Roots::Default;
+        self
+    }
+
+    /// Returns the certificates in PEM format that another program of PostgreSQL must trust in the same way, and that
+    /// are in no file: those of RDS.
+    pub fn built_in_roots(&self) -> Option<&'static [u8]> {
+        let is_verified = matches!(self.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull);
+        let region = rds::region(&self.host).filter(|_| is_verified && self.roots == Roots::Default)?;
+        (!rds::is_proxy(&self.host) && rds::roots_for(&region).is_some()).then_some(rds::ROOTS)
+    }
+
     /// Returns whether the host is an endpoint of RDS.
     pub fn is_rds(&self) -> bool {
-        is_rds(&self.host)
+        rds::is_rds(&self.host)
     }
-}
-
-/// Returns whether a host name is an endpoint of RDS. Those in China end with `.cn`.
-fn is_rds(host: &str) -> bool {
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    host.trim_end_matches(".cn").ends_with(".rds.amazonaws.com")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::database_error::DatabaseError;
 use super::endpoint::Endpoint;
+use super::rds;
 
 /// The reason why a connection could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +58,7 @@ impl ConnectFailure {
             );
         }
         match self {
-            Self::Certificates(_) => CERTIFICATES.to_owned(),
+            Self::Certificates(_) => certificates(endpoint),
             Self::Lookup(_) => format!("check the host name; {private}"),
             Self::Timeout(_) => private,
             Self::Client(error) => hint(error, endpoint, private),
@@ -65,8 +66,17 @@ impl ConnectFailure {
     }
 }
 
-const CERTIFICATES: &str = "name the file of trusted certificates with `sslrootcert=FILE`; those of RDS are at \
-     https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem";
+/// Returns how to name trusted certificates, and where those of RDS are.
+fn certificates(endpoint: &Endpoint) -> String {
+    let place = match rds::region(&endpoint.host) {
+        Some(region) => rds::bundle_url(&region),
+        None => "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem".to_owned(),
+    };
+    format!(
+        "name the file of trusted certificates, with `sslrootcert=FILE` in a URL or `root_certificates` in the \
+         configuration; those of RDS are at {place}"
+    )
+}
 
 fn hint(error: &Error, endpoint: &Endpoint, private: String) -> String {
     const STATES: [(SqlState, &str); 4] = [
@@ -87,7 +97,7 @@ fn hint(error: &Error, endpoint: &Endpoint, private: String) -> String {
         (None, Some(io::ErrorKind::ConnectionRefused)) => {
             format!("no server listens on this port: check the port, and that the tunnel is still open; {private}")
         }
-        (None, Some(_)) if is_tls_failure(error) && endpoint.is_rds() => CERTIFICATES.to_owned(),
+        (None, Some(_)) if is_tls_failure(error) && endpoint.is_rds() => certificates(endpoint),
         (None, Some(_)) if is_tls_failure(error) => {
             "check the certificate of the server and the trusted certificates in `sslrootcert=FILE`".to_owned()
         }

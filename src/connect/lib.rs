@@ -14,7 +14,9 @@
 //!
 //! *May depend on* PostgreSQL client crates.
 //!
-//! *Must never know* AWS, the configuration, a stack, a command, or what a connection is used for.
+//! *Knows of AWS* only the host names of RDS, and the authorities that sign its certificates.
+//!
+//! *Must never know* calls of AWS, the configuration, a stack, a command, or what a connection is used for.
 
 mod connection;
 mod connection_url;
@@ -25,6 +27,7 @@ mod failure;
 mod libpq;
 mod open;
 mod quoting;
+mod rds;
 mod table_name;
 mod tls;
 pub mod trust;

@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 
-use super::endpoint::{Endpoint, Roots};
+use super::endpoint::{Endpoint, Roots, SslMode};
+use super::rds;
 
 impl Endpoint {
     /// Returns the environment variables of libpq with which another program, such as `pg_dump`, connects to the same
     /// database in the same way ("Environment Variables", PostgreSQL documentation, libpq).
     ///
-    /// *Caveats*: One of them is the password. Give them to a child process, and to nothing else.
+    /// *Caveats*: One of them is the password. Give them to a child process, and to nothing else. libpq reads trusted
+    /// certificates from files only: those of [`Endpoint::built_in_roots`] must be named before.
     pub fn libpq_variables(&self) -> Vec<(&'static str, OsString)> {
         let mut variables: Vec<(&'static str, OsString)> = vec![
             ("PGHOST", self.host.clone().into()),
-            ("PGPORT", self.port.to_string().into()),
+            ("PGPORT", self.link.tunnel_port.unwrap_or(self.port).to_string().into()),
             ("PGUSER", self.user.clone().into()),
             ("PGDATABASE", self.database.clone().into()),
             ("PGSSLMODE", self.ssl_mode.as_str().into()),
@@ -26,6 +28,9 @@ impl Endpoint {
         set(
             "PGSSLROOTCERT",
             match &self.roots {
+                Roots::Default if self.ssl_mode == SslMode::VerifyFull && rds::is_proxy(&self.host) => {
+                    Some("system".into())
+                }
                 Roots::Default => None,
                 Roots::System => Some("system".into()),
                 Roots::File(file) => Some(file.clone().into()),
@@ -53,5 +58,20 @@ mod tests {
         assert_eq!(value("PGPASSWORD"), Some("secret of a test".into()));
         assert_eq!(value("PGSSLROOTCERT"), Some("/etc/roots.pem".into()));
         assert_eq!(value("PGHOSTADDR"), None);
+    }
+
+    /// The port is that of the near end of the tunnel; the name in the certificate is that of the host.
+    #[test]
+    fn another_program_uses_the_same_tunnel_and_the_same_certificates() {
+        let host = "db.c1.eu-west-1.rds.amazonaws.com";
+        let endpoint = Endpoint::new(host, 5432, "owner", "x", "payments").through(([127, 0, 0, 1], 6001).into());
+        let value = |name: &str| {
+            let variables = endpoint.libpq_variables();
+            variables.into_iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+        };
+        assert_eq!((value("PGHOST"), value("PGHOSTADDR")), (Some(host.into()), Some("127.0.0.1".into())));
+        assert_eq!((value("PGPORT"), value("PGSSLMODE")), (Some("6001".into()), Some("verify-full".into())));
+        assert!(endpoint.built_in_roots().is_some_and(|roots| roots.starts_with(b"# Amazon RDS")));
+        assert!(endpoint.with_root_certificates("/etc/roots.pem").built_in_roots().is_none());
     }
 }

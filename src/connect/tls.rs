@@ -9,6 +9,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::database_error::DatabaseError;
 use super::endpoint::{Endpoint, Roots, SslMode, TlsVersion};
+use super::rds;
 use super::trust::{Anchors, Trust, read_certificates};
 
 /// Returns the connector for TLS connections to an endpoint.
@@ -19,8 +20,8 @@ pub(super) fn connector(endpoint: &Endpoint) -> Result<MakeRustlsConnect, Databa
     let trust = match endpoint.ssl_mode {
         SslMode::Disable | SslMode::Allow | SslMode::Prefer => Trust::NoVerification,
         SslMode::Require if !matches!(endpoint.roots, Roots::File(_)) => Trust::NoVerification,
-        SslMode::Require | SslMode::VerifyCa => Trust::Chain(load_anchors(&endpoint.roots)?),
-        SslMode::VerifyFull => Trust::ChainAndName(load_anchors(&endpoint.roots)?),
+        SslMode::Require | SslMode::VerifyCa => Trust::Chain(load_anchors(endpoint)?),
+        SslMode::VerifyFull => Trust::ChainAndName(load_anchors(endpoint)?),
     };
     let link = &endpoint.link;
     let known = [(TlsVersion::V1_2, &TLS12), (TlsVersion::V1_3, &TLS13)];
@@ -44,15 +45,38 @@ pub(super) fn connector(endpoint: &Endpoint) -> Result<MakeRustlsConnect, Databa
     Ok(MakeRustlsConnect::new(config))
 }
 
-fn load_anchors(roots: &Roots) -> Result<Anchors, DatabaseError> {
-    let home = std::env::home_dir().map(|home| home.join(".postgresql/root.crt"));
-    let certificates = match roots {
+fn load_anchors(endpoint: &Endpoint) -> Result<Anchors, DatabaseError> {
+    let certificates = match &endpoint.roots {
         Roots::File(file) => read(file)?,
-        Roots::Default if home.as_ref().is_some_and(|file| file.exists()) => read(&home.unwrap_or_default())?,
-        Roots::Default | Roots::System => rustls_native_certs::load_native_certs().certs,
+        Roots::System => rustls_native_certs::load_native_certs().certs,
+        Roots::Default => {
+            let home = std::env::home_dir().map(|home| home.join(".postgresql/root.crt")).filter(|file| file.exists());
+            default_roots(&endpoint.host, home.map(|file| read(&file)).transpose()?)?
+        }
     };
     Anchors::of(certificates)
         .ok_or_else(|| DatabaseError::new("there are no trusted certificates to verify the server"))
+}
+
+/// Returns the certificates that are trusted for a host by default; `own` are those of the user.
+fn default_roots(
+    host: &str,
+    own: Option<Vec<CertificateDer<'static>>>,
+) -> Result<Vec<CertificateDer<'static>>, DatabaseError> {
+    let Some(region) = rds::region(host).filter(|_| !rds::is_proxy(host)) else {
+        return Ok(own.unwrap_or_else(|| rustls_native_certs::load_native_certs().certs));
+    };
+    match (rds::roots_for(&region), own) {
+        (Some(roots), own) => {
+            let mut all = roots.map_err(|error| DatabaseError::new(format!("the certificates of RDS: {error}")))?;
+            all.extend(own.unwrap_or_default());
+            Ok(all)
+        }
+        (None, Some(own)) => Ok(own),
+        (None, None) => {
+            Err(DatabaseError::new(format!("this program does not contain the certificates of RDS in {region}")))
+        }
+    }
 }
 
 fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, DatabaseError> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::TrafficSplit;
 use super::dns_check::{self, DnsCheck};
 use infra_config::Side;
-use infra_core::resource::{Error, Result, StepContext};
+use infra_core::resource::{Error, Result, StepContext, describe};
 use infra_kinds::route53::change::Weighted;
-use infra_kinds::route53::{wait_in_sync, weights};
+use infra_kinds::route53::{wait_in_sync, weights, zone};
 
 /// How often the name servers are checked until they all know a change.
 const DNS_CHECKS: usize = 12;
@@ -19,8 +19,8 @@ pub struct RecordName {
     pub zone: String,
     /// The full name, without a trailing dot.
     pub name: String,
-    /// The name servers of the zone, if they can be queried.
-    pub servers: Vec<String>,
+    /// Whether the name servers of the zone can be queried: only those of AWS itself know it.
+    pub asks_name_servers: bool,
 }
 
 /// The records of the name, as Route 53 has them.
@@ -159,15 +159,27 @@ pub async fn confirm(cx: &StepContext, name: &RecordName, change: &str, to: Traf
 /// Queries the name servers of the zone until no answer refers to an environment that should get no traffic. If they
 /// cannot be queried from this machine, a notice is enough, because the records were read back.
 async fn check_name_servers(cx: &StepContext, name: &RecordName, records: &RecordSet, to: TrafficSplit) -> Result<()> {
-    if name.servers.is_empty() {
+    if !name.asks_name_servers {
         return Ok(());
     }
+    // Those of this zone: another zone can have the same name.
+    let servers = match zone::describe(cx, &name.zone).await {
+        Ok(zone) if zone.is_private => return Ok(()),
+        Ok(zone) => zone.name_servers,
+        Err(error) => {
+            cx.notice(format!(
+                "the name servers of the zone are unknown ({}); the records were read back",
+                describe(&error)
+            ));
+            return Ok(());
+        }
+    };
     let balancers = [Side::Source, Side::Target]
         .map(|side| records.record(side).map_or("", |record| record.alias_dns_name.as_str()));
     let mut last = String::new();
     for _ in 0..DNS_CHECKS {
         let checked = tokio::select! {
-            checked = dns_check::check(&name.servers, &name.name, balancers, to) => checked,
+            checked = dns_check::check(&servers, &name.name, balancers, to) => checked,
             () = cx.cancel.cancelled() => return Err(Error::Cancelled),
         };
         match checked {

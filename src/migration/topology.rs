@@ -16,7 +16,7 @@ use infra_kinds::dms::{Endpoint, ReplicationInstance, ReplicationTask};
 use infra_kinds::ecs;
 use infra_kinds::elbv2::{Fence, ForwardRule, LoadBalancer, TargetGroup};
 use infra_kinds::rds::DbInstance;
-use infra_kinds::route53::{HealthCheck, HostedZone, WeightedRecord};
+use infra_kinds::route53::{HealthCheck, WeightedRecord};
 use infra_payment::stack::{DatabaseParts, FallbackParts, LinkServiceParts, Parts, ReplicationParts, ServiceParts};
 
 use super::records::RecordName;
@@ -31,8 +31,6 @@ pub struct Topology {
     pub records: Vec<Side>,
     /// The id of the health check of each load balancer.
     pub health_checks: Vec<(Side, String)>,
-    /// The name servers of the zone, if the stack created it.
-    pub name_servers: Vec<String>,
     /// The service of each environment that has one.
     pub services: Vec<Service>,
     /// The databases.
@@ -226,7 +224,6 @@ impl Topology {
             .filter_map(|(side, check)| Some((*side, Recorded::<HealthCheck>::at(state, check.address())?.attrs)))
             .collect();
         let probe_intervals = checks.iter().map(|(side, check)| (*side, check.interval_seconds)).collect();
-        let zone = routing.zone.as_ref().and_then(|zone| Recorded::<HostedZone>::at(state, zone.address()));
         let replications = parts.replications.iter();
         let loads: Vec<_> = replications.filter_map(|parts| Replication::resolve(state, parts)).collect();
         // What a newer version has written is refused by what acts on it.
@@ -244,12 +241,11 @@ impl Topology {
             record_name: records.first().map(|(_, record)| RecordName {
                 zone: record.attrs.zone_id.to_string(),
                 name: record.attrs.name.clone(),
-                servers: Vec::new(),
+                asks_name_servers: false,
             }),
             records: records.iter().map(|(side, _)| *side).collect(),
             health_checks: checks.into_iter().map(|(side, check)| (side, check.health_check_id.into())).collect(),
             probe_intervals,
-            name_servers: zone.map(|zone| zone.attrs.name_servers).unwrap_or_default(),
             services: parts.services.iter().filter_map(|parts| Service::resolve(state, parts)).collect(),
             databases: parts.databases.iter().filter_map(|parts| Database::resolve(state, parts)).collect(),
             replications: loads.iter().cloned().map(|one| one.carried_by(carrier)).collect(),

@@ -85,7 +85,7 @@ impl Sandbox {
             empty.advance(now);
             return Some(as_account(&mut empty, info, |call| (prepared.execute)(call)));
         }
-        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service)?)?;
+        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service, info.operation)?)?;
         old.advance(now);
         let answer = as_account(&mut old, info, |call| (prepared.execute)(call));
         // Application Auto Scaling does not find the service with a code that has other meanings, too.

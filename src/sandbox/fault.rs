@@ -85,6 +85,12 @@ enum FaultSource {
         operation: &'static str,
         left: u32,
     },
+    /// The next reads of one operation see the state of so many milliseconds ago.
+    Late {
+        operation: &'static str,
+        lag: u64,
+        left: u32,
+    },
 }
 
 /// Reads of these services may be some seconds old: "Eventual consistency in the Amazon EC2 API"; "changes that I make
@@ -105,6 +111,11 @@ impl Faults {
     /// Lets the first `count` calls of an operation see an empty account, as a read that is very old does.
     pub fn blind(operation: &'static str, count: u32) -> Self {
         Self(Some(Arc::new(Mutex::new(FaultSource::Blind { operation, left: count }))))
+    }
+
+    /// Lets the first `count` calls of an operation see the state of `lag` milliseconds ago.
+    pub fn late(operation: &'static str, lag: u64, count: u32) -> Self {
+        Self(Some(Arc::new(Mutex::new(FaultSource::Late { operation, lag, left: count }))))
     }
 
     /// Returns whether a call of this operation sees an empty account.
@@ -132,7 +143,7 @@ impl Faults {
     pub fn was_injected(&self) -> bool {
         self.with(|source| match source {
             FaultSource::AtCall { at, seen, .. } => *seen >= *at,
-            FaultSource::Random { .. } | FaultSource::Blind { .. } => false,
+            FaultSource::Random { .. } | FaultSource::Blind { .. } | FaultSource::Late { .. } => false,
         })
         .unwrap_or(false)
     }
@@ -142,23 +153,32 @@ impl Faults {
         self.with(|source| source.next_fault(service, mutating)).flatten()
     }
 
-    /// Returns by how many milliseconds a read of this service is stale.
-    pub(super) fn read_lag(&self, service: &str) -> Option<u64> {
+    /// Returns by how many milliseconds a read of this operation of a service is stale.
+    pub(super) fn read_lag(&self, service: &str, called: &str) -> Option<u64> {
         self.with(|source| match source {
             FaultSource::Random { random, rates, .. } => {
                 let late = EVENTUALLY_CONSISTENT.contains(&service) && random.u32(..1000) < rates.stale_reads;
                 late.then(|| random.u64(1..=MAX_READ_LAG))
             }
-            FaultSource::AtCall { .. } | FaultSource::Blind { .. } => None,
+            FaultSource::Late { operation, lag, left }
+                if *left > 0 && operation.split_once(':') == Some((service, called)) =>
+            {
+                *left -= 1;
+                Some(*lag)
+            }
+            FaultSource::AtCall { .. } | FaultSource::Blind { .. } | FaultSource::Late { .. } => None,
         })
         .flatten()
     }
 
     /// Returns how far back a stale read can reach, in milliseconds.
     pub(super) fn max_read_lag(&self) -> Option<u64> {
-        self.with(|source| matches!(source, FaultSource::Random { rates, .. } if rates.stale_reads > 0))
-            .unwrap_or(false)
-            .then_some(MAX_READ_LAG)
+        self.with(|source| match source {
+            FaultSource::Random { rates, .. } => (rates.stale_reads > 0).then_some(MAX_READ_LAG),
+            FaultSource::Late { lag, .. } => Some(*lag),
+            FaultSource::AtCall { .. } | FaultSource::Blind { .. } => None,
+        })
+        .flatten()
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut FaultSource) -> T) -> Option<T> {
@@ -174,7 +194,7 @@ impl FaultSource {
                 *seen += u64::from(mutating);
                 (mutating && seen == at).then(|| fault.clone())
             }
-            Self::Blind { .. } => None,
+            Self::Blind { .. } | Self::Late { .. } => None,
             Self::Random { random, rates, throttled } => {
                 let burst = throttled.entry(service).or_default();
                 if *burst > 0 {
@@ -247,7 +267,9 @@ mod tests {
     fn the_same_seed_gives_the_same_faults() {
         let draw = |seed| {
             let faults = Faults::random(seed, FaultRates::HIGH);
-            (0..500).map(|call| (faults.next_fault("s3", call % 3 == 0), faults.read_lag("ec2"))).collect::<Vec<_>>()
+            (0..500)
+                .map(|call| (faults.next_fault("s3", call % 3 == 0), faults.read_lag("ec2", "DescribeVpcs")))
+                .collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -37,6 +37,8 @@ pub enum ScriptError {
 #[serde(deny_unknown_fields)]
 struct File {
     requests_per_minute: Option<u32>,
+    #[serde(default)]
+    immediate_metrics: bool,
     tables: Option<Vec<Spanned<RawTable>>>,
     #[serde(default)]
     events: Vec<Spanned<RawEvent>>,
@@ -93,6 +95,8 @@ struct RawEvent {
     #[serde(default)]
     unhealthy_targets: BTreeMap<String, u32>,
     #[serde(default)]
+    parameter_groups_late: bool,
+    #[serde(default)]
     metrics_missing: Vec<String>,
     #[serde(default)]
     calls_fail: BTreeMap<String, String>,
@@ -122,6 +126,7 @@ impl Script {
             .map_err(|error| invalid(error.span().map_or(0, |span| span.start), error.message().to_owned()))?;
         let mut script = Self::default();
         script.requests_per_minute = raw.requests_per_minute.unwrap_or(script.requests_per_minute);
+        script.immediate_metrics = raw.immediate_metrics;
         if let Some(tables) = raw.tables {
             script.tables.clear();
             for table in tables {
@@ -238,6 +243,7 @@ impl RawEvent {
             free_storage_bytes: self.free_storage_bytes,
             slot_lag_bytes: self.slot_lag_bytes,
             unhealthy_targets: self.unhealthy_targets,
+            parameter_groups_late: self.parameter_groups_late,
             metrics_missing: self.metrics_missing,
             calls_fail: self.calls_fail,
         };

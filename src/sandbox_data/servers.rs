@@ -36,6 +36,7 @@ impl Servers {
         for (region_name, region) in &world.regions {
             for instance in region.rds.instances.values().filter(|instance| instance.server.is_some()) {
                 let group = region.rds.parameter_groups.get(&instance.parameter_group);
+                let group = group.filter(|_| !instance.lacks_parameters);
                 let parameters = group.map(|group| group.parameters.clone()).unwrap_or_default();
                 let state = match instance.status(world.now) {
                     "deleting" => Wanted::Stopped,

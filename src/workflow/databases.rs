@@ -25,7 +25,9 @@ pub async fn endpoints(
     let (Some(source), Some(target)) = (database(&replication.secrets[0]), database(&replication.secrets[1])) else {
         return Err("the state does not contain both databases".to_owned());
     };
-    let locate = async |database| workspace.databases.locate(database, with_password(context, database).await?).await;
+    let roots = &workspace.config.databases.root_certificates;
+    let locate =
+        async |database| workspace.databases.locate(database, with_password(context, database, roots).await?).await;
     Ok([locate(source).await?, locate(target).await?])
 }
 
@@ -45,7 +47,9 @@ pub async fn reach(workspace: &Workspace, context: &ReadContext, topology: &Topo
     })
 }
 
-async fn with_password(context: &ReadContext, database: &Database) -> Result<Endpoint, String> {
+/// Returns the endpoint of a database with the password of its secret. `roots` is a file of trusted certificates, in
+/// place of those of RDS, or empty.
+async fn with_password(context: &ReadContext, database: &Database, roots: &str) -> Result<Endpoint, String> {
     let (Some(secret), Some(host), Some(name)) = (&database.secret, &database.host, &database.name) else {
         return Err(format!("the state does not contain the endpoint of {}", database.identifier));
     };
@@ -55,8 +59,11 @@ async fn with_password(context: &ReadContext, database: &Database) -> Result<End
         .map_err(|error| format!("cannot read the secret of {}: {}", database.identifier, describe(&error)))?;
     let (user, port) = (database.username.clone().unwrap_or_default(), database.port.unwrap_or(5432));
     let mut endpoint = Endpoint::new(host, port, user, password.expose(), name);
-    endpoint.ssl_mode = SslMode::Require;
-    Ok(endpoint)
+    if !endpoint.is_rds() {
+        // An emulator gives its databases other names, and has no certificates for them.
+        endpoint.ssl_mode = SslMode::Require;
+    }
+    Ok(if roots.is_empty() { endpoint } else { endpoint.with_root_certificates(roots) })
 }
 
 /// The databases of a replication, with the credentials that their secrets have at that moment.

@@ -8,9 +8,11 @@ use infra_core::state::State;
 use infra_kinds::cloudwatch::alarm_state::AlarmState;
 use infra_kinds::elbv2::health::{TargetHealth, targets};
 use infra_kinds::route53::weights::zone_called;
+use infra_kinds::route53::zone;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{PersistedCutover, Quiesce};
 use infra_migration::emergency_switch::{Position, alarm_state, location as switch_location, switch_address};
+use infra_migration::reach::{Dns, reach};
 use infra_migration::records::{RecordName, RecordSet, read};
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::{Service, Topology, routing_location};
@@ -34,9 +36,8 @@ pub fn location(state: &State, config: &Config) -> Location {
 /// # Errors
 /// [`MigrationRefusal::NoRecords`].
 pub fn record_name(workspace: &Workspace, topology: &Topology) -> Result<RecordName, MigrationRefusal> {
-    let servers = if workspace.is_aws { topology.name_servers.clone() } else { Vec::new() };
     let record_name = topology.record_name.clone().ok_or(MigrationRefusal::NoRecords)?;
-    Ok(RecordName { servers, ..record_name })
+    Ok(RecordName { asks_name_servers: workspace.is_aws, ..record_name })
 }
 
 /// Returns the current split of the traffic, to the nearest percent; nothing without routing.
@@ -75,11 +76,11 @@ pub async fn find_records(
     let name = routing.domain_name();
     let known = zone.map(str::to_owned).or_else(|| Some(routing.zone_id.clone()).filter(|id| !id.is_empty()));
     if let Some(zone) = known {
-        return Ok(RecordName { zone, name, servers: Vec::new() });
+        return Ok(RecordName { zone, name, asks_name_servers: workspace.is_aws });
     }
     let found = zone_called(&context.reader(&traffic_address(), location), &routing.zone_name).await;
     match found.map_err(|error| unreadable(&error))? {
-        Some(zone) => Ok(RecordName { zone, name, servers: Vec::new() }),
+        Some(zone) => Ok(RecordName { zone, name, asks_name_servers: workspace.is_aws }),
         None => record_name(workspace, topology),
     }
 }
@@ -94,6 +95,21 @@ pub async fn read_records(
     name: &RecordName,
 ) -> Result<RecordSet, MigrationRefusal> {
     read(&context.reader(&traffic_address(), location), name).await.map_err(|error| unreadable(&error))
+}
+
+/// Returns why clients do not see the records of a name, or not all of them. Only AWS itself has name servers that
+/// resolvers know.
+pub async fn reach_warning(
+    workspace: &Workspace,
+    context: &ReadContext,
+    location: &Location,
+    name: &RecordName,
+) -> Option<String> {
+    let dns = workspace.is_aws.then(Dns::of_this_machine);
+    match zone::describe(&context.reader(&traffic_address(), location), &name.zone).await {
+        Ok(zone) => reach(&zone, &name.name, dns.as_ref()).await.warning(&zone, &name.name),
+        Err(error) => Some(format!("it is unknown whether clients resolve {}: {}", name.name, describe(&error))),
+    }
 }
 
 /// Reads the records of both environments, which a shift requires.

@@ -16,10 +16,14 @@ pub struct DatabaseAccess {
     /// Time limit in seconds for that command to print the address.
     #[schemars(range(min = 1, max = 600))]
     pub via_timeout_seconds: u32,
+    /// File of trusted certificates in PEM format. Empty: those of RDS that this program contains, for all regions of
+    /// AWS that opened before August 2023, without GovCloud and China. The certificate of a database must be issued by
+    /// one of them, for the name of its endpoint.
+    pub root_certificates: String,
 }
 
 impl Default for DatabaseAccess {
     fn default() -> Self {
-        Self { via: Vec::new(), via_timeout_seconds: 60 }
+        Self { via: Vec::new(), via_timeout_seconds: 60, root_certificates: String::new() }
     }
 }

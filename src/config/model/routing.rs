@@ -25,6 +25,10 @@ pub struct Routing {
     /// `assume_role = { role_arn = "arn:aws:iam::444455556666:role/migrate", external_id = "…" }`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<AssumeRole>,
+    /// Whether a simple record (`A` or `CNAME`) that has this name already is replaced by the weighted ones, in one
+    /// change. Clients then reach the source environment, wherever the record led before. The state keeps the record,
+    /// and `down` puts it back. Without it, `up` refuses to change what somebody else has created.
+    pub take_over_record: bool,
     /// Interval between two health checks of a load balancer in seconds: 10 or 30. They inform people; where traffic
     /// goes does not depend on them.
     #[schemars(range(min = 10, max = 30))]
@@ -46,6 +50,7 @@ impl Default for Routing {
             profile: String::new(),
             assume_role: None,
             record: "api".into(),
+            take_over_record: false,
             health_check_interval_seconds: 30,
             health_check_failures: 3,
             emergency_switch: true,

@@ -71,6 +71,10 @@ impl IntentLog for Operation {
         self.intended.write(vec![(self.call)(call)]).await
     }
 
+    async fn remember(&self, _attrs: serde_json::Value) -> Result<(), JournalError> {
+        Ok(())
+    }
+
     fn outcome(&self, _call: &'static str, _outcome: CallOutcome, _error: Option<&AwsError>) {}
 }
 
@@ -80,6 +84,10 @@ pub struct NoLog;
 #[async_trait]
 impl IntentLog for NoLog {
     async fn begin(&self, _call: &'static str) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn remember(&self, _attrs: serde_json::Value) -> Result<(), JournalError> {
         Ok(())
     }
 

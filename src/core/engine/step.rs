@@ -74,6 +74,10 @@ impl IntentLog for StepLog {
         self.write(vec![Record::Call { address: self.address.clone(), call: call.to_owned() }]).await
     }
 
+    async fn remember(&self, attrs: Value) -> Result<(), JournalError> {
+        self.write(vec![Record::Created { address: self.address.clone(), attrs }]).await
+    }
+
     fn outcome(&self, call: &'static str, outcome: CallOutcome, error: Option<&AwsError>) {
         self.journal.note(vec![Record::Answer {
             address: self.address.clone(),
@@ -126,6 +130,7 @@ impl ReadContext {
             list_cache: None,
             adopting: false,
             dry_run: false,
+            made_calls: Mutex::default(),
             tag_drift: Mutex::default(),
             removed_tags: Mutex::new(unwanted),
         }

@@ -64,6 +64,8 @@ pub trait IntentLog: Send + Sync {
     async fn begin(&self, call: &'static str) -> Result<(), JournalError>;
     /// Records the outcome of the call.
     fn outcome(&self, call: &'static str, outcome: CallOutcome, error: Option<&AwsError>);
+    /// Records attributes of the resource before it exists. Returns when they are durable.
+    async fn remember(&self, attrs: serde_json::Value) -> Result<(), JournalError>;
 }
 
 /// The context of one step on one resource.
@@ -82,6 +84,8 @@ pub struct StepContext {
     pub last_applied: Option<serde_json::Value>,
     /// The calls of an earlier run, or an earlier attempt, for a change that was never finished.
     pub pending_calls: Vec<String>,
+    /// The mutating calls of this step that have succeeded.
+    pub made_calls: Mutex<BTreeSet<&'static str>>,
     /// The ids of other resources of this stack with the same tags: those that this one replaces, or that replaces it.
     pub tag_siblings: BTreeSet<String>,
     /// The attributes of the resource that this one replaces, until this one is created. The old resource is deleted
@@ -169,6 +173,7 @@ impl StepContext {
             match answer {
                 Ok(output) => {
                     self.changed.store(true, Ordering::Relaxed);
+                    self.made_calls.lock().unwrap_or_else(PoisonError::into_inner).insert(call);
                     self.intents.outcome(call, CallOutcome::Done, None);
                     return Ok(output);
                 }
@@ -193,6 +198,26 @@ impl StepContext {
             }
         }
         Err(Error::Cancelled)
+    }
+
+    /// Records the attributes that the resource will have, before the call that creates it: for what can be read before
+    /// this call only, and must not be lost. After a kill, `observe` gets them.
+    ///
+    /// # Errors
+    /// [`Error::Journal`]; [`Error::DryRun`] if nothing may be changed.
+    pub async fn remember(&self, call: &'static str, attrs: &impl serde::Serialize) -> Result<()> {
+        if self.dry_run {
+            return Err(Error::DryRun(call));
+        }
+        let kind = "the resource";
+        let attrs = serde_json::to_value(attrs).map_err(|source| Error::Decode { kind, what: "attributes", source })?;
+        Ok(self.intents.remember(attrs).await?)
+    }
+
+    /// Returns whether the change that is in progress has made this call, in this step or in one that was interrupted.
+    pub fn has_called(&self, call: &str) -> bool {
+        self.pending_calls.iter().any(|made| made == call)
+            || self.made_calls.lock().unwrap_or_else(PoisonError::into_inner).contains(call)
     }
 
     /// Repeats `attempt` while AWS refuses it with one of `codes`, for at most `seconds`.

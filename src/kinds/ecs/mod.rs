@@ -2,6 +2,7 @@
 
 mod cluster;
 pub mod desired_count;
+mod revisions;
 mod service;
 mod tagging;
 mod task_definition;

@@ -1,18 +1,24 @@
 //! A Fargate service behind a load balancer.
 //!
 //! Its name is its identity in its cluster. The circuit breaker stops a deployment whose tasks do not become healthy,
-//! and rolls back to the last working one; the step then fails with the reason that ECS gives. Auto scaling manages the
-//! number of tasks: the count is set at creation, to at least the count of the service that it replaces, and raised
-//! when the specification asks for more. It is never lowered here, and never changed because AWS shows another count.
+//! and rolls back to the last working one; the step then fails with the reason that ECS gives. The deployment that an
+//! answer names is the one that counts: "the Amazon ECS API follows an eventual consistency model", so a description
+//! can still show the deployment before. Auto scaling manages the number of tasks: the count is set at creation, to at
+//! least the count of the service that it replaces, and raised when the specification asks for more. It is never
+//! lowered here, and never changed because AWS shows another count.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState,
-    DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags, Service as Description, ServiceField,
+    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags,
+    Service as Description, ServiceField,
 };
 use serde::{Deserialize, Serialize};
 
-use super::tagging;
+use super::{revisions, tagging};
 use crate::inputs::sorted;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, SecurityGroupId, SubnetId};
@@ -22,6 +28,9 @@ use infra_macros::{Attrs, Spec};
 
 /// How long one stage of a deployment or of draining can last.
 const PATIENCE_SECONDS: u64 = 25 * 60;
+/// How long a description can lack the deployment that a call has started: "starting with a couple of seconds of wait
+/// time and increasing gradually up to five minutes of wait time" (`RunTask`, on eventual consistency).
+const UNSEEN: Duration = Duration::from_mins(5);
 /// How many of the latest events an error contains.
 const EVENTS: usize = 3;
 
@@ -36,9 +45,15 @@ const EVENTS: usize = 3;
     tagger = tagging::Ecs,
     delete_blockers = "its tasks, which finish their requests before they stop",
     unique("cluster", "name"),
-    reads("ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"),
+    reads(
+        "ecs:DescribeServices",
+        "ecs:ListTasks",
+        "ecs:DescribeTasks",
+        "ecs:ListTaskDefinitions",
+        "ecs:DescribeTaskDefinition"
+    ),
     creates("ecs:CreateService"),
-    updates("ecs:UpdateService"),
+    updates("ecs:UpdateService", "ecs:DeregisterTaskDefinition"),
     deletes("ecs:DeleteService"),
 )]
 pub struct Service {
@@ -108,6 +123,10 @@ pub struct ServiceAttrs {
     pub live_count: i32,
     /// Whether the last deployment failed.
     pub deployment_failed: bool,
+    /// The id of its primary deployment, as the last call that changed the service returned it.
+    #[serde(default)]
+    #[computed]
+    pub deployment: Option<String>,
     /// What can be changed in place.
     pub settings: Settings,
 }
@@ -174,28 +193,25 @@ impl Resource for Service {
 
     async fn ready(&self, cx: &StepContext, attrs: ServiceAttrs) -> Result<ServiceAttrs> {
         let wanted = self.task_definition.get()?;
+        let started = cx.clock.now();
         cx.wait(Wait::new(format!("service {} to run its tasks", self.name), 5, PATIENCE_SECONDS), || async {
             let Some(current) = find(cx, &attrs.cluster, &attrs.name).await? else {
                 return Ok(Progress::Pending("not visible yet".to_owned()));
             };
-            let primary = current.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-            let Some(primary) = primary else { return Ok(Progress::Pending("no deployment yet".to_owned())) };
-            if primary.task_definition() != Some(wanted.as_str()) {
-                return Ok(Progress::Failed { status: "ROLLED_BACK".to_owned(), reason: Some(complaint(&current)) });
-            }
-            let (running, desired) = (current.running_count(), current.desired_count());
-            Ok(match primary.rollout_state() {
-                Some(DeploymentRolloutState::Failed) => {
-                    Progress::Failed { status: "FAILED".to_owned(), reason: Some(complaint(&current)) }
+            let is_patient = cx.clock.now().saturating_sub(started) < UNSEEN;
+            Ok(match progress(&current, wanted, attrs.deployment.as_deref().filter(|_| is_patient)) {
+                Progress::Failed { status, .. } => {
+                    let reason = Some(complaint(cx, &current, &attrs.cluster).await?);
+                    Progress::Failed { status, reason }
                 }
-                Some(DeploymentRolloutState::Completed) if running >= desired => Progress::Reached(()),
-                state => Progress::Pending(format!(
-                    "{}, {running} of {desired} tasks running",
-                    state.map_or("?", |state| state.as_str())
-                )),
+                other => other,
             })
         })
         .await?;
+        // Only a deployment replaces another one.
+        if cx.has_called("ecs:UpdateService") {
+            revisions::deregister_replaced(cx, wanted).await?;
+        }
         Ok(attrs)
     }
 
@@ -258,6 +274,7 @@ impl Service {
             })
             .await?;
         let current = created.service.ok_or(Error::MissingField { call: "ecs:CreateService", what: "the service" })?;
+        let deployment = primary(&current).and_then(|primary| primary.id.clone());
         let arn =
             current.service_arn.map(Arn).ok_or(Error::MissingField { call: "ecs:CreateService", what: "the ARN" })?;
         let (name, cluster) = (self.name.clone(), cluster.clone());
@@ -268,6 +285,7 @@ impl Service {
             asked_count: self.desired_count,
             live_count: count,
             deployment_failed: false,
+            deployment,
             settings: wanted,
         })
     }
@@ -314,7 +332,9 @@ impl Service {
             let call = call.set_health_check_grace_period_seconds(grace).set_deployment_configuration(breaker.clone());
             call.set_force_new_deployment(again).send()
         };
-        cx.mutate("ecs:UpdateService", call).await?;
+        let updated = cx.mutate("ecs:UpdateService", call).await?.service;
+        let deployment = updated.as_ref().and_then(primary).and_then(|primary| primary.id.clone());
+        after.deployment = deployment.or(after.deployment);
         after.deployment_failed = false;
         Ok(after)
     }
@@ -349,6 +369,36 @@ async fn find(cx: &StepContext, cluster: &str, name: &str) -> Result<Option<Desc
     Ok(services.into_iter().find(|service| service.status() != Some("INACTIVE")))
 }
 
+fn primary(current: &Description) -> Option<&Deployment> {
+    current.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
+/// Returns how far a deployment is. Without its id, or when ECS has not shown it for long, the primary deployment
+/// counts.
+fn progress(current: &Description, task_definition: &Arn, deployment: Option<&str>) -> Progress<()> {
+    let Some(primary) = primary(current) else { return Progress::Pending("no deployment yet".to_owned()) };
+    let is_current = primary.task_definition() == Some(task_definition.as_str());
+    let has_failed = |one: &Deployment| one.rollout_state() == Some(&DeploymentRolloutState::Failed);
+    let started = current.deployments().iter().find(|one| one.id() == deployment);
+    let judged = match (deployment, started) {
+        (Some(id), None) => return Progress::Pending(format!("deployment {id} is not visible yet")),
+        // Another deployment of the same revision has replaced it.
+        (Some(_), Some(started)) if has_failed(started) || !is_current => started,
+        _ => primary,
+    };
+    let failed = |status: &str| Progress::Failed { status: status.to_owned(), reason: None };
+    let (running, desired) = (current.running_count(), current.desired_count());
+    match judged.rollout_state() {
+        _ if !is_current => failed("ROLLED_BACK"),
+        Some(DeploymentRolloutState::Failed) => failed("FAILED"),
+        Some(DeploymentRolloutState::Completed) if running >= desired => Progress::Reached(()),
+        state => Progress::Pending(format!(
+            "{}, {running} of {desired} tasks running",
+            state.map_or("?", |state| state.as_str())
+        )),
+    }
+}
+
 /// Returns the number of tasks of the replaced service: its current number while it runs, else its last one.
 async fn count_of(cx: &StepContext, replaced: &ServiceAttrs) -> Result<i32> {
     let current =
@@ -367,13 +417,14 @@ fn attrs(current: Description, cluster: &str) -> ServiceAttrs {
     security_groups.sort();
     let breaker =
         current.deployment_configuration().and_then(|configuration| configuration.deployment_circuit_breaker());
-    let primary = current.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    let primary = primary(&current);
     ServiceAttrs {
         cluster: cluster.to_owned(),
         asked_count: current.desired_count(),
         live_count: current.desired_count(),
         deployment_failed: primary
             .is_some_and(|primary| primary.rollout_state() == Some(&DeploymentRolloutState::Failed)),
+        deployment: primary.and_then(|primary| primary.id.clone()),
         settings: Settings {
             task_definition: current.task_definition().unwrap_or_default().into(),
             subnets,
@@ -390,15 +441,37 @@ fn attrs(current: Description, cluster: &str) -> ServiceAttrs {
     }
 }
 
-/// Returns why a deployment failed: the reason that ECS gives, and the latest events.
-fn complaint(current: &Description) -> String {
-    let failed = current
-        .deployments()
-        .iter()
-        .find(|deployment| deployment.rollout_state() == Some(&DeploymentRolloutState::Failed));
-    let reason = failed.and_then(|deployment| deployment.rollout_state_reason());
-    let events = current.events().iter().take(EVENTS).filter_map(|event| event.message());
-    reason.into_iter().chain(events).collect::<Vec<_>>().join("; ")
+/// Returns why a deployment failed: the reason that ECS gives, why its tasks have stopped, and the latest events.
+async fn complaint(cx: &StepContext, current: &Description, cluster: &str) -> Result<String> {
+    let has_failed = |one: &&Deployment| one.rollout_state() == Some(&DeploymentRolloutState::Failed);
+    let failed = current.deployments().iter().find(has_failed);
+    let reason = failed.and_then(|deployment| deployment.rollout_state_reason()).map(str::to_owned);
+    let stopped = match failed.and_then(|deployment| deployment.id()) {
+        Some(deployment) => {
+            stopped_reasons(cx, cluster, current.service_name().unwrap_or_default(), deployment).await?
+        }
+        None => BTreeSet::new(),
+    };
+    let events = current.events().iter().take(EVENTS).filter_map(|event| event.message()).map(str::to_owned);
+    Ok(reason.into_iter().chain(stopped).chain(events).collect::<Vec<_>>().join("; "))
+}
+
+/// Returns why tasks of a deployment have stopped. Events do not say it: "Viewing Amazon ECS stopped task errors".
+async fn stopped_reasons(cx: &StepContext, cluster: &str, service: &str, deployment: &str) -> Result<BTreeSet<String>> {
+    let call = cx.aws.ecs.list_tasks().cluster(cluster).service_name(service).desired_status(DesiredStatus::Stopped);
+    let gone = &["ClusterNotFoundException", "ServiceNotFoundException"];
+    let listed = ignore_codes(cx.read("ecs:ListTasks", call.send()).await, gone)?;
+    let arns = listed.and_then(|listed| listed.task_arns).unwrap_or_default();
+    if arns.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found = cx.read("ecs:DescribeTasks", cx.aws.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns)).send());
+    let mut reasons = BTreeSet::new();
+    for task in found.await?.tasks().iter().filter(|task| task.started_by() == Some(deployment)) {
+        reasons.extend(task.stopped_reason().map(str::to_owned));
+        reasons.extend(task.containers().iter().filter_map(|container| container.reason()).map(str::to_owned));
+    }
+    Ok(reasons)
 }
 
 /// Waits until the service no longer exists and its tasks have released their network interfaces.
@@ -422,8 +495,7 @@ async fn wait_gone(cx: &StepContext, attrs: &ServiceAttrs) -> Result<()> {
 /// Returns the number of tasks of the service that have not stopped. It finds them by their family, because ECS refuses
 /// to list the tasks of an inactive service.
 async fn tasks_left(cx: &StepContext, attrs: &ServiceAttrs) -> Result<usize> {
-    let definition = attrs.settings.task_definition.as_str();
-    let family = definition.rsplit_once('/').map_or(definition, |(_, name)| name).split(':').next().unwrap_or_default();
+    let family = revisions::family(attrs.settings.task_definition.as_str());
     let group = format!("service:{}", attrs.name);
     let mut remaining = 0;
     for status in [DesiredStatus::Running, DesiredStatus::Stopped] {

@@ -1,22 +1,24 @@
 //! A task definition: what a Fargate task runs.
 //!
 //! A revision cannot be changed. A changed specification registers a new revision of the same family, which gives the
-//! resource a new ARN, and deregisters the old one. The registration accepts no idempotency token. So the identity is
-//! the family together with the tags, and of several revisions the one that matches the specification counts.
-//! Deregistered revisions stay until the resource is deleted, because a running service may still use them.
+//! resource a new ARN. The registration accepts no idempotency token. So the identity is the family together with the
+//! tags, and of several revisions the one that matches the specification counts.
+//!
+//! The old revision stays registered, because the circuit breaker of the service rolls back to it. The service
+//! deregisters it when the deployment of the new one has completed (`revisions`). Deregistered revisions stay until the
+//! resource is deleted, because tasks may still use them.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, HealthCheck, KeyValuePair, LogConfiguration, LogDriver, NetworkMode,
-    PortMapping, SortOrder, TaskDefinition as Description, TaskDefinitionField, TaskDefinitionStatus,
-    TransportProtocol,
+    PortMapping, TaskDefinition as Description, TaskDefinitionStatus, TransportProtocol,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::tagging;
+use super::{revisions, tagging};
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
@@ -34,7 +36,7 @@ use infra_macros::{Attrs, Spec};
     delete_blockers = "nothing; tasks of a deleted revision continue to run",
     reads("ecs:ListTaskDefinitions", "ecs:DescribeTaskDefinition"),
     creates("ecs:RegisterTaskDefinition"),
-    updates("ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition"),
+    updates("ecs:RegisterTaskDefinition"),
     deletes("ecs:DeregisterTaskDefinition", "ecs:DeleteTaskDefinitions"),
     permissions("iam:PassRole"),
 )]
@@ -119,8 +121,6 @@ pub struct TaskDefinitionAttrs {
     pub active: bool,
     /// What it runs; `None` for a revision that this kind never registers.
     pub content: Option<Content>,
-    /// Other active revisions of this resource, which an interrupted run left.
-    pub superseded: Vec<Arn>,
 }
 
 #[async_trait]
@@ -142,29 +142,16 @@ impl Resource for TaskDefinition {
         }
         let equal = ours.iter().position(|attrs| attrs.content.as_ref() == Some(&wanted));
         let remembered = || known.and_then(|known| ours.iter().position(|attrs| attrs.arn == known.arn));
-        let mut chosen = ours.remove(equal.or_else(remembered).unwrap_or(0));
-        chosen.superseded = ours.into_iter().map(|attrs| attrs.arn).collect();
-        chosen.superseded.sort();
-        Ok(Observed::Ours(chosen))
+        Ok(Observed::Ours(ours.remove(equal.or_else(remembered).unwrap_or(0))))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<TaskDefinitionAttrs>) -> Result<TaskDefinitionAttrs> {
         let wanted = self.content()?;
-        let (arn, out) = match seen {
-            Some(seen) if seen.active && seen.content.as_ref() == Some(&wanted) => (seen.arn, seen.superseded),
-            Some(seen) => {
-                let mut out = seen.superseded;
-                if seen.active {
-                    out.push(seen.arn);
-                }
-                (self.register(cx, &wanted).await?, out)
-            }
-            None => (self.register(cx, &wanted).await?, Vec::new()),
+        let arn = match seen {
+            Some(seen) if seen.active && seen.content.as_ref() == Some(&wanted) => seen.arn,
+            _ => self.register(cx, &wanted).await?,
         };
-        for old in out {
-            deregister(cx, &old).await?;
-        }
-        Ok(TaskDefinitionAttrs { arn, active: true, content: Some(wanted), superseded: Vec::new() })
+        Ok(TaskDefinitionAttrs { arn, active: true, content: Some(wanted) })
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &TaskDefinitionAttrs) -> Result<()> {
@@ -257,38 +244,13 @@ impl TaskDefinition {
         status: TaskDefinitionStatus,
     ) -> Result<(Vec<TaskDefinitionAttrs>, Option<Observed<TaskDefinitionAttrs>>)> {
         let (mut ours, mut foreign) = (Vec::new(), None);
-        let mut token = None;
-        loop {
-            let call = cx
-                .aws
-                .ecs
-                .list_task_definitions()
-                .family_prefix(&self.family)
-                .status(status.clone())
-                .sort(SortOrder::Desc);
-            let page = cx.read("ecs:ListTaskDefinitions", call.set_next_token(token).send()).await?;
-            for arn in page.task_definition_arns() {
-                let call = cx
-                    .aws
-                    .ecs
-                    .describe_task_definition()
-                    .task_definition(arn)
-                    .include(TaskDefinitionField::Tags)
-                    .send();
-                // ECS reports a revision that was deleted in between with its general error code.
-                let found = ignore_codes(cx.read("ecs:DescribeTaskDefinition", call).await, &["ClientException"])?;
-                let Some(found) = found else { continue };
-                let Some(current) = found.task_definition else { continue };
-                match tagging::classify(cx, found.tags.as_deref().unwrap_or_default(), arn, attrs(current)) {
-                    Observed::Ours(attrs) => ours.push(attrs),
-                    other => foreign = foreign.or(Some(other)),
-                }
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok((ours, foreign));
+        for revision in revisions::of_family(cx, &self.family, status).await? {
+            match tagging::classify(cx, &revision.tags, &revision.arn, attrs(revision.definition)) {
+                Observed::Ours(attrs) => ours.push(attrs),
+                other => foreign = foreign.or(Some(other)),
             }
         }
+        Ok((ours, foreign))
     }
 }
 
@@ -350,7 +312,6 @@ fn attrs(current: Description) -> TaskDefinitionAttrs {
         active: current.status() == Some(&TaskDefinitionStatus::Active),
         content: content(&current),
         arn: Arn(current.task_definition_arn.unwrap_or_default()),
-        superseded: Vec::new(),
     }
 }
 

@@ -3,6 +3,11 @@
 //! The master password is read from Secrets Manager just before the call that requires it, and stored nowhere. A tag of
 //! the instance names the secret that it came from, so that the password of a recreated secret is set.
 //!
+//! "After you create a DB parameter group, you should wait at least 5 minutes before creating your first DB instance
+//! that uses that DB parameter group" (`CreateDBParameterGroup`). An instance that was created too early lacks the
+//! static parameters, and RDS says so: its parameter group is `pending-reboot`. Instead of waiting in every run, a new
+//! instance with this status is rebooted before it counts as ready. One that is in use is never rebooted.
+//!
 //! AWS does not upgrade minor versions on its own: an upgrade restarts the database, possibly during a migration, and
 //! the two sides of a replication would change at different times. The configuration determines the version.
 
@@ -15,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{DbInstanceAttrs, ManagedDefaults};
 use super::deletion::{self, FinalSnapshot};
 use super::describe::{MASTER_SECRET, Phase, describe, from_sdk, wait_gone, wait_settled, wait_usable};
-use super::modify::{modification, modify};
+use super::modify::{modification, modify, reboot};
 use super::tagging;
 use super::version::{major_change, older_minor, same_version};
 use crate::ownership::classify;
@@ -40,8 +45,9 @@ use infra_macros::Spec;
     creates("rds:CreateDBInstance"),
     updates("rds:ModifyDBInstance"),
     deletes("rds:DeleteDBInstance"),
-    // For the final snapshot; and the first database in an account creates the service-linked role of RDS.
-    permissions("rds:CreateDBSnapshot", "iam:CreateServiceLinkedRole")
+    // For the final snapshot; for a new database whose parameter group was too new; and the first database in an
+    // account creates the service-linked role of RDS.
+    permissions("rds:CreateDBSnapshot", "rds:RebootDBInstance", "iam:CreateServiceLinkedRole")
 )]
 pub struct DbInstance {
     /// Its name, in lower case.
@@ -162,10 +168,18 @@ impl Resource for DbInstance {
         if current.changing && !self.apply_immediately {
             cx.notice("RDS applies the change in the next maintenance window");
         }
-        if current.needs_reboot {
-            cx.notice("changed parameters take effect when the database is rebooted");
+        match current.needs_reboot {
+            // Nobody uses it before it is ready for the first time.
+            true if cx.has_called("rds:CreateDBInstance") => {
+                reboot(cx, &attrs.identifier).await?;
+                Ok(wait_usable(cx, &attrs.identifier, self.apply_immediately).await?.attrs)
+            }
+            true => {
+                cx.notice(reboot_notice(cx, &attrs.identifier));
+                Ok(current.attrs)
+            }
+            false => Ok(current.attrs),
         }
-        Ok(current.attrs)
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &DbInstanceAttrs) -> Result<()> {
@@ -356,4 +370,13 @@ async fn flush_pending(cx: &StepContext, attrs: DbInstanceAttrs) -> Result<DbIns
         request.set_storage_type(pending.storage_type).set_backup_retention_period(pending.backup_retention_period);
     modify(cx, request).await?;
     Ok(attrs)
+}
+
+/// Says what the user can do about parameters that wait for a reboot.
+fn reboot_notice(cx: &StepContext, identifier: &str) -> String {
+    format!(
+        "static parameters wait for a reboot (`pending-reboot`): when the service can do without its database for a \
+         minute, run `aws rds reboot-db-instance --db-instance-identifier {identifier} --region {}`",
+        cx.region
+    )
 }

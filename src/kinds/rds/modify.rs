@@ -1,4 +1,4 @@
-//! Modifications of an instance.
+//! Modifications and reboots of an instance.
 
 use aws_sdk_rds::operation::modify_db_instance::builders::ModifyDBInstanceFluentBuilder;
 
@@ -16,6 +16,15 @@ pub(super) fn modification(cx: &StepContext, identifier: &str) -> ModifyDBInstan
 pub(super) async fn modify(cx: &StepContext, request: ModifyDBInstanceFluentBuilder) -> Result<()> {
     cx.retry("the database to accept a change", &["InvalidDBInstanceState"], BUSY_SECONDS, || async {
         cx.mutate("rds:ModifyDBInstance", || request.clone().send()).await.map(drop)
+    })
+    .await
+}
+
+/// Reboots an instance, as soon as its status allows it.
+pub(super) async fn reboot(cx: &StepContext, identifier: &str) -> Result<()> {
+    let call = || cx.aws.rds.reboot_db_instance().db_instance_identifier(identifier).send();
+    cx.retry("the database to accept a reboot", &["InvalidDBInstanceState"], BUSY_SECONDS, || async {
+        cx.mutate("rds:RebootDBInstance", call).await.map(drop)
     })
     .await
 }

@@ -76,18 +76,36 @@ pub fn batch(
 /// # Errors
 /// The error of Route 53. A zone that does not exist has no records.
 pub async fn records(cx: &StepContext, zone: &str, name: Option<&str>) -> Result<Vec<ResourceRecordSet>> {
+    list(cx, zone, name, name.map(|_| RrType::A)).await
+}
+
+/// Returns the records of a name, of all types.
+///
+/// # Errors
+/// The error of Route 53. A zone that does not exist has no records.
+pub async fn records_of_name(cx: &StepContext, zone: &str, name: &str) -> Result<Vec<ResourceRecordSet>> {
+    list(cx, zone, Some(name), None).await
+}
+
+async fn list(
+    cx: &StepContext,
+    zone: &str,
+    name: Option<&str>,
+    kind: Option<RrType>,
+) -> Result<Vec<ResourceRecordSet>> {
     let mut found = Vec::new();
-    let mut next = Some((name.map(str::to_owned), name.map(|_| RrType::A), None));
-    while let Some((from, kind, identifier)) = next.take() {
+    let mut next = Some((name.map(str::to_owned), kind.clone(), None));
+    while let Some((from, from_kind, identifier)) = next.take() {
         let call = cx.aws.route53.list_resource_record_sets().hosted_zone_id(zone);
-        let call =
-            call.set_start_record_name(from).set_start_record_type(kind).set_start_record_identifier(identifier).send();
+        let call = call.set_start_record_name(from).set_start_record_type(from_kind);
+        let call = call.set_start_record_identifier(identifier).send();
         let Some(page) = ignore_codes(cx.read("route53:ListResourceRecordSets", call).await, &["NoSuchHostedZone"])?
         else {
             break;
         };
         let wanted = |record: &ResourceRecordSet| {
-            name.is_none_or(|name| same_name(record.name(), name) && *record.r#type() == RrType::A)
+            name.is_none_or(|name| same_name(record.name(), name))
+                && kind.as_ref().is_none_or(|kind| record.r#type() == kind)
         };
         let more = page.is_truncated && page.resource_record_sets().last().is_none_or(wanted);
         found.extend(page.resource_record_sets.into_iter().filter(wanted));
@@ -104,7 +122,7 @@ pub fn same_name(one: &str, other: &str) -> bool {
 }
 
 /// Returns a name in lower case, without a trailing dot.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.trim_end_matches('.').to_lowercase()
 }
 

@@ -10,9 +10,11 @@ mod hosted_zone;
 mod propagation;
 mod request;
 mod retry;
+pub mod simple;
 mod tagging;
 mod weighted_record;
 pub mod weights;
+pub mod zone;
 
 pub use alarm_health_check::AlarmHealthCheck;
 pub use calculated_health_check::CalculatedHealthCheck;

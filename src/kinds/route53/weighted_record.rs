@@ -2,22 +2,29 @@
 //! not change the traffic split.
 //!
 //! Records have no tags. The state, or what the record leads to, shows whether the stack owns a record.
+//!
+//! A simple record with the name belongs to somebody else. With consent (`take_over`), one batch deletes it and creates
+//! the weighted one, so that the name always has an answer. The state has the simple record before that. The deletion
+//! of the last weighted record puts it back, in one batch as well.
 
 use async_trait::async_trait;
-use aws_sdk_route53::types::ChangeAction;
+use aws_sdk_route53::types::{ChangeAction, ResourceRecordSet, RrType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change::{Weighted, records, same_name};
+use super::change::{Weighted, records, records_of_name, same_name};
 use super::propagation::wait_in_sync;
-use super::weights::send;
+use super::simple::{self, Simple};
+use super::weights::{send, send_records};
 use infra_base::address::{HealthCheckId, HostedZoneId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, describe};
 use infra_macros::{Attrs, Spec};
 
 /// The sum of the weights of the records of a name.
 const WHOLE: i64 = 100;
+/// The comment of changes.
+const COMMENT: &str = "migrate-infra";
 
 /// The specification of a weighted alias record.
 #[derive(Clone, Debug, Serialize, Deserialize, Spec)]
@@ -61,6 +68,13 @@ pub struct WeightedRecord {
     #[weak_ref]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check: Option<Input<HealthCheckId>>,
+    /// Whether it replaces a simple record with its name.
+    #[create_only]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub take_over: bool,
+    /// The record that is created before it, and deleted after it: the one that replaces a simple record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Input<String>>,
 }
 
 /// What is known of a record, without its weight.
@@ -79,6 +93,10 @@ pub struct WeightedRecordAttrs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[computed]
     pub pending_change: Option<String>,
+    /// The simple record that it has replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[computed]
+    pub replaced: Option<Simple>,
 }
 
 #[async_trait]
@@ -93,11 +111,19 @@ impl Resource for WeightedRecord {
             None => (self.zone.get()?, &self.name, &self.set_identifier),
         };
         let foreign = |owner: &str| Observed::Foreign { id: format!("{name} A `{set}`"), owner: owner.into() };
-        let all = records(cx, zone.as_str(), Some(name)).await?;
-        // A simple record and weighted records cannot have the same name.
-        if known.is_none() && all.iter().any(|record| record.set_identifier().is_none()) {
-            return Ok(foreign("somebody who created a record with this name in the zone"));
+        let all = records_of_name(cx, zone.as_str(), name).await?;
+        // A simple record and weighted records cannot have the same name, and neither can records of two policies.
+        let simple = all.iter().find_map(Simple::of).filter(|_| known.is_none() && !self.take_over);
+        if let Some(simple) = simple {
+            return Ok(foreign(&format!("somebody who created the simple record {simple}")));
         }
+        let is_other = |record: &ResourceRecordSet| {
+            *record.r#type() == RrType::A && record.set_identifier().is_some() && record.weight().is_none()
+        };
+        if known.is_none() && all.iter().any(is_other) {
+            return Ok(foreign("somebody who created a record with another routing policy"));
+        }
+        let all: Vec<_> = all.into_iter().filter(|record| *record.r#type() == RrType::A).collect();
         let Some(record) = all.iter().find(|record| record.set_identifier() == Some(set)) else {
             return Ok(Observed::Absent);
         };
@@ -105,12 +131,13 @@ impl Resource for WeightedRecord {
             return Ok(foreign("somebody who created a record of another type with this name"));
         };
         let pending_change = known.and_then(|attrs| attrs.pending_change.clone());
+        let replaced = known.and_then(|attrs| attrs.replaced.clone());
         let ours = match known {
             Some(_) => true,
             None => leads_to_the_same(&current, &self.wanted(current.weight)?),
         };
         Ok(if ours {
-            Observed::Ours(attrs_of(zone, current, pending_change))
+            Observed::Ours(WeightedRecordAttrs { replaced, ..attrs_of(zone, current, pending_change) })
         } else {
             foreign("somebody who created a record with this name in the zone")
         })
@@ -126,14 +153,21 @@ impl Resource for WeightedRecord {
             None => self.first_weight(cx, &all).await?,
         };
         let wanted = self.wanted(weight)?;
-        let pending_change = seen.and_then(|attrs| attrs.pending_change);
+        let (pending_change, replaced) = seen.map(|seen| (seen.pending_change, seen.replaced)).unwrap_or_default();
         if live.is_some_and(|live| same(live, &wanted)) {
-            return Ok(attrs_of(zone, wanted, pending_change));
+            return Ok(WeightedRecordAttrs { replaced, ..attrs_of(zone, wanted, pending_change) });
+        }
+        let simple = match live.is_none() && self.take_over {
+            true => simple::find(cx, zone.as_str(), &self.name).await?,
+            false => None,
+        };
+        if let Some(simple) = simple {
+            return self.replace(cx, zone, simple, wanted).await;
         }
         // CREATE fails if somebody else has created the record in the meantime; UPSERT would overwrite it.
         let action = if live.is_some() { ChangeAction::Upsert } else { ChangeAction::Create };
         let change = self.change(cx, zone.as_str(), action, &wanted).await?;
-        Ok(attrs_of(zone, wanted, Some(change)))
+        Ok(WeightedRecordAttrs { replaced, ..attrs_of(zone, wanted, Some(change)) })
     }
 
     async fn ready(&self, cx: &StepContext, mut attrs: WeightedRecordAttrs) -> Result<WeightedRecordAttrs> {
@@ -145,14 +179,34 @@ impl Resource for WeightedRecord {
 
     async fn delete(&self, cx: &StepContext, attrs: &WeightedRecordAttrs) -> Result<()> {
         let zone = attrs.zone_id.as_str();
+        let mut replaced = attrs.replaced.clone();
         // A deletion must repeat all values of the record, and its weight can change between the read and the deletion.
         for _ in 0..3 {
-            let all = records(cx, zone, Some(&attrs.name)).await?;
-            let live = all.iter().filter_map(Weighted::of).find(|record| record.set_identifier == attrs.set_identifier);
-            let Some(live) = live else { return Ok(()) };
-            match ignore_codes(self.change(cx, zone, ChangeAction::Delete, &live).await, &["InvalidChangeBatch"])? {
-                Some(_) => return Ok(()),
-                None => cx.notice(format!("{} changed while it was being deleted", attrs.name)),
+            let all: Vec<Weighted> =
+                records(cx, zone, Some(&attrs.name)).await?.iter().filter_map(Weighted::of).collect();
+            let Some(live) = all.iter().find(|record| record.set_identifier == attrs.set_identifier) else {
+                return Ok(());
+            };
+            if let Some(simple) = replaced.take_if(|_| all.len() > 1) {
+                cx.notice(format!("the record {simple} is not put back, because others still use its name"));
+            }
+            let deletion = [(ChangeAction::Delete, live.record()?)];
+            let restored = replaced.as_ref().map(Simple::record).transpose()?;
+            let restored = restored.map(|record| (ChangeAction::Create, record));
+            let changes = deletion.into_iter().chain(restored).collect();
+            match (send_records(cx, zone, COMMENT, changes).await, &replaced) {
+                (Ok(_), Some(simple)) => {
+                    cx.notice(format!("the record {simple} is back"));
+                    return Ok(());
+                }
+                (Ok(_), None) => return Ok(()),
+                (Err(error), _) if !error.is_code("InvalidChangeBatch") => return Err(error),
+                // It may be an alias of something that no longer exists.
+                (Err(error), Some(simple)) => {
+                    cx.notice(format!("the record {simple} cannot be put back, and is gone: {}", describe(&error)));
+                    replaced = None;
+                }
+                (Err(_), None) => cx.notice(format!("{} changed while it was being deleted", attrs.name)),
             }
         }
         Err(Error::Refused(format!(
@@ -216,7 +270,23 @@ impl WeightedRecord {
 
     /// Sends one change and returns its id.
     async fn change(&self, cx: &StepContext, zone: &str, action: ChangeAction, record: &Weighted) -> Result<String> {
-        send(cx, zone, "migrate-infra", [(action, record)]).await
+        send(cx, zone, COMMENT, [(action, record)]).await
+    }
+
+    /// Replaces a simple record, which the state has before.
+    async fn replace(
+        &self,
+        cx: &StepContext,
+        zone: &HostedZoneId,
+        simple: Simple,
+        wanted: Weighted,
+    ) -> Result<WeightedRecordAttrs> {
+        cx.notice(format!("replaces the record {simple}; its deletion puts it back"));
+        let changes = vec![(ChangeAction::Delete, simple.record()?), (ChangeAction::Create, wanted.record()?)];
+        let attrs = WeightedRecordAttrs { replaced: Some(simple), ..attrs_of(zone, wanted, None) };
+        cx.remember("route53:ChangeResourceRecordSets", &attrs).await?;
+        let change = send_records(cx, zone.as_str(), COMMENT, changes).await?;
+        Ok(WeightedRecordAttrs { pending_change: Some(change), ..attrs })
     }
 }
 
@@ -245,5 +315,6 @@ fn attrs_of(zone: &HostedZoneId, record: Weighted, pending_change: Option<String
         evaluate_target_health: record.evaluate_target_health,
         health_check_id: record.health_check_id,
         pending_change,
+        replaced: None,
     }
 }

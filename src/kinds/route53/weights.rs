@@ -1,7 +1,7 @@
 //! The weights of the records of a name: read and set together, in one batch that is applied as a whole or not at all
 //! (ChangeResourceRecordSets).
 
-use aws_sdk_route53::types::ChangeAction;
+use aws_sdk_route53::types::{ChangeAction, ResourceRecordSet};
 
 use super::change::{Weighted, batch, records};
 use super::request::bare;
@@ -39,6 +39,19 @@ pub async fn send<'a>(
 ) -> Result<String> {
     let changes =
         changes.into_iter().map(|(action, record)| Ok((action, record.record()?))).collect::<Result<Vec<_>>>()?;
+    send_records(cx, zone, comment, changes).await
+}
+
+/// Sends changes of records of any kind in one batch, and returns the id of the change.
+///
+/// # Errors
+/// The error of Route 53. The call is repeated for two minutes while an earlier change of the zone is in progress.
+pub(super) async fn send_records(
+    cx: &StepContext,
+    zone: &str,
+    comment: &str,
+    changes: Vec<(ChangeAction, ResourceRecordSet)>,
+) -> Result<String> {
     let batch = batch(comment, changes)?;
     let call = || cx.aws.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch.clone()).send();
     let created = when_idle(cx, || cx.mutate("route53:ChangeResourceRecordSets", call)).await?;

@@ -46,6 +46,8 @@ pub(super) fn add(
         Input::Value(routing.zone_id.clone().into())
     };
     let target_weight = if source.is_some() { 0 } else { 100 };
+    // The record of the source replaces a simple record, so that clients never reach the target before the first shift.
+    let mut first: Option<Input<String>> = None;
     for (environment, initial_weight) in source.map(|source| (source, 100)).into_iter().chain([(target, target_weight)])
     {
         let (name, service) = (&environment.config.name, &environment.service);
@@ -87,8 +89,11 @@ pub(super) fn add(
             alias_zone_id: service.load_balancer.hosted_zone_id(),
             evaluate_target_health: false,
             health_check: switched,
+            take_over: routing.take_over_record,
+            after: first.take(),
         };
-        graph.add_at(address(&layout::record(name)), &location, &tags, &record);
+        let record = graph.add_at(address(&layout::record(name)), &location, &tags, &record);
+        first = routing.take_over_record.then(|| record.name());
     }
 }
 

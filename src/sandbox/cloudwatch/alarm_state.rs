@@ -3,7 +3,7 @@
 
 use aws_sdk_cloudwatch::types::StateValue;
 
-use super::points::{PointQuery, points};
+use super::points::{PointQuery, Reader, points};
 use super::statistic::Stat;
 use crate::world::World;
 use crate::world::cloudwatch::Alarm;
@@ -59,7 +59,8 @@ fn evaluate(
     let needed = u64::try_from(alarm.datapoints_to_alarm.unwrap_or(alarm.evaluation_periods)).unwrap_or(1);
     let from = end.saturating_sub((periods + EXTRA_PERIODS) * wanted.period);
     // Newest first, at most as many as are evaluated.
-    let found: Vec<f64> = points(world, region, timeline, wanted, from, end).into_values().rev().collect();
+    let found: Vec<f64> =
+        points(world, region, timeline, wanted, (from, end), Reader::Alarm).into_values().rev().collect();
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let counted: Vec<f64> = found.into_iter().take(usize::try_from(periods).unwrap_or(usize::MAX)).collect();
     let breaching = count(counted.iter().filter(|value| alarm.is_breached_by(**value)).count());

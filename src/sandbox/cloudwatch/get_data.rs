@@ -8,7 +8,7 @@ use aws_smithy_types::DateTime;
 
 use super::dimensions::dimensions;
 use super::expression::{Expression, Points, Value, is_id};
-use super::points::{PointQuery, period_starts, points};
+use super::points::{PointQuery, Reader, period_starts, points};
 use super::statistic::Stat;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::metrics::MetricName;
@@ -146,7 +146,9 @@ fn get(call: &mut Call<'_>, input: &GetMetricDataInput) -> Result<GetMetricDataO
     let mut found: BTreeMap<String, (Points, u64)> = BTreeMap::new();
     for query in &queries {
         let result = match &query.kind {
-            QueryKind::Metric(wanted) => (points(world, region, &timeline, wanted, from, to), wanted.period),
+            QueryKind::Metric(wanted) => {
+                (points(world, region, &timeline, wanted, (from, to), Reader::Caller), wanted.period)
+            }
             QueryKind::Math(expression) => {
                 let periods: BTreeSet<u64> =
                     expression.ids().iter().filter_map(|id| found.get(*id)).map(|(_, period)| *period).collect();

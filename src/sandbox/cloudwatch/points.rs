@@ -41,16 +41,43 @@ pub(super) fn period_starts(world: &World, period: u64, from: u64, to: u64) -> V
     starts
 }
 
+/// Until when after its end the minute of a service may be missing. A service sends a minute after it has measured it.
+const LATE: u64 = 15_000;
+/// Until when after its end the minute of a load balancer is incomplete: "Elastic Load Balancing measures and sends its
+/// metrics in 60-second intervals", and each of its nodes sends its own ("CloudWatch metrics for your Application Load
+/// Balancer").
+const INCOMPLETE: u64 = 60_000;
+
+/// Who reads data points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A caller, who gets what has arrived.
+    Caller,
+    /// CloudWatch itself, for the states of alarms, which it evaluates again when data arrives late.
+    Alarm,
+}
+
+/// Returns what has arrived of a measured minute. Of a load balancer, only half of the nodes have sent theirs at first.
+fn arrived(measured: Measured, namespace: &str, age: u64) -> Option<Measured> {
+    match measured {
+        _ if age < LATE => None,
+        Measured::Values(values) if namespace == "AWS/ApplicationELB" && age < INCOMPLETE => {
+            Some(Measured::Values(values.into_iter().map(|(value, count)| (value, count / 2.0)).collect()))
+        }
+        complete => Some(complete),
+    }
+}
+
 /// Returns the data points whose periods start at `from`, rounded down to a period, or later, and before `to`.
 ///
-/// A data point of a service appears at the end of its minute. Data that the script declares missing is left out.
+/// A data point of a service appears after the end of its minute. Data that the script declares missing is left out.
 pub(super) fn points(
     world: &World,
     region: &str,
     timeline: &Timeline<'_>,
     wanted: &PointQuery,
-    from: u64,
-    to: u64,
+    (from, to): (u64, u64),
+    reader: Reader,
 ) -> Points {
     let Some(region_state) = world.existing_region(region) else { return Points::new() };
     let services = ServiceMetrics::new(world, region_state, timeline);
@@ -76,7 +103,9 @@ pub(super) fn points(
         while minute < begin + wanted.period && minute + MINUTE <= world.now {
             let last = minute + MINUTE - 1;
             if metric.namespace.starts_with("AWS/") && wanted.unit.is_none() && !is_missing(last) {
-                measured.extend(services.at(metric, last));
+                let is_immediate = reader == Reader::Alarm || world.script.script.immediate_metrics;
+                let age = if is_immediate { u64::MAX } else { world.now - minute - MINUTE };
+                measured.extend(services.at(metric, last).and_then(|all| arrived(all, &metric.namespace, age)));
             }
             minute += MINUTE;
         }

@@ -258,6 +258,7 @@ fn create(call: &mut Call<'_>, input: &CreateServiceInput) -> Result<CreateServi
         drained_at: None,
         deleted: false,
         events: Vec::new(),
+        stopped: Vec::new(),
     };
     deploy(call, &mut service);
     let ecs = &mut call.region_state().ecs;

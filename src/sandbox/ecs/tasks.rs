@@ -59,7 +59,13 @@ fn list(call: &mut Call<'_>, input: &ListTasksInput) -> Result<ListTasksOutput, 
                 .family()
                 .is_none_or(|family| resource_name(&task.task_definition).split(':').next() == Some(family))
     };
-    let arns = ecs.tasks.values().filter(requested).map(|task| task.arn.clone()).collect();
+    let mut arns: Vec<String> = ecs.tasks.values().filter(requested).map(|task| task.arn.clone()).collect();
+    let of = |other: &&Service| other.cluster == cluster && service.is_none_or(|arn| other.arn == *arn);
+    let stopped = ecs.services.values().filter(of).flat_map(|service| &service.stopped).filter(|_| stopping);
+    let in_family = |definition: &str| {
+        input.family().is_none_or(|family| resource_name(definition).split(':').next() == Some(family))
+    };
+    arns.extend(stopped.filter(|task| in_family(&task.task_definition)).map(|task| task.arn.clone()));
     Ok(ListTasksOutput::builder().set_task_arns(Some(arns)).build())
 }
 
@@ -73,6 +79,22 @@ fn describe(call: &mut Call<'_>, input: &DescribeTasksInput) -> Result<DescribeT
     let ecs = &call.region_state().ecs;
     let mut answer = DescribeTasksOutput::builder();
     for arn in input.tasks() {
+        let stopped = ecs
+            .services
+            .values()
+            .find_map(|service| Some((service, service.stopped.iter().find(|task| task.arn == *arn)?)));
+        if let Some((service, task)) = stopped {
+            let described = aws_sdk_ecs::types::Task::builder()
+                .task_arn(arn)
+                .task_definition_arn(&task.task_definition)
+                .group(format!("service:{}", service.name))
+                .started_by(&task.deployment)
+                .last_status("STOPPED")
+                .desired_status("STOPPED")
+                .stopped_reason(&task.reason);
+            answer = answer.tasks(described.build());
+            continue;
+        }
         let Some(task) = ecs.tasks.get(arn) else {
             answer = answer.failures(Failure::builder().arn(arn).reason("MISSING").build());
             continue;

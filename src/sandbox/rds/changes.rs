@@ -61,6 +61,9 @@ fn modify(call: &mut Call<'_>, input: &ModifyDbInstanceInput) -> Result<ModifyDb
     }
     if let Some(name) = input.db_parameter_group_name() {
         validation::parameter_group(call, name, &after.engine_version)?;
+        // "The parameter group name itself is changed immediately, but the actual parameter changes aren't applied
+        // until you reboot the instance without failover" (ModifyDBInstance).
+        instance.pending_reboot |= instance.parameter_group != name;
         name.clone_into(&mut instance.parameter_group);
     }
     if input.vpc_security_group_ids.is_some() {
@@ -138,6 +141,7 @@ fn apply_request(before: &Settings, input: &ModifyDbInstanceInput) -> Result<Set
 fn start_change(call: &mut Call<'_>, instance: &mut Instance, before: &Settings, after: Settings) {
     let old_status_until = call.completion_time(5.0, 10.0, 30.0);
     let (status, done) = if before.class != after.class || before.engine_version != after.engine_version {
+        instance.restarts();
         ("modifying", call.completion_time(240.0, 360.0, 600.0))
     } else if before.multi_az != after.multi_az {
         ("modifying", call.completion_time(240.0, 360.0, 480.0))

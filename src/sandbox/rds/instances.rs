@@ -20,6 +20,9 @@ use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::{Instance, Phase, Settings, SubnetGroup};
 use crate::world::real_data::{DataSource, Server};
 
+/// How long a new or changed parameter group can be incomplete.
+const PARAMETER_GROUP_MILLIS: u64 = 5 * 60 * 1000;
+
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
         "db_instance_identifier",
@@ -95,6 +98,7 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
     let parameter_group = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
     validation::parameter_group(call, &parameter_group, &settings.engine_version)?;
     let security_groups = validation::security_groups(call, input.vpc_security_group_ids(), &subnet_group.vpc_id)?;
+    let lacks_parameters = is_incomplete(call, &parameter_group);
     let resource_id = format!("db-{}", call.world.random_hex()[..26].to_uppercase());
     let usable = match settings.multi_az {
         true => call.completion_time(900.0, 1020.0, 1200.0),
@@ -111,6 +115,8 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
         master_username: master_username.to_owned(),
         subnet_group: subnet_group.name.clone(),
         parameter_group,
+        pending_reboot: lacks_parameters,
+        lacks_parameters,
         security_groups,
         kms_key_id: input.kms_key_id().map(str::to_owned),
         storage_encrypted: input.storage_encrypted().unwrap_or_default(),
@@ -135,6 +141,16 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
     let answer = to_sdk(call, &instance);
     call.region_state().rds.instances.insert(instance.identifier.clone(), instance);
     Ok(CreateDbInstanceOutput::builder().db_instance(answer).build())
+}
+
+/// "You should wait at least 5 minutes before creating your first DB instance that uses that DB parameter group"
+/// (CreateDBParameterGroup; ModifyDBParameterGroup says the same of changes). RDS is usually faster; a script says when
+/// it is not.
+fn is_incomplete(call: &mut Call<'_>, group: &str) -> bool {
+    let now = call.now();
+    let is_late = call.world.timeline().at(now).are_parameter_groups_late();
+    let group = call.region_state().rds.parameter_groups.get(group);
+    is_late && group.is_some_and(|group| now < group.changed_at + PARAMETER_GROUP_MILLIS)
 }
 
 /// Returns the retention period of Performance Insights. "Default: 7 days"
@@ -206,7 +222,7 @@ pub(super) fn to_sdk(call: &mut Call<'_>, instance: &Instance) -> DbInstance {
         .map(|id| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).status("active").build());
     let parameters = DbParameterGroupStatus::builder()
         .db_parameter_group_name(&instance.parameter_group)
-        .parameter_apply_status("in-sync")
+        .parameter_apply_status(if instance.pending_reboot { "pending-reboot" } else { "in-sync" })
         .build();
     DbInstance::builder()
         .db_instance_identifier(&instance.identifier)

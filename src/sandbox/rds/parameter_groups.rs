@@ -1,5 +1,7 @@
 //! DB parameter groups.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_rds::operation::create_db_parameter_group::{
     CreateDBParameterGroupError, CreateDbParameterGroupInput, CreateDbParameterGroupOutput,
 };
@@ -96,6 +98,7 @@ fn create(call: &mut Call<'_>, input: &CreateDbParameterGroupInput) -> Result<Cr
         family: family.to_owned(),
         description: input.description().unwrap_or_default().to_owned(),
         parameters: [].into(),
+        changed_at: call.now(),
         tags: tags::from_sdk(input.tags()),
         name: name.clone(),
     };
@@ -171,15 +174,19 @@ fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
 fn modify(call: &mut Call<'_>, input: &ModifyDbParameterGroupInput) -> Result<ModifyDbParameterGroupOutput, Rejection> {
     let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
     check(input.parameters())?;
+    let before = group.parameters.clone();
     for parameter in input.parameters() {
         let value = parameter.parameter_value().unwrap_or_default();
         group.parameters.insert(parameter.parameter_name().unwrap_or_default().to_owned(), value.to_owned());
     }
-    Ok(ModifyDbParameterGroupOutput::builder().db_parameter_group_name(&group.name).build())
+    let name = group.name.clone();
+    changed(call, &name, &before);
+    Ok(ModifyDbParameterGroupOutput::builder().db_parameter_group_name(name).build())
 }
 
 fn reset(call: &mut Call<'_>, input: &ResetDbParameterGroupInput) -> Result<ResetDbParameterGroupOutput, Rejection> {
     let group = find(call, input.db_parameter_group_name().unwrap_or_default())?;
+    let before = group.parameters.clone();
     if input.reset_all_parameters() == Some(true) {
         group.parameters.clear();
     }
@@ -187,7 +194,23 @@ fn reset(call: &mut Call<'_>, input: &ResetDbParameterGroupInput) -> Result<Rese
     for parameter in input.parameters() {
         group.parameters.remove(parameter.parameter_name().unwrap_or_default());
     }
-    Ok(ResetDbParameterGroupOutput::builder().db_parameter_group_name(&group.name).build())
+    let name = group.name.clone();
+    changed(call, &name, &before);
+    Ok(ResetDbParameterGroupOutput::builder().db_parameter_group_name(name).build())
+}
+
+/// "When you change a static parameter and save the DB parameter group, the parameter change takes effect after you
+/// manually reboot the associated DB instances" ("Parameter groups for Amazon RDS").
+fn changed(call: &mut Call<'_>, name: &str, before: &BTreeMap<String, String>) {
+    let now = call.now();
+    let rds = &mut call.region_state().rds;
+    let Some(group) = rds.parameter_groups.get_mut(name) else { return };
+    group.changed_at = now;
+    if STATIC.iter().any(|parameter| group.parameters.get(*parameter) != before.get(*parameter)) {
+        for instance in rds.instances.values_mut().filter(|instance| instance.parameter_group == name) {
+            instance.pending_reboot = true;
+        }
+    }
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteDbParameterGroupInput) -> Result<DeleteDbParameterGroupOutput, Rejection> {

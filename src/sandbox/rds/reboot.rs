@@ -38,6 +38,7 @@ fn reboot(call: &mut Call<'_>, input: &RebootDbInstanceInput) -> Result<RebootDb
         false => call.completion_time(10.0, 20.0, 60.0),
     };
     instance.phases = vec![Phase { status: "rebooting".to_owned(), until }];
+    instance.restarts();
     let answer = to_sdk(call, &instance);
     call.region_state().rds.instances.insert(instance.identifier.clone(), instance);
     Ok(RebootDbInstanceOutput::builder().db_instance(answer).build())

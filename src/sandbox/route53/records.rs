@@ -241,6 +241,16 @@ fn apply(
     let mixes = |other: &Record| {
         other.name == wanted.name && other.kind == wanted.kind && other.weight.is_some() != wanted.weight.is_some()
     };
+    // "RRSet of type CNAME with DNS name … is not permitted as it conflicts with other records with the same DNS name
+    // in zone …" (RFC 1034, section 3.6.2).
+    let excludes = |other: &Record| other.name == wanted.name && (other.kind == "CNAME") != (wanted.kind == "CNAME");
+    if zone.records.iter().any(excludes) {
+        return invalid(format!(
+            "RRSet of type CNAME with DNS name {} is not permitted as it conflicts with other records with the same \
+             DNS name in zone {}",
+            wanted.name, zone.name
+        ));
+    }
     if zone.records.iter().any(mixes) {
         return invalid(format!(
             "RRSet with DNS name {}, type {} conflicts with one of another routing policy",

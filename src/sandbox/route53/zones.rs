@@ -14,7 +14,7 @@ use aws_sdk_route53::operation::list_hosted_zones_by_name::{
 use aws_sdk_route53::operation::update_hosted_zone_comment::{
     UpdateHostedZoneCommentError, UpdateHostedZoneCommentInput, UpdateHostedZoneCommentOutput,
 };
-use aws_sdk_route53::types::{DelegationSet, HostedZoneConfig};
+use aws_sdk_route53::types::{DelegationSet, HostedZoneConfig, Vpc};
 
 use super::changes::{change_info, new_change, new_id};
 use super::names::{absolute, no_zone};
@@ -55,7 +55,8 @@ pub(super) fn register(registry: &mut Registry) {
 fn to_sdk(zone: &HostedZone) -> Result<aws_sdk_route53::types::HostedZone, Rejection> {
     let described =
         aws_sdk_route53::types::HostedZone::builder().id(format!("/hostedzone/{}", zone.id)).name(&zone.name);
-    let config = HostedZoneConfig::builder().set_comment(zone.comment.clone()).private_zone(false).build();
+    let config =
+        HostedZoneConfig::builder().set_comment(zone.comment.clone()).private_zone(!zone.vpcs.is_empty()).build();
     // The zone's own NS and SOA records are counted.
     let count = i64::try_from(zone.records.len() + 2).unwrap_or(i64::MAX);
     built(described.caller_reference(&zone.caller_reference).config(config).resource_record_set_count(count).build())
@@ -103,6 +104,7 @@ fn create(call: &mut Call<'_>, input: &CreateHostedZoneInput) -> Result<CreateHo
             .enumerate()
             .map(|(at, tld)| format!("ns-{}.awsdns-{:02}.{tld}", 100 + at * 512, at * 7))
             .collect(),
+        vpcs: Vec::new(),
         records: Vec::new(),
         tags: Tags::new(),
         owner: None,
@@ -119,7 +121,14 @@ fn create(call: &mut Call<'_>, input: &CreateHostedZoneInput) -> Result<CreateHo
 fn get(call: &mut Call<'_>, input: &GetHostedZoneInput) -> Result<GetHostedZoneOutput, Rejection> {
     let id = input.id().unwrap_or_default();
     let Some(zone) = call.world.route53.zones.get(id) else { return no_zone(id) };
-    Ok(GetHostedZoneOutput::builder().hosted_zone(to_sdk(zone)?).delegation_set(delegation(zone)?).build())
+    let described = GetHostedZoneOutput::builder().hosted_zone(to_sdk(zone)?);
+    // "VPCs: A complex type that contains information about the VPCs that are associated with the specified hosted
+    // zone"; a private zone has no delegation set (GetHostedZone).
+    if zone.vpcs.is_empty() {
+        return Ok(described.delegation_set(delegation(zone)?).build());
+    }
+    let vpc = |(id, region): &(String, String)| Vpc::builder().vpc_id(id).vpc_region(region.as_str().into()).build();
+    Ok(described.set_vpcs(Some(zone.vpcs.iter().map(vpc).collect())).build())
 }
 
 /// Sorted by name, with the labels reversed ("com.example.www"), then by id.

@@ -1,14 +1,14 @@
 //! ECS: clusters, task definitions, services and tasks.
 //!
-//! A deployment starts its tasks when ECS can assume their roles. It fails if ECS cannot do so for too long. It is
-//! complete when its tasks have been healthy behind the load balancer; then the tasks of the previous deployment stop.
+//! A deployment starts its tasks when nothing keeps them from it ([`super::task_start`]), and fails if something does
+//! for too long. It is complete when its tasks have been healthy behind the load balancer; then the tasks of the
+//! previous deployment stop.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::ec2::Ec2;
-use super::iam::Iam;
 use super::tags::Tags;
 
 /// When the circuit breaker fails a deployment: after at least three failed tasks ("Deployment circuit breaker", ECS
@@ -16,8 +16,8 @@ use super::tags::Tags;
 const CIRCUIT_BREAKER_AFTER: u64 = 180_000;
 /// How long the tasks of a replaced deployment take to stop.
 const REPLACED_TASK_STOP: u64 = 60_000;
-/// The principal that task roles trust.
-const TASK_PRINCIPAL: &str = "ecs-tasks.amazonaws.com";
+/// "Stopped tasks currently appear in the returned results for at least one hour" (DescribeTasks).
+const STOPPED_TASK_SHOWN: u64 = 60 * 60 * 1000;
 
 /// The state of ECS in one region.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,6 +110,24 @@ pub struct Service {
     pub deleted: bool,
     /// Time and message, newest first.
     pub events: Vec<(u64, String)>,
+    /// Tasks that have stopped by themselves, while they are shown.
+    #[serde(default)]
+    pub stopped: Vec<StoppedTask>,
+}
+
+/// A task that has stopped by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedTask {
+    /// Its ARN.
+    pub arn: String,
+    /// Its deployment.
+    pub deployment: String,
+    /// The task definition that it ran.
+    pub task_definition: String,
+    /// Why it has stopped.
+    pub reason: String,
+    /// When it has stopped.
+    pub at: u64,
 }
 
 /// The settings of a service that can be changed.
@@ -170,6 +188,15 @@ pub struct Task {
     pub removed_at: Option<u64>,
 }
 
+/// Why the tasks of a deployment do not become healthy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// No task is started. An event of the service says why.
+    NotPlaced(String),
+    /// Tasks start and stop, for this reason.
+    Stopped(String),
+}
+
 /// The progress of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rollout {
@@ -193,6 +220,12 @@ impl Deployment {
 }
 
 impl Service {
+    /// Returns whether the tasks of its primary deployment have not started.
+    pub fn is_starting(&self) -> bool {
+        let primary = self.deployments.first();
+        self.status() == "ACTIVE" && primary.is_some_and(|primary| primary.steady_at.is_none() && !primary.failed)
+    }
+
     /// Returns the status that ECS reports.
     pub fn status(&self) -> &'static str {
         match (self.deleted, self.drained_at) {
@@ -203,9 +236,51 @@ impl Service {
     }
 }
 
+impl StoppedTask {
+    fn of(task: &Task, reason: &str, at: u64) -> Self {
+        Self {
+            arn: task.arn.clone(),
+            deployment: task.deployment.clone(),
+            task_definition: task.task_definition.clone(),
+            reason: reason.to_owned(),
+            at,
+        }
+    }
+}
+
+/// Stops the tasks of a deployment at a time.
+fn stop(tasks: &mut BTreeMap<String, Task>, ec2: &mut Ec2, deployment: &str, at: u64) {
+    for task in tasks.values_mut().filter(|task| task.deployment == deployment && task.removed_at.is_none()) {
+        task.removed_at = Some(at);
+        ec2.release_interfaces(&task.attachment, at);
+    }
+}
+
+/// "Rolling back to the last completed deployment": its tasks still exist and continue to run. "You also can't update
+/// an existing service to reference an `INACTIVE` task definition revision" ("Deregistering an Amazon ECS task
+/// definition revision"), so without its revision the failed deployment stays.
+fn roll_back(service: &mut Service, definitions: &BTreeMap<String, TaskDefinition>, now: u64) {
+    let last = &service.deployments[1];
+    let is_active = definitions.get(&last.task_definition).is_some_and(|one| one.status == "ACTIVE");
+    let message = if is_active {
+        format!("(service {}) rolling back to deployment {}.", service.name, last.id)
+    } else {
+        format!("(service {}) cannot roll back to {}: TaskDefinition is inactive", service.name, last.task_definition)
+    };
+    if is_active {
+        service.settings.task_definition.clone_from(&last.task_definition);
+        let failed = service.deployments.remove(0);
+        service.deployments.truncate(1);
+        service.deployments.push(failed);
+    } else if service.events.first().is_some_and(|(_, last)| *last == message) {
+        return;
+    }
+    service.events.insert(0, (now, message));
+}
+
 impl Ecs {
     /// Advances the time.
-    pub fn advance(&mut self, now: u64, iam: &Iam, ec2: &mut Ec2) {
+    pub fn advance(&mut self, now: u64, obstacles: &BTreeMap<String, Obstacle>, ec2: &mut Ec2) {
         let definitions = &self.task_definitions;
         for service in self.services.values_mut().filter(|service| !service.deleted) {
             if service.drained_at.is_some_and(|at| now >= at) {
@@ -216,59 +291,40 @@ impl Ecs {
             if service.drained_at.is_some() {
                 continue;
             }
-            let tasks = &mut self.tasks;
-            let mut stop = |deployment: &str, at: u64| {
-                for task in tasks.values_mut().filter(|task| task.deployment == deployment && task.removed_at.is_none())
-                {
-                    task.removed_at = Some(at);
-                    ec2.release_interfaces(&task.attachment, at);
-                }
-            };
             let Some(primary) = service.deployments.first_mut() else { continue };
             if primary.steady_at.is_none() && !primary.failed {
-                let definition = definitions.get(&primary.task_definition);
-                let roles = definition
-                    .into_iter()
-                    .flat_map(|definition| [&definition.execution_role_arn, &definition.task_role_arn])
-                    .flatten();
-                match roles.into_iter().find(|role| !iam.can_assume(role, TASK_PRINCIPAL, now)) {
+                match obstacles.get(&service.arn) {
                     None => primary.steady_at = Some((now + primary.startup_millis).max(primary.not_before)),
-                    Some(role)
+                    Some(obstacle)
                         if now >= primary.created_at + CIRCUIT_BREAKER_AFTER && service.settings.circuit_breaker =>
                     {
                         primary.failed = true;
-                        let message = format!(
-                            "(service {}) was unable to place a task. Reason: ECS was unable to assume the role \
-                             '{role}' that was provided for this task. Please verify that the role being passed has \
-                             the proper trust relationship and permissions and that your IAM user has permissions to \
-                             pass this role..",
-                            service.name
-                        );
+                        let message = match obstacle {
+                            Obstacle::NotPlaced(event) => event.clone(),
+                            Obstacle::Stopped(reason) => {
+                                let stopped = self.tasks.values().filter(|task| task.deployment == primary.id);
+                                service.stopped.extend(stopped.map(|task| StoppedTask::of(task, reason, now)));
+                                format!(
+                                    "(service {}) (deployment {}) deployment failed: tasks failed to start.",
+                                    service.name, primary.id
+                                )
+                            }
+                        };
                         service.events.insert(0, (now, message));
-                        stop(&primary.id, now);
+                        stop(&mut self.tasks, ec2, &primary.id, now);
                     }
                     Some(_) => {}
                 }
             }
+            service.stopped.retain(|task| now < task.at + STOPPED_TASK_SHOWN);
             let failed = primary.failed;
             let steady_at = primary.steady_at.filter(|at| now >= *at);
             service.steady_since = service.steady_since.or(steady_at);
             if failed && service.settings.rollback && service.deployments.len() > 1 {
-                // "Rolling back to the last completed deployment": its tasks still exist and continue to run.
-                let failed = service.deployments.remove(0);
-                service.deployments.truncate(1);
-                service.settings.task_definition.clone_from(&service.deployments[0].task_definition);
-                service.events.insert(
-                    0,
-                    (
-                        now,
-                        format!("(service {}) rolling back to deployment {}.", service.name, service.deployments[0].id),
-                    ),
-                );
-                service.deployments.push(failed);
+                roll_back(service, definitions, now);
             } else if let Some(at) = steady_at {
                 for old in service.deployments.drain(1..) {
-                    stop(&old.id, at + REPLACED_TASK_STOP);
+                    stop(&mut self.tasks, ec2, &old.id, at + REPLACED_TASK_STOP);
                 }
             }
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tags::Tags;
 
-/// A public hosted zone.
+/// A hosted zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the Route 53 API's `HostedZone`")]
 pub struct HostedZone {
@@ -14,6 +14,9 @@ pub struct HostedZone {
     pub caller_reference: String,
     pub comment: Option<String>,
     pub name_servers: Vec<String>,
+    /// The VPCs whose resolvers know a private zone, as `(id, region)`; none for a public zone.
+    #[serde(default)]
+    pub vpcs: Vec<(String, String)>,
     /// The records, except the zone's own NS and SOA.
     pub records: Vec<Record>,
     pub tags: Tags,

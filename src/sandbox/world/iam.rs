@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 /// The state of IAM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,5 +70,29 @@ impl Iam {
             })
         });
         trusts && now >= role.assumable_at
+    }
+
+    /// Returns whether a managed policy whose ARN ends with `policy` is attached to a role.
+    pub fn has_policy(&self, role_arn: &str, policy: &str) -> bool {
+        let role = self.roles.values().find(|role| role.arn == role_arn);
+        role.is_some_and(|role| role.attached_policies.iter().any(|arn| arn.ends_with(policy)))
+    }
+
+    /// Returns whether the inline policies of a role allow an action on a resource. Conditions are not evaluated.
+    pub fn allows(&self, role_arn: &str, action: &str, resource: &str) -> bool {
+        let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
+        let matches = |patterns: Option<&Value>, text: &str| {
+            let one = |pattern: &Value| pattern.as_str().is_some_and(|one| WildMatch::new(one).matches(text));
+            patterns.is_some_and(|patterns| match patterns {
+                Value::Array(several) => several.iter().any(one),
+                single => one(single),
+            })
+        };
+        let statements = role.inline_policies.values().filter_map(|policy| policy.get("Statement")?.as_array());
+        statements.flatten().any(|statement| {
+            statement.get("Effect").is_some_and(|effect| effect == "Allow")
+                && matches(statement.get("Action"), action)
+                && matches(statement.get("Resource"), resource)
+        })
     }
 }

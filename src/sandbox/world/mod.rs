@@ -30,6 +30,7 @@ pub mod secretsmanager;
 mod state;
 pub mod tags;
 mod target_tracking;
+mod task_start;
 mod tasks;
 pub mod timeline;
 pub mod traffic;

@@ -41,6 +41,9 @@ pub struct ParameterGroup {
     pub family: String,
     pub description: String,
     pub parameters: BTreeMap<String, String>,
+    /// When it was created or changed.
+    #[serde(default)]
+    pub changed_at: u64,
     pub tags: Tags,
 }
 
@@ -88,6 +91,12 @@ pub struct Instance {
     pub master_username: String,
     pub subnet_group: String,
     pub parameter_group: String,
+    /// Whether static parameters of its group wait for a reboot.
+    #[serde(default)]
+    pub pending_reboot: bool,
+    /// Whether it started without the parameters of its group, which RDS had not completed.
+    #[serde(default)]
+    pub lacks_parameters: bool,
     pub security_groups: BTreeSet<String>,
     pub kms_key_id: Option<String>,
     pub storage_encrypted: bool,
@@ -127,6 +136,11 @@ impl Instance {
             }
             (None, None, _) => "available",
         }
+    }
+
+    /// Restarts it, which gives it all static parameters of its group.
+    pub fn restarts(&mut self) {
+        (self.pending_reboot, self.lacks_parameters) = (false, false);
     }
 
     /// Returns the description of its network interfaces.

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub struct Script {
     /// How many requests per minute the load balancers behind one weighted name receive together.
     pub requests_per_minute: u32,
+    /// Whether each minute of a metric is complete as soon as it is over.
+    pub immediate_metrics: bool,
     /// The tables of the replicated database.
     pub tables: Vec<Table>,
     /// The events. If two active events set the same value, the later one in the file wins.
@@ -101,6 +103,8 @@ pub struct Changes {
     pub unhealthy_targets: BTreeMap<String, u32>,
     /// Metrics without data points: patterns of `namespace:name`.
     pub metrics_missing: Vec<String>,
+    /// DB instances that are created within five minutes of their parameter group start without its parameters.
+    pub parameter_groups_late: bool,
     /// The error codes with which calls fail, by a pattern of `service:Operation`.
     pub calls_fail: BTreeMap<String, String>,
 }
@@ -137,7 +141,7 @@ impl Default for Script {
         let table =
             |name: &str, rows| Table { schema: "public".to_owned(), name: name.to_owned(), rows, primary_key: true };
         let tables = vec![table("payments", 120_000), table("customers", 30_000), table("audit_log", 5_000)];
-        Self { requests_per_minute: 600, tables, events: Vec::new() }
+        Self { requests_per_minute: 600, immediate_metrics: false, tables, events: Vec::new() }
     }
 }
 

@@ -151,6 +151,13 @@ impl World {
         self.route53.hide_others(&self.account);
     }
 
+    /// Returns the roles of the account of a region, which has this key.
+    pub(super) fn iam_of(&self, key: &str) -> &Iam {
+        let account = AccountRegion::of_key(key).account;
+        let other = self.other_accounts.get(&account).filter(|_| account != self.account);
+        other.map_or(&self.iam, |other| &other.iam)
+    }
+
     /// Returns the key of a region of the calling account.
     pub fn key(&self, region: &str) -> String {
         AccountRegion { region: region.into(), account: self.account.clone() }.key()
@@ -181,11 +188,9 @@ impl World {
     pub fn advance(&mut self, now: u64) {
         self.now = self.now.max(now);
         self.route53.advance(self.now);
-        for (key, region) in &mut self.regions {
-            let account = AccountRegion::of_key(key).account;
-            let other = self.other_accounts.get(&account).filter(|_| account != self.account);
-            let iam = other.map_or(&self.iam, |other| &other.iam);
-            region.ecs.advance(self.now, iam, &mut region.ec2);
+        let obstacles = self.obstacles();
+        for region in self.regions.values_mut() {
+            region.ecs.advance(self.now, &obstacles, &mut region.ec2);
             region.ec2.advance(self.now);
             region.rds.advance(self.now);
             region.dms.advance(self.now);

@@ -154,6 +154,11 @@ impl<'a> ActiveChanges<'a> {
             .any(|changes| changes.metrics_missing.iter().any(|pattern| WildMatch::new(pattern).matches(&name)))
     }
 
+    /// Returns whether RDS takes its time to complete a parameter group.
+    pub fn are_parameter_groups_late(&self) -> bool {
+        self.changes.iter().any(|changes| changes.parameter_groups_late)
+    }
+
     /// Returns the error code with which a call, `service:Operation`, fails.
     pub fn call_fails(&self, call: &str) -> Option<&'a str> {
         self.last(|changes| matching(&changes.calls_fail, call).map(String::as_str))

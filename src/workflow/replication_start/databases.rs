@@ -1,6 +1,6 @@
 //! How the phases reach both databases, and the programs of PostgreSQL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use infra_connect::{Connection, Endpoint};
 use infra_core::engine::Context;
@@ -14,6 +14,9 @@ use infra_postgres::{ClientProgram, Programs as Installed};
 use super::error::StartError;
 use crate::databases::endpoints;
 use crate::workspace::Workspace;
+
+/// The file of trusted certificates for the programs of PostgreSQL.
+const ROOTS: &str = "rds-roots.pem";
 
 /// Both databases of a replication, connected.
 pub(super) struct Connected {
@@ -72,12 +75,11 @@ impl Connected {
         Database::new("target", self.target.client())
     }
 
-    /// Returns how `pg_dump` connects to the source and to the target.
-    pub(super) fn access(&self) -> [Access; 2] {
-        self.endpoints.each_ref().map(|endpoint| {
-            let variables = endpoint.libpq_variables().into_iter();
-            variables.fold(Access::new(), |access, (name, value)| access.set(name, value))
-        })
+    /// Returns how `pg_dump` connects to the source and to the target. The certificates that this program contains are
+    /// written into the directory, where `pg_dump` reads them.
+    pub(super) fn access(&self, directory: &Path) -> Result<[Access; 2], StartError> {
+        let [source, target] = &self.endpoints;
+        Ok([access(source, directory)?, access(target, directory)?])
     }
 
     /// Finds programs that are at least as new as both servers.
@@ -95,6 +97,17 @@ impl Connected {
         let found = found.await.map_err(|error| StartError::Ended(error.to_string()))?;
         found.map_err(|missing| StartError::MissingPrograms { at_least, missing })
     }
+}
+
+fn access(endpoint: &Endpoint, directory: &Path) -> Result<Access, StartError> {
+    let mut endpoint = endpoint.clone();
+    if let Some(roots) = endpoint.built_in_roots() {
+        let path = directory.join(ROOTS);
+        std::fs::write(&path, roots).map_err(|source| StartError::File { path: path.clone(), source })?;
+        endpoint = endpoint.with_root_certificates(path);
+    }
+    let variables = endpoint.libpq_variables().into_iter();
+    Ok(variables.fold(Access::new(), |access, (name, value)| access.set(name, value)))
 }
 
 /// What is transferred.

@@ -21,7 +21,7 @@ pub(super) async fn run(
     let failed = |source| StartError::Schema { phase: PHASE, source };
     let (programs, directory, options) =
         (connected.programs(PHASE).await?, directory(workspace, replication)?, options());
-    let [source_access, target_access] = connected.access();
+    let [source_access, target_access] = connected.access(&directory)?;
     let mut notices = Vec::new();
     // What was loaded and is also among the changes that were applied since.
     if replication.migration_type == "full-load-and-cdc" {

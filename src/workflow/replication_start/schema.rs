@@ -94,7 +94,7 @@ async fn transfer(
     let failed = |source| StartError::Schema { phase: PHASE, source };
     let (programs, directory, options) =
         (connected.programs(PHASE).await?, directory(workspace, replication)?, options());
-    let [source_access, target_access] = connected.access();
+    let [source_access, target_access] = connected.access(&directory)?;
     let mut done = Done::default();
     let relaxed = identity::accept_values(connected.target()).await.map_err(|error| failed(error.into()))?;
     if !relaxed.is_empty() {

@@ -313,3 +313,20 @@ async fn a_kill_during_the_replacement_of_records_keeps_the_weights() {
     }
     assert!(matrix.points() > 3, "{}", matrix.points());
 }
+
+/// Nobody outside its VPCs follows a shift, which succeeds nevertheless.
+#[test]
+fn a_private_zone_is_named() {
+    let workspace = Workspace::new();
+    workspace.run("up --sandbox -y");
+    crate::harness::workspace::edit_world(&workspace, |world| {
+        for zone in world["route53"]["zones"].as_object_mut().expect("zones").values_mut() {
+            zone["vpcs"] = serde_json::json!([["vpc-0123", "us-east-1"]]);
+        }
+    });
+    let words = "is private: only clients in vpc-0123 in us-east-1 resolve it";
+    let show = workspace.run("traffic show --sandbox");
+    assert!(String::from_utf8_lossy(&show.stdout).contains(words), "{show:?}");
+    let cutover = workspace.run("cutover --sandbox --dry-run");
+    assert!(String::from_utf8_lossy(&cutover.stderr).contains(words), "{cutover:?}");
+}

@@ -36,7 +36,7 @@ fn expected(source: i64, target: i64) -> BTreeMap<String, i64> {
     [("source".to_owned(), source), ("target".to_owned(), target)].into()
 }
 
-async fn routing(sets: &[&str]) -> (Fixture, Graph) {
+pub async fn routing(sets: &[&str]) -> (Fixture, Graph) {
     links(PAIRED, sets, &["dns"]).await
 }
 
@@ -82,7 +82,7 @@ async fn a_manually_deleted_record_is_recreated_without_traffic() {
     assert_eq!(weights(&fixture.world), expected(0, 100));
 }
 
-fn zone_of_somebody(records: Vec<Record>) -> HostedZone {
+pub fn zone_of_somebody(records: Vec<Record>) -> HostedZone {
     HostedZone {
         owner: None,
         id: "Z0000000000001".into(),
@@ -90,12 +90,13 @@ fn zone_of_somebody(records: Vec<Record>) -> HostedZone {
         caller_reference: "somebody".into(),
         comment: None,
         name_servers: vec!["ns-1.awsdns-01.com".into()],
+        vpcs: Vec::new(),
         records,
         tags: BTreeMap::new(),
     }
 }
 
-fn record(name: &str) -> Record {
+pub fn record(name: &str) -> Record {
     Record {
         name: name.into(),
         kind: "A".into(),

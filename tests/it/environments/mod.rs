@@ -9,4 +9,5 @@ pub mod region_move;
 pub mod routing;
 pub mod source;
 pub mod source_removal;
+mod taken_over_record;
 pub mod whole_system;

@@ -1,19 +1,23 @@
 //! Databases and their parameters on the sandbox.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use migrate_infra::address::{Arn, SecurityGroupId, SubnetId};
+use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
 use migrate_infra::resources::ec2::{Subnet, Vpc};
 use migrate_infra::resources::lambda::{Function, Package, Permission};
 use migrate_infra::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
 use migrate_infra::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
+use migrate_infra::sandbox::Script;
 use migrate_infra::sandbox::world::ec2::SecurityGroup;
 use migrate_infra::sandbox::world::iam::Role;
 use migrate_infra::sandbox::world::rds::Instance;
 use serde_json::{Value, json};
 
+use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind, RunResult, check_lifecycle_in, survives_kills};
 
 pub const ROLE: &str = "arn:aws:iam::111122223333:role/rotation";
@@ -374,6 +378,55 @@ pub async fn parameters_are_changed_and_reset_in_place() {
         fixture.world.region("us-east-1").rds.parameter_groups["payment-parameters"].parameters,
         parts.parameters
     );
+}
+
+/// RDS completes parameter groups minutes after their creation.
+fn with_late_groups() -> Fixture {
+    let mut fixture = prerequisites();
+    let script = "[[events]]\nat_seconds = 0\nparameter_groups_late = true\n";
+    fixture.world.load_script(Script::parse(script, "late.toml").expect("a script"));
+    fixture
+}
+
+/// Without a reboot, it would have no logical replication, and nothing would say so before the replication starts.
+#[tokio::test(start_paused = true)]
+pub async fn a_new_database_that_was_too_early_for_its_parameters_is_rebooted() {
+    let graph = Parts::default().graph();
+    let mut fixture = with_late_groups();
+    let ran = fixture.up(&graph).await;
+    assert_eq!(calls(ran.must_succeed(), "rds:RebootDBInstance"), 1);
+    assert!(!database(&mut fixture).lacks_parameters);
+    assert_eq!(calls(settle(&mut fixture, &Parts::default()).await.must_succeed(), "rds:RebootDBInstance"), 0);
+    let mut matrix = Matrix::stepping(1, 3);
+    while let Some((point, crash_points)) = matrix.arm() {
+        let mut fixture = with_late_groups();
+        fixture.run(&graph, RunKind::Up, crash_points).await;
+        fixture.up(&graph).await.must_succeed();
+        assert!(!database(&mut fixture).lacks_parameters, "killed at point {point}");
+    }
+}
+
+/// A reboot interrupts the service, so it is left to the user.
+#[tokio::test(start_paused = true)]
+async fn a_database_in_use_is_not_rebooted_for_its_parameters() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&notices);
+    fixture.listener = Some(Events::to(move |event| {
+        if let Event::Notice { text, .. } = event {
+            seen.lock().expect("a list").push(text);
+        }
+    }));
+    let mut parts = Parts::default();
+    parts.parameters.insert("max_wal_senders".into(), "20".into());
+    parts.database.deletion_protection = true;
+    let ran = settle(&mut fixture, &parts).await;
+    assert_eq!(calls(&ran, "rds:RebootDBInstance"), 0);
+    assert!(database(&mut fixture).pending_reboot);
+    let notices = notices.lock().expect("a list").join("\n");
+    let command = format!("aws rds reboot-db-instance --db-instance-identifier {DATABASE} --region us-east-1");
+    assert!(notices.contains("pending-reboot") && notices.contains(&command), "{notices}");
 }
 
 #[tokio::test(start_paused = true)]

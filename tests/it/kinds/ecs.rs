@@ -8,8 +8,8 @@ use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::ecs::{Cluster, Container, Service, TaskDefinition};
-use migrate_infra::sandbox::Sandbox;
 use migrate_infra::sandbox::world::ecs::Ecs;
+use migrate_infra::sandbox::{Faults, Sandbox};
 
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind, check_lifecycle_in};
@@ -160,6 +160,10 @@ async fn an_update_killed_anywhere_leaves_one_active_revision() {
     while let Some((point, crash_points)) = matrix.arm() {
         let mut fixture = before.fork();
         fixture.run(&graph, RunKind::Up, crash_points).await;
+        // Until the deployment has completed, the circuit breaker may need the old revision.
+        let deploying = ecs(&mut fixture).services.values().next().unwrap().clone();
+        let is_completed = deploying.settings.task_definition.ends_with(":2") && deploying.deployments.len() == 1;
+        assert!(is_completed || statuses(&mut fixture)[0].1 == "ACTIVE", "killed at point {point}");
         settle(&mut fixture, &graph).await;
         let active: Vec<String> =
             statuses(&mut fixture).into_iter().filter(|(_, status)| status == "ACTIVE").map(|(name, _)| name).collect();
@@ -288,7 +292,28 @@ async fn an_update_that_is_rolled_back_fails() {
     assert!(reason.as_deref().unwrap().contains("rolling back"), "{reason:?}");
     let service = ecs(&mut fixture).services.values().next().unwrap().clone();
     assert!(service.settings.task_definition.ends_with("payment-service:1"));
+    let active = |name: &str| (name.to_owned(), "ACTIVE".to_owned());
+    assert_eq!(statuses(&mut fixture), [active("payment-service:1"), active("payment-service:2")]);
     settle(&mut fixture, &Parts::new().graph()).await;
+    let inactive = ("payment-service:2".to_owned(), "INACTIVE".to_owned());
+    assert_eq!(statuses(&mut fixture), [active("payment-service:1"), inactive]);
+}
+
+/// What DescribeServices shows for half a minute is the deployment before.
+#[tokio::test(start_paused = true)]
+async fn an_old_description_is_no_rollback_and_no_success() {
+    let mut fixture = prerequisites();
+    fixture.up(&Parts::new().graph()).await.must_succeed();
+    fixture.advance_a_day();
+    let mut image = Parts::new();
+    image.definition.container.image = "public.ecr.aws/payment:2".into();
+    for parts in [image, Parts { group: "sg-2", ..Parts::new() }] {
+        let mut fixture = fixture.fork();
+        let late = Faults::late("ecs:DescribeServices", 40_000, 8);
+        fixture.run_with_faults(&parts.graph(), RunKind::Up, late).await.must_succeed();
+        let service = ecs(&mut fixture).services.values().next().unwrap().clone();
+        assert_eq!(service.deployments.len(), 1, "the deployment has completed");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,5 +442,64 @@ async fn tasks_are_healthy_targets_once_the_service_is_ready() {
             health(&fixture).await.iter().filter(|state| *state == "healthy").count() >= 2,
             "killed at point {point}"
         );
+    }
+}
+
+/// Each case takes something away that tasks need. They stop, the circuit breaker acts, and the step says why.
+#[tokio::test(start_paused = true)]
+async fn tasks_that_cannot_start_say_why() {
+    type Take = fn(&mut Fixture);
+    let cases: [(Take, &str); 6] = [
+        (
+            |fixture| fixture.world.region("us-east-1").ec2.route_tables.get_mut("rtb-1").unwrap().routes.clear(),
+            "CannotPullContainerError: pull image manifest",
+        ),
+        (
+            |fixture| {
+                let rules = &mut fixture.world.region("us-east-1").ec2.security_group_rules;
+                rules.retain(|_, rule| rule.from_port != 443);
+            },
+            "CannotPullContainerError: pull image manifest",
+        ),
+        (
+            |fixture| fixture.world.region("us-east-1").logs.groups.clear(),
+            "ResourceInitializationError: failed to validate logger args",
+        ),
+        (
+            |fixture| fixture.world.iam.roles.get_mut("execution").unwrap().inline_policies.clear(),
+            "is not authorized to perform: logs:CreateLogStream",
+        ),
+        (
+            |fixture| fixture.world.iam.roles.get_mut("task").unwrap().inline_policies.clear(),
+            "Essential container in task exited",
+        ),
+        (
+            |fixture| {
+                let rules = &mut fixture.world.region("us-east-1").ec2.security_group_rules;
+                rules.retain(|_, rule| rule.is_egress);
+            },
+            "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing",
+        ),
+    ];
+    let graph = Parts::new().graph();
+    for (take, words) in cases {
+        let mut fixture = prerequisites();
+        let complete = fixture.world.clone();
+        take(&mut fixture);
+        let ran = fixture.up(&graph).await;
+        let Error::Failed { status, reason, .. } = &ran.report().failures[0].error else {
+            panic!("{words}: {}", ran.report().failures[0].error)
+        };
+        assert_eq!(status, "FAILED", "{words}");
+        assert!(reason.as_deref().unwrap().contains(words), "{reason:?}");
+        // With it, the next run succeeds.
+        fixture.world.iam = complete.iam;
+        let region = fixture.world.region("us-east-1");
+        let before = &complete.regions["us-east-1"];
+        region.ec2.route_tables.clone_from(&before.ec2.route_tables);
+        region.ec2.security_group_rules.clone_from(&before.ec2.security_group_rules);
+        region.logs.clone_from(&before.logs);
+        fixture.up(&graph).await.must_succeed();
+        assert_eq!(ecs(&mut fixture).tasks.len(), 2, "{words}");
     }
 }

@@ -280,6 +280,8 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("initial_weight", json!(77)),
             to("evaluate_target_health", json!(true)),
             not("health_check", "only the record of the target has one: environments::routing"),
+            to("take_over", json!(true)),
+            not("after", "only a record that replaces a simple one has it: environments::taken_over_record"),
         ],
         "dms.account_role" => vec![
             not("name", FIXED),

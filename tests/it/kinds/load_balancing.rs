@@ -6,14 +6,17 @@ use migrate_infra::address::Address;
 use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::elbv2::{Action, Listener, LoadBalancer, Protocol, TargetGroup};
-use migrate_infra::sandbox::world::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc};
+use migrate_infra::sandbox::world::ec2::{
+    InternetGateway, NatGateway, Peer, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+};
 use migrate_infra::sandbox::world::elbv2::Elbv2;
 use migrate_infra::sandbox::world::iam::Role;
+use migrate_infra::sandbox::world::logs::LogGroup;
 
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, check_lifecycle_in};
 
-/// A world with a network (subnets `subnet-a` to `subnet-c`, groups `sg-1` and `sg-2` in `vpc-1`) and two roles for
-/// tasks.
+/// A world with a network (subnets `subnet-a` to `subnet-c` behind a NAT gateway, groups `sg-1` and `sg-2` in `vpc-1`,
+/// which let HTTPS out and port 8080 in), two roles for tasks, a log group, and the secret of a database.
 pub fn prerequisites() -> Fixture {
     let mut fixture = Fixture::default();
     let tags = BTreeMap::new;
@@ -61,7 +64,11 @@ pub fn prerequisites() -> Fixture {
             description: None,
             assume_role_policy: serde_json::json!({ "Statement": [{ "Effect": "Allow",
                 "Principal": { "Service": "ecs-tasks.amazonaws.com" }, "Action": "sts:AssumeRole" }] }),
-            inline_policies: BTreeMap::new(),
+            inline_policies: BTreeMap::from([(
+                "all".to_owned(),
+                serde_json::json!({ "Statement": [{ "Effect": "Allow",
+                    "Action": ["secretsmanager:GetSecretValue", "logs:CreateLogStream"], "Resource": "*" }] }),
+            )]),
             attached_policies: std::collections::BTreeSet::default(),
             tags: tags(),
             created_at: 0,
@@ -70,6 +77,61 @@ pub fn prerequisites() -> Fixture {
         };
         fixture.world.iam.roles.insert(name.into(), role);
     }
+    let region = fixture.world.region("us-east-1");
+    let gateway = NatGateway {
+        nat_gateway_id: "nat-1".into(),
+        subnet_id: "subnet-a".into(),
+        vpc_id: "vpc-1".into(),
+        allocation_id: "eipalloc-1".into(),
+        interface_id: "eni-nat-1".into(),
+        creation_ends_at: 0,
+        failure: None,
+        removed_at: None,
+        tags: tags(),
+    };
+    region.ec2.nat_gateways.insert("nat-1".into(), gateway);
+    let table = RouteTable {
+        route_table_id: "rtb-1".into(),
+        vpc_id: "vpc-1".into(),
+        main: true,
+        routes: BTreeMap::from([("0.0.0.0/0".to_owned(), "nat-1".to_owned())]),
+        associations: BTreeMap::new(),
+        tags: tags(),
+    };
+    region.ec2.route_tables.insert("rtb-1".into(), table);
+    for (id, is_egress, port, range) in [
+        ("sg-1", true, 443, "0.0.0.0/0"),
+        ("sg-2", true, 443, "0.0.0.0/0"),
+        ("sg-1", true, 8080, "10.0.0.0/16"),
+        ("sg-1", false, 8080, "10.0.0.0/16"),
+        ("sg-2", false, 8080, "10.0.0.0/16"),
+    ] {
+        let rule = SecurityGroupRule {
+            rule_id: format!("sgr-{id}-{is_egress}-{port}"),
+            group_id: id.into(),
+            is_egress,
+            ip_protocol: "tcp".into(),
+            from_port: port,
+            to_port: port,
+            peer: Peer::Cidr(range.into()),
+            description: String::new(),
+            tags: tags(),
+        };
+        region.ec2.security_group_rules.insert(rule.rule_id.clone(), rule);
+    }
+    let logs = LogGroup {
+        name: "/ecs/payment-service".into(),
+        retention_days: None,
+        kms_key: None,
+        created_at: 0,
+        tags: tags(),
+    };
+    region.logs.groups.insert(logs.name.clone(), logs);
+    let secret = serde_json::json!({ "name": "database", "arn": "arn:aws:secretsmanager:x", "description": null,
+        "kms_key_id": null, "versions": {}, "rotation_enabled": false, "rotation_function": null,
+        "rotation_days": null, "deleted_at": null, "gone_at": null, "forced": false, "tags": {} });
+    let secret = serde_json::from_value(secret).expect("a secret");
+    region.secretsmanager.secrets.insert("database".into(), secret);
     fixture
 }
 

@@ -74,6 +74,7 @@ const CHANGING: &[fn()] = &[
     database::a_database_is_changed_in_place,
     database::other_manual_changes_are_corrected,
     database::parameters_are_changed_and_reset_in_place,
+    database::a_new_database_that_was_too_early_for_its_parameters_is_rebooted,
     database::groups_secrets_and_functions_are_changed_in_place,
     database_secrets::another_user_name_keeps_the_password,
     database::a_failed_database_reports_the_cause,

@@ -1,5 +1,6 @@
 //! Databases that are reached through `[databases] via`, and databases that are not reached.
 
+use infra_connect::SslMode;
 use migrate_infra::events::Events;
 use migrate_infra::migration::topology::Topology;
 use migrate_infra::switchover::machine::Outcome;
@@ -8,8 +9,11 @@ use migrate_infra::workflow::{ThroughCommand, databases};
 
 use super::stack::{ONE_STEP, Stack, rows, until};
 
-/// Sets the command, which gets host and environment.
+/// Sets the command, which gets host and environment. The databases have certificates of the sandbox for the names of
+/// their endpoints.
 fn through(stack: &mut Stack, script: &str) {
+    let root = stack.workspace.state_root.with_file_name("postgres").join("authority/ca.crt");
+    stack.workspace.config.databases.root_certificates = root.display().to_string();
     let access = &mut stack.workspace.config.databases;
     access.via = ["sh", "-c", script, "tunnel", "{host}", "{environment}"].map(str::to_owned).to_vec();
     stack.workspace.databases = Box::new(ThroughCommand::of(access, |_| ()).expect("a command"));
@@ -46,6 +50,7 @@ async fn a_migration_reaches_its_databases_through_tunnels_or_does_not_begin() {
     for (endpoint, side) in endpoints.expect("both are reached").iter().zip(["source", "target"]) {
         assert!(endpoint.host.ends_with(".rds.amazonaws.com"), "{}", endpoint.host);
         assert!(endpoint.tunnel().is_some_and(|near| near.ip().is_loopback()));
+        assert_eq!(endpoint.ssl_mode, SslMode::VerifyFull, "the password goes to nobody else");
         infra_connect::open(endpoint, side).await.expect("a connection");
     }
     drop(context);

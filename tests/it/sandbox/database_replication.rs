@@ -87,7 +87,9 @@ pub async fn pass(seconds: u64) {
 }
 
 impl Account {
-    pub async fn of(world: World) -> Self {
+    /// Returns an account in which a minute of a metric is complete as soon as it is over.
+    pub async fn of(mut world: World) -> Self {
+        world.script.script.immediate_metrics = true;
         let sandbox = Sandbox::new(world, Clock::real(), None, CrashPoints::default());
         let cloud = Cloud::connect(Endpoint::InProcess(sandbox.in_process()), &"us-east-1".into(), Clock::real())
             .await

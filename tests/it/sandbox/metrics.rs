@@ -487,3 +487,24 @@ async fn missing_metrics_are_missing_and_failing_calls_fail() {
     );
     assert!(account.clients.cloudwatch.describe_alarms().send().await.is_ok());
 }
+
+/// A minute is missing for some seconds, and of a load balancer incomplete for one more minute.
+#[tokio::test(start_paused = true)]
+async fn a_minute_arrives_late_and_in_parts() {
+    let account = Account::of(stack()).await;
+    account.sandbox.mutate_out_of_band(|world| world.script.script.immediate_metrics = false);
+    let requests = || of_balancer("RequestCount", "source");
+    let cpu = || of_database("CPUUtilization", "source");
+    pass(600).await;
+    account.minute().await;
+    let newest = async |metric: Metric| account.values(metric, "Sum", 2).await;
+    let complete = newest(requests()).await[0];
+    assert_eq!((newest(requests()).await.len(), newest(cpu()).await.len()), (1, 1), "the newest minute is missing");
+    pass(15).await;
+    assert_eq!(newest(requests()).await, [complete, complete / 2.0]);
+    assert_eq!(newest(cpu()).await.len(), 2);
+    pass(44).await;
+    assert_eq!(newest(requests()).await, [complete, complete / 2.0]);
+    pass(1).await;
+    assert_eq!(newest(requests()).await[..1], [complete]);
+}

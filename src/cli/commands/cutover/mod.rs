@@ -13,12 +13,13 @@ use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use infra_core::state::State;
 use infra_migration::cutover::PersistedCutover;
+use infra_migration::records::RecordName;
 use infra_migration::topology::Topology;
 use infra_workflow::control_channel::ControlRequest;
 use infra_workflow::cutover::{plan, send_to_running};
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{self as data, Stage};
-use infra_workflow::traffic::record_name;
+use infra_workflow::traffic::{location, reach_warning, record_name};
 
 pub(in crate::cli) use args::CutoverArgs;
 use args::CutoverCommand;
@@ -47,7 +48,7 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     if let Some(cutover) = before.as_ref().filter(|cutover| cutover.can_resume()) {
         plan.inherit_pauses(&cutover.report.plan);
     }
-    let stage = read_stage(app, &state).await?;
+    let stage = read_stage(app, &state, &record_name).await?;
     if args.dry_run {
         return dry_run::run(app, &plan, &stage, &topology, &state).await;
     }
@@ -62,9 +63,13 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     }
 }
 
-/// Returns which part of the migration is next. Only one process at a time can use the sandbox, so the connection ends
-/// here.
-async fn read_stage(app: &App, state: &State) -> Result<Stage, Failure> {
-    let context = app.workspace.connect_read_only().await?;
-    Ok(data::stage(&app.workspace.config, state, &context).await?)
+/// Returns which part of the migration is next, and warns if clients do not see the records. Only one process at a time
+/// can use the sandbox, so the connection ends here.
+async fn read_stage(app: &App, state: &State, name: &RecordName) -> Result<Stage, Failure> {
+    let workspace = &app.workspace;
+    let context = workspace.connect_read_only().await?;
+    if let Some(warning) = reach_warning(workspace, &context, &location(state, &workspace.config), name).await {
+        (workspace.warn)(&format!("warning: {warning}"));
+    }
+    Ok(data::stage(&workspace.config, state, &context).await?)
 }

@@ -20,7 +20,9 @@ use infra_migration::scale_in;
 use infra_migration::serving::{database_side, serving};
 use infra_migration::shift::traffic_address;
 use infra_migration::topology::Topology;
-use infra_workflow::traffic::{describe_health, find_records, is_target_taken_out, location, read_records};
+use infra_workflow::traffic::{
+    describe_health, find_records, is_target_taken_out, location, reach_warning, read_records,
+};
 
 /// Shows the weights, the health of both environments, and what is in progress. Nothing is changed.
 #[derive(Debug, Args)]
@@ -50,6 +52,8 @@ struct View<'a> {
     rows: Vec<Row<'a>>,
     open_shift: Option<&'a OpenShift>,
     target_taken_out: bool,
+    /// Why clients do not see the records, or not all of them.
+    warning: Option<String>,
 }
 
 pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
@@ -92,7 +96,8 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
     }
     let open_shift = state.migration.shift.as_ref();
     let target_taken_out = is_target_taken_out(&context, config, &state).await;
-    let view = View { name, records, rows, open_shift, target_taken_out };
+    let warning = reach_warning(workspace, &context, &location, &name).await;
+    let view = View { name, records, rows, open_shift, target_taken_out, warning };
     if app.options.is_json() {
         stdout(&view.json().to_string());
     } else {
@@ -124,6 +129,7 @@ impl View<'_> {
             "environments": environments,
             "open_shift": self.open_shift,
             "target_taken_out": self.target_taken_out,
+            "warning": self.warning,
         })
     }
 
@@ -162,6 +168,9 @@ impl View<'_> {
                 "the target is taken out by the emergency switch, regardless of the weights: `{}` restores it",
                 app.command("traffic emergency --release")
             ));
+        }
+        if let Some(warning) = &self.warning {
+            stdout(warning);
         }
         if let Some(open) = self.open_shift {
             stdout(&unfinished_shift(app, open));

@@ -27,6 +27,29 @@ async fn through_a_tunnel_the_name_of_the_host_is_verified() {
     }
 }
 
+/// Without a word about TLS, the password does not leave for a server whose certificate is not one of RDS.
+#[tokio::test]
+async fn an_endpoint_of_rds_must_prove_that_it_is_one() {
+    let at = |host: &str, options: &str| {
+        let near = std::net::SocketAddr::from(([127, 0, 0, 1], server().port));
+        parse(&format!("admin:{ENCODED}@{host}:5432/postgres{options}")).through(near)
+    };
+    let known = "db.c1a2b3d4e5f6.eu-west-1.rds.amazonaws.com";
+    let error = open(&at(known, ""), "source").await.expect_err("it is another server");
+    assert!(error.source().unwrap().to_string().contains("UnknownIssuer"), "{error:?}");
+    assert!(error.hint().contains("eu-west-1/eu-west-1-bundle.pem"), "{}", error.hint());
+    let unknown = "db.c1a2b3d4e5f6.cn-north-1.rds.amazonaws.com.cn";
+    let error = open(&at(unknown, ""), "source").await.expect_err("there are no certificates");
+    let text = error.source().unwrap().to_string();
+    assert!(text.contains("does not contain the certificates of RDS in cn-north-1"), "{text}");
+    assert!(error.hint().contains("amazonaws.com.cn/cn-north-1/cn-north-1-bundle.pem"), "{}", error.hint());
+    // What the user says about TLS counts.
+    open(&at(known, "?sslmode=require"), "source").await.expect("nothing is verified");
+    let root = server().directory.join("ca.crt");
+    let verify = format!("?sslmode=verify-ca&sslrootcert={}", root.display());
+    open(&at(unknown, &verify), "source").await.expect("the authority is trusted");
+}
+
 #[tokio::test]
 async fn tls_follows_the_mode() {
     let role = "CREATE ROLE tls_only LOGIN PASSWORD 'Gehe1m/7@x'; CREATE ROLE anybody LOGIN PASSWORD 'Gehe1m/7@x'";
