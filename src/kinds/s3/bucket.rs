@@ -136,6 +136,7 @@ impl Resource for Bucket {
     async fn delete(&self, cx: &StepContext, attrs: &BucketAttrs) -> Result<()> {
         let name = attrs.name.as_str();
         let attempt = || async {
+        let emptying = &objects::Emptying::new(cx, name);
             let call = || cx.aws.s3.delete_bucket().bucket(name).expected_bucket_owner(cx.account.as_str()).send();
             match ignore_codes(change(cx, "s3:DeleteBucket", call).await, &["NoSuchBucket"]) {
                 Ok(_) => Ok(Progress::Reached(())),
@@ -147,13 +148,14 @@ impl Resource for Bucket {
                             "the bucket `{name}` is not empty: it has {held}; {advice}"
                         )));
                     }
-                    objects::delete(cx, name).await?;
-                    Ok(Progress::Pending("not empty".to_owned()))
+                    emptying.run().await?;
+                    // Somebody may write meanwhile. The timeout starts again with each object that is deleted.
+                    Ok(Progress::Pending(emptying.status()))
                 }
                 Err(error) => Err(error),
             }
         };
-        cx.wait(Wait::new(format!("bucket `{name}` to be empty"), 1, 120), attempt).await?;
+        cx.wait(Wait::new(emptying.what(), 1, 120), attempt).await?;
         cx.wait(Wait::new(format!("bucket `{name}` to be deleted"), 1, 120), || async {
             Ok(match tagging::list(cx, name).await? {
                 None => Progress::Reached(()),
