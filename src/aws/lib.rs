@@ -6,6 +6,7 @@
 mod budget;
 mod clients;
 mod error;
+mod iam_actions;
 mod intent_guard;
 mod metrics;
 mod objects;
@@ -16,6 +17,7 @@ mod wait;
 pub use budget::{Budgets, Class};
 pub use clients::{Clients, Cloud, CloudError, Endpoint, InProcess};
 pub use error::{AwsError, CallOutcome, ErrorKind};
+pub use iam_actions::iam_actions;
 pub use intent_guard::{CallGuard, intended, is_mutating, service_name};
 pub use metrics::{CallCounter, Cancel};
 pub use objects::{Expect, Object, Objects, WriteError, Written};

@@ -1,6 +1,8 @@
 //! The reference of resource kinds, generated from the registry: each kind, and what a change of each input means.
 //! `docs/resources.md` is its output.
 
+use std::collections::BTreeSet;
+
 use super::format::capitalize;
 use infra_core::resource::{Kind, KindRef, KindSchema};
 use infra_kinds::KINDS;
@@ -20,6 +22,9 @@ that AWS does, too.
 - **at deletion**: it controls how `down` deletes the resource.
 - **order**: it only defines a dependency; no value in AWS follows from it.
 
+The IAM actions are those of all operations that a kind may call, with the names that AWS gives them: `s3:ListBuckets`
+needs `s3:ListAllMyBuckets`.
+
 A resource that holds data is only replaced with `--replace ADDRESS`. If the configuration no longer contains it, it
 is only deleted with `--delete ADDRESS`.
 ";
@@ -37,6 +42,7 @@ pub(in crate::cli) fn reference() -> String {
         text.push_str(&format!("\n## `{}`\n\n{description}\n", kind.name()));
         if kind.inputs().is_empty() {
             text.push_str("\nIt has no inputs.\n");
+        text.push_str(&format!("\n{}\n", wrap(&format!("IAM actions: {}.", actions(schema)))));
             continue;
         }
         text.push_str("\n| input | how it changes | |\n|---|---|---|\n");

@@ -33,8 +33,7 @@ pub struct KindSchema {
     pub ready_seconds: u32,
     /// Typical time until it no longer exists, in seconds.
     pub delete_seconds: u32,
-    /// The API operations that it calls, as `service:Operation`. The same text is the IAM action unless AWS names the
-    /// action otherwise.
+    /// The API operations that it calls, as `service:Operation`; [`infra_aws::iam_actions`] returns their IAM actions.
     pub operations: &'static [&'static str],
     /// The operations that create it.
     pub creates: &'static [&'static str],
