@@ -67,6 +67,18 @@ mod tests {
     use serde_json::json;
 
     use super::KINDS;
+    use infra_core::resource::{KindRef, Repeat};
+
+    /// The table of `docs/resources.md` is complete, and a duplicate can be read by its id.
+    #[test]
+    fn every_kind_says_why_a_repeated_creation_is_safe() {
+        for kind in KINDS.iter().map(KindRef::get) {
+            assert!(kind.schema().repeat.is_some(), "{}: `repeat` is missing in `#[kind]`", kind.name());
+            if kind.schema().repeat == Some(Repeat::Tags) {
+                assert!(kind.attrs_from_id("id-1").is_some(), "{} needs `from_id` and `is_unused`", kind.name());
+            }
+        }
+    }
 
     #[test]
     fn an_attribute_of_another_form_was_taken_for_the_input_of_its_name() {

@@ -25,7 +25,7 @@ impl Sandbox {
         if self.crash_points.is_dead() || hit("before a call").is_err() {
             return Err(Fault::ConnectionLost(FaultPoint::BeforeEffect));
         }
-        let fault = self.faults.next_fault(info.service, info.mutating);
+        let fault = self.faults.next_fault(info.service, info.mutating, self.now());
         if let Some(fault) = fault
             .as_ref()
             .filter(|fault| fault.point() == FaultPoint::BeforeEffect && !matches!(fault, Fault::Refused(_)))
@@ -80,7 +80,7 @@ impl Sandbox {
             empty.advance(now);
             return Some((prepared.execute)(&mut Call::new(&mut empty, info.region)));
         }
-        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service)?)?;
+        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service, now)?)?;
         old.advance(now);
         let answer = (prepared.execute)(&mut Call::new(&mut old, info.region));
         // Application Auto Scaling does not find the service with a code that has other meanings, too.

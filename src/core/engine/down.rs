@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
-use super::step::{StepLog, apply_moves, cx, may_be_eventually_consistent, observe, should_reobserve};
+use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates, unused_duplicate};
+use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
 use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, KindRef, Observed, Result};
 use crate::state::{DOWN, Entry, JournalError, Op, Record};
@@ -46,6 +47,12 @@ impl DownSteps {
         self.context.journal.write(std::iter::once(deleted).chain(moved).collect()).await
     }
 
+    /// Returns whether the state has another resource with the same tags: a replacement.
+    fn has_tag_sibling(&self, step: &Step, entry: &Entry) -> bool {
+        let tagged_as = entry.tagged_as.as_ref().unwrap_or(&step.address);
+        self.context.journal.read(|state| state.tag_siblings(&step.address, tagged_as).next().is_some())
+    }
+
     pub(super) async fn remove(&self, step: &Step, entry: &Entry) -> Result<StepEnd> {
         let kind = step.handler.map(KindRef::get).ok_or_else(|| {
             Error::Refused(format!("this version does not support the kind `{}` and cannot delete it", step.kind))
@@ -61,7 +68,11 @@ impl DownSteps {
                 &entry.token,
             ));
             let cx = cx(&self.context, step, &entry.token, log);
-            let result = match observe(&cx, kind, &step.spec, known, may_be_eventually_consistent(Some(entry))).await {
+            let result = match observe(&cx, kind, &step.spec, known, doubted(kind, Some(entry))).await {
+                Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(Some(entry)) => {
+                    remove_duplicates(&cx, kind, &step.spec, ids, attempt).await?;
+                    continue;
+                }
                 Err(error) => Err(error),
                 Ok(Observed::Absent) => {
                     self.record_deleted(step).await?;
@@ -89,7 +100,18 @@ impl DownSteps {
                             .write(vec![Record::Created { address: step.address.clone(), attrs: attrs.clone() }])
                             .await?;
                     }
-                    kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs))
+                    match kind.delete(&cx, &step.spec, &attrs).await {
+                        Ok(()) => {
+                            let id = kind.id(&attrs);
+                            if !self.has_tag_sibling(step, entry)
+                                && let Some(other) = unused_duplicate(&cx, kind, &step.spec, &id).await?
+                            {
+                                kind.delete(&cx, &step.spec, &other).await?;
+                            }
+                            Ok(id)
+                        }
+                        Err(error) => Err(error),
+                    }
                 }
             };
             match result {

@@ -64,6 +64,12 @@ pub trait Resource: Spec {
     /// Deletes the resource, and waits until it no longer exists.
     async fn delete(&self, cx: &StepContext, attrs: &Self::Attrs) -> Result<()>;
 
+    /// Returns whether the resource carries nothing, so that nobody would miss it. It is asked before a duplicate is
+    /// deleted that a repeated creation has left ([`Repeat::Tags`](super::Repeat)).
+    async fn is_unused(&self, _cx: &StepContext, _attrs: &Self::Attrs) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Returns the ARN or id that the tagging calls of the service take.
     fn tag_target(&self, _cx: &StepContext, attrs: &Self::Attrs) -> String {
         attrs.tag_target()
@@ -141,6 +147,8 @@ pub trait Kind: Send + Sync {
     async fn ready(&self, cx: &StepContext, spec: &Value, attrs: Value) -> Result<Value>;
     /// See [`Resource::delete`].
     async fn delete(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::is_unused`].
+    async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool>;
     /// See [`Resource::retag`].
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::validate_change`].
@@ -241,6 +249,11 @@ impl<R: Resource> Kind for Erased<R> {
     async fn delete(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.delete(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        spec.is_unused(cx, &parse(R::KIND, "attributes", attrs)?).await
     }
 
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()> {

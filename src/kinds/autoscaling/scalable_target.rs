@@ -22,6 +22,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "autoscaling.scalable_target",
     summary = "the task count of an ECS service, for auto scaling",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::AutoScaling,

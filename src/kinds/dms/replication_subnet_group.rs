@@ -19,6 +19,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "dms.replication_subnet_group",
     summary = "the subnets of a replication instance",
+    repeat = "name",
     create_seconds = 10,
     delete_seconds = 2,
     tagger = tagging::Dms,

@@ -35,6 +35,7 @@ const AT_WORK: [&str; 2] = ["starting", "running"];
 #[kind(
     name = "dms.replication_task",
     summary = "a replication task, not started",
+    repeat = "name",
     create_seconds = 2,
     ready_seconds = 45,
     delete_seconds = 40,

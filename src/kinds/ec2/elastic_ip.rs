@@ -22,6 +22,7 @@ const HELD_SECONDS: u64 = 10 * 60;
 #[kind(
     name = "ec2.elastic_ip",
     summary = "an elastic IP address",
+    repeat = "tags",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,
@@ -95,6 +96,10 @@ impl Resource for ElasticIp {
             }),
             other => other,
         }
+    }
+
+    async fn is_unused(&self, cx: &StepContext, attrs: &ElasticIpAttrs) -> Result<bool> {
+        Ok(holder(cx, attrs).await?.is_none())
     }
 
     fn from_id(id: &str) -> Option<ElasticIpAttrs> {

@@ -24,6 +24,7 @@ const NOT_FOUND: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoin
 #[kind(
     name = "ec2.gateway_endpoint",
     summary = "a VPC endpoint for S3 or DynamoDB",
+    repeat = "token",
     create_seconds = 2,
     ready_seconds = 3,
     delete_seconds = 5,

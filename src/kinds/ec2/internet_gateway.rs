@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.internet_gateway",
     summary = "an internet gateway, attached to a VPC",
+    repeat = "tags",
     create_seconds = 2,
     delete_seconds = 20,
     tagger = tagging::Ec2,
@@ -115,6 +116,10 @@ impl Resource for InternetGateway {
             })
             .await;
         ignore_codes(deleted, &[NOT_FOUND]).map(drop)
+    }
+
+    async fn is_unused(&self, _cx: &StepContext, attrs: &InternetGatewayAttrs) -> Result<bool> {
+        Ok(attrs.vpc_id.is_none())
     }
 
     fn from_id(id: &str) -> Option<InternetGatewayAttrs> {

@@ -23,6 +23,7 @@ const NOT_FOUND: &str = "NatGatewayNotFound";
 #[kind(
     name = "ec2.nat_gateway",
     summary = "a NAT gateway with a public address",
+    repeat = "token",
     create_seconds = 2,
     ready_seconds = 105,
     delete_seconds = 60,

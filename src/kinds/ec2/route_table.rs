@@ -18,6 +18,7 @@ const NOT_FOUND: &str = "InvalidRouteTableID.NotFound";
 #[kind(
     name = "ec2.route_table",
     summary = "a route table",
+    repeat = "token",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,

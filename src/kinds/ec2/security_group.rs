@@ -28,6 +28,7 @@ const ALL_PROTOCOLS: &str = "-1";
 #[kind(
     name = "ec2.security_group",
     summary = "a security group, without rules of its own",
+    repeat = "name",
     create_seconds = 3,
     delete_seconds = 2,
     tagger = tagging::Ec2,

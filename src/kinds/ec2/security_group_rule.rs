@@ -41,6 +41,7 @@ pub enum Peer {
 #[kind(
     name = "ec2.security_group_rule",
     summary = "one rule of a security group",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,

@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.subnet",
     summary = "a subnet in one availability zone",
+    repeat = "name",
     create_seconds = 2,
     delete_seconds = 2,
     tagger = tagging::Ec2,

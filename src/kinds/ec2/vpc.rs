@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
-use super::blockers::{Target, delete_when_free};
+use super::blockers::{Target, delete_when_free, is_empty};
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
@@ -19,6 +19,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.vpc",
     summary = "a VPC with DNS support and DNS host names",
+    repeat = "tags",
     create_seconds = 3,
     delete_seconds = 2,
     is_scope,
@@ -33,6 +34,7 @@ use infra_macros::{Attrs, Spec};
         "ec2:DescribeRouteTables",
         "ec2:DescribeInternetGateways",
         "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcPeeringConnections",
     ),
     creates("ec2:CreateVpc", "ec2:ModifyVpcAttribute"),
     updates("ec2:ModifyVpcAttribute"),
@@ -108,6 +110,10 @@ impl Resource for Vpc {
             ignore_codes(cx.mutate("ec2:DeleteVpc", call).await, &["InvalidVpcID.NotFound"]).map(drop)
         })
         .await
+    }
+
+    async fn is_unused(&self, cx: &StepContext, attrs: &VpcAttrs) -> Result<bool> {
+        is_empty(cx, &attrs.vpc_id).await
     }
 
     fn from_id(id: &str) -> Option<VpcAttrs> {

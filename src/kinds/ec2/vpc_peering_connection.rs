@@ -24,6 +24,7 @@ const FINAL: &[&str] = &["failed", "expired", "rejected", "deleted"];
 #[kind(
     name = "ec2.vpc_peering_connection",
     summary = "a peering between two VPCs",
+    repeat = "name",
     create_seconds = 2,
     ready_seconds = 2,
     delete_seconds = 5,

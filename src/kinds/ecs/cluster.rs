@@ -23,6 +23,7 @@ const DRAIN_SECONDS: u64 = 15 * 60;
 #[kind(
     name = "ecs.cluster",
     summary = "an ECS cluster",
+    repeat = "name",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ecs,

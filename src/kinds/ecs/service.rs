@@ -30,6 +30,7 @@ const EVENTS: usize = 3;
 #[kind(
     name = "ecs.service",
     summary = "a Fargate service behind a load balancer",
+    repeat = "name",
     create_seconds = 1,
     ready_seconds = 65,
     delete_seconds = 160,

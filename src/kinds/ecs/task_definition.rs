@@ -28,6 +28,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ecs.task_definition",
     summary = "a Fargate task definition with one container",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ecs,

@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "elbv2.listener",
     summary = "a listener of a load balancer",
+    repeat = "name",
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,

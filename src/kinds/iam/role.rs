@@ -23,6 +23,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "iam.role",
     summary = "a role that AWS services can assume",
+    repeat = "name",
     create_seconds = 1,
     delete_seconds = 1,
     global,

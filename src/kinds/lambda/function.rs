@@ -31,6 +31,7 @@ const ROLE_SECONDS: u64 = 120;
 #[kind(
     name = "lambda.function",
     summary = "a Lambda function with code that is part of this tool",
+    repeat = "name",
     create_seconds = 10,
     ready_seconds = 3,
     delete_seconds = 1,

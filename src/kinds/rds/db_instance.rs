@@ -30,6 +30,7 @@ use infra_macros::Spec;
 #[kind(
     name = "rds.db_instance",
     summary = "a private PostgreSQL database instance",
+    repeat = "name",
     create_seconds = 3,
     ready_seconds = 450,
     delete_seconds = 290,

@@ -26,6 +26,7 @@ const BUSY_SECONDS: u64 = 300;
 #[kind(
     name = "rds.db_parameter_group",
     summary = "the engine settings of a database",
+    repeat = "name",
     create_seconds = 2,
     delete_seconds = 1,
     tagger = tagging::Rds,

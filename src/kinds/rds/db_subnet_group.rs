@@ -21,6 +21,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "rds.db_subnet_group",
     summary = "the subnets among which RDS places a database",
+    repeat = "name",
     create_seconds = 2,
     delete_seconds = 1,
     tagger = tagging::Rds,

@@ -27,6 +27,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "route53.alarm_health_check",
     summary = "a health check on an alarm",
+    repeat = "token",
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

@@ -32,6 +32,7 @@ pub enum HealthCheckProtocol {
 #[kind(
     name = "route53.health_check",
     summary = "a health check on a load balancer",
+    repeat = "token",
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

@@ -25,6 +25,7 @@ const NOT_FOUND: &[&str] = &["NoSuchHostedZone"];
 #[kind(
     name = "route53.hosted_zone",
     summary = "a public hosted zone",
+    repeat = "token",
     create_seconds = 2,
     ready_seconds = 30,
     delete_seconds = 2,

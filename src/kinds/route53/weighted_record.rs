@@ -24,6 +24,7 @@ const WHOLE: i64 = 100;
 #[kind(
     name = "route53.weighted_record",
     summary = "a weighted alias record",
+    repeat = "setting",
     create_seconds = 2,
     ready_seconds = 30,
     delete_seconds = 2,

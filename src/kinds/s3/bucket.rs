@@ -29,6 +29,7 @@ const NAME_SECONDS: u64 = 65 * 60;
 #[kind(
     name = "s3.bucket",
     summary = "a bucket with encryption, versions, no public access and a lifecycle",
+    repeat = "name",
     create_seconds = 3,
     delete_seconds = 2,
     holds_data,
@@ -135,8 +136,8 @@ impl Resource for Bucket {
 
     async fn delete(&self, cx: &StepContext, attrs: &BucketAttrs) -> Result<()> {
         let name = attrs.name.as_str();
-        let attempt = || async {
         let emptying = &objects::Emptying::new(cx, name);
+        let attempt = || async {
             let call = || cx.aws.s3.delete_bucket().bucket(name).expected_bucket_owner(cx.account.as_str()).send();
             match ignore_codes(change(cx, "s3:DeleteBucket", call).await, &["NoSuchBucket"]) {
                 Ok(_) => Ok(Progress::Reached(())),

@@ -25,6 +25,7 @@ const PERMISSION_SECONDS: u64 = 60;
 #[kind(
     name = "secretsmanager.secret_rotation",
     summary = "the regular rotation of a secret",
+    repeat = "setting",
     create_seconds = 2,
     delete_seconds = 1,
     reads("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:UpdateSecretVersionStage"),
@@ -109,12 +110,12 @@ impl Resource for SecretRotation {
                 call.rotation_rules(rules.clone()).rotate_immediately(false).send()
             };
             let why = "Secrets Manager to be allowed to invoke the rotation function";
-            cx.retry(why, &["AccessDeniedException"], PERMISSION_SECONDS, || async {
             let rotates = seen.is_some();
-                cx.mutate("secretsmanager:RotateSecret", call).await
+            cx.retry(why, &["AccessDeniedException"], PERMISSION_SECONDS, || async {
                 // Also before a repetition: the test of AWS "creates an AWSPENDING version of the secret and then
                 // removes it" (RotateSecret), which a test that fails may not do.
                 settle_rotation(cx, wanted.secret_arn.as_str(), rotates).await?;
+                cx.mutate("secretsmanager:RotateSecret", call).await
             })
             .await?;
         }
@@ -136,8 +137,8 @@ impl Resource for SecretRotation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secretsmanager::value::EXCLUDED;
     use crate::secretsmanager::rotation_hold::HOLD_ROTATION;
+    use crate::secretsmanager::value::EXCLUDED;
 
     #[test]
     fn the_rotation_function_goes_by_the_same_tag_and_the_same_characters() {

@@ -26,6 +26,7 @@ const GONE_SECONDS: u64 = 120;
 #[kind(
     name = "secretsmanager.secret",
     summary = "a secret with a user name and a generated password",
+    repeat = "name",
     create_seconds = 1,
     delete_seconds = 3,
     tagger = tagging::SecretsManager,

@@ -2,6 +2,7 @@
 
 pub mod drift;
 pub mod drift_commands;
+mod duplicates;
 pub mod faults;
 pub mod import;
 pub mod interrupt;
