@@ -58,8 +58,8 @@ const ALL: &[&dyn Kind] = &[
     &Erased::<cloudwatch::Alarm>::NEW,
 ];
 
-/// The kinds that this program knows, and the test for resources that AWS still lists after their deletion.
-pub const KINDS: Kinds = Kinds::new(ALL, |clients, arn| Box::pin(crate::tombstones::is_tombstone(clients, arn)));
+/// The kinds that this program knows.
+pub const KINDS: Kinds = Kinds::new(ALL);
 
 #[cfg(test)]
 mod tests {

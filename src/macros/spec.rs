@@ -113,6 +113,10 @@ impl Container {
                     let seconds: LitInt = meta.value()?.parse()?;
                     self.plain.extend(quote!(#argument: #seconds,));
                 }
+                "arns" => {
+                    let arns = array(&texts(&meta)?);
+                    self.plain.extend(quote!(arns: #arns,));
+                }
                 "repeat" => {
                     let how = match text(&meta)?.as_str() {
                         "name" => quote!(Name),

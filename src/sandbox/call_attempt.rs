@@ -6,6 +6,9 @@ use super::sandbox::Sandbox;
 use super::world::World;
 use infra_base::address::Region;
 
+/// What the names of operations begin with that delete something.
+const DELETING: &[&str] = &["Delete", "Deregister", "Release", "Remove", "Revoke"];
+
 /// Which operation is called, and in which region.
 pub(super) struct CallInfo<'a> {
     /// The service, as in `service:Operation`.
@@ -51,6 +54,10 @@ impl Sandbox {
         }
         if let Some(max_lag) = self.faults.max_read_lag().filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
+        }
+        let is_deletion = DELETING.iter().any(|verb| info.operation.starts_with(verb));
+        if info.mutating && is_deletion && !info.operation.contains("Tags") {
+            world.remember_tagged(info.region.as_str());
         }
         let answer = (prepared.execute)(&mut Call::new(&mut world, info.region));
         // The effect is on disk before the result is returned, as with AWS.

@@ -275,7 +275,8 @@ mod tests {
     fn the_same_seed_gives_the_same_faults() {
         let draw = |seed| {
             let faults = Faults::random(seed, FaultRates::HIGH);
-            (0..500).map(|call| (faults.next_fault("s3", call % 3 == 0, 0), faults.read_lag("ec2", 0))).collect::<Vec<_>>()
+            let draw = |call| (faults.next_fault("s3", call % 3 == 0, 0), faults.read_lag("ec2", 0));
+            (0..500).map(draw).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -10,7 +10,6 @@ use infra_core::engine::Context;
 use infra_core::events::Events;
 use infra_core::graph::Graph;
 use infra_core::plan::{Plan, plan_delete, plan_discovery};
-use infra_core::state::State;
 use infra_kinds::KINDS;
 
 use crate::error::Error;
@@ -25,10 +24,21 @@ pub async fn list(config: &Config, context: &Context, graph: &Graph) -> Result<V
     let in_state =
         context.journal.read(|state| state.resources.values().map(|entry| entry.region.clone()).collect::<Vec<_>>());
     let regions: BTreeSet<Region> = graph.nodes().values().map(|node| node.region.clone()).chain(in_state).collect();
+    tagged(config, context, &regions).await
+}
+
+/// Returns the resources in these regions that carry this stack's tags and are not in its state.
+///
+/// # Errors
+/// AWS does not list them.
+pub(crate) async fn tagged(
+    config: &Config,
+    context: &Context,
+    regions: &BTreeSet<Region>,
+) -> Result<Vec<Tagged>, AwsError> {
     // These calls are not part of the events of a run.
     let silent = Context { events: Events::nowhere(), ..context.clone() };
-    let nothing = plan_discovery(KINDS, &Graph::default(), &State::empty());
-    let mut found = infra_core::engine::orphans(&silent, &regions, &nothing).await?;
+    let mut found = infra_core::engine::orphans(&silent, regions).await?;
     // AWS does not list roles by tag.
     if let Some(home) = regions.first() {
         let suffix = config.stack.suffix.as_str();

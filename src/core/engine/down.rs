@@ -13,6 +13,7 @@ use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
 use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, KindRef, Observed, Result};
 use crate::state::{DOWN, Entry, JournalError, Op, Record};
+use infra_base::tags::Owner;
 
 /// Executes a plan of `down`.
 ///
@@ -84,6 +85,11 @@ impl DownSteps {
                 }
                 Ok(Observed::Foreign { id, owner }) => match known {
                     Some(_) => return Err(Error::Foreign { id, owner }),
+                    // It may be what a call without an answer has created, on an endpoint that ignores tags in create
+                    // calls. A person decides: `adopt` takes it, `forget` leaves it.
+                    None if is_unknown_creation(Some(entry)) && owner == Owner::Unknown => {
+                        return Err(Error::Foreign { id, owner });
+                    }
                     // It was never created, because its name is taken by a foreign resource. There is nothing to
                     // delete.
                     None => {

@@ -126,6 +126,9 @@ pub struct KindSchema {
     pub comparisons: &'static [(&'static str, Comparison)],
     /// Why a repeated creation creates no second one. Every kind that creates something declares it.
     pub repeat: Option<Repeat>,
+    /// What the ARNs of such resources begin with, without partition, region and account: `ec2:vpc/`. The tagging API
+    /// of AWS lists them.
+    pub arns: &'static [&'static str],
     /// Whether it belongs to no region.
     pub global: bool,
     /// Whether it holds data that cannot be recreated: a replacement must be requested by address.
@@ -167,6 +170,7 @@ impl KindSchema {
         computed: &[],
         comparisons: &[],
         repeat: None,
+        arns: &[],
         global: false,
         holds_data: false,
     };
@@ -232,6 +236,12 @@ pub trait Tagger {
     /// Sets the tags that are missing or have another value ([`StepContext::tags_to_set`]), removes those that the
     /// configuration no longer has ([`StepContext::untag`]), and leaves the tags of others alone.
     async fn sync(cx: &StepContext, target: &str) -> Result<()>;
+
+    /// Returns whether the resource with this ARN exists, as its service says. Kinds that need to know more implement
+    /// [`Resource::exists`](super::Resource).
+    async fn exists(_cx: &StepContext, _arn: &str) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 /// The tagger of kinds without tags.

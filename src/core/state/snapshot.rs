@@ -333,6 +333,11 @@ impl State {
         self.tagged_with(tagged_as).next().is_some()
     }
 
+    /// Returns the resources whose tags contain this address.
+    pub fn tagged<'a>(&'a self, tagged_as: &'a Address) -> impl Iterator<Item = &'a Entry> {
+        self.tagged_with(tagged_as).filter_map(|address| self.get(address))
+    }
+
     /// Returns the addresses of all resources whose tags contain this address.
     fn tagged_with<'a>(&'a self, tagged_as: &'a Address) -> impl Iterator<Item = &'a Address> {
         let moved = self

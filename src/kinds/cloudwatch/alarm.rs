@@ -22,6 +22,7 @@ use infra_macros::{Attrs, Spec};
     name = "cloudwatch.alarm",
     summary = "an alarm on a metric",
     repeat = "setting",
+    arns("cloudwatch:alarm:"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::CloudWatch,

@@ -19,6 +19,7 @@ use infra_macros::{Attrs, Spec};
     name = "cloudwatch.dashboard",
     summary = "a dashboard of metrics",
     repeat = "setting",
+    arns("cloudwatch:dashboard/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::CloudWatch,

@@ -10,7 +10,7 @@ use super::blockers::{Target, delete_when_free, is_empty};
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::VpcId;
+use infra_base::address::{Arn, VpcId};
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
     name = "ec2.vpc",
     summary = "a VPC with DNS support and DNS host names",
     repeat = "tags",
+    arns("ec2:vpc/"),
     create_seconds = 3,
     delete_seconds = 2,
     is_scope,
@@ -88,6 +89,10 @@ impl Resource for Vpc {
             }
             _ => Observed::Absent,
         })
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<aws_sdk_ec2::types::Vpc>(cx, arn, "ec2:vpc/", |_| true).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<VpcAttrs>) -> Result<VpcAttrs> {

@@ -29,6 +29,7 @@ use infra_macros::{Attrs, Spec};
     name = "ecs.task_definition",
     summary = "a Fargate task definition with one container",
     repeat = "setting",
+    arns("ecs:task-definition/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ecs,
@@ -147,6 +148,14 @@ impl Resource for TaskDefinition {
         chosen.superseded = ours.into_iter().map(|attrs| attrs.arn).collect();
         chosen.superseded.sort();
         Ok(Observed::Ours(chosen))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let call = cx.aws.ecs.describe_task_definition().task_definition(arn.as_str()).send();
+        // "ClientException" for a revision that ECS has deleted; a deregistered one is `INACTIVE` until then.
+        let found = ignore_codes(cx.read("ecs:DescribeTaskDefinition", call).await, &["ClientException"])?;
+        let status = found.and_then(|found| found.task_definition?.status);
+        Ok(status == Some(TaskDefinitionStatus::Active))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<TaskDefinitionAttrs>) -> Result<TaskDefinitionAttrs> {

@@ -34,6 +34,7 @@ const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
     name = "elbv2.load_balancer",
     summary = "an internet-facing application load balancer",
     repeat = "name",
+    arns("elasticloadbalancing:loadbalancer/"),
     create_seconds = 2,
     ready_seconds = 150,
     delete_seconds = 90,

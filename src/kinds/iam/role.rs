@@ -24,6 +24,7 @@ use infra_macros::{Attrs, Spec};
     name = "iam.role",
     summary = "a role that AWS services can assume",
     repeat = "name",
+    arns("iam:role/"),
     create_seconds = 1,
     delete_seconds = 1,
     global,
@@ -83,6 +84,12 @@ impl Resource for Role {
             description: role.description().unwrap_or_default().to_owned(),
             trust: role.assume_role_policy_document().map_or(Value::Null, read),
         }))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let name = arn.as_str().rsplit('/').next().unwrap_or_default();
+        let call = cx.aws.iam.get_role().role_name(name).send();
+        Ok(ignore_codes(cx.read("iam:GetRole", call).await, &["NoSuchEntity"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RoleAttrs>) -> Result<RoleAttrs> {

@@ -16,6 +16,7 @@ use infra_macros::{Attrs, Spec};
     name = "logs.log_group",
     summary = "a log group that deletes its entries after a number of days",
     repeat = "name",
+    arns("logs:log-group:"),
     create_seconds = 1,
     delete_seconds = 1,
     holds_data,

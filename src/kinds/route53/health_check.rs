@@ -33,6 +33,7 @@ pub enum HealthCheckProtocol {
     name = "route53.health_check",
     summary = "a health check on a load balancer",
     repeat = "token",
+    arns("route53:healthcheck/"),
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

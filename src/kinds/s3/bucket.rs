@@ -30,6 +30,7 @@ const NAME_SECONDS: u64 = 65 * 60;
     name = "s3.bucket",
     summary = "a bucket with encryption, versions, no public access and a lifecycle",
     repeat = "name",
+    arns("s3:"),
     create_seconds = 3,
     delete_seconds = 2,
     holds_data,
@@ -121,6 +122,11 @@ impl Resource for Bucket {
         let settings = settings::read(cx, &name).await?;
         let arn = format!("arn:{}:s3:::{name}", cx.region.partition()).into();
         Ok(Observed::Ours(BucketAttrs { name, arn, settings }))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(name) = arn.id_after("s3:") else { return Ok(true) };
+        Ok(tagging::list(cx, name).await?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<BucketAttrs>) -> Result<BucketAttrs> {

@@ -136,7 +136,6 @@ impl Resource for SecretRotation {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::secretsmanager::rotation_hold::HOLD_ROTATION;
     use crate::secretsmanager::value::EXCLUDED;
 

@@ -21,6 +21,7 @@ use super::route53::Route53;
 use super::s3::S3;
 use super::script::{LoadedScript, Script};
 use super::secretsmanager::SecretsManager;
+use super::tag_index::TagIndex;
 use super::tags::Tags;
 
 /// One account.
@@ -47,6 +48,9 @@ pub struct World {
     /// Where the data of the databases is.
     #[serde(default)]
     pub data: DataSource,
+    /// What the tagging API still lists.
+    #[serde(default, skip_serializing_if = "TagIndex::is_empty")]
+    pub tag_index: TagIndex,
     /// The requests of real clients, by the ARN of the load balancer. `None`: the script says how many there are.
     #[serde(default)]
     pub requests: Option<BTreeMap<String, Minutes<RequestMinute>>>,
@@ -112,6 +116,7 @@ impl World {
             route53: Route53::default(),
             data: DataSource::default(),
             requests: None,
+            tag_index: TagIndex::default(),
             script: LoadedScript::default(),
             regions: BTreeMap::new(),
         }
@@ -232,5 +237,16 @@ impl World {
             found.extend(state.secretsmanager.tagged());
         }
         found
+    }
+
+    /// Remembers what a region has, before a call that deletes something.
+    pub fn remember_tagged(&mut self, region: &str) {
+        let tagged = self.tagged(region);
+        self.tag_index.remember(region, tagged, self.now);
+    }
+
+    /// Returns the ARNs and tags that the tagging API lists, also of resources that were deleted a while ago.
+    pub fn listed_by_tag(&self, region: &str) -> Vec<(String, Tags)> {
+        self.tag_index.listed(region, self.tagged(region), self.now)
     }
 }
