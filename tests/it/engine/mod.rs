@@ -6,6 +6,7 @@ mod duplicates;
 pub mod faults;
 pub mod import;
 pub mod interrupt;
+mod journalled;
 mod leftovers;
 pub mod random_histories;
 pub mod replacement;
