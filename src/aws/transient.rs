@@ -91,8 +91,13 @@ pub fn transient(error: &AwsError) -> Option<&'static Transient> {
 /// it. A bucket of another account is something else.
 pub fn is_taken(error: &AwsError) -> bool {
     let code = error.code.as_deref().unwrap_or_default();
-    let taken = ["AlreadyExists", "AlreadyOwnedByYou", "ResourceExists", "Duplicate"];
-    error.kind == ErrorKind::Refused && code != "BucketAlreadyExists" && taken.iter().any(|part| code.contains(part))
+    // `InvalidSubnet.Conflict`: a subnet with the same range. `PriorityInUse`: a rule of a listener. Lambda says
+    // `ResourceConflictException` also of a change in progress.
+    let taken =
+        ["AlreadyExists", "AlreadyOwnedByYou", "ResourceExists", "Duplicate", "Subnet.Conflict", "PriorityInUse"];
+    let is_taken = taken.iter().any(|part| code.contains(part))
+        || (code == "ResourceConflictException" && error.message.contains("already exist"));
+    error.kind == ErrorKind::Refused && code != "BucketAlreadyExists" && is_taken
 }
 
 #[cfg(test)]

@@ -231,6 +231,17 @@ impl Region {
     }
 }
 
+impl Arn {
+    /// Returns the id behind a prefix of service and type, such as `ec2:vpc/` or `rds:db:`; nothing for another type.
+    pub fn id_after(&self, prefix: &str) -> Option<&str> {
+        let (service, resource) = prefix.split_once(':')?;
+        let mut parts = self.as_str().splitn(6, ':');
+        let is_service = parts.nth(2)? == service;
+        // Behind region and account.
+        parts.nth(2)?.strip_prefix(resource).filter(|_| is_service)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,12 @@ pub fn timestamp() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Returns how long ago a time of [`timestamp`] was; nothing for text in another form, or for a time in the future.
+pub fn age(at: &str) -> Option<Duration> {
+    let at: jiff::Timestamp = at.parse().ok()?;
+    Duration::try_from(jiff::Timestamp::now().duration_since(at)).ok()
+}
+
 /// Measures AWS seconds and waits for them.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

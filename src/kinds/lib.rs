@@ -20,6 +20,4 @@ mod registry;
 pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
-pub mod tombstones;
-
 pub use registry::KINDS;

@@ -20,6 +20,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// # The container: `#[kind(…)]`
 /// * `name`, `summary`, `delete_blockers`, `replacement_impact`: texts.
 /// * `create_seconds`, `ready_seconds`, `delete_seconds`: typical times.
+/// * `arns("…")`: what the ARNs of such resources begin with, as `"service:type/"`, if AWS lists them by their tags.
+/// * `repeat`: why a repeated creation creates no second resource: `"name"`, `"token"`, `"setting"` or `"tags"`.
 /// * `attrs`: the type of the attributes; the specification's name with `Attrs` behind it unless given.
 /// * `tagger`: the type that sets and removes tags for the service. A kind without one carries no tags.
 /// * `reads(…)`, `creates(…)`, `updates(…)`, `deletes(…)`: the API operations, as `"service:Operation"`. `updates`

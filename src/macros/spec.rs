@@ -113,6 +113,20 @@ impl Container {
                     let seconds: LitInt = meta.value()?.parse()?;
                     self.plain.extend(quote!(#argument: #seconds,));
                 }
+                "arns" => {
+                    let arns = array(&texts(&meta)?);
+                    self.plain.extend(quote!(arns: #arns,));
+                }
+                "repeat" => {
+                    let how = match text(&meta)?.as_str() {
+                        "name" => quote!(Name),
+                        "token" => quote!(Token),
+                        "setting" => quote!(Setting),
+                        "tags" => quote!(Tags),
+                        _ => return Err(meta.error("expected `name`, `token`, `setting` or `tags`")),
+                    };
+                    self.plain.extend(quote!(repeat: Some(::infra_core::resource::Repeat::#how),));
+                }
                 "holds_data" | "global" | "is_scope" => self.plain.extend(quote!(#argument: true,)),
                 _ => return Err(meta.error("unknown argument of `#[kind]`")),
             }

@@ -17,7 +17,9 @@ use infra_core::events::Event;
 use infra_core::resource::{Result, Spec, StepContext, describe};
 use infra_core::state::{HeldRotation, Record, State};
 use infra_kinds::secretsmanager::Secret;
-use infra_kinds::secretsmanager::rotation_hold::{RotationStatus, allow_rotation, hold_rotation, rotation_status};
+use infra_kinds::secretsmanager::rotation_hold::{
+    POLL_SECONDS, ROTATION_SECONDS, RotationStatus, allow_rotation, hold_rotation, rotation_status,
+};
 
 use super::recorded::{self, operation, record_end};
 use super::retry_idempotent::retry_idempotent;
@@ -28,11 +30,6 @@ use super::topology::{Replication, Topology};
 const HOLD: &str = "hold the rotation";
 /// The name of the operation that allows it again.
 const ALLOW: &str = "allow the rotation";
-/// Seconds between two reads of a rotation in progress.
-const POLL_SECONDS: u64 = 10;
-/// How long a rotation in progress can take, in seconds. The function has 15 minutes at most ("Lambda quotas"), and
-/// Secrets Manager repeats it a few times.
-const ROTATION_SECONDS: u64 = 45 * 60;
 
 /// A secret with the credentials of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]

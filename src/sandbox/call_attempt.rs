@@ -6,6 +6,9 @@ use super::sandbox::Sandbox;
 use super::world::World;
 use infra_base::address::{AccountId, Region};
 
+/// What the names of operations begin with that delete something.
+const DELETING: &[&str] = &["Delete", "Deregister", "Release", "Remove", "Revoke"];
+
 /// Which operation is called, and in which region.
 pub(super) struct CallInfo<'a> {
     /// The service, as in `service:Operation`.
@@ -27,7 +30,7 @@ impl Sandbox {
         if self.crash_points.is_dead() || hit("before a call").is_err() {
             return Err(Fault::ConnectionLost(FaultPoint::BeforeEffect));
         }
-        let fault = self.faults.next_fault(info.service, info.mutating);
+        let fault = self.faults.next_fault(info.service, info.mutating, self.now());
         if let Some(fault) = fault
             .as_ref()
             .filter(|fault| fault.point() == FaultPoint::BeforeEffect && !matches!(fault, Fault::Refused(_)))
@@ -57,7 +60,13 @@ impl Sandbox {
         if let Some(max_lag) = self.faults.max_read_lag().filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
         }
-        let answer = as_account(&mut world, info, |call| (prepared.execute)(call));
+        let is_deletion = DELETING.iter().any(|verb| info.operation.starts_with(verb));
+        let answer = as_account(&mut world, info, |call| {
+            if info.mutating && is_deletion && !info.operation.contains("Tags") {
+                call.world.remember_tagged(info.region.as_str());
+            }
+            (prepared.execute)(call)
+        });
         // The effect is on disk before the result is returned, as with AWS.
         if info.mutating
             && let Some(disk) = &self.disk
@@ -85,7 +94,8 @@ impl Sandbox {
             empty.advance(now);
             return Some(as_account(&mut empty, info, |call| (prepared.execute)(call)));
         }
-        let mut old = self.history().snapshot_at(now, self.faults.read_lag(info.service, info.operation)?)?;
+        let lag = self.faults.read_lag(info.service, info.operation, now)?;
+        let mut old = self.history().snapshot_at(now, lag)?;
         old.advance(now);
         let answer = as_account(&mut old, info, |call| (prepared.execute)(call));
         // Application Auto Scaling does not find the service with a code that has other meanings, too.

@@ -80,6 +80,14 @@ enum FaultSource {
         rates: FaultRates,
         throttled: HashMap<&'static str, u32>,
     },
+    /// The answer to one mutating call is lost, and for some time reads of its service do not see its effect.
+    LostAndUnseen {
+        at: u64,
+        seen: u64,
+        millis: u64,
+        /// The service, and the time of the call.
+        lost: Option<(&'static str, u64)>,
+    },
     /// The next reads of one operation see nothing.
     Blind {
         operation: &'static str,
@@ -106,6 +114,13 @@ impl Faults {
     /// Injects a fault into the `at`-th mutating call, and no other.
     pub fn at_call(at: u64, fault: Fault) -> Self {
         Self(Some(Arc::new(Mutex::new(FaultSource::AtCall { at, seen: 0, fault }))))
+    }
+
+    /// Loses the answer to the `at`-th mutating call. Reads of its service do not see its effect, nor later ones, for
+    /// this many seconds: an eventually consistent service that is late.
+    pub fn lost_and_unseen(at: u64, seconds: u64) -> Self {
+        let millis = seconds * 1000;
+        Self(Some(Arc::new(Mutex::new(FaultSource::LostAndUnseen { at, seen: 0, millis, lost: None }))))
     }
 
     /// Lets the first `count` calls of an operation see an empty account, as a read that is very old does.
@@ -142,19 +157,19 @@ impl Faults {
     /// Returns whether the fault was injected, that is, whether the run made that many calls.
     pub fn was_injected(&self) -> bool {
         self.with(|source| match source {
-            FaultSource::AtCall { at, seen, .. } => *seen >= *at,
+            FaultSource::AtCall { at, seen, .. } | FaultSource::LostAndUnseen { at, seen, .. } => *seen >= *at,
             FaultSource::Random { .. } | FaultSource::Blind { .. } | FaultSource::Late { .. } => false,
         })
         .unwrap_or(false)
     }
 
     /// Returns the fault to inject into one call, if any.
-    pub(super) fn next_fault(&self, service: &'static str, mutating: bool) -> Option<Fault> {
-        self.with(|source| source.next_fault(service, mutating)).flatten()
+    pub(super) fn next_fault(&self, service: &'static str, mutating: bool, now: u64) -> Option<Fault> {
+        self.with(|source| source.next_fault(service, mutating, now)).flatten()
     }
 
     /// Returns by how many milliseconds a read of this operation of a service is stale.
-    pub(super) fn read_lag(&self, service: &str, called: &str) -> Option<u64> {
+    pub(super) fn read_lag(&self, service: &str, called: &str, now: u64) -> Option<u64> {
         self.with(|source| match source {
             FaultSource::Random { random, rates, .. } => {
                 let late = EVENTUALLY_CONSISTENT.contains(&service) && random.u32(..1000) < rates.stale_reads;
@@ -166,7 +181,15 @@ impl Faults {
                 *left -= 1;
                 Some(*lag)
             }
-            FaultSource::AtCall { .. } | FaultSource::Blind { .. } | FaultSource::Late { .. } => None,
+            FaultSource::LostAndUnseen { millis, lost: Some((late, at)), .. } => {
+                // A little more than the time since the call: the state before it.
+                let age = now.saturating_sub(*at);
+                (*late == service && age < *millis).then_some(age + 1)
+            }
+            FaultSource::AtCall { .. }
+            | FaultSource::LostAndUnseen { .. }
+            | FaultSource::Blind { .. }
+            | FaultSource::Late { .. } => None,
         })
         .flatten()
     }
@@ -176,7 +199,8 @@ impl Faults {
         self.with(|source| match source {
             FaultSource::Random { rates, .. } => (rates.stale_reads > 0).then_some(MAX_READ_LAG),
             FaultSource::Late { lag, .. } => Some(*lag),
-            FaultSource::AtCall { .. } | FaultSource::Blind { .. } => None,
+            FaultSource::LostAndUnseen { at, seen, millis, .. } if *seen >= *at => Some(*millis),
+            FaultSource::AtCall { .. } | FaultSource::LostAndUnseen { .. } | FaultSource::Blind { .. } => None,
         })
         .flatten()
     }
@@ -188,8 +212,15 @@ impl Faults {
 }
 
 impl FaultSource {
-    fn next_fault(&mut self, service: &'static str, mutating: bool) -> Option<Fault> {
+    fn next_fault(&mut self, service: &'static str, mutating: bool, now: u64) -> Option<Fault> {
         match self {
+            Self::LostAndUnseen { at, seen, lost, .. } => {
+                *seen += u64::from(mutating);
+                (mutating && seen == at).then(|| {
+                    *lost = Some((service, now));
+                    Fault::ConnectionLost(FaultPoint::AfterEffect)
+                })
+            }
             Self::AtCall { at, seen, fault } => {
                 *seen += u64::from(mutating);
                 (mutating && seen == at).then(|| fault.clone())
@@ -258,7 +289,7 @@ mod tests {
     fn a_fault_at_a_call_affects_one_mutating_call() {
         let faults = Faults::at_call(2, Fault::Malformed);
         let faulted: Vec<bool> =
-            [true, false, true, true].map(|mutating| faults.next_fault("ec2", mutating).is_some()).into();
+            [true, false, true, true].map(|mutating| faults.next_fault("ec2", mutating, 0).is_some()).into();
         assert_eq!(faulted, [false, false, true, false]);
         assert!(faults.was_injected());
     }
@@ -267,9 +298,8 @@ mod tests {
     fn the_same_seed_gives_the_same_faults() {
         let draw = |seed| {
             let faults = Faults::random(seed, FaultRates::HIGH);
-            (0..500)
-                .map(|call| (faults.next_fault("s3", call % 3 == 0), faults.read_lag("ec2", "DescribeVpcs")))
-                .collect::<Vec<_>>()
+            let draw = |call| (faults.next_fault("s3", call % 3 == 0, 0), faults.read_lag("ec2", "DescribeVpcs", 0));
+            (0..500).map(draw).collect::<Vec<_>>()
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
@@ -278,7 +308,7 @@ mod tests {
     #[test]
     fn throttling_comes_in_bursts_of_its_service() {
         let faults = Faults::random(1, FaultRates { failures: 0, throttling: 300, busy: 0, stale_reads: 0 });
-        let codes: Vec<Option<Fault>> = (0..50).map(|_| faults.next_fault("ec2", false)).collect();
+        let codes: Vec<Option<Fault>> = (0..50).map(|_| faults.next_fault("ec2", false, 0)).collect();
         assert!(
             codes.windows(2).any(|pair| pair[0] == pair[1] && pair[0] == Some(Fault::Refused("RequestLimitExceeded")))
         );

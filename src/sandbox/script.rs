@@ -100,6 +100,8 @@ struct RawEvent {
     metrics_missing: Vec<String>,
     #[serde(default)]
     calls_fail: BTreeMap<String, String>,
+    #[serde(default)]
+    objects_stay: BTreeMap<String, String>,
 }
 
 impl Script {
@@ -230,6 +232,9 @@ impl RawEvent {
                 "`calls_fail` has `{bad}`; it must be `service:Operation`, which supports `*` wildcards"
             ));
         }
+        if let Some(bad) = self.objects_stay.keys().find(|pattern| !pattern.contains('/')) {
+            return Err(format!("`objects_stay` has `{bad}`; it must be `bucket/key`, which supports `*` wildcards"));
+        }
         let changes = Changes {
             lag_seconds: self.lag_seconds,
             validation,
@@ -246,6 +251,7 @@ impl RawEvent {
             parameter_groups_late: self.parameter_groups_late,
             metrics_missing: self.metrics_missing,
             calls_fail: self.calls_fail,
+            objects_stay: self.objects_stay,
         };
         if changes == Changes::default() {
             return Err("the event changes nothing".to_owned());
@@ -318,6 +324,7 @@ mod tests {
             ("[[events]]\nat_seconds = 1\nslot_lag_bytes = { db = -1 }\n", 1, "0 or more"),
             ("[[events]]\nat_seconds = 1\nmetrics_missing = [\"AWS/DMS\"]\n", 1, "`namespace:name`"),
             ("[[events]]\nat_seconds = 1\ncalls_fail = { GetMetricData = \"X\" }\n", 1, "`service:Operation`"),
+            ("[[events]]\nat_seconds = 1\nobjects_stay = { logs = \"X\" }\n", 1, "`bucket/key`"),
             ("[[tables]]\nname = \"a\"\nrows = 1\n[[tables]]\nname = \"a\"\nrows = 1\n", 4, "two tables `public.a`"),
             ("[[tables]]\nname = \"a\"\nrows = -1\n", 3, ""),
             ("not toml", 1, ""),

@@ -17,7 +17,7 @@ pub(super) fn register(registry: &mut Registry) {
 }
 
 fn get_resources(call: &mut Call<'_>, input: &GetResourcesInput) -> Result<GetResourcesOutput, Rejection> {
-    let mut found = call.world.tagged(call.region.as_str());
+    let mut found = call.world.listed_by_tag(call.region.as_str());
     // "This operation returns only resources that are tagged."
     found.retain(|(_, tags)| !tags.is_empty() && input.tag_filters().iter().all(|filter| passes(filter, tags)));
     found.sort();

@@ -1,16 +1,13 @@
 //! The plan of `down`, and the check for what it left behind.
 
-use std::collections::BTreeSet;
-
 use infra_aws::{AwsError, Tagged};
-use infra_base::address::Address;
-use infra_core::engine::{Context, orphans};
-use infra_core::events::Events;
-use infra_core::plan::{Plan, Step, plan_down, plan_up};
+use infra_core::engine::Context;
+use infra_core::plan::{Plan, Step, plan_down};
 use infra_core::state::State;
 use infra_kinds::KINDS;
 
 use crate::error::Error;
+use crate::orphans::tagged;
 use crate::planning::apply_targets;
 use crate::refusal::PlanRefusal;
 use crate::selection::Selection;
@@ -40,7 +37,7 @@ pub fn plan(workspace: &Workspace, state: &State, selection: &Selection) -> Resu
     Ok(plan)
 }
 
-/// Returns what still carries this stack's tags after a deletion.
+/// Returns what still has this stack's tags after a deletion.
 ///
 /// # Errors
 /// AWS does not list it.
@@ -54,15 +51,6 @@ pub async fn leftovers(
     let configured = config.environments.iter();
     let configured = configured.map(|one| context.cloud.location(&one.name, &one.region));
     let locations = configured.chain(done.steps.iter().map(Step::location)).collect();
-    // The run has ended; these calls are not part of its events.
-    let silent = Context { events: Events::nowhere(), ..context.clone() };
-    // Resources that an earlier run deleted are looked up as the configuration describes them.
-    let mut expected = done.clone();
-    let all = infra_payment::stack::build(config)
-        .ok()
-        .and_then(|graph| plan_up(KINDS, &graph, &State::empty(), &|_| true).ok());
-    let known: BTreeSet<&Address> = done.steps.iter().map(|step| &step.address).collect();
-    expected.steps.extend(all.into_iter().flat_map(|plan| plan.steps).filter(|step| !known.contains(&step.address)));
-    let found = orphans(&silent, &locations, &expected).await?;
+    let found = tagged(config, context, &locations).await?;
     Ok(found.into_iter().filter(|resource| selection.includes(resource.address.environment())).collect())
 }

@@ -10,7 +10,7 @@ use infra_core::engine::Context;
 use infra_core::events::Events;
 use infra_core::graph::{Graph, Node};
 use infra_core::plan::{Plan, plan_delete, plan_discovery};
-use infra_core::state::{Entry, State};
+use infra_core::state::Entry;
 use infra_kinds::KINDS;
 
 use crate::error::Error;
@@ -24,10 +24,21 @@ use crate::protection;
 pub async fn list(config: &Config, context: &Context, graph: &Graph) -> Result<Vec<Tagged>, AwsError> {
     let in_state = context.journal.read(|state| state.resources.values().map(Entry::location).collect::<Vec<_>>());
     let locations: BTreeSet<Location> = graph.nodes().values().map(Node::location).chain(in_state).collect();
+    tagged(config, context, &locations).await
+}
+
+/// Returns the resources in these locations that carry this stack's tags and are not in its state.
+///
+/// # Errors
+/// AWS does not list them.
+pub(crate) async fn tagged(
+    config: &Config,
+    context: &Context,
+    locations: &BTreeSet<Location>,
+) -> Result<Vec<Tagged>, AwsError> {
     // These calls are not part of the events of a run.
     let silent = Context { events: Events::nowhere(), ..context.clone() };
-    let nothing = plan_discovery(KINDS, &Graph::default(), &State::empty());
-    let mut found = infra_core::engine::orphans(&silent, &locations, &nothing).await?;
+    let mut found = infra_core::engine::orphans(&silent, locations).await?;
     // AWS does not list roles by tag.
     let accounts: BTreeMap<&Option<AccountId>, &Location> =
         locations.iter().map(|location| (&location.account, location)).collect();

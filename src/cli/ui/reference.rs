@@ -1,8 +1,10 @@
 //! The reference of resource kinds, generated from the registry: each kind, and what a change of each input means.
 //! `docs/resources.md` is its output.
 
+use std::collections::BTreeSet;
+
 use super::format::capitalize;
-use infra_core::resource::{Kind, KindRef, KindSchema};
+use infra_core::resource::{Kind, KindRef, KindSchema, Repeat};
 use infra_kinds::KINDS;
 
 const HEAD: &str = "# Resources
@@ -20,6 +22,9 @@ that AWS does, too.
 - **at deletion**: it controls how `down` deletes the resource.
 - **order**: it only defines a dependency; no value in AWS follows from it.
 
+The IAM actions are those of all operations that a kind may call, with the names that AWS gives them: `s3:ListBuckets`
+needs `s3:ListAllMyBuckets`.
+
 A resource that holds data is only replaced with `--replace ADDRESS`. If the configuration no longer contains it, it
 is only deleted with `--delete ADDRESS`.
 ";
@@ -33,8 +38,11 @@ pub(in crate::cli) fn reference() -> String {
         let schema = kind.schema();
         let data = if schema.holds_data { "It holds data. " } else { "" };
         let (summary, unique, blockers) = (capitalize(schema.summary), unique_names(schema), schema.delete_blockers);
-        let description = wrap(&format!("{summary}. {data}{unique}What can block its deletion: {blockers}."));
+        let repeat = schema.repeat.map(|repeat| format!(" If the answer to its creation is lost, {}.", again(repeat)));
+        let repeat = repeat.unwrap_or_default();
+        let description = wrap(&format!("{summary}. {data}{unique}What can block its deletion: {blockers}.{repeat}"));
         text.push_str(&format!("\n## `{}`\n\n{description}\n", kind.name()));
+        text.push_str(&format!("\n{}\n", wrap(&format!("IAM actions: {}.", actions(schema)))));
         if kind.inputs().is_empty() {
             text.push_str("\nIt has no inputs.\n");
             continue;
@@ -54,6 +62,24 @@ pub(in crate::cli) fn reference() -> String {
         }
     }
     text
+}
+
+/// Returns why a repeated creation creates no second resource.
+fn again(repeat: Repeat) -> &'static str {
+    match repeat {
+        Repeat::Name => "AWS refuses a second one, and the first is found again",
+        Repeat::Token => "the call is repeated with the same token, and it is looked for by its tags for five minutes",
+        Repeat::Setting => "a second call sets the same, or AWS refuses it",
+        Repeat::Tags => {
+            "it is looked for by its tags for five minutes, and a duplicate that carries nothing is deleted"
+        }
+    }
+}
+
+/// Returns the IAM actions that a kind needs, in alphabetical order.
+fn actions(schema: &KindSchema) -> String {
+    let all: BTreeSet<&str> = schema.operations.iter().copied().flat_map(infra_aws::iam_actions).collect();
+    all.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Breaks a paragraph into lines of at most 120 characters.

@@ -197,7 +197,11 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
                     Some("AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
                 ) =>
             {
-                Some(format!("these credentials are not allowed to call {}", error.call))
+                let actions = infra_aws::iam_actions(&error.call).join("`, `");
+                Some(format!(
+                    "these credentials are not allowed to call {}: allow the IAM action `{actions}`",
+                    error.call
+                ))
             }
             _ => None,
         },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -67,7 +68,7 @@ impl FindSteps {
         let token = new_token(&self.context.stack, &step.address);
         let log = Arc::new(StepLog::new(&self.context.journal, Op::Create, step, &spec, step.lasting_needs(), &token));
         let cx = cx(&self.context, step, &token, Arc::clone(&log));
-        match observe(&cx, kind, &spec, None, false).await? {
+        match observe(&cx, kind, &spec, None, Duration::ZERO).await? {
             Observed::Absent => Ok(nothing),
             Observed::Foreign { id, owner } => {
                 cx.notice(format!("`{id}` has its name, but belongs to {owner}"));

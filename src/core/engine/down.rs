@@ -8,10 +8,12 @@ use async_trait::async_trait;
 
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
-use super::step::{StepLog, apply_moves, cx, may_be_eventually_consistent, observe, should_reobserve};
+use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates, unused_duplicate};
+use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
 use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, KindRef, Observed, Result};
 use crate::state::{DOWN, Entry, JournalError, Op, Record};
+use infra_base::tags::Owner;
 
 /// Executes a plan of `down`.
 ///
@@ -46,6 +48,12 @@ impl DownSteps {
         self.context.journal.write(std::iter::once(deleted).chain(moved).collect()).await
     }
 
+    /// Returns whether the state has another resource with the same tags: a replacement.
+    fn has_tag_sibling(&self, step: &Step, entry: &Entry) -> bool {
+        let tagged_as = entry.tagged_as.as_ref().unwrap_or(&step.address);
+        self.context.journal.read(|state| state.tag_siblings(&step.address, tagged_as).next().is_some())
+    }
+
     pub(super) async fn remove(&self, step: &Step, entry: &Entry) -> Result<StepEnd> {
         let kind = step.handler.map(KindRef::get).ok_or_else(|| {
             Error::Refused(format!("this version does not support the kind `{}` and cannot delete it", step.kind))
@@ -61,7 +69,11 @@ impl DownSteps {
                 &entry.token,
             ));
             let cx = cx(&self.context, step, &entry.token, log);
-            let result = match observe(&cx, kind, &step.spec, known, may_be_eventually_consistent(Some(entry))).await {
+            let result = match observe(&cx, kind, &step.spec, known, doubted(kind, Some(entry))).await {
+                Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(Some(entry)) => {
+                    remove_duplicates(&cx, kind, &step.spec, ids, attempt).await?;
+                    continue;
+                }
                 Err(error) => Err(error),
                 Ok(Observed::Absent) => {
                     self.record_deleted(step).await?;
@@ -73,6 +85,11 @@ impl DownSteps {
                 }
                 Ok(Observed::Foreign { id, owner }) => match known {
                     Some(_) => return Err(Error::Foreign { id, owner }),
+                    // It may be what a call without an answer has created, on an endpoint that ignores tags in create
+                    // calls. A person decides: `adopt` takes it, `forget` leaves it.
+                    None if is_unknown_creation(Some(entry)) && owner == Owner::Unknown => {
+                        return Err(Error::Foreign { id, owner });
+                    }
                     // It was never created, because its name is taken by a foreign resource. There is nothing to
                     // delete.
                     None => {
@@ -89,7 +106,18 @@ impl DownSteps {
                             .write(vec![Record::Created { address: step.address.clone(), attrs: attrs.clone() }])
                             .await?;
                     }
-                    kind.delete(&cx, &step.spec, &attrs).await.map(|()| kind.id(&attrs))
+                    match kind.delete(&cx, &step.spec, &attrs).await {
+                        Ok(()) => {
+                            let id = kind.id(&attrs);
+                            if !self.has_tag_sibling(step, entry)
+                                && let Some(other) = unused_duplicate(&cx, kind, &step.spec, &id).await?
+                            {
+                                kind.delete(&cx, &step.spec, &other).await?;
+                            }
+                            Ok(id)
+                        }
+                        Err(error) => Err(error),
+                    }
                 }
             };
             match result {

@@ -3,6 +3,7 @@
 mod adopt;
 mod discover;
 mod down;
+mod duplicates;
 mod operation;
 mod orphans;
 mod refresh;

@@ -1,42 +1,53 @@
-//! After a `down`: searches for existing resources that still have the tags of this stack.
+//! Searches for existing resources that have the tags of this stack, and that its state does not have.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
+
+use futures::StreamExt;
 
 use super::run::Context;
-use super::step::{StepLog, cx};
-use crate::plan::{Plan, Step};
-use crate::resource::Observed;
-use crate::state::Op;
+use crate::resource::Repeat;
+use crate::state::State;
 use infra_aws::{AwsError, Tagged, tagged};
-use infra_base::address::{Address, Location};
+use infra_base::address::Location;
 
-/// Returns the existing resources in `locations` that have the tags of this stack, but are not in the state. `done` is
-/// the executed plan: the resources that it deleted are read again, because the listing of AWS lags.
+/// How many resources are read at the same time.
+const READS_AT_ONCE: usize = 8;
+
+/// Returns the existing resources in `locations` that have the tags of this stack, but are not in the state. The kind of
+/// each one is asked whether it exists, because the listing by tags shows deleted resources for hours
+/// (aws/aws-sdk#676, boto/boto3#3341).
 ///
 /// # Errors
 /// AWS does not return the listing.
-pub async fn orphans(context: &Context, locations: &BTreeSet<Location>, done: &Plan) -> Result<Vec<Tagged>, AwsError> {
-    let deleted: BTreeMap<&Address, &Step> = done.steps.iter().map(|step| (&step.address, step)).collect();
-    let mut found = Vec::new();
+pub async fn orphans(context: &Context, locations: &BTreeSet<Location>) -> Result<Vec<Tagged>, AwsError> {
+    let mut listed = Vec::new();
     for location in locations {
-        let (clients, _) = context.cloud.clients(location);
-        for resource in tagged(&context.cloud, &context.calls, location, &context.stack).await? {
-            let is_known = context.journal.read(|state| state.has_tagged(&resource.address));
-            if !is_known
-                && !is_absent(context, deleted.get(&resource.address).copied()).await
-                && !context.kinds.is_tombstone(&clients, &resource.arn).await
-            {
-                found.push(resource);
-            }
-        }
+        listed.extend(tagged(&context.cloud, &context.calls, location, &context.stack).await?);
     }
-    Ok(found)
+    listed.retain(|resource| !context.journal.read(|state| is_known(context, state, resource)));
+    let existing = futures::stream::iter(listed).map(|resource| async {
+        let exists = exists(context, &resource).await;
+        exists.then_some(resource)
+    });
+    Ok(existing.buffered(READS_AT_ONCE).filter_map(std::future::ready).collect().await)
 }
 
-async fn is_absent(context: &Context, step: Option<&Step>) -> bool {
-    let Some(step) = step else { return false };
-    let Some(kind) = step.handler else { return false };
-    let log = Arc::new(StepLog::new(&context.journal, Op::Delete, step, &step.spec, Vec::new(), ""));
-    matches!(kind.observe(&cx(context, step, "", log), &step.spec, None).await, Ok(Observed::Absent))
+/// Returns whether the state has the resource. Where a repeated creation can make a second resource, it must have this
+/// one.
+fn is_known(context: &Context, state: &State, resource: &Tagged) -> bool {
+    let can_repeat = |kind: &str| context.kinds.schema(kind).repeat == Some(Repeat::Tags);
+    let is_other = |id: &str| !resource.arn.as_str().ends_with(id);
+    let mut entries = state.tagged(&resource.address).peekable();
+    entries.peek().is_some()
+        && !entries.all(|entry| {
+            let id = || Some(context.kinds.get(&entry.kind)?.id(entry.attrs.as_ref()?));
+            can_repeat(&entry.kind) && id().is_some_and(|id| is_other(&id))
+        })
+}
+
+/// Asks the kind. A resource that cannot be read, or of a kind that this version does not have, counts as existing.
+async fn exists(context: &Context, resource: &Tagged) -> bool {
+    let Some(kind) = context.kinds.of_arn(&resource.arn) else { return true };
+    let reader = context.read_context().reader(&resource.address, &resource.location);
+    kind.get().exists(&reader, &resource.arn).await.unwrap_or(true)
 }

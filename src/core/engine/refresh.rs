@@ -4,13 +4,14 @@
 //! value that AWS generates is never a difference, and everything that `up` would correct is one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::Value;
 
 use super::operation::NoLog;
 use super::run::ReadContext;
-use super::step::observe;
+use super::step::{SHORTLY, observe};
 use super::target::Target;
 use crate::plan::{Change, Drift, DriftReport, changes};
 use crate::resource::{Error, Kind, KindRef, ListCache, Observed, Result, StepContext, spec_from_observed};
@@ -82,7 +83,7 @@ impl ReadContext {
             return Self::refresh_ignored(&cx, kind, entry, is_ignored).await;
         }
         // A resource that does not show up may only be invisible for a moment.
-        let seen = match observe(&cx, kind, &entry.spec, entry.attrs.as_ref(), true).await {
+        let seen = match observe(&cx, kind, &entry.spec, entry.attrs.as_ref(), SHORTLY).await {
             Ok(Observed::Absent) => return Ok(Some(Drift::Gone)),
             Ok(Observed::Foreign { id, owner }) => return Ok(Some(Drift::Foreign { id, owner })),
             Ok(Observed::Ours(seen)) => seen,
@@ -100,7 +101,7 @@ impl ReadContext {
     ) -> Result<Option<Drift>> {
         let Some(known) = &entry.attrs else { return Ok(None) };
         // If it cannot be read now, its step will read it.
-        let Ok(Observed::Ours(seen)) = observe(cx, kind, &entry.spec, Some(known), false).await else {
+        let Ok(Observed::Ours(seen)) = observe(cx, kind, &entry.spec, Some(known), Duration::ZERO).await else {
             return Ok(None);
         };
         let ignored: Vec<Change> = fields(kind, known, &seen)

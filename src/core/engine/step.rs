@@ -13,17 +13,20 @@ use super::operation::LazyIntent;
 use super::run::{Context, ReadContext};
 use super::target::Target;
 use crate::plan::{Move, Step};
-use crate::resource::{Error, Identity, IntentLog, Kind, KindRef, Kinds, Observed, Result, StepContext};
+use crate::resource::{
+    Error, Identity, IntentLog, Kind, KindRef, Kinds, Observed, Repeat, Result, SHORTLY_DOUBTED_SECONDS, StepContext,
+};
 use crate::state::{Entry, Journal, JournalError, Op, Record, State, Status};
 use infra_aws::{AwsError, CallOutcome};
 use infra_base::address::Address;
+use infra_base::clock::{age, timestamp};
 use infra_base::tags::is_managed_tag;
 
 /// How often the outcome of a call is determined by reading the resource before the step fails.
 pub(super) const REOBSERVE_ATTEMPTS: u32 = 4;
-/// Pauses in seconds between reads of a resource that may exist but does not show yet. According to EC2, a new resource
-/// may be invisible for some seconds ("Eventual consistency in the Amazon EC2 API").
-const REOBSERVE_PAUSES: [u64; 4] = [1, 2, 4, 8];
+/// The longest pause in seconds between reads of a resource that may exist but does not show yet. The first one is a
+/// second, and each is twice as long as the one before.
+const LONGEST_PAUSE: u64 = 30;
 
 /// Returns a unique idempotency token.
 pub(super) fn new_token(stack: &str, address: &Address) -> String {
@@ -71,7 +74,8 @@ impl StepLog {
 #[async_trait]
 impl IntentLog for StepLog {
     async fn begin(&self, call: &'static str) -> Result<(), JournalError> {
-        self.write(vec![Record::Call { address: self.address.clone(), call: call.to_owned() }]).await
+        let (address, at) = (self.address.clone(), Some(timestamp()));
+        self.write(vec![Record::Call { address, call: call.to_owned(), at }]).await
     }
 
     async fn remember(&self, attrs: Value) -> Result<(), JournalError> {
@@ -164,12 +168,11 @@ async fn resolve_unknown_creation(context: &Context, address: &Address, entry: &
     let kind = context.kinds.get(&entry.kind).map(KindRef::get).ok_or_else(|| unknown_kind(&entry.kind))?;
     let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
     let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
-    let (exists, record) =
-        match observe(&cx, kind, &entry.spec, None, may_be_eventually_consistent(Some(entry))).await? {
-            Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
-            Observed::Absent => (false, Record::Deleted { address: address.clone() }),
-            Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
-        };
+    let (exists, record) = match observe(&cx, kind, &entry.spec, None, doubted(kind, Some(entry))).await? {
+        Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
+        Observed::Absent => (false, Record::Deleted { address: address.clone() }),
+        Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
+    };
     context.journal.write(vec![record]).await?;
     Ok(exists)
 }
@@ -195,24 +198,26 @@ fn replaced<'a>(state: &'a State, address: &'a Address) -> Option<&'a Value> {
     state.undo.recreated.get(address).or_else(retired)
 }
 
-/// Reads the resource. If a call whose answer was lost may have created it, an absence is confirmed by several reads,
-/// because a new resource may be invisible for a while.
+/// Reads the resource. If a call whose answer was lost may have created it, an absence is confirmed by several reads
+/// within the time for which it is `doubted`, because a new resource may be invisible for a while.
 pub(super) async fn observe(
     cx: &StepContext,
     kind: &dyn Kind,
     spec: &Value,
     known: Option<&Value>,
-    may_be_eventually_consistent: bool,
+    doubted: Duration,
 ) -> Result<Observed<Value>> {
     let mut seen = kind.observe(cx, spec, known).await?;
-    if may_be_eventually_consistent {
-        for pause in REOBSERVE_PAUSES {
-            if seen != Observed::Absent {
-                break;
-            }
-            cx.pause(Duration::from_secs(pause)).await?;
-            seen = kind.observe(cx, spec, known).await?;
+    let (mut spent, mut pause) = (Duration::ZERO, Duration::from_secs(1));
+    while seen == Observed::Absent && spent < doubted {
+        if spent >= Duration::from_secs(SHORTLY_DOUBTED_SECONDS) {
+            cx.waiting("what a call without an answer may have created", "not visible, and created only once");
         }
+        let next = pause.min(doubted.saturating_sub(spent));
+        cx.pause(next).await?;
+        spent += next;
+        pause = (pause * 2).min(Duration::from_secs(LONGEST_PAUSE));
+        seen = kind.observe(cx, spec, known).await?;
     }
     // AWS may no longer know the id, although the resource was recreated, or shows up only under its name or tags.
     if seen == Observed::Absent && known.is_some() {
@@ -221,14 +226,23 @@ pub(super) async fn observe(
     Ok(seen)
 }
 
-/// Returns whether an absence may be only apparent: the resource should exist, or may exist because a call was sent
-/// whose outcome was never recorded. Only a resource that was being deleted is expected to be absent.
-pub(super) fn may_be_eventually_consistent(entry: Option<&Entry>) -> bool {
-    entry.is_some_and(|entry| match entry.status {
-        Status::Deleting => false,
-        Status::Creating => entry.open.as_ref().is_some_and(|open| !open.calls.is_empty()),
-        Status::Created | Status::Ready | Status::Updating => true,
-    })
+/// How long an absence is doubted that only a stale read explains.
+pub(super) const SHORTLY: Duration = Duration::from_secs(SHORTLY_DOUBTED_SECONDS);
+
+/// Returns for how long an absence may be only apparent: the resource should exist, or may exist because a call was
+/// sent whose outcome was never recorded. Only a resource that was being deleted is expected to be absent. What a call
+/// has created that was sent long ago is visible.
+pub(super) fn doubted(kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
+    let Some(entry) = entry else { return Duration::ZERO };
+    match (entry.status, &entry.open) {
+        (Status::Creating, Some(open)) if !open.calls.is_empty() => {
+            let repeat = kind.schema().repeat.unwrap_or(Repeat::Name);
+            let age = open.last_call.as_deref().and_then(age).unwrap_or_default();
+            Duration::from_secs(repeat.doubted_seconds()).saturating_sub(age).max(SHORTLY)
+        }
+        (Status::Creating | Status::Deleting, _) => Duration::ZERO,
+        (Status::Created | Status::Ready | Status::Updating, _) => SHORTLY,
+    }
 }
 
 /// Returns whether the resource exists although it was not seen, so that the step should look again.

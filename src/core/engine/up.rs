@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::down::DownSteps;
+use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates};
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
 use super::step::{
-    StepLog, apply_moves, cx, known_kind, may_be_eventually_consistent, new_token, observe, should_look_again,
-    should_reobserve,
+    SHORTLY, StepLog, apply_moves, cx, doubted, known_kind, new_token, observe, should_look_again, should_reobserve,
 };
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
@@ -102,7 +102,7 @@ impl UpSteps {
         let spec = resolve(&step.spec, &lookup)?;
         apply_moves(&self.context, step).await?;
         let mut before = self.entry(step);
-        let mut hidden = may_be_eventually_consistent(before.as_ref());
+        let mut look = doubted(kind, before.as_ref());
         for attempt in 0.. {
             let token = before
                 .as_ref()
@@ -117,7 +117,11 @@ impl UpSteps {
                 });
             }
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
-            let result = match observe(&cx, kind, &spec, known, hidden).await {
+            let result = match observe(&cx, kind, &spec, known, look).await {
+                Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(before.as_ref()) => {
+                    remove_duplicates(&cx, kind, &spec, ids, attempt).await?;
+                    continue;
+                }
                 Err(error) => Err(error),
                 Ok(Observed::Foreign { id, owner }) => return Err(Error::Foreign { id, owner }),
                 Ok(Observed::Absent) if before.is_some() => {
@@ -127,7 +131,7 @@ impl UpSteps {
                     }
                     self.context.journal.write(vec![Record::Deleted { address: step.address.clone() }]).await?;
                     before = None;
-                    hidden = false;
+                    look = Duration::ZERO;
                     continue;
                 }
                 Ok(Observed::Absent) => {
@@ -170,13 +174,13 @@ impl UpSteps {
                     ));
                     cx.pause(Duration::from_secs(2 << attempt)).await?;
                     before = self.entry(step);
-                    hidden = may_be_eventually_consistent(before.as_ref());
+                    look = doubted(kind, before.as_ref());
                 }
                 Err(error) if should_look_again(&error, attempt, &cx) => {
                     cx.notice(format!("{}; reading it again", crate::resource::describe(&error)));
                     cx.pause(Duration::from_secs(1 << attempt)).await?;
                     before = self.entry(step);
-                    hidden = true;
+                    look = look.max(SHORTLY);
                 }
                 other => return other,
             }

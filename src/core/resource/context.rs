@@ -384,7 +384,8 @@ impl StepContext {
         }
     }
 
-    fn waiting(&self, what: &str, status: &str) {
+    /// Shows what the step waits for, and how far that is.
+    pub fn waiting(&self, what: &str, status: &str) {
         self.events.send(Event::StepWaiting {
             address: self.identity.address.clone(),
             what: what.to_owned(),

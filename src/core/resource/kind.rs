@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::context::StepContext;
 use super::error::{Error, Result};
 use super::schema::{Attrs, KindSchema, Spec, Tagger};
-use infra_base::address::Region;
+use infra_base::address::{Arn, Region};
 use infra_base::tags::Owner;
 
 /// The result of reading a resource: whether it exists, and whether this stack owns it.
@@ -63,6 +63,18 @@ pub trait Resource: Spec {
 
     /// Deletes the resource, and waits until it no longer exists.
     async fn delete(&self, cx: &StepContext, attrs: &Self::Attrs) -> Result<()>;
+
+    /// Returns whether the resource carries nothing, so that nobody would miss it. It is asked before a duplicate is
+    /// deleted that a repeated creation has left ([`Repeat::Tags`](super::Repeat)).
+    async fn is_unused(&self, _cx: &StepContext, _attrs: &Self::Attrs) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Returns whether the resource with this ARN exists. The ARN is one of those that [`KindSchema::arns`] declares:
+    /// AWS lists resources by their tags for a while after their deletion.
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        Self::Tagger::exists(cx, arn.as_str()).await
+    }
 
     /// Returns the ARN or id that the tagging calls of the service take.
     fn tag_target(&self, _cx: &StepContext, attrs: &Self::Attrs) -> String {
@@ -141,6 +153,10 @@ pub trait Kind: Send + Sync {
     async fn ready(&self, cx: &StepContext, spec: &Value, attrs: Value) -> Result<Value>;
     /// See [`Resource::delete`].
     async fn delete(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()>;
+    /// See [`Resource::exists`].
+    async fn exists(&self, cx: &StepContext, arn: &Arn) -> Result<bool>;
+    /// See [`Resource::is_unused`].
+    async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool>;
     /// See [`Resource::retag`].
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::validate_change`].
@@ -241,6 +257,15 @@ impl<R: Resource> Kind for Erased<R> {
     async fn delete(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.delete(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    async fn exists(&self, cx: &StepContext, arn: &Arn) -> Result<bool> {
+        R::exists(cx, arn).await
+    }
+
+    async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        spec.is_unused(cx, &parse(R::KIND, "attributes", attrs)?).await
     }
 
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()> {

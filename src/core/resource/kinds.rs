@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::Deref;
 
-use futures::future::BoxFuture;
-use infra_aws::Clients;
 use infra_base::address::Arn;
 use serde::{Serialize, Serializer};
 
@@ -71,30 +69,27 @@ impl PartialEq<&str> for KindRef {
     }
 }
 
-/// Returns whether a resource that AWS still lists by its tags is deleted, or is being deleted as expected.
-pub type IsTombstone = for<'a> fn(&'a Clients, &'a Arn) -> BoxFuture<'a, bool>;
-
 /// All kinds of a program.
 #[derive(Clone, Copy)]
 pub struct Kinds {
     all: &'static [&'static dyn Kind],
-    is_tombstone: IsTombstone,
 }
 
 impl Kinds {
-    /// Creates a set of kinds. AWS lists some resources for a while after their deletion; `is_tombstone` detects them.
-    pub const fn new(all: &'static [&'static dyn Kind], is_tombstone: IsTombstone) -> Self {
-        Self { all, is_tombstone }
+    /// Creates a set of kinds.
+    pub const fn new(all: &'static [&'static dyn Kind]) -> Self {
+        Self { all }
     }
 
     /// Returns an empty set, for uses that need only names.
     pub const fn none() -> Self {
-        Self::new(&[], |_, _| Box::pin(std::future::ready(false)))
+        Self::new(&[])
     }
 
-    /// Returns whether a resource that AWS still lists is deleted, or is being deleted.
-    pub async fn is_tombstone(self, clients: &Clients, arn: &Arn) -> bool {
-        (self.is_tombstone)(clients, arn).await
+    /// Returns the kind whose resources have such an ARN ([`KindSchema::arns`]). Where several kinds have the same
+    /// ones, any of them can read the resource.
+    pub fn of_arn(self, arn: &Arn) -> Option<KindRef> {
+        self.iter().find(|kind| kind.schema().arns.iter().any(|prefix| arn.id_after(prefix).is_some()))
     }
 
     /// Returns the kind with this name; nothing if this version does not have it.

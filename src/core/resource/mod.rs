@@ -17,4 +17,5 @@ pub use handle::{PlainHandle, RefersTo};
 pub use kind::{Erased, Kind, Observed, Resource};
 pub use kinds::{KindRef, Kinds};
 pub use list_cache::ListCache;
-pub use schema::{Attrs, Comparison, Handle, KindSchema, Spec, Tagger, Untagged, union, union_len};
+pub(crate) use schema::SHORTLY_DOUBTED_SECONDS;
+pub use schema::{Attrs, Comparison, Handle, KindSchema, Repeat, Spec, Tagger, Untagged, union, union_len};

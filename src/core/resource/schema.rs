@@ -22,6 +22,37 @@ pub enum Comparison {
     Template,
 }
 
+/// Why a creation whose answer was lost does not create a second resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// It has a name, or something else that must be unique. AWS refuses a second one, or returns the first.
+    Name,
+    /// The call has a token. AWS returns the same resource for the same token. Once an absence is believed, the next
+    /// creation has another token, so it is looked for as long as one without.
+    Token,
+    /// It is a setting, a link between two resources, or content. A second call sets the same, or is refused.
+    Setting,
+    /// Nothing prevents a second one, which costs money or a quota. It is found by its tags, which new resources may
+    /// not show yet: so it is looked for longer, and a duplicate is deleted if it carries nothing.
+    Tags,
+}
+
+impl Repeat {
+    /// Returns for how many seconds an absence is doubted after a creation whose answer was lost.
+    ///
+    /// "Eventual consistency in the Amazon EC2 API" (EC2 Developer Guide) recommends pauses that "increase gradually
+    /// up to five minutes". Where AWS prevents a second resource, a late find costs no more than another attempt.
+    pub fn doubted_seconds(self) -> u64 {
+        match self {
+            Self::Name | Self::Setting => SHORTLY_DOUBTED_SECONDS,
+            Self::Token | Self::Tags => 5 * 60,
+        }
+    }
+}
+
+/// "A resource may be invisible for some seconds" after its creation.
+pub(crate) const SHORTLY_DOUBTED_SECONDS: u64 = 15;
+
 /// What a kind declares about itself. The plan, the time estimate, the IAM policy and the reference page use it.
 #[derive(Clone, Copy, Debug)]
 pub struct KindSchema {
@@ -33,8 +64,7 @@ pub struct KindSchema {
     pub ready_seconds: u32,
     /// Typical time until it no longer exists, in seconds.
     pub delete_seconds: u32,
-    /// The API operations that it calls, as `service:Operation`. The same text is the IAM action unless AWS names the
-    /// action otherwise.
+    /// The API operations that it calls, as `service:Operation`; [`infra_aws::iam_actions`] returns their IAM actions.
     pub operations: &'static [&'static str],
     /// The operations that create it.
     pub creates: &'static [&'static str],
@@ -94,6 +124,11 @@ pub struct KindSchema {
     pub computed: &'static [&'static str],
     /// Inputs that are not compared exactly with what AWS shows, and how they are compared.
     pub comparisons: &'static [(&'static str, Comparison)],
+    /// Why a repeated creation creates no second one. Every kind that creates something declares it.
+    pub repeat: Option<Repeat>,
+    /// What the ARNs of such resources begin with, without partition, region and account: `ec2:vpc/`. The tagging API
+    /// of AWS lists them.
+    pub arns: &'static [&'static str],
     /// Whether it belongs to no region.
     pub global: bool,
     /// Whether it holds data that cannot be recreated: a replacement must be requested by address.
@@ -134,6 +169,8 @@ impl KindSchema {
         regenerates: &[],
         computed: &[],
         comparisons: &[],
+        repeat: None,
+        arns: &[],
         global: false,
         holds_data: false,
     };
@@ -199,6 +236,12 @@ pub trait Tagger {
     /// Sets the tags that are missing or have another value ([`StepContext::tags_to_set`]), removes those that the
     /// configuration no longer has ([`StepContext::untag`]), and leaves the tags of others alone.
     async fn sync(cx: &StepContext, target: &str) -> Result<()>;
+
+    /// Returns whether the resource with this ARN exists, as its service says. Kinds that need to know more implement
+    /// [`Resource::exists`](super::Resource).
+    async fn exists(_cx: &StepContext, _arn: &str) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 /// The tagger of kinds without tags.

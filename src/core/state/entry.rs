@@ -33,6 +33,16 @@ pub struct OpenIntent {
     /// The mutating calls sent so far, each once, in order: of this intent, and of earlier unfinished intents of the
     /// same direction.
     pub calls: Vec<String>,
+    /// When the last of them was sent, RFC 3339, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_call: Option<String>,
+}
+
+impl OpenIntent {
+    /// Returns an intent without calls.
+    pub fn new(op: Op) -> Self {
+        Self { op, calls: Vec::new(), last_call: None }
+    }
 }
 
 /// A resource that exists, or may exist.
@@ -80,9 +90,9 @@ impl Entry {
         self.tags.keys().chain(&self.removed_tags).filter(|key| !wanted.contains_key(*key)).cloned().collect()
     }
 
-    /// Returns the calls of an unfinished intent of the same direction.
-    pub(super) fn sent(&self, op: Op) -> Vec<String> {
+    /// Returns a new intent, with the calls of an unfinished one of the same direction.
+    pub(super) fn reopened(&self, op: Op) -> OpenIntent {
         let open = self.open.as_ref().filter(|open| (open.op == Op::Delete) == (op == Op::Delete));
-        open.map(|open| open.calls.clone()).unwrap_or_default()
+        open.map_or_else(|| OpenIntent::new(op), |open| OpenIntent { op, ..open.clone() })
     }
 }

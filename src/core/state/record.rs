@@ -89,6 +89,9 @@ pub enum Record {
         address: Address,
         /// `service:Operation`
         call: String,
+        /// The time, RFC 3339. Earlier versions did not record it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
     },
     /// The outcome of a mutating call, as far as this process observed it.
     Answer {

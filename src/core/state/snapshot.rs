@@ -214,7 +214,7 @@ impl State {
                     removed_tags: before.map(|entry| entry.unwanted_tags(tags)).unwrap_or_default(),
                     tagged_as: before.and_then(|entry| entry.tagged_as.clone()),
                     token: token.clone(),
-                    open: Some(OpenIntent { op: *op, calls: before.map(|entry| entry.sent(*op)).unwrap_or_default() }),
+                    open: Some(before.map_or_else(|| OpenIntent::new(*op), |entry| entry.reopened(*op))),
                 };
                 if let Some(before) = self.resources.get(address) {
                     self.dependents.remove(address, &before.needs);
@@ -225,12 +225,13 @@ impl State {
                 self.rename(from, to)?;
                 self.migration.apply_record(record)?;
             }
-            Record::Call { address, call } => {
+            Record::Call { address, call, at } => {
                 let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
-                let calls = &mut open.ok_or_else(|| format!("{call} for {address} without an intent"))?.calls;
-                if !calls.contains(call) {
-                    calls.push(call.clone());
+                let open = open.ok_or_else(|| format!("{call} for {address} without an intent"))?;
+                if !open.calls.contains(call) {
+                    open.calls.push(call.clone());
                 }
+                open.last_call.clone_from(at);
             }
             Record::ShiftIntent { .. }
             | Record::ShiftCall { .. }
@@ -338,6 +339,11 @@ impl State {
         self.tagged_with(tagged_as).next().is_some()
     }
 
+    /// Returns the resources whose tags contain this address.
+    pub fn tagged<'a>(&'a self, tagged_as: &'a Address) -> impl Iterator<Item = &'a Entry> {
+        self.tagged_with(tagged_as).filter_map(|address| self.get(address))
+    }
+
     /// Returns the addresses of all resources whose tags contain this address.
     fn tagged_with<'a>(&'a self, tagged_as: &'a Address) -> impl Iterator<Item = &'a Address> {
         let moved = self
@@ -399,6 +405,10 @@ mod tests {
         }
     }
 
+    fn sent(address: &str, call: &str) -> Record {
+        Record::Call { address: Address::new(address), call: call.into(), at: None }
+    }
+
     fn run(state: &mut State, records: Vec<Record>) {
         for record in records {
             let line = Line { seq: state.seq + 1, record };
@@ -412,7 +422,7 @@ mod tests {
         let address = Address::new("a");
         run(
             &mut state,
-            vec![intent(Op::Create), Record::Call { address: address.clone(), call: "ec2:CreateVpc".into() }],
+            vec![intent(Op::Create), sent("a", "ec2:CreateVpc")],
         );
         assert_eq!(state.get(&address).unwrap().status, Status::Creating);
         assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, ["ec2:CreateVpc"]);
@@ -434,7 +444,7 @@ mod tests {
     fn a_second_attempt_remembers_the_calls_of_the_first() {
         let mut state = begun();
         let address = Address::new("a");
-        let call = |call: &str| Record::Call { address: address.clone(), call: call.into() };
+        let call = |call: &str| sent("a", call);
         run(&mut state, vec![intent(Op::Create), Record::Ready { address: address.clone(), attrs: json!({}) }]);
         run(
             &mut state,
@@ -503,7 +513,7 @@ mod tests {
         assert!(
             state.apply(&Line { seq: 3, record: deleted }).unwrap_err().to_string().contains("record 2 is missing")
         );
-        let call = Record::Call { address: Address::new("a"), call: "ec2:CreateVpc".into() };
+        let call = sent("a", "ec2:CreateVpc");
         assert!(state.apply(&Line { seq: 2, record: call }).is_err());
     }
 }

@@ -22,6 +22,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "autoscaling.scalable_target",
     summary = "the task count of an ECS service, for auto scaling",
+    repeat = "setting",
+    arns("application-autoscaling:scalable-target/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::AutoScaling,

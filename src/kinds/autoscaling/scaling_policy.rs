@@ -22,6 +22,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "autoscaling.scaling_policy",
     summary = "a policy that keeps a metric of an ECS service near a value",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads(

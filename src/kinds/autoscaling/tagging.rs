@@ -25,6 +25,10 @@ impl Tagger for AutoScaling {
         let remove = |keys| cx.aws.autoscaling.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
         cx.untag("application-autoscaling:UntagResource", remove).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        Ok(list(cx, arn).await?.is_some())
+    }
 }
 
 /// Returns the tags of the scalable target with this ARN, or `None` when it does not exist.

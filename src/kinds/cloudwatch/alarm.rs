@@ -21,6 +21,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "cloudwatch.alarm",
     summary = "an alarm on a metric",
+    repeat = "setting",
+    arns("cloudwatch:alarm:"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::CloudWatch,

@@ -18,6 +18,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "cloudwatch.dashboard",
     summary = "a dashboard of metrics",
+    repeat = "setting",
+    arns("cloudwatch:dashboard/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::CloudWatch,

@@ -24,6 +24,10 @@ impl Tagger for CloudWatch {
         let remove = |keys| cx.aws.cloudwatch.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
         cx.retry(why, BUSY, 30, || cx.untag("cloudwatch:UntagResource", remove)).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        Ok(list(cx, arn).await?.is_some())
+    }
 }
 
 /// Converts tags for a call.

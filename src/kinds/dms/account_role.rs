@@ -31,6 +31,7 @@ const ATTEMPTS: usize = 5;
 #[kind(
     name = "dms.account_role",
     summary = "a role that DMS requires in every account",
+    repeat = "name",
     create_seconds = 2,
     delete_seconds = 2,
     global,

@@ -38,6 +38,8 @@ pub enum EndpointDirection {
 #[kind(
     name = "dms.endpoint",
     summary = "a database of a replication",
+    repeat = "name",
+    arns("dms:endpoint:"),
     create_seconds = 3,
     ready_seconds = 5,
     delete_seconds = 5,

@@ -33,6 +33,8 @@ const BROKEN: &[&str] = &[
 #[kind(
     name = "dms.replication_instance",
     summary = "a private replication instance",
+    repeat = "name",
+    arns("dms:rep:"),
     create_seconds = 3,
     ready_seconds = 500,
     delete_seconds = 180,

@@ -35,6 +35,8 @@ const AT_WORK: [&str; 2] = ["starting", "running"];
 #[kind(
     name = "dms.replication_task",
     summary = "a replication task, not started",
+    repeat = "name",
+    arns("dms:task:"),
     create_seconds = 2,
     ready_seconds = 45,
     delete_seconds = 40,

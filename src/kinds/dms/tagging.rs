@@ -23,6 +23,10 @@ impl Tagger for Dms {
         let remove = |keys| cx.aws.dms.remove_tags_from_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
         cx.untag("dms:RemoveTagsFromResource", remove).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        Ok(list(cx, arn).await?.is_some())
+    }
 }
 
 /// Converts tags for a call.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use aws_sdk_ec2::types::{Filter, NetworkInterface};
+use aws_sdk_ec2::types::{Filter, NetworkInterface, VpcPeeringConnection};
 
 use infra_aws::{Progress, Wait};
 use infra_base::address::{SecurityGroupId, SubnetId, VpcId};
@@ -86,6 +86,29 @@ where
         },
         Err(other) => Err(other),
     }
+}
+
+/// Returns whether a VPC has nothing but what AWS creates with it. A peering does not prevent its deletion, so it is
+/// asked for separately.
+///
+/// # Errors
+/// The error of EC2.
+pub(super) async fn is_empty(cx: &StepContext, vpc: &VpcId) -> Result<bool> {
+    let Blockers { interfaces, permanent } = find(cx, Target::Vpc(vpc)).await?;
+    if !interfaces.is_empty() || !permanent.is_empty() {
+        return Ok(false);
+    }
+    for side in ["requester-vpc-info.vpc-id", "accepter-vpc-info.vpc-id"] {
+        let filter = Filter::builder().name(side).values(vpc).build();
+        let pages = cx.aws.ec2.describe_vpc_peering_connections().filters(filter).into_paginator().items().send();
+        let found = cx.read("ec2:DescribeVpcPeeringConnections", pages.collect::<Result<Vec<_>, _>>()).await?;
+        let is_over = |code: &str| ["deleted", "deleting", "expired", "failed", "rejected"].contains(&code);
+        let code = |peering: &VpcPeeringConnection| Some(peering.status()?.code()?.as_str().to_owned());
+        if found.iter().any(|peering| !code(peering).is_some_and(|code| is_over(&code))) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Replaces the error "has dependencies" by the list of dependents. Returns the original error when it finds none.

@@ -24,6 +24,7 @@ const READ_PAUSES: [u64; 3] = [1, 2, 4];
 #[kind(
     name = "ec2.default_security_group",
     summary = "the default security group of a VPC, without any rule",
+    repeat = "setting",
     create_seconds = 2,
     delete_blockers = "nothing; AWS deletes it with its VPC",
     reads("ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules"),

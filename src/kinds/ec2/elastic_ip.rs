@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::AllocationId;
+use infra_base::address::{AllocationId, Arn};
 use infra_core::resource::{Blocker, Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -22,6 +22,8 @@ const HELD_SECONDS: u64 = 10 * 60;
 #[kind(
     name = "ec2.elastic_ip",
     summary = "an elastic IP address",
+    repeat = "tags",
+    arns("ec2:elastic-ip/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,
@@ -52,6 +54,10 @@ impl Resource for ElasticIp {
             public_ip: address.public_ip.unwrap_or_default(),
         };
         find::observe(cx, known.map(|attrs| attrs.allocation_id.as_str()), attrs).await
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<Address>(cx, arn, "ec2:elastic-ip/", |_| true).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ElasticIpAttrs>) -> Result<ElasticIpAttrs> {
@@ -95,6 +101,10 @@ impl Resource for ElasticIp {
             }),
             other => other,
         }
+    }
+
+    async fn is_unused(&self, cx: &StepContext, attrs: &ElasticIpAttrs) -> Result<bool> {
+        Ok(holder(cx, attrs).await?.is_none())
     }
 
     fn from_id(id: &str) -> Option<ElasticIpAttrs> {

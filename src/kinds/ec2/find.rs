@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{
 
 use super::tagging::{filters, from_sdk, of_stack};
 use crate::ownership;
+use infra_base::address::Arn;
 use infra_core::resource::{Error, Observed, Result, StepContext, ignore_codes};
 
 /// An EC2 object that carries tags.
@@ -50,6 +51,21 @@ pub(super) async fn find_by_id_or_tags<T: Described>(cx: &StepContext, known: Op
     let ids = known.map(|id| vec![id.to_owned()]);
     let filters = known.is_none().then(|| filters(cx));
     ignore_codes(T::describe(cx, ids, filters).await, T::NOT_FOUND)
+}
+
+/// Returns whether the object with this ARN exists: whether EC2 describes it, and `exists` accepts what it describes.
+///
+/// # Errors
+/// The error of AWS, except the codes of a missing object.
+pub(super) async fn exists<T: Described>(
+    cx: &StepContext,
+    arn: &Arn,
+    prefix: &str,
+    exists: impl Fn(&T) -> bool,
+) -> Result<bool> {
+    let Some(id) = arn.id_after(prefix) else { return Ok(true) };
+    let found = ignore_codes(T::describe(cx, Some(vec![id.to_owned()]), None).await, T::NOT_FOUND)?;
+    Ok(found.is_some_and(|found| found.iter().any(exists)))
 }
 
 /// Classifies what was found by id or by tags.

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcEndpoint, VpcEndpointType};
 use serde::{Deserialize, Serialize};
 
-use super::find::{classify, find_by_id_or_tags};
+use super::find::{self, classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::{RouteTableId, VpcEndpointId, VpcId};
+use infra_base::address::{Arn, RouteTableId, VpcEndpointId, VpcId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -24,6 +24,8 @@ const NOT_FOUND: &[&str] = &["InvalidVpcEndpointId.NotFound", "InvalidVpcEndpoin
 #[kind(
     name = "ec2.gateway_endpoint",
     summary = "a VPC endpoint for S3 or DynamoDB",
+    repeat = "token",
+    arns("ec2:vpc-endpoint/"),
     create_seconds = 2,
     ready_seconds = 3,
     delete_seconds = 5,
@@ -89,6 +91,13 @@ impl Resource for GatewayEndpoint {
             vpc_endpoint_id: endpoint.vpc_endpoint_id.unwrap_or_default().into(),
         };
         classify(cx, existing, attrs)
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let exists = |endpoint: &aws_sdk_ec2::types::VpcEndpoint| {
+            !endpoint.state().is_some_and(|state| state.as_str().eq_ignore_ascii_case("deleted"))
+        };
+        find::exists(cx, arn, "ec2:vpc-endpoint/", exists).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<GatewayEndpointAttrs>) -> Result<GatewayEndpointAttrs> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::blockers::{Target, delete_when_free};
 use super::find;
 use super::tagging;
-use infra_base::address::{InternetGatewayId, VpcId};
+use infra_base::address::{Arn, InternetGatewayId, VpcId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -20,6 +20,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.internet_gateway",
     summary = "an internet gateway, attached to a VPC",
+    repeat = "tags",
+    arns("ec2:internet-gateway/"),
     create_seconds = 2,
     delete_seconds = 20,
     tagger = tagging::Ec2,
@@ -59,6 +61,10 @@ impl Resource for InternetGateway {
             internet_gateway_id: gateway.internet_gateway_id.unwrap_or_default().into(),
         };
         find::observe(cx, known.map(|attrs| attrs.internet_gateway_id.as_str()), attrs).await
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<aws_sdk_ec2::types::InternetGateway>(cx, arn, "ec2:internet-gateway/", |_| true).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<InternetGatewayAttrs>) -> Result<InternetGatewayAttrs> {
@@ -115,6 +121,10 @@ impl Resource for InternetGateway {
             })
             .await;
         ignore_codes(deleted, &[NOT_FOUND]).map(drop)
+    }
+
+    async fn is_unused(&self, _cx: &StepContext, attrs: &InternetGatewayAttrs) -> Result<bool> {
+        Ok(attrs.vpc_id.is_none())
     }
 
     fn from_id(id: &str) -> Option<InternetGatewayAttrs> {

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{self as sdk, NatGatewayState, ResourceType};
 use serde::{Deserialize, Serialize};
 
-use super::find::{classify, find_by_id_or_tags};
+use super::find::{self, classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::{AllocationId, InternetGatewayId, NatGatewayId, SubnetId};
+use infra_base::address::{AllocationId, Arn, InternetGatewayId, NatGatewayId, SubnetId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -23,6 +23,8 @@ const NOT_FOUND: &str = "NatGatewayNotFound";
 #[kind(
     name = "ec2.nat_gateway",
     summary = "a NAT gateway with a public address",
+    repeat = "token",
+    arns("ec2:natgateway/"),
     create_seconds = 2,
     ready_seconds = 105,
     delete_seconds = 60,
@@ -85,6 +87,12 @@ impl Resource for NatGateway {
             subnet: gateway.subnet_id.map(Into::into),
         };
         classify(cx, existing, attrs)
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        // AWS lists a deleted one for about an hour ("Delete a NAT gateway", VPC User Guide).
+        let exists = |gateway: &aws_sdk_ec2::types::NatGateway| gateway.state() != Some(&NatGatewayState::Deleted);
+        find::exists(cx, arn, "ec2:natgateway/", exists).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<NatGatewayAttrs>) -> Result<NatGatewayAttrs> {

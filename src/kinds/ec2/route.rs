@@ -59,6 +59,7 @@ impl RouteTarget {
 #[kind(
     name = "ec2.route",
     summary = "a route of a route table",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads("ec2:DescribeRouteTables"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::find;
 use super::tagging;
-use infra_base::address::{RouteTableId, VpcId};
+use infra_base::address::{Arn, RouteTableId, VpcId};
 use infra_core::graph::Input;
 use infra_core::resource::{Blocker, Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -18,6 +18,8 @@ const NOT_FOUND: &str = "InvalidRouteTableID.NotFound";
 #[kind(
     name = "ec2.route_table",
     summary = "a route table",
+    repeat = "token",
+    arns("ec2:route-table/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,
@@ -53,6 +55,10 @@ impl Resource for RouteTable {
             vpc: table.vpc_id.map(Into::into),
         };
         find::observe(cx, known.map(|attrs| attrs.route_table_id.as_str()), attrs).await
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<aws_sdk_ec2::types::RouteTable>(cx, arn, "ec2:route-table/", |_| true).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RouteTableAttrs>) -> Result<RouteTableAttrs> {

@@ -18,6 +18,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.route_table_association",
     summary = "the association of a subnet with a route table",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads("ec2:DescribeRouteTables"),

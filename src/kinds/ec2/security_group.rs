@@ -13,7 +13,7 @@ use super::find;
 use super::rules::{Direction, revoke, rules_of};
 use super::stack_lists::groups;
 use super::tagging;
-use infra_base::address::{SecurityGroupId, VpcId};
+use infra_base::address::{Arn, SecurityGroupId, VpcId};
 use infra_base::tags::OWNER_STACK;
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
@@ -28,6 +28,8 @@ const ALL_PROTOCOLS: &str = "-1";
 #[kind(
     name = "ec2.security_group",
     summary = "a security group, without rules of its own",
+    repeat = "name",
+    arns("ec2:security-group/"),
     create_seconds = 3,
     delete_seconds = 2,
     tagger = tagging::Ec2,
@@ -109,6 +111,12 @@ impl Resource for SecurityGroup {
             Observed::Absent => Observed::Absent,
             Observed::Foreign { id, owner } => Observed::Foreign { id, owner },
         })
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(id) = arn.id_after("ec2:security-group/") else { return Ok(true) };
+        let call = cx.aws.ec2.describe_security_groups().group_ids(id).send();
+        Ok(ignore_codes(cx.read("ec2:DescribeSecurityGroups", call).await, &["InvalidGroup.NotFound"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecurityGroupAttrs>) -> Result<SecurityGroupAttrs> {

@@ -19,7 +19,7 @@ use super::rules::{Direction, revoke, rules_of};
 use super::stack_lists::rules;
 use super::tagging;
 use crate::ownership;
-use infra_base::address::{SecurityGroupId, VpcPeeringConnectionId};
+use infra_base::address::{Arn, SecurityGroupId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -41,6 +41,8 @@ pub enum Peer {
 #[kind(
     name = "ec2.security_group_rule",
     summary = "one rule of a security group",
+    repeat = "setting",
+    arns("ec2:security-group-rule/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ec2,
@@ -140,6 +142,13 @@ impl Resource for SecurityGroupRule {
     ) -> Result<Observed<SecurityGroupRuleAttrs>> {
         let Some(found) = self.find(cx, known).await? else { return Ok(Observed::Absent) };
         find::classify(cx, found, attrs_of)
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(id) = arn.id_after("ec2:security-group-rule/") else { return Ok(true) };
+        let call = cx.aws.ec2.describe_security_group_rules().security_group_rule_ids(id).send();
+        let not_found = ["InvalidSecurityGroupRuleId.NotFound", "InvalidSecurityGroupRuleID.NotFound"];
+        Ok(ignore_codes(cx.read("ec2:DescribeSecurityGroupRules", call).await, &not_found)?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecurityGroupRuleAttrs>) -> Result<SecurityGroupRuleAttrs> {

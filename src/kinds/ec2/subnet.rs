@@ -10,7 +10,7 @@ use super::blockers::{Target, delete_when_free};
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::{SubnetId, VpcId};
+use infra_base::address::{Arn, SubnetId, VpcId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -20,6 +20,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.subnet",
     summary = "a subnet in one availability zone",
+    repeat = "name",
+    arns("ec2:subnet/"),
     create_seconds = 2,
     delete_seconds = 2,
     tagger = tagging::Ec2,
@@ -86,6 +88,10 @@ impl Resource for Subnet {
             None => self.number_of(cx, &attrs.availability_zone).await?,
         };
         Ok(Observed::Ours(attrs))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<aws_sdk_ec2::types::Subnet>(cx, arn, "ec2:subnet/", |_| true).await
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use serde::{Deserialize, Serialize};
 
-use super::blockers::{Target, delete_when_free};
+use super::blockers::{Target, delete_when_free, is_empty};
 use super::find;
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::VpcId;
+use infra_base::address::{Arn, VpcId};
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -19,6 +19,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ec2.vpc",
     summary = "a VPC with DNS support and DNS host names",
+    repeat = "tags",
+    arns("ec2:vpc/"),
     create_seconds = 3,
     delete_seconds = 2,
     is_scope,
@@ -33,6 +35,7 @@ use infra_macros::{Attrs, Spec};
         "ec2:DescribeRouteTables",
         "ec2:DescribeInternetGateways",
         "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeVpcPeeringConnections",
     ),
     creates("ec2:CreateVpc", "ec2:ModifyVpcAttribute"),
     updates("ec2:ModifyVpcAttribute"),
@@ -88,6 +91,10 @@ impl Resource for Vpc {
         })
     }
 
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        find::exists::<aws_sdk_ec2::types::Vpc>(cx, arn, "ec2:vpc/", |_| true).await
+    }
+
     async fn ensure(&self, cx: &StepContext, seen: Option<VpcAttrs>) -> Result<VpcAttrs> {
         let attrs = match seen {
             Some(attrs) => attrs,
@@ -108,6 +115,10 @@ impl Resource for Vpc {
             ignore_codes(cx.mutate("ec2:DeleteVpc", call).await, &["InvalidVpcID.NotFound"]).map(drop)
         })
         .await
+    }
+
+    async fn is_unused(&self, cx: &StepContext, attrs: &VpcAttrs) -> Result<bool> {
+        is_empty(cx, &attrs.vpc_id).await
     }
 
     fn from_id(id: &str) -> Option<VpcAttrs> {

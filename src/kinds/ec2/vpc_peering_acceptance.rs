@@ -21,6 +21,7 @@ const SECONDS: u64 = 5 * 60;
 #[kind(
     name = "ec2.vpc_peering_acceptance",
     summary = "the acceptance of a peering",
+    repeat = "setting",
     create_seconds = 3,
     ready_seconds = 5,
     reads("ec2:DescribeVpcPeeringConnections"),

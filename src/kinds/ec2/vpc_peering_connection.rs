@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::{ResourceType, VpcPeeringConnection as Description};
 use serde::{Deserialize, Serialize};
 
-use super::find::{classify, find_by_id_or_tags};
+use super::find::{self, classify, find_by_id_or_tags};
 use super::tagging;
 use infra_aws::{Progress, Wait};
-use infra_base::address::{AccountId, VpcId, VpcPeeringConnectionId};
+use infra_base::address::{AccountId, Arn, VpcId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -25,6 +25,8 @@ const FINAL: &[&str] = &["failed", "expired", "rejected", "deleted"];
 #[kind(
     name = "ec2.vpc_peering_connection",
     summary = "a peering between two VPCs",
+    repeat = "name",
+    arns("ec2:vpc-peering-connection/"),
     create_seconds = 2,
     ready_seconds = 2,
     delete_seconds = 5,
@@ -95,6 +97,15 @@ impl Resource for VpcPeeringConnection {
             peer_region: peering.accepter_vpc_info().and_then(|side| side.region()).map(str::to_owned),
         };
         classify(cx, existing, attrs)
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        // AWS lists a deleted one for two hours ("VPC peering connection lifecycle").
+        let exists = |peering: &aws_sdk_ec2::types::VpcPeeringConnection| {
+            let code = peering.status().and_then(|status| status.code());
+            !code.is_some_and(|code| FINAL.contains(&code.as_str()))
+        };
+        find::exists(cx, arn, "ec2:vpc-peering-connection/", exists).await
     }
 
     async fn ensure(

@@ -29,6 +29,7 @@ pub enum PeeringSide {
 #[kind(
     name = "ec2.vpc_peering_dns",
     summary = "name resolution across a peering, for one side",
+    repeat = "setting",
     create_seconds = 1,
     reads("ec2:DescribeVpcPeeringConnections"),
     creates("ec2:ModifyVpcPeeringConnectionOptions")

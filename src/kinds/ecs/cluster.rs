@@ -23,6 +23,8 @@ const DRAIN_SECONDS: u64 = 15 * 60;
 #[kind(
     name = "ecs.cluster",
     summary = "an ECS cluster",
+    repeat = "name",
+    arns("ecs:cluster/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ecs,
@@ -78,6 +80,10 @@ impl Resource for Cluster {
             }
             _ => Ok(observed),
         }
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        Ok(find(cx, arn.as_str()).await?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ClusterAttrs>) -> Result<ClusterAttrs> {

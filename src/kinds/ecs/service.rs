@@ -39,6 +39,8 @@ const EVENTS: usize = 3;
 #[kind(
     name = "ecs.service",
     summary = "a Fargate service behind a load balancer",
+    repeat = "name",
+    arns("ecs:service/"),
     create_seconds = 1,
     ready_seconds = 65,
     delete_seconds = 160,
@@ -181,6 +183,13 @@ impl Resource for Service {
             }
             observed => Ok(observed),
         }
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some((cluster, name)) = arn.id_after("ecs:service/").and_then(|id| id.split_once('/')) else {
+            return Ok(true);
+        };
+        Ok(find(cx, cluster, name).await?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ServiceAttrs>) -> Result<ServiceAttrs> {

@@ -30,6 +30,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "ecs.task_definition",
     summary = "a Fargate task definition with one container",
+    repeat = "setting",
+    arns("ecs:task-definition/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Ecs,
@@ -143,6 +145,14 @@ impl Resource for TaskDefinition {
         let equal = ours.iter().position(|attrs| attrs.content.as_ref() == Some(&wanted));
         let remembered = || known.and_then(|known| ours.iter().position(|attrs| attrs.arn == known.arn));
         Ok(Observed::Ours(ours.remove(equal.or_else(remembered).unwrap_or(0))))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let call = cx.aws.ecs.describe_task_definition().task_definition(arn.as_str()).send();
+        // "ClientException" for a revision that ECS has deleted; a deregistered one is `INACTIVE` until then.
+        let found = ignore_codes(cx.read("ecs:DescribeTaskDefinition", call).await, &["ClientException"])?;
+        let status = found.and_then(|found| found.task_definition?.status);
+        Ok(status == Some(TaskDefinitionStatus::Active))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<TaskDefinitionAttrs>) -> Result<TaskDefinitionAttrs> {

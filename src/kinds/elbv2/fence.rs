@@ -27,6 +27,8 @@ const CONTENT_TYPE: &str = "text/plain";
 #[kind(
     name = "elbv2.fence",
     summary = "a listener rule that closes a load balancer to clients",
+    repeat = "name",
+    arns("elasticloadbalancing:listener-rule/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,

@@ -25,6 +25,8 @@ const INACTIVE_HOST: UnusedHost = "forwarding-is-inactive.invalid";
 #[kind(
     name = "elbv2.forward_rule",
     summary = "a listener rule that forwards all requests to another target group while it is active",
+    repeat = "name",
+    arns("elasticloadbalancing:listener-rule/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,

@@ -20,6 +20,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "elbv2.listener",
     summary = "a listener of a load balancer",
+    repeat = "name",
+    arns("elasticloadbalancing:listener/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,

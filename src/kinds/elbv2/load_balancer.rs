@@ -33,6 +33,8 @@ const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
 #[kind(
     name = "elbv2.load_balancer",
     summary = "an internet-facing application load balancer",
+    repeat = "name",
+    arns("elasticloadbalancing:loadbalancer/"),
     create_seconds = 2,
     ready_seconds = 150,
     delete_seconds = 90,

@@ -22,6 +22,12 @@ impl Tagger for Elb {
         let remove = |keys| cx.aws.elb.remove_tags().resource_arns(arn).set_tag_keys(Some(keys)).send();
         cx.untag("elasticloadbalancing:RemoveTags", remove).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        let call = cx.aws.elb.describe_tags().resource_arns(arn).send();
+        let not_found = ["LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound"];
+        Ok(ignore_codes(cx.read("elasticloadbalancing:DescribeTags", call).await, &not_found)?.is_some())
+    }
 }
 
 /// Converts tags for a call.

@@ -24,6 +24,8 @@ const RELEASE_SECONDS: u64 = 5 * 60;
 #[kind(
     name = "elbv2.target_group",
     summary = "a target group of a load balancer, for targets addressed by IP",
+    repeat = "name",
+    arns("elasticloadbalancing:targetgroup/"),
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,

@@ -23,6 +23,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "iam.role",
     summary = "a role that AWS services can assume",
+    repeat = "name",
+    arns("iam:role/"),
     create_seconds = 1,
     delete_seconds = 1,
     global,
@@ -107,6 +109,12 @@ impl Resource for Role {
             path: role.path().to_owned(),
             permissions_boundary: boundary(&role),
         }))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let name = arn.as_str().rsplit('/').next().unwrap_or_default();
+        let call = cx.aws.iam.get_role().role_name(name).send();
+        Ok(ignore_codes(cx.read("iam:GetRole", call).await, &["NoSuchEntity"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RoleAttrs>) -> Result<RoleAttrs> {

@@ -18,6 +18,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "iam.role_policy",
     summary = "an inline policy of a role",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     global,

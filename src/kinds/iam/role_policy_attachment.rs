@@ -16,6 +16,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "iam.role_policy_attachment",
     summary = "a managed policy attached to a role",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     global,

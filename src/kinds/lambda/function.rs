@@ -31,6 +31,8 @@ const ROLE_SECONDS: u64 = 120;
 #[kind(
     name = "lambda.function",
     summary = "a Lambda function with code that is part of this tool",
+    repeat = "name",
+    arns("lambda:function:"),
     create_seconds = 10,
     ready_seconds = 3,
     delete_seconds = 1,
@@ -114,6 +116,11 @@ impl Resource for Function {
         }
         let arn = current.attrs.arn.0.clone();
         Ok(classify(cx, &current.tags, &arn, || current.attrs))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(name) = arn.id_after("lambda:function:") else { return Ok(true) };
+        Ok(describe(cx, name).await?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<FunctionAttrs>) -> Result<FunctionAttrs> {

@@ -20,6 +20,7 @@ const BUSY_SECONDS: u64 = 60;
 #[kind(
     name = "lambda.permission",
     summary = "the permission of a service to invoke a function",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads("lambda:GetPolicy"),

@@ -15,6 +15,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "logs.log_group",
     summary = "a log group that deletes its entries after a number of days",
+    repeat = "name",
+    arns("logs:log-group:"),
     create_seconds = 1,
     delete_seconds = 1,
     holds_data,

@@ -24,6 +24,10 @@ impl Tagger for Logs {
         let remove = |keys| cx.aws.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
         when_idle(cx, || cx.untag("logs:UntagResource", remove)).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        Ok(list(cx, arn.trim_end_matches(":*")).await?.is_some())
+    }
 }
 
 /// Returns the tags of a log group, or `None` when it does not exist.

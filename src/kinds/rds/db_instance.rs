@@ -35,6 +35,8 @@ use infra_macros::Spec;
 #[kind(
     name = "rds.db_instance",
     summary = "a private PostgreSQL database instance",
+    repeat = "name",
+    arns("rds:db:", "rds:snapshot:"),
     create_seconds = 3,
     ready_seconds = 450,
     delete_seconds = 290,
@@ -149,6 +151,12 @@ impl Resource for DbInstance {
             }
             _ => Ok(observed),
         }
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        // A final snapshot has the tags of its database, and is kept on purpose.
+        let Some(identifier) = arn.id_after("rds:db:") else { return Ok(false) };
+        Ok(describe(cx, identifier).await?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<DbInstanceAttrs>) -> Result<DbInstanceAttrs> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::group_deletion::delete_when_free;
 use super::tagging;
 use crate::ownership::classify;
+use infra_base::address::Arn;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -26,6 +27,8 @@ const BUSY_SECONDS: u64 = 300;
 #[kind(
     name = "rds.db_parameter_group",
     summary = "the engine settings of a database",
+    repeat = "name",
+    arns("rds:pg:"),
     create_seconds = 2,
     delete_seconds = 1,
     tagger = tagging::Rds,
@@ -99,6 +102,12 @@ impl Resource for DbParameterGroup {
             description: group.description,
         };
         Ok(classify(cx, &tags, &arn, attrs))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(name) = arn.id_after("rds:pg:") else { return Ok(true) };
+        let call = cx.aws.rds.describe_db_parameter_groups().db_parameter_group_name(name).send();
+        Ok(ignore_codes(cx.read("rds:DescribeDBParameterGroups", call).await, &["DBParameterGroupNotFound"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<DbParameterGroupAttrs>) -> Result<DbParameterGroupAttrs> {

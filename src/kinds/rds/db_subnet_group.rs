@@ -11,7 +11,7 @@ use super::group_deletion::delete_when_free;
 use super::tagging;
 use crate::iam::service_linked_role;
 use crate::ownership::classify;
-use infra_base::address::SubnetId;
+use infra_base::address::{Arn, SubnetId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -21,6 +21,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "rds.db_subnet_group",
     summary = "the subnets among which RDS places a database",
+    repeat = "name",
+    arns("rds:subgrp:"),
     create_seconds = 2,
     delete_seconds = 1,
     tagger = tagging::Rds,
@@ -72,6 +74,12 @@ impl Resource for DbSubnetGroup {
         let arn = group.db_subnet_group_arn().unwrap_or_default();
         let tags = tagging::list(cx, arn).await?;
         Ok(classify(cx, &tags, arn, || from_sdk(&group)))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(name) = arn.id_after("rds:subgrp:") else { return Ok(true) };
+        let call = cx.aws.rds.describe_db_subnet_groups().db_subnet_group_name(name).send();
+        Ok(ignore_codes(cx.read("rds:DescribeDBSubnetGroups", call).await, &["DBSubnetGroupNotFoundFault"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<DbSubnetGroupAttrs>) -> Result<DbSubnetGroupAttrs> {

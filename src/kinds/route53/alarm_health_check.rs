@@ -27,6 +27,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "route53.alarm_health_check",
     summary = "a health check on an alarm",
+    repeat = "token",
+    arns("route53:healthcheck/"),
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

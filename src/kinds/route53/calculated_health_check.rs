@@ -26,6 +26,8 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "route53.calculated_health_check",
     summary = "a health check that counts others",
+    repeat = "token",
+    arns("route53:healthcheck/"),
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

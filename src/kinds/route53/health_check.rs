@@ -32,6 +32,8 @@ pub enum HealthCheckProtocol {
 #[kind(
     name = "route53.health_check",
     summary = "a health check on a load balancer",
+    repeat = "token",
+    arns("route53:healthcheck/"),
     base = checks::SCHEMA,
     tagger = tagging::HealthChecks,
 )]

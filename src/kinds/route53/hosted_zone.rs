@@ -25,6 +25,8 @@ const NOT_FOUND: &[&str] = &["NoSuchHostedZone"];
 #[kind(
     name = "route53.hosted_zone",
     summary = "a public hosted zone",
+    repeat = "token",
+    arns("route53:hostedzone/"),
     create_seconds = 2,
     ready_seconds = 30,
     delete_seconds = 2,

@@ -27,6 +27,10 @@ impl Tagger for HostedZones {
     async fn sync(cx: &StepContext, id: &str) -> Result<()> {
         sync(cx, &TagResourceType::Hostedzone, id, &cx.tags_to_set()).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        exists(cx, &TagResourceType::Hostedzone, arn).await
+    }
 }
 
 #[async_trait]
@@ -36,6 +40,15 @@ impl Tagger for HealthChecks {
     async fn sync(cx: &StepContext, id: &str) -> Result<()> {
         sync(cx, &TagResourceType::Healthcheck, id, &cx.tags_to_set()).await
     }
+
+    async fn exists(cx: &StepContext, arn: &str) -> Result<bool> {
+        exists(cx, &TagResourceType::Healthcheck, arn).await
+    }
+}
+
+async fn exists(cx: &StepContext, resource_type: &TagResourceType, arn: &str) -> Result<bool> {
+    let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
+    Ok(!list(cx, resource_type, &[id]).await?.is_empty())
 }
 
 /// Returns the tags of each of the resources. It leaves out those that no longer exist.

@@ -31,6 +31,7 @@ const COMMENT: &str = "migrate-infra";
 #[kind(
     name = "route53.weighted_record",
     summary = "a weighted alias record",
+    repeat = "setting",
     create_seconds = 2,
     ready_seconds = 30,
     delete_seconds = 2,

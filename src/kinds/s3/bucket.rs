@@ -29,6 +29,8 @@ const NAME_SECONDS: u64 = 65 * 60;
 #[kind(
     name = "s3.bucket",
     summary = "a bucket with encryption, versions, no public access and a lifecycle",
+    repeat = "name",
+    arns("s3:"),
     create_seconds = 3,
     delete_seconds = 2,
     holds_data,
@@ -122,6 +124,11 @@ impl Resource for Bucket {
         Ok(Observed::Ours(BucketAttrs { name, arn, settings }))
     }
 
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        let Some(name) = arn.id_after("s3:") else { return Ok(true) };
+        Ok(tagging::list(cx, name).await?.is_some())
+    }
+
     async fn ensure(&self, cx: &StepContext, seen: Option<BucketAttrs>) -> Result<BucketAttrs> {
         let mut attrs = match seen {
             Some(attrs) => attrs,
@@ -135,6 +142,7 @@ impl Resource for Bucket {
 
     async fn delete(&self, cx: &StepContext, attrs: &BucketAttrs) -> Result<()> {
         let name = attrs.name.as_str();
+        let emptying = &objects::Emptying::new(cx, name);
         let attempt = || async {
             let call = || cx.aws.s3.delete_bucket().bucket(name).expected_bucket_owner(cx.account.as_str()).send();
             match ignore_codes(change(cx, "s3:DeleteBucket", call).await, &["NoSuchBucket"]) {
@@ -147,13 +155,14 @@ impl Resource for Bucket {
                             "the bucket `{name}` is not empty: it has {held}; {advice}"
                         )));
                     }
-                    objects::delete(cx, name).await?;
-                    Ok(Progress::Pending("not empty".to_owned()))
+                    emptying.run().await?;
+                    // Somebody may write meanwhile. The timeout starts again with each object that is deleted.
+                    Ok(Progress::Pending(emptying.status()))
                 }
                 Err(error) => Err(error),
             }
         };
-        cx.wait(Wait::new(format!("bucket `{name}` to be empty"), 1, 120), attempt).await?;
+        cx.wait(Wait::new(emptying.what(), 1, 120), attempt).await?;
         cx.wait(Wait::new(format!("bucket `{name}` to be deleted"), 1, 120), || async {
             Ok(match tagging::list(cx, name).await? {
                 None => Progress::Reached(()),

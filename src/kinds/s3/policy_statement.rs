@@ -19,6 +19,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "s3.bucket_policy_statement",
     summary = "a statement of the policy of a bucket",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads("s3:GetBucketPolicy"),

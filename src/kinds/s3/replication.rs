@@ -34,6 +34,7 @@ pub struct ReplicaKeys {
 #[kind(
     name = "s3.bucket_replication",
     summary = "the replication of a bucket into another one",
+    repeat = "setting",
     create_seconds = 2,
     delete_seconds = 1,
     reads("s3:GetBucketReplication"),

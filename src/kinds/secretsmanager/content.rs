@@ -23,6 +23,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "secretsmanager.secret_content",
     summary = "the connection data of the database in the secret",
+    repeat = "setting",
     create_seconds = 1,
     delete_blockers = "nothing; AWS deletes it with its secret",
     reads("secretsmanager:GetSecretValue"),

@@ -13,7 +13,8 @@ mod version;
 
 pub use content::SecretContent;
 pub use replica::SecretReplica;
-pub use rotation::{HOLD_ROTATION, SecretRotation};
+pub use rotation::SecretRotation;
+pub use rotation_hold::HOLD_ROTATION;
 pub use secret::Secret;
 pub use secret_policy::SecretPolicy;
 pub use value::{Password, password_of};

@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "secretsmanager.secret_replica",
     summary = "a replica of a secret in another region",
+    repeat = "name",
     create_seconds = 1,
     ready_seconds = 5,
     delete_seconds = 3,

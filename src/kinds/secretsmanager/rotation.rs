@@ -2,19 +2,21 @@
 //!
 //! Turning it on runs the `testSecret` step of the function. The first rotation happens after the interval. No rotation
 //! happens while a replication runs: see `docs/adr/0003-rotation-and-replication.md`.
+//!
+//! AWS refuses the call while the label of an earlier rotation remains, so that label is removed first
+//! ([`settle_rotation`]).
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::rotation_hold::settle_rotation;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
-/// The tag on a secret that prevents the rotation function from starting a rotation. Its value is the reason.
-pub const HOLD_ROTATION: &str = "migrate-infra:hold-rotation";
 /// How long Secrets Manager can take to see a new permission of the function, in seconds.
 const PERMISSION_SECONDS: u64 = 60;
 
@@ -23,9 +25,10 @@ const PERMISSION_SECONDS: u64 = 60;
 #[kind(
     name = "secretsmanager.secret_rotation",
     summary = "the regular rotation of a secret",
+    repeat = "setting",
     create_seconds = 2,
     delete_seconds = 1,
-    reads("secretsmanager:DescribeSecret"),
+    reads("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:UpdateSecretVersionStage"),
     creates("secretsmanager:RotateSecret"),
     updates("secretsmanager:RotateSecret"),
     deletes("secretsmanager:CancelRotateSecret"),
@@ -107,7 +110,11 @@ impl Resource for SecretRotation {
                 call.rotation_rules(rules.clone()).rotate_immediately(false).send()
             };
             let why = "Secrets Manager to be allowed to invoke the rotation function";
+            let rotates = seen.is_some();
             cx.retry(why, &["AccessDeniedException"], PERMISSION_SECONDS, || async {
+                // Also before a repetition: the test of AWS "creates an AWSPENDING version of the secret and then
+                // removes it" (RotateSecret), which a test that fails may not do.
+                settle_rotation(cx, wanted.secret_arn.as_str(), rotates).await?;
                 cx.mutate("secretsmanager:RotateSecret", call).await
             })
             .await?;
@@ -129,7 +136,7 @@ impl Resource for SecretRotation {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::secretsmanager::rotation_hold::HOLD_ROTATION;
     use crate::secretsmanager::value::EXCLUDED;
 
     #[test]

@@ -6,13 +6,21 @@
 
 use aws_sdk_secretsmanager::types::Tag;
 
-use super::rotation::HOLD_ROTATION;
-use infra_core::resource::{Result, StepContext, ignore_codes};
+use infra_aws::{Progress, Wait};
+use infra_core::resource::{Error, Result, StepContext, ignore_codes};
 
+/// The tag on a secret that prevents the rotation function from starting a rotation. Its value is the reason.
+pub const HOLD_ROTATION: &str = "migrate-infra:hold-rotation";
 /// The label of the version that a rotation creates.
 const PENDING: &str = "AWSPENDING";
 /// The label of the version that is in use.
 const CURRENT: &str = "AWSCURRENT";
+
+/// Seconds between two reads of a rotation in progress.
+pub const POLL_SECONDS: u64 = 10;
+/// How long a rotation in progress can take, in seconds. The function has 15 minutes at most ("Lambda quotas"), and
+/// Secrets Manager repeats it a few times.
+pub const ROTATION_SECONDS: u64 = 45 * 60;
 
 /// What is known of the rotation of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,12 +101,62 @@ pub async fn allow_rotation(cx: &StepContext, secret: &str) -> Result<()> {
         return Ok(());
     }
     if let Some(left) = status.pending.filter(|version| !version.has_value) {
-        let call = || {
-            let call = cx.aws.secrets.update_secret_version_stage().secret_id(secret);
-            call.version_stage(PENDING).remove_from_version_id(&left.id).send()
-        };
-        cx.mutate("secretsmanager:UpdateSecretVersionStage", call).await?;
+        remove_label(cx, secret, &left).await?;
     }
     let call = || cx.aws.secrets.untag_resource().secret_id(secret).tag_keys(HOLD_ROTATION).send();
     cx.mutate("secretsmanager:UntagResource", call).await.map(drop)
+}
+
+/// Returns when AWS accepts a change of the rotation: it removes the label that a failed rotation has left on a version
+/// without a value, and waits for a rotation whose version has one. `rotates` states whether rotation is turned on.
+///
+/// "When rotation is unsuccessful, the `AWSPENDING` staging label might be attached to an empty secret version", and
+/// "any later invocation of `RotateSecret` assumes that a previous rotation request is still in progress and returns an
+/// error" (RotateSecret). Turning rotation off in the middle of one "can leave the `VersionStage` labels in an
+/// unexpected state" (CancelRotateSecret).
+///
+/// The label is removed from a version without a value only: no step of the rotation function has changed the database
+/// for it. A function that is just beginning finds no label, and ends before it changes anything. It observes first, so
+/// it can be repeated.
+///
+/// # Errors
+/// The error of Secrets Manager; a rotation that does not end; one that was turned off in the middle, after which only
+/// a person can tell which password the database accepts.
+pub(super) async fn settle_rotation(cx: &StepContext, secret: &str, rotates: bool) -> Result<()> {
+    let wait = Wait::new("the rotation in progress to end".to_owned(), POLL_SECONDS, ROTATION_SECONDS);
+    cx.wait(wait, || async {
+        let Some(pending) = rotation_status(cx, secret).await?.and_then(|status| status.pending) else {
+            return Ok(Progress::Reached(()));
+        };
+        if !pending.has_value {
+            remove_label(cx, secret, &pending).await?;
+            return Ok(Progress::Reached(()));
+        }
+        if !rotates {
+            return Err(Error::Refused(halfway(secret, &pending.id)));
+        }
+        Ok(Progress::Pending(format!("version {} is not the current one yet", pending.id)))
+    })
+    .await
+}
+
+/// "You also need to determine whether to roll back to the previous version of the secret by moving the staging label
+/// `AWSCURRENT` to the version that has `AWSPENDING`" (CancelRotateSecret).
+fn halfway(secret: &str, version: &str) -> String {
+    format!(
+        "a rotation of {secret} was turned off in the middle: the database may have the password of the version \
+         {version} already. Compare both passwords with the database. If it accepts that of {version}, make it the \
+         current one with `aws secretsmanager update-secret-version-stage --secret-id {secret} --version-stage \
+         {CURRENT} --move-to-version-id {version} --remove-from-version-id CURRENT_VERSION`. Otherwise discard it with \
+         `aws secretsmanager update-secret-version-stage --secret-id {secret} --version-stage {PENDING} \
+         --remove-from-version-id {version}`. Then run the same command again"
+    )
+}
+
+async fn remove_label(cx: &StepContext, secret: &str, from: &PendingVersion) -> Result<()> {
+    let call = || {
+        let call = cx.aws.secrets.update_secret_version_stage().secret_id(secret);
+        call.version_stage(PENDING).remove_from_version_id(&from.id).send()
+    };
+    cx.mutate("secretsmanager:UpdateSecretVersionStage", call).await.map(drop)
 }

@@ -26,6 +26,8 @@ const GONE_SECONDS: u64 = 120;
 #[kind(
     name = "secretsmanager.secret",
     summary = "a secret with a user name and a generated password",
+    repeat = "name",
+    arns("secretsmanager:secret:"),
     create_seconds = 1,
     delete_seconds = 3,
     tagger = tagging::SecretsManager,
@@ -94,6 +96,11 @@ impl Resource for Secret {
         }
         let arn = attrs.arn.0.clone();
         Ok(classify(cx, &tags, &arn, || attrs))
+    }
+
+    async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
+        // A secret in its recovery window, or during its deletion, still has its tags.
+        Ok(describe(cx, arn.as_str()).await?.is_some_and(|(secret, _)| !secret.leaving))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretAttrs>) -> Result<SecretAttrs> {

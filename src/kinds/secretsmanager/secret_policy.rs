@@ -20,6 +20,7 @@ use infra_macros::{Attrs, Spec};
 #[kind(
     name = "secretsmanager.secret_policy",
     summary = "the resource policy of a secret",
+    repeat = "setting",
     create_seconds = 1,
     delete_seconds = 1,
     reads("secretsmanager:GetResourcePolicy"),

@@ -32,8 +32,19 @@ fn begin(call: &mut Call<'_>, input: &RotateSecretInput) -> Result<RotateSecretO
     if !secret.rotation_enabled {
         return refuse("InvalidRequestException", "You must specify a rotation Lambda ARN to use for rotation.");
     }
-    // "If the AWSPENDING staging label is present but not attached to the same version as AWSCURRENT, then any later
-    // invocation of RotateSecret assumes that a previous rotation request is still in progress and returns an error".
+    refuse_second(secret)?;
+    for version in secret.versions.values_mut() {
+        version.stages.remove("AWSPENDING");
+    }
+    secret.versions.insert(token.clone(), Version { value: String::new(), stages: ["AWSPENDING".to_owned()].into() });
+    secret.rotation = Some(Rotation { token: token.clone(), value_at, current_at });
+    Ok(RotateSecretOutput::builder().arn(&secret.arn).name(&secret.name).version_id(token).build())
+}
+
+/// "If the AWSPENDING staging label is present but not attached to the same version as AWSCURRENT, then any later
+/// invocation of RotateSecret assumes that a previous rotation request is still in progress and returns an error"
+/// (RotateSecret). A change of the schedule is such an invocation, too (hashicorp/terraform-provider-aws#35023).
+fn refuse_second(secret: &Secret) -> Result<(), Rejection> {
     let in_progress = secret.version("AWSPENDING").is_some_and(|(_, version)| !version.stages.contains("AWSCURRENT"));
     if in_progress {
         return refuse(
@@ -41,12 +52,7 @@ fn begin(call: &mut Call<'_>, input: &RotateSecretInput) -> Result<RotateSecretO
             "A previous rotation isn't complete. That rotation will be reattempted.",
         );
     }
-    for version in secret.versions.values_mut() {
-        version.stages.remove("AWSPENDING");
-    }
-    secret.versions.insert(token.clone(), Version { value: String::new(), stages: ["AWSPENDING".to_owned()].into() });
-    secret.rotation = Some(Rotation { token: token.clone(), value_at, current_at });
-    Ok(RotateSecretOutput::builder().arn(&secret.arn).name(&secret.name).version_id(token).build())
+    Ok(())
 }
 
 /// "If you want to remove a staging label from a version, set `RemoveFromVersionId`, and do not set `MoveToVersionId`"
@@ -104,14 +110,18 @@ fn rotate(call: &mut Call<'_>, input: &RotateSecretInput) -> Result<RotateSecret
         return refuse("AccessDeniedException", text);
     }
     let secret = find_active(call, input.secret_id().unwrap_or_default())?;
+    refuse_second(secret)?;
     secret.rotation_enabled = true;
     secret.rotation_function = Some(arn);
     secret.rotation_days = days;
     Ok(RotateSecretOutput::builder().arn(&secret.arn).name(&secret.name).build())
 }
 
+/// "Turns off automatic rotation, and if a rotation is currently in progress, cancels the rotation. If you cancel a
+/// rotation in progress, it can leave the VersionStage labels in an unexpected state" (CancelRotateSecret).
 fn cancel(call: &mut Call<'_>, input: &CancelRotateSecretInput) -> Result<CancelRotateSecretOutput, Rejection> {
     let secret = find_active(call, input.secret_id().unwrap_or_default())?;
     secret.rotation_enabled = false;
+    secret.rotation = None;
     Ok(CancelRotateSecretOutput::builder().arn(&secret.arn).name(&secret.name).build())
 }

@@ -28,6 +28,7 @@ pub mod script;
 pub mod scripted_failures;
 pub mod secretsmanager;
 mod state;
+mod tag_index;
 pub mod tags;
 mod target_tracking;
 mod task_start;

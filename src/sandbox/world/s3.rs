@@ -1,6 +1,6 @@
 //! S3: buckets. Their names share one namespace across all accounts and regions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub struct Bucket {
     #[serde(default)]
     pub replication: Option<Replication>,
     /// Its object versions, by key, newest first.
-    pub versions: Vec<ObjectVersion>,
+    pub versions: VecDeque<ObjectVersion>,
     /// The newest versions of objects that were written through the API, by key.
     #[serde(default)]
     #[serde(rename = "contents")]
@@ -128,7 +128,7 @@ impl Bucket {
             policy: None,
             lifecycle: Vec::new(),
             replication: None,
-            versions: Vec::new(),
+            versions: VecDeque::new(),
             objects: BTreeMap::new(),
         }
     }

@@ -107,6 +107,8 @@ pub struct Changes {
     pub parameter_groups_late: bool,
     /// The error codes with which calls fail, by a pattern of `service:Operation`.
     pub calls_fail: BTreeMap<String, String>,
+    /// The error codes with which S3 refuses to delete objects, by a pattern of `bucket/key`. The call itself succeeds.
+    pub objects_stay: BTreeMap<String, String>,
 }
 
 /// The validation result of a table.

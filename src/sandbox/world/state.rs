@@ -21,6 +21,7 @@ use super::route53::Route53;
 use super::s3::S3;
 use super::script::{LoadedScript, Script};
 use super::secretsmanager::SecretsManager;
+use super::tag_index::TagIndex;
 use super::tags::Tags;
 
 /// All accounts.
@@ -50,6 +51,9 @@ pub struct World {
     /// Where the data of the databases is.
     #[serde(default)]
     pub data: DataSource,
+    /// What the tagging API still lists.
+    #[serde(default, skip_serializing_if = "TagIndex::is_empty")]
+    pub tag_index: TagIndex,
     /// The requests of real clients, by the ARN of the load balancer. `None`: the script says how many there are.
     #[serde(default)]
     pub requests: Option<BTreeMap<String, Minutes<RequestMinute>>>,
@@ -127,6 +131,7 @@ impl World {
             route53: Route53::default(),
             data: DataSource::default(),
             requests: None,
+            tag_index: TagIndex::default(),
             script: LoadedScript::default(),
             regions: BTreeMap::new(),
         }
@@ -294,5 +299,16 @@ impl World {
             found.extend(state.secretsmanager.tagged());
         }
         found
+    }
+
+    /// Remembers what a region has, before a call that deletes something.
+    pub fn remember_tagged(&mut self, region: &str) {
+        let (key, tagged) = (self.key(region), self.tagged(region));
+        self.tag_index.remember(&key, tagged, self.now);
+    }
+
+    /// Returns the ARNs and tags that the tagging API lists, also of resources that were deleted a while ago.
+    pub fn listed_by_tag(&self, region: &str) -> Vec<(String, Tags)> {
+        self.tag_index.listed(&self.key(region), self.tagged(region), self.now)
     }
 }

@@ -163,6 +163,12 @@ impl<'a> ActiveChanges<'a> {
     pub fn call_fails(&self, call: &str) -> Option<&'a str> {
         self.last(|changes| matching(&changes.calls_fail, call).map(String::as_str))
     }
+
+    /// Returns the error codes with which S3 refuses to delete objects, by patterns of `bucket/key`.
+    pub fn objects_stay(&self) -> Vec<(WildMatch, String)> {
+        let all = self.changes.iter().flat_map(|changes| &changes.objects_stay);
+        all.map(|(pattern, code)| (WildMatch::new(pattern), code.clone())).collect()
+    }
 }
 
 /// Returns the value whose key is a pattern that matches `text`.

@@ -9,7 +9,7 @@ use migrate_infra::resources::KINDS;
 /// The longest line, in characters.
 const LINE: usize = 120;
 
-fn files(below: &str, extensions: &[&str]) -> Vec<PathBuf> {
+pub(super) fn files(below: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(below)];
     let mut found = Vec::new();
     while let Some(place) = open.pop() {
@@ -25,7 +25,7 @@ fn files(below: &str, extensions: &[&str]) -> Vec<PathBuf> {
 }
 
 /// The text of a file without its unit tests, which may name kinds.
-fn without_tests(file: &Path) -> String {
+pub(super) fn without_tests(file: &Path) -> String {
     let text = fs::read_to_string(file).expect("a source file");
     text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,5 @@
 //! The structure of the source: no module cycles, one-way layers, lines that fit.
 
+pub mod iam_actions;
 pub mod layers;
 pub mod module_cycles;

@@ -130,3 +130,17 @@ fn an_environment_variable_that_is_not_text_is_ignored() {
         workspace.command("plan --env source").env("ODD", std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", workspace.format_output(&output, "plan"));
 }
+
+/// The name of the action is not that of the operation ("Required permissions for Amazon S3 API operations").
+#[test]
+fn a_refused_call_names_the_iam_action() {
+    let workspace = Workspace::new();
+    let script =
+        "[[events]]\nat_seconds = 0\ncalls_fail = { \"s3:PutBucketLifecycleConfiguration\" = \"AccessDenied\" }\n";
+    std::fs::write(workspace.path().join("denied.toml"), script).expect("a file");
+    let failed = workspace.transcript("up -y --env source --sandbox --sandbox-script denied.toml");
+    assert!(failed.contains("[exit 1]"), "{failed}");
+    let hint = "not allowed to call s3:PutBucketLifecycleConfiguration: allow the IAM action \
+                `s3:PutLifecycleConfiguration`";
+    assert!(failed.contains(hint), "{failed}");
+}

@@ -9,7 +9,7 @@ use migrate_infra::migration::switchover::{
     AwsOperations, Carrier, Databases, Readiness, SwitchoverRecord, SwitchoverSettings, drive, open_target, primary,
 };
 use migrate_infra::migration::topology::Topology;
-use migrate_infra::migration::{TrafficSplit, fence, shift};
+use migrate_infra::migration::{TrafficSplit, fence, rotation, shift};
 use migrate_infra::resources::dms::task_status::read_existing;
 use migrate_infra::resources::elbv2::fence_position::FencePosition;
 use migrate_infra::sandbox::Faults;
@@ -270,10 +270,27 @@ async fn a_killed_way_back_is_completed_or_undone() {
     kill_everywhere(&initial, Direction::to_side(Side::Source), moved_back, moved).await;
 }
 
+/// Does what `replication start` does with the rotation of the secrets (ADR 3).
+async fn hold_rotation(fixture: &mut Fixture) {
+    let hold = async |context: Context| {
+        let replications = context.journal.read(Topology::of).loads;
+        rotation::hold(&context, &replications).await
+    };
+    let (held, _) = fixture.with_context(CrashPoints::default(), Faults::default(), hold).await;
+    held.expect("it was not killed").expect("it is held");
+}
+
+fn is_rotation_held(fixture: &Fixture) -> bool {
+    let mut secrets = fixture.world.regions.values().flat_map(|region| region.secretsmanager.secrets.values());
+    secrets.any(|secret| secret.tags.contains_key("migrate-infra:hold-rotation"))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_killed_finish_is_repeated_and_up_removes_what_only_the_migration_needed() {
     let mut initial = with_traffic_on_the_target().await;
     moved_to(&mut initial, Side::Target).await;
+    hold_rotation(&mut initial).await;
+    assert!(is_rotation_held(&initial));
     let mut matrix = Matrix::new();
     while let Some((point, crash_points)) = matrix.arm() {
         let mut fixture = initial.fork();
@@ -283,6 +300,7 @@ async fn a_killed_finish_is_repeated_and_up_removes_what_only_the_migration_need
         let expected = Seen { replicates: [false; 3], ..moved() };
         assert_eq!(look(&mut fixture).await, expected, "killed at {point}");
         assert!(fixture.state().migration.operations.is_empty(), "killed at {point}");
+        assert!(!is_rotation_held(&fixture), "killed at {point}");
     }
     end(&mut initial, CrashPoints::default()).await.expect("it is finished");
     assert!(saved(&initial).is_finished());

@@ -2,9 +2,12 @@
 
 pub mod drift;
 pub mod drift_commands;
+mod duplicates;
 pub mod faults;
 pub mod import;
 pub mod interrupt;
+mod journalled;
+mod leftovers;
 pub mod random_histories;
 pub mod replacement;
 pub mod replacement_restored;

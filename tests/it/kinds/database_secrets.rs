@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use migrate_infra::events::Events;
 use migrate_infra::resource::Error;
+use migrate_infra::sandbox::world::secretsmanager::{Rotation, Secret, Version};
 use migrate_infra::state::Store;
 use serde_json::Value;
 
@@ -132,6 +133,85 @@ async fn a_rotated_password_and_a_held_rotation_are_left_alone() {
         "a look at a held secret was written down as a change"
     );
     assert_eq!(value(&mut fixture), rotated);
+}
+
+/// The version of a rotation that has not ended. Such ids have 32 to 64 characters (`RotateSecret`).
+const UNFINISHED: &str = "a1b2c3d4-5678-90ab-cdef-unfinished00";
+
+fn secret(fixture: &mut Fixture) -> &mut Secret {
+    fixture.world.region("us-east-1").secretsmanager.secrets.get_mut(SECRET).expect("the secret")
+}
+
+/// Leaves the label of a rotation on a version with this value.
+fn leave_label(fixture: &mut Fixture, value: &str) {
+    let version = Version { value: value.to_owned(), stages: ["AWSPENDING".to_owned()].into() };
+    secret(fixture).versions.insert(UNFINISHED.to_owned(), version);
+}
+
+#[tokio::test(start_paused = true)]
+pub async fn the_label_of_a_failed_rotation_is_removed() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    leave_label(&mut fixture, "");
+    let ran = settle(&mut fixture, &Parts { every_days: 60, ..Parts::default() }).await;
+    assert_eq!(calls(&ran, "secretsmanager:UpdateSecretVersionStage"), 1);
+}
+
+/// "When rotation is unsuccessful, the AWSPENDING staging label might be attached to an empty secret version"
+/// (RotateSecret).
+#[tokio::test(start_paused = true)]
+async fn the_label_of_a_failed_rotation_does_not_prevent_a_change_of_the_schedule() {
+    let changed = Parts { every_days: 60, ..Parts::default() };
+    let mut before = prerequisites();
+    settle(&mut before, &Parts::default()).await;
+    leave_label(&mut before, "");
+    let again = before.up(&Parts::default().graph()).await;
+    assert_eq!(again.must_succeed().calls.mutations(), 0, "without a change, nothing is in the way");
+    let mut matrix = Matrix::complete(1, 1);
+    while let Some((point, crash_points)) = matrix.arm() {
+        let mut fixture = before.fork();
+        fixture.run(&changed.graph(), RunKind::Up, crash_points).await;
+        settle(&mut fixture, &changed).await;
+        assert!(secret(&mut fixture).version("AWSPENDING").is_none(), "killed at point {point}");
+        assert_eq!(secret(&mut fixture).rotation_days, Some(60), "killed at point {point}");
+    }
+    assert!(matrix.points() >= 6, "{}", matrix.points());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_schedule_waits_for_a_rotation_in_progress() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let mut next = value(&mut fixture);
+    next["password"] = "Rotated0Rotated0Rotated0Rotated0".into();
+    leave_label(&mut fixture, &next.to_string());
+    let current_at = fixture.world.now + 20 * 60 * 1000;
+    let rotation = Rotation { token: UNFINISHED.to_owned(), value_at: fixture.world.now, current_at };
+    secret(&mut fixture).rotation = Some(rotation);
+    settle(&mut fixture, &Parts { every_days: 60, ..Parts::default() }).await;
+    assert!(fixture.world.now >= current_at);
+    assert_eq!(value(&mut fixture), next);
+    assert_eq!(database(&mut fixture).settings.master_password, "Rotated0Rotated0Rotated0Rotated0");
+    assert_eq!(secret(&mut fixture).rotation_days, Some(60));
+}
+
+/// "You also need to determine whether to roll back to the previous version of the secret" (CancelRotateSecret): the
+/// program cannot, because the database does not show its password.
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_was_turned_off_in_the_middle_is_left_to_a_person() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let next = value(&mut fixture).to_string();
+    leave_label(&mut fixture, &next);
+    secret(&mut fixture).rotation_enabled = false;
+    let ran = fixture.up(&Parts::default().graph()).await;
+    let message = failure(&ran).to_string();
+    let command = format!("--version-stage AWSPENDING --remove-from-version-id {UNFINISHED}");
+    assert!(message.contains(&command), "{message}");
+    assert!(secret(&mut fixture).version("AWSPENDING").is_some(), "its value may be the password of the database");
+    secret(&mut fixture).versions.remove(UNFINISHED);
+    settle(&mut fixture, &Parts::default()).await;
+    assert!(secret(&mut fixture).rotation_enabled);
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,6 +77,7 @@ const CHANGING: &[fn()] = &[
     database::a_new_database_that_was_too_early_for_its_parameters_is_rebooted,
     database::groups_secrets_and_functions_are_changed_in_place,
     database_secrets::another_user_name_keeps_the_password,
+    database_secrets::the_label_of_a_failed_rotation_is_removed,
     database::a_failed_database_reports_the_cause,
     database::a_final_snapshot_is_taken_exactly_once,
     s3::each_setting_is_changed_in_place,

@@ -1,12 +1,17 @@
 //! Buckets on the sandbox.
 
+use std::sync::{Arc, Mutex};
+
 use migrate_infra::address::Address;
+use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
 use migrate_infra::resources::s3::{Bucket, Lifecycle};
-use migrate_infra::sandbox::world::s3::Bucket as Stored;
+use migrate_infra::sandbox::world::s3::{Bucket as Stored, ObjectVersion};
+use migrate_infra::sandbox::{FaultRates, Faults, Script};
 use serde_json::json;
 
+use crate::harness::matrix::is_complete;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind, check_lifecycle, survives_kills};
 
 const ADDRESS: &str = "source/storage/bucket";
@@ -169,6 +174,121 @@ pub async fn a_bucket_is_emptied_in_pages_of_a_thousand_with_permission() {
     assert!(fixture.world.inventory().is_empty());
     // 6000 objects, 600 second versions, 60 markers: seven pages.
     assert_eq!(ran.calls.by_call()["s3:DeleteObjects"], 7);
+}
+
+/// Records how many pages were listed and deleted, and the most that were listed and not deleted yet.
+#[derive(Clone, Default)]
+struct Pages(Arc<Mutex<(u64, u64, u64)>>);
+
+impl Pages {
+    fn listening(&self) -> Events {
+        let pages = self.clone();
+        Events::to(move |event| {
+            let mut pages = pages.0.lock().unwrap();
+            match event {
+                Event::Call { call: "s3:ListObjectVersions", .. } => pages.0 += 1,
+                Event::Call { call: "s3:DeleteObjects", .. } => pages.1 += 1,
+                _ => return,
+            }
+            pages.2 = pages.2.max(pages.0.saturating_sub(pages.1));
+        })
+    }
+}
+
+/// The memory does not depend on the number of objects: a page is listed only when one of four has been deleted.
+#[tokio::test(start_paused = true)]
+async fn a_large_bucket_is_emptied_with_few_pages_in_memory() {
+    let objects: u32 = if is_complete() { 1_000_000 } else { 50_000 };
+    let mut fixture = Fixture::default();
+    fixture.up(&emptied()).await.must_succeed();
+    stored(&mut fixture).versions = (0..objects)
+        .map(|index| ObjectVersion {
+            key: format!("logs/{index:07}"),
+            version_id: "00000001".into(),
+            delete_marker: false,
+        })
+        .collect();
+    let pages = Pages::default();
+    fixture.listener = Some(pages.listening());
+    fixture.down().await.must_succeed();
+    assert!(fixture.world.inventory().is_empty());
+    let (listed, deleted, most) = *pages.0.lock().unwrap();
+    assert_eq!(u32::try_from(deleted).unwrap(), objects / 1000);
+    // One more list shows that the bucket is empty.
+    assert!(listed >= deleted && most <= 6, "{listed} listed, {deleted} deleted, at most {most} between");
+}
+
+/// "A list of keys that couldn't be deleted": S3 refuses single objects in an answer that succeeds. For eight minutes
+/// the stated objects stay, which is longer than any pause; then they are deleted.
+#[tokio::test(start_paused = true)]
+async fn objects_that_s3_refuses_for_a_moment_are_sent_again() {
+    for code in ["SlowDown", "InternalError"] {
+        let mut fixture = Fixture::default();
+        fixture.up(&emptied()).await.must_succeed();
+        fill(stored(&mut fixture), 3000);
+        let event = format!(
+            "[[events]]\nat_seconds = 0\nfor_seconds = 480\n\
+             objects_stay = {{ \"payment-logs-*/logs/*7\" = \"{code}\" }}\n"
+        );
+        fixture.world.load_script(Script::parse(&event, "script.toml").unwrap());
+        let shown: Arc<Mutex<Vec<String>>> = Arc::default();
+        let keep = Arc::clone(&shown);
+        fixture.listener = Some(Events::to(move |event| {
+            if let Event::StepWaiting { what, status, .. } = event {
+                keep.lock().unwrap().push(format!("{what} ({status})"));
+            }
+        }));
+        fixture.down().await.must_succeed();
+        assert!(fixture.world.inventory().is_empty());
+        let shown = shown.lock().unwrap();
+        let progress = format!("bucket `{NAME}` to be empty (");
+        assert!(shown.iter().any(|line| line.starts_with(&progress) && line.contains(" a second")), "{shown:#?}");
+        assert!(shown.iter().any(|line| line.contains(&format!("S3 asks to try again: {code}"))), "{shown:#?}");
+    }
+}
+
+/// Ten minutes without a deleted object are the limit. What was deleted stays deleted.
+#[tokio::test(start_paused = true)]
+async fn emptying_ends_when_nothing_is_deleted_any_more() {
+    let mut fixture = Fixture::default();
+    fixture.up(&emptied()).await.must_succeed();
+    fill(stored(&mut fixture), 3000);
+    let event = "[[events]]\nat_seconds = 0\nobjects_stay = { \"payment-logs-*/logs/*7\" = \"SlowDown\" }\n";
+    fixture.world.load_script(Script::parse(event, "script.toml").unwrap());
+    let ran = fixture.down().await;
+    let error = &ran.report().failures[0].error;
+    assert!(matches!(error, Error::Timeout { status, .. } if status.contains("SlowDown")), "{error}");
+    assert_eq!(stored(&mut fixture).versions.len(), 300);
+    fixture.world.load_script(Script::default());
+    fixture.down().await.must_succeed();
+    assert!(fixture.world.inventory().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_s3_refuses_for_good_is_named() {
+    let mut fixture = Fixture::default();
+    fixture.up(&emptied()).await.must_succeed();
+    fill(stored(&mut fixture), 20);
+    let event = "[[events]]\nat_seconds = 0\nobjects_stay = { \"payment-logs-*/logs/000007\" = \"AccessDenied\" }\n";
+    fixture.world.load_script(Script::parse(event, "script.toml").unwrap());
+    let ran = fixture.down().await;
+    let text = ran.report().failures[0].error.to_string();
+    assert!(text.contains("logs/000007") && text.contains("AccessDenied"), "{text}");
+}
+
+/// More lost answers than a step may have: to delete a version twice is the same as once.
+#[tokio::test(start_paused = true)]
+async fn lost_answers_do_not_end_the_emptying_of_a_bucket() {
+    for seed in 0..4 {
+        let mut fixture = Fixture::default();
+        fixture.up(&emptied()).await.must_succeed();
+        fill(stored(&mut fixture), 60_000);
+        let rates = FaultRates { failures: 150, throttling: 0, busy: 0, stale_reads: 0 };
+        let ran = fixture.run_with_faults(&Graph::default(), RunKind::Down, Faults::random(seed, rates)).await;
+        ran.must_succeed();
+        assert!(fixture.world.inventory().is_empty(), "seed {seed}");
+        assert!(ran.calls.by_call()["s3:DeleteObjects"] > 66, "seed {seed}: no answer was lost");
+    }
 }
 
 #[tokio::test(start_paused = true)]

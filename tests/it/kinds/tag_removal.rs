@@ -33,8 +33,8 @@ fn carriers(fixture: &Fixture, key: &str) -> Vec<String> {
                 if fields.contains_key(key) {
                     found.push(path.to_owned());
                 }
-                // What load balancers did before their last change is history.
-                let present = fields.iter().filter(|(name, _)| *name != "superseded");
+                // What load balancers did before their last change is history, and what the tagging API remembers.
+                let present = fields.iter().filter(|(name, _)| !["superseded", "tag_index"].contains(&name.as_str()));
                 present.for_each(|(name, inner)| walk(inner, &format!("{path}/{name}"), key, found));
             }
             Value::Array(items) => {
