@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use migrate_infra::address::{Address, Region};
+use migrate_infra::address::{Address, Location};
 use migrate_infra::aws::Tagged;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::{Context, orphans};
@@ -16,23 +16,23 @@ use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind};
 use crate::harness::stacks::{PAIRED, SELF_CONTAINED, TWO_REGIONS, graph};
 
-fn regions(fixture: &Fixture) -> BTreeSet<Region> {
-    fixture.world.regions.keys().map(|region| Region::from(region.as_str())).collect()
+fn locations(fixture: &Fixture) -> BTreeSet<Location> {
+    fixture.world.regions.keys().map(|region| Location::from(region.as_str())).collect()
 }
 
 /// Returns the ARNs that AWS lists, each with what its kind says: whether it exists.
 async fn asked(fixture: &mut Fixture) -> Vec<(String, bool)> {
     let mut listed = Vec::new();
-    for region in regions(fixture) {
-        let of_stack = fixture.world.listed_by_tag(region.as_str()).into_iter();
+    for location in locations(fixture) {
+        let of_stack = fixture.world.listed_by_tag(location.region.as_str()).into_iter();
         let of_stack = of_stack.filter(|(_, tags)| tags.contains_key("migrate-infra:stack"));
-        listed.extend(of_stack.map(|(arn, _)| (arn, region.clone())));
+        listed.extend(of_stack.map(|(arn, _)| (arn, location.clone())));
     }
     let ask = async |context: Context| {
         let mut answers = Vec::new();
-        for (arn, region) in listed {
+        for (arn, location) in listed {
             let kind = KINDS.of_arn(&arn.as_str().into()).unwrap_or_else(|| panic!("no kind has {arn}"));
-            let reader = context.read_context().reader(&Address::new("source/part/any"), &region);
+            let reader = context.read_context().reader(&Address::new("source/part/any"), &location);
             let exists = kind.get().exists(&reader, &arn.as_str().into()).await;
             answers.push((arn.clone(), exists.unwrap_or_else(|error| panic!("{arn}: {error}"))));
         }
@@ -42,8 +42,8 @@ async fn asked(fixture: &mut Fixture) -> Vec<(String, bool)> {
 }
 
 async fn left(fixture: &mut Fixture) -> Vec<Tagged> {
-    let regions = regions(fixture);
-    let list = async |context: Context| orphans(&context, &regions).await.expect("a listing");
+    let locations = locations(fixture);
+    let list = async |context: Context| orphans(&context, &locations).await.expect("a listing");
     fixture.with_context(CrashPoints::default(), Faults::default(), list).await.0.expect("it was not killed")
 }
 
