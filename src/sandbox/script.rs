@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::world::account_facts::RegionFacts;
+use super::world::quotas::QUOTAS;
 use super::world::script::{Changes, Event, Script, Table, Trigger, Validation, ValidationOutcome};
 
 /// Why a script cannot be loaded.
@@ -38,6 +40,10 @@ pub enum ScriptError {
 struct File {
     requests_per_minute: Option<u32>,
     tables: Option<Vec<Spanned<RawTable>>>,
+    #[serde(default)]
+    regions: BTreeMap<String, RegionFacts>,
+    #[serde(default)]
+    quotas: BTreeMap<Spanned<String>, usize>,
     #[serde(default)]
     events: Vec<Spanned<RawEvent>>,
 }
@@ -95,6 +101,12 @@ struct RawEvent {
     #[serde(default)]
     metrics_missing: Vec<String>,
     #[serde(default)]
+    guardduty: bool,
+    #[serde(default)]
+    foreign_instances: usize,
+    #[serde(default)]
+    late_logs: Vec<String>,
+    #[serde(default)]
     calls_fail: BTreeMap<String, String>,
 }
 
@@ -135,6 +147,15 @@ impl Script {
                 script.tables.push(table);
             }
         }
+        for (key, value) in raw.quotas {
+            if !QUOTAS.iter().any(|(known, _)| known == key.get_ref()) {
+                let known: Vec<String> = QUOTAS.iter().map(|(known, _)| format!("`{known}`")).collect();
+                let message = format!("there is no quota `{}`; the quotas are {}", key.get_ref(), known.join(", "));
+                return Err(invalid(key.span().start, message));
+            }
+            script.account.quotas.insert(key.into_inner(), value);
+        }
+        script.account.regions = raw.regions;
         for event in raw.events {
             let at = event.span().start;
             let event = event.into_inner().into_event(&script.tables).map_err(|what| invalid(at, what))?;
@@ -239,6 +260,9 @@ impl RawEvent {
             slot_lag_bytes: self.slot_lag_bytes,
             unhealthy_targets: self.unhealthy_targets,
             metrics_missing: self.metrics_missing,
+            guardduty: self.guardduty,
+            foreign_instances: self.foreign_instances,
+            late_logs: self.late_logs,
             calls_fail: self.calls_fail,
         };
         if changes == Changes::default() {
@@ -314,6 +338,8 @@ mod tests {
             ("[[events]]\nat_seconds = 1\ncalls_fail = { GetMetricData = \"X\" }\n", 1, "`service:Operation`"),
             ("[[tables]]\nname = \"a\"\nrows = 1\n[[tables]]\nname = \"a\"\nrows = 1\n", 4, "two tables `public.a`"),
             ("[[tables]]\nname = \"a\"\nrows = -1\n", 3, ""),
+            ("[quotas]\nvpcs = 1\nvpc = 1\n", 3, "no quota `vpc`"),
+            ("[regions.us-west-1]\nletters = [\"a\"]\n", 2, "unknown field `letters`"),
             ("not toml", 1, ""),
         ];
         for (text, line, words) in cases {

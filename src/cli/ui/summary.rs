@@ -180,6 +180,8 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
             Some("remove what blocks it; resources that this stack created are deleted automatically".to_owned())
         }
         Error::Aws(error) => match error.kind {
+            // A region that the account has not enabled accepts no credentials.
+            ErrorKind::Credentials if failure.region.is_opt_in() => Some(enable_region(&failure.region)),
             ErrorKind::Credentials => Some("renew the credentials, for example with `aws sso login`".to_owned()),
             ErrorKind::Unreachable => Some("check the network".to_owned()),
             ErrorKind::Refused
@@ -190,8 +192,17 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
             {
                 Some(format!("these credentials are not allowed to call {}", error.call))
             }
-            _ => None,
+            _ => infra_aws::quota(error).map(infra_aws::Quota::hint),
         },
         _ => None,
     }
+}
+
+/// Returns what to do if a region that has to be enabled accepts no credentials.
+pub(in crate::cli) fn enable_region(region: &infra_base::address::Region) -> String {
+    format!(
+        "an account has to enable {region} before it can use it: `aws account enable-region --region-name {region}`, \
+         which takes minutes; `aws account get-region-opt-status --region-name {region}` shows whether it is enabled. \
+         If it is, renew the credentials"
+    )
 }

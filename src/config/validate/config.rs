@@ -11,6 +11,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     validator.stack(config);
     for environment in &config.environments {
         validator.environment(environment, &config.stack.suffix);
+        validator.network(environment);
         validator.database(environment);
         validator.service(environment);
         validator.replication(environment);

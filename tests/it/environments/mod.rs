@@ -3,9 +3,12 @@
 pub mod cross_environment_links;
 pub mod cross_environment_paths;
 pub mod dependencies;
+mod guardduty;
 mod new_account;
+mod quotas;
 pub mod region_move;
 pub mod routing;
 pub mod source;
 pub mod source_removal;
 pub mod whole_system;
+mod zones;
