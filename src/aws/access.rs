@@ -120,7 +120,7 @@ impl Access {
 fn refused(source: AwsError, accepted: Option<AccountId>, region: &Region, who: &str, endpoint: String) -> CloudError {
     let who = who.to_owned();
     match (source.kind, accepted) {
-        (ErrorKind::Credentials, None) => CloudError::Credentials { who, source },
+        (ErrorKind::Credentials, None) => CloudError::Credentials { who, region: region.clone(), source },
         (ErrorKind::Credentials, Some(account)) => CloudError::Region { who, region: region.clone(), account, source },
         (ErrorKind::Unreachable, _) => CloudError::Unreachable { endpoint, source },
         _ => CloudError::Account { who, source },

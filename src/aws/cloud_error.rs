@@ -12,6 +12,8 @@ pub enum CloudError {
     Credentials {
         /// What they are for, and where they come from.
         who: String,
+        /// The region that was asked.
+        region: Region,
         /// The error.
         source: AwsError,
     },

@@ -85,6 +85,8 @@ const CREDENTIALS: &[&str] = &[
     "UnrecognizedClientException",
     "SignatureDoesNotMatch",
     "InvalidAccessKeyId",
+    // S3: "The provided token is malformed or otherwise not valid." In a region that is not enabled, too.
+    "InvalidToken",
     "MissingAuthenticationToken",
     "RequestExpired",
 ];

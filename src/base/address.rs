@@ -229,6 +229,12 @@ impl Region {
             _ => "aws",
         }
     }
+
+    /// Returns whether an account must enable the region before its first use ("AWS Regions", opt-in status, as of
+    /// 2026: all regions that were launched after March 20, 2019).
+    pub fn is_opt_in(&self) -> bool {
+        OPT_IN.contains(&self.as_str())
+    }
 }
 
 impl Arn {
@@ -241,6 +247,25 @@ impl Arn {
         parts.nth(2)?.strip_prefix(resource).filter(|_| is_service)
     }
 }
+const OPT_IN: &[&str] = &[
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-south-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-west-1",
+    "eu-central-2",
+    "eu-south-1",
+    "eu-south-2",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "mx-central-1",
+];
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde_json::json;
 
 use infra_aws::CloudError;
+use infra_base::address::Region;
 use infra_config::{ConfigDiagnostic, ConfigError};
 use infra_core::graph::GraphError;
 use infra_core::state::{JournalError, LockError, MoveError, StateError};
@@ -276,23 +277,30 @@ impl From<MoveError> for CliError {
     }
 }
 
+/// Returns what to do if a region that has to be enabled accepts no credentials.
+pub(in crate::cli) fn enable_region(region: &Region) -> String {
+    format!(
+        "an account has to enable {region} before it can use it: `aws account enable-region --region-name {region}`, \
+         which takes minutes; `aws account get-region-opt-status --region-name {region}` shows whether it is enabled. \
+         If it is, renew the credentials"
+    )
+}
+
 impl From<CloudError> for CliError {
     fn from(error: CloudError) -> Self {
         let base = Self::of(Exit::Cloud, &error).nothing_changed();
         match &error {
+            CloudError::Credentials { region, source, .. } if region.is_opt_in() && source.code.is_some() => {
+                base.hint(enable_region(region))
+            }
             CloudError::Credentials { .. } => base.hint(
                 "set AWS_PROFILE, run `aws sso login` or `aws login`, or set AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY; `--sandbox` requires no credentials",
             ),
-            CloudError::Region { region, account, .. } => base
-                .hint(format!(
-                    "if {region} is not enabled for the account {account}: `aws account enable-region --region-name \
-                     {region}`, and wait until `aws account get-region-opt-status` says ENABLED"
-                ))
-                .hint(
-                    "a session token of the global STS endpoint is not valid in such a region; regional endpoints are \
-                     the default (`AWS_STS_REGIONAL_ENDPOINTS`)",
-                ),
+            CloudError::Region { region, .. } => base.hint(enable_region(region)).hint(
+                "a session token of the global STS endpoint is not valid in such a region; regional endpoints are the \
+                 default (`AWS_STS_REGIONAL_ENDPOINTS`)",
+            ),
             CloudError::Mfa { profile } => base.hint(format!(
                 "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {profile} \
                  --format env)\"`"

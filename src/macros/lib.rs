@@ -25,7 +25,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `attrs`: the type of the attributes; the specification's name with `Attrs` behind it unless given.
 /// * `tagger`: the type that sets and removes tags for the service. A kind without one carries no tags.
 /// * `reads(…)`, `creates(…)`, `updates(…)`, `deletes(…)`: the API operations, as `"service:Operation"`. `updates`
-///   needs only those that no field names. `permissions(…)`: IAM actions that the kind does not call itself.
+///   needs only those that no field names. `permissions(…)`: IAM actions that the kind does not call itself, or only
+///   for what others have left in the way of a deletion.
 /// * `call_triggers(call = "…", on("…"))`: an operation that only these attributes trigger. An empty list means that no
 ///   input triggers it.
 /// * `unique("…", "…")`: a group of inputs that must be unique together, in this order.
@@ -42,8 +43,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// * `#[update(call = "…", seconds = 70, maintenance_window)]`: the operation that changes it (several are allowed),
 ///   how long that takes, and whether AWS waits for the maintenance window.
 /// * `#[interrupts("…")]`: what a change interrupts. `#[constraint("…")]`: which changes AWS refuses.
-/// * `#[compare(ignore_case)]`, `#[compare(version_prefix)]`, `#[compare(template)]`: how it is compared with what AWS
-///   shows, if not exactly.
+/// * `#[compare(ignore_case)]`, `#[compare(version_prefix)]`, `#[compare(template)]`, `#[compare(chosen)]`: how it is
+///   compared with what AWS shows, if not exactly.
 /// * `#[static_keys(LIST)]`: keys of a map that take effect at the next restart.
 /// * `#[flushes_pending("attribute")]`: makes AWS apply at once what waits for the maintenance window.
 /// * `#[deletion]`: is used at deletion only. `#[deletion(setting)]`: is a setting in AWS, too.

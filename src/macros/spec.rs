@@ -153,8 +153,9 @@ impl Inputs {
                 "ignore_case" => quote!(IgnoreCase),
                 "version_prefix" => quote!(VersionPrefix),
                 "template" => quote!(Template),
+                "chosen" => quote!(Chosen),
                 _ => {
-                    let message = "expected `ignore_case`, `version_prefix` or `template`";
+                    let message = "expected `ignore_case`, `version_prefix`, `template` or `chosen`";
                     return Err(Error::new_spanned(attribute, message));
                 }
             };

@@ -23,6 +23,20 @@ pub(super) struct CallInfo<'a> {
     pub(super) region: &'a Region,
 }
 
+/// In a region that is not enabled, credentials are not valid, and each protocol has its own code ("Error codes for the
+/// Amazon EC2 API"; "Common errors" of the query and of the JSON services; "Error responses" of S3).
+fn not_enabled(service: &str) -> Rejection {
+    let (code, message) = match service {
+        "ec2" => ("AuthFailure", "AWS was not able to validate the provided access credentials"),
+        "sts" | "rds" | "elasticloadbalancing" | "cloudwatch" => {
+            ("InvalidClientTokenId", "The security token included in the request is invalid")
+        }
+        "s3" => ("InvalidToken", "The provided token is malformed or otherwise invalid."),
+        _ => ("UnrecognizedClientException", "The security token included in the request is invalid."),
+    };
+    Rejection { code: code.into(), message: message.to_owned() }
+}
+
 impl Sandbox {
     /// Executes a call, or injects a fault.
     pub(super) fn attempt(&self, info: &CallInfo<'_>, prepared: &Prepared) -> Result<OperationResult, Fault> {
@@ -52,6 +66,10 @@ impl Sandbox {
             }
             let rejection =
                 Rejection { code: code.into(), message: "the sandbox script makes this call fail".to_owned() };
+            return Ok(as_account(&mut world, info, |call| (prepared.reject)(call, rejection)));
+        }
+        if !world.is_enabled(info.region) && !["iam", "route53"].contains(&info.service) {
+            let rejection = not_enabled(info.service);
             return Ok(as_account(&mut world, info, |call| (prepared.reject)(call, rejection)));
         }
         if let Some(answer) = self.stale_result(info, prepared) {

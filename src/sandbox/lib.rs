@@ -28,6 +28,7 @@ mod kms;
 mod lambda;
 mod logs;
 mod operations;
+mod quotas;
 mod rds;
 mod read_lag;
 mod registry;

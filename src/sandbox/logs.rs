@@ -26,6 +26,7 @@ use aws_sdk_cloudwatchlogs::operation::put_retention_policy::{
 use aws_sdk_cloudwatchlogs::operation::tag_resource::{TagResourceError, TagResourceInput, TagResourceOutput};
 use aws_sdk_cloudwatchlogs::operation::untag_resource::{UntagResourceError, UntagResourceInput, UntagResourceOutput};
 
+use super::quotas;
 use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::logs::LogGroup;
 use super::world::tags::Tags;
@@ -87,10 +88,12 @@ fn create(call: &mut Call<'_>, input: &CreateLogGroupInput) -> Result<CreateLogG
     let tags = input.tags().map(sorted).unwrap_or_default();
     check_tags(&tags)?;
     let now = call.now();
-    let groups = &mut call.region_state().logs.groups;
-    if groups.contains_key(name) {
+    let used = call.region_state().logs.groups.len();
+    if call.region_state().logs.groups.contains_key(name) {
         return refuse("ResourceAlreadyExistsException", "The specified log group already exists");
     }
+    quotas::check(call, "log_groups", used)?;
+    let groups = &mut call.region_state().logs.groups;
     let group = LogGroup {
         name: name.to_owned(),
         retention_days: None,
@@ -219,8 +222,13 @@ fn list_tags(call: &mut Call<'_>, input: &ListTagsForResourceInput) -> Result<Li
 }
 
 fn delete(call: &mut Call<'_>, input: &DeleteLogGroupInput) -> Result<DeleteLogGroupOutput, Rejection> {
-    match call.region_state().logs.groups.remove(input.log_group_name().unwrap_or_default()) {
-        Some(_) => Ok(DeleteLogGroupOutput::builder().build()),
+    let name = input.log_group_name().unwrap_or_default();
+    match call.region_state().logs.groups.remove(name) {
+        Some(_) => {
+            let region = call.region.as_str();
+            call.world.log_group_deleted(region, name);
+            Ok(DeleteLogGroupOutput::builder().build())
+        }
         None => not_found(),
     }
 }

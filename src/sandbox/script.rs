@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::world::account_facts::RegionFacts;
+use super::world::quotas::QUOTAS;
 use super::world::script::{Changes, Event, Script, Table, Trigger, Validation, ValidationOutcome};
 
 /// Why a script cannot be loaded.
@@ -40,6 +42,10 @@ struct File {
     #[serde(default)]
     immediate_metrics: bool,
     tables: Option<Vec<Spanned<RawTable>>>,
+    #[serde(default)]
+    regions: BTreeMap<String, RegionFacts>,
+    #[serde(default)]
+    quotas: BTreeMap<Spanned<String>, usize>,
     #[serde(default)]
     events: Vec<Spanned<RawEvent>>,
 }
@@ -99,6 +105,12 @@ struct RawEvent {
     #[serde(default)]
     metrics_missing: Vec<String>,
     #[serde(default)]
+    guardduty: bool,
+    #[serde(default)]
+    foreign_instances: usize,
+    #[serde(default)]
+    late_logs: Vec<String>,
+    #[serde(default)]
     calls_fail: BTreeMap<String, String>,
     #[serde(default)]
     objects_stay: BTreeMap<String, String>,
@@ -142,6 +154,15 @@ impl Script {
                 script.tables.push(table);
             }
         }
+        for (key, value) in raw.quotas {
+            if !QUOTAS.iter().any(|(known, _)| known == key.get_ref()) {
+                let known: Vec<String> = QUOTAS.iter().map(|(known, _)| format!("`{known}`")).collect();
+                let message = format!("there is no quota `{}`; the quotas are {}", key.get_ref(), known.join(", "));
+                return Err(invalid(key.span().start, message));
+            }
+            script.account.quotas.insert(key.into_inner(), value);
+        }
+        script.account.regions = raw.regions;
         for event in raw.events {
             let at = event.span().start;
             let event = event.into_inner().into_event(&script.tables).map_err(|what| invalid(at, what))?;
@@ -250,6 +271,9 @@ impl RawEvent {
             unhealthy_targets: self.unhealthy_targets,
             parameter_groups_late: self.parameter_groups_late,
             metrics_missing: self.metrics_missing,
+            guardduty: self.guardduty,
+            foreign_instances: self.foreign_instances,
+            late_logs: self.late_logs,
             calls_fail: self.calls_fail,
             objects_stay: self.objects_stay,
         };
@@ -327,6 +351,8 @@ mod tests {
             ("[[events]]\nat_seconds = 1\nobjects_stay = { logs = \"X\" }\n", 1, "`bucket/key`"),
             ("[[tables]]\nname = \"a\"\nrows = 1\n[[tables]]\nname = \"a\"\nrows = 1\n", 4, "two tables `public.a`"),
             ("[[tables]]\nname = \"a\"\nrows = -1\n", 3, ""),
+            ("[quotas]\nvpcs = 1\nvpc = 1\n", 3, "no quota `vpc`"),
+            ("[regions.us-west-1]\nletters = [\"a\"]\n", 2, "unknown field `letters`"),
             ("not toml", 1, ""),
         ];
         for (text, line, words) in cases {

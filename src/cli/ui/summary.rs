@@ -3,7 +3,7 @@
 use super::format::duration;
 use super::next_steps::{AFTER_UP, next_steps};
 use super::terminal::stdout;
-use crate::cli::error::{CliError, Exit};
+use crate::cli::error::{CliError, Exit, enable_region};
 use crate::cli::options::GlobalOptions;
 use crate::cli::suggest::{command, ownership_resolution, rerun_command};
 use infra_aws::{ErrorKind, Tagged};
@@ -185,11 +185,9 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
                  variables have to be exported again"
                     .to_owned(),
             ),
-            ErrorKind::Credentials => Some(
-                "AWS does not accept the credentials in this region: check that the region is enabled for the account \
-                 (`aws account get-region-opt-status`), and that the credentials are valid"
-                    .to_owned(),
-            ),
+            // A region that the account has not enabled accepts no credentials.
+            ErrorKind::Credentials if failure.region.is_opt_in() => Some(enable_region(&failure.region)),
+            ErrorKind::Credentials => Some("renew the credentials, for example with `aws sso login`".to_owned()),
             ErrorKind::Unreachable => Some("check the network".to_owned()),
             ErrorKind::Refused
                 if matches!(
@@ -203,7 +201,7 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
                     error.call
                 ))
             }
-            _ => None,
+            _ => infra_aws::quota(error).map(infra_aws::Quota::hint),
         },
         _ => None,
     }

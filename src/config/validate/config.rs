@@ -12,6 +12,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     for environment in &config.environments {
         validator.environment(environment, &config.stack.suffix);
         validator.iam(environment);
+        validator.network(environment);
         validator.database(environment);
         validator.service(environment);
         validator.replication(environment);

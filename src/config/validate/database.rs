@@ -3,6 +3,10 @@
 use super::validator::Validator;
 use crate::model::EnvironmentConfig;
 
+/// "Inbound or outbound rules per security group": 60 ("Amazon VPC quotas"), less five for the service, the replication
+/// and their links from another environment.
+const MAX_RANGES: usize = 55;
+
 impl Validator<'_> {
     /// Validates the settings of the databases and their credentials.
     pub(super) fn database(&mut self, environment: &EnvironmentConfig) {
@@ -72,7 +76,21 @@ impl Validator<'_> {
                 "the logs are postgresql, upgrade and iam-db-auth-error",
             );
         }
-        for range in &database.allowed_cidrs {
+        if database.allowed_cidrs.len() > MAX_RANGES {
+            report(
+                "allowed_cidrs",
+                format!(
+                    "{} address ranges are more rules than a security group can have",
+                    database.allowed_cidrs.len()
+                ),
+                "at most 55: the default quota is 60 inbound rules, and the service and the replication need some; \
+                 combine ranges",
+            );
+        }
+        for (index, range) in database.allowed_cidrs.iter().enumerate() {
+            if database.allowed_cidrs[..index].contains(range) {
+                report("allowed_cidrs", format!("`{range}` is listed twice"), "remove one of them");
+            }
             if range.parse::<ipnet::Ipv4Net>().map_or(true, |net| net.trunc() != net) {
                 report("allowed_cidrs", format!("`{range}` is not an IPv4 address range"), "for example 10.8.0.0/24");
             }

@@ -8,6 +8,7 @@ mod database_access;
 mod drift;
 mod environment;
 mod gates;
+mod network;
 mod policy;
 mod regions;
 mod replication;

@@ -13,7 +13,7 @@ use crate::plan::{DependencyCycle, Plan, Step};
 use crate::resource::{Error, Kinds};
 use crate::state::{DONE_IN_PART, DOWN, Entry, Journal, JournalError, Record};
 use infra_aws::{AwsError, CallCounter, Cancel, Cloud};
-use infra_base::address::{Address, RunId};
+use infra_base::address::{Address, Region, RunId};
 use infra_base::clock::timestamp;
 
 /// The context that all steps of a run share.
@@ -80,6 +80,8 @@ pub struct Failure {
     pub action: &'static str,
     /// Its AWS id, when known.
     pub id: Option<String>,
+    /// The region of the resource.
+    pub region: Region,
     /// The error.
     pub error: Error,
 }
@@ -211,7 +213,7 @@ impl<S: Steps> Executor for Runner<S> {
                         error: text,
                         aws,
                     });
-                    self.gathered().failures.push(Failure { address, action, id, error });
+                    self.gathered().failures.push(Failure { address, action, id, region: step.region.clone(), error });
                 }
                 false
             }
@@ -265,6 +267,7 @@ pub(super) async fn run(
                 address: step.address.clone(),
                 action: step.action.verb(),
                 id: None,
+                region: step.region.clone(),
                 error,
             });
         }
@@ -279,11 +282,18 @@ pub(super) async fn run(
             DependencyGraph::new(plan.steps.iter().map(|step| (&step.address, step.needs.as_slice()))).find_cycle()
     {
         let error = Error::Refused(DependencyCycle(cycle.clone()).to_string());
-        gathered.failures.extend(cycle.first().map(|address| Failure {
-            address: address.clone(),
-            action: "begin",
-            id: None,
-            error,
+        gathered.failures.extend(cycle.first().map(|address| {
+            Failure {
+                address: address.clone(),
+                action: "begin",
+                id: None,
+                region: plan
+                    .steps
+                    .iter()
+                    .find(|step| step.address == *address)
+                    .map_or_else(|| Region::from(""), |step| step.region.clone()),
+                error,
+            }
         }));
     }
     let outcome = match (gathered.failures.is_empty(), remaining.is_empty()) {

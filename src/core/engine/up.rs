@@ -41,7 +41,12 @@ const UNPLANNED_REPLACEMENT: &str = "a resource that it refers to was replaced i
 
 /// Returns whether immutable inputs differ from those that the resource was created with.
 fn requires_replacement(kind: &dyn Kind, entry: &Entry, spec: &Value) -> bool {
-    entry.attrs.is_some() && kind.schema().immutable.iter().any(|field| entry.spec.get(*field) != spec.get(*field))
+    let differs = |field: &str| {
+        let new = spec.get(field).unwrap_or(&Value::Null);
+        entry.spec.get(field).unwrap_or(&Value::Null) != new
+            && !spec_from_observed::keeps_choice(kind, entry.attrs.as_ref(), field, new)
+    };
+    entry.attrs.is_some() && kind.schema().immutable.iter().any(|field| differs(field))
 }
 
 /// Returns the specification with the observed values of ignored fields.

@@ -360,8 +360,8 @@ fn resolve_known(value: &Value, lookup: &dyn Fn(&OutputRef) -> Option<Value>) ->
     }
 }
 
-/// Returns the differences between two specifications in two groups: inputs that only affect the deletion, which are
-/// only recorded; and all others, with notes about interruptions.
+/// Returns the differences between two specifications in two groups: inputs that only affect the deletion or name what
+/// the resource has already, which are only recorded; and all others, with notes about interruptions.
 fn between(
     node: &Node,
     schema: &KindSchema,
@@ -372,7 +372,10 @@ fn between(
     let counts = |change: &Change| {
         !schema.order_only.contains(&change.field.as_str()) && !schema.create_only.contains(&change.field.as_str())
     };
-    let for_later = |change: &Change| node.kind.only_at_deletion(&change.field);
+    let for_later = |change: &Change| {
+        node.kind.only_at_deletion(&change.field)
+            || spec_from_observed::keeps_choice(node.kind.get(), entry.attrs.as_ref(), &change.field, &change.new)
+    };
     let (later, mut differences): (Vec<Change>, Vec<Change>) =
         changes(from, wanted).into_iter().filter(counts).partition(for_later);
     for change in &mut differences {

@@ -20,6 +20,9 @@ pub enum Comparison {
     VersionPrefix,
     /// The input has placeholders such as `{account}`, which are filled in only when a step runs.
     Template,
+    /// A value is chosen at creation if the input has none. The resource keeps it: to leave the input out later, or to
+    /// configure what was chosen, changes nothing.
+    Chosen,
 }
 
 /// Why a creation whose answer was lost does not create a second resource.

@@ -45,6 +45,13 @@ pub fn observed_immutable(kind: &dyn Kind, attrs: &Value, input: &str) -> Option
     said.or_else(|| attrs.get(input).cloned()).filter(|value| !value.is_null())
 }
 
+/// Returns whether a new value of an input only names what was chosen when the resource was created, or no longer names
+/// it.
+pub fn keeps_choice(kind: &dyn Kind, attrs: Option<&Value>, input: &str, new: &Value) -> bool {
+    let chosen = || observed_immutable(kind, attrs?, input);
+    kind.schema().comparison(input) == Comparison::Chosen && (new.is_null() || chosen().as_ref() == Some(new))
+}
+
 /// Returns the immutable inputs that differ, if AWS shows them, with observed and configured values.
 pub fn immutable_diff(kind: &dyn Kind, spec: &Value, attrs: &Value) -> Vec<Change> {
     let wanted = |input: &str| spec.get(input).filter(|wanted: &&Value| !wanted.is_null());
@@ -80,7 +87,7 @@ pub fn difference(kind: &dyn Kind, input: &str, wanted: &Value, shown: &Value) -
 fn equivalent(comparison: Comparison, wanted: &Value, shown: &Value) -> bool {
     match (wanted, shown) {
         (Value::String(wanted), Value::String(shown)) => match comparison {
-            Comparison::Exact => wanted == shown,
+            Comparison::Exact | Comparison::Chosen => wanted == shown,
             Comparison::IgnoreCase => wanted.eq_ignore_ascii_case(shown),
             Comparison::VersionPrefix => wanted == shown || shown.starts_with(&format!("{wanted}.")),
             Comparison::Template => wanted == shown || wanted.contains('{'),

@@ -1,9 +1,14 @@
 //! What blocks a deletion: network interfaces and rules that refer to a group, with their owners.
+//!
+//! An interface that AWS releases by itself, because its resource is deleted, is waited for. Everything else stays
+//! until somebody removes it, and is named after half a minute. What GuardDuty left is removed.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface, VpcPeeringConnection};
 
+use super::guardduty;
+use super::interface_owner::{InterfaceOwner, owners};
 use infra_aws::{Progress, Wait};
 use infra_base::address::{SecurityGroupId, SubnetId, VpcId};
 use infra_core::resource::{Blocker, Error, Result, StepContext};
@@ -21,9 +26,19 @@ const READS_OF_PERMANENT: u32 = 3;
 #[derive(Clone, Copy)]
 pub(super) enum Target<'a> {
     /// A VPC: everything in it.
-    Vpc(&'a VpcId),
+    Vpc {
+        /// The VPC.
+        id: &'a VpcId,
+        /// Whether what GuardDuty left in it is removed.
+        remove_guardduty: bool,
+    },
     /// A subnet: interfaces in it.
-    Subnet(&'a SubnetId),
+    Subnet {
+        /// The subnet.
+        id: &'a SubnetId,
+        /// Whether GuardDuty's endpoint is removed from it.
+        remove_guardduty: bool,
+    },
     /// A security group: interfaces, and rules of other groups.
     Group(&'a SecurityGroupId),
     /// The internet gateway of this VPC: interfaces with public addresses.
@@ -36,6 +51,8 @@ struct Blockers {
     interfaces: Vec<Blocker>,
     /// Blockers that remain until somebody removes them.
     permanent: Vec<Blocker>,
+    /// What GuardDuty left, and is removed.
+    guardduty: guardduty::Leftovers,
 }
 
 /// Deletes a resource that network interfaces can block for a while. While AWS reports dependencies, it waits until the
@@ -52,23 +69,37 @@ where
     Fut: Future<Output = Result<()>> + Send,
 {
     let reads_without_progress = AtomicU32::new(0);
+    let noticed = AtomicBool::new(false);
     let attempt = || async {
         let refusal = match delete().await {
             Ok(()) => return Ok(Progress::Reached(Ok(()))),
             Err(error) if error.is_code("DependencyViolation") || error.is_code("InvalidGroup.InUse") => error,
             Err(error) => return Err(error),
         };
-        let Blockers { interfaces, permanent } = find(cx, target).await?;
-        if !interfaces.is_empty() {
-            reads_without_progress.store(0, Ordering::Relaxed);
-            return Ok(Progress::Pending(format!("used by {}", join(&interfaces))));
+        let Blockers { interfaces, permanent, guardduty } = find(cx, target).await?;
+        if !guardduty.is_empty() {
+            if !noticed.swap(true, Ordering::Relaxed) {
+                cx.notice(format!("removes what GuardDuty left, because GuardDuty does not: {guardduty}"));
+            }
+            guardduty.remove(cx, target.subnet()).await?;
         }
+        // Somebody else's do not go away while ours do.
         let reads = reads_without_progress.fetch_add(1, Ordering::Relaxed);
-        Ok(match permanent.is_empty() {
-            true if reads >= READS_WITHOUT_BLOCKER => Progress::Reached(Err(refusal)),
-            true => Progress::Pending("AWS reports that it is in use, but shows no user".to_owned()),
-            false if reads >= READS_OF_PERMANENT => Progress::Reached(Err(Error::Blocked(permanent))),
-            false => Progress::Pending(format!("used by {}", join(&permanent))),
+        if !permanent.is_empty() {
+            let all: Vec<Blocker> = interfaces.into_iter().chain(guardduty.blockers()).collect();
+            return Ok(match reads >= READS_OF_PERMANENT {
+                true => Progress::Reached(Err(Error::Blocked(permanent.into_iter().chain(all).collect()))),
+                false => Progress::Pending(format!("used by {}", join(&permanent))),
+            });
+        }
+        if !interfaces.is_empty() || !guardduty.is_empty() {
+            reads_without_progress.store(0, Ordering::Relaxed);
+            let all: Vec<Blocker> = interfaces.into_iter().chain(guardduty.blockers()).collect();
+            return Ok(Progress::Pending(format!("used by {}", join(&all))));
+        }
+        Ok(match reads >= READS_WITHOUT_BLOCKER {
+            true => Progress::Reached(Err(refusal)),
+            false => Progress::Pending("AWS reports that it is in use, but shows no user".to_owned()),
         })
     };
     let id = target.id();
@@ -114,10 +145,11 @@ pub(super) async fn is_empty(cx: &StepContext, vpc: &VpcId) -> Result<bool> {
 /// Replaces the error "has dependencies" by the list of dependents. Returns the original error when it finds none.
 async fn named_error(cx: &StepContext, target: Target<'_>, error: Error) -> Error {
     match find(cx, target).await {
-        Ok(Blockers { interfaces, permanent }) if !interfaces.is_empty() || !permanent.is_empty() => {
-            Error::Blocked(interfaces.into_iter().chain(permanent).collect())
+        Ok(Blockers { interfaces, permanent, guardduty }) => {
+            let all: Vec<Blocker> = permanent.into_iter().chain(interfaces).chain(guardduty.blockers()).collect();
+            if all.is_empty() { error } else { Error::Blocked(all) }
         }
-        _ => error,
+        Err(_) => error,
     }
 }
 
@@ -128,8 +160,8 @@ fn join(blockers: &[Blocker]) -> String {
 impl Target<'_> {
     fn id(&self) -> &str {
         match self {
-            Self::Vpc(id) | Self::InternetGatewayOf(id) => id.as_str(),
-            Self::Subnet(id) => id.as_str(),
+            Self::Vpc { id, .. } | Self::InternetGatewayOf(id) => id.as_str(),
+            Self::Subnet { id, .. } => id.as_str(),
             Self::Group(id) => id.as_str(),
         }
     }
@@ -137,11 +169,21 @@ impl Target<'_> {
     /// Returns the filter that finds the interfaces.
     fn filter(&self) -> Filter {
         let name = match self {
-            Self::Vpc(_) | Self::InternetGatewayOf(_) => "vpc-id",
-            Self::Subnet(_) => "subnet-id",
+            Self::Vpc { .. } | Self::InternetGatewayOf(_) => "vpc-id",
+            Self::Subnet { .. } => "subnet-id",
             Self::Group(_) => "group-id",
         };
         Filter::builder().name(name).values(self.id()).build()
+    }
+
+    fn subnet(&self) -> Option<&SubnetId> {
+        if let Self::Subnet { id, .. } = self { Some(id) } else { None }
+    }
+
+    /// Returns whether what GuardDuty left is removed. A security group of this stack and an internet gateway are not
+    /// in its way.
+    fn removes_guardduty(&self) -> bool {
+        matches!(self, Self::Vpc { remove_guardduty: true, .. } | Self::Subnet { remove_guardduty: true, .. })
     }
 }
 
@@ -153,12 +195,27 @@ async fn find(cx: &StepContext, target: Target<'_>) -> Result<Blockers> {
         interfaces
             .retain(|interface| interface.association().and_then(|association| association.public_ip()).is_some());
     }
-    let permanent = match target {
-        Target::Group(id) => referring(cx, id).await?,
-        Target::Vpc(id) => inside(cx, id).await?,
-        Target::Subnet(_) | Target::InternetGatewayOf(_) => Vec::new(),
+    let mut blockers = Blockers {
+        interfaces: Vec::new(),
+        permanent: match target {
+            Target::Group(id) => referring(cx, id).await?,
+            Target::Vpc { .. } | Target::Subnet { .. } | Target::InternetGatewayOf(_) => Vec::new(),
+        },
+        guardduty: guardduty::Leftovers::default(),
     };
-    Ok(Blockers { interfaces: interfaces.iter().map(blocker).collect(), permanent })
+    for (interface, owner) in interfaces.iter().zip(owners(cx, &interfaces).await?) {
+        match owner {
+            InterfaceOwner::Released => blockers.interfaces.push(blocker(interface)),
+            InterfaceOwner::GuardDuty(endpoint) if target.removes_guardduty() => blockers.guardduty.add(*endpoint),
+            InterfaceOwner::GuardDuty(endpoint) => blockers.permanent.push(guardduty::blocker(&endpoint)),
+            InterfaceOwner::Foreign => blockers.permanent.push(blocker(interface)),
+        }
+    }
+    if let Target::Vpc { id, remove_guardduty } = target {
+        inside(cx, id, remove_guardduty, &mut blockers).await?;
+    }
+    blockers.permanent.dedup();
+    Ok(blockers)
 }
 
 /// Returns the other groups that have rules referring to this one.
@@ -177,12 +234,12 @@ async fn referring(cx: &StepContext, id: &SecurityGroupId) -> Result<Vec<Blocker
     Ok(blockers)
 }
 
-/// Returns what a VPC contains besides network interfaces and the resources that AWS created with it.
-async fn inside(cx: &StepContext, id: &VpcId) -> Result<Vec<Blocker>> {
+/// Adds what a VPC contains besides network interfaces and the resources that AWS created with it.
+async fn inside(cx: &StepContext, id: &VpcId, remove_guardduty: bool, blockers: &mut Blockers) -> Result<()> {
     let filter = |name: &str| Filter::builder().name(name).values(id).build();
     let blocker = |id: Option<&str>, what: String| Blocker { id: id.unwrap_or_default().to_owned(), what };
     let ec2 = &cx.aws.ec2;
-    let mut found = Vec::new();
+    let found = &mut blockers.permanent;
     let pages = ec2.describe_subnets().filters(filter("vpc-id")).into_paginator().items().send();
     for subnet in cx.read("ec2:DescribeSubnets", pages.collect::<Result<Vec<_>, _>>()).await? {
         found.push(blocker(
@@ -193,7 +250,9 @@ async fn inside(cx: &StepContext, id: &VpcId) -> Result<Vec<Blocker>> {
     let pages = ec2.describe_security_groups().filters(filter("vpc-id")).into_paginator().items().send();
     for group in cx.read("ec2:DescribeSecurityGroups", pages.collect::<Result<Vec<_>, _>>()).await? {
         let name = group.group_name().unwrap_or_default();
-        if name != "default" {
+        if remove_guardduty && guardduty::is_group(&group, id) {
+            blockers.guardduty.add_group(&group);
+        } else if name != "default" {
             found.push(blocker(group.group_id(), format!("the security group `{name}`")));
         }
     }
@@ -209,18 +268,27 @@ async fn inside(cx: &StepContext, id: &VpcId) -> Result<Vec<Blocker>> {
     }
     let pages = ec2.describe_vpc_endpoints().filters(filter("vpc-id")).into_paginator().items().send();
     for endpoint in cx.read("ec2:DescribeVpcEndpoints", pages.collect::<Result<Vec<_>, _>>()).await? {
-        found.push(blocker(
-            endpoint.vpc_endpoint_id(),
-            format!("an endpoint for {}", endpoint.service_name().unwrap_or_default()),
-        ));
+        if guardduty::is_endpoint(&endpoint) && remove_guardduty {
+            blockers.guardduty.add(endpoint);
+        } else if endpoint.state().is_some_and(|state| state.as_str().eq_ignore_ascii_case("deleting")) {
+            let what =
+                format!("an endpoint for {}, which is being deleted", endpoint.service_name().unwrap_or_default());
+            blockers.interfaces.push(blocker(endpoint.vpc_endpoint_id(), what));
+        } else {
+            let what = format!("an endpoint for {}", endpoint.service_name().unwrap_or_default());
+            found.push(blocker(endpoint.vpc_endpoint_id(), what));
+        }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Describes an interface and the service that owns it.
 pub(crate) fn blocker(interface: &NetworkInterface) -> Blocker {
     let description = interface.description().filter(|text| !text.is_empty()).unwrap_or("no description");
-    let owner = interface.requester_id().map(|owner| format!(", created by {owner}")).unwrap_or_default();
+    let owner = match interface.attachment().and_then(|attachment| attachment.instance_id()) {
+        Some(instance) => format!(", attached to the instance {instance}"),
+        None => interface.requester_id().map(|owner| format!(", created by {owner}")).unwrap_or_default(),
+    };
     Blocker {
         id: interface.network_interface_id().unwrap_or("a network interface").to_owned(),
         what: format!("{description}{owner}"),

@@ -98,8 +98,14 @@ impl Resource for DefaultSecurityGroup {
             cx.pause(Duration::from_secs(pause)).await?;
             attrs = find(cx, vpc).await?.unwrap_or(attrs);
         }
-        revoke(cx, &attrs.group_id, Direction::Ingress, &attrs.ingress_rules).await?;
-        revoke(cx, &attrs.group_id, Direction::Egress, &attrs.egress_rules).await?;
+        for (direction, rules) in [(Direction::Ingress, &attrs.ingress_rules), (Direction::Egress, &attrs.egress_rules)]
+        {
+            // The group is new. When a rule is deleted, the same refusal means that it is gone: no table contains it.
+            cx.retry("EC2 to see the group", &["InvalidGroup.NotFound"], 60, || {
+                revoke(cx, &attrs.group_id, direction, rules)
+            })
+            .await?;
+        }
         Ok(DefaultSecurityGroupAttrs { ingress_rules: Vec::new(), egress_rules: Vec::new(), is_new: false, ..attrs })
     }
 

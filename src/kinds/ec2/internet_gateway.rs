@@ -26,7 +26,13 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 20,
     tagger = tagging::Ec2,
     delete_blockers = "public addresses in its VPC: those of NAT gateways and of load balancers",
-    reads("ec2:DescribeInternetGateways", "ec2:DescribeNetworkInterfaces"),
+    reads(
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeVpcEndpoints",
+    ),
     creates("ec2:CreateInternetGateway", "ec2:AttachInternetGateway"),
     deletes("ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"),
 )]

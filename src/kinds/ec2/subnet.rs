@@ -1,14 +1,16 @@
 //! A subnet in one availability zone of the account.
 //!
-//! `zone` counts the zones of the account in alphabetical order of their names. A subnet keeps its zone.
+//! `zone_id` names the zone. Without it, `zone` counts the usable zones of the account in alphabetical order of their
+//! names: those that offer what will run in the subnet. A subnet keeps its zone.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZoneState, Filter, ResourceType};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Target, delete_when_free};
 use super::find;
 use super::tagging;
+use super::zones::{ZoneOffers, zone_names, zones};
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, SubnetId, VpcId};
 use infra_core::graph::Input;
@@ -26,10 +28,20 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 2,
     tagger = tagging::Ec2,
     delete_blockers = "network interfaces of databases, load balancers, tasks and gateways in it",
-    reads("ec2:DescribeAvailabilityZones", "ec2:DescribeSubnets", "ec2:DescribeNetworkInterfaces"),
+    reads(
+        "ec2:DescribeAvailabilityZones",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeNatGateways",
+        "ec2:DescribeVpcEndpoints",
+        "rds:DescribeOrderableDBInstanceOptions",
+        "dms:DescribeOrderableReplicationInstances",
+    ),
     creates("ec2:CreateSubnet", "ec2:ModifySubnetAttribute"),
     updates("ec2:ModifySubnetAttribute"),
     deletes("ec2:DeleteSubnet"),
+    permissions("ec2:DeleteVpcEndpoints", "ec2:ModifyVpcEndpoint"),
 )]
 pub struct Subnet {
     /// Its VPC.
@@ -41,11 +53,29 @@ pub struct Subnet {
     #[immutable]
     #[unique]
     pub cidr: String,
-    /// Which of the account's availability zones, counted from 0.
+    /// Which of the account's usable availability zones, counted from 0.
     #[immutable]
     pub zone: usize,
+    /// The id of its availability zone, for example `use1-az1`. It counts instead of the number.
+    #[immutable]
+    #[compare(chosen)]
+    #[serde(default)]
+    pub zone_id: Option<String>,
+    /// What a zone must offer if no id names it.
+    #[create_only]
+    #[serde(default)]
+    pub offers: ZoneOffers,
     /// Whether instances in it get a public address.
     pub public_addresses: bool,
+    /// Whether a deletion of the subnet removes GuardDuty's endpoint from it.
+    #[deletion]
+    #[serde(default = "on")]
+    pub remove_guardduty: bool,
+}
+
+/// The value in older states, which lack the field.
+fn on() -> bool {
+    true
 }
 
 /// What is known of a subnet.
@@ -68,6 +98,9 @@ pub struct SubnetAttrs {
     /// The number of its availability zone when the subnet was created or found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<usize>,
+    /// The id of its availability zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_id: Option<String>,
 }
 
 #[async_trait]
@@ -80,6 +113,7 @@ impl Resource for Subnet {
             cidr: subnet.cidr_block,
             vpc: subnet.vpc_id.map(Into::into),
             zone: None,
+            zone_id: subnet.availability_zone_id,
         };
         let observed = find::observe(cx, known.map(|attrs| attrs.subnet_id.as_str()), attrs).await?;
         let Observed::Ours(mut attrs) = observed else { return Ok(observed) };
@@ -116,8 +150,9 @@ impl Resource for Subnet {
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &SubnetAttrs) -> Result<()> {
+        let target = Target::Subnet { id: &attrs.subnet_id, remove_guardduty: self.remove_guardduty };
         let call = || cx.aws.ec2.delete_subnet().subnet_id(&attrs.subnet_id).send();
-        delete_when_free(cx, Target::Subnet(&attrs.subnet_id), || async {
+        delete_when_free(cx, target, || async {
             ignore_codes(cx.mutate("ec2:DeleteSubnet", call).await, &["InvalidSubnetID.NotFound"]).map(drop)
         })
         .await
@@ -136,13 +171,14 @@ impl Resource for Subnet {
             cidr: None,
             vpc: None,
             zone: None,
+            zone_id: None,
         })
     }
 }
 
 impl Subnet {
     async fn create(&self, cx: &StepContext) -> Result<SubnetAttrs> {
-        let zone = self.zone_name(cx).await?;
+        let zone = zones(cx).await?.choose(cx, self.zone, self.zone_id.as_deref(), &self.offers).await?;
         let vpc = self.vpc.get()?;
         let tags = tagging::specification(cx, ResourceType::Subnet);
         let call = || {
@@ -151,7 +187,7 @@ impl Subnet {
                 .create_subnet()
                 .vpc_id(vpc)
                 .cidr_block(&self.cidr)
-                .availability_zone(&zone)
+                .availability_zone(&zone.name)
                 .tag_specifications(tags.clone())
                 .send()
         };
@@ -165,35 +201,25 @@ impl Subnet {
         let (cidr, vpc) = (Some(self.cidr.clone()), Some(vpc.clone()));
         Ok(SubnetAttrs {
             subnet_id,
-            availability_zone: zone,
+            availability_zone: zone.name,
             public_addresses: false,
             cidr,
             vpc,
             zone: Some(self.zone),
-        })
-    }
-
-    async fn zone_name(&self, cx: &StepContext) -> Result<String> {
-        let names: Vec<String> =
-            zones(cx).await?.into_iter().filter(|(_, usable)| *usable).map(|(name, _)| name).collect();
-        names.get(self.zone).cloned().ok_or_else(|| {
-            let count = names.len();
-            Error::Refused(format!(
-                "{} has {count} availability zones, and the configuration asks for number {}",
-                cx.region,
-                self.zone + 1
-            ))
+            zone_id: Some(zone.id),
         })
     }
 
     /// Returns the number of a zone. A zone that is temporarily unavailable must not change the numbers of the others.
     async fn number_of(&self, cx: &StepContext, name: &str) -> Result<Option<usize>> {
         let all = zones(cx).await?;
-        let count = |usable_only: bool| {
-            all.iter().filter(|(_, usable)| *usable || !usable_only).position(|(zone, _)| zone == name)
-        };
-        let (of_all, of_usable) = (count(false), count(true));
-        Ok(if of_usable == Some(self.zone) { of_usable } else { of_all })
+        let usable = all.usable(cx, &self.offers).await?;
+        // One that the configuration names has the number of the configuration.
+        let named = self.zone_id.as_deref().is_some_and(|id| all.name_of(id) == Some(name));
+        if named || zone_names(&usable).nth(self.zone) == Some(name) {
+            return Ok(Some(self.zone));
+        }
+        Ok(zone_names(all.all()).position(|zone| zone == name))
     }
 
     async fn wait_available(&self, cx: &StepContext, subnet_id: &SubnetId) -> Result<()> {
@@ -208,19 +234,4 @@ impl Subnet {
         })
         .await
     }
-}
-
-/// Returns the zones of the account by name, and whether they are available. It leaves out local and wavelength zones,
-/// which load balancers and databases cannot use.
-async fn zones(cx: &StepContext) -> Result<Vec<(String, bool)>> {
-    let regular = Filter::builder().name("zone-type").values("availability-zone").build();
-    let found = cx
-        .read("ec2:DescribeAvailabilityZones", cx.aws.ec2.describe_availability_zones().filters(regular).send())
-        .await?;
-    let zone = |zone: &AvailabilityZone| {
-        Some((zone.zone_name()?.to_owned(), zone.state() == Some(&AvailabilityZoneState::Available)))
-    };
-    let mut zones: Vec<(String, bool)> = found.availability_zones().iter().filter_map(zone).collect();
-    zones.sort_unstable();
-    Ok(zones)
 }

@@ -35,16 +35,22 @@ use infra_macros::{Attrs, Spec};
         "ec2:DescribeRouteTables",
         "ec2:DescribeInternetGateways",
         "ec2:DescribeVpcEndpoints",
+        "ec2:DescribeNatGateways",
         "ec2:DescribeVpcPeeringConnections",
     ),
     creates("ec2:CreateVpc", "ec2:ModifyVpcAttribute"),
     updates("ec2:ModifyVpcAttribute"),
     deletes("ec2:DeleteVpc"),
+    permissions("ec2:DeleteVpcEndpoints", "ec2:DeleteSecurityGroup"),
 )]
 pub struct Vpc {
     /// Its IPv4 address range, `/16` to `/28`.
     #[immutable]
     pub cidr: String,
+    /// Whether a deletion of the VPC removes the endpoint and the security group that GuardDuty left in it.
+    #[deletion]
+    #[serde(default = "on")]
+    pub remove_guardduty: bool,
 }
 
 /// What is known of a VPC.
@@ -110,8 +116,9 @@ impl Resource for Vpc {
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &VpcAttrs) -> Result<()> {
+        let target = Target::Vpc { id: &attrs.vpc_id, remove_guardduty: self.remove_guardduty };
         let call = || cx.aws.ec2.delete_vpc().vpc_id(&attrs.vpc_id).send();
-        delete_when_free(cx, Target::Vpc(&attrs.vpc_id), || async {
+        delete_when_free(cx, target, || async {
             ignore_codes(cx.mutate("ec2:DeleteVpc", call).await, &["InvalidVpcID.NotFound"]).map(drop)
         })
         .await

@@ -1,4 +1,11 @@
 //! A log group. It keeps the logs of tasks and functions for a number of days.
+//!
+//! Some services create the group that they write to if it does not exist, without tags and without a retention: RDS,
+//! DMS, Lambda and Container Insights. A group that is deleted before their last entries arrive comes back
+//! (hashicorp/terraform-provider-aws#42858). So a deletion looks again, and a group with exactly this name and without
+//! any tag is taken over.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -7,7 +14,7 @@ use super::retry::when_idle;
 use super::tagging;
 use crate::ownership::classify;
 use infra_base::address::Arn;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Resource, Result, StepContext, Tagger, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of a log group.
@@ -21,7 +28,8 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 1,
     holds_data,
     tagger = tagging::Logs,
-    delete_blockers = "nothing; a service that still writes to it can recreate it without a retention period",
+    delete_blockers = "nothing; if the last entries of RDS, DMS, Lambda or Container Insights recreate it within a \
+        minute, it is deleted again",
     reads("logs:DescribeLogGroups", "logs:ListTagsForResource"),
     creates("logs:CreateLogGroup", "logs:PutRetentionPolicy"),
     deletes("logs:DeleteLogGroup")
@@ -54,24 +62,19 @@ pub struct LogGroupAttrs {
     pub retention_days: Option<i32>,
     /// The KMS key that encrypts it.
     pub kms_key: Option<String>,
+    /// Whether its service has created it, without any tags.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untagged: bool,
 }
 
 #[async_trait]
 impl Resource for LogGroup {
     async fn observe(&self, cx: &StepContext, _known: Option<&LogGroupAttrs>) -> Result<Observed<LogGroupAttrs>> {
-        // The prefix also matches longer names, so the group may be on any page.
-        let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name).into_paginator().items().send();
-        let groups = cx.read("logs:DescribeLogGroups", call.collect::<Result<Vec<_>, _>>()).await?;
-        let group = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(&self.name));
-        let Some(group) = group else { return Ok(Observed::Absent) };
-        let arn = group.log_group_arn.or(group.arn).unwrap_or_default();
-        let attrs = LogGroupAttrs {
-            name: self.name.clone(),
-            arn: arn.trim_end_matches(":*").into(),
-            retention_days: group.retention_in_days,
-            kms_key: group.kms_key_id,
-        };
+        let Some(attrs) = self.find(cx).await? else { return Ok(Observed::Absent) };
         let Some(tags) = tagging::list(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
+        if tags.is_empty() && is_written_by_service(&self.name) {
+            return Ok(Observed::Ours(LogGroupAttrs { untagged: true, ..attrs }));
+        }
         Ok(classify(cx, &tags, &self.name, || attrs))
     }
 
@@ -81,6 +84,11 @@ impl Resource for LogGroup {
             Some(attrs) => attrs,
             None => self.create(cx).await?,
         };
+        if attrs.untagged {
+            cx.notice("its service has created it before, without tags and a retention; it is taken over");
+            tagging::Logs::sync(cx, attrs.arn.as_str()).await?;
+            attrs.untagged = false;
+        }
         if attrs.kms_key != self.kms_key {
             if let Some(key) = &self.kms_key {
                 let call = || logs.associate_kms_key().log_group_name(name).kms_key_id(key).send();
@@ -101,9 +109,18 @@ impl Resource for LogGroup {
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &LogGroupAttrs) -> Result<()> {
-        let call = || cx.aws.logs.delete_log_group().log_group_name(&attrs.name).send();
-        let deleted = when_idle(cx, || cx.mutate("logs:DeleteLogGroup", call)).await;
-        ignore_codes(deleted, &["ResourceNotFoundException"]).map(drop)
+        delete(cx, &attrs.name).await?;
+        if !is_written_by_service(&attrs.name) {
+            return Ok(());
+        }
+        for _ in 0..LOOKS_AGAIN {
+            cx.pause(LOOK_AGAIN_EVERY).await?;
+            if self.find(cx).await?.is_some() {
+                cx.notice("the last entries of its service have created it again; it is deleted again");
+                delete(cx, &attrs.name).await?;
+            }
+        }
+        Ok(())
     }
 
     fn operation_applies(&self, operation: &str) -> bool {
@@ -115,7 +132,38 @@ impl Resource for LogGroup {
     }
 }
 
+/// How often, and how many times, a deletion looks again. Services send entries within seconds, Container Insights once
+/// a minute.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(15);
+const LOOKS_AGAIN: u32 = 4;
+
+/// Returns whether a service creates the group by itself: `dms-tasks-…` of DMS, and `/aws/…` of RDS ("Publishing
+/// database logs to Amazon CloudWatch Logs"), Container Insights and Lambda.
+fn is_written_by_service(name: &str) -> bool {
+    name.starts_with("/aws/") || name.starts_with("dms-tasks-")
+}
+
+async fn delete(cx: &StepContext, name: &str) -> Result<()> {
+    let call = || cx.aws.logs.delete_log_group().log_group_name(name).send();
+    let deleted = when_idle(cx, || cx.mutate("logs:DeleteLogGroup", call)).await;
+    ignore_codes(deleted, &["ResourceNotFoundException"]).map(drop)
+}
+
 impl LogGroup {
+    async fn find(&self, cx: &StepContext) -> Result<Option<LogGroupAttrs>> {
+        // The prefix also matches longer names, so the group may be on any page.
+        let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name).into_paginator().items().send();
+        let groups = cx.read("logs:DescribeLogGroups", call.collect::<Result<Vec<_>, _>>()).await?;
+        let group = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(&self.name));
+        Ok(group.map(|group| LogGroupAttrs {
+            name: self.name.clone(),
+            arn: group.log_group_arn.or(group.arn).unwrap_or_default().trim_end_matches(":*").into(),
+            retention_days: group.retention_in_days,
+            kms_key: group.kms_key_id,
+            untagged: false,
+        }))
+    }
+
     async fn create(&self, cx: &StepContext) -> Result<LogGroupAttrs> {
         let call = || {
             let call = cx.aws.logs.create_log_group().log_group_name(&self.name).set_kms_key_id(self.kms_key.clone());
@@ -125,6 +173,6 @@ impl LogGroup {
         // The response is empty; the ARN follows from the name.
         let arn = format!("arn:{}:logs:{}:{}:log-group:{}", cx.region.partition(), cx.region, cx.account, self.name);
         let (name, kms_key) = (self.name.clone(), self.kms_key.clone());
-        Ok(LogGroupAttrs { name, arn: arn.into(), retention_days: None, kms_key })
+        Ok(LogGroupAttrs { name, arn: arn.into(), retention_days: None, kms_key, untagged: false })
     }
 }

@@ -9,8 +9,8 @@ use infra_config::NatGateways;
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::ec2::{
-    DefaultSecurityGroup, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Route, RouteTable,
-    RouteTableAssociation, RouteTarget, Subnet, Vpc,
+    DatabaseOffer, DefaultSecurityGroup, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Route, RouteTable,
+    RouteTableAssociation, RouteTarget, Subnet, Vpc, ZoneOffers,
 };
 
 /// The first third octet of private subnets. That of public subnets starts at 0.
@@ -34,8 +34,9 @@ pub(super) struct Network {
 /// Adds the network.
 pub(super) fn add(builder: &mut Builder<'_>) -> Network {
     let range = builder.config.vpc_cidr;
-    let zones = usize::from(builder.config.network.availability_zones);
-    let vpc = builder.add("network", "vpc", &Vpc { cidr: range.to_string() });
+    let zones = builder.config.network.zone_count();
+    let remove_guardduty = builder.config.network.remove_guardduty;
+    let vpc = builder.add("network", "vpc", &Vpc { cidr: range.to_string(), remove_guardduty });
     builder.add("network", "default-security-group", &DefaultSecurityGroup { vpc: vpc.id() });
     let gateway = builder.add("network", "internet-gateway", &InternetGateway { vpc: vpc.id() });
     let mut network = Network {
@@ -88,8 +89,32 @@ fn subnet(
 ) -> Handle<Subnet> {
     let third = u32::try_from(zone).unwrap_or(0) + if public { 0 } else { PRIVATE };
     let address = std::net::Ipv4Addr::from(u32::from(range.network()) + (third << 8));
-    let spec = Subnet { vpc: network.vpc.id(), cidr: format!("{address}/24"), zone, public_addresses: public };
+    let config = &builder.config.network;
+    let spec = Subnet {
+        vpc: network.vpc.id(),
+        cidr: format!("{address}/24"),
+        zone,
+        zone_id: config.zones.get(zone).cloned(),
+        offers: offers(builder),
+        public_addresses: public,
+        remove_guardduty: config.remove_guardduty,
+    };
     builder.add("network", name, &spec)
+}
+
+/// Returns what the zones of the environment must offer. It is the same for all subnets, so that the public and the
+/// private subnet of a number are in the same zone.
+fn offers(builder: &Builder<'_>) -> ZoneOffers {
+    let config = &builder.config;
+    ZoneOffers {
+        fargate: true,
+        database: (!config.databases.is_empty()).then(|| DatabaseOffer {
+            engine: "postgres".to_owned(),
+            version: config.database.engine_version.clone(),
+            class: config.database.instance_class.clone(),
+        }),
+        replication_class: config.replicates.database.is_some().then(|| config.replication.instance_class.clone()),
+    }
 }
 
 /// Adds one NAT gateway for all zones, or one per zone, each with its own address in the public subnet of its zone.

@@ -22,6 +22,7 @@ use super::conversion::tags_from_sdk;
 use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::AccountRegion;
 use crate::world::dms::{Endpoint, EndpointSettings, NUMERIC_AS_STRING, Task, TaskState, VARCHAR_SIZE};
@@ -153,6 +154,8 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
     if call.region_state().dms.endpoints.contains_key(&name) {
         return refuse("ResourceAlreadyExistsFault", format!("Endpoint {name} already exists"));
     }
+    let used = call.region_state().dms.endpoints.len();
+    quotas::check(call, "replication_endpoints", used)?;
     let Some(settings) = input.postgre_sql_settings() else {
         return refuse("InvalidParameterCombinationException", "Settings are required");
     };

@@ -21,6 +21,7 @@ use super::filters::{matches_filters, not_found_if_empty};
 use super::subnet_groups;
 use super::validation::{check_account_role, identifier};
 use crate::kms::default_key;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::Instance;
 
@@ -90,6 +91,8 @@ fn create(
     if call.region_state().dms.instances.contains_key(&name) {
         return refuse("ResourceAlreadyExistsFault", format!("Replication instance {name} already exists"));
     }
+    let used = call.region_state().dms.instances.len();
+    quotas::check(call, "replication_instances", used)?;
     let (storage, class) =
         (input.allocated_storage().unwrap_or(50), input.replication_instance_class().unwrap_or_default().to_owned());
     check(call, storage, &class, input.vpc_security_group_ids())?;
@@ -107,6 +110,17 @@ fn create(
         );
     }
     let multi_az = input.multi_az().unwrap_or_default();
+    let offering = call.world.zones_with_class(call.region.as_str(), &class);
+    let subnets = &call.region_state().ec2.subnets;
+    let placed = |id: &&String| subnets.get(*id).is_some_and(|one| offering.contains(&one.availability_zone));
+    let usable: Vec<String> = subnet_group.subnet_ids.iter().filter(placed).cloned().collect();
+    // "There are not enough resources allocated to the database migration" (InsufficientResourceCapacityFault).
+    let Some(subnet) = usable.first().cloned() else {
+        return refuse(
+            "InsufficientResourceCapacityFault",
+            format!("{class} is not available in the Availability Zones of the subnet group"),
+        );
+    };
     let available_at =
         if multi_az { call.completion_time(900.0, 1200.0, 1900.0) } else { call.completion_time(250.0, 500.0, 1200.0) };
     let arn_id = call.world.random_hex()[..26].to_uppercase();
@@ -128,7 +142,6 @@ fn create(
         removed_at: None,
         tags: tags_from_sdk(input.tags()),
     };
-    let subnet = subnet_group.subnet_ids.first().cloned().unwrap_or_default();
     let interface_id = call.new_id("eni");
     let (groups, description) = (instance.security_group_ids.clone(), instance.interface_description());
     call.region_state().ec2.attach_interface(interface_id, &subnet, &groups, description, "amazon-dms", false);

@@ -7,6 +7,7 @@ mod endpoints;
 mod filters;
 mod instances;
 mod live_statistics;
+mod orderable;
 mod paging;
 mod subnet_groups;
 mod table_statistics;
@@ -19,6 +20,7 @@ use super::registry::Registry;
 pub(super) fn register(registry: &mut Registry) {
     subnet_groups::register(registry);
     instances::register(registry);
+    orderable::register(registry);
     endpoints::register(registry);
     connections::register(registry);
     tasks::register(registry);

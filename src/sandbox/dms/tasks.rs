@@ -27,6 +27,7 @@ use super::filters::{matches_filters, not_found_if_empty};
 use super::paging::page;
 use super::validation::{document, identifier};
 use super::{connections, endpoints, instances, table_statistics};
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{Positions, Progress, StartType, Task, TaskState};
 use crate::world::real_data::{DataSource, LiveTask};
@@ -128,6 +129,8 @@ fn create(call: &mut Call<'_>, input: &CreateReplicationTaskInput) -> Result<Cre
     if call.region_state().dms.tasks.contains_key(&name) {
         return refuse("ResourceAlreadyExistsFault", format!("Replication task {name} already exists"));
     }
+    let used = call.region_state().dms.tasks.len();
+    quotas::check(call, "replication_tasks", used)?;
     // "ResourceIdentifier: up to 31 characters, first character a letter, no hyphen at the end, no two consecutive
     // hyphens."
     let tail = match input.resource_identifier() {

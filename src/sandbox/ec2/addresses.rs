@@ -8,11 +8,9 @@ use aws_sdk_ec2::operation::release_address::{ReleaseAddressError, ReleaseAddres
 use aws_sdk_ec2::types::{Address, DomainType, ResourceType};
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::{Ec2, ElasticIp};
-
-/// "Elastic IP addresses per Region: 5" ("Amazon VPC quotas").
-const QUOTA: usize = 5;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "AllocateAddress", &["domain", "tag_specifications"], AllocateAddressError::generic, allocate);
@@ -28,9 +26,8 @@ fn allocate(call: &mut Call<'_>, input: &AllocateAddressInput) -> Result<Allocat
         );
     }
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::ElasticIp)?;
-    if call.region_state().ec2.addresses.len() >= QUOTA {
-        return refuse("AddressLimitExceeded", "The maximum number of addresses has been reached.");
-    }
+    let used = call.region_state().ec2.addresses.len();
+    quotas::check(call, "elastic_ips", used)?;
     let allocation_id = call.new_id("eipalloc");
     let number = call.world.counter;
     let public_ip = format!("203.0.{}.{}", number / 250 % 250, number % 250 + 1);

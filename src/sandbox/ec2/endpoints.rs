@@ -1,4 +1,6 @@
-//! VPC endpoints of the gateway type.
+//! VPC endpoints: those of the gateway type, and the interface endpoints that others create.
+
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::operation::create_vpc_endpoint::{
     CreateVpcEndpointError, CreateVpcEndpointInput, CreateVpcEndpointOutput,
@@ -31,7 +33,7 @@ pub(super) fn register(registry: &mut Registry) {
         DescribeVpcEndpointsError::generic,
         describe,
     );
-    let fields = &["vpc_endpoint_id", "add_route_table_ids", "remove_route_table_ids"];
+    let fields = &["vpc_endpoint_id", "add_route_table_ids", "remove_route_table_ids", "remove_subnet_ids"];
     registry.on("ec2", "ModifyVpcEndpoint", fields, ModifyVpcEndpointError::generic, modify);
     registry.on("ec2", "DeleteVpcEndpoints", &["vpc_endpoint_ids"], DeleteVpcEndpointsError::generic, delete);
 }
@@ -89,6 +91,7 @@ fn create(call: &mut Call<'_>, input: &CreateVpcEndpointInput) -> Result<CreateV
         vpc_id,
         service_name: service_name.to_owned(),
         route_table_ids: input.route_table_ids().iter().cloned().collect(),
+        subnet_ids: BTreeSet::new(),
         available_at: call.completion_time(0.5, 1.0, 5.0),
         removed_at: None,
         tags,
@@ -108,10 +111,11 @@ fn to_sdk(endpoint: &VpcEndpoint, now: u64) -> aws_sdk_ec2::types::VpcEndpoint {
     };
     aws_sdk_ec2::types::VpcEndpoint::builder()
         .vpc_endpoint_id(&endpoint.vpc_endpoint_id)
-        .vpc_endpoint_type(VpcEndpointType::Gateway)
+        .vpc_endpoint_type(if endpoint.is_gateway() { VpcEndpointType::Gateway } else { VpcEndpointType::Interface })
         .vpc_id(&endpoint.vpc_id)
         .service_name(&endpoint.service_name)
         .set_route_table_ids(Some(endpoint.route_table_ids.iter().cloned().collect()))
+        .set_subnet_ids(Some(endpoint.subnet_ids.iter().cloned().collect()))
         .state(State::from(state))
         .set_tags(sdk_tags(&endpoint.tags))
         .build()
@@ -128,6 +132,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeVpcEndpointsInput) -> Result<De
     for endpoint in endpoints.values().filter(|endpoint| ids.is_empty() || ids.contains(&endpoint.vpc_endpoint_id)) {
         let field = |name: &str| match name {
             "vpc-id" => Some(vec![endpoint.vpc_id.clone()]),
+            "vpc-endpoint-id" => Some(vec![endpoint.vpc_endpoint_id.clone()]),
             "service-name" => Some(vec![endpoint.service_name.clone()]),
             _ => None,
         };
@@ -150,6 +155,7 @@ fn modify(call: &mut Call<'_>, input: &ModifyVpcEndpointInput) -> Result<ModifyV
         return refuse("InvalidState", format!("The Vpc Endpoint '{id}' is being deleted"));
     }
     check_tables(call, id, &endpoint.vpc_id, &endpoint.service_name, input.add_route_table_ids())?;
+    leave_subnets(call, &endpoint, input.remove_subnet_ids())?;
     if let Some(endpoint) = call.region_state().ec2.vpc_endpoints.get_mut(id) {
         endpoint.route_table_ids.extend(input.add_route_table_ids().iter().cloned());
         endpoint.route_table_ids.retain(|table| !input.remove_route_table_ids().contains(table));
@@ -157,11 +163,38 @@ fn modify(call: &mut Call<'_>, input: &ModifyVpcEndpointInput) -> Result<ModifyV
     Ok(ModifyVpcEndpointOutput::builder().r#return(true).build())
 }
 
+/// Takes an endpoint out of subnets, except the last one. Its interfaces there are deleted soon after.
+fn leave_subnets(call: &mut Call<'_>, endpoint: &VpcEndpoint, subnets: &[String]) -> Result<(), Rejection> {
+    if subnets.is_empty() {
+        return Ok(());
+    }
+    if endpoint.subnet_ids.iter().all(|id| subnets.contains(id)) {
+        return refuse("InvalidParameter", "An interface endpoint must have at least one subnet");
+    }
+    let removed_at = call.completion_time(10.0, 30.0, 90.0);
+    let ec2 = &mut call.region_state().ec2;
+    if let Some(endpoint) = ec2.vpc_endpoints.get_mut(&endpoint.vpc_endpoint_id) {
+        endpoint.subnet_ids.retain(|id| !subnets.contains(id));
+    }
+    let description = endpoint.interface_description();
+    for interface in ec2.interfaces.values_mut() {
+        if interface.description == description && subnets.contains(&interface.subnet_id) {
+            interface.removed_at = Some(removed_at);
+        }
+    }
+    Ok(())
+}
+
 /// An endpoint that cannot be deleted is not an error of the call but an item of its response (DeleteVpcEndpoints).
 fn delete(call: &mut Call<'_>, input: &DeleteVpcEndpointsInput) -> Result<DeleteVpcEndpointsOutput, Rejection> {
     let mut unsuccessful = Vec::new();
     for id in input.vpc_endpoint_ids() {
-        let removed_at = call.completion_time(1.0, 5.0, 20.0);
+        let gateway = call.region_state().ec2.vpc_endpoints.get(id).is_none_or(VpcEndpoint::is_gateway);
+        // An interface endpoint takes minutes (gruntwork-io/cloud-nuke#1030).
+        let removed_at =
+            if gateway { call.completion_time(1.0, 5.0, 20.0) } else { call.completion_time(30.0, 90.0, 180.0) };
+        let description = format!("VPC Endpoint Interface {id}");
+        call.region_state().ec2.release_interfaces(&description, removed_at);
         match call.region_state().ec2.vpc_endpoints.get_mut(id) {
             Some(endpoint) => {
                 endpoint.removed_at.get_or_insert(removed_at);

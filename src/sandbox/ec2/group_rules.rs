@@ -34,6 +34,7 @@ use ipnet::Ipv4Net;
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::{group_defaults, groups};
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::{Peer, SecurityGroupRule};
 
@@ -234,6 +235,10 @@ fn authorize(
         );
         return refuse("InvalidPermission.Duplicate", message);
     }
+    // "Inbound or outbound rules per security group" is enforced for each direction.
+    let used = existing.values().filter(|rule| rule.group_id == group_id && rule.is_egress == is_egress).count();
+    quotas::check_all(call, "rules_per_security_group", used, rules.len())?;
+    let existing = &mut call.region_state().ec2.security_group_rules;
     let mut described = Vec::new();
     for mut rule in rules {
         rule.tags.clone_from(&tags);

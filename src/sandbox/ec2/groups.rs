@@ -13,6 +13,7 @@ use aws_sdk_ec2::types::ResourceType;
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::{group_defaults, vpcs};
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::{Ec2, Peer, SecurityGroup};
 
@@ -66,6 +67,8 @@ fn create(call: &mut Call<'_>, input: &CreateSecurityGroupInput) -> Result<Creat
             format!("The security group '{name}' already exists for VPC '{vpc_id}'"),
         );
     }
+    let used = call.region_state().ec2.security_groups.len();
+    quotas::check(call, "security_groups", used)?;
     let group_id = call.new_id("sg");
     let answer = CreateSecurityGroupOutput::builder().group_id(&group_id).set_tags(sdk_tags(&tags)).build();
     group_defaults::insert(

@@ -3,7 +3,9 @@
 use aws_sdk_ec2::operation::describe_network_interfaces::{
     DescribeNetworkInterfacesError, DescribeNetworkInterfacesInput, DescribeNetworkInterfacesOutput,
 };
-use aws_sdk_ec2::types::{GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceStatus};
+use aws_sdk_ec2::types::{
+    AttachmentStatus, GroupIdentifier, NetworkInterfaceAssociation, NetworkInterfaceAttachment, NetworkInterfaceStatus,
+};
 
 use super::filters::matches_filters;
 use crate::registry::{Call, Registry, Rejection};
@@ -17,14 +19,20 @@ pub(super) fn register(registry: &mut Registry) {
 fn to_sdk(interface: &NetworkInterface) -> aws_sdk_ec2::types::NetworkInterface {
     let groups = interface.group_ids.iter().map(|id| GroupIdentifier::builder().group_id(id).build()).collect();
     let association = interface.public_ip().map(|ip| NetworkInterfaceAssociation::builder().public_ip(ip).build());
+    let of_service = !interface.requester_id.is_empty();
+    let attachment = interface
+        .instance_id
+        .as_ref()
+        .map(|id| NetworkInterfaceAttachment::builder().instance_id(id).status(AttachmentStatus::Attached).build());
     aws_sdk_ec2::types::NetworkInterface::builder()
         .network_interface_id(&interface.interface_id)
         .subnet_id(&interface.subnet_id)
         .vpc_id(&interface.vpc_id)
         .set_groups(Some(groups))
         .description(&interface.description)
-        .requester_id(&interface.requester_id)
-        .requester_managed(true)
+        .set_requester_id(of_service.then(|| interface.requester_id.clone()))
+        .requester_managed(of_service)
+        .set_attachment(attachment)
         .status(NetworkInterfaceStatus::InUse)
         .set_association(association)
         .build()

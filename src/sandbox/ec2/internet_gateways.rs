@@ -19,6 +19,7 @@ use aws_sdk_ec2::types::{AttachmentStatus, InternetGatewayAttachment, ResourceTy
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::vpcs;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::InternetGateway;
 
@@ -50,6 +51,8 @@ pub(super) fn register(registry: &mut Registry) {
 
 fn create(call: &mut Call<'_>, input: &CreateInternetGatewayInput) -> Result<CreateInternetGatewayOutput, Rejection> {
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::InternetGateway)?;
+    let used = call.region_state().ec2.internet_gateways.len();
+    quotas::check(call, "internet_gateways", used)?;
     let internet_gateway_id = call.new_id("igw");
     let gateway = InternetGateway { internet_gateway_id: internet_gateway_id.clone(), vpc_id: None, tags };
     let answer = to_sdk(&gateway);

@@ -13,6 +13,7 @@ use aws_sdk_ec2::types::{NatGatewayAddress, NatGatewayState, ResourceType};
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::tokens;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::{NatGateway, NatState};
 
@@ -43,6 +44,7 @@ fn create(call: &mut Call<'_>, input: &CreateNatGatewayInput) -> Result<CreateNa
     }
     let (subnet_id, allocation_id) = (input.subnet_id().unwrap_or_default(), input.allocation_id().unwrap_or_default());
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::Natgateway)?;
+    check_quota(call, subnet_id)?;
     let ec2 = &call.region_state().ec2;
     let Some(vpc_id) = ec2.subnets.get(subnet_id).map(|subnet| subnet.vpc_id.clone()) else {
         return refuse("InvalidSubnetID.NotFound", format!("The subnet ID '{subnet_id}' does not exist"));
@@ -113,6 +115,16 @@ fn to_sdk(gateway: &NatGateway, now: u64) -> aws_sdk_ec2::types::NatGateway {
         .set_failure_message(failure.map(|(_, message)| message.clone()))
         .set_tags(sdk_tags(&gateway.tags))
         .build()
+}
+
+/// "NAT gateways per Availability Zone" counts those that are pending, active or being deleted.
+fn check_quota(call: &mut Call<'_>, subnet_id: &str) -> Result<(), Rejection> {
+    let now = call.now();
+    let ec2 = &call.region_state().ec2;
+    let zone = |subnet: &str| ec2.subnets.get(subnet).map(|subnet| &subnet.availability_zone);
+    let counts = |one: &&NatGateway| !matches!(one.state(now), NatState::Deleted | NatState::Failed);
+    let used = ec2.nat_gateways.values().filter(counts).filter(|one| zone(&one.subnet_id) == zone(subnet_id)).count();
+    quotas::check(call, "nat_gateways_per_zone", used)
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeNatGatewaysInput) -> Result<DescribeNatGatewaysOutput, Rejection> {

@@ -9,7 +9,10 @@ use aws_sdk_ec2::operation::describe_subnets::{DescribeSubnetsError, DescribeSub
 use aws_sdk_ec2::operation::modify_subnet_attribute::{
     ModifySubnetAttributeError, ModifySubnetAttributeInput, ModifySubnetAttributeOutput,
 };
-use aws_sdk_ec2::types::{AttributeBooleanValue, AvailabilityZone, AvailabilityZoneState, ResourceType, SubnetState};
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, ResourceType,
+    SubnetState,
+};
 use ipnet::Ipv4Net;
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
@@ -43,21 +46,22 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("ec2", "DeleteSubnet", &["subnet_id"], DeleteSubnetError::generic, delete);
 }
 
-fn zones(region: &str) -> [String; 3] {
-    ["a", "b", "c"].map(|letter| format!("{region}{letter}"))
-}
-
 fn describe_zones(
     call: &mut Call<'_>,
     input: &DescribeAvailabilityZonesInput,
 ) -> Result<DescribeAvailabilityZonesOutput, Rejection> {
     let mut found = Vec::new();
-    for name in zones(call.region.as_str()) {
+    for zone in call.world.zones(call.region.as_str()) {
         let field = |filter: &str| (filter == "zone-type").then(|| vec!["availability-zone".to_owned()]);
         if matches_filters(input.filters(), &Tags::new(), field)? {
             found.push(
                 AvailabilityZone::builder()
-                    .zone_name(name)
+                    .zone_name(zone.name)
+                    .zone_id(zone.id)
+                    .zone_type("availability-zone")
+                    // "For Availability Zones, this parameter always has the value of opt-in-not-required"
+                    // (AvailabilityZone).
+                    .opt_in_status(AvailabilityZoneOptInStatus::OptInNotRequired)
                     .state(AvailabilityZoneState::Available)
                     .region_name(call.region.as_str())
                     .build(),
@@ -70,10 +74,12 @@ fn describe_zones(
 fn create(call: &mut Call<'_>, input: &CreateSubnetInput) -> Result<CreateSubnetOutput, Rejection> {
     let vpc_id = input.vpc_id().unwrap_or_default().to_owned();
     let cidr = input.cidr_block().unwrap_or_default();
-    let zone = input.availability_zone().map_or_else(|| zones(call.region.as_str())[0].clone(), str::to_owned);
-    if !zones(call.region.as_str()).contains(&zone) {
+    let zones = call.world.zones(call.region.as_str());
+    let wanted = input.availability_zone();
+    let Some(zone) = zones.into_iter().find(|zone| wanted.is_none_or(|wanted| zone.name == wanted)) else {
+        let zone = wanted.unwrap_or_default();
         return refuse("InvalidParameterValue", format!("Value ({zone}) for parameter availabilityZone is invalid."));
-    }
+    };
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::Subnet)?;
     let subnet_id = call.new_id("subnet");
     let available_at = call.completion_time(1.0, 1.0, 3.0);
@@ -101,7 +107,8 @@ fn create(call: &mut Call<'_>, input: &CreateSubnetInput) -> Result<CreateSubnet
         subnet_id: subnet_id.clone(),
         vpc_id,
         cidr_block: cidr.to_owned(),
-        availability_zone: zone,
+        availability_zone: zone.name,
+        availability_zone_id: zone.id,
         map_public_ip_on_launch: false,
         available_at,
         tags,
@@ -117,6 +124,7 @@ fn to_sdk(subnet: &Subnet, now: u64) -> aws_sdk_ec2::types::Subnet {
         .vpc_id(&subnet.vpc_id)
         .cidr_block(&subnet.cidr_block)
         .availability_zone(&subnet.availability_zone)
+        .availability_zone_id(&subnet.availability_zone_id)
         .map_public_ip_on_launch(subnet.map_public_ip_on_launch)
         .state(if now < subnet.available_at { SubnetState::Pending } else { SubnetState::Available })
         .set_tags(sdk_tags(&subnet.tags))

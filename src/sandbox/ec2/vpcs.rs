@@ -16,6 +16,7 @@ use ipnet::Ipv4Net;
 
 use super::filters::{matches_filters, sdk_tags, tags_from_specifications};
 use super::group_defaults;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::{Ec2, Peer, Peering, RouteTable, SecurityGroup, Vpc};
 use crate::world::tags::Tags;
@@ -53,6 +54,8 @@ fn create(call: &mut Call<'_>, input: &CreateVpcInput) -> Result<CreateVpcOutput
         return refuse("InvalidVpc.Range", format!("The CIDR '{cidr}' is invalid."));
     }
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::Vpc)?;
+    let used = call.region_state().ec2.vpcs.len();
+    quotas::check(call, "vpcs", used)?;
     let vpc_id = call.new_id("vpc");
     let available_at = call.completion_time(1.0, 3.0, 5.0);
     let vpc = Vpc {

@@ -28,6 +28,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::names::{SERVICE, arn_suffix, check_name};
 use super::tags;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::ec2::Ec2;
 use crate::world::elbv2::LoadBalancer;
@@ -128,6 +129,10 @@ fn create(call: &mut Call<'_>, input: &CreateLoadBalancerInput) -> Result<Create
     }
     if input.r#type() != Some(&LoadBalancerTypeEnum::Application) {
         return refuse("SandboxUnknownMember", "the sandbox models application load balancers only");
+    }
+    let used = call.region_state().elbv2.load_balancers.len();
+    if !call.region_state().elbv2.load_balancers.values().any(|one| one.name == name) {
+        quotas::check(call, "load_balancers", used)?;
     }
     crate::iam::create_for(call, "elasticloadbalancing.amazonaws.com");
     let scheme = input.scheme().unwrap_or(&LoadBalancerSchemeEnum::InternetFacing).as_str().to_owned();

@@ -30,6 +30,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use super::names::{SERVICE, arn_suffix, check_name};
 use super::tags;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::RegionState;
 use crate::world::elbv2::{HealthCheck, TargetGroup};
@@ -133,6 +134,10 @@ fn create(call: &mut Call<'_>, input: &CreateTargetGroupInput) -> Result<CreateT
     let port = input.port().unwrap_or_default();
     if !(1..=65535).contains(&port) {
         return refuse("ValidationError", format!("Port '{port}' is not valid"));
+    }
+    let used = call.region_state().elbv2.target_groups.len();
+    if !call.region_state().elbv2.target_groups.values().any(|one| one.name == name) {
+        quotas::check(call, "target_groups", used)?;
     }
     // Defaults of CreateTargetGroup for HTTP.
     let health_check = HealthCheck {

@@ -23,6 +23,7 @@ use aws_sdk_iam::types::{AttachedPermissionsBoundary, PermissionsBoundaryAttachm
 use aws_smithy_types::DateTime;
 
 use super::syntax::{check_name, check_trust, encode};
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, built, refuse};
 use crate::world::iam::{DEFAULT_SESSION_SECONDS, Role};
 
@@ -89,6 +90,8 @@ fn create(call: &mut Call<'_>, input: &CreateRoleInput) -> Result<CreateRoleOutp
     if call.world.iam.roles.keys().any(|other| other.eq_ignore_ascii_case(name)) {
         return refuse("EntityAlreadyExists", format!("Role with name {name} already exists."));
     }
+    let used = call.world.iam.roles.len();
+    quotas::check(call, "roles", used)?;
     let arn = format!("arn:{}:iam::{}:role{path}{name}", call.region.partition(), call.account());
     // IAM is eventually consistent: other services reject a new role for some seconds.
     let assumable_at = call.completion_time(2.0, 8.0, 30.0);

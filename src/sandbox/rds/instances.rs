@@ -16,6 +16,7 @@ use aws_sdk_rds::types::{
 
 use super::{subnet_groups, tags, validation};
 use crate::kms::default_key;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::{Instance, Phase, Settings, SubnetGroup};
 use crate::world::real_data::{DataSource, Server};
@@ -68,6 +69,8 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
     if call.region_state().rds.instances.contains_key(&identifier) {
         return refuse("DBInstanceAlreadyExists", "DB instance already exists");
     }
+    let used = call.region_state().rds.instances.len();
+    quotas::check(call, "db_instances", used)?;
     // aws-samples/eks-workshop-v2#1609.
     if !crate::iam::create_for(call, "rds.amazonaws.com") {
         let text = "Unable to create the resource. Verify that you have permission to create service linked role. \
@@ -98,6 +101,7 @@ fn create(call: &mut Call<'_>, input: &CreateDbInstanceInput) -> Result<CreateDb
     let parameter_group = input.db_parameter_group_name().unwrap_or_default().to_lowercase();
     validation::parameter_group(call, &parameter_group, &settings.engine_version)?;
     let security_groups = validation::security_groups(call, input.vpc_security_group_ids(), &subnet_group.vpc_id)?;
+    check_zones(call, &subnet_group, &settings)?;
     let lacks_parameters = is_incomplete(call, &parameter_group);
     let resource_id = format!("db-{}", call.world.random_hex()[..26].to_uppercase());
     let usable = match settings.multi_az {
@@ -172,6 +176,23 @@ fn subnet_group(call: &mut Call<'_>, name: &str) -> Result<SubnetGroup, Rejectio
     match call.region_state().rds.subnet_groups.get(&name.to_lowercase()) {
         Some(group) => Ok(group.clone()),
         None => refuse("DBSubnetGroupNotFoundFault", format!("DB subnet group '{name}' does not exist.")),
+    }
+}
+
+/// "The specified DB instance class isn't available in the specified Availability Zone"
+/// (`InsufficientDBInstanceCapacity`, CreateDBInstance). A standby needs a second zone.
+fn check_zones(call: &mut Call<'_>, group: &SubnetGroup, settings: &Settings) -> Result<(), Rejection> {
+    let offering = call.world.zones_with_class(call.region.as_str(), &settings.class);
+    let subnets = &call.region_state().ec2.subnets;
+    let zones: BTreeSet<&String> =
+        group.subnet_ids.iter().filter_map(|id| Some(&subnets.get(id)?.availability_zone)).collect();
+    let usable = zones.into_iter().filter(|zone| offering.contains(zone)).count();
+    match usable >= if settings.multi_az { 2 } else { 1 } {
+        true => Ok(()),
+        false => refuse(
+            "InsufficientDBInstanceCapacity",
+            format!("{} isn't available in the Availability Zones of the subnet group {}", settings.class, group.name),
+        ),
     }
 }
 

@@ -85,6 +85,11 @@ pub(super) fn version(engine: &str, wanted: &str) -> Result<String, Rejection> {
     }
 }
 
+/// Returns the default minor version of each major version.
+pub(super) fn versions() -> Vec<String> {
+    MAJORS.iter().map(|major| format!("{major}.{MINOR}")).collect()
+}
+
 /// Returns whether a full version is an earlier minor version of the same major version. A downgrade is not possible
 /// ("Upgrading the minor engine version").
 pub(super) fn is_downgrade(wanted: &str, has: &str) -> bool {

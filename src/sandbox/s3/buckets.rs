@@ -9,6 +9,7 @@ use aws_sdk_s3::operation::put_bucket_tagging::{PutBucketTaggingError, PutBucket
 use aws_sdk_s3::types::Tag;
 
 use super::lookup::find;
+use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, built, refuse};
 use crate::world::s3::Bucket;
 use crate::world::tags::Tags;
@@ -91,6 +92,10 @@ fn create(call: &mut Call<'_>, input: &CreateBucketInput) -> Result<CreateBucket
         }
     }
     let tags = read_tags(configuration.map(aws_sdk_s3::types::CreateBucketConfiguration::tags).unwrap_or_default())?;
+    let used = call.world.s3.buckets.values().filter(|bucket| bucket.owner == account).count();
+    if !call.world.s3.buckets.contains_key(name) {
+        quotas::check(call, "buckets", used)?;
+    }
     match call.world.s3.buckets.get(name) {
         Some(other) if other.owner != account => {
             return refuse(

@@ -1,6 +1,6 @@
 //! CloudWatch Logs: log groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,12 @@ use super::tags::Tags;
 pub struct Logs {
     /// Log groups by name.
     pub groups: BTreeMap<String, LogGroup>,
+    /// When entries arrive that create a group again, by its name.
+    #[serde(default)]
+    pub late: BTreeMap<String, u64>,
+    /// The groups that late entries have created again.
+    #[serde(default)]
+    pub returned: BTreeSet<String>,
 }
 
 /// A log group.
@@ -26,6 +32,13 @@ pub struct LogGroup {
 }
 
 impl Logs {
+    /// Creates a group as a service does that writes to it, if it does not exist.
+    pub fn create_by_service(&mut self, name: &str, now: u64) {
+        let group =
+            LogGroup { name: name.to_owned(), retention_days: None, kms_key: None, created_at: now, tags: Tags::new() };
+        self.groups.entry(name.to_owned()).or_insert(group);
+    }
+
     /// Returns the names of all existing resources.
     pub fn inventory(&self) -> Vec<String> {
         self.groups.keys().map(|name| format!("log group {name}")).collect()

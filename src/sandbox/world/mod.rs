@@ -2,6 +2,8 @@
 //!
 //! Resources reference each other by id. Whether a resource is in use is computed from these references, never stored.
 
+mod account;
+pub mod account_facts;
 pub mod account_region;
 mod alarm_check;
 pub mod autoscaling;
@@ -10,13 +12,16 @@ pub mod dms;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
+mod foreign_objects;
 pub mod health;
 pub mod hosted_zones;
 pub mod iam;
 pub mod lambda;
 pub mod listener_routing;
+mod log_writers;
 pub mod logs;
 pub mod metrics;
+pub mod quotas;
 pub mod rds;
 pub mod real_data;
 pub mod replication;
@@ -36,6 +41,7 @@ mod tasks;
 pub mod timeline;
 pub mod traffic;
 pub mod weight_history;
+pub mod zones;
 
 pub use account_region::{AccountRegion, MAIN_ACCOUNT};
 pub use state::{RegionState, World};

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::account_facts::AccountFacts;
+
 /// The events, and the tables of the source database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -17,6 +19,8 @@ pub struct Script {
     pub immediate_metrics: bool,
     /// The tables of the replicated database.
     pub tables: Vec<Table>,
+    /// What the account is like.
+    pub account: AccountFacts,
     /// The events. If two active events set the same value, the later one in the file wins.
     pub events: Vec<Event>,
 }
@@ -105,6 +109,12 @@ pub struct Changes {
     pub metrics_missing: Vec<String>,
     /// DB instances that are created within five minutes of their parameter group start without its parameters.
     pub parameter_groups_late: bool,
+    /// GuardDuty watches the tasks of all VPCs, and creates its endpoints.
+    pub guardduty: bool,
+    /// How many instances somebody else runs in each VPC.
+    pub foreign_instances: usize,
+    /// Log groups whose last entries arrive after their deletion: patterns of names.
+    pub late_logs: Vec<String>,
     /// The error codes with which calls fail, by a pattern of `service:Operation`.
     pub calls_fail: BTreeMap<String, String>,
     /// The error codes with which S3 refuses to delete objects, by a pattern of `bucket/key`. The call itself succeeds.
@@ -143,7 +153,13 @@ impl Default for Script {
         let table =
             |name: &str, rows| Table { schema: "public".to_owned(), name: name.to_owned(), rows, primary_key: true };
         let tables = vec![table("payments", 120_000), table("customers", 30_000), table("audit_log", 5_000)];
-        Self { requests_per_minute: 600, immediate_metrics: false, tables, events: Vec::new() }
+        Self {
+            requests_per_minute: 600,
+            immediate_metrics: false,
+            tables,
+            account: AccountFacts::default(),
+            events: Vec::new(),
+        }
     }
 }
 

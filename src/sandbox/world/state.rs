@@ -204,6 +204,8 @@ impl World {
         self.advance_rotations();
         self.advance_replication();
         self.advance_autoscaling();
+        self.advance_log_groups();
+        self.advance_foreign_objects();
     }
 
     /// Advances replication one state change at a time, because a change can depend on when the previous one happened.

@@ -159,6 +159,22 @@ impl<'a> ActiveChanges<'a> {
         self.changes.iter().any(|changes| changes.parameter_groups_late)
     }
 
+    /// Returns whether GuardDuty watches tasks.
+    pub fn guardduty(&self) -> bool {
+        self.changes.iter().any(|changes| changes.guardduty)
+    }
+
+    /// Returns how many instances somebody else runs in each VPC.
+    pub fn foreign_instances(&self) -> usize {
+        self.changes.iter().map(|changes| changes.foreign_instances).max().unwrap_or_default()
+    }
+
+    /// Returns whether the last entries of a log group arrive after its deletion.
+    pub fn has_late_logs(&self, name: &str) -> bool {
+        let matches = |pattern: &String| WildMatch::new(pattern).matches(name);
+        self.changes.iter().any(|changes| changes.late_logs.iter().any(matches))
+    }
+
     /// Returns the error code with which a call, `service:Operation`, fails.
     pub fn call_fails(&self, call: &str) -> Option<&'a str> {
         self.last(|changes| matching(&changes.calls_fail, call).map(String::as_str))

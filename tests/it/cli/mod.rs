@@ -1,5 +1,6 @@
 //! Tests of the real program: arguments, output and exit codes.
 
+mod account;
 pub mod commands;
 pub mod configuration;
 pub mod lifecycle;

@@ -213,9 +213,17 @@ async fn an_unfinished_up_does_not_replace_twice() {
 /// A leftover of an earlier run depends on a resource that the configuration no longer contains.
 #[tokio::test(start_paused = true)]
 async fn a_leftover_is_deleted_before_its_dependencies() {
-    use migrate_infra::resources::ec2::{Subnet, Vpc};
-    let vpc = |cidr: &str| Vpc { cidr: cidr.into() };
-    let subnet = |vpc| Subnet { vpc, cidr: "10.0.1.0/24".into(), zone: 0, public_addresses: false };
+    use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
+    let vpc = |cidr: &str| Vpc { cidr: cidr.into(), remove_guardduty: true };
+    let subnet = |vpc| Subnet {
+        vpc,
+        cidr: "10.0.1.0/24".into(),
+        zone: 0,
+        zone_id: None,
+        offers: ZoneOffers::default(),
+        public_addresses: false,
+        remove_guardduty: true,
+    };
     let mut before = crate::harness::sandbox_run::GraphBuilder::new();
     let first = before.add("source/network/first", vpc("10.0.0.0/16"));
     before.add("source/network/subnet", subnet(first.id()));

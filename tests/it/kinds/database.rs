@@ -7,7 +7,7 @@ use migrate_infra::address::{Arn, SecurityGroupId, SubnetId};
 use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
-use migrate_infra::resources::ec2::{Subnet, Vpc};
+use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
 use migrate_infra::resources::lambda::{Function, Package, Permission};
 use migrate_infra::resources::rds::{DbInstance, DbParameterGroup, DbSubnetGroup, FinalSnapshot};
 use migrate_infra::resources::secretsmanager::{Secret, SecretContent, SecretRotation};
@@ -167,6 +167,7 @@ pub fn prerequisites() -> Fixture {
             vpc_id: "vpc-1".into(),
             cidr_block: format!("10.0.{zone}.0/24"),
             availability_zone: format!("us-east-1{}", ["a", "b", "c"][zone]),
+            availability_zone_id: String::new(),
             map_public_ip_on_launch: false,
             available_at: 0,
             tags: BTreeMap::new(),
@@ -232,12 +233,20 @@ async fn a_database_with_its_secret_passes_the_lifecycle_checks() {
 #[tokio::test(start_paused = true)]
 async fn a_database_in_its_own_subnets_passes_the_lifecycle_checks() {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     let subnets = [(0, "10.0.0.0/24"), (1, "10.0.1.0/24")].map(|(zone, cidr)| {
         builder
             .add(
                 &format!("source/network/private-{zone}"),
-                Subnet { vpc: vpc.id(), cidr: cidr.into(), zone, public_addresses: false },
+                Subnet {
+                    vpc: vpc.id(),
+                    cidr: cidr.into(),
+                    zone,
+                    zone_id: None,
+                    offers: ZoneOffers::default(),
+                    public_addresses: false,
+                    remove_guardduty: true,
+                },
             )
             .id()
     });

@@ -72,9 +72,16 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
     let to = |input, value: Value| (input, To::Value(value));
     let not = |input, why| (input, To::Not(why));
     match kind {
-        "ec2.vpc" => vec![not("cidr", PART)],
+        "ec2.vpc" => vec![not("cidr", PART), to("remove_guardduty", json!(false))],
         "ec2.subnet" => {
-            vec![to("cidr", json!("10.0.77.0/24")), to("zone", json!(2)), to("public_addresses", json!(false))]
+            vec![
+                to("cidr", json!("10.0.77.0/24")),
+                to("zone", json!(2)),
+                to("zone_id", json!("use1-az4")),
+                to("offers", json!({ "fargate": true, "database": null, "replication_class": "dms.c5.large" })),
+                to("public_addresses", json!(false)),
+                to("remove_guardduty", json!(false)),
+            ]
         }
         "ec2.route" => vec![to("destination", json!("198.51.100.0/24"))],
         "ec2.gateway_endpoint" => vec![to("service", json!("dynamodb"))],

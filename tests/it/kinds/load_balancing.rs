@@ -39,6 +39,7 @@ pub fn prerequisites() -> Fixture {
             vpc_id: "vpc-1".into(),
             cidr_block: format!("10.0.{number}.0/24"),
             availability_zone: format!("us-east-1{zone}"),
+            availability_zone_id: String::new(),
             map_public_ip_on_launch: false,
             available_at: 0,
             tags: tags(),

@@ -5,7 +5,7 @@ use migrate_infra::graph::{Graph, Input};
 use migrate_infra::resource::{Error, Handle};
 use migrate_infra::resources::ec2::{
     DefaultSecurityGroup, Direction, ElasticIp, GatewayEndpoint, InternetGateway, NatGateway, Peer, Route, RouteTable,
-    RouteTableAssociation, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    RouteTableAssociation, RouteTarget, SecurityGroup, SecurityGroupRule, Subnet, Vpc, ZoneOffers,
 };
 use migrate_infra::sandbox::world::ec2::{self, Ec2};
 
@@ -27,7 +27,7 @@ const USUAL: Options = Options { rule_says: "DMS reads", shared_table: false, pu
 
 /// The VPC with its gateways, subnets, routes and S3 endpoint: system.md, part 1.
 fn add_network(builder: &mut GraphBuilder, options: Options) -> Handle<Vpc> {
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/network/default-group", DefaultSecurityGroup { vpc: vpc.id() });
     let igw = builder.add("source/network/igw", InternetGateway { vpc: vpc.id() });
     let eip = builder.add("source/network/nat-ip", ElasticIp {});
@@ -39,7 +39,15 @@ fn add_network(builder: &mut GraphBuilder, options: Options) -> Handle<Vpc> {
         let cidr = format!("10.0.{}.0/24", if is_public { zone } else { 10 + zone });
         let subnet = builder.add(
             &format!("source/network/{role}-{zone}"),
-            Subnet { vpc: vpc.id(), cidr, zone, public_addresses: is_public },
+            Subnet {
+                vpc: vpc.id(),
+                cidr,
+                zone,
+                zone_id: None,
+                offers: ZoneOffers::default(),
+                public_addresses: is_public,
+                remove_guardduty: true,
+            },
         );
         let table = builder.add(&format!("source/network/{role}-{zone}-table"), RouteTable { vpc: vpc.id() });
         let target = if is_public {
@@ -136,7 +144,7 @@ fn network(options: Options) -> Graph {
 
 fn security(options: Options) -> Graph {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/network/default-group", DefaultSecurityGroup { vpc: vpc.id() });
     add_security(&mut builder, &vpc, options);
     builder.finish()
@@ -325,7 +333,7 @@ pub async fn manual_changes_are_corrected() {
 #[tokio::test(start_paused = true)]
 pub async fn a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_refused() {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/network/igw", InternetGateway { vpc: vpc.id() });
     let graph = builder.finish();
     let mut fixture = made(&graph).await;
@@ -338,7 +346,7 @@ pub async fn a_detached_gateway_is_attached_again_and_one_attached_elsewhere_is_
 #[tokio::test(start_paused = true)]
 async fn a_foreign_group_with_the_same_name_stops_the_run() {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     let mut fixture = made(&builder.finish()).await;
     let vpc_id = fixture.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
     let theirs = ec2::SecurityGroup {
@@ -350,7 +358,7 @@ async fn a_foreign_group_with_the_same_name_stops_the_run() {
     };
     here(&mut fixture).security_groups.insert("sg-theirs".into(), theirs);
     let mut builder = GraphBuilder::new();
-    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     group(&mut builder, &vpc, "db");
     let ran = fixture.up(&builder.finish()).await;
     assert!(matches!(failure(&ran), Error::Foreign { id, .. } if id == "sg-theirs"), "{:?}", ran.report());
@@ -360,7 +368,7 @@ async fn a_foreign_group_with_the_same_name_stops_the_run() {
 async fn a_manually_created_equal_rule_stops_the_run() {
     let graph = |with_rule: bool| {
         let mut builder = GraphBuilder::new();
-        let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+        let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
         let alb = group(&mut builder, &vpc, "alb");
         if with_rule {
             builder.add(
@@ -526,7 +534,7 @@ async fn a_gateway_waits_for_public_addresses_and_a_group_for_interfaces() {
 #[tokio::test(start_paused = true)]
 async fn what_blocks_the_deletion_of_a_vpc_is_reported() {
     let mut builder = GraphBuilder::new();
-    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     let mut fixture = made(&builder.finish()).await;
     let vpc_id = fixture.attrs("source/network/vpc")["vpc_id"].as_str().unwrap().to_owned();
     let theirs = ec2::SecurityGroup {
@@ -542,6 +550,7 @@ async fn what_blocks_the_deletion_of_a_vpc_is_reported() {
         vpc_id,
         service_name: "com.amazonaws.us-east-1.s3".into(),
         route_table_ids: std::collections::BTreeSet::new(),
+        subnet_ids: std::collections::BTreeSet::new(),
         available_at: 0,
         removed_at: None,
         tags: ec2::Tags::new(),

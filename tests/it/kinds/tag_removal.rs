@@ -124,7 +124,7 @@ async fn a_tag_removed_from_the_configuration_is_removed_in_aws() {
 /// Returns a few resources whose tags are removed in different ways, with additional tags.
 fn few(tags: &[&str]) -> Graph {
     let mut builder = tags.iter().fold(GraphBuilder::new(), |builder, key| builder.tagged(key, "soon"));
-    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/service/logs", LogGroup { name: "/ecs/payment".into(), retention_days: 7, kms_key: None });
     builder.add("source/monitoring/dashboard", Dashboard { name: "payment".into(), widgets: vec![] });
     let bucket = Bucket {

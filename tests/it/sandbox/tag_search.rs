@@ -35,7 +35,7 @@ async fn search(world: World, region: &str, key: &str, value: &str) -> Vec<Strin
 async fn everything_of_a_stack_is_found_by_its_tag() {
     let mut fixture = Fixture::default();
     let mut builder = GraphBuilder::new();
-    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/service/logs", LogGroup { name: "/ecs/payment".into(), retention_days: 7, kms_key: None });
     builder.add("source/monitoring/dashboard", Dashboard { name: "payment".into(), widgets: vec![] });
     fixture.up(&builder.finish()).await.must_succeed();

@@ -9,7 +9,7 @@ use migrate_infra::aws::{Cloud, Endpoint};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
-use migrate_infra::resources::ec2::{Subnet, Vpc};
+use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
 use migrate_infra::sandbox::{Faults, Sandbox, World};
 use migrate_infra::state::{
     Backend, FileStore, Found, Heartbeat, Journal, Lock, LockError, MemoryStore, Moved, Record, State, StateError,
@@ -155,10 +155,18 @@ async fn a_holder_whose_lock_was_removed_stops() {
 
 fn small() -> Graph {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add(
         "source/network/subnet-a",
-        Subnet { vpc: vpc.id(), cidr: "10.0.0.0/24".into(), zone: 0, public_addresses: false },
+        Subnet {
+            vpc: vpc.id(),
+            cidr: "10.0.0.0/24".into(),
+            zone: 0,
+            zone_id: None,
+            offers: ZoneOffers::default(),
+            public_addresses: false,
+            remove_guardduty: true,
+        },
     );
     builder.finish()
 }

@@ -17,6 +17,9 @@ pub struct NetworkInterface {
     pub description: String,
     /// The service that requested it, for example `amazon-elb`.
     pub requester_id: String,
+    /// The instance that it is attached to, if it is that of an instance.
+    #[serde(default)]
+    pub instance_id: Option<String>,
     /// Whether it has a public address, which prevents detaching the internet gateway.
     pub public: bool,
     /// When it is deleted, once its owner is deleted: services release interfaces with a delay.

@@ -142,6 +142,7 @@ impl Ec2 {
             group_ids: group_ids.to_vec(),
             description,
             requester_id: requester_id.to_owned(),
+            instance_id: None,
             public,
             removed_at: None,
         };

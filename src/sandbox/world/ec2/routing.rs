@@ -32,7 +32,7 @@ pub enum EndpointState {
     Deleting,
 }
 
-/// A VPC endpoint of the gateway type.
+/// A VPC endpoint: of the gateway type, or of the interface type if it has subnets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the EC2 API's `VpcEndpoint`")]
 pub struct VpcEndpoint {
@@ -40,6 +40,8 @@ pub struct VpcEndpoint {
     pub vpc_id: String,
     pub service_name: String,
     pub route_table_ids: BTreeSet<String>,
+    #[serde(default)]
+    pub subnet_ids: BTreeSet<String>,
     pub available_at: u64,
     /// When it no longer exists, once its deletion has started.
     #[serde(rename = "gone_at")]
@@ -48,6 +50,16 @@ pub struct VpcEndpoint {
 }
 
 impl VpcEndpoint {
+    /// Returns whether it is a gateway endpoint, which has no interfaces.
+    pub fn is_gateway(&self) -> bool {
+        !self.service_name.ends_with(".guardduty-data")
+    }
+
+    /// Returns the description of its network interfaces.
+    pub fn interface_description(&self) -> String {
+        format!("VPC Endpoint Interface {}", self.vpc_endpoint_id)
+    }
+
     /// Returns its state.
     pub fn state(&self, now: u64) -> EndpointState {
         match self.removed_at {

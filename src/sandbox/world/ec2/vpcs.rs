@@ -24,6 +24,8 @@ pub struct Subnet {
     pub vpc_id: String,
     pub cidr_block: String,
     pub availability_zone: String,
+    #[serde(default)]
+    pub availability_zone_id: String,
     pub map_public_ip_on_launch: bool,
     pub available_at: u64,
     pub tags: Tags,

@@ -1,0 +1,227 @@
+//! The availability zones of a region, as the account sees them, and what they offer.
+//!
+//! The letter of a zone differs between accounts, its id does not ("Availability Zone IDs for your AWS resources", AWS
+//! RAM User Guide). Letters can be missing: `us-west-1` shows two of three zones to newer accounts.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, Filter};
+use aws_sdk_rds::types::OrderableDbInstanceOption;
+use serde::{Deserialize, Serialize};
+
+use infra_core::resource::{Error, Result, StepContext};
+
+/// Zones without Fargate, by id ("Supported Regions for Amazon ECS on AWS Fargate", Amazon ECS Developer Guide, lists
+/// the zones that have it where not all do: `usw1-az1` and `usw1-az3`; `apne1-az1`, `apne1-az2` and `apne1-az4`;
+/// `cac1-az1` and `cac1-az2`; `cnn1-az1` and `cnn1-az2`).
+const FARGATE_ONLY: &[(&str, &[&str])] = &[
+    ("us-west-1", &["usw1-az1", "usw1-az3"]),
+    ("ap-northeast-1", &["apne1-az1", "apne1-az2", "apne1-az4"]),
+    ("ca-central-1", &["cac1-az1", "cac1-az2"]),
+    ("cn-north-1", &["cnn1-az1", "cnn1-az2"]),
+];
+
+/// What a zone must offer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ZoneOffers {
+    /// Tasks on Fargate.
+    pub fargate: bool,
+    /// Database instances.
+    pub database: Option<DatabaseOffer>,
+    /// The class of a replication instance.
+    pub replication_class: Option<String>,
+}
+
+/// The database instances that a zone must offer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseOffer {
+    /// The engine.
+    pub engine: String,
+    /// Its version, or the first part of it.
+    pub version: String,
+    /// The instance class.
+    pub class: String,
+}
+
+/// An availability zone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Zone {
+    /// The name in this account, for example `us-east-1a`.
+    pub(super) name: String,
+    /// The id in all accounts, for example `use1-az1`.
+    pub(super) id: String,
+    /// Whether the account can use it at present.
+    pub(super) available: bool,
+}
+
+/// The zones of the region, by name.
+pub(super) struct Zones {
+    region: String,
+    all: Vec<Zone>,
+}
+
+/// Reads the zones of the account. It leaves out local and wavelength zones, which load balancers and databases cannot
+/// use.
+///
+/// # Errors
+/// Those of the read.
+pub(super) async fn zones(cx: &StepContext) -> Result<Zones> {
+    let regular = Filter::builder().name("zone-type").values("availability-zone").build();
+    let call = cx.aws.ec2.describe_availability_zones().filters(regular).send();
+    let found = cx.read("ec2:DescribeAvailabilityZones", call).await?;
+    let mut all: Vec<Zone> = found.availability_zones().iter().filter_map(zone).collect();
+    all.sort_unstable();
+    Ok(Zones { region: cx.region.to_string(), all })
+}
+
+fn zone(zone: &AvailabilityZone) -> Option<Zone> {
+    let opted_in = zone.opt_in_status() != Some(&AvailabilityZoneOptInStatus::NotOptedIn);
+    Some(Zone {
+        name: zone.zone_name()?.to_owned(),
+        id: zone.zone_id().unwrap_or_default().to_owned(),
+        available: opted_in && zone.state() == Some(&AvailabilityZoneState::Available),
+    })
+}
+
+/// Returns the names of zones.
+pub(super) fn zone_names<'a>(zones: impl IntoIterator<Item = &'a Zone>) -> impl Iterator<Item = &'a str> {
+    zones.into_iter().map(|zone| zone.name.as_str())
+}
+
+impl Zones {
+    /// Returns all zones.
+    pub(super) fn all(&self) -> &[Zone] {
+        &self.all
+    }
+
+    /// Returns the name of the zone with an id.
+    pub(super) fn name_of(&self, id: &str) -> Option<&str> {
+        zone_names(self.all.iter().filter(|zone| zone.id == id)).next()
+    }
+
+    /// Returns the zone with an id, or the one with a number among those that offer what is needed.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if there is no such zone, with the zones that there are.
+    pub(super) async fn choose(
+        self,
+        cx: &StepContext,
+        number: usize,
+        id: Option<&str>,
+        offers: &ZoneOffers,
+    ) -> Result<Zone> {
+        if let Some(id) = id {
+            return match self.all.iter().find(|zone| zone.id == id) {
+                Some(zone) if zone.available => Ok(zone.clone()),
+                Some(_) => Err(Error::Refused(format!(
+                    "the zone {id} is not available to this account at present; `network.zones` can name another: {}",
+                    self.describe()
+                ))),
+                None => Err(Error::Refused(format!(
+                    "{id} is not an availability zone of {} in this account; `network.zones` can name {}",
+                    self.region,
+                    self.describe()
+                ))),
+            };
+        }
+        let usable = self.usable(cx, offers).await?;
+        usable.get(number).cloned().ok_or_else(|| {
+            let list: Vec<&str> = usable.iter().map(|zone| zone.id.as_str()).collect();
+            Error::Refused(format!(
+                "{} has {} availability zones that this stack can use{}, and the configuration asks for number {}{}; \
+                 the zones of the account are {}; use another region or instance class, or name the zones in \
+                 `network.zones`",
+                self.region,
+                usable.len(),
+                if list.is_empty() { String::new() } else { format!(" ({})", list.join(", ")) },
+                number + 1,
+                offers.describe(),
+                self.describe(),
+            ))
+        })
+    }
+
+    /// Returns the available zones that offer what is needed.
+    ///
+    /// # Errors
+    /// Those of the reads.
+    pub(super) async fn usable(&self, cx: &StepContext, offers: &ZoneOffers) -> Result<Vec<Zone>> {
+        let mut usable: Vec<Zone> = self.all.iter().filter(|zone| zone.available).cloned().collect();
+        if offers.fargate
+            && let Some((_, ids)) = FARGATE_ONLY.iter().find(|(region, _)| *region == self.region)
+        {
+            usable.retain(|zone| ids.contains(&zone.id.as_str()));
+        }
+        if let Some(database) = &offers.database {
+            keep(&mut usable, &with_database(cx, database).await?);
+        }
+        if let Some(class) = &offers.replication_class {
+            keep(&mut usable, &with_replication(cx, class).await?);
+        }
+        Ok(usable)
+    }
+
+    fn describe(&self) -> String {
+        let one = |zone: &Zone| match zone.available {
+            true => format!("{} ({})", zone.id, zone.name),
+            false => format!("{} ({}, not available)", zone.id, zone.name),
+        };
+        self.all.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl ZoneOffers {
+    /// Returns what is needed, as the rest of a sentence about zones.
+    fn describe(&self) -> String {
+        let mut needs = Vec::new();
+        needs.extend(self.fargate.then(|| "Fargate".to_owned()));
+        needs.extend(self.database.as_ref().map(|one| format!("{} {} on {}", one.engine, one.version, one.class)));
+        needs.extend(self.replication_class.as_ref().map(|class| format!("replication instances of {class}")));
+        if needs.is_empty() { String::new() } else { format!(", with {}", needs.join(", ")) }
+    }
+}
+
+/// A class that no zone offers is not offered in the region. The service that creates the instance says so, with the
+/// classes that it has.
+fn keep(usable: &mut Vec<Zone>, offering: &BTreeSet<String>) {
+    if !offering.is_empty() {
+        usable.retain(|zone| offering.contains(&zone.name));
+    }
+}
+
+async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<BTreeSet<String>> {
+    let pages = cx
+        .aws
+        .rds
+        .describe_orderable_db_instance_options()
+        .engine(&wanted.engine)
+        .db_instance_class(&wanted.class)
+        .vpc(true)
+        .into_paginator()
+        .items()
+        .send();
+    let options = cx.read("rds:DescribeOrderableDBInstanceOptions", pages.collect::<Result<Vec<_>, _>>()).await?;
+    let of_version = |version: Option<&str>| {
+        let version = version.unwrap_or_default();
+        version == wanted.version || version.starts_with(&format!("{}.", wanted.version))
+    };
+    let zones = options.iter().filter(|option| of_version(option.engine_version()));
+    Ok(zones
+        .flat_map(OrderableDbInstanceOption::availability_zones)
+        .filter_map(|zone| Some(zone.name()?.to_owned()))
+        .collect())
+}
+
+async fn with_replication(cx: &StepContext, class: &str) -> Result<BTreeSet<String>> {
+    let pages = cx.aws.dms.describe_orderable_replication_instances().into_paginator().send();
+    let pages = cx.read("dms:DescribeOrderableReplicationInstances", pages.collect::<Result<Vec<_>, _>>()).await?;
+    let mut zones = BTreeSet::new();
+    for one in pages.iter().flat_map(|page| page.orderable_replication_instances.iter().flatten()) {
+        if one.replication_instance_class() == Some(class) {
+            zones.extend(one.availability_zones().iter().cloned());
+        }
+    }
+    Ok(zones)
+}
