@@ -125,8 +125,9 @@ where
 /// # Errors
 /// The error of EC2.
 pub(super) async fn is_empty(cx: &StepContext, vpc: &VpcId) -> Result<bool> {
-    let Blockers { interfaces, permanent } = find(cx, Target::Vpc(vpc)).await?;
-    if !interfaces.is_empty() || !permanent.is_empty() {
+    let target = Target::Vpc { id: vpc, remove_guardduty: false };
+    let Blockers { interfaces, permanent, guardduty } = find(cx, target).await?;
+    if !interfaces.is_empty() || !permanent.is_empty() || !guardduty.is_empty() {
         return Ok(false);
     }
     for side in ["requester-vpc-info.vpc-id", "accepter-vpc-info.vpc-id"] {
