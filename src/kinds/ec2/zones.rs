@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, Availabi
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use serde::{Deserialize, Serialize};
 
+use infra_aws::ErrorKind;
 use infra_core::resource::{Error, Result, StepContext};
 
 /// Zones without Fargate, by id ("Supported Regions for Amazon ECS on AWS Fargate", Amazon ECS Developer Guide, lists
@@ -155,10 +156,10 @@ impl Zones {
             usable.retain(|zone| ids.contains(&zone.id.as_str()));
         }
         if let Some(database) = &offers.database {
-            keep(&mut usable, &with_database(cx, database).await?);
+            keep(&mut usable, &known(cx, with_database(cx, database).await)?);
         }
         if let Some(class) = &offers.replication_class {
-            keep(&mut usable, &with_replication(cx, class).await?);
+            keep(&mut usable, &known(cx, with_replication(cx, class).await)?);
         }
         Ok(usable)
     }
@@ -180,6 +181,19 @@ impl ZoneOffers {
         needs.extend(self.database.as_ref().map(|one| format!("{} {} on {}", one.engine, one.version, one.class)));
         needs.extend(self.replication_class.as_ref().map(|class| format!("replication instances of {class}")));
         if needs.is_empty() { String::new() } else { format!(", with {}", needs.join(", ")) }
+    }
+}
+
+/// What zones offer is advice. Credentials that must not read it, and emulators that do not know it, leave it open.
+fn known(cx: &StepContext, offering: Result<BTreeSet<String>>) -> Result<BTreeSet<String>> {
+    match offering {
+        Err(Error::Aws(error))
+            if error.kind == ErrorKind::Refused || error.message.contains("not been implemented") =>
+        {
+            cx.notice(format!("the zones that offer the instance classes are not known: {error}"));
+            Ok(BTreeSet::new())
+        }
+        other => other,
     }
 }
 

@@ -59,6 +59,15 @@ async fn a_zone_without_fargate_is_left_out() {
     assert!(text.contains("with Fargate"), "{text}");
 }
 
+/// The offers are advice: credentials that must not read them create the stack all the same.
+#[tokio::test(start_paused = true)]
+async fn offers_that_cannot_be_read_leave_all_zones() {
+    let script = "[[events]]\nat_seconds = 0\ncalls_fail = { \"*:DescribeOrderable*\" = \"AccessDenied\" }\n";
+    let mut fixture = scripted(script);
+    fixture.up(&source(&[])).await.must_succeed();
+    assert_eq!(zones(&fixture, "us-east-1"), ["use1-az1", "use1-az2"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn zones_are_named_by_their_ids() {
     let sets = ["environments.source.network.zones=[\"use1-az4\", \"use1-az6\"]"];
