@@ -2,7 +2,7 @@
 
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
-use migrate_infra::resources::ec2::{ElasticIp, InternetGateway, RouteTable, Subnet, Vpc};
+use migrate_infra::resources::ec2::{ElasticIp, InternetGateway, RouteTable, Subnet, Vpc, ZoneOffers};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::ec2::Subnet as StoredSubnet;
 
@@ -13,20 +13,28 @@ use crate::harness::stacks::{PAIRED, graph};
 /// Everything that has neither a name nor a token, and what is in it.
 fn network() -> Graph {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/network/gateway", InternetGateway { vpc: vpc.id() });
     builder.add("source/network/address", ElasticIp {});
     builder.add("source/network/table", RouteTable { vpc: vpc.id() });
     builder.add(
         "source/network/subnet",
-        Subnet { vpc: vpc.id(), cidr: "10.0.0.0/24".into(), zone: 0, public_addresses: false },
+        Subnet {
+            vpc: vpc.id(),
+            cidr: "10.0.0.0/24".into(),
+            zone: 0,
+            zone_id: None,
+            offers: ZoneOffers::default(),
+            public_addresses: false,
+            remove_guardduty: true,
+        },
     );
     builder.finish()
 }
 
 fn vpc() -> Graph {
     let mut builder = GraphBuilder::new();
-    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.finish()
 }
 
@@ -84,6 +92,7 @@ fn put_subnet(fixture: &mut Fixture, vpc: &str) {
         vpc_id: vpc.to_owned(),
         cidr_block: "10.0.0.0/24".into(),
         availability_zone: "us-east-1a".into(),
+        availability_zone_id: "use1-az1".into(),
         map_public_ip_on_launch: false,
         available_at: 0,
         tags: [].into(),
@@ -145,7 +154,7 @@ async fn without_an_open_creation_nothing_is_deleted() {
 #[tokio::test(start_paused = true)]
 async fn down_deletes_a_duplicate_that_showed_late() {
     let mut builder = GraphBuilder::new();
-    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into() });
+    let vpc = builder.add("source/network/vpc", Vpc { cidr: "10.0.0.0/16".into(), remove_guardduty: true });
     builder.add("source/network/gateway", InternetGateway { vpc: vpc.id() });
     builder.add("source/network/address", ElasticIp {});
     let graph = builder.finish();

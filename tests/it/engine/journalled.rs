@@ -19,7 +19,7 @@ fn address() -> Graph {
 
 fn vpc(cidr: &str) -> Graph {
     let mut builder = GraphBuilder::new();
-    builder.add("source/network/vpc", Vpc { cidr: cidr.into() });
+    builder.add("source/network/vpc", Vpc { cidr: cidr.into(), remove_guardduty: true });
     builder.finish()
 }
 
