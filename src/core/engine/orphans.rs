@@ -13,8 +13,8 @@ use infra_base::address::Location;
 /// How many resources are read at the same time.
 const READS_AT_ONCE: usize = 8;
 
-/// Returns the existing resources in `locations` that have the tags of this stack, but are not in the state. The kind of
-/// each one is asked whether it exists, because the listing by tags shows deleted resources for hours
+/// Returns the existing resources in `locations` that have the tags of this stack, but are not in the state. The kind
+/// of each one is asked whether it exists, because the listing by tags shows deleted resources for hours
 /// (aws/aws-sdk#676, boto/boto3#3341).
 ///
 /// # Errors

@@ -28,7 +28,8 @@ impl World {
         let mut found = BTreeMap::new();
         for (key, region) in &self.regions {
             let starting = region.ecs.services.values().filter(|service| service.is_starting());
-            found.extend(starting.filter_map(|service| Some((service.arn.clone(), self.obstacle(key, region, service)?))));
+            let obstacle = |service: &Service| Some((service.arn.clone(), self.obstacle(key, region, service)?));
+            found.extend(starting.filter_map(obstacle));
         }
         found
     }
@@ -47,8 +48,8 @@ impl World {
             .or_else(|| stopped().map(Obstacle::Stopped))
     }
 
-    /// The service ends if it cannot read the secret of its database, which its own role must allow, and the policy of a
-    /// secret of another account.
+    /// The service ends if it cannot read the secret of its database, which its own role must allow, and the policy of
+    /// a secret of another account.
     fn secret(&self, iam: &Iam, definition: &TaskDefinition) -> Option<String> {
         let variables = &definition.container.environment;
         let (_, arn) = variables.iter().find(|(name, _)| name == SECRET_VARIABLE)?;

@@ -33,7 +33,7 @@ pub fn definition() -> TaskDefinition {
             port: 8080,
             environment: BTreeMap::from([
                 ("ENVIRONMENT".to_owned(), "source".into()),
-                ("DB_SECRET_ARN".to_owned(), "arn:aws:secretsmanager:x".into()),
+                ("DB_SECRET_ARN".to_owned(), "arn:aws:secretsmanager:us-east-1:111122223333:secret:x".into()),
             ]),
             log_group: "/ecs/payment-service".into(),
             health_check_command: Some(vec!["CMD-SHELL".into(), "wget -q -O - http://localhost:8080/health".into()]),
