@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates, unused_duplicate};
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
-use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates, unused_duplicate};
 use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
 use crate::plan::{Move, Plan, Step};
 use crate::resource::{Error, KindRef, Observed, Result};

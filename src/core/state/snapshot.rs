@@ -420,10 +420,7 @@ mod tests {
     fn a_creation_goes_from_intent_over_created_to_ready() {
         let mut state = begun();
         let address = Address::new("a");
-        run(
-            &mut state,
-            vec![intent(Op::Create), sent("a", "ec2:CreateVpc")],
-        );
+        run(&mut state, vec![intent(Op::Create), sent("a", "ec2:CreateVpc")]);
         assert_eq!(state.get(&address).unwrap().status, Status::Creating);
         assert_eq!(state.get(&address).unwrap().open.as_ref().unwrap().calls, ["ec2:CreateVpc"]);
         run(&mut state, vec![Record::Created { address: address.clone(), attrs: json!({ "vpc_id": "vpc-1" }) }]);

@@ -113,7 +113,7 @@ impl Resource for LogGroup {
         if !is_written_by_service(&attrs.name) {
             return Ok(());
         }
-        for _ in 0..LOOKS_AGAIN {
+        for _ in 0..looks_again(&attrs.name) {
             cx.pause(LOOK_AGAIN_EVERY).await?;
             if self.find(cx).await?.is_some() {
                 cx.notice("the last entries of its service have created it again; it is deleted again");
@@ -132,10 +132,13 @@ impl Resource for LogGroup {
     }
 }
 
-/// How often, and how many times, a deletion looks again. Services send entries within seconds, Container Insights once
-/// a minute.
+/// How often a deletion looks again.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(15);
-const LOOKS_AGAIN: u32 = 4;
+
+/// Returns how many times a deletion looks again. Services send entries within seconds, Container Insights once a minute.
+fn looks_again(name: &str) -> u32 {
+    if name.starts_with("/aws/ecs/containerinsights/") { 4 } else { 2 }
+}
 
 /// Returns whether a service creates the group by itself: `dms-tasks-…` of DMS, and `/aws/…` of RDS ("Publishing
 /// database logs to Amazon CloudWatch Logs"), Container Insights and Lambda.

@@ -43,9 +43,7 @@ impl World {
                 .or_else(|| self.secret(iam, definition))
                 .or_else(|| health_checks(region, service))
         };
-        roles(iam, service, definition, self.now)
-            .map(Obstacle::NotPlaced)
-            .or_else(|| stopped().map(Obstacle::Stopped))
+        roles(iam, service, definition, self.now).map(Obstacle::NotPlaced).or_else(|| stopped().map(Obstacle::Stopped))
     }
 
     /// The service ends if it cannot read the secret of its database, which its own role must allow, and the policy of

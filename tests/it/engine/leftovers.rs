@@ -105,7 +105,8 @@ async fn an_open_creation_whose_object_exists_without_tags_is_reported() {
         fixture.run(&graph, RunKind::Up, crash_points.clone()).await;
         let state = fixture.state();
         let is_known = state.attrs(&Address::new("source/storage/bucket")).is_some();
-        let Some(stored) = fixture.world.s3.buckets.get_mut(name).filter(|_| crash_points.is_dead() && !is_known) else {
+        let Some(stored) = fixture.world.s3.buckets.get_mut(name).filter(|_| crash_points.is_dead() && !is_known)
+        else {
             continue;
         };
         stored.tags.clear();

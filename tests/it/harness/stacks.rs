@@ -37,11 +37,8 @@ pub fn every_kind() -> Graph {
     let mut graph = graph(PAIRED, &[TWO_REGIONS]);
     let tags = graph.get(&Address::new("source/network/vpc")).expect("a VPC").tags.clone();
     let secret = Handle::<Secret>::to(Address::new("source/database-source/secret"));
-    let policy = SecretPolicy {
-        secret: secret.arn(),
-        account: "444455556666".into(),
-        readers: vec!["role/reader".to_owned()],
-    };
+    let policy =
+        SecretPolicy { secret: secret.arn(), account: "444455556666".into(), readers: vec!["role/reader".to_owned()] };
     graph.add(Address::new("source/sharing/secret-policy"), &"us-east-1".into(), &tags, &policy);
     let bucket = Handle::<Bucket>::to(Address::new("source/storage-source/bucket"));
     let role = Handle::<Role>::to(Address::new("target/storage-replication/role"));

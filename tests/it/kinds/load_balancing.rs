@@ -128,7 +128,8 @@ pub fn prerequisites() -> Fixture {
         tags: tags(),
     };
     region.logs.groups.insert(logs.name.clone(), logs);
-    let secret = serde_json::json!({ "name": "database", "arn": "arn:aws:secretsmanager:us-east-1:111122223333:secret:x", "description": null,
+    let arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:x";
+    let secret = serde_json::json!({ "name": "database", "arn": arn, "description": null,
         "kms_key_id": null, "versions": {}, "rotation_enabled": false, "rotation_function": null,
         "rotation_days": null, "deleted_at": null, "gone_at": null, "forced": false, "tags": {} });
     let secret = serde_json::from_value(secret).expect("a secret");
