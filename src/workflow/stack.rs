@@ -19,7 +19,7 @@ pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
     let record = read_record(state)?;
     let mut facts = MigrationFacts {
         is_target_primary: record.as_ref().is_some_and(|record| record.primary() == Side::Target),
-        stack_account: Some(state.account.clone()).filter(|_| state.has_begun()),
+        stack_account: Some(state.account.clone()).filter(|account| !account.as_str().is_empty()),
         other_accounts: state.other_accounts.clone(),
         is_finished: record.is_some_and(|record| record.is_finished()),
         ..Default::default()

@@ -1,6 +1,5 @@
 //! The one value that every command works with.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -110,11 +109,15 @@ impl Workspace {
     pub async fn with_accounts(&self, mut state: State) -> Result<State, Error> {
         let tenants = tenants(&self.config);
         let is_one_account = tenants.windows(2).all(|pair| pair[0].source == pair[1].source);
-        let other_accounts = match is_one_account {
-            true => BTreeMap::new(),
-            false => self.connect().await?.other_accounts(),
-        };
-        state.other_accounts = other_accounts;
+        if is_one_account {
+            state.other_accounts.clear();
+            return Ok(state);
+        }
+        let cloud = self.connect().await?;
+        state.other_accounts = cloud.other_accounts();
+        if !state.has_begun() {
+            state.account = cloud.account().clone();
+        }
         Ok(state)
     }
 

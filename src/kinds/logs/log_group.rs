@@ -135,7 +135,8 @@ impl Resource for LogGroup {
 /// How often a deletion looks again.
 const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(15);
 
-/// Returns how many times a deletion looks again. Services send entries within seconds, Container Insights once a minute.
+/// Returns how many times a deletion looks again. Services send entries within seconds, Container Insights once a
+/// minute.
 fn looks_again(name: &str) -> u32 {
     if name.starts_with("/aws/ecs/containerinsights/") { 4 } else { 2 }
 }

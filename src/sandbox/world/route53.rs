@@ -130,13 +130,16 @@ impl Route53 {
             return Vec::new();
         }
         let partition = scope.region.partition();
+        let is_own = |owner: &Option<String>| owner.as_deref().unwrap_or(MAIN_ACCOUNT) == scope.account;
         let zones = self
             .zones
             .values()
+            .filter(|zone| is_own(&zone.owner))
             .map(|zone| (format!("arn:{partition}:route53:::hostedzone/{}", zone.id), zone.tags.clone()));
         let checks = self
             .health_checks
             .values()
+            .filter(|check| is_own(&check.owner))
             .map(|check| (format!("arn:{partition}:route53:::healthcheck/{}", check.id), check.tags.clone()));
         zones.chain(checks).collect()
     }

@@ -139,7 +139,6 @@ impl World {
 
     /// Lets another account call from now on. Returns the one that called before.
     pub fn enter(&mut self, account: &str) -> String {
-        self.route53.show_all(&self.account);
         if account != self.account {
             let next = self.other_accounts.remove(account).unwrap_or_default();
             let before = OtherAccount {
@@ -151,9 +150,14 @@ impl World {
         std::mem::replace(&mut self.account, account.to_owned())
     }
 
-    /// Hides what the calling account does not see.
+    /// Hides the zones and health checks of other accounts, as long as a call of Route 53 is handled.
     pub fn hide_others(&mut self) {
         self.route53.hide_others(&self.account);
+    }
+
+    /// Shows everything again.
+    pub fn show_all(&mut self) {
+        self.route53.show_all(&self.account);
     }
 
     /// Returns the roles of the account of a region, which has this key.

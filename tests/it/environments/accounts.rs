@@ -11,6 +11,7 @@ use migrate_infra::workflow::graph;
 
 use crate::harness::sandbox_run::{Fixture, RunKind};
 use crate::harness::stacks::{FAR, PAIRED, config, graph as stack};
+use crate::harness::workspace::Workspace;
 
 const SOURCE: &str = "111122223333";
 const TARGET: &str = "444455556666";
@@ -131,4 +132,27 @@ async fn roles_have_the_boundary_and_the_path_of_the_organization() {
     }
     fixture.down().await.must_succeed();
     assert_eq!(fixture.stable_inventory(), [""; 0]);
+}
+
+/// The zone of another account was invisible to the metrics, and a plan that was saved before the first run was
+/// refused.
+#[test]
+fn a_migration_leads_from_one_account_to_another() {
+    let workspace = Workspace::new();
+    let role = |account: &str| format!("assume_role = {{ role_arn = \"arn:aws:iam::{account}:role/migrate\" }}");
+    let key = |key: &str| format!("encryption = {{ kms_key_arn = \"{key}\" }}");
+    let own = |table: &str, more: &str| workspace.edit(&format!("[{table}]\n"), &format!("[{table}]\n{more}\n"));
+    own("environments.source", &key(KEY));
+    own("environments.target", &format!("{}\n{}", role(TARGET), key(TARGET_KEY)));
+    own("routing", &role(DNS));
+    let run = |arguments: &str| {
+        let transcript = workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));
+        assert!(transcript.contains("[exit 0]"), "{transcript}");
+    };
+    run("plan --out plan.json");
+    run("up plan.json -y");
+    run("replication start -y");
+    run("cutover -y");
+    run("cutover --rollback -y");
+    run("down -y");
 }
