@@ -1,6 +1,6 @@
 //! ECS: clusters, task definitions, services and tasks.
 //!
-//! A deployment starts its tasks when nothing keeps them from it ([`super::task_start`]), and fails if something does
+//! A deployment starts its tasks when nothing keeps them from it (`task_start`), and fails if something does
 //! for too long. It is complete when its tasks have been healthy behind the load balancer; then the tasks of the
 //! previous deployment stop.
 
