@@ -45,8 +45,7 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Loads the credentials of a source, and asks for their account in each region with `probe`, which returns the
-    /// client of a region. The first region is asked first.
+    /// Loads the credentials of a source, and asks each region for their account, the first one first.
     pub(super) async fn open(
         endpoint: &Endpoint,
         source: &CredentialsSource,

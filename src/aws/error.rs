@@ -91,6 +91,9 @@ const CREDENTIALS: &[&str] = &[
     "RequestExpired",
 ];
 
+/// "The security token included in the request is expired", as each service names it.
+pub(super) const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
 impl AwsError {
     /// Classifies an error of the SDK.
     pub fn of<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -141,7 +144,7 @@ impl AwsError {
 
     /// Returns whether the credentials have expired, or cannot be loaded any more: new ones may be accepted.
     pub fn is_expired(&self) -> bool {
-        let is_named = |code: &str| ["ExpiredToken", "ExpiredTokenException", "RequestExpired"].contains(&code);
+        let is_named = |code: &str| EXPIRED.contains(&code);
         self.kind == ErrorKind::Credentials && self.code.as_deref().is_none_or(is_named)
     }
 

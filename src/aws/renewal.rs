@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::credentials::{CredentialsSource, ReloadableCredentials};
-use super::error::AwsError;
+use super::error::{AwsError, EXPIRED};
 use super::metrics::Cancel;
 use infra_base::address::AccountId;
 use infra_base::clock::Clock;
@@ -29,8 +29,6 @@ use infra_base::clock::Clock;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How long a run waits for somebody to log in again.
 const TIMEOUT: Duration = Duration::from_mins(30);
-/// "The security token included in the request is expired", as each service names it.
-const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
 
 /// How the credentials can be renewed while the program runs.
 pub(super) enum Means {
@@ -45,7 +43,7 @@ pub(super) enum Means {
 /// Loads the configuration of a source, as it is now.
 pub(super) type LoadConfig = Box<dyn Fn() -> BoxFuture<'static, SdkConfig> + Send + Sync>;
 
-/// Who is told that a run waits, and what ends the waiting.
+/// What receives the text that a run waits, and what ends the waiting.
 struct Run {
     tell: Box<dyn Fn(String) + Send + Sync>,
     cancel: Cancel,

@@ -29,10 +29,3 @@ pub struct Credentials {
     /// A role to assume with them.
     pub assume_role: Option<AssumeRole>,
 }
-
-impl AssumeRole {
-    /// Returns the account of the role.
-    pub fn account(&self) -> Option<&str> {
-        self.role_arn.split(':').nth(4)
-    }
-}
