@@ -23,11 +23,20 @@ use aws_types::os_shim_internal::{Env, Fs};
 use super::cloud_error::CloudError;
 use super::credentials::{CredentialsSource, ReloadableCredentials, environment_expiry};
 use super::endpoint::Endpoint;
-use super::error::{AwsError, ErrorKind};
+use super::error::{AwsError, ErrorKind, NO_ACCESS};
 use super::http::{self, CaBundle};
 use super::renewal::{LoadConfig, Means, Renewal, caller, provider, waiting_client};
 use infra_base::address::{AccountId, Region};
 use infra_base::clock::Clock;
+
+/// Which tenants must be reachable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// All of them, in each of their regions.
+    Everything,
+    /// This one, in one of its regions: for commands of an emergency, in which a region may not answer.
+    Only(&'static str),
+}
 
 /// The access to one account.
 pub struct Access {
@@ -45,11 +54,13 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Loads the credentials of a source, and asks each region for their account, the first one first.
+    /// Loads the credentials of a source, and asks each region for their account, the first one first. In an emergency,
+    /// one answer is enough.
     pub(super) async fn open(
         endpoint: &Endpoint,
         source: &CredentialsSource,
         regions: &[&Region],
+        need: Need,
         clock: Clock,
         who: &str,
     ) -> Result<Self, CloudError> {
@@ -59,7 +70,11 @@ impl Access {
         let (plain, config, renewal) = load(endpoint, source, home, clock).await?;
         let others: BTreeSet<&Region> = regions.iter().copied().filter(|region| *region != home).collect();
         let mut accepted: Option<(aws_sdk_sts::Client, AccountId)> = None;
+        let mut first_refusal = None;
         for region in std::iter::once(home).chain(others) {
+            if need != Need::Everything && accepted.is_some() {
+                break;
+            }
             let plain = plain.to_builder().region(aws_config::Region::new(region.0.clone())).build();
             let mut sts = aws_sdk_sts::config::Builder::from(&plain);
             if let Endpoint::InProcess(in_process) = endpoint {
@@ -69,11 +84,18 @@ impl Access {
             match (caller(&sts).await, &accepted) {
                 (Ok(account), None) => accepted = Some((sts, account)),
                 (Ok(_), Some(_)) => {}
-                (Err(source), accepted) => {
-                    let account = accepted.as_ref().map(|(_, account)| account.clone());
-                    return Err(refused(source, account, region, who, endpoint.name(plain.endpoint_url())));
+                (Err(error), accepted) => {
+                    let endpoint = endpoint.name(plain.endpoint_url());
+                    let error = refused(error, source, accepted.is_some(), region, who, endpoint);
+                    if need == Need::Everything {
+                        return Err(error);
+                    }
+                    first_refusal.get_or_insert(error);
                 }
             }
+        }
+        if let (None, Some(error)) = (&accepted, first_refusal) {
+            return Err(error);
         }
         let account = accepted.as_ref().map_or_else(|| "".into(), |(_, account)| account.clone());
         if let Some((sts, account)) = accepted {
@@ -112,17 +134,24 @@ impl Access {
 
     /// Returns when the credentials expire, if they cannot be renewed while the program runs.
     pub(super) fn expires_at(&self) -> Option<SystemTime> {
-        self.source.is_environment().then(environment_expiry).flatten()
+        self.renewal.is_impossible().then(environment_expiry).flatten()
     }
 }
 
-fn refused(source: AwsError, accepted: Option<AccountId>, region: &Region, who: &str, endpoint: String) -> CloudError {
-    let who = who.to_owned();
-    match (source.kind, accepted) {
-        (ErrorKind::Credentials, None) => CloudError::Credentials { who, region: region.clone(), source },
-        (ErrorKind::Credentials, Some(account)) => CloudError::Region { who, region: region.clone(), account, source },
-        (ErrorKind::Unreachable, _) => CloudError::Unreachable { endpoint, source },
-        _ => CloudError::Account { who, source },
+fn refused(
+    error: AwsError,
+    of: &CredentialsSource,
+    is_accepted_elsewhere: bool,
+    region: &Region,
+    who: &str,
+    endpoint: String,
+) -> CloudError {
+    let (who, region, login) = (who.to_owned(), region.clone(), of.login_command());
+    match (error.kind, is_accepted_elsewhere) {
+        (ErrorKind::Credentials, false) => CloudError::Credentials { who, region, login, source: error },
+        (ErrorKind::Credentials, true) => CloudError::Region { who, region, login, source: error },
+        (ErrorKind::Unreachable, _) => CloudError::Unreachable { endpoint, source: error },
+        _ => CloudError::Account { who, source: error },
     }
 }
 
@@ -182,7 +211,7 @@ impl ProvideCredentials for NoCredentials {
     where
         Self: 'a,
     {
-        let why = format!("no environment of the configuration is in the account {}", self.0);
+        let why = format!("{NO_ACCESS} {}", self.0);
         future::ProvideCredentials::ready(Err(CredentialsError::provider_error(why)))
     }
 }

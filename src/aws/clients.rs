@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
-use super::access::Access;
+use super::access::{Access, Need};
 use super::budget::Budgets;
 use super::cloud_error::CloudError;
 use super::credentials::CredentialsSource;
@@ -38,7 +38,7 @@ pub struct Clients {
 /// The clients of a region, and its request budgets.
 type Regional = (Arc<Clients>, Arc<Budgets>);
 
-/// What needs access to AWS: an environment, or the routing.
+/// What needs access to AWS: an environment, the routing, or what is left in an account without either.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     /// Its name.
@@ -47,6 +47,8 @@ pub struct Tenant {
     pub source: CredentialsSource,
     /// Its regions. The first one is asked first.
     pub regions: Vec<Region>,
+    /// The account that the credentials must belong to. Such a tenant is only an access.
+    pub account: Option<AccountId>,
 }
 
 /// AWS, as the accounts of a stack see it.
@@ -54,8 +56,12 @@ pub struct Cloud {
     endpoint: Endpoint,
     clock: Clock,
     accesses: Vec<Arc<Access>>,
-    /// The account of each tenant.
+    /// The account of each tenant that is more than an access.
     tenants: BTreeMap<String, AccountId>,
+    /// The account of the first tenant.
+    first: Option<AccountId>,
+    /// Why some tenants cannot be reached.
+    unreachable: Vec<CloudError>,
     /// The account of the stack, if it is not the first one.
     stack_account: OnceLock<AccountId>,
     regions: Mutex<HashMap<Location, Regional>>,
@@ -67,9 +73,13 @@ impl Cloud {
     /// # Errors
     /// There are no credentials, or nothing answers. Nothing was changed.
     pub async fn connect(endpoint: Endpoint, home: &Region, clock: Clock) -> Result<Self, CloudError> {
-        let tenant =
-            Tenant { name: "the stack".to_owned(), source: CredentialsSource::default(), regions: vec![home.clone()] };
-        Self::connect_all(endpoint, &[tenant], clock).await
+        let tenant = Tenant {
+            name: "the stack".to_owned(),
+            source: CredentialsSource::default(),
+            regions: vec![home.clone()],
+            account: None,
+        };
+        Self::connect_all(endpoint, &[tenant], Need::Everything, clock).await
     }
 
     /// Loads the credentials of all tenants, and asks AWS in each of their regions for the account. The first tenant is
@@ -77,12 +87,19 @@ impl Cloud {
     ///
     /// # Errors
     /// Credentials are missing, a region does not accept them, or nothing answers. Nothing was changed.
-    pub async fn connect_all(endpoint: Endpoint, tenants: &[Tenant], clock: Clock) -> Result<Self, CloudError> {
+    pub async fn connect_all(
+        endpoint: Endpoint,
+        tenants: &[Tenant],
+        need: Need,
+        clock: Clock,
+    ) -> Result<Self, CloudError> {
         let mut cloud = Self {
             endpoint,
             clock,
             accesses: Vec::new(),
             tenants: BTreeMap::new(),
+            first: None,
+            unreachable: Vec::new(),
             stack_account: OnceLock::new(),
             regions: Mutex::default(),
         };
@@ -98,18 +115,50 @@ impl Cloud {
         }
         let mut names: Vec<String> = Vec::new();
         for (source, regions, who) in sources {
-            let access = Access::open(&cloud.endpoint, source, &regions, clock, &who).await?;
+            let of_source = || tenants.iter().filter(|tenant| tenant.source == *source);
+            let is_needed = match need {
+                Need::Everything => true,
+                Need::Only(name) => of_source().any(|tenant| tenant.name == name),
+            };
+            let opened = Access::open(&cloud.endpoint, source, &regions, need, clock, &who).await;
+            let opened = opened.and_then(|access| match of_source().find_map(|tenant| tenant.account.as_ref()) {
+                Some(expected) if expected != access.account() => Err(CloudError::OtherAccount {
+                    who: who.clone(),
+                    account: access.account().clone(),
+                    expected: expected.clone(),
+                }),
+                _ => Ok(access),
+            });
+            let access = match opened {
+                Ok(access) => access,
+                Err(error) if is_needed => return Err(error),
+                Err(error) => {
+                    cloud.unreachable.push(error);
+                    continue;
+                }
+            };
             if let Some(other) = cloud.accesses.iter().position(|other| other.account() == access.account()) {
                 let (account, first) = (access.account().clone(), names[other].clone());
                 return Err(CloudError::TwoSources { account, first, second: who });
             }
-            for tenant in tenants.iter().filter(|tenant| tenant.source == *source) {
+            for tenant in of_source().filter(|tenant| tenant.account.is_none()) {
                 cloud.tenants.insert(tenant.name.clone(), access.account().clone());
             }
             cloud.accesses.push(Arc::new(access));
             names.push(who);
         }
+        if cloud.accesses.is_empty()
+            && let Some(error) = cloud.unreachable.pop()
+        {
+            return Err(error);
+        }
+        cloud.first = tenants.first().and_then(|first| cloud.tenants.get(&first.name)).cloned();
         Ok(cloud)
+    }
+
+    /// Returns why tenants that are not needed cannot be reached.
+    pub fn unreachable(&self) -> &[CloudError] {
+        &self.unreachable
     }
 
     /// Returns a description of where calls are sent.
@@ -146,6 +195,11 @@ impl Cloud {
     pub fn other_accounts(&self) -> BTreeMap<String, AccountId> {
         let others = self.tenants.iter().filter(|(_, account)| *account != self.account());
         others.map(|(name, account)| (name.clone(), account.clone())).collect()
+    }
+
+    /// Returns a region of the account of the first tenant; nothing if that cannot be reached.
+    pub fn first_location(&self, region: &Region) -> Option<Location> {
+        Some(Location { region: region.clone(), account: Some(self.first.clone()?) })
     }
 
     /// Returns the accounts for which there are credentials.

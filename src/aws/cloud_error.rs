@@ -14,6 +14,8 @@ pub enum CloudError {
         who: String,
         /// The region that was asked.
         region: Region,
+        /// The command that renews them.
+        login: String,
         /// The error.
         source: AwsError,
     },
@@ -24,8 +26,8 @@ pub enum CloudError {
         who: String,
         /// The region that refuses them.
         region: Region,
-        /// The account.
-        account: AccountId,
+        /// The command that renews them.
+        login: String,
         /// The error.
         source: AwsError,
     },
@@ -46,6 +48,16 @@ pub enum CloudError {
         first: String,
         /// What the second credentials are for, and where they come from.
         second: String,
+    },
+    /// The credentials of an account belong to another one.
+    #[error("the credentials for {who} belong to the account {account}, not to {expected}")]
+    OtherAccount {
+        /// What they are for, and where they come from.
+        who: String,
+        /// The account that they belong to.
+        account: AccountId,
+        /// The account of the configuration.
+        expected: AccountId,
     },
     /// The certificates of `AWS_CA_BUNDLE` cannot be used.
     #[error(transparent)]

@@ -35,7 +35,17 @@ pub struct AssumedRole {
 impl CredentialsSource {
     /// Returns whether they come from environment variables, which nobody can change for a process that runs.
     pub(super) fn is_environment(&self) -> bool {
-        self.profile.is_none() && std::env::var_os("AWS_ACCESS_KEY_ID").is_some()
+        // The SDK treats a blank variable as one that is not set.
+        let is_set = std::env::var("AWS_ACCESS_KEY_ID").is_ok_and(|key| !key.trim().is_empty());
+        self.profile.is_none() && is_set
+    }
+
+    /// Returns the command that renews a session of IAM Identity Center.
+    pub fn login_command(&self) -> String {
+        match &self.profile {
+            Some(profile) => format!("aws sso login --profile {profile}"),
+            None => "aws sso login".to_owned(),
+        }
     }
 }
 

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Throttled,
     /// The credentials are missing, expired or not accepted.
     Credentials,
+    /// The credentials had expired, and have been renewed: the same request may succeed now.
+    Renewed,
     /// AWS could not be reached, or the connection broke.
     Unreachable,
     /// AWS failed to handle the request (5xx), or its answer could not be read.
@@ -94,6 +96,12 @@ const CREDENTIALS: &[&str] = &[
 /// "The security token included in the request is expired", as each service names it.
 pub(super) const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
 
+/// How the message begins of a call to an account without credentials.
+pub(super) const NO_ACCESS: &str = "the configuration has no credentials for the account";
+
+/// The header of an answer that stands for the refusal of expired credentials, which have been renewed.
+pub(super) const RENEWED: &str = "x-migrate-infra-renewed";
+
 impl AwsError {
     /// Classifies an error of the SDK.
     pub fn of<E>(call: &str, error: &SdkError<E, HttpResponse>) -> Self
@@ -113,6 +121,11 @@ impl AwsError {
                 (CallOutcome::NotDone, ErrorKind::Credentials)
             }
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => (CallOutcome::Unknown, ErrorKind::Unreachable),
+            _ if error.raw_response().is_some_and(|answer| answer.headers().contains_key(RENEWED)) => {
+                code = Some(EXPIRED[0].to_owned());
+                message = Some("the service still refuses the credentials, which STS accepts".to_owned());
+                (CallOutcome::NotDone, ErrorKind::Renewed)
+            }
             SdkError::ServiceError(_) => {
                 let named = code.as_deref().unwrap_or_default();
                 if THROTTLED.contains(&named) || status == Some(429) {
@@ -140,6 +153,11 @@ impl AwsError {
         }
         let message = message.take().unwrap_or_else(|| chain(error));
         Self { call: call.to_owned(), code, message, request_id, outcome, kind }
+    }
+
+    /// Returns whether the configuration has no credentials for the account of the call.
+    pub fn is_without_access(&self) -> bool {
+        self.kind == ErrorKind::Credentials && self.message.contains(NO_ACCESS)
     }
 
     /// Returns whether the credentials have expired, or cannot be loaded any more: new ones may be accepted.

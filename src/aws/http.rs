@@ -57,6 +57,10 @@ fn tls_context(bundle: Option<CaBundle>) -> Result<TlsContext, CaBundleError> {
     if certificates.map_err(|error| failed(error.to_string()))?.is_empty() {
         return Err(failed("it contains no certificate in PEM format".to_owned()));
     }
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem).flatten() {
+        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+    }
     let store = TrustStore::empty().with_pem_certificate(pem);
     TlsContext::builder().with_trust_store(store).build().map_err(|error| failed(error.to_string()))
 }
@@ -71,7 +75,9 @@ mod tests {
         std::fs::create_dir_all(&directory).unwrap();
         let empty = directory.join("empty.pem");
         std::fs::write(&empty, "no certificate").unwrap();
-        for path in [empty, directory.join("missing.pem")] {
+        let broken = directory.join("broken.pem");
+        std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n").unwrap();
+        for path in [empty, broken, directory.join("missing.pem")] {
             let error = client(Some(CaBundle { path: path.clone(), setting: "AWS_CA_BUNDLE" })).unwrap_err();
             assert!(error.to_string().contains(&path.display().to_string()), "{error}");
         }

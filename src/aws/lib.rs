@@ -21,6 +21,7 @@ mod tagged;
 mod transient;
 mod wait;
 
+pub use access::Need;
 pub use budget::{Budgets, Class};
 pub use clients::{Clients, Cloud, Tenant};
 pub use cloud_error::CloudError;

@@ -1,7 +1,7 @@
 //! Small objects in a bucket, with conditional writes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, Delete, ObjectIdentifier, ServerSideEncryption};
@@ -55,6 +55,9 @@ pub struct Written {
     pub etag: String,
     /// Whether it is encrypted at rest.
     pub encrypted: bool,
+    /// When the request was sent, at the latest: by a clock that pauses while the machine sleeps, and by one that does
+    /// not.
+    pub sent_at: (Instant, SystemTime),
 }
 
 /// The reason why an object was not written.
@@ -119,8 +122,10 @@ impl Objects {
     /// [`WriteError::Conflict`] if the condition does not hold.
     pub async fn put(&self, key: &str, bytes: &[u8], expect: Expect<'_>) -> Result<Written, WriteError> {
         const CALL: &str = "s3:PutObject";
-        let mut uncertain = false;
+        let mut uncertain = None;
         for attempt in 1.. {
+            // An attempt can wait for new credentials, and then the next one is sent.
+            let sent_at = (Instant::now(), SystemTime::now());
             let call =
                 self.clients.s3.put_object().bucket(&self.bucket).key(self.key(key)).content_type("application/json");
             let call = call.body(ByteStream::from(bytes.to_vec()));
@@ -134,7 +139,9 @@ impl Objects {
             };
             let error = match intended(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
                 Ok(output) => match output.e_tag {
-                    Some(etag) => return Ok(Written { etag, encrypted: output.server_side_encryption.is_some() }),
+                    Some(etag) => {
+                        return Ok(Written { etag, encrypted: output.server_side_encryption.is_some(), sent_at });
+                    }
                     // S3 always sends an ETag, so this answer is not from S3.
                     None => broken(CALL, "the answer has no ETag".to_owned()),
                 },
@@ -143,9 +150,9 @@ impl Objects {
             // "NoSuchKey" answers an `If-Match` on an object that does not exist ("Conditional writes", Amazon S3 user
             // guide).
             if error.is("PreconditionFailed") || error.is("NoSuchKey") {
-                return match self.get(key).await? {
-                    Some(object) if uncertain && object.bytes == bytes => {
-                        Ok(Written { etag: object.etag, encrypted: object.encrypted })
+                return match (self.get(key).await?, uncertain) {
+                    (Some(object), Some(sent_at)) if object.bytes == bytes => {
+                        Ok(Written { etag: object.etag, encrypted: object.encrypted, sent_at })
                     }
                     _ => Err(WriteError::Conflict),
                 };
@@ -153,7 +160,9 @@ impl Objects {
             if !may_pass(&error) || attempt == ATTEMPTS {
                 return Err(error.into());
             }
-            uncertain |= error.outcome == CallOutcome::Unknown;
+            if error.outcome == CallOutcome::Unknown {
+                uncertain = uncertain.or(Some(sent_at));
+            }
             pause(attempt).await;
         }
         Err(WriteError::Conflict)
@@ -221,7 +230,7 @@ impl Objects {
 /// Returns whether the same request may succeed later. "409 Conflict … you may need to retry the upload"
 /// (`ConditionalRequestConflict`, "Conditional writes").
 fn may_pass(error: &AwsError) -> bool {
-    matches!(error.kind, ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server)
+    matches!(error.kind, ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Renewed)
         || error.is("ConditionalRequestConflict")
         || error.is("OperationAborted")
 }

@@ -5,6 +5,7 @@
 //! one; Service Quotas lists its quotas by name.
 
 use super::error::{AwsError, ErrorKind};
+use infra_base::address::Region;
 
 /// A quota.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,15 +58,15 @@ const TABLE: &[Quota] = &[
     ),
     quota_of("vpc", "ec2:", "SubnetLimitExceeded", "Subnets per VPC", Some("L-407747CB")),
     quota_of("vpc", "ec2:", "VpcEndpointLimitExceeded", "Gateway VPC endpoints per Region", Some("L-1B52E74A")),
-    quota_of("vpc", "ec2:", "RouteTableLimitExceeded", "Route tables per VPC", None),
-    quota_of("vpc", "ec2:", "RouteLimitExceeded", "Routes per route table", None),
+    quota_of("vpc", "ec2:", "RouteTableLimitExceeded", "Route tables per VPC", Some("L-589F43AA")),
+    quota_of("vpc", "ec2:", "RouteLimitExceeded", "Routes per route table", Some("L-93826ACB")),
     quota_of("vpc", "ec2:", "VpcPeeringConnectionsPerVpcLimitExceeded", "Active VPC peering connections per VPC", None),
     quota_of(
         "vpc",
         "ec2:",
         "OutstandingVpcPeeringConnectionLimitExceeded",
         "Outstanding VPC peering connection requests",
-        None,
+        Some("L-DC9F7029"),
     ),
     quota_of("rds", "rds:", "InstanceQuotaExceeded", "DB instances", Some("L-7B6409FD")),
     quota_of("rds", "rds:", "StorageQuotaExceeded", "Total storage for all DB instances", None),
@@ -150,14 +151,14 @@ pub fn quota(error: &AwsError) -> Option<&'static Quota> {
 }
 
 impl Quota {
-    /// Returns what to do, as a hint.
-    pub fn hint(&self) -> String {
+    /// Returns what to do, as a hint. `region` is that of the refused call.
+    pub fn hint(&self, region: &Region) -> String {
         let Self { name, service, .. } = self;
+        let region = if GLOBAL.contains(service) { "us-east-1" } else { region.as_str() };
         let raise = match self.quota {
             Some(code) => format!(
                 "`aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} \
-                 --desired-value N{}` raises it",
-                if GLOBAL.contains(&self.service) { " --region us-east-1" } else { "" }
+                 --desired-value N --region {region}` raises it"
             ),
             None => format!("Service Quotas raises it: the service `{service}` in the console, or AWS Support"),
         };
@@ -198,9 +199,12 @@ mod tests {
 
     #[test]
     fn a_hint_says_how_to_raise_it() {
-        let hint = |call, code| quota(&refusal(call, code)).map(Quota::hint).unwrap_or_default();
+        let hint = |call, code| quota(&refusal(call, code)).map(|quota| quota.hint(&"eu-west-1".into())).unwrap();
         let address = hint("ec2:AllocateAddress", "AddressLimitExceeded");
-        assert!(address.contains("--service-code ec2 --quota-code L-0263D0A3 --desired-value N`"), "{address}");
+        assert!(
+            address.contains("--service-code ec2 --quota-code L-0263D0A3 --desired-value N --region eu-west-1`"),
+            "{address}"
+        );
         let bucket = hint("s3:CreateBucket", "TooManyBuckets");
         assert!(bucket.contains("--quota-code L-DC2B2D3D --desired-value N --region us-east-1`"), "{bucket}");
         let task = hint("dms:CreateReplicationTask", "ResourceQuotaExceededFault");

@@ -1,8 +1,8 @@
 //! What happens when credentials expire during a run: the calls wait until somebody has logged in again.
 //!
 //! A call that AWS refuses because of expired credentials had no effect. The HTTP client holds the refusal back until
-//! new credentials are accepted, and then lets the SDK send the call again. So no call of a run fails, and each is
-//! still sent only once.
+//! new credentials are accepted. Then the call is sent again: a read by the SDK, a change by its caller, after another
+//! record in the journal. So no call of a run fails, and none takes effect twice.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use super::credentials::{CredentialsSource, ReloadableCredentials};
-use super::error::{AwsError, EXPIRED};
+use super::error::{AwsError, EXPIRED, RENEWED};
 use super::metrics::Cancel;
 use infra_base::address::AccountId;
 use infra_base::clock::Clock;
@@ -57,8 +57,23 @@ pub(super) struct Renewal {
     /// Asks who the credentials belong to. Without this client, nothing is renewed.
     probe: OnceLock<(aws_sdk_sts::Client, AccountId)>,
     run: OnceLock<Run>,
-    /// When they were last renewed. Locked while a call waits for that; the others wait for it.
-    renewed_at: Mutex<Option<Duration>>,
+    /// Locked while a call waits for new credentials; the others wait for it.
+    progress: Mutex<Progress>,
+}
+
+/// What has become of the renewals so far.
+#[derive(Clone, Copy, Debug, Default)]
+enum Progress {
+    /// None was necessary.
+    #[default]
+    Idle,
+    /// The last one succeeded.
+    Renewed {
+        /// When.
+        at: Duration,
+    },
+    /// The last one took too long, or the run was stopped.
+    GaveUp,
 }
 
 impl fmt::Debug for Renewal {
@@ -69,7 +84,12 @@ impl fmt::Debug for Renewal {
 
 impl Renewal {
     pub(super) fn new(source: CredentialsSource, means: Means, clock: Clock) -> Self {
-        Self { source, means, clock, probe: OnceLock::new(), run: OnceLock::new(), renewed_at: Mutex::default() }
+        Self { source, means, clock, probe: OnceLock::new(), run: OnceLock::new(), progress: Mutex::default() }
+    }
+
+    /// Returns whether nobody can renew the credentials for this process.
+    pub(super) fn is_impossible(&self) -> bool {
+        matches!(self.means, Means::None)
     }
 
     /// Sets the client that asks who the credentials belong to. It must not wait for new credentials itself.
@@ -84,44 +104,72 @@ impl Renewal {
 
     /// Waits until AWS accepts the credentials again. Returns whether it does: nobody can renew them for this process,
     /// nobody has within the time limit, or the run is stopped.
-    async fn renew(&self) -> bool {
+    async fn renew(&self, why: &str) -> bool {
         let (Some(run), Some((sts, account))) = (self.run.get(), self.probe.get()) else { return false };
         let asked_at = self.clock.now();
-        let mut renewed_at = self.renewed_at.lock().await;
-        if renewed_at.is_some_and(|renewed_at| renewed_at >= asked_at) {
-            return true;
+        let mut progress = tokio::select! {
+            progress = self.progress.lock() => progress,
+            () = run.cancel.cancelled() => return false,
+        };
+        match *progress {
+            Progress::Renewed { at } if at >= asked_at => return true,
+            // One wait is enough for the run: the other calls fail at once.
+            Progress::GaveUp => return false,
+            Progress::Idle | Progress::Renewed { .. } => {}
         }
+        let renewed = tokio::select! {
+            renewed = self.wait(run, sts, account, asked_at, why) => renewed,
+            () = run.cancel.cancelled() => false,
+        };
+        *progress = if renewed { Progress::Renewed { at: self.clock.now() } } else { Progress::GaveUp };
+        renewed
+    }
+
+    async fn wait(&self, run: &Run, sts: &aws_sdk_sts::Client, account: &AccountId, from: Duration, why: &str) -> bool {
         let mut has_told = false;
-        while self.clock.now().saturating_sub(asked_at) < TIMEOUT {
-            match &self.means {
+        while self.clock.now().saturating_sub(from) < TIMEOUT {
+            let is_accepted = match &self.means {
                 Means::None => return false,
-                Means::Elsewhere => {}
-                Means::Load { credentials, load } => {
-                    if let Some(provider) = load().await.credentials_provider() {
-                        credentials.replace(provider).await;
+                Means::Elsewhere => is_owner(sts, account).await,
+                Means::Load { credentials, load } => match load().await.credentials_provider() {
+                    // Nothing may be sent with credentials of another account, so they are asked before they are used.
+                    Some(provider) => {
+                        let candidate = with_credentials(sts, &provider);
+                        let is_accepted = is_owner(&candidate, account).await;
+                        if is_accepted {
+                            credentials.replace(provider).await;
+                        }
+                        is_accepted
                     }
-                }
-            }
-            if caller(sts).await.is_ok_and(|found| found == *account) {
-                *renewed_at = Some(self.clock.now());
+                    None => false,
+                },
+            };
+            if is_accepted {
                 return true;
             }
             if !has_told {
                 has_told = true;
                 (run.tell)(format!(
-                    "the credentials of {} have expired; this run waits up to {} minutes for new ones, for example \
-                     from `aws sso login` or `aws login`",
+                    "the credentials of {} {why}; this run waits up to {} minutes for new ones, for example from \
+                     `{}` or `aws login`",
                     self.source,
-                    TIMEOUT.as_secs() / 60
+                    TIMEOUT.as_secs() / 60,
+                    self.source.login_command()
                 ));
             }
-            tokio::select! {
-                () = self.clock.sleep(INTERVAL) => {}
-                () = run.cancel.cancelled() => return false,
-            }
+            self.clock.sleep(INTERVAL).await;
         }
         false
     }
+}
+
+/// Returns whether the credentials of a client are accepted, and belong to this account.
+async fn is_owner(sts: &aws_sdk_sts::Client, account: &AccountId) -> bool {
+    caller(sts).await.is_ok_and(|found| found == *account)
+}
+
+fn with_credentials(sts: &aws_sdk_sts::Client, provider: &SharedCredentialsProvider) -> aws_sdk_sts::Client {
+    aws_sdk_sts::Client::from_conf(sts.config().to_builder().credentials_provider(provider.clone()).build())
 }
 
 /// Returns the account of the credentials of a client.
@@ -141,7 +189,9 @@ pub(super) struct WaitingCredentials {
 impl WaitingCredentials {
     async fn load(&self) -> aws_credential_types::provider::Result {
         match self.credentials.provide_credentials().await {
-            Err(_) if self.renewal.renew().await => self.credentials.provide_credentials().await,
+            Err(error) if self.renewal.renew(&format!("cannot be loaded ({})", with_causes(&error))).await => {
+                self.credentials.provide_credentials().await
+            }
             other => other,
         }
     }
@@ -154,6 +204,11 @@ impl ProvideCredentials for WaitingCredentials {
     {
         future::ProvideCredentials::new(self.load())
     }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 /// Returns a client that holds back the refusal of expired credentials until they are renewed.
@@ -177,12 +232,15 @@ impl HttpConnector for WaitingConnector {
         HttpConnectorFuture::new(async move {
             let mut response = sent.await?;
             let is_refusal = matches!(response.status().as_u16(), 400 | 401 | 403);
-            if !is_refusal || !is_expired(&mut response).await || !renewal.renew().await {
+            if !is_refusal || !is_expired(&mut response).await || !renewal.renew("have expired").await {
                 return Ok(response);
             }
-            // The SDK sends the call again, with the credentials as they are now.
+            // The SDK sends a read again, with the credentials as they are now. It sends a change only once: its caller
+            // sends it again, because it had no effect.
             let status = StatusCode::try_from(503).unwrap_or_else(|_| response.status());
-            Ok(HttpResponse::new(status, SdkBody::from("the credentials were renewed")))
+            let mut renewed = HttpResponse::new(status, SdkBody::from("the credentials were renewed"));
+            renewed.headers_mut().insert(RENEWED, "true");
+            Ok(renewed)
         })
     }
 }
@@ -205,4 +263,160 @@ async fn is_expired(response: &mut HttpResponse) -> bool {
 /// Returns a provider for the clients of the services.
 pub(super) fn provider(credentials: ReloadableCredentials, renewal: Arc<Renewal>) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(WaitingCredentials { credentials, renewal })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex as SyncMutex;
+
+    use aws_config::BehaviorVersion;
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_smithy_async::rt::sleep::TokioSleep;
+    use aws_smithy_types::retry::RetryConfig;
+
+    use super::*;
+
+    const ACCOUNT: &str = "111122223333";
+    const IDENTITY: &str = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>\
+        </GetCallerIdentityResult></GetCallerIdentityResponse>";
+    const EXPIRED_TOKEN: &str = "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>The security token included \
+        in the request is expired</Message></Error></ErrorResponse>";
+
+    /// Answers requests in order, the last ones like the last one.
+    #[derive(Clone, Debug)]
+    struct Answers(Arc<SyncMutex<VecDeque<(u16, &'static str)>>>);
+
+    impl Answers {
+        fn new(all: &[(u16, &'static str)]) -> Self {
+            Self(Arc::new(SyncMutex::new(all.iter().copied().collect())))
+        }
+
+        fn client(&self) -> SharedHttpClient {
+            let answers = self.clone();
+            http_client_fn(move |_, _| SharedHttpConnector::new(answers.clone()))
+        }
+
+        fn left(&self) -> usize {
+            self.0.lock().unwrap().len()
+        }
+    }
+
+    impl HttpConnector for Answers {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            let mut answers = self.0.lock().unwrap();
+            let (status, body) =
+                if answers.len() > 1 { answers.pop_front() } else { answers.front().copied() }.unwrap();
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body))))
+        }
+    }
+
+    /// Provides nothing, as an SSO session that has ended.
+    #[derive(Debug)]
+    struct Ended;
+
+    impl ProvideCredentials for Ended {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err(CredentialsError::provider_error("the session has ended")))
+        }
+    }
+
+    fn working() -> SharedCredentialsProvider {
+        SharedCredentialsProvider::new(Credentials::new("new", "secret", None, None, "test"))
+    }
+
+    fn sts(http: SharedHttpClient, credentials: SharedCredentialsProvider) -> aws_sdk_sts::Client {
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(aws_config::Region::new("us-east-1"))
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .sleep_impl(TokioSleep::new())
+            .http_client(http)
+            .credentials_provider(credentials);
+        aws_sdk_sts::Client::from_conf(config.build())
+    }
+
+    struct Renewed {
+        renewal: Arc<Renewal>,
+        credentials: ReloadableCredentials,
+        told: Arc<SyncMutex<Vec<String>>>,
+        cancel: Cancel,
+    }
+
+    /// A renewal that loads working credentials, which `probed` accepts or refuses.
+    fn renewal(first: SharedCredentialsProvider, probed: &Answers) -> Renewed {
+        let credentials = ReloadableCredentials::new(first);
+        let load: LoadConfig =
+            Box::new(|| Box::pin(async { SdkConfig::builder().credentials_provider(working()).build() }));
+        let means = Means::Load { credentials: credentials.clone(), load };
+        let renewal = Arc::new(Renewal::new(CredentialsSource::default(), means, Clock::real()));
+        let shared = SharedCredentialsProvider::new(credentials.clone());
+        renewal.probe_with(sts(probed.client(), shared), ACCOUNT.into());
+        let (told, cancel) = (Arc::new(SyncMutex::new(Vec::new())), Cancel::default());
+        let receiver = Arc::clone(&told);
+        renewal.wait_for(move |text| receiver.lock().unwrap().push(text), cancel.clone());
+        Renewed { renewal, credentials, told, cancel }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_fails_waits_for_a_new_session() {
+        let probed = Answers::new(&[(403, EXPIRED_TOKEN), (403, EXPIRED_TOKEN), (200, IDENTITY)]);
+        let renewed = renewal(SharedCredentialsProvider::new(Ended), &probed);
+        let provider = provider(renewed.credentials, renewed.renewal);
+        let began = tokio::time::Instant::now();
+        let key = provider.provide_credentials().await.unwrap().access_key_id().to_owned();
+        assert_eq!((key.as_str(), probed.left()), ("new", 1));
+        assert!(began.elapsed() >= INTERVAL && began.elapsed() < TIMEOUT);
+        let told = renewed.told.lock().unwrap();
+        assert!(
+            told.len() == 1 && told[0].contains("cannot be loaded") && told[0].contains("the session has ended"),
+            "{told:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_call_is_sent_again_with_new_credentials() {
+        let probed = Answers::new(&[(403, EXPIRED_TOKEN), (200, IDENTITY)]);
+        let renewed = renewal(working(), &probed);
+        let calls = Answers::new(&[(403, EXPIRED_TOKEN), (200, IDENTITY)]);
+        let http = waiting_client(calls.client(), Arc::clone(&renewed.renewal));
+        let client = sts(http, provider(renewed.credentials, renewed.renewal));
+        assert_eq!(caller(&client).await.unwrap().as_str(), ACCOUNT);
+        assert_eq!(renewed.told.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_or_the_time_limit_ends_the_wait_with_the_refusal() {
+        for is_stopped in [true, false] {
+            let probed = Answers::new(&[(403, EXPIRED_TOKEN)]);
+            let renewed = renewal(working(), &probed);
+            let calls = Answers::new(&[(403, EXPIRED_TOKEN)]);
+            let http = waiting_client(calls.client(), Arc::clone(&renewed.renewal));
+            let client = sts(http, provider(renewed.credentials, renewed.renewal));
+            if is_stopped {
+                renewed.cancel.cancel();
+            }
+            let began = tokio::time::Instant::now();
+            let error = caller(&client).await.unwrap_err();
+            assert_eq!(error.code.as_deref(), Some("ExpiredToken"));
+            assert_eq!(began.elapsed() < TIMEOUT, is_stopped);
+        }
+    }
+
+    /// Other credentials than before must not act on the resources of the first account.
+    #[tokio::test(start_paused = true)]
+    async fn credentials_of_another_account_are_not_accepted() {
+        let other = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999999999999</Account>\
+            </GetCallerIdentityResult></GetCallerIdentityResponse>";
+        let renewed = renewal(SharedCredentialsProvider::new(Ended), &Answers::new(&[(200, other)]));
+        assert!(!renewed.renewal.renew("have expired").await);
+        assert!(renewed.credentials.provide_credentials().await.is_err(), "they were never used");
+        let began = tokio::time::Instant::now();
+        assert!(!renewed.renewal.renew("have expired").await);
+        assert_eq!(began.elapsed(), Duration::ZERO, "the next call does not wait again");
+    }
 }

@@ -23,18 +23,49 @@ pub struct Transient {
     pub lasts: Duration,
 }
 
-/// "Eventual consistency in the Amazon EC2 API" (EC2 Developer Guide) names no limit; reports name seconds.
-const EC2: &str = "EC2 to see the resources that this refers to";
-const EC2_LASTS: Duration = Duration::from_mins(1);
 /// "Changes that I make are not always immediately visible" (IAM User Guide, "Troubleshoot IAM").
 const ROLE: &str = "the service-linked role to be usable";
 const ROLE_LASTS: Duration = Duration::from_mins(3);
 
-const fn ec2(call: &'static str) -> Transient {
-    // `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `InvalidElasticIpID.NotFound`: EC2, "Error codes". A new
-    // address is refused with the last one (hashicorp/terraform-provider-aws#27087,
-    // ansible-collections/amazon.aws#1872).
-    Transient { call, code: ".NotFound", message: "", why: EC2, lasts: EC2_LASTS }
+/// "Eventual consistency in the Amazon EC2 API" (EC2 Developer Guide) names no limit; reports name seconds. Other
+/// services answer in the same way, for example IAM ("Changes that I make are not always immediately visible") and ECS
+/// ("the Amazon ECS API follows an eventual consistency model", `RunTask`). What a change refers to exists: it was
+/// created, or read, before. So "not found" means "not visible yet".
+///
+/// `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `InvalidElasticIpID.NotFound`: EC2, "Error codes". A new address is
+/// refused with the last one (hashicorp/terraform-provider-aws#27087, ansible-collections/amazon.aws#1872).
+const UNSEEN: Transient = Transient {
+    call: "",
+    code: "",
+    message: "",
+    why: "the resources that this refers to to be visible",
+    lasts: Duration::from_mins(1),
+};
+/// What the operations begin with that create or change. Those that delete, and those that revoke rules, take "not
+/// found" for success.
+const CHANGING: &[&str] = &[
+    "Accept",
+    "Add",
+    "Allocate",
+    "Associate",
+    "Attach",
+    "Authorize",
+    "Change",
+    "Create",
+    "Modify",
+    "Put",
+    "Register",
+    "Replace",
+    "Rotate",
+    "Set",
+    "Tag",
+    "Update",
+];
+
+fn is_unseen(error: &AwsError) -> bool {
+    let operation = error.call.split_once(':').map_or("", |(_, operation)| operation);
+    let code = error.code.as_deref().unwrap_or_default();
+    CHANGING.iter().any(|verb| operation.starts_with(verb)) && (code.contains("NotFound") || code.starts_with("NoSuch"))
 }
 
 const fn role(call: &'static str, code: &'static str, message: &'static str) -> Transient {
@@ -42,21 +73,14 @@ const fn role(call: &'static str, code: &'static str, message: &'static str) -> 
 }
 
 const TABLE: &[Transient] = &[
-    // Calls that create or change. Those that delete take "not found" for success.
-    ec2("ec2:Accept"),
-    ec2("ec2:Associate"),
-    ec2("ec2:Attach"),
-    ec2("ec2:Authorize"),
-    ec2("ec2:Create"),
-    ec2("ec2:Modify"),
-    ec2("ec2:Replace"),
-    ec2("ec2:Update"),
     // aws-cloudformation/cloudformation-coverage-roadmap#818: ECS creates its role, and cannot assume it at once.
     role("ecs:Create", "InvalidParameterException", "assume the service linked role"),
     // terraform-aws-modules/terraform-aws-rds#364.
     role("rds:CreateDBSubnetGroup", "InvalidParameterValue", "Missing necessary credentials"),
     // aws-samples/eks-workshop-v2#1609.
     role("rds:CreateDBInstance", "InvalidParameterValue", "wait and try again later"),
+    // aws-samples/amazon-bedrock-samples#253.
+    role("application-autoscaling:RegisterScalableTarget", "ValidationException", "Unable to assume IAM role"),
     // hashicorp/terraform-provider-aws#11693: "ECS APIs are eventually consistent".
     Transient {
         call: "application-autoscaling:RegisterScalableTarget",
@@ -65,11 +89,12 @@ const TABLE: &[Transient] = &[
         why: "Application Auto Scaling to see the service",
         lasts: Duration::from_mins(2),
     },
-    // An alarm that Route 53 does not see yet ("CreateHealthCheck": `InvalidInput`).
+    // An alarm that Route 53 does not see yet. The message is not documented ("CreateHealthCheck": `InvalidInput`, "the
+    // input is not valid"), so another reason is reported a minute later.
     Transient {
         call: "route53:CreateHealthCheck",
         code: "InvalidInput",
-        message: "alarm",
+        message: "",
         why: "Route 53 to see the alarm",
         lasts: Duration::from_mins(1),
     },
@@ -84,7 +109,7 @@ pub fn transient(error: &AwsError) -> Option<&'static Transient> {
     let matches = |entry: &&Transient| {
         error.call.starts_with(entry.call) && code.ends_with(entry.code) && error.message.contains(entry.message)
     };
-    TABLE.iter().find(matches)
+    TABLE.iter().find(matches).or_else(|| is_unseen(error).then_some(&UNSEEN))
 }
 
 /// Returns whether a creation was refused because the account has the resource already: then a stale read has missed
@@ -137,12 +162,23 @@ mod tests {
         ));
         assert!(passes("ec2:ModifyVpcAttribute", "InvalidVpcID.NotFound", "The vpc ID 'vpc-1' does not exist"));
         assert!(passes("ec2:CreateTags", "InvalidID.NotFound", ""));
+        assert!(passes("rds:ModifyDBParameterGroup", "DBParameterGroupNotFound", ""));
+        assert!(passes("route53:ChangeTagsForResource", "NoSuchHealthCheck", ""));
+        assert!(!passes("route53:DeleteHealthCheck", "NoSuchHealthCheck", ""));
+        assert!(!passes("ec2:RevokeSecurityGroupEgress", "InvalidGroup.NotFound", ""));
         assert!(!passes("ec2:DeleteVpc", "InvalidVpcID.NotFound", ""));
         assert!(!passes("ec2:CreateSubnet", "InvalidSubnet.Conflict", ""));
         let ecs = "Unable to assume the service linked role. Please verify that the ECS service linked role exists.";
         assert!(passes("ecs:CreateCluster", "InvalidParameterException", ecs));
         assert!(!passes("ecs:CreateCluster", "InvalidParameterException", "Invalid cluster name"));
         assert!(!passes("rds:CreateDBInstance", "InvalidParameterValue", "Invalid master user name"));
+        let rds = "Unable to create the resource. Verify that you have permission to create service linked role. \
+                   Otherwise wait and try again later";
+        assert!(passes("rds:CreateDBInstance", "InvalidParameterValue", rds));
+        let scaling = "Unable to assume IAM role: arn:aws:iam::111122223333:role/aws-service-role/x";
+        assert!(passes("application-autoscaling:RegisterScalableTarget", "ValidationException", scaling));
+        assert!(!passes("application-autoscaling:RegisterScalableTarget", "ValidationException", "Maximum capacity"));
+        assert!(passes("route53:CreateHealthCheck", "InvalidInput", "whatever it says"));
         let broken = AwsError { kind: ErrorKind::Server, ..refusal("ec2:CreateVpc", "InvalidVpcID.NotFound", "") };
         assert_eq!(transient(&broken), None);
     }

@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
+use infra_aws::Need;
 use infra_config::{Config, Overrides, load};
 use infra_core::events::Events;
+use infra_payment::stack::ROUTING;
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Error, Selection, Session, Workspace};
 
@@ -37,10 +39,18 @@ impl App {
             parallelism: usize::from(options.parallelism),
             endpoint: Box::new(SelectedEndpoint::of(options)),
             databases,
+            need: Need::Everything,
             stack_account: OnceLock::new(),
             warn: stderr,
         };
         Ok(Self { workspace, options: options.clone() })
+    }
+
+    /// Requires only what the records need: an account or a region that does not answer must not prevent that traffic
+    /// leaves it.
+    pub(super) fn for_an_emergency(mut self) -> Self {
+        self.workspace.need = Need::Only(ROUTING);
+        self
     }
 
     /// Opens a session that stops on Ctrl-C.

@@ -281,7 +281,7 @@ impl From<MoveError> for CliError {
 pub(in crate::cli) fn enable_region(region: &Region) -> String {
     format!(
         "an account has to enable {region} before it can use it: `aws account enable-region --region-name {region}`, \
-         which takes minutes; `aws account get-region-opt-status --region-name {region}` shows whether it is enabled. \
+         which can take hours; `aws account get-region-opt-status --region-name {region}` shows whether it is enabled. \
          If it is, renew the credentials"
     )
 }
@@ -293,10 +293,17 @@ impl From<CloudError> for CliError {
             CloudError::Credentials { region, source, .. } if region.is_opt_in() && source.code.is_some() => {
                 base.hint(enable_region(region))
             }
-            CloudError::Credentials { .. } => base.hint(
-                "set AWS_PROFILE, run `aws sso login` or `aws login`, or set AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY; `--sandbox` requires no credentials",
-            ),
+            CloudError::Credentials { login, .. } => base.hint(format!(
+                "set AWS_PROFILE or `profile` in the configuration, run `{login}` or `aws login`, or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--sandbox` requires no credentials"
+            )),
+            CloudError::Region { login, source, .. } if source.is_expired() => {
+                base.hint(format!("renew the credentials, for example with `{login}`"))
+            }
+            CloudError::Region { region, login, .. } if !region.is_opt_in() => base.hint(format!(
+                "renew the credentials, for example with `{login}`; if that does not help, a policy of the \
+                 organization may deny {region}"
+            )),
             CloudError::Region { region, .. } => base.hint(enable_region(region)).hint(
                 "a session token of the global STS endpoint is not valid in such a region; regional endpoints are the \
                  default (`AWS_STS_REGIONAL_ENDPOINTS`)",
@@ -305,6 +312,9 @@ impl From<CloudError> for CliError {
                 "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {profile} \
                  --format env)\"`"
             )),
+            CloudError::OtherAccount { expected, .. } => {
+                base.hint(format!("correct `profile` or `assume_role` in `[accounts.{expected}]`"))
+            }
             CloudError::TwoSources { .. } => base.hint("name the same `profile` and `assume_role` in both"),
             CloudError::CaBundle(_) => base.hint("correct the setting, or remove it to use the system's certificates"),
             CloudError::Unreachable { .. } => base.hint(

@@ -252,10 +252,10 @@ impl Explainer<'_> {
             StateRefusal::ForeignState { .. } => {
                 refused().hint("use the credentials of that account, or another --state-dir")
             }
-            StateRefusal::NoAccess { .. } => refused().hint(
-                "set `profile` or `assume_role` of the environment (`[environments.…]`, `[routing]`) to credentials of \
-                 that account",
-            ),
+            StateRefusal::NoAccess { account, .. } => refused().hint(format!(
+                "set `profile` or `assume_role` of its environment to credentials of that account; if the environment \
+                 is removed from the configuration, set those of `[accounts.{account}]`"
+            )),
             StateRefusal::InOtherBackend { .. } => {
                 refused().hint(format!("`{}` moves it", self.command("state migrate")))
             }

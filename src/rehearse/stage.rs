@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use infra_aws::Endpoint as Cloud;
+use infra_aws::{Endpoint as Cloud, Need};
 use infra_base::clock::Clock;
 use infra_base::crash_point::CrashPoints;
 use infra_connect::Endpoint;
@@ -79,6 +79,7 @@ impl Stage {
             parallelism: options.parallelism,
             endpoint: Box::new(SharedSandbox { sandbox: Arc::clone(&sandbox), clock }),
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
+            need: Need::Everything,
             stack_account: OnceLock::new(),
             warn: |text| tracing::warn!("{text}"),
         };

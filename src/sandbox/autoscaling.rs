@@ -106,7 +106,16 @@ fn register_target(
     if call.region_state().ecs.services.get(&service).is_none_or(|service| service.status() != "ACTIVE") {
         return refuse("ValidationException", format!("ECS service doesn't exist: {id}"));
     }
-    crate::iam::create_for(call, "ecs.application-autoscaling.amazonaws.com");
+    // aws-samples/amazon-bedrock-samples#253: it creates its role, and cannot assume it at once.
+    if !crate::iam::create_for(call, "ecs.application-autoscaling.amazonaws.com") {
+        let role = format!(
+            "arn:{}:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/\
+             AWSServiceRoleForApplicationAutoScaling_ECSService",
+            call.region.partition(),
+            call.account()
+        );
+        return refuse("ValidationException", format!("Unable to assume IAM role: {role}"));
+    }
     let before = call.region_state().autoscaling.targets.get(id).cloned();
     // "This property is required when registering a new scalable target" (MinCapacity, MaxCapacity).
     let limit = |requested: Option<i32>, old: Option<i32>| requested.or(old).filter(|limit| *limit >= 0);

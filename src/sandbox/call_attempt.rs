@@ -9,6 +9,13 @@ use infra_base::address::{AccountId, Region};
 /// What the names of operations begin with that delete something.
 const DELETING: &[&str] = &["Delete", "Deregister", "Release", "Remove", "Revoke"];
 
+/// "Amazon S3 provides strong read-after-write consistency for PUT and DELETE requests of objects"; bucket
+/// configurations are eventually consistent (S3 User Guide, "Amazon S3 data consistency model").
+const STRONGLY_CONSISTENT: &[(&str, &str)] =
+    &[("s3", "GetObject"), ("s3", "HeadObject"), ("s3", "ListObjectsV2"), ("s3", "ListObjectVersions")];
+/// How many of ten reads are stale while the script makes reads stale.
+const STALE_READS: u64 = 4;
+
 /// Which operation is called, and in which region.
 pub(super) struct CallInfo<'a> {
     /// The service, as in `service:Operation`.
@@ -72,10 +79,12 @@ impl Sandbox {
             let rejection = not_enabled(info.service);
             return Ok(as_account(&mut world, info, |call| (prepared.reject)(call, rejection)));
         }
-        if let Some(answer) = self.stale_result(info, prepared) {
+        let lag = self.faults.read_lag(info.service, info.operation, now).or_else(|| scripted_lag(&mut world, info));
+        if let Some(answer) = self.stale_result(info, prepared, lag) {
             return Ok(answer);
         }
-        if let Some(max_lag) = self.faults.max_read_lag().filter(|_| info.mutating) {
+        let max_lag = self.faults.max_read_lag().max(world.script.script.max_read_lag());
+        if let Some(max_lag) = max_lag.filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
         }
         let is_deletion = DELETING.iter().any(|verb| info.operation.starts_with(verb));
@@ -105,26 +114,35 @@ impl Sandbox {
 
     /// Returns a stale result, as an eventually consistent part of AWS does. A read returns an earlier state. A change
     /// that refers to a resource that is too new returns "not found".
-    fn stale_result(&self, info: &CallInfo<'_>, prepared: &Prepared) -> Option<OperationResult> {
+    fn stale_result(&self, info: &CallInfo<'_>, prepared: &Prepared, lag: Option<u64>) -> Option<OperationResult> {
         let now = self.now();
         if self.faults.is_blind(&format!("{}:{}", info.service, info.operation)) {
             let mut empty = World::default();
             empty.advance(now);
             return Some(as_account(&mut empty, info, |call| (prepared.execute)(call)));
         }
-        let lag = self.faults.read_lag(info.service, info.operation, now)?;
-        let mut old = self.history().snapshot_at(now, lag)?;
+        let mut old = self.history().snapshot_at(now, lag?)?;
         old.advance(now);
         let answer = as_account(&mut old, info, |call| (prepared.execute)(call));
-        // Application Auto Scaling does not find the service with a code that has other meanings, too.
-        let not_found =
-            |code: &str| code.contains("NotFound") || ["NoSuchEntity", "ValidationException"].contains(&code);
+        // Application Auto Scaling does not find the service, and Route 53 not the alarm, with codes that have other
+        // meanings, too.
+        let not_found = |code: &str| match (info.service, code) {
+            ("application-autoscaling", "ValidationException") | ("route53", "InvalidInput") => true,
+            _ => code.contains("NotFound") || code.starts_with("NoSuch"),
+        };
         match &answer {
             Err(error) if info.mutating => not_found(&error.code).then_some(answer),
             _ if info.mutating => None,
             _ => Some(answer),
         }
     }
+}
+
+/// Returns by how many milliseconds the script makes this read stale.
+fn scripted_lag(world: &mut World, info: &CallInfo<'_>) -> Option<u64> {
+    let max = world.timeline().at(world.now).read_lag()?;
+    let is_late = !STRONGLY_CONSISTENT.contains(&(info.service, info.operation)) && world.draw(10) < STALE_READS;
+    is_late.then(|| 1 + world.draw(max))
 }
 
 /// Handles a call of an account.

@@ -110,6 +110,7 @@ struct RawEvent {
     foreign_instances: usize,
     #[serde(default)]
     late_logs: Vec<String>,
+    read_lag_seconds: Option<f64>,
     #[serde(default)]
     calls_fail: BTreeMap<String, String>,
     #[serde(default)]
@@ -235,6 +236,7 @@ impl RawEvent {
         if let Some(lag) = self.lag_seconds {
             millis("lag_seconds", lag)?;
         }
+        let read_lag = self.read_lag_seconds.map(|lag| millis("read_lag_seconds", lag)).transpose()?;
         if let Some(other) = self.connection_fails.keys().find(|end| !["source", "target"].contains(&end.as_str())) {
             return Err(format!("`connection_fails` has `{other}`; it must be `source` or `target`"));
         }
@@ -274,6 +276,7 @@ impl RawEvent {
             guardduty: self.guardduty,
             foreign_instances: self.foreign_instances,
             late_logs: self.late_logs,
+            read_lag,
             calls_fail: self.calls_fail,
             objects_stay: self.objects_stay,
         };
@@ -344,6 +347,7 @@ mod tests {
             ("[[events]]\nat_seconds = 1\nvalidation = \"mismatched\"\n", 1, "requires a `table`"),
             ("[[events]]\nat_seconds = 1\nfailed_rows = 2\n", 1, "valid only with `validation`"),
             ("[[events]]\nat_seconds = 1\nconnection_fails = { middle = \"x\" }\n", 1, "`source` or `target`"),
+            ("[[events]]\nat_seconds = 1\nread_lag_seconds = -1\n", 1, "`read_lag_seconds` must be"),
             ("[[events]]\nat_seconds = 1\nerror_percent = { target = 101 }\n", 1, "from 0 to 100"),
             ("[[events]]\nat_seconds = 1\nslot_lag_bytes = { db = -1 }\n", 1, "0 or more"),
             ("[[events]]\nat_seconds = 1\nmetrics_missing = [\"AWS/DMS\"]\n", 1, "`namespace:name`"),

@@ -54,7 +54,10 @@ impl Workspace {
         let parent = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let prefix = format!("{parent}{}/", self.folder());
         let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
-        let objects = Objects::new(cloud.clients(&(&self.config.state_region()).into()).0, bucket, &prefix, key);
+        // Not the account of the stack: which one that is, only the state knows.
+        let region = self.config.state_region();
+        let location = cloud.first_location(&region).unwrap_or_else(|| (&region).into());
+        let objects = Objects::new(cloud.clients(&location).0, bucket, &prefix, key);
         Backend::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
     }
 

@@ -146,7 +146,7 @@ pub fn driver(
     let config = &workspace.config;
     Ok(Driver {
         context: context.clone(),
-        location: context.journal.read(|state| location(state, config)),
+        location: context.journal.read(|state| location(state, &context.cloud, config)),
         record_name: record_name(workspace, &topology)?,
         plan,
         gates: config.gates.clone(),

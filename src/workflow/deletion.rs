@@ -5,6 +5,7 @@ use infra_core::engine::Context;
 use infra_core::plan::{Plan, Step, plan_down};
 use infra_core::state::State;
 use infra_kinds::KINDS;
+use infra_payment::stack::ROUTING;
 
 use crate::error::Error;
 use crate::orphans::tagged;
@@ -50,7 +51,8 @@ pub async fn leftovers(
     let config = &workspace.config;
     let configured = config.environments.iter();
     let configured = configured.map(|one| context.cloud.location(&one.name, &one.region));
-    let locations = configured.chain(done.steps.iter().map(Step::location)).collect();
+    let routing = config.routing.iter().map(|_| context.cloud.location(ROUTING, &config.home_region()));
+    let locations = configured.chain(routing).chain(done.steps.iter().map(Step::location)).collect();
     let found = tagged(config, context, &locations).await?;
     Ok(found.into_iter().filter(|resource| selection.includes(resource.address.environment())).collect())
 }

@@ -35,7 +35,7 @@ pub(crate) async fn partial_up(
     let selection = Selection { targets, ..Selection::default() };
     let state = context.journal.read(Clone::clone);
     let plan = build_plan(workspace, &state, &selection, None);
-    let mut plan = plan.map_err(|error| PartialUpError::Reason(crate::session::with_causes(&error)))?;
+    let mut plan = plan.map_err(|error| PartialUpError::Reason(crate::error::with_causes(&error)))?;
     // A step without a change would still correct what somebody has changed, without being asked.
     plan.keep(|step| selection.targets(&step.address) && step.action != Action::NoOp);
     if let Some(step) = plan.steps.iter().find(|step| !may(step)) {

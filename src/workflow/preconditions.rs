@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::refusal::{DataLoss, ManualStep, PlanRefusal};
 use crate::selection::{Request, Selection};
 use crate::stack::graph;
+use crate::tenants::check_keys;
 use crate::{moved, protection};
 
 /// Refuses a plan that must not be executed.
@@ -20,6 +21,7 @@ use crate::{moved, protection};
 pub fn check(config: &Config, request: &Request, plan: &Plan, state: &State) -> Result<(), Error> {
     let state = &moved::apply_in_memory(config, state);
     let graph = graph(config, state)?;
+    check_keys(config, state)?;
     check_changes(plan, state, request)?;
     check_manual(plan)?;
     protection::refuse(plan, config)?;

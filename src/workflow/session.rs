@@ -11,7 +11,7 @@ use infra_core::state::{
     Backend, FencedStore, Heartbeat, Journal, Lock, Record, State, StateError, Store, Writer, compact, load, salvage,
 };
 
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::refusal::StateRefusal;
 use crate::tenants::verify_owner;
 use crate::workspace::Workspace;
@@ -168,12 +168,6 @@ pub(crate) async fn release_lock(heartbeat: Heartbeat, warn: fn(&str)) {
     {
         warn(&format!("note: cannot release the lock, it expires: {}", with_causes(&error)));
     }
-}
-
-/// Returns an error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 /// Reads the state under the lock, and refuses one that does not belong to this stack.

@@ -185,8 +185,8 @@ pub fn operations<'a>(
         Databases::Empty
     };
     Ok(AwsOperations {
+        location: location(&state, &context.cloud, &workspace.config),
         context,
-        location: location(&state, &workspace.config),
         record_name: record_name(workspace, &topology)?,
         databases,
         hooks: Hooks::of(&workspace.config.cutover, &workspace.directory()),

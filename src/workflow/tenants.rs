@@ -10,20 +10,28 @@ use infra_payment::stack::ROUTING;
 
 use crate::refusal::{PlanRefusal, StateRefusal};
 
-/// Returns the environments, and the routing if it has credentials of its own. The first environment is in the account
-/// of the stack.
+/// Returns the environments, the routing, and the accounts of the configuration. The first environment is in the
+/// account of the stack, unless the state names another one.
 pub fn tenants(config: &Config) -> Vec<Tenant> {
     let environments = config.environments.iter().map(|environment| Tenant {
         name: environment.name.clone(),
         source: source(&environment.credentials),
         regions: vec![environment.region.clone()],
+        account: None,
     });
     let routing = config.routing.as_ref().map(|_| Tenant {
         name: ROUTING.to_owned(),
         source: source(&config.routing_credentials()),
         regions: vec![config.home_region()],
+        account: None,
     });
-    environments.chain(routing).collect()
+    let accounts = config.accounts.iter().map(|(account, credentials)| Tenant {
+        name: format!("accounts.{account}"),
+        source: source(credentials),
+        regions: vec![config.home_region()],
+        account: Some(account.as_str().into()),
+    });
+    environments.chain(routing).chain(accounts).collect()
 }
 
 fn source(credentials: &Credentials) -> CredentialsSource {
@@ -52,7 +60,7 @@ pub(crate) fn verify_owner(state: &State, config: &Config, cloud: &Cloud) -> Res
         actual_stack: state.stack.clone(),
         actual_account: state.account.clone(),
         stack: stack.clone(),
-        account: cloud.accounts().map(AccountId::as_str).collect::<Vec<_>>().join(", ").into(),
+        accounts: cloud.accounts().cloned().collect(),
     };
     if state.stack != stack {
         return Err(foreign());
@@ -63,7 +71,7 @@ pub(crate) fn verify_owner(state: &State, config: &Config, cloud: &Cloud) -> Res
     let needed = if used.is_empty() { BTreeSet::from([&state.account]) } else { used };
     match needed.into_iter().find(|account| !cloud.has_access(account)) {
         None => Ok(()),
-        Some(account) if *account == state.account => Err(foreign()),
+        Some(account) if *account == state.account && state.other_accounts.is_empty() => Err(foreign()),
         Some(account) => Err(StateRefusal::NoAccess {
             account: account.clone(),
             example: state

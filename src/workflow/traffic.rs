@@ -1,7 +1,8 @@
 //! The records that route traffic, and what must hold before they are changed.
 
+use infra_aws::Cloud;
 use infra_base::address::Location;
-use infra_config::{Config, Side};
+use infra_config::{Config, Credentials, Side};
 use infra_core::engine::ReadContext;
 use infra_core::resource::{Error as ResourceError, describe};
 use infra_core::state::State;
@@ -23,12 +24,10 @@ use crate::refusal::MigrationRefusal;
 use crate::switchover_record::primary_of;
 use crate::workspace::Workspace;
 
-/// Returns where the records are, as the state has it: the account, and the region of Route 53's control plane.
-pub fn location(state: &State, config: &Config) -> Location {
-    routing_location(state).unwrap_or_else(|| Location {
-        region: config.home_region(),
-        account: state.other_accounts.get(ROUTING).cloned(),
-    })
+/// Returns where the records are, as the state has it: the account, and the region of Route 53's control plane. Without
+/// records in the state, the credentials of the routing count.
+pub fn location(state: &State, cloud: &Cloud, config: &Config) -> Location {
+    routing_location(state).unwrap_or_else(|| cloud.location(ROUTING, &config.home_region()))
 }
 
 /// Returns the name that clients use, as the state has it. Only name servers of AWS itself can confirm a change.
@@ -54,7 +53,7 @@ pub async fn live_split(
         return Ok(None);
     }
     let name = record_name(workspace, &topology)?;
-    Ok(Some(read_records(context, &location(state, &workspace.config), &name).await?.nearest_split()))
+    Ok(Some(read_records(context, &location(state, &context.cloud, &workspace.config), &name).await?.nearest_split()))
 }
 
 /// Finds the records: those in the state, in the given zone, in the configured zone, or in the only zone with the
@@ -273,16 +272,22 @@ pub async fn read_state_if_possible(workspace: &Workspace) -> (State, Option<Err
     }
 }
 
-/// Returns what the emergency switch sends, as a command of the AWS CLI.
-pub fn switch_command(switch: &EmergencySwitch, to: Position) -> String {
+/// Returns what the emergency switch sends, as a command of the AWS CLI with the credentials of the routing: with those
+/// of another account, it would succeed without an effect.
+pub fn switch_command(config: &Config, switch: &EmergencySwitch, to: Position) -> String {
+    let Credentials { profile, assume_role } = config.routing_credentials();
+    let profile = if profile.is_empty() { String::new() } else { format!(" --profile {profile}") };
+    let role = assume_role.map(|role| format!("  # with credentials of the role {}", role.role_arn));
     let dimensions: Vec<String> =
         switch.metric.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!(
-        "aws cloudwatch put-metric-data --region {} --namespace {} --metric-name {} --dimensions {} --value {}",
+        "aws cloudwatch put-metric-data{profile} --region {} --namespace {} --metric-name {} --dimensions {} \
+         --value {}{}",
         switch.region,
         switch.metric.namespace,
         switch.metric.name,
         dimensions.join(","),
-        to.value()
+        to.value(),
+        role.unwrap_or_default()
     )
 }

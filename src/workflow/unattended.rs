@@ -23,12 +23,12 @@ use tokio::sync::mpsc;
 
 use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
 use crate::databases::endpoints;
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
-use crate::session::{Session, with_causes};
+use crate::session::Session;
 use crate::switchover::{self, Ended, Stage, operations, stage, switch_over};
 use crate::switchover_record::{new_record, primary_of, read_record};
 use crate::traffic::{location, record_name};
@@ -328,7 +328,7 @@ pub async fn roll_back_traffic(workspace: &Workspace, events: Events) -> Result<
     let state = session.context.journal.read(Clone::clone);
     let name = record_name(workspace, &Topology::of(&state)).map_err(Error::from);
     let (session, name) = session.or_close(name).await?;
-    let location = location(&state, &workspace.config);
+    let location = location(&state, &session.context.cloud, &workspace.config);
     let shifted = shift::shift(&session.context, &location, &name, TrafficSplit::SOURCE, "rolled back manually").await;
     let recorded = match &shifted {
         Ok(_) => record_manual_rollback(workspace, &session.context).await,

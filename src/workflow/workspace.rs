@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use infra_aws::{CallCounter, Cancel, Cloud, Endpoint};
+use infra_aws::{CallCounter, Cancel, Cloud, Endpoint, Need};
 use infra_base::address::AccountId;
 use infra_base::clock::Clock;
 use infra_config::Config;
@@ -14,8 +14,8 @@ use infra_core::events::Events;
 use infra_core::state::State;
 use infra_migration::topology::Database;
 
-use crate::error::Error;
-use crate::tenants::tenants;
+use crate::error::{Error, with_causes};
+use crate::tenants::{tenants, verify_owner};
 
 /// Opens the place that calls are sent to: AWS, an emulator, or an AWS inside this process.
 pub trait EndpointSource: Send + Sync {
@@ -71,6 +71,8 @@ pub struct Workspace {
     pub endpoint: Box<dyn EndpointSource>,
     /// How the databases of the stack are reached.
     pub databases: Box<dyn DatabaseLocator>,
+    /// Which environments and accounts must be reachable.
+    pub need: Need,
     /// The account of the stack, as the state has it, once the state is read.
     pub stack_account: OnceLock<AccountId>,
     /// Receives warnings that are not worth an error.
@@ -94,7 +96,10 @@ impl Workspace {
     /// The endpoint cannot be opened, or AWS does not accept the credentials.
     pub async fn connect(&self) -> Result<Cloud, Error> {
         let (endpoint, clock) = self.endpoint.open().map_err(Error::Endpoint)?;
-        let cloud = Cloud::connect_all(endpoint, &tenants(&self.config), clock).await?;
+        let cloud = Cloud::connect_all(endpoint, &tenants(&self.config), self.need, clock).await?;
+        for error in cloud.unreachable() {
+            (self.warn)(&format!("warning: {}", with_causes(error)));
+        }
         if let Some(account) = self.stack_account.get() {
             cloud.belongs_to(account);
         }
@@ -108,12 +113,13 @@ impl Workspace {
     /// The same as those of [`Self::connect`].
     pub async fn with_accounts(&self, mut state: State) -> Result<State, Error> {
         let tenants = tenants(&self.config);
-        let is_one_account = tenants.windows(2).all(|pair| pair[0].source == pair[1].source);
-        if is_one_account {
-            state.other_accounts.clear();
+        let has_one_source = tenants.windows(2).all(|pair| pair[0].source == pair[1].source);
+        // The credentials can be others than those that the state was written with.
+        if has_one_source && state.other_accounts.is_empty() {
             return Ok(state);
         }
         let cloud = self.connect().await?;
+        verify_owner(&state, &self.config, &cloud)?;
         state.other_accounts = cloud.other_accounts();
         if !state.has_begun() {
             state.account = cloud.account().clone();

@@ -88,6 +88,7 @@ pub(in crate::cli) async fn run(app: &App, args: &GraphArgs) -> Result<u8, Failu
 
 async fn plan_changes(app: &App, offline: bool, selection: &Selection) -> Result<Plan, Failure> {
     let state = app.workspace.read_state().await?;
+    let state = if offline { state } else { app.workspace.with_accounts(state).await? };
     let refreshed = match offline {
         true => None,
         false => refresh_for_plan(&app.workspace, &state, selection)

@@ -37,8 +37,8 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
     let state = workspace.read_state().await?;
     let topology = Topology::of(&state);
     let name = record_name(workspace, &topology)?;
-    let location = location(&state, config);
     let context = workspace.connect_read_only().await?;
+    let location = location(&state, &context.cloud, config);
     let clock = context.cloud.clock();
     let began = context.cloud.unix_now();
     let reporter = CutoverReporter::start(&app.options, &plan, Keys::Watch);

@@ -6,7 +6,7 @@ use super::terminal::stdout;
 use crate::cli::error::{CliError, Exit, enable_region};
 use crate::cli::options::GlobalOptions;
 use crate::cli::suggest::{command, ownership_resolution, rerun_command};
-use infra_aws::{ErrorKind, Tagged};
+use infra_aws::{AwsError, ErrorKind, Tagged};
 use infra_core::engine::{Failure, Outcome, Report};
 use infra_core::resource::{Error, describe};
 use infra_core::state::State;
@@ -180,6 +180,9 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
             Some("remove what blocks it; resources that this stack created are deleted automatically".to_owned())
         }
         Error::Aws(error) => match error.kind {
+            ErrorKind::Credentials if error.is_without_access() => Some(
+                "set `profile` or `assume_role` of its environment, of `[routing]`, or of `[accounts.…]`".to_owned(),
+            ),
             ErrorKind::Credentials if error.is_expired() => Some(
                 "renew the credentials, for example with `aws sso login` or `aws login`; credentials in environment \
                  variables have to be exported again"
@@ -195,14 +198,52 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
                     Some("AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation")
                 ) =>
             {
-                let actions = infra_aws::iam_actions(&error.call).join("`, `");
-                Some(format!(
-                    "these credentials are not allowed to call {}: allow the IAM action `{actions}`",
-                    error.call
-                ))
+                Some(denied(error))
             }
-            _ => infra_aws::quota(error).map(infra_aws::Quota::hint),
+            _ => infra_aws::quota(error).map(|quota| quota.hint(&failure.region)),
         },
         _ => None,
+    }
+}
+
+/// Returns what to allow. The message names the action, if AWS refused another one than that of the call, for example
+/// `iam:PassRole`.
+fn denied(error: &AwsError) -> String {
+    let named = error.message.split_once("not authorized to perform: ").map(|(_, rest)| rest);
+    let named = named.and_then(|rest| rest.split([' ', ',']).next()).filter(|action| action.contains(':'));
+    let actions = named.map_or_else(|| infra_aws::iam_actions(&error.call).join("`, `"), str::to_owned);
+    if error.message.contains("explicit deny") {
+        return format!(
+            "a policy denies the IAM action `{actions}` explicitly: a service control policy, a permissions boundary \
+             or a policy of the resource; whoever manages it can say why"
+        );
+    }
+    format!("these credentials are not allowed to call {}: allow the IAM action `{actions}`", error.call)
+}
+
+#[cfg(test)]
+mod tests {
+    use infra_aws::CallOutcome;
+
+    use super::*;
+
+    #[test]
+    fn the_action_that_was_denied_is_named() {
+        let error = |message: &str| AwsError {
+            call: "dms:CreateEndpoint".to_owned(),
+            code: Some("AccessDeniedException".to_owned()),
+            message: message.to_owned(),
+            request_id: None,
+            outcome: CallOutcome::NotDone,
+            kind: ErrorKind::Refused,
+        };
+        let hint =
+            denied(&error("User: arn:aws:iam::1:user/a is not authorized to perform: iam:PassRole on resource: r"));
+        assert!(hint.ends_with("allow the IAM action `iam:PassRole`"), "{hint}");
+        assert!(denied(&error("no")).ends_with("allow the IAM action `dms:CreateEndpoint`"));
+        let boundary = "is not authorized to perform: iam:CreateRole on resource: r with an explicit deny in a service \
+                        control policy";
+        let hint = denied(&error(boundary));
+        assert!(hint.contains("denies the IAM action `iam:CreateRole` explicitly"), "{hint}");
     }
 }

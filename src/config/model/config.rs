@@ -7,7 +7,7 @@ use infra_base::side::Side;
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
-use super::credentials::Credentials;
+use super::credentials::{Accounts, Credentials};
 use super::cutover::{Cutover, Strategy};
 use super::database::{Database, Secrets};
 use super::databases::DatabaseAccess;
@@ -52,6 +52,8 @@ pub struct Config {
     pub drift: DriftConfig,
     /// Addresses that have changed.
     pub moved: Vec<MovedBlock>,
+    /// Credentials of accounts without an environment, by account number.
+    pub accounts: Accounts,
     /// Options of single resources.
     pub resources: Resources,
 }

@@ -1,5 +1,7 @@
 //! `assume_role` of an environment or of the routing.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +24,15 @@ fn session_name() -> String {
 }
 
 /// The credentials of an account, as the configuration names them. The default is the standard chain of AWS.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Credentials {
-    /// A profile of the AWS configuration files; empty: the standard chain.
+    /// Profile of the AWS configuration files. Empty: the default credentials, or those of `AWS_PROFILE`.
     pub profile: String,
-    /// A role to assume with them.
+    /// Role to assume with the credentials of the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub assume_role: Option<AssumeRole>,
 }
+
+/// The credentials of accounts, by account number.
+pub type Accounts = BTreeMap<String, Credentials>;

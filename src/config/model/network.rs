@@ -30,6 +30,10 @@ pub struct Network {
     /// Whether `down` removes what GuardDuty left in the VPC. GuardDuty creates an endpoint and a security group in a
     /// VPC in which it monitors tasks, and does not delete them; they block the deletion of the VPC.
     pub remove_guardduty: bool,
+    /// Quota of the account for inbound rules of a security group, 60 unless it was raised. `database.allowed_cidrs`
+    /// must leave five of them.
+    #[schemars(range(min = 10, max = 1000))]
+    pub rules_per_security_group: u16,
 }
 
 impl Network {
@@ -41,6 +45,12 @@ impl Network {
 
 impl Default for Network {
     fn default() -> Self {
-        Self { availability_zones: 2, nat_gateways: NatGateways::One, zones: Vec::new(), remove_guardduty: true }
+        Self {
+            availability_zones: 2,
+            nat_gateways: NatGateways::One,
+            zones: Vec::new(),
+            remove_guardduty: true,
+            rules_per_security_group: 60,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::credentials::Accounts;
 use super::cutover::Cutover;
 use super::database::{Database, Secrets};
 use super::databases::DatabaseAccess;
@@ -76,6 +77,9 @@ pub struct RawConfig {
     pub state: StateConfig,
     /// Drift that is accepted.
     pub drift: DriftConfig,
+    /// Credentials of accounts in which resources are left, but no environment of the configuration any more:
+    /// `[accounts.111122223333]`, `profile = "payments-old"`.
+    pub accounts: Accounts,
     /// Options of single resources, by address. Addresses support `*` wildcards. A protected resource is never deleted
     /// or replaced. Example: `[resources."source/database-source/*"]`, `protect = true`.
     pub resources: Resources,
@@ -106,6 +110,7 @@ impl RawConfig {
             policy: Policy::default(),
             state: StateConfig::default(),
             drift: DriftConfig::default(),
+            accounts: Accounts::new(),
             resources: Resources::new(),
         }
     }

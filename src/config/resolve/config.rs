@@ -64,7 +64,7 @@ pub(crate) fn resolve(
     let written = provenance.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
     let gates = gates(&raw.gates, &environments, provenance, &mut diagnostics);
-    let RawConfig { stack, tags, databases, cutover, policy, state, drift, moved, resources, .. } = raw;
+    let RawConfig { stack, tags, databases, cutover, policy, state, drift, moved, accounts, resources, .. } = raw;
     let config = Config {
         stack,
         tags,
@@ -77,6 +77,7 @@ pub(crate) fn resolve(
         state,
         drift,
         moved,
+        accounts,
         resources,
     };
     Ok((config, diagnostics))

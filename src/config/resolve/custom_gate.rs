@@ -89,7 +89,9 @@ impl Resolver<'_> {
                     min_points: section.min_points,
                 };
                 let needs_traffic = section.environment.filter(|_| section.only_with_traffic);
-                let environment = section.region.is_none().then(|| section.environment.unwrap_or(Side::Target));
+                // The environment selects the account, too.
+                let default = section.region.is_none().then_some(Side::Target);
+                let environment = section.environment.or(default);
                 let check = Check::Custom(CustomCheck { query, region, environment, limit, needs_traffic });
                 Ok(Gate { name: name.to_owned(), check, failures_in_a_row: section.failures_in_a_row })
             }

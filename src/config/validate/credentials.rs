@@ -56,6 +56,18 @@ impl Validator<'_> {
             }
         }
         let partition = config.home_region().partition();
+        for (account, credentials) in &config.accounts {
+            if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+                self.report(
+                    &["accounts", account],
+                    format!("`{account}` is not the number of an account"),
+                    "use twelve digits, for example `[accounts.111122223333]`",
+                );
+            }
+            if let Some(role) = &credentials.assume_role {
+                self.assume_role(&["accounts", account, "assume_role"], role, partition);
+            }
+        }
         if let Some(role) = config.routing.as_ref().and_then(|routing| routing.assume_role.as_ref()) {
             self.assume_role(&["routing", "assume_role"], role, partition);
         }

@@ -3,9 +3,9 @@
 use super::validator::Validator;
 use crate::model::EnvironmentConfig;
 
-/// "Inbound or outbound rules per security group": 60 ("Amazon VPC quotas"), less five for the service, the replication
-/// and their links from another environment.
-const MAX_RANGES: usize = 55;
+/// The rules of the service, the replication and their links from another environment. "Inbound or outbound rules per
+/// security group" are 60 ("Amazon VPC quotas").
+const OWN_RULES: usize = 5;
 
 impl Validator<'_> {
     /// Validates the settings of the databases and their credentials.
@@ -76,15 +76,19 @@ impl Validator<'_> {
                 "the logs are postgresql, upgrade and iam-db-auth-error",
             );
         }
-        if database.allowed_cidrs.len() > MAX_RANGES {
+        let quota = usize::from(environment.network.rules_per_security_group);
+        let most = quota.saturating_sub(OWN_RULES);
+        if database.allowed_cidrs.len() > most {
             report(
                 "allowed_cidrs",
                 format!(
                     "{} address ranges are more rules than a security group can have",
                     database.allowed_cidrs.len()
                 ),
-                "at most 55: the default quota is 60 inbound rules, and the service and the replication need some; \
-                 combine ranges",
+                &format!(
+                    "at most {most}: the quota is {quota} inbound rules, and the service and the replication need \
+                     some; combine ranges, or raise the quota L-0EA8095F and set `network.rules_per_security_group`"
+                ),
             );
         }
         for (index, range) in database.allowed_cidrs.iter().enumerate() {

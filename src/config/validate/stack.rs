@@ -1,6 +1,6 @@
 //! Validates `[stack]` and `[tags]`.
 
-use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK};
+use infra_base::tags::is_managed_tag;
 
 use super::validator::Validator;
 use crate::model::Config;
@@ -29,7 +29,6 @@ impl Validator<'_> {
     /// Validates the tags by the strictest rules of all services: what one service refuses would end in the middle of
     /// `up`.
     fn tags(&mut self, config: &Config) {
-        let own = [OWNER_STACK, OWNER_ADDRESS, "Environment", "Name"];
         let is_same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
         for (key, value) in &config.tags {
             // "Tag naming limits and requirements" (Tagging AWS Resources user guide), which counts characters.
@@ -51,7 +50,7 @@ impl Validator<'_> {
                 }
             }
             // "Tag keys are not case sensitive" (IAM, "Tags for AWS Identity and Access Management resources").
-            if own.iter().any(|own| is_same(own, key)) {
+            if is_same(key, "Environment") || is_same(key, "Name") || is_managed_tag(&key.to_lowercase()) {
                 self.report(&["tags", key], format!("the tag `{key}` is set by this tool"), "use another key");
             }
             if let Some(other) = config.tags.keys().find(|other| *other < key && is_same(other, key)) {
@@ -70,17 +69,20 @@ impl Validator<'_> {
                 );
             }
         }
-        let most = MOST_TAGS - own.len();
+        let most = MOST_TAGS - OWN_TAGS;
         if config.tags.len() > most {
             self.report(
                 &["tags"],
                 format!("there are {} tags, and AWS allows {MOST_TAGS} for a resource", config.tags.len()),
-                format!("use at most {most}; this tool sets {} more", own.len()),
+                format!("use at most {most}; this tool sets up to {OWN_TAGS} more"),
             );
         }
     }
 }
 
+/// The tags that this tool sets on one resource: `Environment`, `Name`, stack, address, and two more on databases and
+/// secrets.
+const OWN_TAGS: usize = 6;
 /// "Maximum number of tags per resource – 50" (Tagging AWS Resources user guide).
 const MOST_TAGS: usize = 50;
 const LONGEST_KEY: usize = 128;

@@ -6,7 +6,7 @@ use futures::StreamExt;
 
 use super::run::Context;
 use crate::resource::Repeat;
-use crate::state::State;
+use crate::state::{Entry, State};
 use infra_aws::{AwsError, Tagged, tagged};
 use infra_base::address::Location;
 
@@ -37,7 +37,9 @@ pub async fn orphans(context: &Context, locations: &BTreeSet<Location>) -> Resul
 fn is_known(context: &Context, state: &State, resource: &Tagged) -> bool {
     let can_repeat = |kind: &str| context.kinds.schema(kind).repeat == Some(Repeat::Tags);
     let is_other = |id: &str| !resource.arn.as_str().ends_with(id);
-    let mut entries = state.tagged(&resource.address).peekable();
+    // The listing of us-east-1 contains what belongs to no region.
+    let is_there = |entry: &&Entry| entry.account == resource.location.account;
+    let mut entries = state.tagged(&resource.address).filter(is_there).peekable();
     entries.peek().is_some()
         && !entries.all(|entry| {
             let id = || Some(context.kinds.get(&entry.kind)?.id(entry.attrs.as_ref()?));

@@ -140,6 +140,11 @@ pub(super) struct StepEnd {
 /// Runs the steps of a command.
 #[async_trait::async_trait]
 pub(super) trait Steps: Send + Sync + 'static {
+    /// Returns why steps will fail, if that is known before the first one starts. Then none starts.
+    async fn preflight(&self, _plan: &Plan) -> Vec<Failure> {
+        Vec::new()
+    }
+
     async fn run(
         &self,
         step: &Step,
@@ -166,6 +171,18 @@ struct Runner<S> {
 impl<S> Runner<S> {
     fn gathered(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, failure: Failure) {
+        let aws: Option<AwsError> = failure.error.aws().cloned();
+        self.context.events.send(Event::StepFailed {
+            address: failure.address.clone(),
+            action: failure.action,
+            id: failure.id.clone(),
+            error: crate::resource::describe(&failure.error),
+            aws,
+        });
+        self.gathered().failures.push(failure);
     }
 }
 
@@ -204,16 +221,7 @@ impl<S: Steps> Executor for Runner<S> {
                     self.context.cancel.cancel();
                 }
                 if !matches!(error, Error::Cancelled) {
-                    let aws: Option<AwsError> = error.aws().cloned();
-                    let text = crate::resource::describe(&error);
-                    self.context.events.send(Event::StepFailed {
-                        address: address.clone(),
-                        action,
-                        id: id.clone(),
-                        error: text,
-                        aws,
-                    });
-                    self.gathered().failures.push(Failure { address, action, id, region: step.region.clone(), error });
+                    self.failed(Failure { address, action, id, region: step.region.clone(), error });
                 }
                 false
             }
@@ -256,7 +264,15 @@ pub(super) async fn run(
     let plan = Arc::new(plan);
     let runner =
         Arc::new(Runner { context: context.clone(), plan: Arc::clone(&plan), steps, gathered: Mutex::default() });
-    let verdicts = schedule(&jobs, context.parallelism, &context.cancel, runner.clone()).await;
+    let refused = runner.steps.preflight(&plan).await;
+    let verdicts = if refused.is_empty() {
+        schedule(&jobs, context.parallelism, &context.cancel, runner.clone()).await
+    } else {
+        for failure in refused {
+            runner.failed(failure);
+        }
+        vec![Verdict::NotStarted; jobs.len()]
+    };
     let mut gathered = std::mem::take(&mut *runner.gathered());
     // A step that failed without an error is a bug in this program. The user must still see it.
     let reported: HashSet<Address> = gathered.failures.iter().map(|failure| failure.address.clone()).collect();

@@ -230,8 +230,8 @@ pub(super) async fn observe(
 pub(super) const SHORTLY: Duration = Duration::from_secs(SHORTLY_DOUBTED_SECONDS);
 
 /// Returns for how long an absence may be only apparent: the resource should exist, or may exist because a call was
-/// sent whose outcome was never recorded. Only a resource that was being deleted is expected to be absent. What a call
-/// has created that was sent long ago is visible.
+/// sent whose outcome was never recorded. Only a resource that was being deleted is expected to be absent, unless
+/// something can create it again. What a call has created that was sent long ago is visible.
 pub(super) fn doubted(kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
     let Some(entry) = entry else { return Duration::ZERO };
     match (entry.status, &entry.open) {
@@ -239,6 +239,11 @@ pub(super) fn doubted(kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
             let repeat = kind.schema().repeat.unwrap_or(Repeat::Name);
             let age = open.last_call.as_deref().and_then(age).unwrap_or_default();
             Duration::from_secs(repeat.doubted_seconds()).saturating_sub(age).max(SHORTLY)
+        }
+        // The deletion was interrupted before it was certain that nothing creates the resource again.
+        (Status::Deleting, Some(open)) if !open.calls.is_empty() => {
+            let age = open.last_call.as_deref().and_then(age).unwrap_or_default();
+            Duration::from_secs(kind.schema().returns_seconds.into()).saturating_sub(age)
         }
         (Status::Creating | Status::Deleting, _) => Duration::ZERO,
         (Status::Created | Status::Ready | Status::Updating, _) => SHORTLY,

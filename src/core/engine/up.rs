@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::down::DownSteps;
 use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates};
-use super::run::{Context, Report, StepEnd, Steps, run};
+use super::preflight::preflight;
+use super::run::{Context, Failure, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
 use super::step::{
     SHORTLY, StepLog, apply_moves, cx, doubted, known_kind, new_token, observe, should_look_again, should_reobserve,
@@ -73,6 +74,10 @@ struct UpSteps {
 
 #[async_trait]
 impl Steps for UpSteps {
+    async fn preflight(&self, plan: &Plan) -> Vec<Failure> {
+        preflight(&self.context, plan).await
+    }
+
     async fn run(&self, step: &Step, released: CreatedSignal) -> Result<StepEnd, (Option<String>, Error)> {
         match step.action {
             Action::NoOp if step.verified && step.moves.is_none() => {

@@ -1,5 +1,6 @@
 //! The context of a step on a resource: clients, identity, and the only two ways to make a call.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,7 @@ use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK};
 /// The number of tags removed with one call: Route 53 accepts ten (ChangeTagsForResource), other services more.
 const KEYS_AT_ONCE: usize = 10;
 
-/// How often a throttled mutating call is sent before the step fails.
+/// How often a mutating call is throttled before the step fails.
 const THROTTLE_ATTEMPTS: u32 = 12;
 
 /// The identity of a resource, which is known before any call.
@@ -105,7 +106,7 @@ pub struct StepContext {
     pub intents: Arc<dyn IntentLog>,
     /// Whether a mutating call of this step has succeeded.
     pub changed: AtomicBool,
-    /// Shared listings, during a refresh.
+    /// Shared listings, during a refresh and the checks before a run.
     pub list_cache: Option<Arc<ListCache>>,
     /// Whether a resource without ownership tags counts as this one.
     pub adopting: bool,
@@ -142,7 +143,8 @@ impl StepContext {
 
     /// Makes a call that changes something. The intent is durable before the call, and the call is sent only once. The
     /// exceptions are calls that AWS did not carry out: one that it throttled is sent again, more slowly, and so is one
-    /// that it refused for a reason that passes by itself ([`infra_aws::transient`]).
+    /// that it refused for a reason that passes by itself ([`infra_aws::transient`]), or because of credentials that
+    /// have been renewed since.
     ///
     /// # Errors
     /// The error of AWS; [`Error::Cancelled`] if the run is stopped; [`Error::Journal`] if the intent could not be
@@ -156,8 +158,8 @@ impl StepContext {
             return Err(Error::DryRun(call));
         }
         let (service, _) = call.split_once(':').unwrap_or((call, ""));
-        let mut refused_since = None;
-        for attempt in 1.. {
+        let (mut refused_since, mut throttled) = (None, 0_u32);
+        for attempt in 1_u32.. {
             tokio::select! {
                 () = self.budgets.acquire(service, Class::Mutate) => {}
                 () = self.cancel.cancelled() => return Err(Error::Cancelled),
@@ -188,12 +190,17 @@ impl StepContext {
                         self.pause(Duration::from_secs(attempt.min(5).into())).await?;
                         continue;
                     }
-                    if error.kind != ErrorKind::Throttled || attempt >= THROTTLE_ATTEMPTS {
+                    let is_throttled = error.kind == ErrorKind::Throttled;
+                    let may_pass = is_throttled || error.kind == ErrorKind::Renewed;
+                    throttled += 1;
+                    if !may_pass || throttled >= THROTTLE_ATTEMPTS {
                         return Err(error.into());
                     }
-                    self.calls.count_throttled();
-                    self.budgets.throttled(service, Class::Mutate);
-                    self.pause(Duration::from_millis(500 * (1 << attempt.min(5)))).await?;
+                    if is_throttled {
+                        self.calls.count_throttled();
+                        self.budgets.throttled(service, Class::Mutate);
+                    }
+                    self.pause(Duration::from_millis(500 * (1 << throttled.min(5)))).await?;
                 }
             }
         }
@@ -288,14 +295,14 @@ impl StepContext {
         }
     }
 
-    /// Returns all resources of a type in the region, listed once for all steps of a refresh; nothing outside a
-    /// refresh.
+    /// Returns all resources of a type in the region, listed once for all steps of a refresh, or of the checks before a
+    /// run; nothing outside of both.
     ///
     /// # Errors
     /// The error of `list`.
     pub async fn cached_list<T, Fut>(
         &self,
-        what: &'static str,
+        what: impl Into<Cow<'static, str>> + Send,
         list: impl FnOnce() -> Fut + Send,
     ) -> Result<Option<Arc<Vec<T>>>>
     where
@@ -303,7 +310,7 @@ impl StepContext {
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
         match &self.list_cache {
-            Some(cache) => cache.get(&self.location, what, list).await,
+            Some(cache) => cache.get(&self.location, what.into(), list).await,
             None => Ok(None),
         }
     }

@@ -52,6 +52,12 @@ pub trait Resource: Spec {
     /// `known` contains the attributes in the state, if there are any. They may be out of date: AWS is authoritative.
     async fn observe(&self, cx: &StepContext, known: Option<&Self::Attrs>) -> Result<Observed<Self::Attrs>>;
 
+    /// Asks AWS whether a resource that does not exist yet can be created, without changing anything. The engine asks
+    /// for all new resources before it creates the first one. References may be unresolved.
+    async fn preflight(&self, _cx: &StepContext) -> Result<()> {
+        Ok(())
+    }
+
     /// Creates the resource, or updates the one in `seen` to match the specification. Returns as soon as the id is
     /// known.
     async fn ensure(&self, cx: &StepContext, seen: Option<Self::Attrs>) -> Result<Self::Attrs>;
@@ -147,6 +153,8 @@ pub trait Kind: Send + Sync {
     fn deletion_settings(&self) -> &'static [&'static str];
     /// See [`Resource::observe`].
     async fn observe(&self, cx: &StepContext, spec: &Value, known: Option<&Value>) -> Result<Observed<Value>>;
+    /// See [`Resource::preflight`].
+    async fn preflight(&self, cx: &StepContext, spec: &Value) -> Result<()>;
     /// See [`Resource::ensure`].
     async fn ensure(&self, cx: &StepContext, spec: &Value, seen: Option<Value>) -> Result<Value>;
     /// See [`Resource::ready`].
@@ -241,6 +249,11 @@ impl<R: Resource> Kind for Erased<R> {
             Observed::Ours(attrs) => Observed::Ours(print(R::KIND, "attributes", &attrs)?),
             Observed::Foreign { id, owner } => Observed::Foreign { id, owner },
         })
+    }
+
+    async fn preflight(&self, cx: &StepContext, spec: &Value) -> Result<()> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        spec.preflight(cx).await
     }
 
     async fn ensure(&self, cx: &StepContext, spec: &Value, seen: Option<Value>) -> Result<Value> {

@@ -1,7 +1,9 @@
 //! One list call instead of many single reads: a refresh lists all resources of a type in a region once, and each
-//! resource finds itself in the result. A step that may change something always reads its own resource.
+//! resource finds itself in the result. A step that may change something always reads its own resource. The checks
+//! before a run share their reads in the same way.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,9 +13,9 @@ use super::error::Result;
 use infra_base::address::Location;
 
 type List = Arc<dyn Any + Send + Sync>;
-type Lists = HashMap<(Location, &'static str), Arc<OnceCell<List>>>;
+type Lists = HashMap<(Location, Cow<'static, str>), Arc<OnceCell<List>>>;
 
-/// The listings of one refresh.
+/// The listings of one refresh, or of the checks before one run.
 #[derive(Default)]
 pub struct ListCache {
     lists: Mutex<Lists>,
@@ -27,7 +29,7 @@ impl ListCache {
     pub(super) async fn get<T, Fut>(
         &self,
         location: &Location,
-        what: &'static str,
+        what: Cow<'static, str>,
         list: impl FnOnce() -> Fut + Send,
     ) -> Result<Option<Arc<Vec<T>>>>
     where
@@ -39,7 +41,7 @@ impl ListCache {
         Ok(Arc::clone(list).downcast().ok())
     }
 
-    fn cell(&self, location: &Location, what: &'static str) -> Arc<OnceCell<List>> {
+    fn cell(&self, location: &Location, what: Cow<'static, str>) -> Arc<OnceCell<List>> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lists.entry((location.clone(), what)).or_default())
     }

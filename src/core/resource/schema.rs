@@ -67,6 +67,8 @@ pub struct KindSchema {
     pub ready_seconds: u32,
     /// Typical time until it no longer exists, in seconds.
     pub delete_seconds: u32,
+    /// For how long after its deletion something else can create it again, in seconds.
+    pub returns_seconds: u32,
     /// The API operations that it calls, as `service:Operation`; [`infra_aws::iam_actions`] returns their IAM actions.
     pub operations: &'static [&'static str],
     /// The operations that create it.
@@ -145,6 +147,7 @@ impl KindSchema {
         create_seconds: 0,
         ready_seconds: 0,
         delete_seconds: 0,
+        returns_seconds: 0,
         operations: &[],
         creates: &[],
         changes: &[],

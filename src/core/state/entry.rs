@@ -36,12 +36,40 @@ pub struct OpenIntent {
     /// When the last of them was sent, RFC 3339, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_call: Option<String>,
+    /// How many calls were sent, with repetitions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u32,
+    /// How many of them AWS has refused, so that they had no effect.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl OpenIntent {
     /// Returns an intent without calls.
     pub fn new(op: Op) -> Self {
-        Self { op, calls: Vec::new(), last_call: None }
+        Self { op, calls: Vec::new(), last_call: None, sent: 0, refused: 0 }
+    }
+
+    /// Records a call that is about to be sent.
+    pub(super) fn send(&mut self, call: &str, at: Option<&str>) {
+        if !self.calls.iter().any(|sent| sent == call) {
+            self.calls.push(call.to_owned());
+        }
+        self.last_call = at.map(str::to_owned);
+        self.sent += 1;
+    }
+
+    /// Records that AWS has refused a call. If it has refused all of them, it is as if none had been sent.
+    pub(super) fn refuse(&mut self) {
+        self.refused += 1;
+        if self.refused == self.sent {
+            *self = Self::new(self.op);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,8 +28,20 @@ enum Until {
     Moved { path: PathBuf, inode: u64 },
     /// Valid for this long after the last renewal, by two clocks: one that pauses while the machine sleeps, and one
     /// that does not.
-    Elapsed { length: Duration, renewed: Mutex<(Instant, SystemTime)> },
+    Elapsed { length: Duration, renewed: Mutex<(Instant, SystemTime)>, is_renewing: AtomicBool },
 }
+
+/// A request that renews a lease is in progress until this value is dropped.
+pub(super) struct Renewing(Lease);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.set_renewing(false);
+    }
+}
+
+/// How often a write asks whether the lease is renewed.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 impl Lease {
     /// Returns a lease on a lock file.
@@ -38,7 +51,7 @@ impl Lease {
 
     /// Returns a lease that must be renewed within `length`. It was last renewed at `at`.
     pub(super) fn for_time(length: Duration, at: (Instant, SystemTime)) -> Self {
-        Self::new(Until::Elapsed { length, renewed: Mutex::new(at) })
+        Self::new(Until::Elapsed { length, renewed: Mutex::new(at), is_renewing: AtomicBool::new(false) })
     }
 
     fn new(until: Until) -> Self {
@@ -50,6 +63,40 @@ impl Lease {
         if let Until::Elapsed { renewed, .. } = &self.0.until {
             *renewed.lock().unwrap_or_else(PoisonError::into_inner) = at;
         }
+    }
+
+    /// Records that a request to renew the lease is in progress, which can take as long as expired credentials last.
+    pub(super) fn renewing(&self) -> Renewing {
+        self.set_renewing(true);
+        Renewing(self.clone())
+    }
+
+    fn set_renewing(&self, is: bool) {
+        if let Until::Elapsed { is_renewing, .. } = &self.0.until {
+            is_renewing.store(is, Ordering::Relaxed);
+        }
+    }
+
+    /// Checks that the lock is provably still held. If it was not renewed in time, waits for the end of a renewal that
+    /// is in progress, and for the next one.
+    ///
+    /// # Errors
+    /// Those of [`Lease::check`].
+    pub(super) async fn wait_until_held(&self) -> io::Result<()> {
+        let Until::Elapsed { length, is_renewing, .. } = &self.0.until else { return self.check() };
+        let mut idle = Duration::ZERO;
+        loop {
+            let checked = self.check();
+            if checked.is_ok() || self.is_lost() || idle >= *length {
+                return checked;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+            idle = if is_renewing.load(Ordering::Relaxed) { Duration::ZERO } else { idle + ASK_EVERY };
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.0.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Marks the lease as lost for good, with the reason.
@@ -70,7 +117,7 @@ impl Lease {
             Until::Moved { path, .. } => {
                 Err(io::Error::other(format!("the lock is lost: {} was removed by `unlock --force`", path.display())))
             }
-            Until::Elapsed { length, renewed } => {
+            Until::Elapsed { length, renewed, .. } => {
                 let (awake, wall) = *renewed.lock().unwrap_or_else(PoisonError::into_inner);
                 let passed = awake.elapsed().max(wall.elapsed().unwrap_or_default());
                 if passed < *length {
@@ -112,7 +159,7 @@ impl Store for FencedStore {
     }
 
     async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
-        self.lease.check()?;
+        self.lease.wait_until_held().await?;
         self.store.append(first, bytes).await
     }
 
@@ -122,7 +169,7 @@ impl Store for FencedStore {
     }
 
     async fn compact(&mut self, snapshot: &[u8]) -> io::Result<()> {
-        self.lease.check()?;
+        self.lease.wait_until_held().await?;
         self.store.compact(snapshot).await
     }
 
@@ -165,5 +212,34 @@ mod tests {
         lease.lose("another run took it".to_owned());
         lease.renew(now());
         assert!(lease.check().is_err());
+    }
+
+    fn overdue() -> Lease {
+        Lease::for_time(Duration::from_secs(2), (Instant::now(), SystemTime::now() - Duration::from_mins(5)))
+    }
+
+    /// The renewal waited for new credentials, and the first write after them was refused.
+    #[tokio::test(start_paused = true)]
+    async fn a_write_waits_for_a_renewal_in_progress() {
+        let lease = overdue();
+        let renewing = lease.renewing();
+        let renewal = async {
+            tokio::time::sleep(Duration::from_mins(20)).await;
+            lease.renew(now());
+            drop(renewing);
+        };
+        let (held, ()) = tokio::join!(lease.wait_until_held(), renewal);
+        held.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_does_not_wait_for_ever() {
+        let began = tokio::time::Instant::now();
+        assert!(overdue().wait_until_held().await.is_err());
+        assert!(began.elapsed() < Duration::from_secs(3), "no renewal is in progress");
+        let lease = overdue();
+        let _renewing = lease.renewing();
+        lease.lose("another run took it".to_owned());
+        assert!(lease.wait_until_held().await.is_err());
     }
 }

@@ -67,10 +67,6 @@ fn age(object: &Object) -> Duration {
     SystemTime::now().duration_since(object.modified).unwrap_or_default()
 }
 
-fn now() -> (Instant, SystemTime) {
-    (Instant::now(), SystemTime::now())
-}
-
 impl SharedLock {
     /// Acquires the lock, with leases of `length`. Returns the previous holder if it died without releasing the lock.
     pub(super) async fn take(
@@ -88,10 +84,10 @@ impl SharedLock {
         let mut before: Option<(String, Option<Holder>)> = None;
         for _ in 0..ROUNDS {
             let expect = before.as_ref().map_or(Expect::Absent, |(etag, _)| Expect::Tag(etag));
-            let at = now();
             match objects.put(KEY, &text, expect).await {
                 Ok(written) => {
-                    let lock = Self { objects, holder, etag: written.etag, length, lease: Lease::for_time(length, at) };
+                    let lease = Lease::for_time(length, written.sent_at);
+                    let lock = Self { objects, holder, etag: written.etag, length, lease };
                     if !written.encrypted {
                         lock.release().await?;
                         return Err(LockError::Unencrypted { place });
@@ -129,22 +125,23 @@ impl SharedLock {
     }
 
     pub(super) async fn renew(&mut self) -> Result<(), LockError> {
-        let at = now();
-        self.write(&Content::Held(self.holder.heartbeat_age())).await?;
-        self.lease.renew(at);
+        let _renewing = self.lease.renewing();
+        let sent_at = self.write(&Content::Held(self.holder.heartbeat_age())).await?;
+        self.lease.renew(sent_at);
         Ok(())
     }
 
     pub(super) async fn release(mut self) -> Result<(), LockError> {
-        self.write(&Content::Free { free_since: timestamp() }).await
+        self.write(&Content::Free { free_since: timestamp() }).await.map(drop)
     }
 
-    async fn write(&mut self, content: &Content) -> Result<(), LockError> {
+    /// Writes the object. Returns when the request was sent.
+    async fn write(&mut self, content: &Content) -> Result<(Instant, SystemTime), LockError> {
         let place = self.objects.place(KEY);
         match self.objects.put(KEY, &text(content), Expect::Tag(&self.etag)).await {
             Ok(written) => {
                 self.etag = written.etag;
-                Ok(())
+                Ok(written.sent_at)
             }
             Err(WriteError::Aws(error)) => Err(LockError::Io { place, source: io::Error::other(error.to_string()) }),
             Err(WriteError::Conflict) => {

@@ -11,6 +11,7 @@ use super::migration::Migration;
 use super::record::{Line, Op, Record};
 use super::undo::UndoLog;
 use crate::graph::OutputRef;
+use infra_aws::CallOutcome;
 use infra_base::address::{AccountId, Address, Lineage, RunId};
 
 /// The format that this version writes. All released formats can be read.
@@ -228,10 +229,7 @@ impl State {
             Record::Call { address, call, at } => {
                 let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
                 let open = open.ok_or_else(|| format!("{call} for {address} without an intent"))?;
-                if !open.calls.contains(call) {
-                    open.calls.push(call.clone());
-                }
-                open.last_call.clone_from(at);
+                open.send(call, at.as_deref());
             }
             Record::ShiftIntent { .. }
             | Record::ShiftCall { .. }
@@ -246,7 +244,12 @@ impl State {
             | Record::Validated { .. }
             | Record::RotationHeld { .. }
             | Record::RotationReleased { .. } => self.migration.apply_record(record)?,
-            Record::Answer { .. } => {}
+            Record::Answer { address, outcome, .. } => {
+                let open = self.resources.get_mut(address).and_then(|entry| entry.open.as_mut());
+                if let Some(open) = open.filter(|_| *outcome == CallOutcome::NotDone) {
+                    open.refuse();
+                }
+            }
             Record::Accounts { others } => self.other_accounts.clone_from(others),
             Record::Created { address, attrs } => {
                 let entry = self.known(address)?;
@@ -413,6 +416,34 @@ mod tests {
         for record in records {
             let line = Line { seq: state.seq + 1, record };
             state.apply(&line).unwrap();
+        }
+    }
+
+    fn answered(outcome: CallOutcome) -> Record {
+        Record::Answer {
+            address: Address::new("a"),
+            call: "ec2:CreateVpc".into(),
+            outcome,
+            code: None,
+            request_id: None,
+        }
+    }
+
+    /// A quota refused the creation, and the next run looked for the resource for five minutes.
+    #[test]
+    fn a_refused_call_counts_as_not_sent() {
+        let calls = |answers: &[CallOutcome]| {
+            let mut state = begun();
+            run(&mut state, vec![intent(Op::Create)]);
+            for outcome in answers {
+                run(&mut state, vec![sent("a", "ec2:CreateVpc"), answered(*outcome)]);
+            }
+            state.get(&Address::new("a")).unwrap().open.clone().unwrap().calls
+        };
+        assert_eq!(calls(&[CallOutcome::NotDone]), [""; 0]);
+        assert_eq!(calls(&[CallOutcome::NotDone, CallOutcome::NotDone]), [""; 0]);
+        for unknown in [CallOutcome::Unknown, CallOutcome::Done] {
+            assert_eq!(calls(&[unknown, CallOutcome::NotDone]), ["ec2:CreateVpc"], "the first one may have an effect");
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use aws_sdk_ec2::types::{Filter, NetworkInterface, VpcPeeringConnection};
 
+use super::endpoint_state::is_deleting;
 use super::guardduty;
 use super::interface_owner::{InterfaceOwner, owners};
 use infra_aws::{Progress, Wait};
@@ -77,7 +78,8 @@ where
             Err(error) => return Err(error),
         };
         let Blockers { interfaces, permanent, guardduty } = find(cx, target).await?;
-        if !guardduty.is_empty() {
+        // Where something of somebody else stays, GuardDuty may watch it.
+        if !guardduty.is_empty() && permanent.is_empty() {
             if !noticed.swap(true, Ordering::Relaxed) {
                 cx.notice(format!("removes what GuardDuty left, because GuardDuty does not: {guardduty}"));
             }
@@ -271,7 +273,7 @@ async fn inside(cx: &StepContext, id: &VpcId, remove_guardduty: bool, blockers: 
     for endpoint in cx.read("ec2:DescribeVpcEndpoints", pages.collect::<Result<Vec<_>, _>>()).await? {
         if guardduty::is_endpoint(&endpoint) && remove_guardduty {
             blockers.guardduty.add(endpoint);
-        } else if endpoint.state().is_some_and(|state| state.as_str().eq_ignore_ascii_case("deleting")) {
+        } else if is_deleting(&endpoint) {
             let what =
                 format!("an endpoint for {}, which is being deleted", endpoint.service_name().unwrap_or_default());
             blockers.interfaces.push(blocker(endpoint.vpc_endpoint_id(), what));

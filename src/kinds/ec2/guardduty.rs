@@ -9,6 +9,7 @@ use std::fmt;
 
 use aws_sdk_ec2::types::{SecurityGroup, Tag, VpcEndpoint};
 
+use super::endpoint_state::is_deleting;
 use infra_base::address::{SubnetId, VpcId};
 use infra_core::resource::{Blocker, Error, Result, StepContext, ignore_codes};
 
@@ -85,8 +86,7 @@ impl Leftovers {
     /// [`Error::Blocked`] if these credentials must not remove them, or the error of a call.
     pub(super) async fn remove(&self, cx: &StepContext, subnet: Option<&SubnetId>) -> Result<()> {
         for endpoint in &self.endpoints {
-            let ends = endpoint.state().is_some_and(|state| state.as_str().to_lowercase().starts_with("delet"));
-            let Some(id) = endpoint.vpc_endpoint_id().filter(|_| !ends) else { continue };
+            let Some(id) = endpoint.vpc_endpoint_id().filter(|_| !is_deleting(endpoint)) else { continue };
             let others = endpoint.subnet_ids().iter().any(|other| Some(other.as_str()) != subnet.map(SubnetId::as_str));
             let removed = match subnet {
                 Some(subnet) if others => leave_subnet(cx, id, endpoint, subnet).await,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{Filter, NatGateway, NatGatewayState, NetworkInterface, SecurityGroup, VpcEndpoint};
 
+use super::endpoint_state::is_deleting;
 use super::guardduty;
 use infra_base::tags::OWNER_STACK;
 use infra_core::resource::{Result, StepContext};
@@ -45,6 +46,7 @@ pub(super) async fn owners(cx: &StepContext, interfaces: &[NetworkInterface]) ->
                 return match endpoints.get(id) {
                     // Its interfaces are deleted after it.
                     None => InterfaceOwner::Released,
+                    Some(endpoint) if is_deleting(endpoint) => InterfaceOwner::Released,
                     Some(endpoint) if guardduty::is_endpoint(endpoint) => {
                         InterfaceOwner::GuardDuty(Box::new(endpoint.clone()))
                     }
@@ -69,7 +71,8 @@ fn is_ours_or_ends(cx: &StepContext, gateway: &NatGateway) -> bool {
     let ours = |tag: &aws_sdk_ec2::types::Tag| {
         tag.key() == Some(OWNER_STACK) && tag.value() == Some(cx.identity.stack.as_str())
     };
-    gateway.state().is_some_and(|state| ends.contains(state)) || gateway.tags().iter().any(ours)
+    let ends = gateway.state().is_some_and(|state| ends.contains(state));
+    ends || gateway.tags().is_empty() || gateway.tags().iter().any(ours)
 }
 
 fn has_stack_tag(cx: &StepContext, group: &SecurityGroup) -> bool {

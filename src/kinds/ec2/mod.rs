@@ -3,6 +3,7 @@
 pub(super) mod blockers;
 mod default_security_group;
 mod elastic_ip;
+mod endpoint_state;
 mod find;
 mod gateway_endpoint;
 mod guardduty;

@@ -4,15 +4,16 @@
 //! names: those that offer what will run in the subnet. A subnet keeps its zone.
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::blockers::{Target, delete_when_free};
 use super::find;
 use super::tagging;
-use super::zones::{ZoneOffers, zone_names, zones};
+use super::zones::{Zone, ZoneOffers, zone_names, zones};
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, SubnetId, VpcId};
+use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -128,6 +129,11 @@ impl Resource for Subnet {
         find::exists::<aws_sdk_ec2::types::Subnet>(cx, arn, "ec2:subnet/", |_| true).await
     }
 
+    /// Otherwise a bad zone would be refused after the VPC exists.
+    async fn preflight(&self, cx: &StepContext) -> Result<()> {
+        self.choose_zone(cx, &[]).await.map(drop)
+    }
+
     async fn ensure(&self, cx: &StepContext, seen: Option<SubnetAttrs>) -> Result<SubnetAttrs> {
         let mut attrs = match seen {
             Some(attrs) => attrs,
@@ -177,8 +183,30 @@ impl Resource for Subnet {
 }
 
 impl Subnet {
+    async fn choose_zone(&self, cx: &StepContext, taken: &[String]) -> Result<Zone> {
+        zones(cx).await?.choose(cx, self.zone, self.zone_id.as_deref(), &self.offers, taken).await
+    }
+
+    /// Returns the zones of the stack's other subnets for the same purpose: their addresses differ only in a number.
+    async fn taken_zones(&self, cx: &StepContext) -> Result<Vec<String>> {
+        let purpose = |address: &str| address.trim_end_matches(|character: char| character.is_ascii_digit()).to_owned();
+        let own = purpose(cx.identity.tag_address().as_str());
+        let filter = Filter::builder().name("vpc-id").values(self.vpc.get()?).build();
+        let pages = cx.aws.ec2.describe_subnets().filters(filter).into_paginator().items().send();
+        let all = cx.read("ec2:DescribeSubnets", pages.collect::<Result<Vec<_>, _>>()).await?;
+        let tag = |subnet: &aws_sdk_ec2::types::Subnet, key: &str| {
+            subnet.tags().iter().find(|tag| tag.key() == Some(key)).and_then(|tag| tag.value()).map(str::to_owned)
+        };
+        let is_sibling = |subnet: &aws_sdk_ec2::types::Subnet| {
+            tag(subnet, OWNER_STACK).as_deref() == Some(cx.identity.stack.as_str())
+                && tag(subnet, OWNER_ADDRESS)
+                    .is_some_and(|address| purpose(&address) == own && address != cx.identity.tag_address().as_str())
+        };
+        Ok(all.into_iter().filter(is_sibling).filter_map(|subnet| subnet.availability_zone).collect())
+    }
+
     async fn create(&self, cx: &StepContext) -> Result<SubnetAttrs> {
-        let zone = zones(cx).await?.choose(cx, self.zone, self.zone_id.as_deref(), &self.offers).await?;
+        let zone = self.choose_zone(cx, &self.taken_zones(cx).await?).await?;
         let vpc = self.vpc.get()?;
         let tags = tagging::specification(cx, ResourceType::Subnet);
         let call = || {

@@ -4,21 +4,21 @@
 //! RAM User Guide). Letters can be missing: `us-west-1` shows two of three zones to newer accounts.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, Filter};
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use serde::{Deserialize, Serialize};
 
-use infra_aws::ErrorKind;
 use infra_core::resource::{Error, Result, StepContext};
 
-/// Zones without Fargate, by id ("Supported Regions for Amazon ECS on AWS Fargate", Amazon ECS Developer Guide, lists
-/// the zones that have it where not all do: `usw1-az1` and `usw1-az3`; `apne1-az1`, `apne1-az2` and `apne1-az4`;
-/// `cac1-az1` and `cac1-az2`; `cnn1-az1` and `cnn1-az2`).
+const CALL: &str = "ec2:DescribeAvailabilityZones";
+
+/// The zones that have Fargate, by id, in regions in which not all do ("Supported Regions for Amazon ECS on AWS
+/// Fargate", Amazon ECS Developer Guide).
 const FARGATE_ONLY: &[(&str, &[&str])] = &[
     ("us-west-1", &["usw1-az1", "usw1-az3"]),
     ("ap-northeast-1", &["apne1-az1", "apne1-az2", "apne1-az4"]),
-    ("ca-central-1", &["cac1-az1", "cac1-az2"]),
     ("cn-north-1", &["cnn1-az1", "cnn1-az2"]),
 ];
 
@@ -46,6 +46,12 @@ pub struct DatabaseOffer {
     pub class: String,
 }
 
+impl fmt::Display for DatabaseOffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} on {}", self.engine, self.version, self.class)
+    }
+}
+
 /// An availability zone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Zone {
@@ -69,12 +75,21 @@ pub(super) struct Zones {
 /// # Errors
 /// Those of the read.
 pub(super) async fn zones(cx: &StepContext) -> Result<Zones> {
+    let region = cx.region.to_string();
+    let all = match cx.cached_list(CALL, || read_zones(cx)).await? {
+        Some(all) => all.to_vec(),
+        None => read_zones(cx).await?,
+    };
+    Ok(Zones { region, all })
+}
+
+async fn read_zones(cx: &StepContext) -> Result<Vec<Zone>> {
     let regular = Filter::builder().name("zone-type").values("availability-zone").build();
     let call = cx.aws.ec2.describe_availability_zones().filters(regular).send();
-    let found = cx.read("ec2:DescribeAvailabilityZones", call).await?;
+    let found = cx.read(CALL, call).await?;
     let mut all: Vec<Zone> = found.availability_zones().iter().filter_map(zone).collect();
     all.sort_unstable();
-    Ok(Zones { region: cx.region.to_string(), all })
+    Ok(all)
 }
 
 fn zone(zone: &AvailabilityZone) -> Option<Zone> {
@@ -102,7 +117,8 @@ impl Zones {
         zone_names(self.all.iter().filter(|zone| zone.id == id)).next()
     }
 
-    /// Returns the zone with an id, or the one with a number among those that offer what is needed.
+    /// Returns the zone with an id, or the one with a number among those that offer what is needed. If that is taken,
+    /// because the zones offered something else when the other subnets were created, another one that is not.
     ///
     /// # Errors
     /// [`Error::Refused`] if there is no such zone, with the zones that there are.
@@ -112,6 +128,7 @@ impl Zones {
         number: usize,
         id: Option<&str>,
         offers: &ZoneOffers,
+        taken: &[String],
     ) -> Result<Zone> {
         if let Some(id) = id {
             return match self.all.iter().find(|zone| zone.id == id) {
@@ -128,7 +145,9 @@ impl Zones {
             };
         }
         let usable = self.usable(cx, offers).await?;
-        usable.get(number).cloned().ok_or_else(|| {
+        let is_free = |zone: &&Zone| !taken.contains(&zone.name);
+        let wanted = usable.get(number).filter(is_free).or_else(|| usable.iter().find(is_free));
+        wanted.cloned().filter(|_| number < usable.len()).ok_or_else(|| {
             let list: Vec<&str> = usable.iter().map(|zone| zone.id.as_str()).collect();
             Error::Refused(format!(
                 "{} has {} availability zones that this stack can use{}, and the configuration asks for number {}{}; \
@@ -156,10 +175,13 @@ impl Zones {
             usable.retain(|zone| ids.contains(&zone.id.as_str()));
         }
         if let Some(database) = &offers.database {
-            keep(&mut usable, &known(cx, with_database(cx, database).await)?);
+            keep(&mut usable, &known(cx, once(cx, database.to_string(), || with_database(cx, database)).await)?);
         }
         if let Some(class) = &offers.replication_class {
-            keep(&mut usable, &known(cx, with_replication(cx, class).await)?);
+            keep(
+                &mut usable,
+                &known(cx, once(cx, format!("replication {class}"), || with_replication(cx, class)).await)?,
+            );
         }
         Ok(usable)
     }
@@ -178,19 +200,20 @@ impl ZoneOffers {
     fn describe(&self) -> String {
         let mut needs = Vec::new();
         needs.extend(self.fargate.then(|| "Fargate".to_owned()));
-        needs.extend(self.database.as_ref().map(|one| format!("{} {} on {}", one.engine, one.version, one.class)));
+        needs.extend(self.database.as_ref().map(ToString::to_string));
         needs.extend(self.replication_class.as_ref().map(|class| format!("replication instances of {class}")));
         if needs.is_empty() { String::new() } else { format!(", with {}", needs.join(", ")) }
     }
 }
 
-/// What zones offer is advice. Credentials that must not read it, and emulators that do not know it, leave it open.
+/// What zones offer is advice. If it cannot be read, for example because the credentials do not allow it, or because an
+/// emulator does not know it, it stays open.
 fn known(cx: &StepContext, offering: Result<BTreeSet<String>>) -> Result<BTreeSet<String>> {
     match offering {
-        Err(Error::Aws(error))
-            if error.kind == ErrorKind::Refused || error.message.contains("not been implemented") =>
-        {
-            cx.notice(format!("the zones that offer the instance classes are not known: {error}"));
+        Err(Error::Aws(error)) => {
+            if !cx.dry_run {
+                cx.notice(format!("the zones that offer the instance classes are not known: {error}"));
+            }
             Ok(BTreeSet::new())
         }
         other => other,
@@ -205,7 +228,19 @@ fn keep(usable: &mut Vec<Zone>, offering: &BTreeSet<String>) {
     }
 }
 
-async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<BTreeSet<String>> {
+/// The names of zones, which the checks before a run read once.
+async fn once<F>(cx: &StepContext, what: String, read: impl Fn() -> F + Send + Sync) -> Result<BTreeSet<String>>
+where
+    F: Future<Output = Result<Vec<String>>> + Send,
+{
+    let names = match cx.cached_list(what, &read).await? {
+        Some(names) => names.to_vec(),
+        None => read().await?,
+    };
+    Ok(names.into_iter().collect())
+}
+
+async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<Vec<String>> {
     let pages = cx
         .aws
         .rds
@@ -228,10 +263,10 @@ async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<BTree
         .collect())
 }
 
-async fn with_replication(cx: &StepContext, class: &str) -> Result<BTreeSet<String>> {
+async fn with_replication(cx: &StepContext, class: &str) -> Result<Vec<String>> {
     let pages = cx.aws.dms.describe_orderable_replication_instances().into_paginator().send();
     let pages = cx.read("dms:DescribeOrderableReplicationInstances", pages.collect::<Result<Vec<_>, _>>()).await?;
-    let mut zones = BTreeSet::new();
+    let mut zones = Vec::new();
     for one in pages.iter().flat_map(|page| page.orderable_replication_instances.iter().flatten()) {
         if one.replication_instance_class() == Some(class) {
             zones.extend(one.availability_zones().iter().cloned());

@@ -32,7 +32,7 @@ const DRAIN_SECONDS: u64 = 15 * 60;
     reads("ecs:DescribeClusters", "iam:GetRole"),
     creates("ecs:CreateCluster", "iam:CreateServiceLinkedRole"),
     updates("ecs:UpdateCluster"),
-    deletes("ecs:DeleteCluster"),
+    deletes("ecs:UpdateCluster", "ecs:DeleteCluster"),
 )]
 pub struct Cluster {
     /// Its name.
@@ -87,8 +87,7 @@ impl Resource for Cluster {
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ClusterAttrs>) -> Result<ClusterAttrs> {
-        let insights = if self.container_insights { "enabled" } else { "disabled" };
-        let setting = ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(insights).build();
+        let wanted = if self.container_insights { "enabled" } else { OFF };
         let Some(mut seen) = seen else {
             service_linked_role::ECS.ensure(cx).await?;
             let tags = tagging::to_sdk(cx.identity.all_tags());
@@ -97,7 +96,7 @@ impl Resource for Cluster {
                     .ecs
                     .create_cluster()
                     .cluster_name(&self.name)
-                    .settings(setting.clone())
+                    .settings(insights(wanted))
                     .set_tags(Some(tags.clone()))
                     .send()
             };
@@ -105,22 +104,24 @@ impl Resource for Cluster {
             let arn = created
                 .and_then(|created| created.cluster_arn)
                 .ok_or(Error::MissingField { call: "ecs:CreateCluster", what: "the ARN" })?;
-            return Ok(ClusterAttrs {
-                name: self.name.clone(),
-                arn: Arn(arn),
-                container_insights: insights.to_owned(),
-            });
+            return Ok(ClusterAttrs { name: self.name.clone(), arn: Arn(arn), container_insights: wanted.to_owned() });
         };
-        if seen.container_insights != insights {
-            let call = || cx.aws.ecs.update_cluster().cluster(&self.name).settings(setting.clone()).send();
+        if seen.container_insights != wanted {
+            let call = || cx.aws.ecs.update_cluster().cluster(&self.name).settings(insights(wanted)).send();
             cx.mutate("ecs:UpdateCluster", call).await?;
-            insights.clone_into(&mut seen.container_insights);
+            wanted.clone_into(&mut seen.container_insights);
         }
         Ok(seen)
     }
 
     async fn delete(&self, cx: &StepContext, attrs: &ClusterAttrs) -> Result<()> {
         let busy = &["ClusterContainsServicesException", "ClusterContainsTasksException", "UpdateInProgressException"];
+        if attrs.container_insights != OFF {
+            // Its last entries can arrive after the deletion, and create the log group again
+            // (hashicorp/terraform-provider-aws#42858).
+            let call = || cx.aws.ecs.update_cluster().cluster(&attrs.name).settings(insights(OFF)).send();
+            ignore_codes(cx.mutate("ecs:UpdateCluster", call).await, &["ClusterNotFoundException"])?;
+        }
         let call = || cx.aws.ecs.delete_cluster().cluster(&attrs.name).send();
         let deleted = cx.retry("the cluster to become empty", busy, DRAIN_SECONDS, || async {
             cx.mutate("ecs:DeleteCluster", call).await
@@ -132,12 +133,19 @@ impl Resource for Cluster {
     fn inputs_from_attrs(attrs: &ClusterAttrs) -> Vec<(&'static str, Value)> {
         let insights = match attrs.container_insights.as_str() {
             "enabled" => Some(true),
-            "disabled" => Some(false),
+            OFF => Some(false),
             // No specification requests `enhanced`.
             _ => None,
         };
         insights.map(|on| ("container_insights", Value::Bool(on))).into_iter().collect()
     }
+}
+
+/// The value of the setting without Container Insights.
+const OFF: &str = "disabled";
+
+fn insights(value: &str) -> ClusterSetting {
+    ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()
 }
 
 /// Finds a cluster that is not deleted. ECS reports a cluster that never existed as a failure with the reason
@@ -159,7 +167,7 @@ fn attrs(current: Description) -> ClusterAttrs {
     let setting =
         current.settings().iter().find(|setting| setting.name() == Some(&ClusterSettingName::ContainerInsights));
     ClusterAttrs {
-        container_insights: setting.and_then(ClusterSetting::value).unwrap_or("disabled").to_owned(),
+        container_insights: setting.and_then(ClusterSetting::value).unwrap_or(OFF).to_owned(),
         name: current.cluster_name.unwrap_or_default(),
         arn: Arn(current.cluster_arn.unwrap_or_default()),
     }

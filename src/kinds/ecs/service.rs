@@ -23,7 +23,7 @@ use crate::inputs::sorted;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, SecurityGroupId, SubnetId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Resource, Result, StepContext, describe, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// How long one stage of a deployment or of draining can last.
@@ -210,7 +210,7 @@ impl Resource for Service {
             let is_patient = cx.clock.now().saturating_sub(started) < UNSEEN;
             Ok(match progress(&current, wanted, attrs.deployment.as_deref().filter(|_| is_patient)) {
                 Progress::Failed { status, .. } => {
-                    let reason = Some(complaint(cx, &current, &attrs.cluster).await?);
+                    let reason = Some(complaint(cx, &current, &attrs.cluster).await);
                     Progress::Failed { status, reason }
                 }
                 other => other,
@@ -392,12 +392,14 @@ fn progress(current: &Description, task_definition: &Arn, deployment: Option<&st
     let judged = match (deployment, started) {
         (Some(id), None) => return Progress::Pending(format!("deployment {id} is not visible yet")),
         // Another deployment of the same revision has replaced it.
-        (Some(_), Some(started)) if has_failed(started) || !is_current => started,
+        (Some(_), Some(started)) if has_failed(started) => started,
         _ => primary,
     };
     let failed = |status: &str| Progress::Failed { status: status.to_owned(), reason: None };
     let (running, desired) = (current.running_count(), current.desired_count());
     match judged.rollout_state() {
+        // Somebody else has deployed another revision since.
+        _ if !is_current && started.is_some_and(|started| !has_failed(started)) => failed("REPLACED"),
         _ if !is_current => failed("ROLLED_BACK"),
         Some(DeploymentRolloutState::Failed) => failed("FAILED"),
         Some(DeploymentRolloutState::Completed) if running >= desired => Progress::Reached(()),
@@ -451,18 +453,22 @@ fn attrs(current: Description, cluster: &str) -> ServiceAttrs {
 }
 
 /// Returns why a deployment failed: the reason that ECS gives, why its tasks have stopped, and the latest events.
-async fn complaint(cx: &StepContext, current: &Description, cluster: &str) -> Result<String> {
+async fn complaint(cx: &StepContext, current: &Description, cluster: &str) -> String {
     let has_failed = |one: &&Deployment| one.rollout_state() == Some(&DeploymentRolloutState::Failed);
     let failed = current.deployments().iter().find(has_failed);
     let reason = failed.and_then(|deployment| deployment.rollout_state_reason()).map(str::to_owned);
     let stopped = match failed.and_then(|deployment| deployment.id()) {
         Some(deployment) => {
-            stopped_reasons(cx, cluster, current.service_name().unwrap_or_default(), deployment).await?
+            let found = stopped_reasons(cx, cluster, current.service_name().unwrap_or_default(), deployment).await;
+            // The failure of the deployment matters more than that of this read.
+            found.unwrap_or_else(|error| {
+                BTreeSet::from([format!("why its tasks have stopped cannot be read: {}", describe(&error))])
+            })
         }
         None => BTreeSet::new(),
     };
     let events = current.events().iter().take(EVENTS).filter_map(|event| event.message()).map(str::to_owned);
-    Ok(reason.into_iter().chain(stopped).chain(events).collect::<Vec<_>>().join("; "))
+    reason.into_iter().chain(stopped).chain(events).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns why tasks of a deployment have stopped. Events do not say it: "Viewing Amazon ECS stopped task errors".

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::retry::when_idle;
 use super::tagging;
+use super::writer::{Writer, foreign_writer, writer};
 use crate::ownership::classify;
 use infra_base::address::Arn;
 use infra_core::resource::{Observed, Resource, Result, StepContext, Tagger, ignore_codes};
@@ -26,11 +27,20 @@ use infra_macros::{Attrs, Spec};
     arns("logs:log-group:"),
     create_seconds = 1,
     delete_seconds = 1,
+    returns_seconds = 60,
     holds_data,
     tagger = tagging::Logs,
-    delete_blockers = "nothing; if the last entries of RDS, DMS, Lambda or Container Insights recreate it within a \
-        minute, it is deleted again",
-    reads("logs:DescribeLogGroups", "logs:ListTagsForResource"),
+    delete_blockers = "nothing; if the last entries of RDS, DMS, Lambda or Container Insights recreate it within half \
+        a minute, of Container Insights within a minute, it is deleted again",
+    reads(
+        "logs:DescribeLogGroups",
+        "logs:ListTagsForResource",
+        "rds:DescribeDBInstances",
+        "ecs:DescribeClusters",
+        "dms:DescribeReplicationInstances",
+        "dms:ListTagsForResource",
+        "lambda:GetFunction",
+    ),
     creates("logs:CreateLogGroup", "logs:PutRetentionPolicy"),
     deletes("logs:DeleteLogGroup")
 )]
@@ -73,7 +83,10 @@ impl Resource for LogGroup {
         let Some(attrs) = self.find(cx).await? else { return Ok(Observed::Absent) };
         let Some(tags) = tagging::list(cx, attrs.arn.as_str()).await? else { return Ok(Observed::Absent) };
         if tags.is_empty() && is_written_by_service(&self.name) {
-            return Ok(Observed::Ours(LogGroupAttrs { untagged: true, ..attrs }));
+            return Ok(match writer(cx, &self.name).await? {
+                Writer::Foreign(id) => Observed::Foreign { id: self.name.clone(), owner: foreign_writer(&id) },
+                Writer::Ours | Writer::Gone => Observed::Ours(LogGroupAttrs { untagged: true, ..attrs }),
+            });
         }
         Ok(classify(cx, &tags, &self.name, || attrs))
     }

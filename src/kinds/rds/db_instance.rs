@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::{DbInstanceAttrs, ManagedDefaults};
 use super::deletion::{self, FinalSnapshot};
-use super::describe::{MASTER_SECRET, Phase, describe, from_sdk, wait_gone, wait_settled, wait_usable};
+use super::describe::{
+    MASTER_SECRET, PENDING_REBOOT, Phase, describe, from_sdk, wait_applied, wait_gone, wait_in_sync, wait_settled,
+    wait_usable,
+};
 use super::modify::{modification, modify, reboot};
 use super::tagging;
 use super::version::{major_change, older_minor, same_version};
@@ -46,7 +49,7 @@ use infra_macros::Spec;
     reads("rds:DescribeDBInstances", "rds:DescribeEvents", "secretsmanager:GetSecretValue"),
     creates("rds:CreateDBInstance"),
     updates("rds:ModifyDBInstance"),
-    deletes("rds:DeleteDBInstance"),
+    deletes("rds:ModifyDBInstance", "rds:DeleteDBInstance"),
     // For the final snapshot; for a new database whose parameter group was too new; and the first database in an
     // account creates the service-linked role of RDS.
     permissions("rds:CreateDBSnapshot", "rds:RebootDBInstance", "iam:CreateServiceLinkedRole")
@@ -173,20 +176,22 @@ impl Resource for DbInstance {
 
     async fn ready(&self, cx: &StepContext, attrs: DbInstanceAttrs) -> Result<DbInstanceAttrs> {
         let current = wait_usable(cx, &attrs.identifier, self.apply_immediately).await?;
+        let current = wait_applied(cx, current).await?;
         if current.changing && !self.apply_immediately {
             cx.notice("RDS applies the change in the next maintenance window");
         }
-        match current.needs_reboot {
-            // Nobody uses it before it is ready for the first time.
-            true if cx.has_called("rds:CreateDBInstance") => {
+        // Nobody uses it before it is ready for the first time.
+        let is_new = cx.has_called("rds:CreateDBInstance");
+        match current.parameters.as_str() {
+            PENDING_REBOOT if is_new => {
                 reboot(cx, &attrs.identifier).await?;
-                Ok(wait_usable(cx, &attrs.identifier, self.apply_immediately).await?.attrs)
+                Ok(wait_in_sync(cx, &attrs.identifier).await?.attrs)
             }
-            true => {
+            PENDING_REBOOT => {
                 cx.notice(reboot_notice(cx, &attrs.identifier));
                 Ok(current.attrs)
             }
-            false => Ok(current.attrs),
+            _ => Ok(current.attrs),
         }
     }
 

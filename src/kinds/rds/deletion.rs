@@ -1,10 +1,13 @@
 //! The deletion of a database: never against its deletion protection, with a final snapshot if the configuration asks
 //! for one, and only when RDS accepts the request.
 
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::DbInstanceAttrs;
-use super::describe::{Phase, wait_gone, wait_settled};
+use super::describe::{Phase, wait_gone, wait_settled, wait_usable};
 use super::modify::{BUSY_SECONDS, modification, modify};
 use infra_core::resource::{Error, Result, StepContext, ignore_codes};
 
@@ -46,19 +49,32 @@ pub(super) async fn delete(
         )));
     }
     if phase != Phase::Deleting {
-        if current.attrs.deletion_protection {
-            if !was_set_by_us(cx) {
-                return Err(Error::Refused(format!(
-                    "deletion protection of the database {} was turned on outside of this tool, so this tool does not \
-                     turn it off; turn it off in RDS to delete the database",
-                    attrs.identifier
-                )));
+        let is_protected = current.attrs.deletion_protection;
+        if is_protected && !was_set_by_us(cx) {
+            return Err(Error::Refused(format!(
+                "deletion protection of the database {} was turned on outside of this tool, so this tool does not turn \
+                 it off; turn it off in RDS to delete the database",
+                attrs.identifier
+            )));
+        }
+        // The last entries of an export arrive after the deletion, and create their log group again
+        // (hashicorp/terraform-provider-aws#42858).
+        let exports = Some(&current.attrs.log_exports).filter(|logs| phase == Phase::Usable && !logs.is_empty());
+        if is_protected || exports.is_some() {
+            let request = modification(cx, &attrs.identifier);
+            let request = request.set_deletion_protection(is_protected.then_some(false));
+            modify(cx, request.set_cloudwatch_logs_export_configuration(exports.map(without_logs))).await?;
+            if exports.is_some() {
+                wait_usable(cx, &attrs.identifier, true).await?;
             }
-            modify(cx, modification(cx, &attrs.identifier).deletion_protection(false)).await?;
         }
         request(cx, final_snapshot, &attrs.identifier).await?;
     }
     wait_gone(cx, &attrs.identifier, &attrs.resource_id).await
+}
+
+fn without_logs(logs: &BTreeSet<String>) -> CloudwatchLogsExportConfiguration {
+    CloudwatchLogsExportConfiguration::builder().set_disable_log_types(Some(logs.iter().cloned().collect())).build()
 }
 
 /// Returns whether the specification that was last applied has deletion protection.

@@ -24,13 +24,21 @@ pub(super) struct Description {
     pub(super) status: String,
     /// Whether accepted changes are not applied yet.
     pub(super) changing: bool,
-    /// Whether parameters wait for a reboot.
-    pub(super) needs_reboot: bool,
+    /// Whether it uses the parameters of its group: [`IN_SYNC`], [`PENDING_REBOOT`] or [`APPLYING`]
+    /// (`ParameterApplyStatus`).
+    pub(super) parameters: String,
     pub(super) tags: Tags,
     /// The accepted changes that are not applied yet.
     pub(super) pending: PendingModifiedValues,
     pub(super) attrs: DbInstanceAttrs,
 }
+
+/// All parameters of the group are in use.
+pub(super) const IN_SYNC: &str = "in-sync";
+/// RDS is applying parameters.
+const APPLYING: &str = "applying";
+/// Static parameters wait for a reboot.
+pub(super) const PENDING_REBOOT: &str = "pending-reboot";
 
 /// What a status means. Source: "Viewing DB instance status" in the RDS User Guide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +130,37 @@ pub(super) async fn wait_usable(cx: &StepContext, identifier: &str, finished: bo
     .await
 }
 
+/// Waits while RDS applies parameters: only then it shows whether they need a reboot.
+pub(super) async fn wait_applied(cx: &StepContext, current: Description) -> Result<Description> {
+    if current.parameters != APPLYING {
+        return Ok(current);
+    }
+    let identifier = current.attrs.identifier.as_str();
+    let what = format!("RDS to apply the parameters of {identifier}");
+    cx.wait(Wait::new(what, INTERVAL_SECONDS, STALL_SECONDS), || async {
+        let current = wait_usable(cx, identifier, false).await?;
+        Ok(match current.parameters.as_str() {
+            APPLYING => Progress::Pending(current.parameters),
+            _ => Progress::Reached(current),
+        })
+    })
+    .await
+}
+
+/// Waits until a database works with all parameters of its group. Until a reboot has begun, RDS shows the status from
+/// before it.
+pub(super) async fn wait_in_sync(cx: &StepContext, identifier: &str) -> Result<Description> {
+    let what = format!("database {identifier} to use its parameters");
+    cx.wait(Wait::new(what, INTERVAL_SECONDS, STALL_SECONDS), || async {
+        let current = wait_usable(cx, identifier, false).await?;
+        Ok(match current.parameters.as_str() {
+            IN_SYNC => Progress::Reached(current),
+            other => Progress::Pending(format!("{}, parameters {other}", current.status)),
+        })
+    })
+    .await
+}
+
 /// Returns the last event. Only events show why an instance failed.
 async fn last_event(cx: &StepContext, identifier: &str) -> Result<Option<String>> {
     let call = cx
@@ -191,7 +230,7 @@ pub(super) fn from_sdk(shape: &Shape) -> Description {
     let current = Description {
         status: shape.db_instance_status.clone().unwrap_or_default(),
         changing: is_changing(&pending),
-        needs_reboot: parameter_group.and_then(|group| group.parameter_apply_status()) == Some("pending-reboot"),
+        parameters: parameter_group.and_then(|group| group.parameter_apply_status()).unwrap_or(IN_SYNC).to_owned(),
         tags,
         pending,
         attrs,

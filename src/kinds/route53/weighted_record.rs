@@ -7,6 +7,8 @@
 //! the weighted one, so that the name always has an answer. The state has the simple record before that. The deletion
 //! of the last weighted record puts it back, in one batch as well.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use aws_sdk_route53::types::{ChangeAction, ResourceRecordSet, RrType};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,11 @@ use infra_macros::{Attrs, Spec};
 
 /// The sum of the weights of the records of a name.
 const WHOLE: i64 = 100;
+/// How often a deletion is sent, or waits for the deletion of the other records.
+const DELETE_ATTEMPTS: u32 = 8;
+/// How often the records are read again while others seem to exist, and the pause before that.
+const LOOKS: u32 = 3;
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// The comment of changes.
 const COMMENT: &str = "migrate-infra";
 
@@ -144,6 +151,14 @@ impl Resource for WeightedRecord {
         })
     }
 
+    async fn preflight(&self, cx: &StepContext) -> Result<()> {
+        match self.zone.get() {
+            Ok(zone) => self.refuse_other_types(cx, zone).await,
+            // A new zone.
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn ensure(&self, cx: &StepContext, seen: Option<WeightedRecordAttrs>) -> Result<WeightedRecordAttrs> {
         let zone = self.zone.get()?;
         let all: Vec<Weighted> =
@@ -157,6 +172,9 @@ impl Resource for WeightedRecord {
         let (pending_change, replaced) = seen.map(|seen| (seen.pending_change, seen.replaced)).unwrap_or_default();
         if live.is_some_and(|live| same(live, &wanted)) {
             return Ok(WeightedRecordAttrs { replaced, ..attrs_of(zone, wanted, pending_change) });
+        }
+        if live.is_none() {
+            self.refuse_other_types(cx, zone).await?;
         }
         let simple = match live.is_none() && self.take_over {
             true => simple::find(cx, zone.as_str(), &self.name).await?,
@@ -181,33 +199,54 @@ impl Resource for WeightedRecord {
     async fn delete(&self, cx: &StepContext, attrs: &WeightedRecordAttrs) -> Result<()> {
         let zone = attrs.zone_id.as_str();
         let mut replaced = attrs.replaced.clone();
+        let (mut looks, mut refused) = (0, None);
         // A deletion must repeat all values of the record, and its weight can change between the read and the deletion.
-        for _ in 0..3 {
+        for _ in 0..DELETE_ATTEMPTS {
             let all: Vec<Weighted> =
                 records(cx, zone, Some(&attrs.name)).await?.iter().filter_map(Weighted::of).collect();
             let Some(live) = all.iter().find(|record| record.set_identifier == attrs.set_identifier) else {
                 return Ok(());
             };
+            if replaced.is_some() && all.len() > 1 && looks < LOOKS {
+                // The others are deleted before it; the read can be older.
+                looks += 1;
+                cx.pause(LOOK_AGAIN_AFTER).await?;
+                continue;
+            }
             if let Some(simple) = replaced.take_if(|_| all.len() > 1) {
                 cx.notice(format!("the record {simple} is not put back, because others still use its name"));
+            }
+            // What was refused although the weighted record is the same was refused because of the simple one: it may
+            // be an alias of something that no longer exists.
+            if let Some((_, why)) = refused.take_if(|(sent, _)| sent == live)
+                && let Some(simple) = replaced.take()
+            {
+                cx.notice(format!("the record {simple} cannot be put back, and is gone: {why}"));
             }
             let deletion = [(ChangeAction::Delete, live.record()?)];
             let restored = replaced.as_ref().map(Simple::record).transpose()?;
             let restored = restored.map(|record| (ChangeAction::Create, record));
             let changes = deletion.into_iter().chain(restored).collect();
-            match (send_records(cx, zone, COMMENT, changes).await, &replaced) {
+            let error = match (send_records(cx, zone, COMMENT, changes).await, &replaced) {
                 (Ok(_), Some(simple)) => {
                     cx.notice(format!("the record {simple} is back"));
                     return Ok(());
                 }
                 (Ok(_), None) => return Ok(()),
-                (Err(error), _) if !error.is_code("InvalidChangeBatch") => return Err(error),
-                // It may be an alias of something that no longer exists.
-                (Err(error), Some(simple)) => {
-                    cx.notice(format!("the record {simple} cannot be put back, and is gone: {}", describe(&error)));
-                    replaced = None;
+                (Err(error), _) => error,
+            };
+            match &mut replaced {
+                Some(Simple { health_check_id: check @ Some(_), .. }) if error.is_code("NoSuchHealthCheck") => {
+                    let gone = check.take().unwrap_or_default();
+                    cx.notice(format!("the health check {gone} no longer exists; the record is put back without it"));
                 }
-                (Err(_), None) => cx.notice(format!("{} changed while it was being deleted", attrs.name)),
+                Some(_) if error.is_code("InvalidChangeBatch") || error.is_code("InvalidInput") => {
+                    refused = Some((live.clone(), describe(&error)));
+                }
+                None if error.is_code("InvalidChangeBatch") => {
+                    cx.notice(format!("{} changed while it was being deleted", attrs.name));
+                }
+                _ => return Err(error),
             }
         }
         Err(Error::Refused(format!(
@@ -267,6 +306,22 @@ impl WeightedRecord {
                 .map(|check| check.get().map(ToString::to_string))
                 .transpose()?,
         })
+    }
+
+    /// Refuses a name with records of other types that lead clients somewhere: they would stay there.
+    async fn refuse_other_types(&self, cx: &StepContext, zone: &HostedZoneId) -> Result<()> {
+        let all = records_of_name(cx, zone.as_str(), &self.name).await?;
+        let leads =
+            |record: &&ResourceRecordSet| matches!(record.r#type(), RrType::Aaaa | RrType::Https | RrType::Svcb);
+        match all.iter().find(leads) {
+            None => Ok(()),
+            Some(other) => Err(Error::Refused(format!(
+                "{} has a record of the type {kind}, too, which is not weighted: clients that use it, for example over \
+                 IPv6, would stay where it leads during a cutover; delete the {kind} record first",
+                self.name,
+                kind = other.r#type().as_str()
+            ))),
+        }
     }
 
     /// Sends one change and returns its id.

@@ -6,6 +6,8 @@
 //! The create call sets the tags. So a bucket of this stack always has them, and a bucket without them is foreign. Some
 //! emulators ignore tags in that call; a second call sets them.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use async_trait::async_trait;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, ObjectOwnership};
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ use infra_macros::{Attrs, Spec};
 /// How long S3 can refuse a name that was recently in use: "OperationAborted: A conflicting conditional operation is
 /// currently in progress" after a deletion lasts for up to an hour.
 const NAME_SECONDS: u64 = 65 * 60;
+/// How often a bucket is emptied that something still writes into.
+const ROUNDS: u32 = 50;
 
 /// The specification of a bucket.
 #[derive(Clone, Debug, Serialize, Deserialize, Spec)]
@@ -143,6 +147,7 @@ impl Resource for Bucket {
     async fn delete(&self, cx: &StepContext, attrs: &BucketAttrs) -> Result<()> {
         let name = attrs.name.as_str();
         let emptying = &objects::Emptying::new(cx, name);
+        let rounds = &AtomicU32::new(0);
         let attempt = || async {
             let call = || cx.aws.s3.delete_bucket().bucket(name).expected_bucket_owner(cx.account.as_str()).send();
             match ignore_codes(change(cx, "s3:DeleteBucket", call).await, &["NoSuchBucket"]) {
@@ -153,6 +158,12 @@ impl Resource for Bucket {
                         let advice = "set `storage.empty_on_down = true` to let `down` delete its objects";
                         return Err(Error::Refused(format!(
                             "the bucket `{name}` is not empty: it has {held}; {advice}"
+                        )));
+                    }
+                    if rounds.fetch_add(1, Ordering::Relaxed) >= ROUNDS {
+                        return Err(Error::Refused(format!(
+                            "the bucket `{name}` was emptied {ROUNDS} times, and something still writes into it; stop \
+                             that, and run the same command again"
                         )));
                     }
                     emptying.run().await?;

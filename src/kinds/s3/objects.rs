@@ -137,9 +137,9 @@ impl<'a> Emptying<'a> {
         format!("bucket `{}` to be empty", self.bucket)
     }
 
-    /// Returns the progress, for people.
+    /// Returns the progress: it changes only when something was deleted.
     pub(super) fn status(&self) -> String {
-        self.describe(&self.tally())
+        format!("{} objects and old versions deleted", self.tally().deleted)
     }
 
     /// Deletes all versions and delete markers that exist when the list reaches them.

@@ -124,7 +124,7 @@ pub async fn allow_rotation(cx: &StepContext, secret: &str) -> Result<()> {
 /// a person can tell which password the database accepts.
 pub(super) async fn settle_rotation(cx: &StepContext, secret: &str, rotates: bool) -> Result<()> {
     let wait = Wait::new("the rotation in progress to end".to_owned(), POLL_SECONDS, ROTATION_SECONDS);
-    cx.wait(wait, || async {
+    let settled = cx.wait(wait, || async {
         let Some(pending) = rotation_status(cx, secret).await?.and_then(|status| status.pending) else {
             return Ok(Progress::Reached(()));
         };
@@ -133,18 +133,26 @@ pub(super) async fn settle_rotation(cx: &StepContext, secret: &str, rotates: boo
             return Ok(Progress::Reached(()));
         }
         if !rotates {
-            return Err(Error::Refused(halfway(secret, &pending.id)));
+            return Err(Error::Refused(halfway(secret, "was turned off in the middle", &pending.id)));
         }
         Ok(Progress::Pending(format!("version {} is not the current one yet", pending.id)))
-    })
-    .await
+    });
+    match settled.await {
+        Err(timeout @ Error::Timeout { .. }) => {
+            Err(match rotation_status(cx, secret).await?.and_then(|now| now.pending) {
+                Some(pending) => Error::Refused(halfway(secret, "does not end", &pending.id)),
+                None => timeout,
+            })
+        }
+        other => other,
+    }
 }
 
 /// "You also need to determine whether to roll back to the previous version of the secret by moving the staging label
 /// `AWSCURRENT` to the version that has `AWSPENDING`" (CancelRotateSecret).
-fn halfway(secret: &str, version: &str) -> String {
+fn halfway(secret: &str, how: &str, version: &str) -> String {
     format!(
-        "a rotation of {secret} was turned off in the middle: the database may have the password of the version \
+        "a rotation of {secret} {how}: the database may have the password of the version \
          {version} already. Compare both passwords with the database. If it accepts that of {version}, make it the \
          current one with `aws secretsmanager update-secret-version-stage --secret-id {secret} --version-stage \
          {CURRENT} --move-to-version-id {version} --remove-from-version-id CURRENT_VERSION`. Otherwise discard it with \

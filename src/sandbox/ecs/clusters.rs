@@ -140,5 +140,9 @@ fn delete(call: &mut Call<'_>, input: &DeleteClusterInput) -> Result<DeleteClust
     let cluster = find(call, Some(&name))?;
     cluster.active = false;
     let cluster = cluster.clone();
+    if cluster.container_insights != "disabled" {
+        let group = format!("/aws/ecs/containerinsights/{}/performance", cluster.name);
+        call.region_state().logs.unfinished.insert(group);
+    }
     Ok(DeleteClusterOutput::builder().cluster(to_sdk(&call.region_state().ecs, &cluster)).build())
 }

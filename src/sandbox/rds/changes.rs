@@ -221,6 +221,9 @@ fn delete(call: &mut Call<'_>, input: &DeleteDbInstanceInput) -> Result<DeleteDb
         call.region_state().rds.snapshots.insert(name.to_owned(), taken);
         gone += 225_000;
     }
+    let logs = instance.settings.log_exports.iter();
+    let groups = logs.map(|log| format!("/aws/rds/instance/{}/{log}", instance.identifier));
+    call.region_state().logs.unfinished.extend(groups);
     instance.phases = vec![Phase { status: "deleting".to_owned(), until: gone }];
     call.region_state().ec2.release_interfaces(&instance.interface_description(), gone);
     let answer = to_sdk(call, &instance);

@@ -88,11 +88,14 @@ impl Iam {
                 single => one(single),
             })
         };
-        let statements = role.inline_policies.values().filter_map(|policy| policy.get("Statement")?.as_array());
-        statements.flatten().any(|statement| {
-            statement.get("Effect").is_some_and(|effect| effect == "Allow")
-                && matches(statement.get("Action"), action)
-                && matches(statement.get("Resource"), resource)
-        })
+        let has = |effect: &str| {
+            let statements = role.inline_policies.values().filter_map(|policy| policy.get("Statement")?.as_array());
+            statements.flatten().any(|statement| {
+                statement.get("Effect").is_some_and(|its| its == effect)
+                    && matches(statement.get("Action"), action)
+                    && matches(statement.get("Resource"), resource)
+            })
+        };
+        has("Allow") && !has("Deny")
     }
 }

@@ -15,6 +15,9 @@ pub struct Logs {
     /// When entries arrive that create a group again, by its name.
     #[serde(default)]
     pub late: BTreeMap<String, u64>,
+    /// The groups whose writers were deleted without an end of their export: their last entries are late.
+    #[serde(default)]
+    pub unfinished: BTreeSet<String>,
     /// The groups that late entries have created again.
     #[serde(default)]
     pub returned: BTreeSet<String>,

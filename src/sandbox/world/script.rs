@@ -115,6 +115,8 @@ pub struct Changes {
     pub foreign_instances: usize,
     /// Log groups whose last entries arrive after their deletion: patterns of names.
     pub late_logs: Vec<String>,
+    /// By how many milliseconds reads of all services can be stale.
+    pub read_lag: Option<u64>,
     /// The error codes with which calls fail, by a pattern of `service:Operation`.
     pub calls_fail: BTreeMap<String, String>,
     /// The error codes with which S3 refuses to delete objects, by a pattern of `bucket/key`. The call itself succeeds.
@@ -160,6 +162,13 @@ impl Default for Script {
             account: AccountFacts::default(),
             events: Vec::new(),
         }
+    }
+}
+
+impl Script {
+    /// Returns by how many milliseconds a read can be stale while some event is active.
+    pub fn max_read_lag(&self) -> Option<u64> {
+        self.events.iter().filter_map(|event| event.changes.read_lag).max()
     }
 }
 

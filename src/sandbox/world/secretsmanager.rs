@@ -53,12 +53,25 @@ impl Secret {
     /// customer managed key, because "you can't use the AWS managed key (aws/secretsmanager) for cross-account access"
     /// ("Access AWS Secrets Manager secrets from a different account").
     pub fn may_be_read_by(&self, role: &str) -> bool {
-        let allows = |statement: &serde_json::Value| {
-            let text = statement.to_string();
-            text.contains("secretsmanager:GetSecretValue") && text.contains(role)
+        let contains = |value: &serde_json::Value, text: &str| match value {
+            serde_json::Value::Array(all) => all.iter().any(|one| one == text),
+            one => one == text,
         };
-        let statements = self.resource_policy.as_ref().and_then(|policy| policy["Statement"].as_array());
-        self.kms_key_id.is_some() && statements.is_some_and(|all| all.iter().any(allows))
+        let account = role.split(':').nth(4).unwrap_or_default();
+        let applies = |statement: &serde_json::Value| {
+            let condition = &statement["Condition"]["ArnEquals"]["aws:PrincipalArn"];
+            let names = |principal: &str| contains(&statement["Principal"]["AWS"], principal);
+            let root = role.split(':').nth(1).map(|partition| format!("arn:{partition}:iam::{account}:root"));
+            let is_principal = names(role)
+                || ((names("*") || names(account) || root.is_some_and(|root| names(&root)))
+                    && (condition.is_null() || contains(condition, role)));
+            contains(&statement["Action"], "secretsmanager:GetSecretValue") && is_principal
+        };
+        let has = |effect: &str| {
+            let statements = self.resource_policy.as_ref().and_then(|policy| policy["Statement"].as_array());
+            statements.is_some_and(|all| all.iter().any(|one| one["Effect"] == effect && applies(one)))
+        };
+        self.kms_key_id.is_some() && has("Allow") && !has("Deny")
     }
 }
 

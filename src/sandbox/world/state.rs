@@ -257,6 +257,11 @@ impl World {
         Sha256::digest(format!("{}/{}", self.account, self.counter)).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Returns a random number below `bound`, which is at least 1.
+    pub fn draw(&mut self, bound: u64) -> u64 {
+        u64::from_str_radix(&self.random_hex()[..12], 16).unwrap_or(0) % bound
+    }
+
     /// Returns the ids of all existing resources, for tests that check for orphans and duplicates.
     pub fn inventory(&self) -> Vec<String> {
         let mut ids = self.iam.inventory();

@@ -12,6 +12,7 @@ use super::ecs::{Obstacle, Service, TaskDefinition};
 use super::elbv2::LoadBalancer;
 use super::iam::Iam;
 use super::state::{RegionState, World};
+use super::zones::has_fargate;
 
 /// The principal that task roles trust.
 const TASK_PRINCIPAL: &str = "ecs-tasks.amazonaws.com";
@@ -43,11 +44,13 @@ impl World {
                 .or_else(|| self.secret(iam, definition))
                 .or_else(|| health_checks(region, service))
         };
-        roles(iam, service, definition, self.now).map(Obstacle::NotPlaced).or_else(|| stopped().map(Obstacle::Stopped))
+        let not_placed = roles(iam, service, definition, self.now).or_else(|| capacity(&region.ec2, service));
+        not_placed.map(Obstacle::NotPlaced).or_else(|| stopped().map(Obstacle::Stopped))
     }
 
     /// The service ends if it cannot read the secret of its database, which its own role must allow, and the policy of
-    /// a secret of another account.
+    /// a secret of another account. A customer managed key requires `kms:Decrypt`, too ("Secret encryption and
+    /// decryption in AWS Secrets Manager").
     fn secret(&self, iam: &Iam, definition: &TaskDefinition) -> Option<String> {
         let variables = &definition.container.environment;
         let (_, arn) = variables.iter().find(|(name, _)| name == SECRET_VARIABLE)?;
@@ -57,7 +60,10 @@ impl World {
         let is_allowed = definition.task_role_arn.as_ref().zip(secret).is_some_and(|(role, secret)| {
             // The ARN of a role has no region.
             let is_own = account(role) == account(arn);
-            iam.allows(role, "secretsmanager:GetSecretValue", arn) && (is_own || secret.may_be_read_by(role))
+            let may_decrypt = secret.kms_key_id.as_ref().is_none_or(|key| iam.allows(role, "kms:Decrypt", key));
+            iam.allows(role, "secretsmanager:GetSecretValue", arn)
+                && may_decrypt
+                && (is_own || secret.may_be_read_by(role))
         });
         (!is_allowed).then(|| "Essential container in task exited".to_owned())
     }
@@ -72,6 +78,18 @@ fn roles(iam: &Iam, service: &Service, definition: &TaskDefinition, now: u64) ->
          and that your IAM user has permissions to pass this role..",
         service.name
     ))
+}
+
+/// The message for a zone in which Fargate has no capacity ("Service event messages").
+fn capacity(ec2: &Ec2, service: &Service) -> Option<String> {
+    let mut zones = service.settings.subnets.iter().filter_map(|id| Some(&ec2.subnets.get(id)?.availability_zone_id));
+    zones.any(|zone| !has_fargate(zone)).then(|| {
+        format!(
+            "(service {}) was unable to place a task. Reason: Capacity is unavailable at this time. Please try again \
+             later or in a different availability zone.",
+            service.name
+        )
+    })
 }
 
 /// "Tasks in private subnets […] must have a route to the internet" or endpoints of ECR and S3 ("Fargate task

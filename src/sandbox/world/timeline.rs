@@ -175,6 +175,11 @@ impl<'a> ActiveChanges<'a> {
         self.changes.iter().any(|changes| changes.late_logs.iter().any(matches))
     }
 
+    /// Returns by how many milliseconds reads can be stale.
+    pub fn read_lag(&self) -> Option<u64> {
+        self.last(|changes| changes.read_lag).filter(|lag| *lag > 0)
+    }
+
     /// Returns the error code with which a call, `service:Operation`, fails.
     pub fn call_fails(&self, call: &str) -> Option<&'a str> {
         self.last(|changes| matching(&changes.calls_fail, call).map(String::as_str))

@@ -55,6 +55,15 @@ pub(super) fn of_region(region: &str, letters: Option<&[String]>) -> Vec<Zone> {
     }
 }
 
+/// The zones without Fargate. "Supported Regions for Amazon ECS on AWS Fargate" (Amazon ECS Developer Guide) lists those
+/// that have it.
+const WITHOUT_FARGATE: &[&str] = &["usw1-az2", "apne1-az3"];
+
+/// Returns whether tasks can run on Fargate in a zone.
+pub(super) fn has_fargate(zone_id: &str) -> bool {
+    !WITHOUT_FARGATE.contains(&zone_id)
+}
+
 /// Returns the beginning of zone ids: `use1` for `us-east-1`, `apne1` for `ap-northeast-1`.
 fn short(region: &str) -> String {
     let shortened = |part: &str| match part {

@@ -8,7 +8,8 @@ pub enum StateRefusal {
     /// The state belongs to another stack or account.
     #[error(
         "this state belongs to the stack `{actual_stack}` in account {actual_account}, \
-         not to `{stack}` in account {account}"
+         not to `{stack}` in account {}",
+        .accounts.iter().map(AccountId::as_str).collect::<Vec<_>>().join(", ")
     )]
     ForeignState {
         /// The stack in the state.
@@ -18,7 +19,7 @@ pub enum StateRefusal {
         /// The configured stack.
         stack: String,
         /// The accounts of the credentials.
-        account: AccountId,
+        accounts: Vec<AccountId>,
     },
     /// Resources are in an account for which the configuration has no credentials.
     #[error("the state has resources in account {account}, which is not an account of these credentials{}",

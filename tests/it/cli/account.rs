@@ -15,10 +15,10 @@ fn up(script: &str, more: &str) -> String {
 
 #[test]
 fn a_used_up_quota_is_named_with_the_command_that_raises_it() {
-    let text = up("[quotas]\nelastic_ips = 0\n", "--env source");
+    let text = up("[quotas]\nelastic_ips = 0\n", "--env source --set environments.source.region=eu-west-1");
     assert!(text.contains("[exit 1]") && text.contains("AddressLimitExceeded"), "{text}");
     assert!(text.contains("the quota \"EC2-VPC Elastic IPs\" of this account is used up"), "{text}");
-    assert!(text.contains("--service-code ec2 --quota-code L-0263D0A3 --desired-value N"), "{text}");
+    assert!(text.contains("--service-code ec2 --quota-code L-0263D0A3 --desired-value N --region eu-west-1"), "{text}");
 }
 
 #[test]
@@ -63,5 +63,10 @@ fn address_ranges_are_counted_before_the_first_call() {
     let text = check("\"10.8.0.0/24\", \"10.8.0.0/24\"");
     assert!(text.contains("[exit 2]") && text.contains("`10.8.0.0/24` is listed twice"), "{text}");
     let text = check(&ranges(55));
+    assert!(text.contains("[exit 0]"), "{text}");
+    // The quota can be raised.
+    let workspace = Workspace::new();
+    workspace.edit("allowed_cidrs = []", &format!("allowed_cidrs = [{}]", ranges(120)));
+    let text = workspace.transcript("config check --set network.rules_per_security_group=125");
     assert!(text.contains("[exit 0]"), "{text}");
 }

@@ -170,7 +170,11 @@ fn a_tag_that_only_some_services_accept_ended_in_the_middle_of_up() {
     refused("tags.Team=\"R&D, Payments (EU)\"", "contains '&'");
     refused("tags.\"semi;colon\"=\"v\"", "contains ';'");
     refused("tags.costcenter=\"x\"", "differ only in case");
-    refused("tags.environment=\"x\"", "is set by this tool");
+    for key in ["environment", "name", "migrate-infra:stack", "Migrate-Infra:hold-rotation"] {
+        refused(&format!("tags.\"{key}\"=\"x\""), "is set by this tool");
+    }
+    refused("tags.\"AWS:team\"=\"x\"", "is not a valid tag key");
+    refused(&format!("tags.{}=x", "k".repeat(129)), "is not a valid tag key");
     refused(&format!("tags.Team={}", "x".repeat(257)), "has 257 characters");
     refused("database.username=pg_dba", "reserves the user name");
     refused("database.username=RDS_anything", "reserves the user name");

@@ -9,14 +9,30 @@ use std::time::Duration;
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::harness::workspace::Workspace;
 
 /// How long a test waits for a request that must arrive.
 const SOON: Duration = Duration::from_mins(1);
 
+/// Returns the answer of STS to the question who somebody is.
+fn identity(account: &str) -> (u16, String) {
+    let answer = format!(
+        "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::{account}:user/a</Arn>\
+         <UserId>A</UserId><Account>{account}</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
+    );
+    (200, answer)
+}
+
 /// Answers every request like STS, and passes on what it received.
 fn answer_as_sts(stream: &mut (impl Read + Write)) -> Option<String> {
+    answer(stream, |_| identity("111122223333"))
+}
+
+/// Answers a request, and passes on what it received.
+fn answer(stream: &mut (impl Read + Write), to: impl Fn(&str) -> (u16, String)) -> Option<String> {
     let mut reader = BufReader::new(stream);
     let (mut received, mut length) = (String::new(), 0);
     loop {
@@ -33,10 +49,8 @@ fn answer_as_sts(stream: &mut (impl Read + Write)) -> Option<String> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     received.push_str(&String::from_utf8_lossy(&body));
-    let answer = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/a</Arn>\
-                  <UserId>A</UserId><Account>111122223333</Account></GetCallerIdentityResult>\
-                  </GetCallerIdentityResponse>";
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", answer.len());
+    let (status, answer) = to(&received);
+    let head = format!("HTTP/1.1 {status} OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", answer.len());
     let stream = reader.into_inner();
     stream.write_all((head + answer).as_bytes()).ok()?;
     stream.flush().ok()?;
@@ -150,4 +164,138 @@ fn two_partitions_and_invalid_roles_are_mistakes_of_the_configuration() {
         let refused = workspace.transcript(&format!("config check --set {sets}"));
         assert!(refused.contains(message), "{sets}: {refused}");
     }
+}
+
+/// `aws login` stores its session in a file, which the profile refers to.
+#[test]
+fn a_session_of_aws_login_signs_the_calls() {
+    let (port, received) = serve(|mut stream| answer_as_sts(&mut stream));
+    let workspace = Workspace::new();
+    let session = "arn:aws:iam::111122223333:user/me";
+    let directory = workspace.path().join("sessions");
+    std::fs::create_dir(&directory).expect("a directory");
+    let access = json!({
+        "accessKeyId": "ASIALOGIN", "secretAccessKey": "secret", "sessionToken": "token",
+        "accountId": "111122223333", "expiresAt": "2099-01-01T00:00:00Z",
+    });
+    let key = KeyPair::generate().expect("a key").serialize_pem();
+    let token = json!({
+        "accessToken": access, "tokenType": "aws_sigv4", "refreshToken": "refresh", "idToken": "id",
+        "clientId": "arn:aws:signin:::devtools/same-device", "dpopKey": key,
+    });
+    let name: String = Sha256::digest(session).iter().map(|byte| format!("{byte:02x}")).collect();
+    std::fs::write(directory.join(format!("{name}.json")), token.to_string()).expect("the session");
+    let config = workspace.path().join("aws-config");
+    std::fs::write(&config, format!("[profile me]\nlogin_session = {session}\n")).expect("the profile");
+    let mut command = workspace.command(&format!("orphans --endpoint-url http://127.0.0.1:{port}"));
+    command.env("AWS_CONFIG_FILE", &config).env("AWS_PROFILE", "me").env("AWS_LOGIN_CACHE_DIRECTORY", &directory);
+    let output = workspace.format_output(&command.output().expect("the program runs"), "orphans");
+    let first = received.recv_timeout(SOON).unwrap_or_else(|_| panic!("{output}"));
+    assert!(first.contains("Credential=ASIALOGIN/"), "{first}");
+}
+
+/// Credentials in environment variables cannot be renewed for a process that runs.
+#[test]
+fn credentials_that_expire_during_the_run_are_named_before_it() {
+    let (port, _received) = serve(|mut stream| answer_as_sts(&mut stream));
+    let expires = |minutes| (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes)).to_string();
+    for (minutes, warns) in [(5, true), (600, false)] {
+        let workspace = Workspace::new();
+        let mut command = workspace.command(&format!("up -y --endpoint-url http://127.0.0.1:{port}"));
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        command.env("AWS_CREDENTIAL_EXPIRATION", expires(minutes));
+        let text = workspace.format_output(&command.output().expect("the program runs"), "up");
+        assert_eq!(text.contains("AWS_ACCESS_KEY_ID, … expire at "), warns, "{text}");
+    }
+}
+
+/// The second region was found to refuse the credentials after the first one was full of resources.
+#[test]
+fn a_region_that_does_not_accept_the_credentials_is_found_before_the_first_call() {
+    let (port, received) = serve(|mut stream| {
+        answer(&mut stream, |request| match request.contains("/eu-south-1/sts/") {
+            true => {
+                let code = "<Error><Code>InvalidClientTokenId</Code><Message>invalid</Message></Error>";
+                (403, format!("<ErrorResponse>{code}</ErrorResponse>"))
+            }
+            false => identity("111122223333"),
+        })
+    });
+    let workspace = Workspace::new();
+    let arguments = format!("up -y --set environments.target.region=eu-south-1 --endpoint-url http://127.0.0.1:{port}");
+    let mut command = workspace.command(&arguments);
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let refused = workspace.format_output(&command.output().expect("the program runs"), "up");
+    assert!(refused.contains("does not accept the credentials") && refused.contains("in the region eu-south-1"));
+    assert!(refused.contains("aws account enable-region --region-name eu-south-1"), "{refused}");
+    let requests: Vec<String> = received.try_iter().collect();
+    assert!(requests.len() >= 2, "{requests:?}");
+    assert!(requests.iter().all(|request| request.contains("Action=GetCallerIdentity")), "{requests:?}");
+}
+
+#[test]
+fn a_role_is_assumed_with_its_external_id() {
+    let (port, received) = serve(|mut stream| {
+        answer(&mut stream, |request| {
+            if request.contains("Action=AssumeRole") {
+                let credentials = "<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                                   <SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>";
+                let result = format!("<AssumeRoleResult><Credentials>{credentials}</Credentials></AssumeRoleResult>");
+                return (200, format!("<AssumeRoleResponse>{result}</AssumeRoleResponse>"));
+            }
+            identity(if request.contains("Credential=ASIAROLE/") { "444455556666" } else { "111122223333" })
+        })
+    });
+    let workspace = Workspace::new();
+    let role = "{role_arn=\"arn:aws:iam::444455556666:role/migrate\",external_id=\"x-1\",session_name=\"payments\"}";
+    let set = format!("--set environments.target.assume_role={role}");
+    let mut command = workspace.command(&format!("orphans {set} --endpoint-url http://127.0.0.1:{port}"));
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let output = workspace.format_output(&command.output().expect("the program runs"), "orphans");
+    let requests: Vec<String> = received.try_iter().collect();
+    let has = |parts: &[&str]| requests.iter().any(|request| parts.iter().all(|part| request.contains(part)));
+    let sent = ["Action=AssumeRole", "ExternalId=x-1", "RoleSessionName=payments", "Credential=test/"];
+    assert!(has(&sent), "{output} {requests:?}");
+    assert!(has(&["Action=GetCallerIdentity", "Credential=ASIAROLE/"]), "{output} {requests:?}");
+}
+
+#[test]
+fn each_environment_has_its_profile() {
+    let (port, received) = serve(|mut stream| {
+        answer(&mut stream, |request| {
+            identity(if request.contains("Credential=NEW/") { "444455556666" } else { "111122223333" })
+        })
+    });
+    let workspace = Workspace::new();
+    let config = workspace.path().join("aws-config");
+    let profile =
+        |name: &str, key: &str| format!("[profile {name}]\naws_access_key_id = {key}\naws_secret_access_key = s\n");
+    std::fs::write(&config, profile("old", "OLD") + &profile("new", "NEW")).expect("the profiles");
+    let sets = "--set environments.source.profile=old --set environments.target.profile=new";
+    let mut command = workspace.command(&format!("orphans {sets} --endpoint-url http://127.0.0.1:{port}"));
+    command.env("AWS_CONFIG_FILE", &config);
+    let output = workspace.format_output(&command.output().expect("the program runs"), "orphans");
+    let requests: Vec<String> = received.try_iter().collect();
+    for key in ["OLD", "NEW"] {
+        let parts = ["Action=GetCallerIdentity".to_owned(), format!("Credential={key}/")];
+        assert!(requests.iter().any(|one| parts.iter().all(|part| one.contains(part))), "{key}: {output}");
+    }
+}
+
+/// Nobody can give a process that runs other environment variables.
+#[test]
+fn a_run_stops_when_the_credentials_of_the_environment_have_expired() {
+    let expired = "<Error><Code>ExpiredToken</Code><Message>The security token included in the request is expired\
+                   </Message></Error>";
+    let (port, _received) = serve(move |mut stream| {
+        answer(&mut stream, |request| match request.contains("Action=GetCallerIdentity") {
+            true => identity("111122223333"),
+            false => (400, format!("<ErrorResponse>{expired}</ErrorResponse>")),
+        })
+    });
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&format!("up -y --env source --endpoint-url http://127.0.0.1:{port}"));
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let stopped = workspace.format_output(&command.output().expect("the program runs"), "up");
+    assert!(!stopped.contains("[exit 0]") && stopped.contains("variables have to be exported again"), "{stopped}");
 }

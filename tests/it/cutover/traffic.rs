@@ -1,13 +1,16 @@
 //! Shifting traffic: both weights in one batch, recorded before, read back after. The next command corrects every kill
 //! in between.
 
+use std::sync::{Arc, Mutex};
+
 use migrate_infra::aws::CallOutcome;
 use migrate_infra::config::Side;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
+use migrate_infra::events::{Event, Events};
 use migrate_infra::migration::TrafficSplit;
 use migrate_infra::migration::cutover::ShiftEffect;
-use migrate_infra::migration::records::read_both;
+use migrate_infra::migration::records::{RecordName, read_both};
 use migrate_infra::migration::shift::{SendMode, ShiftError, ShiftOutcome, roll_back_without_state, shift};
 use migrate_infra::migration::topology::Topology;
 use migrate_infra::sandbox::Faults;
@@ -312,6 +315,32 @@ async fn a_kill_during_the_replacement_of_records_keeps_the_weights() {
         assert_eq!(weights(&fixture), (60, 40), "killed at {point}");
     }
     assert!(matrix.points() > 3, "{}", matrix.points());
+}
+
+/// Another zone can have the same name. Its name servers were asked.
+#[tokio::test(start_paused = true)]
+async fn the_name_servers_of_the_zone_are_asked() {
+    let mut fixture = routed().await;
+    for zone in fixture.world.route53.zones.values_mut() {
+        zone.name_servers = vec!["ns-of-this-zone.invalid".to_owned()];
+    }
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&notices);
+    fixture.listener = Some(Events::to(move |event| {
+        if let Event::Notice { text, .. } = event {
+            seen.lock().expect("a list").push(text);
+        }
+    }));
+    let action = async |context: Context| {
+        let name = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
+        let name = RecordName { asks_name_servers: true, ..name };
+        shift(&context, &"us-east-1".into(), &name, split(10), "a test").await.is_ok()
+    };
+    let (done, calls) = fixture.with_context(CrashPoints::default(), Faults::default(), action).await;
+    assert_eq!(done, Some(true));
+    assert!(calls.by_call().contains_key("route53:GetHostedZone"), "{:?}", calls.by_call());
+    let notices = notices.lock().expect("a list").join("\n");
+    assert!(notices.contains("ns-of-this-zone.invalid"), "{notices}");
 }
 
 /// Nobody outside its VPCs follows a shift, which succeeds nevertheless.

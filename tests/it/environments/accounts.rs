@@ -1,8 +1,11 @@
 //! Environments in different accounts, and a zone in a third one.
 
+use std::sync::{Arc, Mutex};
+
 use migrate_infra::address::{AccountId, Address};
 use migrate_infra::config::Config;
 use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::sandbox::Script;
 use migrate_infra::sandbox::world::AccountRegion;
@@ -88,16 +91,17 @@ async fn two_accounts_in_two_regions_share_a_replica_of_the_secret() {
 }
 
 /// The key of AWS cannot be used by another account: DMS was refused after half an hour of `up`.
-#[tokio::test(start_paused = true)]
-async fn a_secret_with_the_key_of_aws_is_refused_before_anything_is_created() {
-    let config = in_three_accounts(&[
-        "environments.source.encryption.kms_key_arn=",
-        "environments.target.encryption.kms_key_arn=",
-    ]);
-    let mut fixture = Fixture { config: Some(config.clone()), ..Fixture::default() };
-    fixture.up(&Graph::default()).await.must_succeed();
-    let refused = graph(&config, &fixture.state()).expect_err("it needs a key").to_string();
-    assert!(refused.contains("another account cannot use that key"), "{refused}");
+#[test]
+fn a_secret_with_the_key_of_aws_is_refused_before_anything_is_created() {
+    let workspace = Workspace::new();
+    give_accounts(&workspace);
+    workspace.edit(&format!("encryption = {{ kms_key_arn = \"{KEY}\" }}"), "");
+    let refused = workspace.transcript("up -y --sandbox --sandbox-timing instant");
+    assert!(refused.contains("[exit 3]") && refused.contains("another account cannot use that key"), "{refused}");
+    assert!(workspace.stable_inventory().is_empty());
+    // Nobody needs the key to delete something.
+    let down = workspace.transcript("down -y --sandbox --sandbox-timing instant");
+    assert!(down.contains("[exit 0]"), "{down}");
 }
 
 /// Credentials that expire in the middle of a run made every step fail.
@@ -108,9 +112,87 @@ async fn a_run_waits_for_new_credentials() {
     let mut fixture = Fixture::default();
     for kind in [RunKind::Up, RunKind::Down] {
         fixture.world.load_script(Script::parse(expired, "expired.toml").expect("a script"));
+        let notices = notices_of(&mut fixture);
         fixture.run(&all, kind, CrashPoints::default()).await.must_succeed();
+        let notices = notices.lock().expect("a list");
+        let count = |words: &str| notices.iter().filter(|text| text.contains(words)).count();
+        assert_eq!(count("have expired"), 1, "{notices:?}");
+        assert_eq!(count("to find out the outcome"), 0, "AWS has refused the calls: {notices:?}");
     }
     assert_eq!(fixture.stable_inventory(), [""; 0]);
+}
+
+fn notices_of(fixture: &mut Fixture) -> Arc<Mutex<Vec<String>>> {
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&notices);
+    fixture.listener = Some(Events::to(move |event| {
+        if let Event::Notice { text, .. } = event {
+            seen.lock().expect("a list").push(text);
+        }
+    }));
+    notices
+}
+
+/// After the source is removed from the configuration, nothing names its account any more.
+#[test]
+fn the_source_is_deleted_in_its_account() {
+    let workspace = Workspace::new();
+    give_accounts(&workspace);
+    let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));
+    let run = |arguments: &str| {
+        let transcript = transcript(arguments);
+        assert!(transcript.contains("[exit 0]"), "{transcript}");
+    };
+    run("up -y");
+    run("replication start -y");
+    run("traffic shift --to 100 -y");
+    run("replication stop -y");
+    workspace.remove("[environments.source]", "[environments.target]");
+    workspace.remove("[environments.target.replicates.database]", "[network]");
+    let up = "up -y --delete source/* --delete */replication/logs";
+    let refused = transcript(up);
+    assert!(refused.contains("[exit 3]") && refused.contains(&format!("[accounts.{SOURCE}]")), "{refused}");
+    let path = workspace.path().join("config/migration.toml");
+    let text = std::fs::read_to_string(&path).expect("the configuration");
+    let role = |account: &str| format!("assume_role = {{ role_arn = \"arn:aws:iam::{account}:role/migrate\" }}");
+    let wrong = format!("{text}\n[accounts.{SOURCE}]\n{}\n", role(TARGET).replace("/migrate", "/other"));
+    std::fs::write(&path, wrong).expect("the configuration");
+    let refused = transcript(up);
+    assert!(refused.contains(&format!("belong to the account {TARGET}, not to {SOURCE}")), "{refused}");
+    std::fs::write(&path, format!("{text}\n[accounts.{SOURCE}]\n")).expect("the configuration");
+    run(up);
+    let plan = transcript("plan");
+    assert!(plan.contains("there is nothing to do"), "{plan}");
+    run("down -y");
+    assert_eq!(workspace.stable_inventory(), [""; 0]);
+}
+
+/// An account that cannot be reached must not keep traffic in it.
+#[test]
+fn traffic_leaves_an_account_that_does_not_answer() {
+    let workspace = Workspace::new();
+    let region = |name: &str| {
+        format!("[environments.target]\n# Region of all resources in this environment.\nregion = \"{name}\"")
+    };
+    workspace.edit(&region("us-east-1"), &region("eu-south-1"));
+    std::fs::write(workspace.path().join("on.toml"), "[regions.eu-south-1]\nenabled = true\n").expect("a script");
+    std::fs::write(workspace.path().join("off.toml"), "").expect("a script");
+    let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));
+    let run = |arguments: &str| {
+        let transcript = transcript(arguments);
+        assert!(transcript.contains("[exit 0]"), "{transcript}");
+        transcript
+    };
+    run("up -y --sandbox-script on.toml");
+    run("replication start -y");
+    run("traffic shift --to 40 -y");
+    // From now on, the region of the target does not accept the credentials.
+    let strict = transcript("plan --sandbox-script off.toml");
+    assert!(strict.contains("does not accept the credentials"), "{strict}");
+    run("traffic emergency -y");
+    run("traffic rollback -y");
+    let show = run("traffic show");
+    assert!(show.contains("100"), "{show}");
 }
 
 /// A service control policy of an organization can refuse roles without a permissions boundary.
@@ -134,25 +216,63 @@ async fn roles_have_the_boundary_and_the_path_of_the_organization() {
     assert_eq!(fixture.stable_inventory(), [""; 0]);
 }
 
-/// The zone of another account was invisible to the metrics, and a plan that was saved before the first run was
-/// refused.
-#[test]
-fn a_migration_leads_from_one_account_to_another() {
-    let workspace = Workspace::new();
+/// Gives each environment and the zone an account of its own.
+pub fn give_accounts(workspace: &Workspace) {
     let role = |account: &str| format!("assume_role = {{ role_arn = \"arn:aws:iam::{account}:role/migrate\" }}");
     let key = |key: &str| format!("encryption = {{ kms_key_arn = \"{key}\" }}");
     let own = |table: &str, more: &str| workspace.edit(&format!("[{table}]\n"), &format!("[{table}]\n{more}\n"));
     own("environments.source", &key(KEY));
     own("environments.target", &format!("{}\n{}", role(TARGET), key(TARGET_KEY)));
     own("routing", &role(DNS));
-    let run = |arguments: &str| {
-        let transcript = workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));
-        assert!(transcript.contains("[exit 0]"), "{transcript}");
-    };
-    run("plan --out plan.json");
-    run("up plan.json -y");
-    run("replication start -y");
-    run("cutover -y");
-    run("cutover --rollback -y");
-    run("down -y");
+}
+
+fn run_in(workspace: &Workspace, arguments: &str) -> String {
+    workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"))
+}
+
+fn assumed(environment: &str, account: &str) -> String {
+    format!("--set environments.{environment}.assume_role={{role_arn=\"arn:aws:iam::{account}:role/migrate\"}}")
+}
+
+/// The clients of a location would be ambiguous.
+#[test]
+fn two_credentials_of_one_account_are_refused() {
+    let refused = run_in(&Workspace::new(), &format!("plan {}", assumed("target", SOURCE)));
+    assert!(refused.contains("different credentials of the same account 111122223333"), "{refused}");
+}
+
+#[test]
+fn a_state_with_an_account_that_has_no_credentials_is_refused() {
+    let workspace = Workspace::new();
+    give_accounts(&workspace);
+    let created = run_in(&workspace, "up -y");
+    assert!(created.contains("[exit 0]"), "{created}");
+    workspace.edit("[routing]\n", "[routing]\n#");
+    for command in ["plan", "up -y", "down -y"] {
+        let refused = run_in(&workspace, command);
+        assert!(refused.contains("[exit 3]"), "{refused}");
+        assert!(refused.contains(&format!("the state has resources in account {DNS}")), "{refused}");
+        assert!(refused.contains(&format!("[accounts.{DNS}]")), "{refused}");
+    }
+}
+
+/// As another region does.
+#[test]
+fn another_account_replaces_an_environment() {
+    let workspace = Workspace::new();
+    let created = run_in(&workspace, "up --env source -y");
+    assert!(created.contains("[exit 0]"), "{created}");
+    // The target still has the credentials of the first account.
+    let plan = run_in(&workspace, &format!("plan --env source {}", assumed("source", TARGET)));
+    assert!(plan.contains("AWS cannot move it to another account"), "{plan}");
+}
+
+/// A command that only reads has nothing to lose.
+#[test]
+fn only_a_session_waits_for_credentials() {
+    let workspace = Workspace::new();
+    let expired = "[[events]]\nat_seconds = 0\ncalls_fail = { \"*:*\" = \"ExpiredToken\" }\n";
+    std::fs::write(workspace.path().join("expired.toml"), expired).expect("a script");
+    let plan = run_in(&workspace, "drift --sandbox-script expired.toml");
+    assert!(!plan.contains("[exit 0]") && !plan.contains("waits up to"), "{plan}");
 }

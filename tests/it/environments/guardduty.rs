@@ -8,7 +8,8 @@ use migrate_infra::resource::Error;
 use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
 use migrate_infra::sandbox::world::script::Script;
 
-use crate::harness::sandbox_run::{Fixture, GraphBuilder};
+use crate::harness::matrix::Matrix;
+use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind};
 use crate::harness::stacks::{PAIRED, graph};
 
 const GUARDDUTY: &str = "[[events]]\nat_seconds = 0\nguardduty = true\n";
@@ -39,6 +40,20 @@ async fn down_succeeds_at_the_first_attempt() {
     assert_eq!(guardduty_objects(&fixture).len(), 4, "one endpoint and one group in each VPC");
     fixture.down().await.must_succeed();
     assert_eq!(guardduty_objects(&fixture), [""; 0]);
+    assert_eq!(fixture.stable_inventory(), [""; 0]);
+}
+
+/// What GuardDuty watches may need it: it is left alone while something of somebody else stays.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_beside_a_foreign_instance_stays() {
+    let mut fixture = scripted("[[events]]\nat_seconds = 0\nguardduty = true\nforeign_instances = 1\n");
+    fixture.up(&graph(PAIRED, &[])).await.must_succeed();
+    let ran = fixture.down().await;
+    assert!(!ran.report().failures.is_empty());
+    let left: Vec<usize> = fixture.world.regions.values().map(|region| region.ec2.vpc_endpoints.len()).collect();
+    assert!(left.iter().sum::<usize>() >= 2, "{left:?}");
+    fixture.world.load_script(Script::default());
+    fixture.down().await.must_succeed();
     assert_eq!(fixture.stable_inventory(), [""; 0]);
 }
 
@@ -136,7 +151,52 @@ async fn log_groups_that_services_create_again_are_deleted_again() {
     later.advance(later.now + 600_000);
     let left: Vec<String> = later.regions.values().flat_map(|region| region.logs.inventory()).collect();
     assert_eq!(left, [""; 0]);
-    assert!(later.regions.values().any(|region| !region.logs.returned.is_empty()), "some came back");
+    let returned: Vec<&String> = later.regions.values().flat_map(|region| &region.logs.returned).collect();
+    assert!(!returned.is_empty(), "some came back");
+    let has_ended = |name: &str| name.starts_with("/aws/rds/") || name.starts_with("/aws/ecs/");
+    assert!(!returned.iter().any(|name| has_ended(name)), "the export was ended before the deletion: {returned:?}");
+}
+
+/// A deletion that was killed while it looked again left a group without tags, which nothing finds any more.
+#[tokio::test(start_paused = true)]
+async fn a_killed_down_leaves_no_group_behind() {
+    let script = "[[events]]\nat_seconds = 0\nlate_logs = [\"/aws/*\", \"dms-tasks-*\"]\n";
+    let mut initial = scripted(script);
+    initial.up(&graph(PAIRED, &[])).await.must_succeed();
+    let mut matrix = Matrix::stepping(1, 7);
+    while let Some((point, crash_points)) = matrix.arm() {
+        let Some(mut fixture) = initial.killed(&Graph::default(), RunKind::Down, crash_points).await else { continue };
+        fixture.down().await.must_succeed();
+        let mut later = fixture.world.clone();
+        later.advance(later.now + 600_000);
+        let left: Vec<String> = later.regions.values().flat_map(|region| region.logs.inventory()).collect();
+        assert_eq!(left, [""; 0], "killed at {point}");
+    }
+}
+
+/// The group of a database that somebody made by hand has the same form. Its old entries would be lost.
+#[tokio::test(start_paused = true)]
+async fn the_group_of_somebody_elses_database_is_not_taken_over() {
+    let mut fixture = Fixture::default();
+    let stack = graph(PAIRED, &[]);
+    fixture.up(&stack).await.must_succeed();
+    let theirs: Vec<_> = fixture.world.region("us-east-1").rds.instances.values().cloned().collect();
+    fixture.down().await.must_succeed();
+    let rds = &mut fixture.world.region("us-east-1").rds;
+    for mut one in theirs {
+        one.tags.clear();
+        rds.instances.insert(one.identifier.clone(), one);
+    }
+    let name = {
+        let identifier = rds.instances.keys().next().expect("a database").clone();
+        format!("/aws/rds/instance/{identifier}/postgresql")
+    };
+    fixture.world.region("us-east-1").logs.create_by_service(&name, 0);
+    let ran = fixture.up(&stack).await;
+    let foreign = ran.report().failures.iter().find(|failure| failure.address.as_str().contains("log"));
+    let foreign = foreign.unwrap_or_else(|| panic!("{:?}", ran.report().failures)).error.to_string();
+    assert!(foreign.contains("which writes to it and belongs to somebody else"), "{foreign}");
+    assert_eq!(fixture.world.region("us-east-1").logs.groups[&name].retention_days, None);
 }
 
 /// A group that a service has created since the last `down` is taken over: it has no tags, and exactly the name.

@@ -1,9 +1,10 @@
 //! Tests of whole environments, and of what connects them.
 
-mod accounts;
+pub mod accounts;
 pub mod cross_environment_links;
 pub mod cross_environment_paths;
 pub mod dependencies;
+mod first_attempt;
 mod guardduty;
 mod new_account;
 mod quotas;

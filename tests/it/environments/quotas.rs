@@ -41,6 +41,18 @@ async fn a_used_up_quota_is_named_and_the_run_resumes() {
     }
 }
 
+/// AWS has refused the creation, so nothing has to be looked for. It took five minutes.
+#[tokio::test(start_paused = true)]
+async fn the_next_run_does_not_look_for_what_was_refused() {
+    let stack = graph(PAIRED, &[]);
+    let mut fixture = Fixture::default();
+    fixture.world.load_script(Script::parse("[quotas]\nvpcs = 0\n", "script.toml").expect("a script"));
+    assert!(!fixture.up(&stack).await.report().failures.is_empty());
+    let began = tokio::time::Instant::now();
+    fixture.down().await.must_succeed();
+    assert!(began.elapsed() < std::time::Duration::from_mins(2), "{:?}", began.elapsed());
+}
+
 /// The stack fits into a new account.
 #[tokio::test(start_paused = true)]
 async fn the_default_quotas_are_enough() {

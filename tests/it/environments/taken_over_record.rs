@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
+use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::route53::{Alias, HostedZone, Record};
+
+use serde_json::json;
 
 use crate::environments::cross_environment_links::{record, routing, zone_of_somebody};
 use crate::harness::matrix::Matrix;
@@ -119,4 +122,54 @@ async fn a_record_that_cannot_come_back_is_named() {
     assert_eq!(zone(&fixture).records, []);
     let notices = notices.lock().expect("a list").join("\n");
     assert!(notices.contains("cannot be put back") && notices.contains(&legacy.dns_name), "{notices}");
+}
+
+/// The read was older than the deletion of the other record, and the record did not come back.
+#[tokio::test(start_paused = true)]
+async fn a_stale_list_does_not_lose_the_record() {
+    let [_, cname] = simple_records();
+    let (mut initial, graph) = with(cname).await;
+    let before = zone(&initial).clone();
+    initial.up(&graph).await.must_succeed();
+    for reads in 1..8 {
+        let mut fixture = initial.fork();
+        let late = Faults::late("route53:ListResourceRecordSets", 10_000, reads);
+        fixture.run_with_faults(&Graph::default(), RunKind::Down, late).await.must_succeed();
+        assert_eq!(zone(&fixture), &before, "{reads} stale reads");
+    }
+}
+
+/// Its owner has deleted the check that nothing used any more, and `down` failed for ever.
+#[tokio::test(start_paused = true)]
+async fn a_record_comes_back_without_a_check_that_is_gone() {
+    let check = "99999999-0000-4000-8000-000000000000".to_owned();
+    let simple = Record { health_check_id: Some(check.clone()), ..record(NAME) };
+    let (mut fixture, graph) = with(simple.clone()).await;
+    let checks = &mut fixture.world.route53.health_checks;
+    let theirs = json!({
+        "id": check, "caller_reference": "theirs", "version": 1, "tags": {},
+        "config": {
+            "kind": "HTTPS", "fqdn": "legacy.example.org", "port": 443, "path": "/", "interval": 30,
+            "failure_threshold": 3,
+        },
+    });
+    checks.insert(check.clone(), serde_json::from_value(theirs).expect("a health check"));
+    fixture.up(&graph).await.must_succeed();
+    fixture.world.route53.health_checks.remove(&check);
+    fixture.down().await.must_succeed();
+    let back = zone(&fixture).records.iter().find(|record| record.name == NAME);
+    assert_eq!(back, Some(&Record { health_check_id: None, ..simple }));
+}
+
+/// Clients with IPv6 would have stayed where the other record leads.
+#[tokio::test(start_paused = true)]
+async fn a_name_with_a_record_for_ipv6_is_refused() {
+    let (mut fixture, graph) = with(record(NAME)).await;
+    let ipv6 = Record { kind: "AAAA".into(), values: vec!["2001:db8::1".into()], ..record(NAME) };
+    let theirs = fixture.world.route53.zones.get_mut("Z0000000000001").expect("the zone");
+    theirs.records.push(ipv6);
+    let refused = fixture.up(&graph).await;
+    let text = refused.report().failures.iter().map(|failure| failure.error.to_string()).collect::<String>();
+    assert!(text.contains("a record of the type AAAA"), "{text}");
+    assert_eq!(refused.calls.mutations(), 0, "it is known before anything is changed");
 }

@@ -26,6 +26,7 @@ fn subnet_ids(fixture: &Fixture) -> Vec<String> {
 
 async fn refusal(fixture: &mut Fixture, sets: &[&str]) -> String {
     let ran = fixture.up(&source(sets)).await;
+    assert_eq!(ran.calls.mutations(), 0, "it is known before anything is created");
     ran.report().failures.iter().map(|failure| failure.error.to_string()).collect::<Vec<_>>().join("\n")
 }
 
@@ -53,10 +54,20 @@ async fn a_zone_without_the_instance_class_is_left_out() {
 /// `apne1-az3` does not exist in newer accounts, and `ca-central-1d` has no Fargate.
 #[tokio::test(start_paused = true)]
 async fn a_zone_without_fargate_is_left_out() {
-    let script = "[regions.ca-central-1]\nzones = [\"b\", \"d\"]\n";
-    let text = refusal(&mut scripted(script), &["environments.source.region=ca-central-1"]).await;
-    assert!(text.contains("ca-central-1 has 1 availability zones that this stack can use (cac1-az2)"), "{text}");
+    let script = "[regions.us-west-1]\nzones = [\"a\", \"b\"]\n";
+    let text = refusal(&mut scripted(script), &["environments.source.region=us-west-1"]).await;
+    assert!(text.contains("us-west-1 has 1 availability zones that this stack can use (usw1-az3)"), "{text}");
     assert!(text.contains("with Fargate"), "{text}");
+}
+
+/// An id is taken as it is. ECS then says what is missing.
+#[tokio::test(start_paused = true)]
+async fn tasks_do_not_run_in_a_zone_without_fargate() {
+    let mut fixture = scripted("[regions.us-west-1]\nzones = [\"a\", \"b\"]\n");
+    let sets = ["environments.source.region=us-west-1", "network.zones=[\"usw1-az3\", \"usw1-az2\"]"];
+    let ran = fixture.up(&source(&sets)).await;
+    let failures = &ran.report().failures;
+    assert!(failures.iter().any(|one| one.error.to_string().contains("Capacity is unavailable")), "{failures:?}");
 }
 
 /// The offers are advice: credentials that must not read them create the stack all the same.
@@ -78,6 +89,17 @@ async fn zones_are_named_by_their_ids() {
     fixture.down().await.must_succeed();
 }
 
+/// The class that a zone lacked was changed for one that all have, and a third zone was asked for.
+#[tokio::test(start_paused = true)]
+async fn a_new_subnet_is_in_a_zone_that_no_other_one_has() {
+    let mut fixture = scripted("[regions.us-east-1.not_offered]\na = [\"db.*\"]\n");
+    fixture.up(&source(&[])).await.must_succeed();
+    assert_eq!(zones(&fixture, "us-east-1"), ["use1-az2", "use1-az4"]);
+    fixture.world.load_script(Script::default());
+    fixture.up(&source(&["network.availability_zones=3"])).await.must_succeed();
+    assert_eq!(zones(&fixture, "us-east-1"), ["use1-az1", "use1-az2", "use1-az4"]);
+}
+
 /// To name the zones that a stack has, or not to name them any more, changes nothing. What a zone offers later changes
 /// nothing either.
 #[tokio::test(start_paused = true)]
@@ -93,6 +115,8 @@ async fn a_subnet_keeps_its_zone() {
     fixture.world.load_script(Script::parse(script, "script.toml").expect("a script"));
     fixture.up(&source(&[])).await.must_succeed();
     assert_eq!(subnet_ids(&fixture), before);
+    let bad = fixture.up(&source(&["network.zones=[\"use1-az1\", \"use1-az9\"]"])).await;
+    assert_eq!(bad.calls.mutations(), 0, "a replacement deletes nothing for a zone that does not exist");
     // Another id is another subnet.
     fixture.up(&source(&["network.zones=[\"use1-az1\", \"use1-az4\"]"])).await.must_succeed();
     assert_eq!(zones(&fixture, "us-east-1"), ["use1-az1", "use1-az4"]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use migrate_infra::address::{Address, Region, RunId};
-use migrate_infra::aws::{CallCounter, Cancel, Cloud, Endpoint, Objects};
+use migrate_infra::aws::{CallCounter, Cancel, Cloud, Endpoint, Need, Objects};
 use migrate_infra::clock::Clock;
 use migrate_infra::config::Config;
 use migrate_infra::crash_point::CrashPoints;
@@ -52,6 +52,11 @@ impl GraphBuilder {
             region: "us-east-1".into(),
             tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         }
+    }
+
+    /// An empty graph in another region.
+    pub fn in_region(region: &str) -> Self {
+        Self { region: region.into(), ..Self::new() }
     }
 
     /// Adds a tag to every resource that is added later.
@@ -334,7 +339,7 @@ impl Fixture {
         let Some(config) = &self.config else {
             return Cloud::connect(endpoint, &"us-east-1".into(), clock).await.ok();
         };
-        Cloud::connect_all(endpoint, &tenants(config), clock).await.ok()
+        Cloud::connect_all(endpoint, &tenants(config), Need::Everything, clock).await.ok()
     }
 
     /// Returns a fork in which a run was killed, or `None` if the run reached its end.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::harness::postgres::{PASSWORD, Pair, password_in_urls};
+use crate::harness::sandbox_run::Fixture;
 
 /// A temporary directory with a configuration.
 pub struct Workspace {
@@ -39,6 +40,15 @@ impl Workspace {
         let text = fs::read_to_string(&path).expect("the configuration");
         assert!(text.contains(from), "the configuration has no `{from}`");
         fs::write(&path, text.replacen(from, to, 1)).expect("the configuration");
+    }
+
+    /// Removes a part of the configuration: from this text up to that one.
+    pub fn remove(&self, from: &str, to: &str) {
+        let path = self.path().join("config/migration.toml");
+        let mut text = fs::read_to_string(&path).expect("the configuration");
+        let range = text.find(from).expect("it begins")..text.find(to).expect("it ends");
+        text.replace_range(range, "");
+        fs::write(&path, text).expect("the configuration");
     }
 
     /// Returns a command of the program, without environment variables that could lead it to AWS.
@@ -87,6 +97,14 @@ impl Workspace {
     /// Returns the directory of the state in the sandbox.
     pub fn state(&self) -> PathBuf {
         self.path().join(".migrate-infra/sandbox/payment-migration-dev-001")
+    }
+
+    /// Returns what exists in the sandbox, without what AWS deletes by itself.
+    pub fn stable_inventory(&self) -> Vec<String> {
+        let path = self.path().join(".migrate-infra/sandbox/world.json");
+        let world = fs::read_to_string(path).expect("the world");
+        let world = serde_json::from_str(&world).expect("a world");
+        Fixture { world, ..Fixture::default() }.stable_inventory()
     }
 }
 

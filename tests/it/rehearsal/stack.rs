@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use migrate_infra::aws::Endpoint;
+use migrate_infra::aws::{Endpoint, Need};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::database::{Database as InDatabase, marker};
@@ -87,6 +87,7 @@ impl Stack {
             parallelism: options.parallelism,
             endpoint: Box::new(Shared { sandbox: Arc::clone(&sandbox), clock }),
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
+            need: Need::Everything,
             stack_account: OnceLock::new(),
             warn: |text| panic!("{text}"),
         };

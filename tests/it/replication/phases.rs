@@ -60,6 +60,7 @@ fn workspace(config: Config, have_data: bool) -> Workspace {
         parallelism: 32,
         endpoint: Box::new(Unused),
         databases: Box::new(Locator { have_data }),
+        need: aws::Need::Everything,
         stack_account: OnceLock::new(),
         warn: |_| {},
     }

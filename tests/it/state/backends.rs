@@ -10,7 +10,7 @@ use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
 use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
-use migrate_infra::sandbox::{Faults, Sandbox, World};
+use migrate_infra::sandbox::{Fault, Faults, Sandbox, World};
 use migrate_infra::state::{
     Backend, FileStore, Found, Heartbeat, Journal, Lock, LockError, MemoryStore, Moved, Record, State, StateError,
     Store, load, migrate, open,
@@ -92,7 +92,9 @@ async fn a_bucket_satisfies_the_contract() {
 #[tokio::test(start_paused = true)]
 async fn a_bucket_satisfies_the_contract_when_any_write_fails_before_or_after_its_effect() {
     for at in 1.. {
-        for fault in [&BEFORE[at % BEFORE.len()], &AFTER[at % AFTER.len()]] {
+        // S3 has not read the request in time, with the status of a refusal.
+        let timeout = &Fault::Refused("RequestTimeout");
+        for fault in [&BEFORE[at % BEFORE.len()], &AFTER[at % AFTER.len()], timeout] {
             let faults = Faults::at_call(at as u64, fault.clone());
             let (_sandbox, backend) = bucket(&World::default(), CrashPoints::default(), faults.clone()).await;
             satisfies_the_contract(&|| backend.store()).await;

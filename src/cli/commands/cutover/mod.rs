@@ -68,7 +68,8 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
 async fn read_stage(app: &App, state: &State, name: &RecordName) -> Result<Stage, Failure> {
     let workspace = &app.workspace;
     let context = workspace.connect_read_only().await?;
-    if let Some(warning) = reach_warning(workspace, &context, &location(state, &workspace.config), name).await {
+    let location = location(state, &context.cloud, &workspace.config);
+    if let Some(warning) = reach_warning(workspace, &context, &location, name).await {
         (workspace.warn)(&format!("warning: {warning}"));
     }
     Ok(data::stage(&workspace.config, state, &context).await?)

@@ -52,7 +52,11 @@ fn use_switch(text: &mut String, app: &App, topology: &Topology, switch: &Emerge
         switch.alarm, switch.region
     );
     let _ = writeln!(text, "```\n{}\n```\n", app.command("traffic emergency"));
-    let _ = writeln!(text, "Without this program:\n\n```\n{}\n```\n", switch_command(switch, Position::Out));
+    let _ = writeln!(
+        text,
+        "Without this program:\n\n```\n{}\n```\n",
+        switch_command(&app.workspace.config, switch, Position::Out)
+    );
     let _ = writeln!(
         text,
         "The source's record has no health check, so Route 53 always answers with it then. The source must be able to\n\

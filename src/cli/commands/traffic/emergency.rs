@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
     let switch = emergency_switch(&app.workspace.config)?;
     let to = if args.release { Position::In } else { Position::Out };
     if args.dry_run {
-        stdout(&switch_command(&switch, to));
+        stdout(&switch_command(&app.workspace.config, &switch, to));
         return Ok(0);
     }
     if to == Position::Out && is_target_primary(app).await {
@@ -99,7 +99,7 @@ fn end(app: &App, switch: &EmergencySwitch, to: Position, result: Result<()>) ->
         return Err(CliError::new(Exit::of(&error), format!("could not {to}"))
             .because_text(describe(&error))
             .unchanged("the value may have been sent; it is safe to send it again")
-            .hint(format!("without this program: `{}`", switch_command(switch, to))));
+            .hint(format!("without this program: `{}`", switch_command(&app.workspace.config, switch, to))));
     }
     if app.options.is_json() {
         let target = if to == Position::Out { "out" } else { "in" };

@@ -52,8 +52,8 @@ pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
         None => read_state_if_possible(workspace).await,
     };
     let topology = Topology::of(&state);
-    let location = location(&state, &workspace.config);
     let context = workspace.connect_read_only().await?;
+    let location = location(&state, &context.cloud, &workspace.config);
     let name = find_records(workspace, &context, &location, &topology, zone).await?;
     let records = read_both(&context, &location, &name).await?;
     let source = TrafficSplit::SOURCE;

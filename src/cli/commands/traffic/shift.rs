@@ -49,8 +49,9 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
     let state = workspace.read_state().await?;
     let topology = Topology::of(&state);
-    let (name, location) = (record_name(workspace, &topology)?, location(&state, &workspace.config));
+    let name = record_name(workspace, &topology)?;
     let context = workspace.connect_read_only().await?;
+    let location = location(&state, &context.cloud, &workspace.config);
     let records = read_both(&context, &location, &name).await?;
     let unhealthy = if args.force { Vec::new() } else { unhealthy(&context, &topology, records.split(), to).await };
     if args.dry_run {

@@ -64,7 +64,7 @@ pub(super) async fn run(app: &App, args: &ShowArgs) -> Result<u8, Failure> {
     };
     let topology = Topology::of(&state);
     let context = workspace.connect_read_only().await?;
-    let location = location(&state, config);
+    let location = location(&state, &context.cloud, config);
     let name = find_records(workspace, &context, &location, &topology, args.zone_id.as_deref()).await?;
     let records = &read_records(&context, &location, &name).await?;
     let mut rows = Vec::new();
