@@ -1,6 +1,8 @@
 //! What a replication task does: connection tests, start, stop, and progress. The resource kind handles its existence
 //! and its settings.
 
+use std::time::Duration;
+
 use aws_sdk_databasemigration::types::{
     ReplicationTask, ReplicationTaskStats, StartReplicationTaskTypeValue, TableStatistics,
 };
@@ -228,7 +230,10 @@ fn name_of(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-/// Starts a task that is at rest.
+/// How long a read can show the status from before the start of a task.
+const START_SHOWS_AFTER: Duration = Duration::from_secs(12);
+
+/// Starts a task that is at rest. Returns when reads show the start.
 ///
 /// # Errors
 /// The error of DMS.
@@ -237,8 +242,9 @@ pub async fn start(cx: &StepContext, task: &str, mode: StartMode) -> Result<()> 
         cx.aws.dms.start_replication_task().replication_task_arn(task).start_replication_task_type(mode.to_sdk()).send()
     };
     cx.retry("the task to accept the start", BUSY, BUSY_SECONDS, || cx.mutate("dms:StartReplicationTask", call))
-        .await
-        .map(drop)
+        .await?;
+    // A read can still show the status from before the start. A task takes longer than this to start.
+    cx.pause(START_SHOWS_AFTER).await
 }
 
 /// Starts a task once, without waiting for it to accept the start. A change-only task with a slot of its own starts at

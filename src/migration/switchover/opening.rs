@@ -23,6 +23,9 @@ pub enum Readiness {
     Ignored,
 }
 
+/// How often the change of the database that a service uses is read back.
+const READS_BACK: u32 = 6;
+
 /// Makes the database of the target refuse writes of the service, and the service of the target use the database of the
 /// source. Call it before the first step, while no client reaches the target. It can be repeated.
 ///
@@ -47,10 +50,16 @@ pub async fn open_target(operations: &AwsOperations<'_>, required: Readiness) ->
     use_database_of(operations.context, target, Side::Source).await.map_err(failed)?;
     // After a migration that was moved back, the fence of the target is closed.
     operations.set_fence(Side::Target, FencePosition::Open).await?;
-    match database_side(&read_context, target).await.map_err(failed)? {
-        Some(Side::Source) => Ok(()),
-        _ => Err(Failure::with_unknown_effect("the service of the target does not use the source database")),
+    // A read can be older than the change.
+    for look in 0..READS_BACK {
+        if look > 0 {
+            operations.wait_for_aws(LOOK).await;
+        }
+        if database_side(&read_context, target).await.map_err(failed)? == Some(Side::Source) {
+            return Ok(());
+        }
     }
+    Err(Failure::with_unknown_effect("the service of the target does not use the source database"))
 }
 
 /// Makes the database of the target refuse writes of the service, which must be true before a switchover to it. It can

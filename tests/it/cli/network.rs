@@ -52,7 +52,7 @@ fn answer(stream: &mut (impl Read + Write), to: impl Fn(&str) -> (u16, String)) 
     let (status, answer) = to(&received);
     let head = format!("HTTP/1.1 {status} OK\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", answer.len());
     let stream = reader.into_inner();
-    stream.write_all((head + answer).as_bytes()).ok()?;
+    stream.write_all((head + &answer).as_bytes()).ok()?;
     stream.flush().ok()?;
     Some(received)
 }
