@@ -32,8 +32,8 @@ const ROLE_LASTS: Duration = Duration::from_mins(3);
 /// ("the Amazon ECS API follows an eventual consistency model", `RunTask`). What a change refers to exists: it was
 /// created, or read, before. So "not found" means "not visible yet".
 ///
-/// `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `InvalidElasticIpID.NotFound`: EC2, "Error codes". A new address is
-/// refused with the last one (hashicorp/terraform-provider-aws#27087, ansible-collections/amazon.aws#1872).
+/// `InvalidVpcID.NotFound`, `InvalidGroup.NotFound`, `InvalidElasticIpID.NotFound`: EC2, "Error codes". A new address
+/// is refused with the last one (hashicorp/terraform-provider-aws#27087, ansible-collections/amazon.aws#1872).
 const UNSEEN: Transient = Transient {
     call: "",
     code: "",
@@ -62,7 +62,21 @@ const CHANGING: &[&str] = &[
     "Update",
 ];
 
+/// Calls whose caller waits itself, or takes "not found" for an answer; and those on the way back of a switchover, which
+/// a minute would delay.
+const AT_ONCE: &[&str] = &[
+    "ecs:UpdateCluster",
+    "ecs:UpdateService",
+    "elasticloadbalancing:ModifyRule",
+    "iam:AttachRolePolicy",
+    "iam:TagRole",
+    "iam:UpdateAssumeRolePolicy",
+];
+
 fn is_unseen(error: &AwsError) -> bool {
+    if AT_ONCE.contains(&error.call.as_str()) {
+        return false;
+    }
     let operation = error.call.split_once(':').map_or("", |(_, operation)| operation);
     let code = error.code.as_deref().unwrap_or_default();
     CHANGING.iter().any(|verb| operation.starts_with(verb)) && (code.contains("NotFound") || code.starts_with("NoSuch"))

@@ -93,7 +93,8 @@ impl Session {
             journal.write(vec![genesis]).await?;
         }
         let others = cloud.other_accounts();
-        if journal.read(|state| state.other_accounts != others) {
+        // Those of environments that do not answer are not known.
+        if cloud.unreachable().is_empty() && journal.read(|state| state.other_accounts != others) {
             journal.write(vec![Record::Accounts { others }]).await?;
         }
         let cancel = Cancel::default();

@@ -57,6 +57,8 @@ impl OpenIntent {
 
     /// Records a call that is about to be sent.
     pub(super) fn send(&mut self, call: &str, at: Option<&str>) {
+        // An earlier version has not counted them.
+        self.sent = self.sent.max(u32::try_from(self.calls.len()).unwrap_or(u32::MAX));
         if !self.calls.iter().any(|sent| sent == call) {
             self.calls.push(call.to_owned());
         }

@@ -125,7 +125,6 @@ impl SharedLock {
     }
 
     pub(super) async fn renew(&mut self) -> Result<(), LockError> {
-        let _renewing = self.lease.renewing();
         let sent_at = self.write(&Content::Held(self.holder.heartbeat_age())).await?;
         self.lease.renew(sent_at);
         Ok(())

@@ -445,6 +445,13 @@ mod tests {
         for unknown in [CallOutcome::Unknown, CallOutcome::Done] {
             assert_eq!(calls(&[unknown, CallOutcome::NotDone]), ["ec2:CreateVpc"], "the first one may have an effect");
         }
+        // A state of an earlier version has not counted the calls.
+        let mut state = begun();
+        run(&mut state, vec![intent(Op::Create), sent("a", "ec2:CreateVpc")]);
+        let open = state.resources.get_mut(&Address::new("a")).unwrap().open.as_mut().unwrap();
+        (open.sent, open.refused) = (0, 0);
+        run(&mut state, vec![sent("a", "ec2:CreateVpc"), answered(CallOutcome::NotDone)]);
+        assert_eq!(state.get(&Address::new("a")).unwrap().open.as_ref().unwrap().calls, ["ec2:CreateVpc"]);
     }
 
     #[test]

@@ -65,14 +65,15 @@ pub(super) async fn owners(cx: &StepContext, interfaces: &[NetworkInterface]) ->
         .collect())
 }
 
-/// A gateway without tags is one whose tags cannot be seen yet, or any more.
+/// A new gateway without tags is one whose tags cannot be seen yet.
 fn is_ours_or_ends(cx: &StepContext, gateway: &NatGateway) -> bool {
     let ends = [NatGatewayState::Deleting, NatGatewayState::Deleted, NatGatewayState::Failed];
     let ours = |tag: &aws_sdk_ec2::types::Tag| {
         tag.key() == Some(OWNER_STACK) && tag.value() == Some(cx.identity.stack.as_str())
     };
+    let is_new = gateway.state() == Some(&NatGatewayState::Pending) && gateway.tags().is_empty();
     let ends = gateway.state().is_some_and(|state| ends.contains(state));
-    ends || gateway.tags().is_empty() || gateway.tags().iter().any(ours)
+    ends || is_new || gateway.tags().iter().any(ours)
 }
 
 fn has_stack_tag(cx: &StepContext, group: &SecurityGroup) -> bool {

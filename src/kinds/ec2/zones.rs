@@ -147,6 +147,7 @@ impl Zones {
         let usable = self.usable(cx, offers).await?;
         let is_free = |zone: &&Zone| !taken.contains(&zone.name);
         let wanted = usable.get(number).filter(is_free).or_else(|| usable.iter().find(is_free));
+        let wanted = wanted.or_else(|| usable.get(number));
         wanted.cloned().filter(|_| number < usable.len()).ok_or_else(|| {
             let list: Vec<&str> = usable.iter().map(|zone| zone.id.as_str()).collect();
             Error::Refused(format!(

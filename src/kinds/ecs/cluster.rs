@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::tagging;
 use crate::iam::service_linked_role;
-use infra_aws::{Progress, Wait};
+use infra_aws::{ErrorKind, Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
@@ -120,7 +120,13 @@ impl Resource for Cluster {
             // Its last entries can arrive after the deletion, and create the log group again
             // (hashicorp/terraform-provider-aws#42858).
             let call = || cx.aws.ecs.update_cluster().cluster(&attrs.name).settings(insights(OFF)).send();
-            ignore_codes(cx.mutate("ecs:UpdateCluster", call).await, &["ClusterNotFoundException"])?;
+            match cx.mutate("ecs:UpdateCluster", call).await {
+                // The cluster is deleted all the same.
+                Err(Error::Aws(error)) if error.kind == ErrorKind::Refused => {
+                    cx.notice(format!("Container Insights stays on, so its log group may come back: {error}"));
+                }
+                other => drop(other?),
+            }
         }
         let call = || cx.aws.ecs.delete_cluster().cluster(&attrs.name).send();
         let deleted = cx.retry("the cluster to become empty", busy, DRAIN_SECONDS, || async {

@@ -7,10 +7,13 @@ use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 use serde::{Deserialize, Serialize};
 
 use super::attributes::DbInstanceAttrs;
-use super::describe::{Phase, wait_gone, wait_settled, wait_usable};
+use super::describe::{Phase, describe, wait_gone, wait_settled};
 use super::modify::{BUSY_SECONDS, modification, modify};
+use infra_aws::{ErrorKind, Progress, Wait};
 use infra_core::resource::{Error, Result, StepContext, ignore_codes};
 
+/// How long the end of an export can take.
+const EXPORT_SECONDS: u64 = 15 * 60;
 /// The number of names that are tried for a final snapshot.
 const SNAPSHOT_NAMES: u32 = 9;
 
@@ -57,24 +60,40 @@ pub(super) async fn delete(
                 attrs.identifier
             )));
         }
-        // The last entries of an export arrive after the deletion, and create their log group again
-        // (hashicorp/terraform-provider-aws#42858).
-        let exports = Some(&current.attrs.log_exports).filter(|logs| phase == Phase::Usable && !logs.is_empty());
-        if is_protected || exports.is_some() {
-            let request = modification(cx, &attrs.identifier);
-            let request = request.set_deletion_protection(is_protected.then_some(false));
-            modify(cx, request.set_cloudwatch_logs_export_configuration(exports.map(without_logs))).await?;
-            if exports.is_some() {
-                wait_usable(cx, &attrs.identifier, true).await?;
-            }
+        if is_protected {
+            modify(cx, modification(cx, &attrs.identifier).deletion_protection(false)).await?;
+        }
+        // A change that waits for the maintenance window would be applied with this one.
+        if phase == Phase::Usable && !current.changing && !current.attrs.log_exports.is_empty() {
+            end_exports(cx, &attrs.identifier, &current.attrs.log_exports).await?;
         }
         request(cx, final_snapshot, &attrs.identifier).await?;
     }
     wait_gone(cx, &attrs.identifier, &attrs.resource_id).await
 }
 
-fn without_logs(logs: &BTreeSet<String>) -> CloudwatchLogsExportConfiguration {
-    CloudwatchLogsExportConfiguration::builder().set_disable_log_types(Some(logs.iter().cloned().collect())).build()
+/// Ends the export of logs, whose last entries would arrive after the deletion and create their log group again
+/// (hashicorp/terraform-provider-aws#42858). Without it, the database is deleted all the same.
+async fn end_exports(cx: &StepContext, identifier: &str, logs: &BTreeSet<String>) -> Result<()> {
+    let logs = logs.iter().cloned().collect();
+    let without = CloudwatchLogsExportConfiguration::builder().set_disable_log_types(Some(logs)).build();
+    let request = modification(cx, identifier).cloudwatch_logs_export_configuration(without);
+    match modify(cx, request).await {
+        Err(Error::Aws(error)) if error.kind == ErrorKind::Refused => {
+            cx.notice(format!("the export of its logs cannot be ended, so a log group may come back: {error}"));
+            return Ok(());
+        }
+        other => other?,
+    }
+    cx.wait(Wait::new(format!("the export of logs of {identifier} to end"), 10, EXPORT_SECONDS), || async {
+        Ok(match describe(cx, identifier).await? {
+            Some(current) if current.phase() == Phase::Transitional || current.changing => {
+                Progress::Pending(current.status)
+            }
+            _ => Progress::Reached(()),
+        })
+    })
+    .await
 }
 
 /// Returns whether the specification that was last applied has deletion protection.

@@ -154,8 +154,10 @@ pub(super) async fn wait_in_sync(cx: &StepContext, identifier: &str) -> Result<D
     cx.wait(Wait::new(what, INTERVAL_SECONDS, STALL_SECONDS), || async {
         let current = wait_usable(cx, identifier, false).await?;
         Ok(match current.parameters.as_str() {
-            IN_SYNC => Progress::Reached(current),
-            other => Progress::Pending(format!("{}, parameters {other}", current.status)),
+            PENDING_REBOOT | APPLYING => {
+                Progress::Pending(format!("{}, parameters {}", current.status, current.parameters))
+            }
+            _ => Progress::Reached(current),
         })
     })
     .await

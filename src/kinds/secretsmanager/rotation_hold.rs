@@ -138,12 +138,12 @@ pub(super) async fn settle_rotation(cx: &StepContext, secret: &str, rotates: boo
         Ok(Progress::Pending(format!("version {} is not the current one yet", pending.id)))
     });
     match settled.await {
-        Err(timeout @ Error::Timeout { .. }) => {
-            Err(match rotation_status(cx, secret).await?.and_then(|now| now.pending) {
-                Some(pending) => Error::Refused(halfway(secret, "does not end", &pending.id)),
-                None => timeout,
-            })
-        }
+        Err(timeout @ Error::Timeout { .. }) => Err(match rotation_status(cx, secret).await {
+            Ok(Some(RotationStatus { pending: Some(pending), .. })) => {
+                Error::Refused(halfway(secret, "does not end", &pending.id))
+            }
+            _ => timeout,
+        }),
         other => other,
     }
 }

@@ -55,8 +55,8 @@ pub(super) fn of_region(region: &str, letters: Option<&[String]>) -> Vec<Zone> {
     }
 }
 
-/// The zones without Fargate. "Supported Regions for Amazon ECS on AWS Fargate" (Amazon ECS Developer Guide) lists those
-/// that have it.
+/// The zones without Fargate. "Supported Regions for Amazon ECS on AWS Fargate" (Amazon ECS Developer Guide) lists
+/// those that have it.
 const WITHOUT_FARGATE: &[&str] = &["usw1-az2", "apne1-az3"];
 
 /// Returns whether tasks can run on Fargate in a zone.

@@ -290,7 +290,7 @@ fn a_run_stops_when_the_credentials_of_the_environment_have_expired() {
     let (port, _received) = serve(move |mut stream| {
         answer(&mut stream, |request| match request.contains("Action=GetCallerIdentity") {
             true => identity("111122223333"),
-            false => (400, format!("<ErrorResponse>{expired}</ErrorResponse>")),
+            false => (400, format!("<Response><Errors>{expired}</Errors></Response>")),
         })
     });
     let workspace = Workspace::new();

@@ -271,6 +271,8 @@ fn another_account_replaces_an_environment() {
 #[test]
 fn only_a_session_waits_for_credentials() {
     let workspace = Workspace::new();
+    let created = run_in(&workspace, "up --env source -y");
+    assert!(created.contains("[exit 0]"), "{created}");
     let expired = "[[events]]\nat_seconds = 0\ncalls_fail = { \"*:*\" = \"ExpiredToken\" }\n";
     std::fs::write(workspace.path().join("expired.toml"), expired).expect("a script");
     let plan = run_in(&workspace, "drift --sandbox-script expired.toml");
