@@ -62,8 +62,8 @@ const CHANGING: &[&str] = &[
     "Update",
 ];
 
-/// Calls whose caller waits itself, or takes "not found" for an answer; and those on the way back of a switchover, which
-/// a minute would delay.
+/// Calls whose caller waits itself, or takes "not found" for an answer; and those on the way back of a switchover,
+/// which a minute would delay.
 const AT_ONCE: &[&str] = &[
     "ecs:UpdateCluster",
     "ecs:UpdateService",
