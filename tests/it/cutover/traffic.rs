@@ -1,13 +1,10 @@
 //! Shifting traffic: both weights in one batch, recorded before, read back after. The next command corrects every kill
 //! in between.
 
-use std::sync::{Arc, Mutex};
-
 use migrate_infra::aws::CallOutcome;
 use migrate_infra::config::Side;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
-use migrate_infra::events::{Event, Events};
 use migrate_infra::migration::TrafficSplit;
 use migrate_infra::migration::cutover::ShiftEffect;
 use migrate_infra::migration::records::{RecordName, read_both};
@@ -324,13 +321,7 @@ async fn the_name_servers_of_the_zone_are_asked() {
     for zone in fixture.world.route53.zones.values_mut() {
         zone.name_servers = vec!["ns-of-this-zone.invalid".to_owned()];
     }
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&notices);
-    fixture.listener = Some(Events::to(move |event| {
-        if let Event::Notice { text, .. } = event {
-            seen.lock().expect("a list").push(text);
-        }
-    }));
+    let notices = fixture.record_notices();
     let action = async |context: Context| {
         let name = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
         let name = RecordName { asks_name_servers: true, ..name };

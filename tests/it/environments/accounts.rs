@@ -1,11 +1,8 @@
 //! Environments in different accounts, and a zone in a third one.
 
-use std::sync::{Arc, Mutex};
-
 use migrate_infra::address::{AccountId, Address};
 use migrate_infra::config::Config;
 use migrate_infra::crash_point::CrashPoints;
-use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::sandbox::Script;
 use migrate_infra::sandbox::world::AccountRegion;
@@ -112,7 +109,7 @@ async fn a_run_waits_for_new_credentials() {
     let mut fixture = Fixture::default();
     for kind in [RunKind::Up, RunKind::Down] {
         fixture.world.load_script(Script::parse(expired, "expired.toml").expect("a script"));
-        let notices = notices_of(&mut fixture);
+        let notices = fixture.record_notices();
         fixture.run(&all, kind, CrashPoints::default()).await.must_succeed();
         let notices = notices.lock().expect("a list");
         let count = |words: &str| notices.iter().filter(|text| text.contains(words)).count();
@@ -120,17 +117,6 @@ async fn a_run_waits_for_new_credentials() {
         assert_eq!(count("to find out the outcome"), 0, "AWS has refused the calls: {notices:?}");
     }
     assert_eq!(fixture.stable_inventory(), [""; 0]);
-}
-
-fn notices_of(fixture: &mut Fixture) -> Arc<Mutex<Vec<String>>> {
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&notices);
-    fixture.listener = Some(Events::to(move |event| {
-        if let Event::Notice { text, .. } = event {
-            seen.lock().expect("a list").push(text);
-        }
-    }));
-    notices
 }
 
 /// After the source is removed from the configuration, nothing names its account any more.
@@ -171,10 +157,7 @@ fn the_source_is_deleted_in_its_account() {
 #[test]
 fn traffic_leaves_an_account_that_does_not_answer() {
     let workspace = Workspace::new();
-    let region = |name: &str| {
-        format!("[environments.target]\n# Region of all resources in this environment.\nregion = \"{name}\"")
-    };
-    workspace.edit(&region("us-east-1"), &region("eu-south-1"));
+    workspace.move_target("eu-south-1");
     std::fs::write(workspace.path().join("on.toml"), "[regions.eu-south-1]\nenabled = true\n").expect("a script");
     std::fs::write(workspace.path().join("off.toml"), "").expect("a script");
     let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox --sandbox-timing instant"));

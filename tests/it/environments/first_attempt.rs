@@ -13,7 +13,7 @@ const MIGRATION: [&str; 6] = [
     "down -y",
 ];
 
-/// Runs each command once, in an account that the script describes. Its times begin anew with each command.
+/// Runs each command once, in an account that the script describes. Its times start again with each command.
 fn migrate(workspace: &Workspace, script: &str) {
     std::fs::write(workspace.path().join("account.toml"), script).expect("the script");
     for command in MIGRATION {
@@ -46,10 +46,7 @@ fn of_each_environment_and_of_the_zone() {
 #[test]
 fn with_an_enabled_opt_in_region() {
     let workspace = Workspace::new();
-    let region = |name: &str| {
-        format!("[environments.target]\n# Region of all resources in this environment.\nregion = \"{name}\"")
-    };
-    workspace.edit(&region("us-east-1"), &region("eu-south-1"));
+    workspace.move_target("eu-south-1");
     migrate(&workspace, "[regions.eu-south-1]\nenabled = true\n");
 }
 

@@ -1,9 +1,6 @@
 //! A simple record with the name of the clients, which the weighted records replace with consent.
 
-use std::sync::{Arc, Mutex};
-
 use migrate_infra::crash_point::CrashPoints;
-use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::route53::{Alias, HostedZone, Record};
@@ -111,13 +108,7 @@ async fn a_record_that_cannot_come_back_is_named() {
     fixture.world.route53.zones.insert(zone_id, theirs);
     fixture.up(&graph).await.must_succeed();
     fixture.world.region("us-east-1").elbv2.load_balancers.remove(&legacy.arn);
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&notices);
-    fixture.listener = Some(Events::to(move |event| {
-        if let Event::Notice { text, .. } = event {
-            seen.lock().expect("a list").push(text);
-        }
-    }));
+    let notices = fixture.record_notices();
     fixture.down().await.must_succeed();
     assert_eq!(zone(&fixture).records, []);
     let notices = notices.lock().expect("a list").join("\n");

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -195,6 +195,18 @@ impl Fixture {
     /// Returns a copy with a world and a state of its own.
     pub fn fork(&self) -> Self {
         Self { store: self.store.copy(), ..self.clone() }
+    }
+
+    /// Collects the notices of all later runs.
+    pub fn record_notices(&mut self) -> Arc<Mutex<Vec<String>>> {
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&notices);
+        self.listener = Some(Events::to(move |event| {
+            if let Event::Notice { text, .. } = event {
+                seen.lock().expect("a list").push(text);
+            }
+        }));
+        notices
     }
 
     /// Creates everything.

@@ -42,6 +42,14 @@ impl Workspace {
         fs::write(&path, text.replacen(from, to, 1)).expect("the configuration");
     }
 
+    /// Puts the target into another region.
+    pub fn move_target(&self, region: &str) {
+        let section = |region: &str| {
+            format!("[environments.target]\n# Region of all resources in this environment.\nregion = \"{region}\"")
+        };
+        self.edit(&section("us-east-1"), &section(region));
+    }
+
     /// Removes a part of the configuration: from this text up to that one.
     pub fn remove(&self, from: &str, to: &str) {
         let path = self.path().join("config/migration.toml");

@@ -1,10 +1,8 @@
 //! Databases and their parameters on the sandbox.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use migrate_infra::address::{Arn, SecurityGroupId, SubnetId};
-use migrate_infra::events::{Event, Events};
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
 use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
@@ -420,13 +418,7 @@ pub async fn a_new_database_that_was_too_early_for_its_parameters_is_rebooted() 
 async fn a_database_in_use_is_not_rebooted_for_its_parameters() {
     let mut fixture = prerequisites();
     settle(&mut fixture, &Parts::default()).await;
-    let notices = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&notices);
-    fixture.listener = Some(Events::to(move |event| {
-        if let Event::Notice { text, .. } = event {
-            seen.lock().expect("a list").push(text);
-        }
-    }));
+    let notices = fixture.record_notices();
     let mut parts = Parts::default();
     parts.parameters.insert("max_wal_senders".into(), "20".into());
     parts.database.deletion_protection = true;
