@@ -19,6 +19,9 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::os_shim_internal::{Env, Fs};
+use futures::StreamExt as _;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 
 use super::cloud_error::CloudError;
 use super::credentials::{CredentialsSource, ReloadableCredentials, environment_expiry};
@@ -54,8 +57,8 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Loads the credentials of a source, and asks each region for their account, the first one first. In an emergency,
-    /// one answer is enough.
+    /// Loads the credentials of a source, and asks all regions at once for their account. In an emergency, one answer is
+    /// enough.
     pub(super) async fn open(
         endpoint: &Endpoint,
         source: &CredentialsSource,
@@ -69,39 +72,39 @@ impl Access {
         // `plain` fails when the credentials expire, `config` waits.
         let (plain, config, renewal) = load(endpoint, source, home, clock).await?;
         let others: BTreeSet<&Region> = regions.iter().copied().filter(|region| *region != home).collect();
-        let mut accepted: Option<(aws_sdk_sts::Client, AccountId)> = None;
-        let mut first_refusal = None;
+        let mut asking = Vec::new();
         for region in std::iter::once(home).chain(others) {
-            if need != Need::Everything && accepted.is_some() {
-                break;
-            }
             let plain = plain.to_builder().region(aws_config::Region::new(region.0.clone())).build();
             let mut sts = aws_sdk_sts::config::Builder::from(&plain);
             if let Endpoint::InProcess(in_process) = endpoint {
                 sts = sts.interceptor((in_process.interceptor)(&(in_process.account_of)(source), region));
             }
-            let sts = aws_sdk_sts::Client::from_conf(sts.build());
-            match (caller(&sts).await, &accepted) {
-                (Ok(account), None) => accepted = Some((sts, account)),
-                (Ok(_), Some(_)) => {}
-                (Err(error), accepted) => {
+            asking.push(ask(region.clone(), aws_sdk_sts::Client::from_conf(sts.build())));
+        }
+        let answers = match need {
+            Need::Everything => join_all(asking).await,
+            Need::Only(_) => until_the_first_account(asking).await,
+        };
+        let mut accepted: Option<(aws_sdk_sts::Client, AccountId)> = None;
+        let mut first_refusal = None;
+        for (region, sts, answer) in answers {
+            match answer {
+                Ok(account) => accepted = accepted.or(Some((sts, account))),
+                Err(error) => {
                     let endpoint = endpoint.name(plain.endpoint_url());
-                    let error = refused(error, source, accepted.is_some(), region, who, endpoint);
-                    if need == Need::Everything {
-                        return Err(error);
-                    }
+                    let error = refused(error, source, accepted.is_some(), &region, who, endpoint);
                     first_refusal.get_or_insert(error);
                 }
             }
         }
-        if let (None, Some(error)) = (&accepted, first_refusal) {
-            return Err(error);
+        match (accepted, first_refusal) {
+            (Some((sts, account)), refusal) if refusal.is_none() || need != Need::Everything => {
+                renewal.probe_with(sts, account.clone());
+                Ok(Self { source: source.clone(), config, account, renewal })
+            }
+            (_, Some(error)) => Err(error),
+            (_, None) => Ok(Self { source: source.clone(), config, account: "".into(), renewal }),
         }
-        let account = accepted.as_ref().map_or_else(|| "".into(), |(_, account)| account.clone());
-        if let Some((sts, account)) = accepted {
-            renewal.probe_with(sts, account);
-        }
-        Ok(Self { source: source.clone(), config, account, renewal })
     }
 
     /// Returns an access to an account for which there are no credentials: every call fails before it is sent.
@@ -136,6 +139,28 @@ impl Access {
     pub(super) fn expires_at(&self) -> Option<SystemTime> {
         self.renewal.is_impossible().then(environment_expiry).flatten()
     }
+}
+
+/// The answer of one region to the question for the account.
+type Answer = (Region, aws_sdk_sts::Client, Result<AccountId, AwsError>);
+
+async fn ask(region: Region, sts: aws_sdk_sts::Client) -> Answer {
+    let answer = caller(&sts).await;
+    (region, sts, answer)
+}
+
+/// Returns the answers until one names the account: a region that does not answer is not waited for.
+async fn until_the_first_account(asking: Vec<impl Future<Output = Answer>>) -> Vec<Answer> {
+    let mut asking: FuturesUnordered<_> = asking.into_iter().collect();
+    let mut answers = Vec::new();
+    while let Some(answer) = asking.next().await {
+        let is_account = answer.2.is_ok();
+        answers.push(answer);
+        if is_account {
+            break;
+        }
+    }
+    answers
 }
 
 fn refused(

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use futures::future::join_all;
 
 use super::access::{Access, Need};
 use super::budget::Budgets;
@@ -67,6 +69,20 @@ pub struct Cloud {
     regions: Mutex<HashMap<Location, Regional>>,
 }
 
+/// How long a command of an emergency waits for an account that it does not need.
+const EMERGENCY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Gives up on an account after some time.
+async fn within(
+    open: impl Future<Output = Result<Access, CloudError>>,
+    who: &str,
+    patience: Option<Duration>,
+) -> Result<Access, CloudError> {
+    let Some(patience) = patience else { return open.await };
+    let late = |_| CloudError::Late { who: who.to_owned(), seconds: patience.as_secs() };
+    tokio::time::timeout(patience, open).await.unwrap_or_else(|elapsed| Err(late(elapsed)))
+}
+
 impl Cloud {
     /// Loads the default credentials and asks AWS for their account.
     ///
@@ -113,14 +129,19 @@ impl Cloud {
                 }
             }
         }
+        let is_needed = |source: &CredentialsSource| match need {
+            Need::Everything => true,
+            Need::Only(name) => tenants.iter().any(|tenant| tenant.name == name && tenant.source == *source),
+        };
+        let mut opening = Vec::new();
+        for (source, regions, who) in &sources {
+            let open = Access::open(&cloud.endpoint, source, regions, need, clock, who);
+            opening.push(within(open, who, (!is_needed(source)).then_some(EMERGENCY_PATIENCE)));
+        }
+        let opened = join_all(opening).await;
         let mut names: Vec<String> = Vec::new();
-        for (source, regions, who) in sources {
+        for ((source, _, who), opened) in sources.into_iter().zip(opened) {
             let of_source = || tenants.iter().filter(|tenant| tenant.source == *source);
-            let is_needed = match need {
-                Need::Everything => true,
-                Need::Only(name) => of_source().any(|tenant| tenant.name == name),
-            };
-            let opened = Access::open(&cloud.endpoint, source, &regions, need, clock, &who).await;
             let opened = opened.and_then(|access| match of_source().find_map(|tenant| tenant.account.as_ref()) {
                 Some(expected) if expected != access.account() => Err(CloudError::OtherAccount {
                     who: who.clone(),
@@ -131,7 +152,7 @@ impl Cloud {
             });
             let access = match opened {
                 Ok(access) => access,
-                Err(error) if is_needed => return Err(error),
+                Err(error) if is_needed(source) => return Err(error),
                 Err(error) => {
                     cloud.unreachable.push(error);
                     continue;

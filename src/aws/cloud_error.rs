@@ -62,6 +62,14 @@ pub enum CloudError {
     /// The certificates of `AWS_CA_BUNDLE` cannot be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
+    /// An account that an emergency does not need has not answered soon enough.
+    #[error("the account of {who} has not answered within {seconds} s")]
+    Late {
+        /// The tenant and its credentials.
+        who: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The endpoint does not answer.
     #[error("{endpoint} does not answer")]
     Unreachable {

@@ -23,6 +23,7 @@ use super::credentials::{CredentialsSource, ReloadableCredentials};
 use super::error::{AwsError, EXPIRED, RENEWED};
 use super::metrics::Cancel;
 use infra_base::address::AccountId;
+use infra_base::causes::with_causes;
 use infra_base::clock::Clock;
 
 /// How often it is tried whether new credentials are accepted.
@@ -204,11 +205,6 @@ impl ProvideCredentials for WaitingCredentials {
     {
         future::ProvideCredentials::new(self.load())
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 /// Returns a client that holds back the refusal of expired credentials until they are renewed.

@@ -1,10 +1,11 @@
-//! Base types that every part uses: addresses and ids, the clock, crash points, locked files, futures on the heap,
-//! ownership tags, sides and metrics.
+//! Base types that every part uses: addresses and ids, errors with their causes, the clock, crash points, locked files,
+//! futures on the heap, ownership tags, sides and metrics.
 //!
 //! *May depend on* no other crate of this workspace, and on no AWS SDK crate.
 //! *Must never know* a resource kind, a file format or a command.
 
 pub mod address;
+pub mod causes;
 pub mod clock;
 pub mod crash_point;
 pub mod locked_file;

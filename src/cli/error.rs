@@ -321,7 +321,7 @@ impl From<CloudError> for CliError {
                 "check --endpoint-url, AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and the network; \
                  `--sandbox` requires no network",
             ),
-            CloudError::Account { .. } => base,
+            CloudError::Account { .. } | CloudError::Late { .. } => base,
         }
     }
 }

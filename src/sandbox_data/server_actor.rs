@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use infra_base::causes::with_causes;
 use infra_postgres::{Applied, Password, Programs, Running, Server, ServerSpec};
 use infra_sandbox::Sandbox;
 use infra_sandbox::world::metrics::minute_end;
@@ -218,10 +219,4 @@ impl ServerActor {
             }
         });
     }
-}
-
-fn with_causes(error: &DataError) -> String {
-    let first: &dyn std::error::Error = error;
-    let causes = std::iter::successors(first.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }

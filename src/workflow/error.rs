@@ -61,9 +61,3 @@ pub enum Error {
     #[error("AWS did not list the resources that carry this stack's tags")]
     Listing(#[source] infra_aws::AwsError),
 }
-
-/// Returns an error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
-}

@@ -1,5 +1,6 @@
 //! Gives some resources what follows from a new fact of the migration, as `up --target` does.
 
+use infra_base::causes::with_causes;
 use infra_base::on_heap::on_heap;
 use infra_core::engine::{self, Context, Outcome};
 use infra_core::plan::{Action, Step};
@@ -35,7 +36,7 @@ pub(crate) async fn partial_up(
     let selection = Selection { targets, ..Selection::default() };
     let state = context.journal.read(Clone::clone);
     let plan = build_plan(workspace, &state, &selection, None);
-    let mut plan = plan.map_err(|error| PartialUpError::Reason(crate::error::with_causes(&error)))?;
+    let mut plan = plan.map_err(|error| PartialUpError::Reason(with_causes(&error)))?;
     // A step without a change would still correct what somebody has changed, without being asked.
     plan.keep(|step| selection.targets(&step.address) && step.action != Action::NoOp);
     if let Some(step) = plan.steps.iter().find(|step| !may(step)) {

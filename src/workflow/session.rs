@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use infra_aws::{CallCounter, Cancel, Cloud};
 use infra_base::address::Lineage;
+use infra_base::causes::with_causes;
 use infra_core::engine::Context;
 use infra_core::events::{Event, Events};
 use infra_core::state::{
     Backend, FencedStore, Heartbeat, Journal, Lock, Record, State, StateError, Store, Writer, compact, load, salvage,
 };
 
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::refusal::StateRefusal;
 use crate::tenants::verify_owner;
 use crate::workspace::Workspace;

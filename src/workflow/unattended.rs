@@ -2,6 +2,7 @@
 //!
 //! Each step can be repeated, also after it was killed: it resumes, or it finds that nothing is left to do.
 
+use infra_base::causes::with_causes;
 use infra_base::on_heap::on_heap;
 use infra_compare::{Comparison, Options};
 use infra_config::Side;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 
 use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
 use crate::databases::endpoints;
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::finish::FinishRequest;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::replication_start::{Procedure, StartRequest};

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use infra_aws::{CallCounter, Cancel, Cloud, Endpoint, Need};
 use infra_base::address::AccountId;
+use infra_base::causes::with_causes;
 use infra_base::clock::Clock;
 use infra_config::Config;
 use infra_connect::Endpoint as DatabaseEndpoint;
@@ -14,7 +15,7 @@ use infra_core::events::Events;
 use infra_core::state::State;
 use infra_migration::topology::Database;
 
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::tenants::{tenants, verify_owner};
 
 /// Opens the place that calls are sent to: AWS, an emulator, or an AWS inside this process.

@@ -37,9 +37,9 @@ PYTHONS = ((3, 13), (3, 12), (3, 11))  # in order of preference
 
 # Services that the plug-in serves or repairs (PROVIDER_OVERRIDE_*), and those that LocalStack serves correctly.
 MENDED = (
-    "application-autoscaling cloudwatch dms ec2 ecs elbv2 lambda rds resourcegroupstaggingapi route53 secretsmanager"
+    "application-autoscaling cloudwatch dms ec2 ecs elbv2 lambda rds resourcegroupstaggingapi route53 s3 secretsmanager"
 ).split()
-PLAIN = "acm iam kms logs s3 sns sts".split()
+PLAIN = "acm iam kms logs sns sts".split()
 
 
 def main() -> None:

@@ -173,6 +173,10 @@ pub(in crate::cli) fn unfinished(options: &GlobalOptions, report: &Report, rerun
 fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
     match &failure.error {
         Error::Foreign { id, .. } => Some(ownership_resolution(options, &failure.address, id, failure.id.is_some())),
+        Error::ForeignParent { .. } => Some(format!(
+            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise adopt what it is a part of",
+            command(options, &format!("forget {}", failure.address))
+        )),
         Error::Ambiguous(_) => {
             Some("find out which resource is the right one, and remove the ownership tags from the others".to_owned())
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::duplicates::{ATTEMPTS, is_unknown_creation, remove_duplicates, unused_duplicate};
+use super::parents::Parents;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
 use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
@@ -20,11 +21,12 @@ use infra_base::tags::Owner;
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn down(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, DOWN, plan, DownSteps { context: context.clone() }).await
+    run(context, DOWN, plan, DownSteps::new(context)).await
 }
 
 pub(super) struct DownSteps {
     pub(super) context: Context,
+    pub(super) parents: Parents,
 }
 
 #[async_trait]
@@ -40,6 +42,10 @@ impl Steps for DownSteps {
 }
 
 impl DownSteps {
+    pub(super) fn new(context: &Context) -> Self {
+        Self { context: context.clone(), parents: Parents::default() }
+    }
+
     /// Records that the resource no longer exists, and moves a retired one back to its address.
     async fn record_deleted(&self, step: &Step) -> Result<(), JournalError> {
         let deleted = Record::Deleted { address: step.address.clone() };
@@ -98,6 +104,7 @@ impl DownSteps {
                     }
                 },
                 Ok(Observed::Ours(attrs)) => {
+                    self.parents.judge(&self.context, kind, &step.spec, Some(&attrs)).await?;
                     // The replacement may depend on the last observed values, as a service depends on its number of
                     // tasks.
                     if step.address.retired_from().is_some() && entry.attrs.as_ref() != Some(&attrs) {

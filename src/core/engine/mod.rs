@@ -6,6 +6,7 @@ mod down;
 mod duplicates;
 mod operation;
 mod orphans;
+mod parents;
 mod preflight;
 mod refresh;
 mod run;

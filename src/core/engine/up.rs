@@ -25,7 +25,7 @@ use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, UP, plan, UpSteps::new(context)).await
+    run(context, UP, plan, UpSteps::new(context, true)).await
 }
 
 /// Executes a plan of `rollback`: deletions, and updates to the previous specifications.
@@ -33,7 +33,7 @@ pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, ROLLBACK, plan, UpSteps::new(context)).await
+    run(context, ROLLBACK, plan, UpSteps::new(context, false)).await
 }
 
 /// The error of a step that turns out to require a replacement.
@@ -69,6 +69,8 @@ fn without_ignored(left: Option<(&Entry, &[String])>, attrs: Value) -> Value {
 
 struct UpSteps {
     context: Context,
+    /// Whether the specifications come from the configuration, not from the state.
+    spec_is_configured: bool,
     down: DownSteps,
 }
 
@@ -79,7 +81,7 @@ impl Steps for UpSteps {
     }
 
     async fn run(&self, step: &Step, released: CreatedSignal) -> Result<StepEnd, (Option<String>, Error)> {
-        match step.action {
+        let ended = match step.action {
             Action::NoOp if step.verified && step.moves.is_none() => {
                 Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "none", changed: false })
             }
@@ -89,13 +91,26 @@ impl Steps for UpSteps {
                 Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "restore", changed: true })
             }
             _ => Box::pin(self.apply(step, released)).await.map_err(|error| (self.id(step), error)),
+        };
+        if ended.is_ok() && step.action != Action::Delete {
+            self.down.parents.is_ours(&step.address);
         }
+        ended
     }
 }
 
 impl UpSteps {
-    fn new(context: &Context) -> Self {
-        Self { context: context.clone(), down: DownSteps { context: context.clone() } }
+    fn new(context: &Context, spec_is_configured: bool) -> Self {
+        Self { context: context.clone(), spec_is_configured, down: DownSteps::new(context) }
+    }
+
+    /// Refuses a part of a foreign resource. What the configuration names is judged by the configuration: the state may
+    /// be wrong.
+    async fn judge_parent(&self, kind: &dyn Kind, spec: &Value, seen: Option<&Value>) -> Result<()> {
+        let is_the_configured_one =
+            |seen: &&Value| self.spec_is_configured && spec_from_observed::immutable_diff(kind, spec, seen).is_empty();
+        let seen = seen.filter(|seen| !is_the_configured_one(seen));
+        self.down.parents.judge(&self.context, kind, spec, seen).await
     }
 
     fn entry(&self, step: &Step) -> Option<Entry> {
@@ -127,7 +142,13 @@ impl UpSteps {
                 });
             }
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
-            let result = match observe(&cx, kind, &spec, known, look).await {
+            let observed = observe(&cx, kind, &spec, known, look).await;
+            match &observed {
+                Ok(Observed::Ours(seen)) => self.judge_parent(kind, &spec, Some(seen)).await?,
+                Ok(Observed::Absent) => self.judge_parent(kind, &spec, None).await?,
+                Ok(Observed::Foreign { .. }) | Err(_) => {}
+            }
+            let result = match observed {
                 Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(before.as_ref()) => {
                     remove_duplicates(&cx, kind, &spec, ids, attempt).await?;
                     continue;

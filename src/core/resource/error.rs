@@ -41,6 +41,14 @@ pub enum Error {
         /// Its owner.
         owner: Owner,
     },
+    /// A resource without tags is part of one that is not ours, or that does not show whose it is.
+    #[error("{parent}, of which it is a part, {why}")]
+    ForeignParent {
+        /// The resource of which it is a part.
+        parent: String,
+        /// The owner of that, or why it is unknown.
+        why: String,
+    },
     /// Several resources have the ownership tags of the same address.
     #[error("several resources have the ownership tags of this address: {}", .0.join(", "))]
     Ambiguous(Vec<String>),

@@ -1,5 +1,6 @@
 //! The trait of all resource kinds, and its type-erased form for the registry and the engine.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -28,6 +29,41 @@ pub enum Observed<A> {
         /// Its owner, according to its tags.
         owner: Owner,
     },
+}
+
+impl<A> Observed<A> {
+    /// Converts the attributes.
+    pub fn map<B>(self, convert: impl FnOnce(A) -> B) -> Observed<B> {
+        match self {
+            Self::Absent => Observed::Absent,
+            Self::Ours(attrs) => Observed::Ours(convert(attrs)),
+            Self::Foreign { id, owner } => Observed::Foreign { id, owner },
+        }
+    }
+}
+
+/// A resource of which another one is a part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// Its kind.
+    pub kind: &'static str,
+    /// The attribute that tells it apart.
+    pub attribute: &'static str,
+    /// The value of that attribute.
+    pub value: String,
+}
+
+impl Parent {
+    /// Returns the resource of a kind whose attribute has this value.
+    pub fn new(kind: &'static str, attribute: &'static str, value: impl Into<String>) -> Self {
+        Self { kind, attribute, value: value.into() }
+    }
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}`", self.kind, self.value)
+    }
 }
 
 /// A resource kind. The implementing type is the specification: all inputs, including references to outputs of other
@@ -85,6 +121,16 @@ pub trait Resource: Spec {
     /// Returns the ARN or id that the tagging calls of the service take.
     fn tag_target(&self, _cx: &StepContext, attrs: &Self::Attrs) -> String {
         attrs.tag_target()
+    }
+
+    /// Returns the resources of which a resource without tags can be a part, as its attributes have them, or its
+    /// specification before it exists: one of them must be ours. Nothing for kinds with tags. The engine asks before it
+    /// changes or deletes the resource.
+    ///
+    /// # Errors
+    /// An input is not resolved.
+    fn parents(&self, _attrs: Option<&Self::Attrs>) -> Result<Vec<Parent>> {
+        Ok(Vec::new())
     }
 
     /// Sets the tags of the identity on a resource that exists, and removes those that the configuration no longer has.
@@ -165,6 +211,8 @@ pub trait Kind: Send + Sync {
     async fn exists(&self, cx: &StepContext, arn: &Arn) -> Result<bool>;
     /// See [`Resource::is_unused`].
     async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool>;
+    /// See [`Resource::parents`].
+    fn parents(&self, spec: &Value, attrs: Option<&Value>) -> Result<Vec<Parent>>;
     /// See [`Resource::retag`].
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()>;
     /// See [`Resource::validate_change`].
@@ -279,6 +327,12 @@ impl<R: Resource> Kind for Erased<R> {
     async fn is_unused(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<bool> {
         let spec: R = parse(R::KIND, "specification", spec)?;
         spec.is_unused(cx, &parse(R::KIND, "attributes", attrs)?).await
+    }
+
+    fn parents(&self, spec: &Value, attrs: Option<&Value>) -> Result<Vec<Parent>> {
+        let spec: R = parse(R::KIND, "specification", spec)?;
+        let attrs: Option<R::Attrs> = attrs.map(|attrs| parse(R::KIND, "attributes", attrs)).transpose()?;
+        spec.parents(attrs.as_ref())
     }
 
     async fn retag(&self, cx: &StepContext, spec: &Value, attrs: &Value) -> Result<()> {

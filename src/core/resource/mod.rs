@@ -14,7 +14,7 @@ pub mod spec_from_observed;
 pub use context::{Identity, IntentLog, StepContext};
 pub use error::{Blocker, Error, Result, describe, ignore_codes};
 pub use handle::{PlainHandle, RefersTo};
-pub use kind::{Erased, Kind, Observed, Resource};
+pub use kind::{Erased, Kind, Observed, Parent, Resource};
 pub use kinds::{KindRef, Kinds};
 pub use list_cache::ListCache;
 pub(crate) use schema::SHORTLY_DOUBTED_SECONDS;

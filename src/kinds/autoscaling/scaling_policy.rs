@@ -14,7 +14,7 @@ use super::scalable_target;
 use infra_base::address::Arn;
 use infra_base::tags::{OWNER_STACK, Owner};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of a scaling policy.
@@ -110,6 +110,14 @@ impl Resource for ScalingPolicy {
         }
         let owner = Owner::of_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         Ok(Observed::Foreign { id: current.policy_arn, owner })
+    }
+
+    fn parents(&self, attrs: Option<&ScalingPolicyAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.resource_id.to_string(),
+            None => self.resource_id.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("autoscaling.scalable_target", "resource_id", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ScalingPolicyAttrs>) -> Result<ScalingPolicyAttrs> {

@@ -13,7 +13,7 @@ use super::stack_lists::groups;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{SecurityGroupId, VpcId};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 /// Seconds between two reads while rules are not visible yet.
@@ -69,6 +69,14 @@ impl Resource for DefaultSecurityGroup {
             Some(attrs) => Observed::Ours(DefaultSecurityGroupAttrs { is_new: known.is_none(), ..attrs }),
             None => Observed::Absent,
         })
+    }
+
+    fn parents(&self, attrs: Option<&DefaultSecurityGroupAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs.and_then(|attrs| attrs.vpc.as_ref()) {
+            Some(vpc) => vpc.to_string(),
+            None => self.vpc.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("ec2.vpc", "vpc_id", of)])
     }
 
     async fn ensure(

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use infra_base::address::{InternetGatewayId, NatGatewayId, RouteTableId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 const NO_TABLE: &str = "InvalidRouteTableID.NotFound";
@@ -120,6 +120,14 @@ impl Resource for Route {
             .unwrap_or_default()
             .to_owned();
         Ok(Observed::Ours(RouteAttrs { route_table_id: table.clone(), destination: destination.clone(), target_id }))
+    }
+
+    fn parents(&self, attrs: Option<&RouteAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.route_table_id.to_string(),
+            None => self.route_table.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("ec2.route_table", "route_table_id", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RouteAttrs>) -> Result<RouteAttrs> {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use infra_base::address::{RouteTableId, SubnetId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of an association.
@@ -69,6 +69,14 @@ impl Resource for RouteTableAssociation {
         let pages = cx.aws.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let tables = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await?;
         Ok(tables.iter().find_map(|table| association(table, subnet)).map_or(Observed::Absent, Observed::Ours))
+    }
+
+    fn parents(&self, attrs: Option<&RouteTableAssociationAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.subnet_id.to_string(),
+            None => self.subnet.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("ec2.subnet", "subnet_id", of)])
     }
 
     async fn ensure(

@@ -10,7 +10,7 @@ use super::vpc_peering_connection::{describe, failed, status};
 use infra_aws::{Progress, Wait};
 use infra_base::address::VpcPeeringConnectionId;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 /// How long the region of the other side can take to show a peering, in seconds.
@@ -65,6 +65,14 @@ impl Resource for VpcPeeringAcceptance {
         } else {
             Observed::Absent
         })
+    }
+
+    fn parents(&self, attrs: Option<&VpcPeeringAcceptanceAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.peering_id.to_string(),
+            None => self.peering.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("ec2.vpc_peering_connection", "peering_id", of)])
     }
 
     async fn ensure(

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::vpc_peering_connection::{describe, status};
 use infra_base::address::VpcPeeringConnectionId;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 /// A side of a peering.
@@ -72,6 +72,14 @@ impl Resource for VpcPeeringDns {
         };
         let on = describe(cx, id).await?.is_some_and(|peering| status(&peering) == "active" && self.is_on(&peering));
         Ok(if on { Observed::Ours(VpcPeeringDnsAttrs { peering_id: id.clone() }) } else { Observed::Absent })
+    }
+
+    fn parents(&self, attrs: Option<&VpcPeeringDnsAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.peering_id.to_string(),
+            None => self.peering.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("ec2.vpc_peering_connection", "peering_id", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<VpcPeeringDnsAttrs>) -> Result<VpcPeeringDnsAttrs> {

@@ -54,7 +54,7 @@ const EVENTS: usize = 3;
         "ecs:ListTaskDefinitions",
         "ecs:DescribeTaskDefinition"
     ),
-    creates("ecs:CreateService"),
+    creates("ecs:CreateService", "ecs:DeregisterTaskDefinition"),
     updates("ecs:UpdateService", "ecs:DeregisterTaskDefinition"),
     deletes("ecs:DeleteService"),
 )]
@@ -217,8 +217,10 @@ impl Resource for Service {
             })
         })
         .await?;
-        // Only a deployment replaces another one.
-        if cx.has_called("ecs:UpdateService") {
+        // Only a deployment or another service makes a revision superfluous. Tasks of the service that is replaced keep
+        // running with it: "Existing tasks and services that reference an `INACTIVE` task definition continue to run
+        // without disruption" (ECS API Reference, `DeregisterTaskDefinition`).
+        if cx.has_called("ecs:UpdateService") || cx.replaced.is_some() {
             revisions::deregister_replaced(cx, wanted).await?;
         }
         Ok(attrs)

@@ -10,7 +10,7 @@ use super::document::{canonical, read};
 use super::retry::{BUSY_OR_HIDDEN, BUSY_SECONDS, when_idle};
 use crate::placeholders::fill;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of an inline policy.
@@ -88,6 +88,14 @@ impl Resource for RolePolicy {
             Some(found) => Observed::Ours(self.attrs(role, read(found.policy_document()))),
             None => Observed::Absent,
         })
+    }
+
+    fn parents(&self, attrs: Option<&RolePolicyAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.role.to_string(),
+            None => self.role.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("iam.role", "name", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RolePolicyAttrs>) -> Result<RolePolicyAttrs> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::retry::{BUSY_OR_HIDDEN, BUSY_SECONDS, when_idle};
 use crate::placeholders::fill;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of an attachment.
@@ -63,6 +63,14 @@ impl Resource for RolePolicyAttachment {
         let wanted = self.wanted(cx)?;
         let is_attached = attached(cx, &wanted.role).await?.is_some_and(|arns| arns.contains(&wanted.policy_arn));
         Ok(if is_attached { Observed::Ours(wanted) } else { Observed::Absent })
+    }
+
+    fn parents(&self, attrs: Option<&RolePolicyAttachmentAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.role.to_string(),
+            None => self.role.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("iam.role", "name", of)])
     }
 
     async fn ensure(

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, Spec as _, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Parent, Resource, Result, Spec as _, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// How long a function can refuse a change because of another one, in seconds.
@@ -80,6 +80,14 @@ impl Resource for Permission {
         let ours =
             statements.into_iter().flatten().find(|statement| text(statement, "/Sid").as_ref() == Some(statement_id));
         Ok(ours.map_or(Observed::Absent, |statement| Observed::Ours(read(function, statement))))
+    }
+
+    fn parents(&self, attrs: Option<&PermissionAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.function.to_string(),
+            None => self.function.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("lambda.function", "name", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<PermissionAttrs>) -> Result<PermissionAttrs> {

@@ -135,29 +135,23 @@ pub(super) async fn wait_applied(cx: &StepContext, current: Description) -> Resu
     if current.parameters != APPLYING {
         return Ok(current);
     }
-    let identifier = current.attrs.identifier.as_str();
-    let what = format!("RDS to apply the parameters of {identifier}");
-    cx.wait(Wait::new(what, INTERVAL_SECONDS, STALL_SECONDS), || async {
-        let current = wait_usable(cx, identifier, false).await?;
-        Ok(match current.parameters.as_str() {
-            APPLYING => Progress::Pending(current.parameters),
-            _ => Progress::Reached(current),
-        })
-    })
-    .await
+    wait_parameters(cx, &current.attrs.identifier, &[APPLYING]).await
 }
 
 /// Waits until a database works with all parameters of its group. Until a reboot has begun, RDS shows the status from
 /// before it.
 pub(super) async fn wait_in_sync(cx: &StepContext, identifier: &str) -> Result<Description> {
+    wait_parameters(cx, identifier, &[PENDING_REBOOT, APPLYING]).await
+}
+
+/// Waits while the parameters of a database have one of these statuses.
+async fn wait_parameters(cx: &StepContext, identifier: &str, passing: &[&str]) -> Result<Description> {
     let what = format!("database {identifier} to use its parameters");
     cx.wait(Wait::new(what, INTERVAL_SECONDS, STALL_SECONDS), || async {
         let current = wait_usable(cx, identifier, false).await?;
-        Ok(match current.parameters.as_str() {
-            PENDING_REBOOT | APPLYING => {
-                Progress::Pending(format!("{}, parameters {}", current.status, current.parameters))
-            }
-            _ => Progress::Reached(current),
+        Ok(match passing.contains(&current.parameters.as_str()) {
+            true => Progress::Pending(format!("{}, parameters {}", current.status, current.parameters)),
+            false => Progress::Reached(current),
         })
     })
     .await

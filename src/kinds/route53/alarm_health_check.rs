@@ -70,7 +70,7 @@ impl Resource for AlarmHealthCheck {
     ) -> Result<Observed<AlarmHealthCheckAttrs>> {
         let is_alike = |config: &HealthCheckConfig| *config.r#type() == HealthCheckType::CloudwatchMetric;
         let found = checks::observe(cx, known.map(|attrs| &attrs.health_check_id), &self.name, is_alike).await?;
-        Ok(found.map_or(Observed::Absent, |(current, missing_tags)| Observed::Ours(attrs_of(&current, missing_tags))))
+        Ok(found.map(|(current, missing_tags)| attrs_of(&current, missing_tags)))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<AlarmHealthCheckAttrs>) -> Result<AlarmHealthCheckAttrs> {

@@ -88,7 +88,7 @@ impl Resource for CalculatedHealthCheck {
     ) -> Result<Observed<CalculatedHealthCheckAttrs>> {
         let is_alike = |config: &HealthCheckConfig| *config.r#type() == HealthCheckType::Calculated;
         let found = checks::observe(cx, known.map(|attrs| &attrs.health_check_id), &self.name, is_alike).await?;
-        Ok(found.map_or(Observed::Absent, |(current, missing_tags)| Observed::Ours(attrs_of(&current, missing_tags))))
+        Ok(found.map(|(current, missing_tags)| attrs_of(&current, missing_tags)))
     }
 
     async fn ensure(

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::tagging;
 use crate::ownership::{Tags, foreign_owner, missing_tags as missing};
 use infra_base::address::HealthCheckId;
-use infra_core::resource::{Error, KindSchema, Result, StepContext, ignore_codes};
+use infra_base::tags::OWNER_STACK;
+use infra_core::resource::{Error, KindSchema, Observed, Result, StepContext, ignore_codes};
 
 /// The schema that all types of health checks share.
 pub(super) const SCHEMA: KindSchema = KindSchema {
@@ -62,7 +63,7 @@ pub(super) async fn observe(
     known: Option<&HealthCheckId>,
     name: &str,
     is_alike: impl Fn(&HealthCheckConfig) -> bool,
-) -> Result<Option<(HealthCheck, Tags)>> {
+) -> Result<Observed<(HealthCheck, Tags)>> {
     let found = match known {
         Some(id) => {
             let call = cx.aws.route53.get_health_check().health_check_id(id.as_str()).send();
@@ -70,13 +71,19 @@ pub(super) async fn observe(
         }
         None => find(cx, is_alike).await?,
     };
-    let Some(current) = found else { return Ok(None) };
+    let Some(current) = found else { return Ok(Observed::Absent) };
     let id = current.id().to_owned();
     let tags = tagging::list(cx, &TagResourceType::Healthcheck, std::slice::from_ref(&id))
         .await?
         .remove(&id)
         .unwrap_or_default();
-    Ok(Some((current, missing_tags(cx, name, &tags))))
+    // The tags come after the creation. Until then, the reference, which is the token, shows whose it is.
+    if let Some(owner) = foreign_owner(cx, &tags)
+        && (tags.contains_key(OWNER_STACK) || current.caller_reference() != cx.identity.token)
+    {
+        return Ok(Observed::Foreign { id, owner });
+    }
+    Ok(Observed::Ours((current, missing_tags(cx, name, &tags))))
 }
 
 async fn find(cx: &StepContext, is_alike: impl Fn(&HealthCheckConfig) -> bool) -> Result<Option<HealthCheck>> {

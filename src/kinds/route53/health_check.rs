@@ -86,7 +86,7 @@ impl Resource for HealthCheck {
         let fqdn = if known.is_none() { self.fqdn.get()? } else { "" };
         let is_alike = |config: &HealthCheckConfig| config.fully_qualified_domain_name() == Some(fqdn);
         let found = checks::observe(cx, known.map(|attrs| &attrs.health_check_id), &self.name, is_alike).await?;
-        Ok(found.map_or(Observed::Absent, |(current, missing_tags)| Observed::Ours(attrs_of(&current, missing_tags))))
+        Ok(found.map(|(current, missing_tags)| attrs_of(&current, missing_tags)))
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<HealthCheckAttrs>) -> Result<HealthCheckAttrs> {

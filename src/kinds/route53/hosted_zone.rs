@@ -15,6 +15,7 @@ use super::retry::when_idle;
 use super::{change, tagging};
 use crate::ownership::{Tags, foreign_owner, missing_tags};
 use infra_base::address::HostedZoneId;
+use infra_base::tags::OWNER_STACK;
 use infra_core::resource::{Blocker, Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -96,9 +97,9 @@ impl Resource for HostedZone {
             .remove(&id)
             .unwrap_or_default();
         let Some(zone) = found.hosted_zone else { return Ok(Observed::Absent) };
-        if zone.caller_reference != cx.identity.token
-            && known.is_none()
-            && let Some(owner) = foreign_owner(cx, &tags)
+        // The tags come after the creation. Until then, the reference, which is the token, shows whose it is.
+        if let Some(owner) = foreign_owner(cx, &tags)
+            && (tags.contains_key(OWNER_STACK) || zone.caller_reference != cx.identity.token)
         {
             return Ok(Observed::Foreign { id, owner });
         }

@@ -20,7 +20,7 @@ use super::simple::{self, Simple};
 use super::weights::{send, send_records};
 use infra_base::address::{HealthCheckId, HostedZoneId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, describe};
+use infra_core::resource::{Error, Observed, Parent, Resource, Result, StepContext, describe};
 use infra_macros::{Attrs, Spec};
 
 /// The sum of the weights of the records of a name.
@@ -157,6 +157,19 @@ impl Resource for WeightedRecord {
             // A new zone.
             Err(_) => Ok(()),
         }
+    }
+
+    /// Nothing shows whose a zone is that the configuration names by its id. The load balancer to which the record leads
+    /// does.
+    fn parents(&self, attrs: Option<&WeightedRecordAttrs>) -> Result<Vec<Parent>> {
+        let (zone, alias) = match attrs {
+            Some(attrs) => (attrs.zone_id.to_string(), attrs.alias_dns_name.clone()),
+            None => (self.zone.get()?.to_string(), self.alias_dns_name.get()?.clone()),
+        };
+        Ok(vec![
+            Parent::new("route53.hosted_zone", "zone_id", zone),
+            Parent::new("elbv2.load_balancer", "dns_name", load_balancer_name(&alias)),
+        ])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<WeightedRecordAttrs>) -> Result<WeightedRecordAttrs> {
@@ -353,12 +366,15 @@ fn same(live: &Weighted, wanted: &Weighted) -> bool {
         && live.health_check_id == wanted.health_check_id
 }
 
-/// Returns whether two records are aliases of the same name. For a load balancer, Route 53 may prefix the name with
-/// `dualstack.`.
+/// Returns whether two records are aliases of the same name.
 fn leads_to_the_same(live: &Weighted, wanted: &Weighted) -> bool {
-    let alias = live.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&live.alias_dns_name);
-    let wanted_alias = wanted.alias_dns_name.strip_prefix("dualstack.").unwrap_or(&wanted.alias_dns_name);
-    same_name(alias, wanted_alias) && live.alias_zone_id == wanted.alias_zone_id
+    same_name(load_balancer_name(&live.alias_dns_name), load_balancer_name(&wanted.alias_dns_name))
+        && live.alias_zone_id == wanted.alias_zone_id
+}
+
+/// Returns the name of a load balancer, which Route 53 may prefix with `dualstack.`.
+fn load_balancer_name(alias: &str) -> &str {
+    alias.strip_prefix("dualstack.").unwrap_or(alias)
 }
 
 fn attrs_of(zone: &HostedZoneId, record: Weighted, pending_change: Option<String>) -> WeightedRecordAttrs {

@@ -11,7 +11,7 @@ use super::settings::{policy, put_statement, statements};
 use crate::iam::document::canonical;
 use infra_base::address::{AccountId, Arn};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of a statement.
@@ -79,6 +79,14 @@ impl Resource for BucketPolicyStatement {
             None => Observed::Absent,
             Some(statement) => Observed::Ours(self.attrs(bucket, statement)),
         })
+    }
+
+    fn parents(&self, attrs: Option<&BucketPolicyStatementAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.bucket.to_string(),
+            None => self.bucket.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("s3.bucket", "name", of)])
     }
 
     async fn ensure(

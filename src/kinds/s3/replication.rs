@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::{built, change};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// "You can only specify 15 minutes" (ReplicationTimeValue).
@@ -117,6 +117,14 @@ impl Resource for BucketReplication {
                 Observed::Ours(BucketReplicationAttrs { bucket: bucket.clone(), settings: self.current(&current) })
             }
         })
+    }
+
+    fn parents(&self, attrs: Option<&BucketReplicationAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.bucket.to_string(),
+            None => self.bucket.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("s3.bucket", "name", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<BucketReplicationAttrs>) -> Result<BucketReplicationAttrs> {

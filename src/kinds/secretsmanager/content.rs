@@ -15,7 +15,7 @@ use super::value::{put, read};
 use super::version::version_token;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext};
+use infra_core::resource::{Error, Observed, Parent, Resource, Result, StepContext};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of a secret's content.
@@ -92,6 +92,14 @@ impl Resource for SecretContent {
             })
         };
         Ok(attrs().map_or(Observed::Absent, Observed::Ours))
+    }
+
+    fn parents(&self, attrs: Option<&SecretContentAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.secret_arn.to_string(),
+            None => self.secret.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretContentAttrs>) -> Result<SecretContentAttrs> {

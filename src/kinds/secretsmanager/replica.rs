@@ -12,7 +12,7 @@ use super::global_name::global_name;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, Region};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of a replica.
@@ -90,6 +90,14 @@ impl Resource for SecretReplica {
                 Observed::Ours(SecretReplicaAttrs { failed, kms_key, ..self.attrs(secret) })
             }
         })
+    }
+
+    fn parents(&self, attrs: Option<&SecretReplicaAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.secret_arn.to_string(),
+            None => self.secret.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretReplicaAttrs>) -> Result<SecretReplicaAttrs> {

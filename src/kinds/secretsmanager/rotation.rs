@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::rotation_hold::settle_rotation;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// How long Secrets Manager can take to see a new permission of the function, in seconds.
@@ -88,6 +88,14 @@ impl Resource for SecretRotation {
             function_arn: Arn(found.rotation_lambda_arn.unwrap_or_default()),
             every_days: found.rotation_rules.and_then(|rules| rules.automatically_after_days),
         }))
+    }
+
+    fn parents(&self, attrs: Option<&SecretRotationAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.secret_arn.to_string(),
+            None => self.secret.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretRotationAttrs>) -> Result<SecretRotationAttrs> {

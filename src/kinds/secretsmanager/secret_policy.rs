@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::iam::document::canonical;
 use infra_base::address::{AccountId, Arn};
 use infra_core::graph::Input;
-use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// The specification of the resource policy of a secret.
@@ -77,6 +77,14 @@ impl Resource for SecretPolicy {
                 Observed::Ours(SecretPolicyAttrs { secret: secret.to_owned(), document })
             }
         })
+    }
+
+    fn parents(&self, attrs: Option<&SecretPolicyAttrs>) -> Result<Vec<Parent>> {
+        let of = match attrs {
+            Some(attrs) => attrs.secret.to_string(),
+            None => self.secret.get()?.to_string(),
+        };
+        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretPolicyAttrs>) -> Result<SecretPolicyAttrs> {

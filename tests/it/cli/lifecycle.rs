@@ -2,6 +2,7 @@
 //! nothing to do, and `down`. One definition runs on the sandbox and, over HTTP, against LocalStack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -203,6 +204,49 @@ fn by_hand(backend: &Backend) {
     assert_eq!(left, Vec::<String>::new(), "down left something");
 }
 
+/// The environments and the zone are in accounts of their own: everything is created in its account, and deleted there.
+fn in_three_accounts(accounts: &[Emulator; 3]) {
+    let workspace = Workspace::with(PAIRED);
+    let tenants = ["environments.source", "environments.target", "routing"];
+    let (mut profiles, mut sets) = (String::new(), String::new());
+    for (Emulator { account, .. }, tenant) in accounts.iter().zip(tenants) {
+        let _ = writeln!(profiles, "[profile of-{account}]\naws_access_key_id={account}\naws_secret_access_key=test");
+        let _ = write!(sets, " --set {tenant}.profile=of-{account}");
+        if tenant != "routing" {
+            // The key of AWS cannot be shared with another account.
+            let key = format!("arn:aws:kms:us-east-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab");
+            let _ = write!(sets, " --set {tenant}.encryption.kms_key_arn={key}");
+        }
+    }
+    let profiles_file = workspace.path().join("aws-config");
+    std::fs::write(&profiles_file, profiles).expect("the profiles");
+    let run = |arguments: &str| {
+        let arguments = format!("{arguments}{sets}");
+        let mut command = workspace.command(&arguments);
+        command.env("AWS_ENDPOINT_URL", &accounts[0].url).env("AWS_CONFIG_FILE", &profiles_file);
+        let output = command.output().expect("the program runs");
+        assert!(output.status.success(), "{}", workspace.format_output(&output, &arguments));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let inventories =
+        || accounts.each_ref().map(|account| Backend::Http(account.clone()).inventory(&workspace, &["us-east-1"]));
+    let before = inventories();
+    run("up -y");
+    let made = inventories();
+    let count = |account: usize, what: &str| {
+        let is_new = |id: &&String| id.starts_with(&format!("{what}: "));
+        made[account].difference(&before[account]).filter(is_new).count()
+    };
+    assert_eq!([0, 1, 2].map(|account| count(account, "vpc")), [1, 1, 0]);
+    assert_eq!([0, 1, 2].map(|account| count(account, "hosted zone")), [0, 0, 1]);
+    assert_eq!([0, 1, 2].map(|account| count(account, "replication task") > 0), [false, true, false]);
+    assert!(run("plan --exit-code").contains("there is nothing to do"));
+    run("traffic shift --to 30 -y --force");
+    run("traffic rollback -y");
+    run("down -y");
+    assert_eq!(inventories(), before, "down left something");
+}
+
 macro_rules! scenarios {
     ($($name:ident: $file:expr, $two_regions:expr;)*) => {
         mod on_the_sandbox {
@@ -225,6 +269,15 @@ macro_rules! scenarios {
                 let name = "cli::lifecycle::over_http::manual_changes_are_corrected_imported_and_replaced";
                 if matrix::tries_half(true, name) {
                     by_hand(&Backend::Http(Emulator::account()));
+                }
+            }
+
+            /// On the sandbox, `environments/first_attempt.rs` does this.
+            #[test]
+            fn each_environment_in_its_account() {
+                let name = "cli::lifecycle::over_http::each_environment_in_its_account";
+                if matrix::tries_half(false, name) {
+                    super::in_three_accounts(&[(); 3].map(|()| Emulator::account()));
                 }
             }
         }

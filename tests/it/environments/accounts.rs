@@ -44,7 +44,7 @@ fn account_of<'a>(state: &'a State, address: &str) -> &'a str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_environment_is_in_its_account_and_the_zone_in_a_third() {
+pub async fn each_environment_is_in_its_account_and_the_zone_in_a_third() {
     let config = in_three_accounts(&[]);
     let mut fixture = up(&config).await;
     let state = fixture.state();
@@ -76,7 +76,7 @@ async fn each_environment_is_in_its_account_and_the_zone_in_a_third() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_accounts_in_two_regions_share_a_replica_of_the_secret() {
+pub async fn two_accounts_in_two_regions_share_a_replica_of_the_secret() {
     let key = format!("environments.target.encryption.kms_key_arn={FAR_KEY}");
     let region = format!("environments.target.region={FAR}");
     let mut fixture = up(&in_three_accounts(&[&region, &key])).await;

@@ -34,7 +34,7 @@ fn guardduty_objects(fixture: &Fixture) -> Vec<String> {
 
 /// hashicorp/terraform-provider-aws#46747: without their removal, the subnets and the VPC remain.
 #[tokio::test(start_paused = true)]
-async fn down_succeeds_at_the_first_attempt() {
+pub async fn down_succeeds_at_the_first_attempt() {
     let mut fixture = scripted(GUARDDUTY);
     fixture.up(&graph(PAIRED, &[])).await.must_succeed();
     assert_eq!(guardduty_objects(&fixture).len(), 4, "one endpoint and one group in each VPC");
@@ -45,7 +45,7 @@ async fn down_succeeds_at_the_first_attempt() {
 
 /// What GuardDuty watches may need it: it is left alone while something of somebody else stays.
 #[tokio::test(start_paused = true)]
-async fn an_endpoint_beside_a_foreign_instance_stays() {
+pub async fn an_endpoint_beside_a_foreign_instance_stays() {
     let mut fixture = scripted("[[events]]\nat_seconds = 0\nguardduty = true\nforeign_instances = 1\n");
     fixture.up(&graph(PAIRED, &[])).await.must_succeed();
     let ran = fixture.down().await;

@@ -43,7 +43,7 @@ fn simple_records() -> [Record; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_simple_record_is_replaced_and_comes_back() {
+pub async fn a_simple_record_is_replaced_and_comes_back() {
     for simple in simple_records() {
         let (mut fixture, graph) = with(simple.clone()).await;
         let before = zone(&fixture).clone();

@@ -22,6 +22,7 @@ static URL: OnceLock<String> = OnceLock::new();
 static ACCOUNTS: AtomicU64 = AtomicU64::new(111_122_223_333);
 
 /// An account of a running emulator.
+#[derive(Clone)]
 pub struct Emulator {
     /// Its endpoint.
     pub url: String,

@@ -10,8 +10,8 @@ use std::process::Command;
 use migrate_infra::graph::Graph;
 
 use crate::cutover::{emergency, fences, whole_cutover};
-use crate::environments::cross_environment_links;
 use crate::environments::source::PERMISSIONS_ONLY;
+use crate::environments::{accounts, cross_environment_links, guardduty, taken_over_record};
 use crate::harness::emulator;
 use crate::harness::registry::kinds;
 use crate::harness::request_recorder::RequestRecorder;
@@ -102,6 +102,11 @@ const CHANGING: &[fn()] = &[
     whole_cutover::a_running_replication_is_stopped_and_resumed,
     emergency::the_target_is_removed_and_restored_without_a_call_of_route_53,
     fences::up_and_drift_leave_a_closed_fence_closed,
+    accounts::each_environment_is_in_its_account_and_the_zone_in_a_third,
+    accounts::two_accounts_in_two_regions_share_a_replica_of_the_secret,
+    guardduty::down_succeeds_at_the_first_attempt,
+    guardduty::an_endpoint_beside_a_foreign_instance_stays,
+    taken_over_record::a_simple_record_is_replaced_and_comes_back,
 ];
 
 #[test]

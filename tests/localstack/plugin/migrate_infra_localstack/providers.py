@@ -86,6 +86,15 @@ def route53() -> Service:
     return over_localstack(plugin, repair)
 
 
+@mended("s3")
+def s3() -> Service:
+    from localstack.services.providers import s3 as plugin
+
+    from .s3 import repair
+
+    return over_localstack(plugin, repair)
+
+
 @mended("secretsmanager")
 def secretsmanager() -> Service:
     from .secretsmanager import repair
