@@ -25,7 +25,8 @@ use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, UP, plan, UpSteps::new(context)).await
+    let steps = UpSteps::new(context, &plan);
+    run(context, UP, plan, steps).await
 }
 
 /// Executes a plan of `rollback`: deletions, and updates to the previous specifications.
@@ -33,7 +34,8 @@ pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, ROLLBACK, plan, UpSteps::new(context)).await
+    let steps = UpSteps::new(context, &plan);
+    run(context, ROLLBACK, plan, steps).await
 }
 
 /// The error of a step that turns out to require a replacement.
@@ -94,8 +96,8 @@ impl Steps for UpSteps {
 }
 
 impl UpSteps {
-    fn new(context: &Context) -> Self {
-        Self { context: context.clone(), down: DownSteps { context: context.clone() } }
+    fn new(context: &Context, plan: &Plan) -> Self {
+        Self { context: context.clone(), down: DownSteps::new(context, plan) }
     }
 
     fn entry(&self, step: &Step) -> Option<Entry> {
