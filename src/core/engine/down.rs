@@ -1,6 +1,7 @@
 //! `down`: reads each resource, deletes it if this stack owns it, waits until it no longer exists, and records that
 //! before its dependencies are touched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use super::parents::Parents;
 use super::run::{Context, Report, StepEnd, Steps, run};
 use super::scheduler::CreatedSignal;
 use super::step::{StepLog, apply_moves, cx, doubted, observe, should_reobserve};
-use crate::plan::{Move, Plan, Step};
+use crate::plan::{Action, Move, Plan, Step};
 use crate::resource::{Error, KindRef, Observed, Result};
 use crate::state::{DOWN, Entry, JournalError, Op, Record};
+use infra_base::address::Address;
 use infra_base::tags::Owner;
 
 /// Executes a plan of `down`.
@@ -21,12 +23,15 @@ use infra_base::tags::Owner;
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn down(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, DOWN, plan, DownSteps::new(context)).await
+    let steps = DownSteps::new(context, &plan);
+    run(context, DOWN, plan, steps).await
 }
 
 pub(super) struct DownSteps {
-    pub(super) context: Context,
+    context: Context,
     pub(super) parents: Parents,
+    /// The resources that the run deletes, also at the addresses from which it retires them first.
+    deleted: BTreeSet<Address>,
 }
 
 #[async_trait]
@@ -42,8 +47,20 @@ impl Steps for DownSteps {
 }
 
 impl DownSteps {
-    pub(super) fn new(context: &Context) -> Self {
-        Self { context: context.clone(), parents: Parents::default() }
+    pub(super) fn new(context: &Context, plan: &Plan) -> Self {
+        let deletions = plan.steps.iter().filter(|step| step.action == Action::Delete);
+        let retired_from = |step: &Step| step.moves.as_ref().map(|retired| retired.from.clone());
+        let deleted = deletions.flat_map(|step| std::iter::once(step.address.clone()).chain(retired_from(step)));
+        Self { context: context.clone(), parents: Parents::default(), deleted: deleted.collect() }
+    }
+
+    /// Returns the ids of the resources that this one uses, and that the run deletes after it.
+    fn deleted_after(&self, entry: &Entry) -> BTreeSet<String> {
+        self.context.journal.read(|state| {
+            let used = entry.needs.iter().filter(|need| self.deleted.contains(&need.on));
+            let used = used.filter_map(|need| state.get(&need.on));
+            used.filter_map(|used| Some(self.context.kinds.get(&used.kind)?.id(used.attrs.as_ref()?))).collect()
+        })
     }
 
     /// Records that the resource no longer exists, and moves a retired one back to its address.
@@ -74,7 +91,8 @@ impl DownSteps {
                 entry.needs.clone(),
                 &entry.token,
             ));
-            let cx = cx(&self.context, step, &entry.token, log);
+            let mut cx = cx(&self.context, step, &entry.token, log);
+            cx.deleted_after = self.deleted_after(entry);
             let result = match observe(&cx, kind, &step.spec, known, doubted(kind, Some(entry))).await {
                 Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(Some(entry)) => {
                     remove_duplicates(&cx, kind, &step.spec, ids, attempt).await?;

@@ -124,6 +124,7 @@ impl ReadContext {
             pending_calls: open.map(|open| open.calls.clone()).unwrap_or_default(),
             tag_siblings,
             replaced: replaced(state, subject.address).cloned(),
+            deleted_after: BTreeSet::new(),
             clock: self.cloud.clock(),
             budgets,
             calls: Arc::clone(&self.calls),

@@ -25,7 +25,8 @@ use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, UP, plan, UpSteps::new(context, true)).await
+    let steps = UpSteps::new(context, &plan, true);
+    run(context, UP, plan, steps).await
 }
 
 /// Executes a plan of `rollback`: deletions, and updates to the previous specifications.
@@ -33,7 +34,8 @@ pub async fn up(context: &Context, plan: Plan) -> Result<Report, JournalError> {
 /// # Errors
 /// The journal cannot be written at all. Failed steps are in the report.
 pub async fn rollback(context: &Context, plan: Plan) -> Result<Report, JournalError> {
-    run(context, ROLLBACK, plan, UpSteps::new(context, false)).await
+    let steps = UpSteps::new(context, &plan, false);
+    run(context, ROLLBACK, plan, steps).await
 }
 
 /// The error of a step that turns out to require a replacement.
@@ -100,8 +102,8 @@ impl Steps for UpSteps {
 }
 
 impl UpSteps {
-    fn new(context: &Context, spec_is_configured: bool) -> Self {
-        Self { context: context.clone(), spec_is_configured, down: DownSteps::new(context) }
+    fn new(context: &Context, plan: &Plan, spec_is_configured: bool) -> Self {
+        Self { context: context.clone(), spec_is_configured, down: DownSteps::new(context, plan) }
     }
 
     /// Refuses a part of a foreign resource. What the configuration names is judged by the configuration: the state may

@@ -92,6 +92,8 @@ pub struct StepContext {
     /// The attributes of the resource that this one replaces, until this one is created. The old resource is deleted
     /// already, or is deleted afterwards.
     pub replaced: Option<serde_json::Value>,
+    /// The ids of the resources that this one uses, and that the same run deletes after it.
+    pub deleted_after: BTreeSet<String>,
     /// The clock for all waits.
     pub clock: Clock,
     /// The request budgets of the resource's region.

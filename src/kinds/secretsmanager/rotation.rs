@@ -130,7 +130,12 @@ impl Resource for SecretRotation {
         Ok(wanted)
     }
 
+    /// A rotation in progress ends first, because one that is cancelled leaves the database with either password. That
+    /// does not matter for a secret that is deleted, too.
     async fn delete(&self, cx: &StepContext, attrs: &SecretRotationAttrs) -> Result<()> {
+        if !cx.deleted_after.contains(attrs.secret_arn.as_str()) {
+            settle_rotation(cx, attrs.secret_arn.as_str(), true).await?;
+        }
         let call = || cx.aws.secrets.cancel_rotate_secret().secret_id(attrs.secret_arn.as_str()).send();
         // AWS refuses the call for a secret that is scheduled for deletion or does not rotate.
         let off_already = ["ResourceNotFoundException", "InvalidRequestException"];

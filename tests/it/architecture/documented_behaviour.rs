@@ -1,4 +1,4 @@
-//! Every test that `docs/aws-behaviour.md` names exists.
+//! Every test that `docs/aws-behaviour.md` and `docs/promises.md` name exists, and every decision has its promises.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,17 +48,16 @@ fn exists(root: &Path, test: &str) -> bool {
         let ends_with =
             |parts: &[&str]| parts.iter().rev().zip(module.iter().rev()).filter(|(a, b)| **a == **b).count();
         let is_module = |parts: &[&str]| !parts.is_empty() && ends_with(parts) == parts.len();
-        let text = fs::read_to_string(file).unwrap_or_default();
-        (is_module(modules) && text.contains(&format!("fn {last}(")))
-            || (is_module(&parts) && (text.contains("#[test]") || text.contains("#[tokio::test")))
+        let contains = |word: &str| fs::read_to_string(file).is_ok_and(|text| text.contains(word));
+        (is_module(modules) && contains(&format!("fn {last}(")))
+            || (is_module(&parts) && (contains("#[test]") || contains("#[tokio::test")))
     })
 }
 
-#[test]
-fn each_test_that_the_table_of_behaviour_names_exists() {
-    let document = fs::read_to_string("docs/aws-behaviour.md").expect("the table");
-    let named = named_tests(&document);
-    assert!(named.len() > 50, "{}", named.len());
+/// Checks that a page names at least this many tests, and that all of them exist.
+fn names_existing_tests(page: &str, at_least: usize) {
+    let named = named_tests(&fs::read_to_string(page).expect("a page"));
+    assert!(named.len() > at_least, "{page} names {} tests", named.len());
     let missing: Vec<_> = named
         .iter()
         .filter(|(of_crate, test)| {
@@ -70,5 +69,38 @@ fn each_test_that_the_table_of_behaviour_names_exists() {
             !exists(&root, test)
         })
         .collect();
-    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(missing.is_empty(), "{page} names tests that do not exist: {missing:#?}");
+}
+
+#[test]
+fn each_test_that_the_table_of_behaviour_names_exists() {
+    names_existing_tests("docs/aws-behaviour.md", 50);
+}
+
+#[test]
+fn each_test_that_the_table_of_promises_names_exists() {
+    names_existing_tests("docs/promises.md", 150);
+}
+
+/// The rows of each table name a test, too.
+#[test]
+fn each_decision_has_a_table_of_promises() {
+    let page = fs::read_to_string("docs/promises.md").expect("the page");
+    let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+    let mut without = Vec::new();
+    for decision in fs::read_dir("docs/adr").expect("the decisions").flatten() {
+        let link = format!("(adr/{})", decision.file_name().to_string_lossy());
+        let is_linked = |section: &&&str| section.lines().next().is_some_and(|heading| heading.contains(&link));
+        let rows = sections.iter().find(is_linked).map(|section| {
+            let rows = section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise |"));
+            rows.collect::<Vec<_>>()
+        });
+        match rows {
+            Some(rows) if !rows.is_empty() => without.extend(
+                rows.into_iter().filter(|row| named_tests(row).is_empty()).map(|row| format!("no test: {row}")),
+            ),
+            _ => without.push(format!("no table: {link}")),
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
 }

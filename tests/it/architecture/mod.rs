@@ -1,5 +1,6 @@
 //! The structure of the source: no module cycles, one-way layers, lines that fit.
 
+pub mod decisions;
 pub mod documented_behaviour;
 pub mod iam_actions;
 pub mod layers;

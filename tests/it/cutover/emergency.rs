@@ -7,6 +7,7 @@ use migrate_infra::engine::Context;
 use migrate_infra::migration::emergency_switch::{Position, set_position, set_position_without_state};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::stack::EmergencySwitch;
+use migrate_infra::state::Lock;
 
 use crate::cutover::traffic::{routed, shifted, split, weights};
 use crate::harness::backend::Backend;
@@ -183,4 +184,21 @@ fn the_emergency_command() {
     let none = workspace.transcript("traffic emergency -y --sandbox --set routing.emergency_switch=false");
     assert!(none.contains("[exit 3]") && none.contains("emergency_switch = true"), "{none}");
     run("down -y");
+}
+
+/// Whoever holds the lock may hang.
+#[test]
+fn traffic_returns_while_another_run_holds_the_lock() {
+    let workspace = Workspace::new();
+    let run = |arguments: &str| Backend::Sandbox.succeed(&workspace, arguments);
+    run("up -y");
+    run("traffic shift --to 40 -y");
+    let lock = Lock::take(&workspace.state(), "up").expect("it is free");
+    for (command, end) in [("emergency", "the target is taken out"), ("rollback", "done: 0 % of the traffic")] {
+        let done = workspace.transcript(&format!("traffic {command} -y --sandbox"));
+        assert!(done.contains("[exit 0]") && done.contains(end), "{done}");
+        assert!(done.contains("continues without recording anything"), "{done}");
+    }
+    drop(lock);
+    assert!(run("traffic show").contains("taken out"));
 }

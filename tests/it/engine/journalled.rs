@@ -2,9 +2,12 @@
 //! apart without a state.
 
 use migrate_infra::address::Address;
+use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::engine::Context;
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
 use migrate_infra::resources::ec2::{ElasticIp, Vpc};
+use migrate_infra::sandbox::Faults;
 
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, RunKind};
@@ -30,6 +33,22 @@ async fn a_run_without_changes_writes_two_records() {
     let before = fixture.state().seq;
     fixture.up(&address()).await.must_succeed();
     assert_eq!(fixture.state().seq, before + 2, "its start and its end");
+}
+
+/// Nothing bypasses the journal, whatever a kind forgets.
+#[tokio::test(start_paused = true)]
+async fn a_call_without_a_record_is_not_sent() {
+    let mut fixture = Fixture::default();
+    fixture.up(&address()).await.must_succeed();
+    let send = async |context: Context| {
+        let (clients, _) = context.cloud.clients(&"us-east-1".into());
+        let answer = clients.ec2.create_internet_gateway().send().await;
+        format!("{:?}", answer.expect_err("nobody has announced it"))
+    };
+    let (error, _) = fixture.with_context(CrashPoints::default(), Faults::default(), send).await;
+    let error = error.expect("it was not killed");
+    assert!(error.contains("Unannounced") && error.contains("ec2:CreateInternetGateway"), "{error}");
+    assert!(fixture.world.region("us-east-1").ec2.internet_gateways.is_empty());
 }
 
 /// "AWS can answer an old token with a deleted resource": an absence that is established ends a token.

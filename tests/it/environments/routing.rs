@@ -4,6 +4,8 @@ use migrate_infra::config::Side;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
 use migrate_infra::graph::Graph;
+use migrate_infra::migration::shift::{SendMode, roll_back_without_state};
+use migrate_infra::migration::topology::Topology;
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::hosted_zones::Record;
 
@@ -158,4 +160,21 @@ async fn a_way_back_also_takes_effect_if_somebody_has_set_its_weights() {
     assert_eq!(answers(&fixture), ["target"], "the source is unhealthy");
     moved_to(&mut fixture, Side::Source).await;
     assert_eq!((answers(&fixture), weights(&fixture)), (vec!["source".to_owned()], (100, 0)));
+}
+
+/// Without a state, nothing but the check of the source's record says that the source is closed.
+#[tokio::test(start_paused = true)]
+async fn a_rollback_without_a_state_does_not_lead_to_a_closed_source() {
+    let mut fixture = with_traffic_on_the_target().await;
+    moved_to(&mut fixture, Side::Target).await;
+    with_exchanged_records(&mut fixture).await;
+    let act = async |context: Context| {
+        let name = context.journal.read(|state| Topology::of(state).record_name).expect("there is routing");
+        roll_back_without_state(&context.read_context(), &"us-east-1".into(), &name, SendMode::IfChanged).await
+    };
+    let (done, calls) = fixture.with_context(CrashPoints::default(), Faults::default(), act).await;
+    let refused = done.expect("it was not killed").expect_err("the source is closed");
+    assert!(refused.to_string().contains("unhealthy on purpose"), "{refused}");
+    assert_eq!((calls.mutations(), weights(&fixture)), (0, (0, 100)));
+    assert_eq!(answers(&fixture), ["target"]);
 }

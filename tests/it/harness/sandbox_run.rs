@@ -133,6 +133,8 @@ pub struct Fixture {
     pub room: Option<usize>,
     /// The backend of the state, if it is not in memory.
     pub state_location: Option<StateLocation>,
+    /// Seconds of the runtime for one AWS second.
+    pub scale: f64,
 }
 
 /// A backend of the state that is locked as in the real program.
@@ -172,6 +174,7 @@ impl Default for Fixture {
             drift: None,
             room: None,
             state_location: None,
+            scale: 1.0,
         }
     }
 }
@@ -237,7 +240,7 @@ impl Fixture {
         crash_points: CrashPoints,
         faults: Faults,
     ) -> RunResult {
-        let clock = Clock::real();
+        let clock = Clock::scaled(self.scale);
         if matches!(self.state_location, Some(StateLocation::Bucket)) {
             let _ = in_bucket(&mut self.world);
         }
@@ -378,7 +381,7 @@ impl Fixture {
         faults: Faults,
         action: impl AsyncFnOnce(Context) -> T,
     ) -> (Option<T>, Arc<CallCounter>) {
-        let clock = Clock::real();
+        let clock = Clock::scaled(self.scale);
         let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, crash_points.clone(), faults);
         let calls = Arc::new(CallCounter::default());
         let counting = Arc::clone(&calls);

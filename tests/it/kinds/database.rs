@@ -30,6 +30,7 @@ pub struct Parts {
     pub parameters: BTreeMap<String, String>,
     pub recovery_window_days: Option<i64>,
     pub every_days: i64,
+    pub rotates: bool,
     pub memory_mb: i32,
     pub only_this_account: Option<bool>,
     pub subnets: usize,
@@ -73,6 +74,7 @@ impl Default for Parts {
             parameters: parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             recovery_window_days: None,
             every_days: 30,
+            rotates: true,
             memory_mb: 128,
             only_this_account: Some(true),
             subnets: 2,
@@ -149,7 +151,9 @@ impl Parts {
             content: content.done(),
             permission: permission.done(),
         };
-        builder.add("source/secrets/rotation", rotation);
+        if self.rotates {
+            builder.add("source/secrets/rotation", rotation);
+        }
         builder.finish()
     }
 }

@@ -148,6 +148,17 @@ fn leave_label(fixture: &mut Fixture, value: &str) {
     secret(fixture).versions.insert(UNFINISHED.to_owned(), version);
 }
 
+/// Begins a rotation that takes twenty minutes. Returns the value that it brings, and when that is the current one.
+fn begin_rotation(fixture: &mut Fixture) -> (Value, u64) {
+    let mut next = value(fixture);
+    next["password"] = "Rotated0Rotated0Rotated0Rotated0".into();
+    leave_label(fixture, &next.to_string());
+    let current_at = fixture.world.now + 20 * 60 * 1000;
+    let rotation = Rotation { token: UNFINISHED.to_owned(), value_at: fixture.world.now, current_at };
+    secret(fixture).rotation = Some(rotation);
+    (next, current_at)
+}
+
 #[tokio::test(start_paused = true)]
 pub async fn the_label_of_a_failed_rotation_is_removed() {
     let mut fixture = prerequisites();
@@ -182,12 +193,7 @@ async fn the_label_of_a_failed_rotation_does_not_prevent_a_change_of_the_schedul
 async fn a_change_of_the_schedule_waits_for_a_rotation_in_progress() {
     let mut fixture = prerequisites();
     settle(&mut fixture, &Parts::default()).await;
-    let mut next = value(&mut fixture);
-    next["password"] = "Rotated0Rotated0Rotated0Rotated0".into();
-    leave_label(&mut fixture, &next.to_string());
-    let current_at = fixture.world.now + 20 * 60 * 1000;
-    let rotation = Rotation { token: UNFINISHED.to_owned(), value_at: fixture.world.now, current_at };
-    secret(&mut fixture).rotation = Some(rotation);
+    let (next, current_at) = begin_rotation(&mut fixture);
     settle(&mut fixture, &Parts { every_days: 60, ..Parts::default() }).await;
     assert!(fixture.world.now >= current_at);
     assert_eq!(value(&mut fixture), next);
@@ -212,6 +218,48 @@ async fn a_rotation_that_was_turned_off_in_the_middle_is_left_to_a_person() {
     secret(&mut fixture).versions.remove(UNFINISHED);
     settle(&mut fixture, &Parts::default()).await;
     assert!(secret(&mut fixture).rotation_enabled);
+}
+
+/// A rotation that is cancelled leaves the database with either password.
+#[tokio::test(start_paused = true)]
+async fn rotation_was_turned_off_in_the_middle_of_one() {
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let (next, current_at) = begin_rotation(&mut fixture);
+    settle(&mut fixture, &Parts { rotates: false, ..Parts::default() }).await;
+    assert!(fixture.world.now >= current_at);
+    assert!(!secret(&mut fixture).rotation_enabled);
+    assert_eq!(value(&mut fixture), next);
+    assert_eq!(database(&mut fixture).settings.master_password, "Rotated0Rotated0Rotated0Rotated0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_does_not_end_is_not_turned_off() {
+    let without = Parts { rotates: false, ..Parts::default() };
+    let mut fixture = prerequisites();
+    settle(&mut fixture, &Parts::default()).await;
+    let next = value(&mut fixture).to_string();
+    leave_label(&mut fixture, &next);
+    let ran = fixture.up(&without.graph()).await;
+    let message = failure(&ran).to_string();
+    assert!(message.contains("does not end") && message.contains(UNFINISHED), "{message}");
+    assert_eq!(calls(&ran, "secretsmanager:CancelRotateSecret"), 0);
+    assert!(secret(&mut fixture).rotation_enabled);
+    secret(&mut fixture).versions.remove(UNFINISHED);
+    settle(&mut fixture, &without).await;
+    assert!(!secret(&mut fixture).rotation_enabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_that_does_not_end_does_not_delay_the_deletion_of_its_secret() {
+    let mut fixture = prerequisites();
+    let bare = fixture.world.inventory();
+    settle(&mut fixture, &Parts::default()).await;
+    let next = value(&mut fixture).to_string();
+    leave_label(&mut fixture, &next);
+    let ran = fixture.down().await;
+    assert_eq!(calls(ran.must_succeed(), "secretsmanager:CancelRotateSecret"), 1);
+    assert_eq!(fixture.world.inventory(), bare);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,3 +11,4 @@ pub mod network_refusals;
 pub mod routing;
 mod stored_world;
 pub mod tag_search;
+mod timing;
