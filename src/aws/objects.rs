@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{BucketVersioningStatus, Delete, ObjectIdentifier, Server
 use super::clients::Clients;
 use super::error::{AwsError, CallOutcome, ErrorKind};
 use super::intent_guard::intended;
+use infra_base::address::AccountId;
 
 /// How often a request is sent before it counts as failed.
 const ATTEMPTS: u32 = 6;
@@ -24,6 +25,7 @@ pub struct Objects {
     bucket: String,
     prefix: String,
     kms_key: Option<String>,
+    owner: Option<String>,
 }
 
 /// An object that was read.
@@ -73,9 +75,18 @@ pub enum WriteError {
 
 impl Objects {
     /// Returns access to the objects of `bucket` below `prefix`, with the clients of the bucket's region. With a KMS
-    /// key, objects are encrypted with that key instead of the bucket's.
-    pub fn new(clients: Arc<Clients>, bucket: &str, prefix: &str, kms_key: Option<String>) -> Self {
-        Self { clients, bucket: bucket.to_owned(), prefix: prefix.to_owned(), kms_key }
+    /// key, objects are encrypted with that key instead of the bucket's. Every request names the owner of the bucket: a
+    /// name is free after its bucket was deleted, and anybody can take it ("Verifying bucket ownership with bucket owner
+    /// condition", Amazon S3 User Guide). Only an account that is not known is not named.
+    pub fn new(
+        clients: Arc<Clients>,
+        bucket: &str,
+        prefix: &str,
+        kms_key: Option<String>,
+        owner: Option<&AccountId>,
+    ) -> Self {
+        let owner = owner.map(|owner| owner.as_str().to_owned()).filter(|owner| !owner.is_empty());
+        Self { clients, bucket: bucket.to_owned(), prefix: prefix.to_owned(), kms_key, owner }
     }
 
     /// Returns the URL of an object, for messages.
@@ -90,7 +101,8 @@ impl Objects {
     pub async fn get(&self, key: &str) -> Result<Option<Object>, AwsError> {
         const CALL: &str = "s3:GetObject";
         for attempt in 1.. {
-            let sent = self.clients.s3.get_object().bucket(&self.bucket).key(self.key(key)).send().await;
+            let call = self.clients.s3.get_object().bucket(&self.bucket).key(self.key(key));
+            let sent = call.set_expected_bucket_owner(self.owner.clone()).send().await;
             let output = match sent.map_err(|error| AwsError::of(CALL, &error)) {
                 Ok(output) => output,
                 Err(error) if error.is("NoSuchKey") => return Ok(None),
@@ -128,7 +140,7 @@ impl Objects {
             let sent_at = (Instant::now(), SystemTime::now());
             let call =
                 self.clients.s3.put_object().bucket(&self.bucket).key(self.key(key)).content_type("application/json");
-            let call = call.body(ByteStream::from(bytes.to_vec()));
+            let call = call.body(ByteStream::from(bytes.to_vec())).set_expected_bucket_owner(self.owner.clone());
             let call = match expect {
                 Expect::Absent => call.if_none_match("*"),
                 Expect::Tag(etag) => call.if_match(etag),
@@ -173,8 +185,8 @@ impl Objects {
     /// # Errors
     /// The error of S3.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
-        let mut pages =
-            self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix)).into_paginator().send();
+        let call = self.clients.s3.list_objects_v2().bucket(&self.bucket).prefix(self.key(prefix));
+        let mut pages = call.set_expected_bucket_owner(self.owner.clone()).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| AwsError::of("s3:ListObjectsV2", &error))?;
@@ -196,8 +208,9 @@ impl Objects {
             let request = Delete::builder().set_objects(Some(named.collect())).quiet(true).build();
             let request = request.map_err(|error| broken(CALL, error.to_string()))?;
             for attempt in 1..=ATTEMPTS {
-                let call = self.clients.s3.delete_objects().bucket(&self.bucket).delete(request.clone()).send();
-                match intended(CALL, call).await.map_err(|error| AwsError::of(CALL, &error)) {
+                let call = self.clients.s3.delete_objects().bucket(&self.bucket).delete(request.clone());
+                let call = call.set_expected_bucket_owner(self.owner.clone());
+                match intended(CALL, call.send()).await.map_err(|error| AwsError::of(CALL, &error)) {
                     Ok(output) => match output.errors().first() {
                         None => break,
                         Some(error) => {
@@ -217,7 +230,8 @@ impl Objects {
     /// # Errors
     /// The error of S3.
     pub async fn is_versioned(&self) -> Result<bool, AwsError> {
-        let answer = self.clients.s3.get_bucket_versioning().bucket(&self.bucket).send().await;
+        let call = self.clients.s3.get_bucket_versioning().bucket(&self.bucket);
+        let answer = call.set_expected_bucket_owner(self.owner.clone()).send().await;
         let answer = answer.map_err(|error| AwsError::of("s3:GetBucketVersioning", &error))?;
         Ok(answer.status == Some(BucketVersioningStatus::Enabled))
     }

@@ -41,6 +41,7 @@ impl App {
             databases,
             need: Need::Everything,
             stack_account: OnceLock::new(),
+            stack_in_state: OnceLock::new(),
             warn: stderr,
         };
         Ok(Self { workspace, options: options.clone() })

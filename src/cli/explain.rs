@@ -252,6 +252,10 @@ impl Explainer<'_> {
             StateRefusal::ForeignState { .. } => {
                 refused().hint("use the credentials of that account, or another --state-dir")
             }
+            StateRefusal::ForeignEntry { address, .. } => refused().hint(format!(
+                "compare the state with the one that this stack had; `{}` removes the entry and leaves the resource in AWS",
+                self.command(&format!("forget {address}"))
+            )),
             StateRefusal::NoAccess { account, .. } => refused().hint(format!(
                 "set `profile` or `assume_role` of its environment to credentials of that account; if the environment \
                  is removed from the configuration, set those of `[accounts.{account}]`"

@@ -81,6 +81,7 @@ impl Stage {
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
             need: Need::Everything,
             stack_account: OnceLock::new(),
+            stack_in_state: OnceLock::new(),
             warn: |text| tracing::warn!("{text}"),
         };
         Ok(Self { sandbox, workspace: Arc::new(workspace), clock })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use infra_aws::{Cloud, Objects};
+use infra_base::address::AccountId;
 use infra_config::{BackendKind, StateConfig};
 use infra_core::state::{Backend, State};
 
@@ -34,6 +35,7 @@ impl Workspace {
         let state = infra_core::state::load(backend.store().as_mut()).await?;
         if state.has_begun() {
             let _ = self.stack_account.set(state.account.clone());
+            let _ = self.stack_in_state.set(state.stack.clone());
         }
         Ok(state)
     }
@@ -50,14 +52,18 @@ impl Workspace {
 
     /// Returns the shared backend that the configuration names.
     pub(crate) fn shared(&self, cloud: &Cloud) -> Backend {
-        let StateConfig { bucket, prefix, kms_key_arn, lease_seconds, .. } = &self.config.state;
+        let StateConfig { bucket, prefix, bucket_owner, kms_key_arn, lease_seconds, .. } = &self.config.state;
         let parent = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         let prefix = format!("{parent}{}/", self.folder());
         let key = (!kms_key_arn.is_empty()).then(|| kms_key_arn.clone());
         // Not the account of the stack: which one that is, only the state knows.
         let region = self.config.state_region();
         let location = cloud.first_location(&region).unwrap_or_else(|| (&region).into());
-        let objects = Objects::new(cloud.clients(&location).0, bucket, &prefix, key);
+        let owner = match bucket_owner.is_empty() {
+            true => cloud.account_of(&location).clone(),
+            false => AccountId(bucket_owner.clone()),
+        };
+        let objects = Objects::new(cloud.clients(&location).0, bucket, &prefix, key, Some(&owner));
         Backend::Shared { objects, lease: Duration::from_secs((*lease_seconds).into()) }
     }
 

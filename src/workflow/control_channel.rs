@@ -257,7 +257,7 @@ mod tests {
         let cloud = Cloud::connect(Endpoint::InProcess(sandbox.in_process()), &"us-east-1".into(), Clock::real())
             .await
             .expect("it answers");
-        let objects = Objects::new(cloud.clients(&"us-east-1".into()).0, "states", "team/stack/", None);
+        let objects = Objects::new(cloud.clients(&"us-east-1".into()).0, "states", "team/stack/", None, None);
         let channel = ControlChannel::Bucket(objects.clone());
         let recipient = Some(("elsewhere".into(), 8));
         let to_another = Message { request: ControlRequest::Rollback, user: "ben".into(), recipient };

@@ -24,6 +24,7 @@ pub mod forget;
 mod ignore_rules;
 mod moved;
 pub mod orphans;
+mod ownership;
 mod partial_up;
 pub mod planning;
 pub mod policies;

@@ -13,6 +13,7 @@ use infra_core::state::{
 };
 
 use crate::error::Error;
+use crate::ownership;
 use crate::refusal::StateRefusal;
 use crate::tenants::verify_owner;
 use crate::workspace::Workspace;
@@ -71,7 +72,12 @@ impl Session {
                 return Err(error);
             }
         };
-        Self::start(workspace, state, store, lock, cloud, events).await
+        let session = Self::start(workspace, state, store, lock, cloud, events).await?;
+        if !changes_outside_of_a_plan(command) {
+            return Ok(session);
+        }
+        let verified = ownership::verify(&session.context, workspace.need).await;
+        Ok(session.or_close(verified).await?.0)
     }
 
     async fn start(
@@ -161,6 +167,11 @@ impl Session {
         }
         release_lock(heartbeat, warn).await;
     }
+}
+
+/// Returns whether a command changes resources without reading each of them first, as a step of a plan does.
+fn changes_outside_of_a_plan(command: &str) -> bool {
+    ["replication ", "traffic ", "cutover"].iter().any(|commands| command.starts_with(commands))
 }
 
 /// Releases a lock. If that fails, the lock expires, so a failure is only a warning.

@@ -56,12 +56,7 @@ pub(crate) fn verify_owner(state: &State, config: &Config, cloud: &Cloud) -> Res
         return Ok(());
     }
     cloud.belongs_to(&state.account);
-    let foreign = || StateRefusal::ForeignState {
-        actual_stack: state.stack.clone(),
-        actual_account: state.account.clone(),
-        stack: stack.clone(),
-        accounts: cloud.accounts().cloned().collect(),
-    };
+    let foreign = || foreign(&state.stack, &state.account, config, cloud);
     if state.stack != stack {
         return Err(foreign());
     }
@@ -80,6 +75,16 @@ pub(crate) fn verify_owner(state: &State, config: &Config, cloud: &Cloud) -> Res
                 .find(|(_, entry)| entry.account.as_ref() == Some(account))
                 .map(|(address, _)| address.clone()),
         }),
+    }
+}
+
+/// Returns the refusal of a state that belongs to another stack or account.
+pub(crate) fn foreign(stack: &str, account: &AccountId, config: &Config, cloud: &Cloud) -> StateRefusal {
+    StateRefusal::ForeignState {
+        actual_stack: stack.to_owned(),
+        actual_account: account.clone(),
+        stack: config.stack.id(),
+        accounts: cloud.accounts().cloned().collect(),
     }
 }
 

@@ -16,7 +16,7 @@ use infra_core::state::State;
 use infra_migration::topology::Database;
 
 use crate::error::Error;
-use crate::tenants::{tenants, verify_owner};
+use crate::tenants::{foreign, tenants, verify_owner};
 
 /// Opens the place that calls are sent to: AWS, an emulator, or an AWS inside this process.
 pub trait EndpointSource: Send + Sync {
@@ -76,6 +76,8 @@ pub struct Workspace {
     pub need: Need,
     /// The account of the stack, as the state has it, once the state is read.
     pub stack_account: OnceLock<AccountId>,
+    /// The stack to which the state belongs, as the state has it, once the state is read.
+    pub stack_in_state: OnceLock<String>,
     /// Receives warnings that are not worth an error.
     pub warn: fn(&str),
 }
@@ -131,11 +133,19 @@ impl Workspace {
     /// Connects for a command that only reads. Its calls send no events.
     ///
     /// # Errors
-    /// The same as those of [`Self::connect`].
+    /// The same as those of [`Self::connect`]; the state that was read belongs to another stack, or to an account that
+    /// the credentials do not reach. In an emergency, accounts may be out of reach.
     pub async fn connect_read_only(&self) -> Result<ReadContext, Error> {
+        let cloud = self.connect().await?;
+        if let (Some(stack), Some(account)) = (self.stack_in_state.get(), self.stack_account.get()) {
+            let is_account = cloud.has_access(account) || self.need != Need::Everything;
+            if *stack != self.config.stack.id() || !is_account {
+                return Err(foreign(stack, account, &self.config, &cloud).into());
+            }
+        }
         Ok(ReadContext {
             kinds: infra_kinds::KINDS,
-            cloud: Arc::new(self.connect().await?),
+            cloud: Arc::new(cloud),
             events: Events::nowhere(),
             cancel: Cancel::default(),
             calls: Arc::new(CallCounter::default()),

@@ -17,6 +17,9 @@ pub struct StateConfig {
     pub prefix: String,
     /// Region of the bucket. Empty: the region of the first environment.
     pub region: String,
+    /// Account that owns the bucket. Empty: the account of the credentials of the first environment. Requests to a bucket
+    /// of another account are refused.
+    pub bucket_owner: String,
     /// ARN of the KMS key that encrypts the state. Empty: the default encryption of the bucket is used.
     pub kms_key_arn: String,
     /// Seconds for which the lock is valid without a heartbeat. After that, another run can take it over.
@@ -31,6 +34,7 @@ impl Default for StateConfig {
             bucket: String::new(),
             prefix: "migrate-infra".to_owned(),
             region: String::new(),
+            bucket_owner: String::new(),
             kms_key_arn: String::new(),
             lease_seconds: 60,
         }

@@ -34,6 +34,12 @@ impl Validator<'_> {
         if !state.region.is_empty() {
             self.region(&["state", "region"], &state.region);
         }
+        let owner = &state.bucket_owner;
+        let is_account = owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit());
+        if !owner.is_empty() && !is_account {
+            let message = format!("`{owner}` is not an account");
+            self.report(&["state", "bucket_owner"], message, "use 12 digits in quotes, for example \"111122223333\"");
+        }
         let prefix = &state.prefix;
         if prefix.starts_with('/') || prefix.ends_with('/') || prefix.contains("//") {
             self.report(

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -101,4 +103,28 @@ async fn read(context: &Context, address: &Address, entry: &Entry) -> Result<Ver
         Observed::Absent => Some("no longer exists".to_owned()),
         Observed::Foreign { owner, .. } => Some(format!("belongs to {owner}")),
     })
+}
+
+/// Returns the resources of the state, among these addresses, that belong to somebody else, with the reason. It is for
+/// commands that change resources outside of a plan. What cannot be read now, or no longer exists, is not foreign.
+pub async fn foreign(context: &Context, addresses: &BTreeSet<Address>) -> Vec<(Address, Error)> {
+    let parents = &Parents::default();
+    let reads = addresses.iter().map(|address| async move {
+        let entry = context.journal.read(|state| state.get(address).cloned())?;
+        let kind = context.kinds.get(&entry.kind).map(KindRef::get)?;
+        let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
+        let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
+        let attrs = match observe(&cx, kind, &entry.spec, entry.attrs.as_ref(), Duration::ZERO).await.ok()? {
+            Observed::Foreign { id, owner } => return Some((address.clone(), Error::Foreign { id, owner })),
+            Observed::Ours(attrs) => attrs,
+            Observed::Absent => return None,
+        };
+        match parents.judge(context, kind, &entry.spec, Some(&attrs)).await {
+            Err(error @ Error::ForeignParent { .. }) => Some((address.clone(), error)),
+            _ => None,
+        }
+    });
+    let reads: Vec<_> = reads.collect();
+    let answers: Vec<_> = stream::iter(reads).buffered(context.parallelism.max(1)).collect().await;
+    answers.into_iter().flatten().collect()
 }

@@ -23,15 +23,29 @@ pub(super) fn register(registry: &mut Registry) {
         "server_side_encryption",
         "ssekms_key_id",
         "content_type",
+        "expected_bucket_owner",
     ];
     registry.on_mapped("s3", "PutObject", fields, PutObjectError::generic, PutRequest::of, put);
-    registry.on("s3", "GetObject", &["bucket", "key", "checksum_mode"], GetObjectError::generic, get);
-    registry.on("s3", "ListObjectsV2", &["bucket", "prefix", "continuation_token"], ListObjectsV2Error::generic, list);
+    registry.on(
+        "s3",
+        "GetObject",
+        &["bucket", "key", "checksum_mode", "expected_bucket_owner"],
+        GetObjectError::generic,
+        get,
+    );
+    registry.on(
+        "s3",
+        "ListObjectsV2",
+        &["bucket", "prefix", "continuation_token", "expected_bucket_owner"],
+        ListObjectsV2Error::generic,
+        list,
+    );
 }
 
 /// The parts of a `PutObject` request that the model uses.
 struct PutRequest {
     bucket: Option<String>,
+    owner: Option<String>,
     key: String,
     text: Option<String>,
     if_match: Option<String>,
@@ -43,6 +57,7 @@ impl PutRequest {
     fn of(input: &PutObjectInput) -> Self {
         Self {
             bucket: input.bucket.clone(),
+            owner: input.expected_bucket_owner.clone(),
             key: input.key.clone().unwrap_or_default(),
             text: input.body.bytes().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok()),
             if_match: input.if_match.as_deref().map(unquoted),
@@ -59,7 +74,7 @@ fn unquoted(etag: &str) -> String {
 
 fn put(call: &mut Call<'_>, write: &PutRequest) -> Result<PutObjectOutput, Rejection> {
     let (now, etag) = (call.now(), call.new_id("").trim_start_matches('-').to_owned());
-    let bucket = find(call, write.bucket.as_deref(), None)?;
+    let bucket = find(call, write.bucket.as_deref(), write.owner.as_deref())?;
     let Some(text) = &write.text else {
         return refuse("SandboxUnknownMember", "the sandbox stores only text objects");
     };
@@ -79,7 +94,7 @@ fn put(call: &mut Call<'_>, write: &PutRequest) -> Result<PutObjectOutput, Rejec
 }
 
 fn get(call: &mut Call<'_>, input: &GetObjectInput) -> Result<GetObjectOutput, Rejection> {
-    let bucket = find(call, input.bucket(), None)?;
+    let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
     let Some(object) = bucket.objects.get(input.key().unwrap_or_default()) else {
         return refuse("NoSuchKey", "The specified key does not exist.");
     };
@@ -90,7 +105,7 @@ fn get(call: &mut Call<'_>, input: &GetObjectInput) -> Result<GetObjectOutput, R
 }
 
 fn list(call: &mut Call<'_>, input: &ListObjectsV2Input) -> Result<ListObjectsV2Output, Rejection> {
-    let bucket = find(call, input.bucket(), None)?;
+    let bucket = find(call, input.bucket(), input.expected_bucket_owner())?;
     let prefix = input.prefix().unwrap_or_default();
     let after = input.continuation_token().unwrap_or_default();
     let keys: Vec<&String> =

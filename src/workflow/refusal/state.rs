@@ -21,6 +21,14 @@ pub enum StateRefusal {
         /// The accounts of the credentials.
         accounts: Vec<AccountId>,
     },
+    /// A resource of the state belongs to somebody else.
+    #[error("{address} of the state is not a resource of this stack: {why}")]
+    ForeignEntry {
+        /// The resource.
+        address: Address,
+        /// Whose it is.
+        why: String,
+    },
     /// Resources are in an account for which the configuration has no credentials.
     #[error("the state has resources in account {account}, which is not an account of these credentials{}",
         .example.as_ref().map(|example| format!(" (for example {example})")).unwrap_or_default())]

@@ -8,6 +8,7 @@ pub mod import;
 pub mod interrupt;
 mod journalled;
 mod leftovers;
+mod ownership;
 pub mod random_histories;
 pub mod replacement;
 pub mod replacement_restored;

@@ -153,7 +153,13 @@ pub const BUCKET: &str = "shared-states";
 pub fn in_bucket(world: &mut World) -> impl Fn(&Cloud) -> Backend + use<> {
     world.s3.buckets.entry(BUCKET.to_owned()).or_insert_with(|| Bucket::new(BUCKET, "us-east-1", "111122223333"));
     |cloud| Backend::Shared {
-        objects: Objects::new(cloud.clients(&"us-east-1".into()).0, BUCKET, "team/stack/", None),
+        objects: Objects::new(
+            cloud.clients(&"us-east-1".into()).0,
+            BUCKET,
+            "team/stack/",
+            None,
+            Some(&"111122223333".into()),
+        ),
         lease: Duration::from_mins(1),
     }
 }

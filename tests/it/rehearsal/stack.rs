@@ -89,6 +89,7 @@ impl Stack {
             databases: Box::new(SandboxDatabases(Arc::clone(&sandbox))),
             need: Need::Everything,
             stack_account: OnceLock::new(),
+            stack_in_state: OnceLock::new(),
             warn: |text| panic!("{text}"),
         };
         Self { sandbox, workspace }

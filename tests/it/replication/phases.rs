@@ -62,6 +62,7 @@ fn workspace(config: Config, have_data: bool) -> Workspace {
         databases: Box::new(Locator { have_data }),
         need: aws::Need::Everything,
         stack_account: OnceLock::new(),
+        stack_in_state: OnceLock::new(),
         warn: |_| {},
     }
 }

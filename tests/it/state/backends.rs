@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use migrate_infra::address::Address;
-use migrate_infra::aws::{Cloud, Endpoint};
+use migrate_infra::aws::{Cloud, Endpoint, Expect, Objects, WriteError};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::graph::Graph;
@@ -17,7 +17,7 @@ use migrate_infra::state::{
 };
 
 use crate::harness::matrix::Matrix;
-use crate::harness::sandbox_run::{AFTER, BEFORE, Fixture, GraphBuilder, RunKind, StateLocation, in_bucket};
+use crate::harness::sandbox_run::{AFTER, BEFORE, BUCKET, Fixture, GraphBuilder, RunKind, StateLocation, in_bucket};
 use crate::state::journal::{genesis, intent};
 
 /// Opens a state, writes records, and compacts it or stops.
@@ -54,6 +54,33 @@ pub async fn satisfies_the_contract(store: &(dyn Fn() -> Box<dyn Store> + Sync))
     assert_eq!(addresses().await, (0, vec![]), "a new history can begin");
     write(store(), vec![genesis(), intent("z")], true).await;
     assert_eq!(addresses().await, (2, vec!["z".to_owned()]));
+}
+
+/// The name of a bucket that was deleted is free, and somebody else can take it: no request reads or writes without the
+/// owner that the bucket must have.
+#[tokio::test]
+async fn a_bucket_of_another_account_is_refused() {
+    let mut world = World::default();
+    drop(in_bucket(&mut world));
+    let sandbox = Sandbox::new(world, Clock::real(), None, CrashPoints::default());
+    let cloud = Cloud::connect(Endpoint::InProcess(sandbox.in_process()), &"us-east-1".into(), Clock::real())
+        .await
+        .expect("the sandbox answers");
+    let access = |owner: &str| {
+        Objects::new(cloud.clients(&"us-east-1".into()).0, BUCKET, "team/stack/", None, Some(&owner.into()))
+    };
+    let (ours, theirs) = (access("111122223333"), access("444455556666"));
+    ours.put("state.json", b"{}", Expect::Absent).await.expect("it is ours");
+    let put = theirs.put("lock", b"{}", Expect::Absent).await.expect_err("it is refused");
+    assert!(matches!(put, WriteError::Aws(error) if error.is("AccessDenied")));
+    let refused = [
+        theirs.get("state.json").await.err(),
+        theirs.list("").await.err(),
+        theirs.is_versioned().await.err(),
+        theirs.delete(&["state.json".to_owned()]).await.err(),
+    ];
+    assert!(refused.iter().flatten().filter(|error| error.is("AccessDenied")).count() == 4, "{refused:?}");
+    assert_eq!(ours.list("").await.expect("it is ours"), ["state.json"]);
 }
 
 #[tokio::test]

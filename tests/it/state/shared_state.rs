@@ -125,7 +125,7 @@ fn a_bucket_over_http_satisfies_the_contract() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let clients = team.backend().clients(&Workspace::new(), "us-east-1").await;
-        let objects = Objects::new(clients, &team.bucket, "conformance/", None);
+        let objects = Objects::new(clients, &team.bucket, "conformance/", None, None);
         let state = StateBackend::Shared { objects, lease: Duration::from_secs(8) };
         crate::state::backends::satisfies_the_contract(&|| state.store()).await;
         let lock = state.lock("up").await.expect("it is free");
