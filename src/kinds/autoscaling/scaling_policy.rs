@@ -114,10 +114,10 @@ impl Resource for ScalingPolicy {
 
     fn parents(&self, attrs: Option<&ScalingPolicyAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.resource_id.to_string(),
-            None => self.resource_id.get()?.to_string(),
+            Some(attrs) => &attrs.resource_id,
+            None => self.resource_id.get()?,
         };
-        Ok(vec![Parent::new("autoscaling.scalable_target", "resource_id", of)])
+        Ok(vec![Parent::new("autoscaling.scalable_target", "resource_id", of.as_str())])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ScalingPolicyAttrs>) -> Result<ScalingPolicyAttrs> {

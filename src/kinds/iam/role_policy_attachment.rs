@@ -67,10 +67,10 @@ impl Resource for RolePolicyAttachment {
 
     fn parents(&self, attrs: Option<&RolePolicyAttachmentAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.role.to_string(),
-            None => self.role.get()?.to_string(),
+            Some(attrs) => &attrs.role,
+            None => self.role.get()?,
         };
-        Ok(vec![Parent::new("iam.role", "name", of)])
+        Ok(vec![Parent::new("iam.role", "name", of.as_str())])
     }
 
     async fn ensure(

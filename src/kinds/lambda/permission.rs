@@ -84,10 +84,10 @@ impl Resource for Permission {
 
     fn parents(&self, attrs: Option<&PermissionAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.function.to_string(),
-            None => self.function.get()?.to_string(),
+            Some(attrs) => &attrs.function,
+            None => self.function.get()?,
         };
-        Ok(vec![Parent::new("lambda.function", "name", of)])
+        Ok(vec![Parent::new("lambda.function", "name", of.as_str())])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<PermissionAttrs>) -> Result<PermissionAttrs> {

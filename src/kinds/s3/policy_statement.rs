@@ -83,10 +83,10 @@ impl Resource for BucketPolicyStatement {
 
     fn parents(&self, attrs: Option<&BucketPolicyStatementAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.bucket.to_string(),
-            None => self.bucket.get()?.to_string(),
+            Some(attrs) => &attrs.bucket,
+            None => self.bucket.get()?,
         };
-        Ok(vec![Parent::new("s3.bucket", "name", of)])
+        Ok(vec![Parent::new("s3.bucket", "name", of.as_str())])
     }
 
     async fn ensure(

@@ -121,10 +121,10 @@ impl Resource for BucketReplication {
 
     fn parents(&self, attrs: Option<&BucketReplicationAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.bucket.to_string(),
-            None => self.bucket.get()?.to_string(),
+            Some(attrs) => &attrs.bucket,
+            None => self.bucket.get()?,
         };
-        Ok(vec![Parent::new("s3.bucket", "name", of)])
+        Ok(vec![Parent::new("s3.bucket", "name", of.as_str())])
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<BucketReplicationAttrs>) -> Result<BucketReplicationAttrs> {

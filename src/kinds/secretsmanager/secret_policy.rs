@@ -81,8 +81,8 @@ impl Resource for SecretPolicy {
 
     fn parents(&self, attrs: Option<&SecretPolicyAttrs>) -> Result<Vec<Parent>> {
         let of = match attrs {
-            Some(attrs) => attrs.secret.to_string(),
-            None => self.secret.get()?.to_string(),
+            Some(attrs) => attrs.secret.as_str(),
+            None => self.secret.get()?.as_str(),
         };
         Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
     }
