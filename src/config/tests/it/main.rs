@@ -1,0 +1,5 @@
+//! Tests of the configuration as its users write it.
+
+mod shown;
+mod support;
+mod text;
