@@ -97,7 +97,10 @@ impl App {
 
 /// Loads the configuration that the options select, with their overrides.
 pub(super) fn load_config(options: &GlobalOptions) -> Result<Config, CliError> {
-    let overrides = Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }
-        .with_environment();
-    Ok(load(Some(&options.config), &overrides)?)
+    Ok(load(Some(&options.config), &overrides(options))?)
+}
+
+/// Returns the values that the options and the environment set.
+pub(super) fn overrides(options: &GlobalOptions) -> Overrides {
+    Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }.with_environment()
 }

@@ -75,7 +75,7 @@ impl CliError {
 
     /// Returns an error with the message and the causes of another error.
     pub(super) fn of(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self::new(exit, error.to_string()).because(error)
+        Self { causes: sources(error), ..Self::new(exit, error.to_string()) }
     }
 
     /// Returns the error for a file that cannot be written.
@@ -83,13 +83,10 @@ impl CliError {
         Self::new(Exit::Failed, format!("cannot write {}", path.display())).because_text(error.to_string())
     }
 
-    /// Adds the causes of an error.
+    /// Adds an error and its causes.
     pub fn because(mut self, error: &dyn std::error::Error) -> Self {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            self.causes.push(cause.to_string());
-            source = cause.source();
-        }
+        self.causes.push(error.to_string());
+        self.causes.extend(sources(error));
         self
     }
 
@@ -159,6 +156,11 @@ impl CliError {
             "hints": self.hints,
         })
     }
+}
+
+/// Returns the causes of an error, without itself.
+fn sources(error: &dyn std::error::Error) -> Vec<String> {
+    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
 }
 
 /// How many reasons for a refusal are shown.

@@ -19,6 +19,13 @@ pub struct ConfigDiagnostic {
     pub file: Option<Arc<NamedSource<String>>>,
 }
 
+impl ConfigDiagnostic {
+    /// Creates a diagnostic that points to no place in the file.
+    pub(crate) fn without_place(message: String) -> Self {
+        Self { message, help: None, span: None, file: None }
+    }
+}
+
 impl fmt::Display for ConfigDiagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

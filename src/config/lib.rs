@@ -13,6 +13,7 @@
 //! *Must never know* a resource kind, an AWS call, or a command.
 
 mod diagnostic;
+mod effective;
 mod gate;
 mod load;
 mod model;
@@ -30,7 +31,7 @@ pub use diagnostic::{ConfigDiagnostic, ConfigError};
 pub use gate::{Bound, Check, CustomCheck, Gate, Limit, RateLimit};
 pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;
-pub use load::load;
+pub use load::{load, load_as_file};
 pub use model::{
     AssumeRole, BackendKind, Config, Credentials, Cutover, Database, DatabaseAccess, DriftConfig, Encryption,
     EnvironmentConfig, Exception, Iam, IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network,

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{ConfigDiagnostic, ConfigError};
+use crate::effective::effective;
 use crate::model::{Config, RawConfig};
 use crate::overrides::Overrides;
 use crate::provenance::Provenance;
 use crate::resolve::resolve;
 use crate::schema_check::{check, expects_text};
-use crate::toml_value::to_json;
 use crate::validate::validate;
 
 /// Loads and validates a configuration. Without a path, it consists of the defaults and the overrides.
@@ -18,19 +18,30 @@ use crate::validate::validate;
 /// # Errors
 /// Returns all mistakes that can be found at once.
 pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, ConfigError> {
+    Ok(read(path, overrides)?.1)
+}
+
+/// Loads and validates a configuration, and returns it in the form of its file, with all defaults and overrides. Each
+/// environment contains the sections that apply to it.
+///
+/// # Errors
+/// Returns all mistakes that can be found at once.
+pub fn load_as_file(path: Option<&Path>, overrides: &Overrides) -> Result<Value, ConfigError> {
+    let (value, config) = read(path, overrides)?;
+    effective(&value, &config)
+        .map_err(|error| ConfigError::Mistakes(vec![ConfigDiagnostic::without_place(error.to_string())]))
+}
+
+/// Returns the value of the file with the overrides, and what it means.
+fn read(path: Option<&Path>, overrides: &Overrides) -> Result<(Value, Config), ConfigError> {
     let single = |diagnostic| ConfigError::Mistakes(vec![diagnostic]);
     let (mut provenance, mut value) = match path {
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-            // Git can write line ends of Windows; a text of several lines must not become another one.
-            let text = text.replace("\r\n", "\n");
-            let provenance = Provenance::parse(&path.display().to_string(), &text).map_err(single)?;
-            let table: toml::Table = toml::from_str(&text).map_err(|error| {
-                let message = error.message().to_owned();
-                single(ConfigDiagnostic { message, help: None, span: error.span(), file: None })
-            })?;
-            (provenance, to_json(toml::Value::Table(table)))
+            let provenance = Provenance::parse(&path.display().to_string(), &unix_lines(&text)).map_err(single)?;
+            let value = provenance.value();
+            (provenance, value)
         }
         None => (Provenance::without_file(), serde_json::to_value(RawConfig::default()).unwrap_or_default()),
     };
@@ -46,7 +57,12 @@ pub fn load(path: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
     }
     let (config, mut diagnostics) = resolve(&value, &provenance).map_err(single)?;
     diagnostics.extend(validate(&config, &provenance));
-    if diagnostics.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(diagnostics)) }
+    if diagnostics.is_empty() { Ok((value, config)) } else { Err(ConfigError::Mistakes(diagnostics)) }
+}
+
+/// Git and editors can write line ends of Windows; a text of several lines must not become another one.
+pub(crate) fn unix_lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// Inserts a value at a path, and creates the tables around it.

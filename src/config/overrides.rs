@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::diagnostic::ConfigDiagnostic;
-use crate::toml_value::to_json;
+use crate::load::unix_lines;
+use crate::toml_value::from_override;
 
 /// Values that override the configuration file.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +45,7 @@ impl Overrides {
     pub(crate) fn entries(&self) -> Result<Vec<Override>, ConfigDiagnostic> {
         let mut entries = Vec::new();
         for (name, value) in &self.variables {
-            let path = name.trim_start_matches(PREFIX).split("__").map(str::to_lowercase).collect();
+            let path = name.strip_prefix(PREFIX).unwrap_or(name).split("__").map(key_of_variable).collect();
             let origin = format!("the environment variable {name}");
             entries.push(Override { path, text: value.clone(), origin });
         }
@@ -81,6 +82,12 @@ fn path_of(key: &str) -> Vec<String> {
     path
 }
 
+/// Returns a key from the name of a variable. `TAGS__CostCenter` is the tag `CostCenter`; a name in capitals is that of
+/// a key in lower case.
+fn key_of_variable(part: &str) -> String {
+    if part.chars().any(char::is_lowercase) { part.to_owned() } else { part.to_lowercase() }
+}
+
 impl Override {
     /// Returns the value of a key that requires a string: the text as it is. `16.10` and `2024-01-01` stay so, although
     /// they are a number and a date in TOML. Only the quotes of a TOML string are removed.
@@ -95,12 +102,11 @@ impl Override {
     }
 
     fn parsed(&self) -> Option<Value> {
-        let mut table: toml::Table = toml::from_str(&format!("value = {}", self.text)).ok()?;
-        table.remove("value").map(to_json)
+        unix_lines(self.text.trim()).parse().ok().map(from_override)
     }
 
     fn as_is(&self) -> Value {
-        Value::String(self.text.clone())
+        Value::String(unix_lines(&self.text))
     }
 }
 
@@ -113,6 +119,19 @@ mod tests {
     }
 
     #[test]
+    fn the_case_of_a_tag_in_the_name_of_a_variable_was_lost() {
+        let name = "MIGRATE_INFRA_TAGS__CostCenter".to_owned();
+        let overrides = Overrides { variables: vec![(name, "007".to_owned())], ..Overrides::default() };
+        assert_eq!(overrides.entries().unwrap()[0].path, ["tags", "CostCenter"]);
+        assert_eq!(["DATABASE", "MULTI_AZ"].map(key_of_variable), ["database", "multi_az"]);
+    }
+
+    #[test]
+    fn line_ends_of_windows_in_a_variable_were_another_text() {
+        assert_eq!(given("a\r\nb").as_text(), Value::String("a\nb".to_owned()));
+    }
+
+    #[test]
     fn keys_are_dotted_as_in_toml() {
         assert_eq!(path_of("database.multi_az"), ["database", "multi_az"]);
         assert_eq!(path_of("tags.\"cost.center\""), ["tags", "cost.center"]);
@@ -121,7 +140,27 @@ mod tests {
 
     #[test]
     fn a_text_that_looks_like_a_number_or_a_date_was_changed() {
-        for text in ["16.10", "1.10", "2024-01-01", "07:30:00", "0x1F", "1_000", "1e3", "inf", "[a]", "it's"] {
+        let texts = [
+            "16.10",
+            "1.10",
+            "2024-01-01",
+            "07:30:00",
+            "0x1F",
+            "1_000",
+            "1e3",
+            "inf",
+            "[a]",
+            "it's",
+            "007",
+            "true",
+            "",
+            "+1",
+            ".5",
+            "2024-01-01 07:30:00Z",
+            "\"a\" # b",
+            "\"a\"\nb = \"c\"",
+        ];
+        for text in texts {
             assert_eq!(given(text).as_text(), Value::String(text.to_owned()));
         }
         assert_eq!(given("\"16.10\"").as_text(), Value::String("16.10".to_owned()));

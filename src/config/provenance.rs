@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use miette::NamedSource;
+use serde_json::{Map, Value};
 use toml_edit::{Document, Item};
 
 use crate::diagnostic::ConfigDiagnostic;
+use crate::toml_value::from_file;
 
 /// The path of a value: the keys from the root.
 pub type Path = Vec<String>;
@@ -49,6 +51,18 @@ impl Provenance {
         }
     }
 
+    /// Returns the values of the file.
+    pub(crate) fn value(&self) -> Value {
+        let of = |document: &Document<String>| from_file(document.as_item(), document.raw());
+        self.document.as_ref().map_or_else(|| Value::Object(Map::new()), of)
+    }
+
+    /// Returns a value as it is written in the file. `None` if it is not in the file, or was overridden.
+    pub(crate) fn written(&self, path: &[String]) -> Option<&str> {
+        let document = self.document.as_ref().filter(|_| self.origin(path).is_none())?;
+        document.raw().get(self.span(path, Part::Value)?).map(str::trim)
+    }
+
     /// Records that a value was overridden.
     pub fn override_by(&mut self, path: Path, origin: String) {
         self.overridden.insert(path, origin);
@@ -62,7 +76,7 @@ impl Provenance {
         help: Option<String>,
         what: Part,
     ) -> ConfigDiagnostic {
-        let origin = (0..=path.len()).rev().find_map(|length| self.overridden.get(&path[..length]));
+        let origin = self.origin(path);
         let mut message = message.into();
         if let Some(origin) = origin {
             message = format!("{message} (from {origin})");
@@ -70,6 +84,11 @@ impl Provenance {
         let span = if origin.is_some() { None } else { self.span(path, what) };
         let file = self.file.clone().filter(|_| span.is_some());
         ConfigDiagnostic { message, help, span, file }
+    }
+
+    /// Returns the override that set the value with this path, or a table around it.
+    fn origin(&self, path: &[String]) -> Option<&String> {
+        (0..=path.len()).rev().find_map(|length| self.overridden.get(&path[..length]))
     }
 
     /// Returns whether the value with this path is set, in the file or by an override.

@@ -71,7 +71,8 @@ impl<'a> Checker<'a> {
                 expected.iter().map(|one| type_name(one)).collect::<Vec<_>>().join(" or "),
                 value_type(value)
             );
-            self.report(message, None, Part::Value);
+            let help = self.help_for_type(&expected, value);
+            self.report(message, help, Part::Value);
             return;
         }
         match value {
@@ -102,6 +103,23 @@ impl<'a> Checker<'a> {
             }
             Value::Number(number) => self.range(number.as_f64().unwrap_or_default(), schema),
             _ => {}
+        }
+    }
+
+    /// Returns how to write a value of the expected type. A number where a text is expected would lose digits, so it is
+    /// not converted: TOML reads `16.10` as 16.1.
+    fn help_for_type(&self, expected: &[&str], value: &Value) -> Option<String> {
+        match expected {
+            ["string"] if !value.is_object() && !value.is_array() => {
+                let value = value.to_string();
+                let written = self.provenance.written(&self.path).unwrap_or(&value);
+                Some(format!("put it in quotes: \"{written}\""))
+            }
+            ["array"] if value.is_string() => {
+                let example = "write a list, with quotes around each text: [\"a\", \"b\"]";
+                Some(example.to_owned())
+            }
+            _ => None,
         }
     }
 
@@ -208,13 +226,15 @@ fn value_type(value: &Value) -> &'static str {
         Value::Bool(_) => "true or false",
         Value::Number(number) if number.is_f64() => "a number with a fraction",
         Value::Number(_) => "a number",
-        Value::Null => "nothing",
+        // TOML has no null; JSON has no infinite numbers.
+        Value::Null => "an infinite number",
     }
 }
 
 fn display(value: &Value) -> String {
     match value {
         Value::String(text) => format!("`{text}`"),
+        Value::Null => "an infinite number".to_owned(),
         other => other.to_string(),
     }
 }

@@ -2,12 +2,12 @@
 
 use clap::Subcommand;
 
-use crate::cli::app::App;
+use crate::cli::app::{App, overrides};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::{GlobalOptions, OutputFormat};
 use crate::cli::ui::{reference, stdout};
-use infra_config::{Config, schema};
+use infra_config::{load_as_file, schema};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(options: &GlobalOptions, command: &ConfigCommand) -> R
         ConfigCommand::Schema => stdout(&serde_json::to_string_pretty(&schema()).unwrap_or_default()),
         ConfigCommand::Resources => stdout(reference().trim_end()),
         ConfigCommand::Check => check(&App::load(options)?)?,
-        ConfigCommand::Show => show(&App::load(options)?)?,
+        ConfigCommand::Show => show(options)?,
     }
     Ok(0)
 }
@@ -47,36 +47,16 @@ fn check(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(app: &App) -> Result<(), CliError> {
-    let value = as_file(&app.workspace.config);
-    match app.options.output {
-        OutputFormat::Json => stdout(&serde_json::to_string_pretty(&value).unwrap_or_default()),
-        OutputFormat::Text => {
-            let text = toml::to_string_pretty(&value)
-                .map_err(|error| CliError::new(Exit::Usage, "cannot show the configuration").because(&error))?;
-            stdout(text.trim_end());
-        }
-    }
+fn show(options: &GlobalOptions) -> Result<(), CliError> {
+    let shown = load_as_file(Some(&options.config), &overrides(options))?;
+    let text = match options.output {
+        OutputFormat::Json => serde_json::to_string_pretty(&shown).map_err(|error| cannot_show(&error))?,
+        OutputFormat::Text => toml::to_string_pretty(&shown).map_err(|error| cannot_show(&error))?,
+    };
+    stdout(text.trim_end());
     Ok(())
 }
 
-/// Returns the configuration in the form of its file, with each section in the environments that it applies to.
-fn as_file(config: &Config) -> serde_json::Value {
-    let mut environments = serde_json::Map::new();
-    for environment in &config.environments {
-        let mut own = serde_json::to_value(environment).unwrap_or_default();
-        if let Some(fields) = own.as_object_mut() {
-            fields.remove("name");
-        }
-        environments.insert(environment.name.clone(), own);
-    }
-    serde_json::json!({
-        "moved": config.moved,
-        "stack": config.stack,
-        "tags": config.tags,
-        "environments": environments,
-        "state": config.state,
-        "drift": config.drift,
-        "resources": config.resources,
-    })
+fn cannot_show(error: &dyn std::error::Error) -> CliError {
+    CliError::new(Exit::Usage, "cannot show the configuration").because(error)
 }

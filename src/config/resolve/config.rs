@@ -8,6 +8,7 @@ use super::gates::gates;
 use crate::diagnostic::ConfigDiagnostic;
 use crate::model::{
     Config, Credentials, EnvironmentConfig, RawConfig, RawEnvironment, RawLink, ReplicationLink, ReplicationLinks,
+    Routing,
 };
 use crate::provenance::{Part, Provenance};
 
@@ -62,7 +63,7 @@ pub(crate) fn resolve(
     // reports the missing environment.
     let both = ["source", "target"].iter().all(|name| raw.environments.contains_key(*name));
     let written = provenance.has(&["routing".to_owned()]);
-    let routing = (raw.routing.enabled && (both || written)).then_some(raw.routing);
+    let routing = (raw.routing.enabled && (both || written)).then(|| as_route_53_has_it(raw.routing));
     let gates = gates(&raw.gates, &environments, provenance, &mut diagnostics);
     let RawConfig { stack, tags, databases, cutover, policy, state, drift, moved, accounts, resources, .. } = raw;
     let config = Config {
@@ -81,6 +82,13 @@ pub(crate) fn resolve(
         resources,
     };
     Ok((config, diagnostics))
+}
+
+/// "Route 53 treats the names as lower case", and "treats www.example.com (without a trailing dot) and
+/// www.example.com. (with a trailing dot) as identical" ("DNS domain name format"). What it would change is no drift.
+fn as_route_53_has_it(routing: Routing) -> Routing {
+    let zone_name = routing.zone_name.strip_suffix('.').unwrap_or(&routing.zone_name).to_ascii_lowercase();
+    Routing { zone_name, record: routing.record.to_ascii_lowercase(), ..routing }
 }
 
 /// Returns the replications of an environment. A source without an environment is in the same environment.

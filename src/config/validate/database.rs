@@ -1,5 +1,8 @@
 //! Validates `[database]` and `[secrets]`.
 
+use infra_base::postgres_words::is_reserved_word;
+
+use super::engine::{is_class, is_number, mistake_in_parameter};
 use super::validator::Validator;
 use crate::model::EnvironmentConfig;
 
@@ -13,7 +16,7 @@ impl Validator<'_> {
         let database = &environment.database;
         let mut report =
             |key: &str, message: String, help: &str| self.section(environment, "database", key, message, help);
-        let version_fits = database.engine_version.split('.').all(|part| part.parse::<u32>().is_ok());
+        let version_fits = database.engine_version.split('.').all(is_number);
         if !version_fits || database.engine_version.split('.').count() > 2 {
             report(
                 "engine_version",
@@ -21,7 +24,7 @@ impl Validator<'_> {
                 "for example \"16\" or \"16.4\"",
             );
         }
-        if !database.instance_class.starts_with("db.") || database.instance_class.split('.').count() != 3 {
+        if !is_class(&database.instance_class, "db") {
             report(
                 "instance_class",
                 format!("`{}` is not an instance class", database.instance_class),
@@ -43,17 +46,27 @@ impl Validator<'_> {
                 );
             }
         }
-        // "Can't be a reserved word for the chosen database engine" (CreateDBInstance). PostgreSQL reserves `pg_…`
-        // ("CREATE ROLE"), and RDS creates roles of its own, `rds_…` ("Understanding PostgreSQL roles and
-        // permissions").
+        // "Can't be a reserved word for the chosen database engine" (CreateDBInstance). PostgreSQL reserves `pg_…`,
+        // `public` and `none` ("CREATE ROLE"), and RDS creates roles of its own, `rds_…` ("Understanding PostgreSQL
+        // roles and permissions").
         let username = database.username.to_ascii_lowercase();
-        if ["rdsadmin", "admin", "rdsrepladmin"].contains(&username.as_str())
+        if ["rdsadmin", "admin", "rdsrepladmin", "public", "none"].contains(&username.as_str())
+            || is_reserved_word(&username)
             || ["pg_", "rds_"].iter().any(|prefix| username.starts_with(prefix))
         {
             report(
                 "username",
                 format!("RDS reserves the user name `{}`", database.username),
                 "use another name, for example dbadmin",
+            );
+        }
+        // `rdsadmin` is the database of RDS itself; the templates are those of PostgreSQL ("Template Databases").
+        let name = database.name.to_ascii_lowercase();
+        if ["rdsadmin", "template0", "template1"].contains(&name.as_str()) || is_reserved_word(&name) {
+            report(
+                "name",
+                format!("PostgreSQL or RDS reserves the name `{}`", database.name),
+                "use another name, for example paymentdb",
             );
         }
         let days = database.performance_insights_days;
@@ -76,6 +89,16 @@ impl Validator<'_> {
                 "the logs are postgresql, upgrade and iam-db-auth-error",
             );
         }
+        for (index, log) in database.log_exports.iter().enumerate() {
+            if database.log_exports[..index].contains(log) {
+                report("log_exports", format!("the log `{log}` is listed twice"), "remove one of them");
+            }
+        }
+        for (parameter, value) in &database.parameters {
+            if let Some((message, help)) = mistake_in_parameter(parameter, value) {
+                report("parameters", message, &help);
+            }
+        }
         let quota = usize::from(environment.network.rules_per_security_group);
         let most = quota.saturating_sub(OWN_RULES);
         if database.allowed_cidrs.len() > most {
@@ -95,8 +118,18 @@ impl Validator<'_> {
             if database.allowed_cidrs[..index].contains(range) {
                 report("allowed_cidrs", format!("`{range}` is listed twice"), "remove one of them");
             }
-            if range.parse::<ipnet::Ipv4Net>().map_or(true, |net| net.trunc() != net) {
-                report("allowed_cidrs", format!("`{range}` is not an IPv4 address range"), "for example 10.8.0.0/24");
+            match range.parse::<ipnet::Ipv4Net>() {
+                Ok(net) if net.trunc() == net => {}
+                // EC2 would store another range than the one that is written, and each plan would change it back.
+                Ok(net) => report(
+                    "allowed_cidrs",
+                    format!("`{range}` does not start at its first address"),
+                    &format!("use {}", net.trunc()),
+                ),
+                Err(_) => {
+                    let message = format!("`{range}` is not an IPv4 address range");
+                    report("allowed_cidrs", message, "for example 10.8.0.0/24");
+                }
             }
         }
         let window = environment.secrets.recovery_window_days;

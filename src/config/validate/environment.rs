@@ -1,11 +1,21 @@
 //! Validates `[environments.NAME]`.
 
+use ipnet::Ipv4Net;
+
 use super::validator::Validator;
 use crate::model::EnvironmentConfig;
 use crate::naming::{EnvironmentParts, Names};
 
 const ENVIRONMENTS: &[&str] = &["source", "target"];
 const ROLES: &[&str] = &["source", "target"];
+
+/// Ranges of this host, of loopback and link-local addresses, of multicast, and reserved ones (RFC 6890). EC2 refuses
+/// them ("VPC CIDR blocks").
+const SPECIAL_RANGES: &[&str] = &["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
+
+fn is_in(range: &str, cidr: Ipv4Net) -> bool {
+    range.parse::<Ipv4Net>().is_ok_and(|range| range.contains(&cidr))
+}
 
 impl Validator<'_> {
     /// Validates the keys of an environment, and the lengths of its AWS names.
@@ -24,10 +34,15 @@ impl Validator<'_> {
         if !(16..=20).contains(&cidr.prefix_len()) || cidr.trunc() != cidr {
             let help = format!(
                 "use a range of /16 to /20 that starts at its first address, for example {}",
-                ipnet::Ipv4Net::new(cidr.trunc().addr(), 16)
+                Ipv4Net::new(cidr.trunc().addr(), 16)
                     .map_or_else(|_| "10.0.0.0/16".to_owned(), |net| net.trunc().to_string())
             );
             self.report(&["environments", name, "vpc_cidr"], format!("`{cidr}` is not a valid range of a VPC"), help);
+        }
+        if let Some(special) = SPECIAL_RANGES.iter().find(|special| is_in(special, cidr)) {
+            let message = format!("`{cidr}` is in {special}, which is never the range of a network");
+            let help = "use a private range, in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
+            self.report(&["environments", name, "vpc_cidr"], message, help);
         }
         for (key, roles) in [("databases", &environment.databases), ("buckets", &environment.buckets)] {
             for (index, role) in roles.iter().enumerate() {

@@ -6,6 +6,7 @@ mod cutover;
 mod database;
 mod database_access;
 mod drift;
+mod engine;
 mod environment;
 mod gates;
 mod network;

@@ -1,5 +1,8 @@
 //! Validates `[replication]`, and the replications between environments.
 
+use infra_base::postgres_words::is_reserved_word;
+
+use super::engine::{is_class, is_number};
 use super::validator::Validator;
 use crate::model::{Config, EnvironmentConfig, ReplicationLink, SchemaSource, TablePreparation};
 
@@ -96,16 +99,14 @@ impl Validator<'_> {
         let replication = &environment.replication;
         let mut report =
             |key: &str, message: String, help: &str| self.section(environment, "replication", key, message, help);
-        if replication.engine_version.split('.').count() != 3
-            || !replication.engine_version.split('.').all(|part| part.parse::<u32>().is_ok())
-        {
+        if replication.engine_version.split('.').count() != 3 || !replication.engine_version.split('.').all(is_number) {
             report(
                 "engine_version",
                 format!("`{}` is not a version of the replication engine", replication.engine_version),
                 "for example \"3.6.1\"",
             );
         }
-        if !replication.instance_class.starts_with("dms.") || replication.instance_class.split('.').count() != 3 {
+        if !is_class(&replication.instance_class, "dms") {
             report(
                 "instance_class",
                 format!("`{}` is not a class of a replication instance", replication.instance_class),
@@ -145,11 +146,13 @@ impl Validator<'_> {
         let fits = schema.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
             && schema.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
             && schema.len() <= 63;
-        if !fits {
+        // "The name cannot begin with pg_, as such names are reserved for system schemas" (PostgreSQL, CREATE SCHEMA).
+        if !fits || schema.starts_with("pg_") || is_reserved_word(schema) {
             report(
                 "control_schema",
                 format!("`{schema}` is not a valid schema name"),
-                "use a lower-case letter, followed by lower-case letters, digits and underscores",
+                "use a lower-case letter, followed by lower-case letters, digits and underscores; PostgreSQL reserves \
+                 its key words and names with `pg_`",
             );
         }
     }

@@ -38,6 +38,14 @@ impl Validator<'_> {
                 "for example api",
             );
         }
+        let name = routing.domain_name();
+        if name.len() > 255 {
+            self.report(
+                &["routing", "record"],
+                format!("the name `{name}` has {} characters; DNS allows 255", name.len()),
+                "use a shorter record or zone",
+            );
+        }
         let id = routing.zone_id.as_str();
         let fits = id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
         if !fits {

@@ -31,6 +31,11 @@ impl Validator<'_> {
                 format!("Fargate does not support {} CPU units", service.cpu),
                 "use 256, 512, 1024, 2048, 4096, 8192 or 16384",
             ),
+            // "256 (.25 vCPU): 512 MiB, 1 GB, 2 GB" in the same table.
+            Some((256, ..)) if service.memory == 1536 => {
+                let message = format!("Fargate does not support {} MiB with 256 CPU units", service.memory);
+                report("memory", message, "with 256 CPU units, use 512, 1024 or 2048 MiB");
+            }
             Some((cpu, minimum, maximum, step))
                 if service.memory < *minimum || service.memory > *maximum || service.memory % step != 0 =>
             {
@@ -53,11 +58,13 @@ impl Validator<'_> {
                 "use a number between them",
             );
         }
-        if !service.health_check_path.starts_with('/') {
+        // "HealthCheckPath: minimum length of 1, maximum length of 1024" (Elastic Load Balancing, CreateTargetGroup).
+        let path = service.health_check_path.as_str();
+        if !path.starts_with('/') || path.len() > 1024 || !path.bytes().all(|byte| byte.is_ascii_graphic()) {
             report(
                 "health_check_path",
-                format!("`{}` is not a path", service.health_check_path),
-                "a path starts with `/`",
+                format!("`{path}` is not a path"),
+                "a path starts with `/`, and has at most 1024 characters without spaces",
             );
         }
         if !RETENTION_DAYS.contains(&service.log_retention_days) {
@@ -68,16 +75,25 @@ impl Validator<'_> {
                 &format!("use one of {}", days.join(", ")),
             );
         }
-        if service.image.trim().is_empty() {
+        // "Up to 255 letters (uppercase and lowercase), numbers, hyphens, underscores, colons, periods, forward
+        // slashes, and number signs are allowed"; a digest has an `@` (ECS, `image` of ContainerDefinition).
+        let is_allowed = |one: char| one.is_ascii_alphanumeric() || "-_:./#@".contains(one);
+        if service.image.is_empty() {
             report("image", "the image is empty".to_owned(), "set the name of a container image");
+        } else if service.image.len() > 255 || !service.image.chars().all(is_allowed) {
+            report(
+                "image",
+                format!("`{}` is not the name of a container image", service.image),
+                "use at most 255 letters, digits and - _ : . / # @, without spaces",
+            );
         }
         let certificate = service.certificate_arn.as_str();
         let prefix = format!("arn:{}:acm:{}:", environment.region.partition(), environment.region);
-        if !certificate.is_empty() && !certificate.starts_with(&prefix) {
+        if !certificate.is_empty() && !(certificate.starts_with(&prefix) && certificate.contains(":certificate/")) {
             report(
                 "certificate_arn",
                 format!("`{certificate}` is not the ARN of a certificate in {}", environment.region),
-                &format!("the ARN must start with {prefix}"),
+                &format!("for example {prefix}111122223333:certificate/1234abcd-…"),
             );
         }
     }

@@ -20,6 +20,15 @@ impl Validator<'_> {
                 );
             }
         }
+        // Name and suffix are the value of an ownership tag, and the name of a directory.
+        let length = config.stack.id().len();
+        if length > LONGEST_ID {
+            self.report(
+                &["stack", "name"],
+                format!("name and suffix of the stack have {length} characters"),
+                format!("use at most {LONGEST_ID}; they are the value of a tag and the name of a directory"),
+            );
+        }
         self.tags(config);
         if config.environments.is_empty() && self.is_clean() {
             self.report(&["environments"], "there are no environments", "add at least `[environments.source]`");
@@ -85,6 +94,8 @@ impl Validator<'_> {
 const OWN_TAGS: usize = 6;
 /// "Maximum number of tags per resource – 50" (Tagging AWS Resources user guide).
 const MOST_TAGS: usize = 50;
+/// Less than a tag (256) and a file name (255) can have, so that both can add something.
+const LONGEST_ID: usize = 128;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 

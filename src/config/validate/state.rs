@@ -64,4 +64,8 @@ fn is_bucket_name(name: &str) -> bool {
         && name.bytes().all(is_allowed)
         && !name.starts_with(['-', '.'])
         && !name.ends_with(['-', '.'])
+        && !name.contains("..")
+        && name.parse::<std::net::Ipv4Addr>().is_err()
+        && !["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
+        && !["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix))
 }

@@ -20,10 +20,12 @@ pub enum Package {
 }
 
 impl Package {
-    fn source(self) -> &'static str {
-        match self {
+    /// The code. Its lines end in the same way on every platform on which this program is built.
+    fn source(self) -> String {
+        let source = match self {
             Self::DbSecretRotation => include_str!("rotation/lambda_function.py"),
-        }
+        };
+        source.replace("\r\n", "\n")
     }
 
     /// The handler: file and function.

@@ -207,10 +207,20 @@ impl Resource for DbInstance {
         }
         let (has, wanted) = (is.allocated_storage_gb, self.allocated_storage_gb);
         // Storage can only grow (RDS User Guide, "Increasing DB instance storage capacity").
-        (has > wanted).then(|| {
-            format!(
+        if has > wanted {
+            return Some(format!(
                 "the database has {has} GiB, and RDS cannot shrink it to {wanted}; set \
                  `database.allocated_storage_gb` to {has} or more"
+            ));
+        }
+        // "Values that are not at least 10% greater than the existing value are rounded up so that they are 10%
+        // greater" (ModifyDBInstance, `AllocatedStorage`): the database would have more than is configured, and could not go
+        // back.
+        let least = has + (has + 9) / 10;
+        (has < wanted && wanted < least).then(|| {
+            format!(
+                "the database has {has} GiB, and RDS adds at least a tenth; set `database.allocated_storage_gb` to \
+                 {least} or more, or to {has}"
             )
         })
     }

@@ -50,7 +50,10 @@ fn create(call: &mut Call<'_>, input: &CreateVpcInput) -> Result<CreateVpcOutput
             format!("Value ({cidr}) for parameter cidrBlock is invalid. This is not a valid CIDR block."),
         );
     };
-    if !(16..=28).contains(&range.prefix_len()) {
+    let address = range.addr();
+    // This host, loopback, link-local, multicast and reserved addresses (RFC 6890).
+    let is_special = address.is_loopback() || address.is_link_local() || matches!(address.octets()[0], 0 | 224..=255);
+    if !(16..=28).contains(&range.prefix_len()) || is_special {
         return refuse("InvalidVpc.Range", format!("The CIDR '{cidr}' is invalid."));
     }
     let tags = tags_from_specifications(input.tag_specifications(), &ResourceType::Vpc)?;

@@ -64,7 +64,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on("ecs", "DeleteTaskDefinitions", &["task_definitions"], DeleteTaskDefinitionsError::generic, delete);
 }
 
-/// Returns whether Fargate on Linux, up to 4 vCPU, supports a pair of CPU and memory ("Task CPU and memory", ECS
+/// Returns whether Fargate on Linux supports a pair of CPU and memory ("Task CPU and memory", ECS
 /// developer guide).
 fn fargate_has(cpu: &str, memory: &str) -> bool {
     let Ok(memory) = memory.parse::<u32>() else { return false };
@@ -75,6 +75,9 @@ fn fargate_has(cpu: &str, memory: &str) -> bool {
         "1024" => gigabytes(2..=8),
         "2048" => gigabytes(4..=16),
         "4096" => gigabytes(8..=30),
+        // "Between 16 GB and 60 GB in 4 GB increments", "between 32 GB and 120 GB in 8 GB increments".
+        "8192" => gigabytes(16..=60) && memory % 4096 == 0,
+        "16384" => gigabytes(32..=120) && memory % 8192 == 0,
         _ => false,
     }
 }
@@ -162,6 +165,12 @@ fn register_revision(
     }
     if !is_name(&container.name) || container.image.is_empty() {
         return client("Container.name and Container.image should not be null or empty.");
+    }
+    // "Up to 255 letters (uppercase and lowercase), numbers, hyphens, underscores, colons, periods, forward slashes,
+    // and number signs are allowed" (`image` of ContainerDefinition); a digest has an `@`.
+    let in_image = |one: char| one.is_ascii_alphanumeric() || "-_:./#@".contains(one);
+    if container.image.len() > 255 || !container.image.chars().all(in_image) {
+        return client("Container.image contains invalid characters or is too long.");
     }
     // "awslogs-group", "awslogs-region" and for Fargate "awslogs-stream-prefix" are required (LogConfiguration).
     if let Some(options) = &container.log_options {

@@ -111,7 +111,8 @@ fn check(health: &HealthCheck) -> Result<(), Rejection> {
     if health.timeout_seconds >= health.interval_seconds {
         return refuse("ValidationError", "Health check interval must be greater than the timeout");
     }
-    if !health.path.starts_with('/') || health.path.len() > 1024 {
+    let is_printable = health.path.bytes().all(|byte| byte.is_ascii_graphic());
+    if !health.path.starts_with('/') || health.path.len() > 1024 || !is_printable {
         return refuse(
             "ValidationError",
             format!(

@@ -131,10 +131,17 @@ fn apply_request(before: &Settings, input: &ModifyDbInstanceInput) -> Result<Set
     }
     after.class = input.db_instance_class().unwrap_or(&after.class).to_owned();
     after.storage_type = input.storage_type().unwrap_or(&after.storage_type).to_owned();
-    after.allocated_storage = input.allocated_storage().unwrap_or(after.allocated_storage);
+    after.allocated_storage =
+        input.allocated_storage().map_or(before.allocated_storage, |wanted| grown(before.allocated_storage, wanted));
     after.multi_az = input.multi_az().unwrap_or(after.multi_az);
     after.backup_retention = input.backup_retention_period().unwrap_or(after.backup_retention);
     Ok(after)
+}
+
+/// "Values that are not at least 10% greater than the existing value are rounded up so that they are 10% greater than
+/// the current value" (ModifyDBInstance, `AllocatedStorage`).
+fn grown(has: i32, wanted: i32) -> i32 {
+    if wanted > has { wanted.max(has + (has + 9) / 10) } else { wanted }
 }
 
 /// Starts a change. The old status is reported for some more seconds.

@@ -22,28 +22,11 @@ use aws_sdk_rds::operation::reset_db_parameter_group::{
 };
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
 
+use infra_base::postgres_parameters::{Effect, Parameter as Known, parameter as known};
+
 use super::{tags, validation};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::ParameterGroup;
-
-/// Static parameters of PostgreSQL, which require a restart. Source: "Parameters" in the RDS for PostgreSQL User Guide.
-const STATIC: &[&str] = &[
-    "rds.logical_replication",
-    "max_replication_slots",
-    "max_wal_senders",
-    "max_worker_processes",
-    "shared_buffers",
-    "max_connections",
-];
-/// Dynamic parameters of PostgreSQL, which apply immediately. Only these and the static ones are modelled.
-const DYNAMIC: &[&str] = &[
-    "rds.force_ssl",
-    "log_statement",
-    "log_min_duration_statement",
-    "wal_sender_timeout",
-    "work_mem",
-    "random_page_cost",
-];
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &["db_parameter_group_name", "db_parameter_group_family", "description", "tags"];
@@ -160,12 +143,19 @@ fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
     }
     for parameter in parameters {
         let name = parameter.parameter_name().unwrap_or_default();
-        if !STATIC.contains(&name) && !DYNAMIC.contains(&name) {
+        let Some(Known { effect, is_boolean }) = known(name) else {
             return refuse("InvalidParameterValue", format!("Could not find parameter with name: {name}"));
-        }
+        };
         // "You can use the immediate value with dynamic parameters only" (ModifyDBParameterGroup).
-        if parameter.apply_method() != Some(&ApplyMethod::PendingReboot) && STATIC.contains(&name) {
+        if parameter.apply_method() != Some(&ApplyMethod::PendingReboot) && effect == Effect::Static {
             return refuse("InvalidParameterCombination", "cannot use immediate apply method for static parameter");
+        }
+        // `AllowedValues` of a boolean parameter in "DescribeDBParameters". A reset names no value.
+        if let Some(value) = parameter.parameter_value().filter(|value| is_boolean && !["0", "1"].contains(value)) {
+            return refuse(
+                "InvalidParameterValue",
+                format!("Invalid parameter value: {value} for: {name} allowed values are: 0,1"),
+            );
         }
     }
     Ok(())
@@ -206,7 +196,9 @@ fn changed(call: &mut Call<'_>, name: &str, before: &BTreeMap<String, String>) {
     let rds = &mut call.region_state().rds;
     let Some(group) = rds.parameter_groups.get_mut(name) else { return };
     group.changed_at = now;
-    if STATIC.iter().any(|parameter| group.parameters.get(*parameter) != before.get(*parameter)) {
+    let is_static = |name: &&String| known(name).is_some_and(|known| known.effect == Effect::Static);
+    let mut named = group.parameters.keys().chain(before.keys()).filter(is_static);
+    if named.any(|parameter| group.parameters.get(parameter) != before.get(parameter)) {
         for instance in rds.instances.values_mut().filter(|instance| instance.parameter_group == name) {
             instance.pending_reboot = true;
         }

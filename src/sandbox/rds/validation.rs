@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use infra_base::postgres_words::is_reserved_word;
+
 use crate::registry::{Call, Rejection, refuse};
 use crate::world::rds::Settings;
 
@@ -61,11 +63,20 @@ pub(super) fn database_names(user: &str, database: Option<&str>) -> Result<(), R
         return invalid("The parameter MasterUsername is not a valid identifier.");
     }
     // PostgreSQL reserves `pg_…` ("CREATE ROLE"), and RDS has roles `rds_…` of its own.
-    let is_reserved = |prefix: &&str| user.to_ascii_lowercase().starts_with(*prefix);
-    if ["admin", "rdsadmin", "rdsrepladmin"].contains(&user) || ["pg_", "rds_"].iter().any(is_reserved) {
+    let lower = user.to_ascii_lowercase();
+    let is_name = ["admin", "rdsadmin", "rdsrepladmin", "public", "none"].contains(&lower.as_str());
+    let has_prefix = ["pg_", "rds_"].iter().any(|prefix| lower.starts_with(prefix));
+    if is_name || has_prefix || is_reserved_word(&lower) {
         return invalid(format!("MasterUsername {user} cannot be used as it is a reserved word used by the engine"));
     }
+    let is_reserved = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        ["rdsadmin", "template0", "template1"].contains(&lower.as_str()) || is_reserved_word(&lower)
+    };
     match database {
+        Some(name) if is_reserved(name) => {
+            invalid(format!("DBName {name} cannot be used as it is a reserved word used by the engine"))
+        }
         Some(name) if !word(name) || !name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') => {
             invalid("DBName must begin with a letter and contain only alphanumeric characters.")
         }

@@ -132,9 +132,37 @@ fn a_number_is_accepted_where_the_key_expects_text() {
 fn the_output_of_config_show_is_a_configuration() {
     let workspace = Workspace::new();
     let shown = workspace.run("config show --set database.name=other");
+    assert!(shown.status.success(), "{}", workspace.format_output(&shown, "config show"));
     fs::write(workspace.path().join("shown.toml"), &shown.stdout).unwrap();
     let check = workspace.run("config check --config shown.toml");
     assert!(check.status.success(), "{}", workspace.format_output(&check, "config check"));
+    // An empty file is valid, too.
+    let again = workspace.run("config show --config shown.toml");
+    assert_eq!(String::from_utf8_lossy(&again.stdout), String::from_utf8_lossy(&shown.stdout));
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("name = \"other\""));
+}
+
+#[test]
+fn config_show_failed_on_the_default_configuration_without_a_cause() {
+    let commands = ["config show", "config check", "config schema", "config resources", "plan", "graph"];
+    for file in ["config/migration.toml", "config/self-contained.toml"] {
+        let workspace = Workspace::with(file);
+        for command in commands {
+            for output in ["text", "json"] {
+                let arguments = format!("{command} --output {output} --sandbox --sandbox-timing instant");
+                let ran = workspace.run(&arguments);
+                let transcript = workspace.format_output(&ran, &arguments);
+                assert!(ran.status.success() && !ran.stdout.is_empty(), "{file}: {transcript}");
+                if command == "config show" && output == "json" {
+                    let shown: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+                    let schema = migrate_infra::config::schema();
+                    for section in schema["properties"].as_object().unwrap().keys() {
+                        assert!(shown.get(section).is_some(), "{file}: `{section}` is not shown");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -266,6 +266,18 @@ fn a_plan_that_the_refresh_shows_to_be_impossible_is_refused() {
     assert_eq!((&settings["allocated_storage"], &settings["backup_retention"]), (&300.into(), &14.into()));
 }
 
+/// RDS makes 110 of 105, and the next plan would have been refused.
+#[test]
+fn storage_that_rds_rounds_up_blocked_the_next_plan() {
+    let workspace = Workspace::new();
+    run(&workspace, "up --env source -y");
+    let refused = transcript(&workspace, "plan --env source --set database.allocated_storage_gb=105");
+    assert!(refused.contains("[exit 3]") && refused.contains("to 110 or more, or to 100"), "{refused}");
+    run(&workspace, "up --env source -y --set database.allocated_storage_gb=110");
+    let again = run(&workspace, "plan --env source --set database.allocated_storage_gb=110");
+    assert!(again.contains("there is nothing to do"), "{again}");
+}
+
 /// The database was upgraded manually: the hint works.
 #[test]
 fn the_hint_for_another_version_works() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_sdk_rds::types::{ApplyMethod, Parameter};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -77,6 +78,34 @@ async fn clients(sandbox: &Arc<Sandbox>) -> Arc<Clients> {
 
 fn with(code: &'static str) -> Option<String> {
     Some(code.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn rds_on_the_sandbox_took_names_and_parameters_that_rds_refuses() {
+    let mut fixture = prerequisites();
+    fixture.up(&Parts::default().graph()).await.must_succeed();
+    let sandbox = Sandbox::new(fixture.world.clone(), Clock::real(), None, CrashPoints::default());
+    let rds = &clients(&sandbox).await.rds;
+    let create = |user: &str, database: &str| {
+        let call = rds.create_db_instance().db_instance_identifier("second").engine("postgres").engine_version("16");
+        let call = call.db_instance_class("db.r5.large").allocated_storage(100).master_username(user).db_name(database);
+        let call = call.master_user_password("hunter2hunter2").db_subnet_group_name("payment-subnets");
+        code("rds:CreateDBInstance", call.db_parameter_group_name("payment-parameters").send())
+    };
+    for (user, database) in [("USER", "db"), ("public", "db"), ("Admin", "db"), ("dba", "rdsadmin"), ("dba", "Select")]
+    {
+        assert_eq!(create(user, database).await, with("InvalidParameterValue"), "{user} {database}");
+    }
+    let set = |name: &str, value: &str| {
+        let parameter = Parameter::builder().parameter_name(name).parameter_value(value);
+        let call = rds.modify_db_parameter_group().db_parameter_group_name("payment-parameters");
+        let call = call.parameters(parameter.apply_method(ApplyMethod::PendingReboot).build());
+        code("rds:ModifyDBParameterGroup", call.send())
+    };
+    assert_eq!(set("log_conections", "1").await, with("InvalidParameterValue"));
+    assert_eq!(set("log_connections", "on").await, with("InvalidParameterValue"));
+    assert_eq!(set("log_connections", "1").await, None);
+    assert_eq!(set("statement_timeout", "60000").await, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,6 @@
+//! Tests of the configuration as its users write it.
+
+mod rules_of_aws;
+mod shown;
+mod support;
+mod text;
