@@ -165,6 +165,12 @@ impl Names {
         self.of(&format!("payment-dms-{direction}"))
     }
 
+    /// Returns the identifier of the certificates with which DMS verifies the databases. Other certificates have
+    /// another fingerprint, so that they exist before the endpoints leave the earlier ones.
+    pub fn database_certificates(&self, fingerprint: &str) -> String {
+        self.of(&format!("payment-dms-rds-{fingerprint}"))
+    }
+
     /// Returns the name of the role with which DMS reads the secrets.
     pub fn replication_role(&self) -> String {
         self.of("payment-dms-secrets")

@@ -79,5 +79,16 @@ fn quoted(key: &str) -> String {
 }
 
 fn literal(value: &Value) -> String {
+    match value.as_array() {
+        // Each table has a line.
+        Some(items) if items.iter().any(Value::is_object) => {
+            let lines: String = items.iter().map(|item| format!("  {},\n", inline(item))).collect();
+            format!("[\n{lines}]")
+        }
+        _ => inline(value),
+    }
+}
+
+fn inline(value: &Value) -> String {
     toml::Value::try_from(value).map_or_else(|_| "\"\"".to_owned(), |value| value.to_string())
 }

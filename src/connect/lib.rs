@@ -41,4 +41,5 @@ pub use endpoint::{Endpoint, SslMode};
 pub use failure::ConnectFailure;
 pub use open::{ConnectError, open};
 pub use quoting::{ident, literal};
+pub use rds::rds_roots_pem;
 pub use table_name::TableName;

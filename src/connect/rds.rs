@@ -41,6 +41,24 @@ pub(super) fn roots_for(region: &str) -> Option<Result<Vec<CertificateDer<'stati
     is_known.then(|| CertificateDer::pem_slice_iter(ROOTS).collect())
 }
 
+/// Returns the root certificates of RDS in a region, in PEM format without comments: one for each kind of key, because
+/// a DB instance has one of them ("Certificate authorities", RDS User Guide). `None` if the region is not known.
+pub fn rds_roots_pem(region: &str) -> Option<String> {
+    let comment = format!("# Amazon RDS {region} Root CA ");
+    let text = std::str::from_utf8(ROOTS).ok()?;
+    let mut pem = String::new();
+    let mut is_wanted = false;
+    for line in text.lines() {
+        if line.starts_with('#') {
+            is_wanted = line.starts_with(&comment);
+        } else if is_wanted {
+            pem.push_str(line);
+            pem.push('\n');
+        }
+    }
+    (!pem.is_empty()).then_some(pem)
+}
+
 /// Returns where AWS publishes the certificates of RDS in a region ("Certificate bundles by AWS Region", RDS User
 /// Guide; for China, the guide on docs.amazonaws.cn).
 pub(super) fn bundle_url(region: &str) -> String {
@@ -96,6 +114,22 @@ mod tests {
         }
         let mut roots = rustls::RootCertStore::empty();
         assert_eq!(roots.add_parsable_certificates(certificates), (81, 0));
+    }
+
+    #[test]
+    fn the_roots_of_a_region_are_those_that_sign_its_databases() {
+        let pem = rds_roots_pem("eu-west-1").expect("a known region");
+        let own: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>().unwrap();
+        assert_eq!(own.len(), 3);
+        for der in own {
+            let subject = Certificate::from_der(&der).unwrap().tbs_certificate.subject.to_string();
+            assert!(subject.contains("CN=Amazon RDS eu-west-1 Root CA "), "{subject}");
+        }
+        assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n") && pem.ends_with("-----END CERTIFICATE-----\n"));
+        assert!(!pem.contains('#'), "a comment is no part of a certificate");
+        for unknown in ["cn-north-1", "us-gov-west-1", "eu-west", ""] {
+            assert_eq!(rds_roots_pem(unknown), None, "{unknown}");
+        }
     }
 
     #[test]

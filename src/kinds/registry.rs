@@ -53,6 +53,7 @@ const ALL: &[&dyn Kind] = &[
     &Erased::<dms::AccountRole>::NEW,
     &Erased::<dms::ReplicationSubnetGroup>::NEW,
     &Erased::<dms::ReplicationInstance>::NEW,
+    &Erased::<dms::Certificate>::NEW,
     &Erased::<dms::Endpoint>::NEW,
     &Erased::<dms::ReplicationTask>::NEW,
     &Erased::<logs::LogGroup>::NEW,

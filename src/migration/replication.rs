@@ -396,10 +396,17 @@ pub fn remedy(message: &str) -> Option<&'static str> {
              `replication.allocated_storage_gb`, then run `up`",
         );
     }
+    if has(&["certificate verify", "root certificate", "does not match host"]) {
+        return Some(
+            "DMS verifies the database, and its certificate is not that of its address: compare the host in its secret \
+             with the endpoint of the DB instance, and the certificate authority of the instance with those of RDS in \
+             its region",
+        );
+    }
     if has(&["ssl"]) {
         return Some(
             "the databases accept only connections with TLS (`rds.force_ssl`): the endpoints need the SSL mode \
-             `require`",
+             `require` or a stricter one",
         );
     }
     None

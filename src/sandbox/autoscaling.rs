@@ -175,8 +175,9 @@ fn describe_targets(
 ) -> Result<DescribeScalableTargetsOutput, Rejection> {
     check(input.service_namespace(), input.scalable_dimension())?;
     let role = format!(
-        "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/\
+        "arn:{}:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/\
          AWSServiceRoleForApplicationAutoScaling_ECSService",
+        call.region.partition(),
         call.account()
     );
     let targets = call.region_state().autoscaling.targets.values();

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::registry::{Call, Registry, Rejection, refuse};
+use super::world::ServiceCaller;
 use super::world::lambda::Function;
 
 pub(super) fn register(registry: &mut Registry) {
@@ -95,8 +96,10 @@ fn check_name(name: &str) -> Result<(), Rejection> {
 /// "The role defined for the function cannot be assumed by Lambda": the role does not exist, does not trust Lambda, or
 /// is too new.
 fn check_role(call: &mut Call<'_>, role: &str) -> Result<(), Rejection> {
-    let now = call.now();
-    match call.world.iam.can_assume(role, "lambda.amazonaws.com", now) {
+    let account = call.account();
+    // Nothing documents that Lambda sends the ARN of the function.
+    let caller = ServiceCaller { principal: "lambda.amazonaws.com", account: &account, arn: None };
+    match call.world.iam.can_assume(role, &caller, call.now()) {
         true => Ok(()),
         false => invalid("The role defined for the function cannot be assumed by Lambda."),
     }

@@ -13,7 +13,7 @@ pub(super) fn register(registry: &mut Registry) {
 fn get_caller_identity(call: &mut Call<'_>, _: &GetCallerIdentityInput) -> Result<GetCallerIdentityOutput, Rejection> {
     let account = call.account();
     Ok(GetCallerIdentityOutput::builder()
-        .arn(format!("arn:aws:iam::{account}:user/sandbox"))
+        .arn(format!("arn:{}:iam::{account}:user/sandbox", call.region.partition()))
         .user_id("AIDASANDBOX")
         .account(account)
         .build())

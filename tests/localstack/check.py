@@ -1516,6 +1516,30 @@ def _() -> None:
     refused("ResourceNotFoundFault", dms.delete_replication_subnet_group, ReplicationSubnetGroupIdentifier=group)
 
 
+@check("dms", "certificate: filters, tags, duplicate, endpoint that needs and uses it, delete")
+def _() -> None:
+    dms = aws("dms")
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    made = dms.import_certificate(CertificateIdentifier=name("roots"), CertificatePem=pem, Tags=KV)["Certificate"]
+    arn = made["CertificateArn"]
+    refused(
+        "ResourceAlreadyExistsFault", dms.import_certificate, CertificateIdentifier=name("roots"), CertificatePem=pem
+    )
+    refused("InvalidCertificateFault", dms.import_certificate, CertificateIdentifier=name("none"), CertificatePem="x")
+    query = where("certificate-id", name("roots"))
+    has(dms.describe_certificates(**query)["Certificates"][0], CertificateArn=arn, CertificatePem=pem)
+    same(tags(dms.list_tags_for_resource(ResourceArn=arn)["TagList"]), TAGS)
+    end = dict(EndpointIdentifier=name("verified"), EndpointType="source", EngineName="postgres")
+    refused("InvalidParameterCombinationException", dms.create_endpoint, **end, SslMode="verify-full")
+    endpoint = dms.create_endpoint(**end, SslMode="verify-full", CertificateArn=arn)["Endpoint"]
+    has(endpoint, SslMode="verify-full", CertificateArn=arn)
+    refused("InvalidResourceStateFault", dms.delete_certificate, CertificateArn=arn)
+    dms.delete_endpoint(EndpointArn=endpoint["EndpointArn"])
+    dms.delete_certificate(CertificateArn=arn)
+    refused("ResourceNotFoundFault", dms.describe_certificates, **query)
+    refused("ResourceNotFoundFault", dms.delete_certificate, CertificateArn=arn)
+
+
 @check("dms", "quotas")
 def _() -> None:
     quotas = {q["AccountQuotaName"]: q for q in aws("dms").describe_account_attributes()["AccountQuotas"]}

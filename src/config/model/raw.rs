@@ -72,6 +72,8 @@ pub struct RawConfig {
     /// cannot be read, never passes.
     pub gates: RawGates,
     /// The rules that every plan must follow. A plan that violates a rule is rejected before any change.
+    // Only a generated configuration has exceptions: a file without this section has none.
+    #[serde(default)]
     pub policy: Policy,
     /// The state backend.
     pub state: StateConfig,
@@ -107,7 +109,7 @@ impl RawConfig {
             databases: DatabaseAccess::default(),
             cutover: Cutover::default(),
             gates: RawGates::default(),
-            policy: Policy::default(),
+            policy: Policy::of_layout(layout),
             state: StateConfig::default(),
             drift: DriftConfig::default(),
             accounts: Accounts::new(),

@@ -61,8 +61,12 @@ pub struct Service {
     /// connection does not follow a change of the DNS weights, so AWS's default of an hour is too long here.
     #[schemars(range(min = 60, max = 604_800))]
     pub client_keep_alive_seconds: i32,
-    /// ARN of an issued ACM certificate in the region of the environment. Empty: the load balancer supports only HTTP.
+    /// ARN of an issued ACM certificate in the region of the environment. Empty: the load balancer supports only HTTP,
+    /// which the policy `plain-http` rejects, unless there is an exception.
     pub certificate_arn: String,
+    /// Whether the tasks may delete objects in the buckets of their environment. If false, they may only list, read
+    /// and write them.
+    pub may_delete_objects: bool,
     /// Retention of the logs of the service in days. CloudWatch Logs allows only some values, for example 7, 30 or 365.
     #[schemars(range(min = 1, max = 3653))]
     pub log_retention_days: i32,
@@ -87,6 +91,7 @@ impl Default for Service {
             deregistration_delay_seconds: 30,
             client_keep_alive_seconds: 60,
             certificate_arn: String::new(),
+            may_delete_objects: false,
             log_retention_days: 7,
         }
     }

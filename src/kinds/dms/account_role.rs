@@ -21,6 +21,9 @@ use infra_base::tags::{SHARED_MARK, SHARED_USER};
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
+/// The service that assumes it, and how.
+const DMS: &str = "dms.amazonaws.com";
+const ASSUME: &str = "sts:AssumeRole";
 /// Seconds between two reads of the other users.
 const READ_PAUSES: [u64; 5] = [1, 2, 4, 8, 0];
 /// How many attempts are made while other runs create and delete the role.
@@ -180,7 +183,7 @@ impl AccountRole {
 
     /// Creates the role. Returns false when another run was faster.
     async fn create(&self, cx: &StepContext) -> Result<bool> {
-        let trust = document(&[statement()]);
+        let trust = document(&[statement(cx)]);
         let tags = [tag(SHARED_MARK, "dms")?, user_tag(cx)?];
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
@@ -216,7 +219,7 @@ impl AccountRole {
     async fn let_dms_in(&self, cx: &StepContext) -> Result<bool> {
         let Some(role) = self.find(cx).await? else { return Ok(false) };
         let mut statements = statements(&trust(&role));
-        statements.push(statement());
+        statements.push(statement(cx));
         let trust = document(&statements);
         let call =
             || cx.aws.iam.update_assume_role_policy().role_name(&self.name).policy_document(trust.to_string()).send();
@@ -241,9 +244,19 @@ fn tags(role: &Role) -> BTreeMap<String, String> {
     role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
-/// Returns the statement that allows DMS to assume the role.
-fn statement() -> Value {
-    json!({ "Effect": "Allow", "Principal": { "Service": "dms.amazonaws.com" }, "Action": "sts:AssumeRole" })
+/// Returns the statement that allows DMS to assume the role, for resources of this account only: the example for
+/// `dms-vpc-role` has both conditions ("Cross-service confused deputy prevention", AWS DMS User Guide). The role serves
+/// all regions and all stacks of the account.
+fn statement(cx: &StepContext) -> Value {
+    json!({
+        "Effect": "Allow",
+        "Principal": { "Service": DMS },
+        "Action": ASSUME,
+        "Condition": {
+            "StringEquals": { "aws:SourceAccount": cx.account },
+            "ArnLike": { "aws:SourceArn": format!("arn:{}:dms:*:{}:*", cx.region.partition(), cx.account) },
+        },
+    })
 }
 
 fn document(statements: &[Value]) -> Value {
@@ -263,14 +276,14 @@ fn statements(document: &Value) -> Vec<Value> {
     }
 }
 
-/// Returns whether a statement includes the statement for DMS. Additional conditions only make it stricter.
+/// Returns whether a statement lets DMS in. Conditions only make it stricter; roles of earlier versions have none.
 fn lets_dms_in(one: &Value) -> bool {
-    let ours = statement();
-    let says = |way: &str| {
-        let both = one.pointer(way).zip(ours.pointer(way));
-        both.is_some_and(|(has, wants)| has == wants || has.as_array().is_some_and(|all| all.contains(wants)))
+    let says = |(way, wants): (&str, &str)| {
+        let is_wanted = |has: &Value| has.as_str() == Some(wants);
+        one.pointer(way)
+            .is_some_and(|has| is_wanted(has) || has.as_array().is_some_and(|all| all.iter().any(is_wanted)))
     };
-    ["/Effect", "/Principal/Service", "/Action"].into_iter().all(says)
+    [("/Effect", "Allow"), ("/Principal/Service", DMS), ("/Action", ASSUME)].into_iter().all(says)
 }
 
 /// Returns the key of the tag that marks this address as a user. Two stacks in one account have different keys.

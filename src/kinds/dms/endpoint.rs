@@ -72,8 +72,11 @@ pub struct Endpoint {
     /// The role with which DMS reads the secret.
     #[weak_ref]
     pub access_role: Input<Arn>,
-    /// `none`, `require`, `verify-ca` or `verify-full`.
+    /// `none`, `require`, `verify-ca` or `verify-full`. The last two require a certificate.
     pub ssl_mode: String,
+    /// The certificates of the authorities that sign the server's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Input<Arn>>,
     /// A customer-managed key that encrypts the endpoint. Without one, DMS uses the key `aws/dms`.
     #[immutable]
     pub kms_key: Option<String>,
@@ -117,6 +120,9 @@ pub struct EndpointAttrs {
     pub secret: String,
     pub access_role: String,
     pub ssl_mode: String,
+    /// The ARN of the certificates, if it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     #[serde(default)]
     pub after_connect_script: Option<String>,
     #[serde(default)]
@@ -157,6 +163,7 @@ impl Resource for Endpoint {
 
     async fn ensure(&self, cx: &StepContext, seen: Option<EndpointAttrs>) -> Result<EndpointAttrs> {
         let (secret, role) = (self.secret.get()?, self.access_role.get()?);
+        let certificate = self.certificate.as_ref().map(Input::get).transpose()?.map(|arn| arn.0.clone());
         let ssl_mode = DmsSslModeValue::from(self.ssl_mode.as_str());
         let settings = PostgreSqlSettings::builder()
             .database_name(&self.database_name)
@@ -182,6 +189,7 @@ impl Resource for Endpoint {
                 let call =
                     call.engine_name(&self.engine).ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
                 let call = call.set_extra_connection_attributes(self.extra_connection_attributes.clone());
+                let call = call.set_certificate_arn(certificate.clone());
                 call.set_kms_key_id(self.kms_key.clone()).set_tags(Some(tags.clone())).send()
             };
             let why = "DMS to be able to use the role that reads the secret";
@@ -195,6 +203,7 @@ impl Resource for Endpoint {
             secret: secret.0.clone(),
             access_role: role.0.clone(),
             ssl_mode: self.ssl_mode.clone(),
+            certificate: certificate.clone(),
             after_connect_script: self.after_connect_script.clone(),
             fail_on_lob_truncation: self.fail_on_lob_truncation,
             // DMS may show others as well, which it has derived.
@@ -218,6 +227,9 @@ impl Resource for Endpoint {
             let call = || {
                 let call = cx.aws.dms.modify_endpoint().endpoint_arn(attrs.arn.as_str()).engine_name(&self.engine);
                 let call = call.ssl_mode(ssl_mode.clone()).postgre_sql_settings(settings.clone());
+                // An empty text takes it away, as terraform-provider-aws does.
+                let none = || attrs.certificate.is_some().then(String::new);
+                let call = call.set_certificate_arn(certificate.clone().or_else(none));
                 // "To reset this parameter, pass the empty string ("") as an argument" (ModifyEndpoint).
                 let attributes = self.extra_connection_attributes.clone().unwrap_or_default();
                 let call = call.extra_connection_attributes(attributes);
@@ -314,6 +326,7 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
         secret: text(settings.and_then(PostgreSqlSettings::secrets_manager_secret_id)),
         access_role: text(settings.and_then(PostgreSqlSettings::secrets_manager_access_role_arn)),
         ssl_mode: text(current.ssl_mode().map(DmsSslModeValue::as_str)),
+        certificate: given(current.certificate_arn()),
         after_connect_script: given(settings.and_then(PostgreSqlSettings::after_connect_script)),
         fail_on_lob_truncation: settings.and_then(PostgreSqlSettings::fail_tasks_on_lob_truncation).unwrap_or(false),
         extra_connection_attributes: given(current.extra_connection_attributes()),

@@ -1,6 +1,7 @@
 //! AWS Database Migration Service.
 
 mod account_role;
+mod certificate;
 mod codes;
 mod endpoint;
 mod filter;
@@ -11,6 +12,7 @@ mod tagging;
 pub mod task_status;
 
 pub use account_role::AccountRole;
+pub use certificate::Certificate;
 pub use endpoint::{Endpoint, EndpointDirection};
 pub use replication_instance::ReplicationInstance;
 pub use replication_subnet_group::ReplicationSubnetGroup;

@@ -52,6 +52,12 @@ pub struct Role {
     /// Whether services can assume it only on behalf of this account ("the confused deputy problem" in the IAM guide).
     #[update(call = "iam:UpdateAssumeRolePolicy")]
     pub source_account_condition: bool,
+    /// The ARNs, with `*` wildcards, of the resources for which services can assume it; none for any. `{partition}` and
+    /// `{account}` are filled in; a region is written out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[update(call = "iam:UpdateAssumeRolePolicy")]
+    #[compare(template)]
+    pub source_arns: Vec<String>,
     /// Its path; `/` for none ("Friendly names and paths", IAM user guide).
     #[serde(default = "no_path", skip_serializing_if = "is_no_path")]
     #[immutable]
@@ -204,8 +210,12 @@ impl Role {
         let principals: Vec<String> = self.trust.iter().map(|principal| fill(cx, principal)).collect();
         let mut statement =
             json!({ "Effect": "Allow", "Principal": { "Service": principals }, "Action": "sts:AssumeRole" });
+        let sources: Vec<String> = self.source_arns.iter().map(|source| fill(cx, source)).collect();
         if self.source_account_condition {
-            statement["Condition"] = json!({ "StringEquals": { "aws:SourceAccount": cx.account } });
+            statement["Condition"]["StringEquals"] = json!({ "aws:SourceAccount": cx.account });
+        }
+        if !sources.is_empty() {
+            statement["Condition"]["ArnLike"] = json!({ "aws:SourceArn": sources });
         }
         json!({ "Version": "2012-10-17", "Statement": [statement] })
     }

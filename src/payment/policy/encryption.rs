@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::rule::{PolicyRule, spec};
 use infra_config::{Config, Rule};
 use infra_core::graph::Node;
-use infra_kinds::dms::{Endpoint, ReplicationInstance};
+use infra_kinds::dms::{Certificate, Endpoint, ReplicationInstance};
 use infra_kinds::logs::LogGroup;
 use infra_kinds::rds::{DbInstance, DbParameterGroup};
 use infra_kinds::s3::{Bucket, BucketReplication};
@@ -70,6 +70,7 @@ impl PolicyRule for Encryption {
         let key = key.or_else(|| spec::<SecretReplica>(node).map(|replica| replica.kms_key));
         let key = key.or_else(|| spec::<LogGroup>(node).map(|group| group.kms_key));
         let key = key.or_else(|| spec::<ReplicationInstance>(node).map(|instance| instance.kms_key));
+        let key = key.or_else(|| spec::<Certificate>(node).map(|certificate| certificate.kms_key));
         if let Some(key) = key {
             problems.extend(self.check_key(node, key.as_deref()));
         }

@@ -5,6 +5,7 @@
 //! the configuration (`policy.exceptions`).
 
 mod encryption;
+mod plain_http;
 mod public_exposure;
 mod required_tags;
 mod review;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::encryption::Encryption;
+use super::plain_http::PlainHttp;
 use super::public_exposure::PublicExposure;
 use super::required_tags::RequiredTags;
 use super::rule::PolicyRule;
 use infra_base::address::Address;
-use infra_config::{Config, Exception, Rule};
+use infra_config::{Config, Exception, Rule, Side};
 use infra_core::graph::Graph;
 
 /// A resource that violates a rule.
@@ -30,7 +31,8 @@ pub struct Review {
     pub violations: Vec<Violation>,
     /// Violations that an exception allows, with the reason from the configuration.
     pub excused: Vec<(Violation, String)>,
-    /// Exceptions whose address no resource has, with their index in the configuration.
+    /// Exceptions whose address no resource has, with their index in the configuration. Those of an environment that is
+    /// not in the configuration are no mistake.
     pub unknown: Vec<(usize, Exception)>,
 }
 
@@ -40,6 +42,7 @@ pub fn review(config: &Config, graph: &Graph) -> Review {
     check_all(&Encryption::of(config), graph, &mut found);
     check_all(&RequiredTags::of(config), graph, &mut found);
     check_all(&PublicExposure::of(graph), graph, &mut found);
+    check_all(&PlainHttp, graph, &mut found);
     let mut review = Review::default();
     let exceptions = &config.policy.exceptions;
     let reasons: BTreeMap<(Rule, &str), &str> =
@@ -51,11 +54,17 @@ pub fn review(config: &Config, graph: &Graph) -> Review {
             None => review.violations.push(violation),
         }
     }
+    // An environment that is removed, for example the source after the migration, takes its exceptions with it.
+    let is_removed = |address: &Address| {
+        let name = address.environment();
+        [Side::Source, Side::Target].iter().any(|side| side.as_str() == name) && config.environment(name).is_none()
+    };
     review.unknown = exceptions
         .iter()
         .enumerate()
-        .filter(|(_, one)| graph.get(&Address::new(&one.address)).is_none())
-        .map(|(index, one)| (index, one.clone()))
+        .map(|(index, one)| (index, one, Address::new(&one.address)))
+        .filter(|(_, _, address)| graph.get(address).is_none() && !is_removed(address))
+        .map(|(index, one, _)| (index, one.clone()))
         .collect();
     review
 }

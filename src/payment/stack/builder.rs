@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::facts::MigrationFacts;
+use super::trust::Trust;
 use infra_base::address::{AccountId, Address, Location};
 use infra_config::naming::Names;
 use infra_config::{Config, EnvironmentConfig};
@@ -33,13 +34,14 @@ impl<'a> Builder<'a> {
         Self { graph, config: environment, location, names, facts, tags }
     }
 
-    /// Returns the specification of a role that services can assume.
-    pub(super) fn role(&self, name: String, description: impl Into<String>, trust: &str) -> Role {
+    /// Returns the specification of a role that a service can assume.
+    pub(super) fn role(&self, name: String, description: impl Into<String>, trust: Trust) -> Role {
         Role {
             name,
             description: description.into(),
-            trust: vec![trust.to_owned()],
-            source_account_condition: false,
+            trust: vec![trust.principal],
+            source_account_condition: trust.for_account,
+            source_arns: trust.sources,
             path: self.config.iam.path.clone(),
             permissions_boundary: self.config.iam.boundary(),
         }

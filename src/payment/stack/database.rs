@@ -6,6 +6,7 @@ use super::builder::Builder;
 use super::layout;
 use super::network::Network;
 use super::security::SecurityGroups;
+use super::trust::Trust;
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::ec2::Subnet;
@@ -152,7 +153,7 @@ fn rotation(builder: &mut Builder<'_>, part: &str, database: &Database) {
         },
     );
     let description = format!("Rotates the password of the {} payment database", database.role);
-    let role = builder.role(name.clone(), description, "lambda.amazonaws.com");
+    let role = builder.role(name.clone(), description, Trust::lambda());
     let role = builder.add(part, "rotation-role", &role);
     let policy =
         RolePolicy { role: role.name(), name: "rotate".to_owned(), statements: statements(builder, database, &logs) };
@@ -197,12 +198,15 @@ fn statements(builder: &Builder<'_>, database: &Database, logs: &Handle<LogGroup
             ],
             vec![database.secret.arn().text()],
         ),
+        // It acts on no resource, so IAM knows none for it ("Actions, resources, and condition keys for AWS Secrets
+        // Manager").
         Statement::allow("Password", &["secretsmanager:GetRandomPassword"], vec!["*".into()]),
         Statement::allow(
             "Database",
             &["rds:DescribeDBInstances", "rds:ModifyDBInstance"],
             vec![database.instance.arn().text()],
         ),
+        // The resources are the streams of the group, whose names Lambda chooses.
         Statement::allow(
             "Logs",
             &["logs:CreateLogStream", "logs:PutLogEvents"],

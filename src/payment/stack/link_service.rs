@@ -36,8 +36,7 @@ pub(super) fn add(
         role: builder.names.link_task_role(),
         description: format!("What the payment service may do while it uses the database of {}", from.config.name),
         family: builder.names.link_service(),
-        secrets: vec![secret.arn.clone()],
-        uses: Some(secret.arn.clone().text()),
+        secret: Some(secret.arn.clone()),
         // A replica is encrypted with a key of its own region.
         far_key: (from.config.region == own.config.region).then(|| from.config.encryption.key()).flatten(),
     };

@@ -23,6 +23,7 @@ mod storage;
 mod storage_replication;
 mod task_settings;
 mod tasks;
+mod trust;
 
 pub use assemble::{Stack, assemble, build, build_with};
 pub use emergency_switch::EmergencySwitch;

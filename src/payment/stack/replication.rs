@@ -1,18 +1,24 @@
 //! Database replication with AWS DMS: from a database of this or another environment to a database of this one.
 
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
 use super::builder::Builder;
 use super::database::Database;
 use super::environment::Environment;
 use super::facts::KnownReplication;
 use super::layout::{self, REPLICATION as PART};
 use super::task_settings::{settings, table_mappings};
+use super::trust::Trust;
 use infra_base::address::Arn;
 use infra_config::naming::DMS_ACCOUNT_ROLES;
 use infra_config::{MigrationType, ReplicationLink};
+use infra_connect::rds_roots_pem;
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
 use infra_kinds::dms::{
-    AccountRole, Endpoint, EndpointDirection, ReplicationInstance, ReplicationSubnetGroup, ReplicationTask,
+    AccountRole, Certificate, Endpoint, EndpointDirection, ReplicationInstance, ReplicationSubnetGroup, ReplicationTask,
 };
 use infra_kinds::ec2::Subnet;
 use infra_kinds::iam::{RolePolicy, Statement};
@@ -55,6 +61,8 @@ pub(super) struct Base<'a> {
     /// Ready when the instance can connect to both databases, and to AWS.
     pub(super) ways: Vec<Input<String>>,
     role: Input<Arn>,
+    /// The authorities of both databases; `None` if those of a region are not known.
+    certificates: Option<Input<Arn>>,
     /// Ready when the role can read the secrets.
     permission: Input<String>,
 }
@@ -90,7 +98,10 @@ impl Base<'_> {
             database_name: end.name.clone(),
             secret: end.secret.clone(),
             access_role: self.role.clone(),
-            ssl_mode: "require".to_owned(),
+            // PostgreSQL endpoints support all modes; `require` encrypts, but "no CA verification is made" ("Using SSL
+            // with AWS Database Migration Service").
+            ssl_mode: if self.certificates.is_some() { "verify-full" } else { "require" }.to_owned(),
+            certificate: self.certificates.clone(),
             kms_key: builder.config.encryption.key(),
             after_connect_script: None,
             fail_on_lob_truncation: true,
@@ -137,6 +148,7 @@ pub(super) fn add<'a>(
     };
     let instance = instance(builder, own);
     let (role, permission) = access(builder, from, &[&source, &target]);
+    let certificates = certificates(builder, own, from);
     let log_group = logs(builder);
     // Only the tasks depend on the routes, which they use for secrets and logs. The instance does not wait for them,
     // because their creation takes minutes.
@@ -147,7 +159,7 @@ pub(super) fn add<'a>(
         own.network.public_routes.clone(),
         [&source, &target].map(|end| end.database.instance.endpoint_address()).into(),
     ];
-    let base = Base { source, target, instance, log_group, ways: ways.concat(), role, permission };
+    let base = Base { source, target, instance, log_group, ways: ways.concat(), role, certificates, permission };
     let config = builder.config.replication.clone();
     let source_endpoint = base.source_endpoint(builder, "source", &base.source);
     let source_endpoint = builder.add(PART, layout::SOURCE_ENDPOINT, &source_endpoint);
@@ -224,13 +236,27 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
     builder.add(PART, layout::REPLICATION_INSTANCE, &spec)
 }
 
+/// Adds the root certificates of RDS in the regions of both databases, which are public. One resource holds them all:
+/// "If you use Amazon RDS, you can download the root CA and certificate bundle provided by Amazon RDS" ("Using SSL with
+/// AWS Database Migration Service"). This program does not have those of some regions: China, GovCloud, and regions
+/// opened since August 2023. The endpoints then encrypt their connections without verifying the server.
+fn certificates(builder: &mut Builder<'_>, own: &Environment, from: &Environment) -> Option<Input<Arn>> {
+    let regions: BTreeSet<&str> = [own, from].map(|environment| environment.config.region.as_str()).into();
+    let pem: String = regions.into_iter().map(rds_roots_pem).collect::<Option<_>>()?;
+    let fingerprint: String = Sha256::digest(&pem).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let spec = Certificate {
+        identifier: builder.names.database_certificates(&fingerprint),
+        pem,
+        kms_key: builder.config.encryption.key(),
+    };
+    Some(builder.add(PART, "certificates", &spec).arn())
+}
+
 /// Adds the role with which DMS reads the credentials, and its policy. Returns the role, and what must be ready before
 /// the role can be used.
 fn access(builder: &mut Builder<'_>, from: &Environment, ends: &[&End<'_>]) -> (Input<Arn>, Input<String>) {
-    // The regional service principal is required, not the global one ("Using secrets to access AWS DMS endpoints").
-    let trust = format!("dms.{}.amazonaws.com", builder.config.region);
     let description = "Lets DMS read the credentials of both databases";
-    let role = builder.role(builder.names.replication_role(), description, &trust);
+    let role = builder.role(builder.names.replication_role(), description, Trust::dms(&builder.config.region));
     let role = builder.add(PART, "secrets-role", &role);
     let secrets = ends.iter().map(|end| end.secret.clone().text()).collect();
     let mut statements =

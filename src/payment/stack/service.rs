@@ -61,8 +61,7 @@ pub(super) fn add(
         role: builder.names.task_role(),
         description: "What the payment service itself may do".to_owned(),
         family: builder.names.service(),
-        secrets: databases.iter().map(|database| database.secret.arn()).collect(),
-        uses: own_secret(builder, databases),
+        secret: own_secret(builder, databases),
         far_key: None,
     };
     let task_definition = tasks::add(builder, &shared, tasks, buckets);
@@ -86,7 +85,7 @@ pub(super) fn add(
 /// own name.
 fn own_secret(builder: &Builder<'_>, databases: &[Database]) -> TaskSecret {
     let own = databases.iter().find(|database| database.role == builder.config.name).or(databases.first());
-    own.map(|database| database.secret.arn().text())
+    own.map(|database| database.secret.arn())
 }
 
 /// An ECS service and what its tasks need.

@@ -3,6 +3,7 @@
 use super::builder::Builder;
 use super::environment::Environment;
 use super::storage::Storage;
+use super::trust::Trust;
 use infra_config::ReplicationLink;
 use infra_core::graph::Input;
 use infra_kinds::iam::{Role, RolePolicy, Statement};
@@ -15,7 +16,7 @@ const PART: &str = "storage-replication";
 pub(super) fn add(builder: &mut Builder<'_>, own: &Environment, from: &Environment, link: &ReplicationLink) {
     let (Some(source), Some(destination)) = (from.bucket(&link.from), own.bucket(&link.to)) else { return };
     let description = "Lets S3 replicate objects between the payment buckets";
-    let role = builder.role(builder.names.storage_role(), description, "s3.amazonaws.com");
+    let role = builder.role(builder.names.storage_role(), description, Trust::s3_replication());
     let is_other_account = from.location.account != own.location.account;
     // What an organization requires of roles is a setting of the account.
     let iam = if is_other_account { &from.config.iam } else { &own.config.iam };

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::builder::Builder;
 use super::layout::{self, SERVICE};
 use super::storage::Storage;
+use super::trust::Trust;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::Handle;
@@ -15,8 +16,8 @@ use infra_kinds::logs::LogGroup;
 /// The name of the container.
 pub(super) const CONTAINER: &str = "payment-service";
 
-/// The secret of the database that tasks use; `None` for a service without a database.
-pub(super) type TaskSecret = Option<Input<String>>;
+/// The secret of the database that tasks use, the only one that they may read; `None` for a service without a database.
+pub(super) type TaskSecret = Option<Input<Arn>>;
 
 /// What all tasks of an environment share.
 pub(super) struct Shared {
@@ -34,11 +35,9 @@ pub(super) struct Tasks {
     pub(super) description: String,
     /// The family of the task definitions.
     pub(super) family: String,
-    /// The secrets that they may read.
-    pub(super) secrets: Vec<Input<Arn>>,
     /// The secret of the database that they use.
-    pub(super) uses: TaskSecret,
-    /// The key of another environment in the same region, with which a secret is encrypted.
+    pub(super) secret: TaskSecret,
+    /// The key of another environment in the same region, with which that secret is encrypted.
     pub(super) far_key: Option<String>,
 }
 
@@ -78,7 +77,7 @@ pub(super) fn add(
     }
     let mut environment: BTreeMap<String, Input<String>> =
         [("ENVIRONMENT".to_owned(), builder.config.name.as_str().into())].into();
-    environment.extend(tasks.uses.map(|secret| ("DB_SECRET_ARN".to_owned(), secret)));
+    environment.extend(tasks.secret.map(|secret| ("DB_SECRET_ARN".to_owned(), secret.text())));
     let service = &builder.config.service;
     let definition = TaskDefinition {
         family: tasks.family,
@@ -101,18 +100,18 @@ pub(super) fn add(
 }
 
 fn role(builder: &Builder<'_>, name: String, description: &str) -> Role {
-    Role { source_account_condition: true, ..builder.role(name, description, "ecs-tasks.amazonaws.com") }
+    builder.role(name, description, Trust::ecs_tasks(&builder.config.region))
 }
 
-/// Returns the permissions of the tasks: they read only their own secrets, and read and write only the buckets of their
-/// environment.
+/// Returns the permissions of the tasks: they read only the secret of their database, and list, read and write only the
+/// buckets of their environment. They delete objects only if the configuration says so.
 fn statements(builder: &Builder<'_>, tasks: &Tasks, buckets: &[Storage]) -> Vec<Statement> {
     let mut statements = Vec::new();
-    if !tasks.secrets.is_empty() {
+    if let Some(secret) = &tasks.secret {
         statements.push(Statement::allow(
             "Secrets",
             &["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
-            tasks.secrets.iter().map(|secret| secret.clone().text()).collect(),
+            vec![secret.clone().text()],
         ));
     }
     if !buckets.is_empty() {
@@ -122,13 +121,23 @@ fn statements(builder: &Builder<'_>, tasks: &Tasks, buckets: &[Storage]) -> Vec<
             buckets.iter().map(|storage| storage.bucket.arn().text()).collect(),
         ));
         let objects = buckets.iter().map(|storage| Input::concat([storage.bucket.arn().text(), "/*".into()])).collect();
-        statements.push(Statement::allow("Objects", &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], objects));
+        let mut actions = vec!["s3:GetObject", "s3:PutObject"];
+        if builder.config.service.may_delete_objects {
+            actions.push("s3:DeleteObject");
+        }
+        statements.push(Statement::allow("Objects", &actions, objects));
     }
-    let mut keys: Vec<String> = builder.config.encryption.key().into_iter().chain(tasks.far_key.clone()).collect();
-    keys.dedup();
-    if !keys.is_empty() && !statements.is_empty() {
-        let keys = keys.into_iter().map(Input::Value).collect();
-        statements.push(Statement::allow("Key", &["kms:Decrypt", "kms:GenerateDataKey"], keys));
-    }
+    statements.extend(key_statements(builder, tasks, !buckets.is_empty()));
     statements
+}
+
+/// Returns the permissions to use keys: to decrypt the secret and objects, and to encrypt objects, which takes
+/// `kms:GenerateDataKey` ("Using server-side encryption with AWS KMS keys", Amazon S3 User Guide).
+fn key_statements(builder: &Builder<'_>, tasks: &Tasks, writes_objects: bool) -> Vec<Statement> {
+    let own = builder.config.encryption.key().filter(|_| tasks.secret.is_some() || writes_objects);
+    let far = tasks.far_key.clone().filter(|far| own.as_ref() != Some(far));
+    let actions: &[&str] = if writes_objects { &["kms:Decrypt", "kms:GenerateDataKey"] } else { &["kms:Decrypt"] };
+    let own = own.map(|key| Statement::allow("Key", actions, vec![key.into()]));
+    let far = far.map(|key| Statement::allow("SecretKey", &["kms:Decrypt"], vec![key.into()]));
+    own.into_iter().chain(far).collect()
 }

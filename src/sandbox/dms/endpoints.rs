@@ -18,15 +18,16 @@ use aws_sdk_databasemigration::types::{
     DmsSslModeValue, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
 };
 
+use super::certificates;
 use super::conversion::tags_from_sdk;
 use super::filters::{matches_filters, not_found_if_empty};
 use super::validation::identifier;
 use crate::kms::default_key;
 use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
-use crate::world::AccountRegion;
 use crate::world::dms::{Endpoint, EndpointSettings, NUMERIC_AS_STRING, Task, TaskState, VARCHAR_SIZE};
 use crate::world::secretsmanager::Secret;
+use crate::world::{AccountRegion, ServiceCaller};
 
 pub(super) fn register(registry: &mut Registry) {
     let fields = &[
@@ -34,6 +35,7 @@ pub(super) fn register(registry: &mut Registry) {
         "endpoint_type",
         "engine_name",
         "ssl_mode",
+        "certificate_arn",
         "postgre_sql_settings",
         "extra_connection_attributes",
         "kms_key_id",
@@ -45,6 +47,7 @@ pub(super) fn register(registry: &mut Registry) {
         "endpoint_arn",
         "engine_name",
         "ssl_mode",
+        "certificate_arn",
         "postgre_sql_settings",
         "extra_connection_attributes",
         "exact_settings",
@@ -86,11 +89,13 @@ fn check(call: &mut Call<'_>, settings: &PostgreSqlSettings) -> Result<(String, 
         Some(_) => {}
     }
     let principal = format!("dms.{}.amazonaws.com", call.region);
+    let (account, arn) = (call.account(), call.arn("dms", "endpoint:NEW"));
+    let caller = ServiceCaller { principal: &principal, account: &account, arn: Some(&arn) };
     let may_read = call.world.iam.roles.values().find(|one| one.arn == role).is_some_and(|role| {
         let policies: Vec<String> = role.inline_policies.values().map(ToString::to_string).collect();
         policies.iter().any(|policy| policy.contains("secretsmanager:GetSecretValue") && policy.contains(secret))
     });
-    if !may_read || !call.world.iam.can_assume(role, &principal, call.now()) {
+    if !may_read || !call.world.iam.can_assume(role, &caller, call.now()) {
         return refuse("AccessDeniedFault", format!("The IAM Role {role} is not configured properly."));
     }
     Ok((secret.to_owned(), role.to_owned(), settings.database_name().unwrap_or_default().to_owned()))
@@ -160,6 +165,8 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
         return refuse("InvalidParameterCombinationException", "Settings are required");
     };
     let (secret_id, access_role_arn, database_name) = check(call, settings)?;
+    let ssl_mode = input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned();
+    certificates::check(call, &ssl_mode, input.certificate_arn())?;
     let arn_id = call.world.random_hex()[..26].to_uppercase();
     let endpoint = Endpoint {
         arn: call.arn("dms", &format!("endpoint:{arn_id}")),
@@ -169,7 +176,8 @@ fn create(call: &mut Call<'_>, input: &CreateEndpointInput) -> Result<CreateEndp
         database_name,
         secret_id,
         access_role_arn,
-        ssl_mode: input.ssl_mode().map_or("none", DmsSslModeValue::as_str).to_owned(),
+        ssl_mode,
+        certificate_arn: input.certificate_arn().map(str::to_owned),
         settings: endpoint_settings(settings)?,
         attributes: attributes(input.extra_connection_attributes())?,
         kms_key_id: input.kms_key_id().map(str::to_owned),
@@ -204,6 +212,7 @@ fn to_sdk(endpoint: &Endpoint, now: u64) -> aws_sdk_databasemigration::types::En
         .endpoint_type(ReplicationEndpointTypeValue::from(endpoint.direction.as_str()))
         .engine_name(&endpoint.engine)
         .ssl_mode(DmsSslModeValue::from(endpoint.ssl_mode.as_str()))
+        .set_certificate_arn(endpoint.certificate_arn.clone())
         .kms_key_id(endpoint.kms_key_id.clone().unwrap_or_else(|| default_key(&endpoint.arn)))
         .set_extra_connection_attributes((!endpoint.attributes.is_empty()).then(|| {
             let pairs = endpoint.attributes.iter().map(|(name, value)| format!("{name}={value}"));
@@ -266,6 +275,11 @@ fn modify(call: &mut Call<'_>, input: &ModifyEndpointInput) -> Result<ModifyEndp
     if let Some(mode) = input.ssl_mode() {
         mode.as_str().clone_into(&mut endpoint.ssl_mode);
     }
+    if let Some(arn) = input.certificate_arn() {
+        // hashicorp/terraform-provider-aws sends an empty text for an endpoint that no longer has one.
+        endpoint.certificate_arn = Some(arn.to_owned()).filter(|arn| !arn.is_empty());
+    }
+    certificates::check(call, &endpoint.ssl_mode, endpoint.certificate_arn.as_deref())?;
     let answer = to_sdk(&endpoint, call.now());
     call.region_state().dms.endpoints.insert(endpoint.identifier.clone(), endpoint);
     Ok(ModifyEndpointOutput::builder().endpoint(answer).build())

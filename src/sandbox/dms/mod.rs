@@ -1,6 +1,7 @@
 //! AWS Database Migration Service. Without real data, the model simulates the progress: tables load, changes are
 //! captured, validation reports results. With real data, it shows what happened to the data (`world/real_data.rs`).
 
+mod certificates;
 mod connections;
 mod conversion;
 mod endpoints;
@@ -21,6 +22,7 @@ pub(super) fn register(registry: &mut Registry) {
     subnet_groups::register(registry);
     instances::register(registry);
     orderable::register(registry);
+    certificates::register(registry);
     endpoints::register(registry);
     connections::register(registry);
     tasks::register(registry);

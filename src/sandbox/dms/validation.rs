@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::registry::{Call, Rejection, refuse};
+use crate::world::ServiceCaller;
 
 /// "Must contain from 1 to 63 alphanumeric characters or hyphens. First character must be a letter. Can't end with a
 /// hyphen or contain two consecutive hyphens." Stored in lower case.
@@ -25,13 +26,19 @@ pub(super) fn identifier(text: Option<&str>, max: usize) -> Result<String, Rejec
 pub(super) fn check_account_role(call: &Call<'_>, name: &str, policy: &str) -> Result<(), Rejection> {
     let role = call.world.iam.roles.get(name);
     let attached = role.is_some_and(|role| role.attached_policies.iter().any(|arn| arn.ends_with(policy)));
-    let usable = role.is_some_and(|role| call.world.iam.can_assume(&role.arn, "dms.amazonaws.com", call.now()));
+    let account = call.account();
+    // "arn:aws:dms:your_region:your_account_id:rep:my-replication-instance" in the trust policy of `dms-vpc-role`
+    // ("Cross-service confused deputy prevention").
+    let arn = call.arn("dms", "rep:INSTANCE");
+    let caller = ServiceCaller { principal: "dms.amazonaws.com", account: &account, arn: Some(&arn) };
+    let usable = role.is_some_and(|role| call.world.iam.can_assume(&role.arn, &caller, call.now()));
     if attached && usable {
         return Ok(());
     }
     // AWS's message. It does not distinguish a missing role from a role that is too new.
-    let account = call.account();
-    refuse("AccessDeniedFault", format!("The IAM Role arn:aws:iam::{account}:role/{name} is not configured properly."))
+    let partition = call.region.partition();
+    let message = format!("The IAM Role arn:{partition}:iam::{account}:role/{name} is not configured properly.");
+    refuse("AccessDeniedFault", message)
 }
 
 /// Parses a document that DMS takes as text.

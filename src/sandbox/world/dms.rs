@@ -17,6 +17,8 @@ pub struct Dms {
     pub subnet_groups: BTreeMap<String, SubnetGroup>,
     /// Replication instances by identifier.
     pub instances: BTreeMap<String, Instance>,
+    /// Certificates by identifier.
+    pub certificates: BTreeMap<String, Certificate>,
     /// Endpoints by identifier.
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Replication tasks by identifier.
@@ -81,6 +83,17 @@ impl Instance {
     }
 }
 
+/// An imported certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the DMS API's `Certificate`")]
+pub struct Certificate {
+    pub identifier: String,
+    pub arn: String,
+    pub pem: String,
+    pub kms_key_id: Option<String>,
+    pub tags: Tags,
+}
+
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the DMS API's `Endpoint`")]
@@ -94,6 +107,8 @@ pub struct Endpoint {
     pub secret_id: String,
     pub access_role_arn: String,
     pub ssl_mode: String,
+    #[serde(default)]
+    pub certificate_arn: Option<String>,
     #[serde(default)]
     pub settings: EndpointSettings,
     /// The extra connection attributes.
@@ -246,26 +261,30 @@ impl Dms {
     pub fn inventory(&self) -> Vec<String> {
         let groups = self.subnet_groups.keys().map(|name| format!("replication subnet group {name}"));
         let instances = self.instances.keys().map(|name| format!("replication instance {name}"));
+        let certificates = self.certificates.keys().map(|name| format!("replication certificate {name}"));
         let endpoints = self.endpoints.keys().map(|name| format!("replication endpoint {name}"));
         let tasks = self.tasks.keys().map(|name| format!("replication task {name}"));
-        groups.chain(instances).chain(endpoints).chain(tasks).collect()
+        groups.chain(instances).chain(certificates).chain(endpoints).chain(tasks).collect()
     }
 
     /// Returns the ARNs and tags of all resources.
     pub fn tagged(&self) -> Vec<(String, Tags)> {
         let groups = self.subnet_groups.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let instances = self.instances.values().map(|one| (one.arn.clone(), one.tags.clone()));
+        let certificates = self.certificates.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let endpoints = self.endpoints.values().map(|one| (one.arn.clone(), one.tags.clone()));
         let tasks = self.tasks.values().map(|one| (one.arn.clone(), one.tags.clone()));
-        groups.chain(instances).chain(endpoints).chain(tasks).collect()
+        groups.chain(instances).chain(certificates).chain(endpoints).chain(tasks).collect()
     }
 
     /// Returns the tags of the resource with this ARN.
     pub fn tags_of(&mut self, arn: &str) -> Option<&mut Tags> {
         let groups = self.subnet_groups.values_mut().map(|one| (&one.arn, &mut one.tags));
         let instances = self.instances.values_mut().map(|one| (&one.arn, &mut one.tags));
+        let certificates = self.certificates.values_mut().map(|one| (&one.arn, &mut one.tags));
         let endpoints = self.endpoints.values_mut().map(|one| (&one.arn, &mut one.tags));
         let tasks = self.tasks.values_mut().map(|one| (&one.arn, &mut one.tags));
-        groups.chain(instances).chain(endpoints).chain(tasks).find(|(its, _)| *its == arn).map(|(_, tags)| tags)
+        let mut all = groups.chain(instances).chain(certificates).chain(endpoints).chain(tasks);
+        all.find(|(its, _)| *its == arn).map(|(_, tags)| tags)
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wildmatch::WildMatch;
 
+use super::trust::ServiceCaller;
+
 /// The state of IAM.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Iam {
@@ -57,19 +59,10 @@ impl Iam {
         names
     }
 
-    /// Returns whether `service` (for example `lambda.amazonaws.com`) can assume the role with this ARN now.
-    pub fn can_assume(&self, role_arn: &str, service: &str, now: u64) -> bool {
-        let Some(role) = self.roles.values().find(|role| role.arn == role_arn) else { return false };
-        let statements = role.assume_role_policy.get("Statement").and_then(Value::as_array);
-        let trusts = statements.into_iter().flatten().any(|statement| {
-            let principal = statement.pointer("/Principal/Service");
-            principal.is_some_and(|principal| match principal {
-                Value::String(one) => one == service,
-                Value::Array(several) => several.iter().any(|one| one == service),
-                _ => false,
-            })
-        });
-        trusts && now >= role.assumable_at
+    /// Returns whether a service can assume the role with this ARN now.
+    pub fn can_assume(&self, role_arn: &str, caller: &ServiceCaller<'_>, now: u64) -> bool {
+        let role = self.roles.values().find(|role| role.arn == role_arn);
+        role.is_some_and(|role| caller.is_trusted_by(&role.assume_role_policy) && now >= role.assumable_at)
     }
 
     /// Returns whether a managed policy whose ARN ends with `policy` is attached to a role.

@@ -40,8 +40,10 @@ mod task_start;
 mod tasks;
 pub mod timeline;
 pub mod traffic;
+mod trust;
 pub mod weight_history;
 pub mod zones;
 
 pub use account_region::{AccountRegion, MAIN_ACCOUNT};
 pub use state::{RegionState, World};
+pub use trust::ServiceCaller;

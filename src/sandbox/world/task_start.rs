@@ -12,6 +12,7 @@ use super::ecs::{Obstacle, Service, TaskDefinition};
 use super::elbv2::LoadBalancer;
 use super::iam::Iam;
 use super::state::{RegionState, World};
+use super::trust::ServiceCaller;
 use super::zones::has_fargate;
 
 /// The principal that task roles trust.
@@ -71,7 +72,11 @@ impl World {
 
 fn roles(iam: &Iam, service: &Service, definition: &TaskDefinition, now: u64) -> Option<String> {
     let mut roles = [&definition.execution_role_arn, &definition.task_role_arn].into_iter().flatten();
-    let role = roles.find(|role| !iam.can_assume(role, TASK_PRINCIPAL, now))?;
+    // "arn:aws:ecs:us-west-2:111122223333:*" matches: ECS acts for a task ("Amazon ECS task IAM role").
+    let account = AccountRegion::of_arn(&service.arn).map(|of| of.account).unwrap_or_default();
+    let task = service.arn.replacen(":service/", ":task/", 1);
+    let caller = ServiceCaller { principal: TASK_PRINCIPAL, account: &account, arn: Some(&task) };
+    let role = roles.find(|role| !iam.can_assume(role, &caller, now))?;
     Some(format!(
         "(service {}) was unable to place a task. Reason: ECS was unable to assume the role '{role}' that was provided \
          for this task. Please verify that the role being passed has the proper trust relationship and permissions \

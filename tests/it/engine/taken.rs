@@ -14,6 +14,7 @@ fn role() -> Role {
         description: "a role".to_owned(),
         trust: vec!["lambda.amazonaws.com".to_owned()],
         source_account_condition: false,
+        source_arns: Vec::new(),
         path: "/".into(),
         permissions_boundary: None,
     }

@@ -296,7 +296,7 @@ pub async fn manual_changes_of_a_replication_are_corrected() {
     dms.tasks.values_mut().for_each(|task| task.table_mappings = serde_json::json!({ "rules": [] }));
     fixture.up(&graph).await.must_succeed();
     let after = &fixture.world.regions["us-east-1"].dms;
-    assert!(after.endpoints.values().all(|endpoint| endpoint.ssl_mode == "require"));
+    assert!(after.endpoints.values().all(|endpoint| endpoint.ssl_mode == "verify-full"));
     assert_eq!(after.subnet_groups, before.subnet_groups);
     let mappings = |dms: &migrate_infra::sandbox::world::dms::Dms| {
         dms.tasks.values().map(|task| task.table_mappings.clone()).collect::<Vec<_>>()

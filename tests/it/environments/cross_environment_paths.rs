@@ -4,6 +4,7 @@
 //!
 //! The test follows the paths in the world with its own model of AWS, independently of the code that built it.
 
+use infra_connect::rds_roots_pem;
 use ipnet::Ipv4Net;
 use migrate_infra::sandbox::World;
 use migrate_infra::sandbox::world::dms::Endpoint;
@@ -11,6 +12,7 @@ use migrate_infra::sandbox::world::ec2::{Peer, Subnet};
 use migrate_infra::sandbox::world::ecs::Service;
 use migrate_infra::sandbox::world::elbv2::{Action, LoadBalancer};
 use migrate_infra::sandbox::world::rds::Instance;
+use migrate_infra::sandbox::world::{AccountRegion, ServiceCaller};
 use serde_json::Value;
 
 use crate::harness::sandbox_run::Fixture;
@@ -283,7 +285,9 @@ fn walk_from_a_task(world: &World, region: &str, task: &migrate_infra::sandbox::
     let endpoint = |arn: &str| -> &Endpoint { dms.endpoints.values().find(|one| one.arn == arn).expect("an endpoint") };
     for (arn, wanted) in [&task.source_endpoint_arn, &task.target_endpoint_arn].into_iter().zip(ends) {
         let endpoint = endpoint(arn);
-        assert_eq!(endpoint.ssl_mode, "require");
+        assert_eq!(endpoint.ssl_mode, "verify-full");
+        let certificate = endpoint.certificate_arn.as_ref().expect("its certificates");
+        let certificate = dms.certificates.values().find(|one| one.arn == *certificate).expect("they are there");
         let content = secret(world, region, &endpoint.secret_id);
         assert_eq!(content["dbname"], endpoint.database_name.as_str());
         let role = world
@@ -292,7 +296,9 @@ fn walk_from_a_task(world: &World, region: &str, task: &migrate_infra::sandbox::
             .values()
             .find(|role| role.arn == endpoint.access_role_arn)
             .expect("the role that reads the secret");
-        assert!(world.iam.can_assume(&role.arn, &format!("dms.{region}.amazonaws.com"), world.now));
+        let principal = format!("dms.{region}.amazonaws.com");
+        let caller = ServiceCaller { principal: &principal, account: &world.account, arn: Some(&endpoint.arn) };
+        assert!(world.iam.can_assume(&role.arn, &caller, world.now));
         assert!(
             role.inline_policies.values().any(|policy| policy.to_string().contains(&endpoint.secret_id)),
             "the role may not read {}",
@@ -300,6 +306,9 @@ fn walk_from_a_task(world: &World, region: &str, task: &migrate_infra::sandbox::
         );
         let (there, instance) = database(world, &content);
         assert_eq!(instance.identifier, wanted);
+        let region_of_database = AccountRegion::of_key(there).region;
+        let roots = rds_roots_pem(region_of_database.as_str()).expect("the roots of RDS there");
+        assert!(roots.split_inclusive("-----END CERTIFICATE-----\n").all(|one| certificate.pem.contains(one)));
         must_reach(world, &from, &spot_of_database(world, there, instance), 5432);
     }
 }
@@ -320,7 +329,9 @@ fn walk_from_the_bucket(world: &World, from: &str, to: &str) {
             && rule.metrics_minutes == Some(15)
     );
     assert_eq!([source, destination].map(|bucket| bucket.versioning.as_deref()), [Some("Enabled"); 2]);
-    assert!(world.iam.can_assume(&replication.role, "s3.amazonaws.com", world.now));
+    // Nothing documents that S3 says for whom it replicates.
+    let caller = ServiceCaller { principal: "s3.amazonaws.com", account: &world.account, arn: None };
+    assert!(world.iam.can_assume(&replication.role, &caller, world.now));
     let role = world.iam.roles.values().find(|role| role.arn == replication.role).expect("the role");
     let allowed = |action: &str, bucket: &str, objects: &str| {
         let statements =

@@ -6,6 +6,7 @@ pub mod cross_environment_paths;
 pub mod dependencies;
 mod first_attempt;
 mod guardduty;
+mod least_privilege;
 mod new_account;
 mod quotas;
 pub mod region_move;

@@ -155,6 +155,9 @@ async fn replication(aws: &Clients, found: &mut Found) {
     });
     let instances = dms.describe_replication_instances().send().await.unwrap();
     found.add("replication instance", instances.replication_instances(), |one| one.replication_instance_arn());
+    found.add("certificate", dms.describe_certificates().send().await.unwrap().certificates(), |one| {
+        one.certificate_arn()
+    });
     found.add("endpoint", dms.describe_endpoints().send().await.unwrap().endpoints(), |one| one.endpoint_arn());
     let tasks = dms.describe_replication_tasks().send().await.unwrap();
     found.add("replication task", tasks.replication_tasks(), |one| one.replication_task_arn());

@@ -221,7 +221,8 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("name", json!("payment-renamed")),
             to("description", json!("renamed")),
             to("trust", json!(["ec2.amazonaws.com", "lambda.amazonaws.com"])),
-            to("source_account_condition", json!(true)),
+            to("source_account_condition", json!(false)),
+            to("source_arns", json!(["arn:{partition}:lambda:us-east-1:{account}:function:renamed"])),
             to("path", json!("/renamed/")),
             to("permissions_boundary", json!("arn:aws:iam::111122223333:policy/boundary")),
         ],
@@ -305,6 +306,11 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("engine_version", json!("3.5.4")),
             to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
             to("multi_az", json!(true)),
+        ],
+        "dms.certificate" => vec![
+            to("identifier", json!("payment-renamed")),
+            to("pem", json!("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")),
+            to("kms_key", json!(KEY.replace("us-east-1", "eu-west-1"))),
         ],
         "dms.endpoint" => vec![
             to("identifier", json!("payment-renamed")),

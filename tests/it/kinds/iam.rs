@@ -3,6 +3,7 @@
 use migrate_infra::graph::Graph;
 use migrate_infra::resource::Error;
 use migrate_infra::resources::iam::{Role, RolePolicy, RolePolicyAttachment, Statement};
+use migrate_infra::sandbox::world::ServiceCaller;
 use serde_json::json;
 
 use crate::harness::sandbox_run::{Fixture, GraphBuilder, STACK, check_lifecycle};
@@ -15,6 +16,7 @@ fn role() -> Role {
         description: "what the payment tasks may do".into(),
         trust: vec!["ecs-tasks.amazonaws.com".into()],
         source_account_condition: true,
+        source_arns: vec!["arn:{partition}:ecs:us-east-1:{account}:*".into()],
         path: "/".into(),
         permissions_boundary: None,
     }
@@ -54,7 +56,14 @@ async fn documents_are_written_as_configured() {
     let made = &fixture.world.iam.roles[ROLE];
     let trust = &made.assume_role_policy["Statement"][0];
     assert_eq!(trust["Principal"], json!({ "Service": ["ecs-tasks.amazonaws.com"] }));
-    assert_eq!(trust["Condition"], json!({ "StringEquals": { "aws:SourceAccount": fixture.world.account } }));
+    let account = fixture.world.account.clone();
+    assert_eq!(
+        trust["Condition"],
+        json!({
+            "StringEquals": { "aws:SourceAccount": account },
+            "ArnLike": { "aws:SourceArn": [format!("arn:aws:ecs:us-east-1:{account}:*")] },
+        })
+    );
     let policy = &made.inline_policies["secrets"]["Statement"][0];
     assert_eq!(
         policy["Resource"],
@@ -63,7 +72,13 @@ async fn documents_are_written_as_configured() {
     assert!(made.attached_policies.contains("arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"));
     assert_eq!(made.tags["migrate-infra:stack"], STACK);
     assert_eq!(made.tags["CostCenter"], "payment-processing");
-    assert!(fixture.world.iam.can_assume(&made.arn, "ecs-tasks.amazonaws.com", u64::MAX));
+    let task = format!("arn:aws:ecs:us-east-1:{account}:task/payment/1");
+    let caller = ServiceCaller { principal: "ecs-tasks.amazonaws.com", account: &account, arn: Some(&task) };
+    let can_assume = |caller: &ServiceCaller<'_>| fixture.world.iam.can_assume(&made.arn, caller, u64::MAX);
+    assert!(can_assume(&caller));
+    assert!(!can_assume(&ServiceCaller { account: "444455556666", ..caller }));
+    assert!(!can_assume(&ServiceCaller { arn: Some("arn:aws:ecs:eu-west-1:111122223333:task/payment/1"), ..caller }));
+    assert!(!can_assume(&ServiceCaller { arn: None, ..caller }));
 }
 
 /// `UpdateRole` without a duration sets the default of one hour.

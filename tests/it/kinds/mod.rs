@@ -1,5 +1,6 @@
 //! Tests of single kinds of resources on the sandbox, and of what every kind declares.
 
+pub mod certificates;
 pub mod cloudwatch;
 pub mod database;
 pub mod database_maintenance;

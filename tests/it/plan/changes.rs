@@ -149,7 +149,9 @@ fn a_renamed_address_keeps_its_resource() {
 #[test]
 fn data_removed_from_the_configuration_is_deleted_only_on_request() {
     let workspace = Workspace::new();
-    let own = "[environments.source]\nregion = \"us-east-1\"\nvpc_cidr = \"10.0.0.0/16\"\ndatabases = [\"source\"]\n";
+    let own = "[environments.source]\nregion = \"us-east-1\"\nvpc_cidr = \"10.0.0.0/16\"\ndatabases = [\"source\"]\n\
+               [policy]\nexceptions = [{ rule = \"plain-http\", address = \"source/service/listener-http\", \
+               reason = \"a test\" }]\n";
     std::fs::write(workspace.path().join("own.toml"), own).expect("a file");
     run(&workspace, "up -y --config own.toml");
     let without = "--config own.toml --set environments.source.databases=[]";

@@ -34,7 +34,7 @@ fn the_whole_stack_is_drawn_the_same_every_time() {
     }
     let json: serde_json::Value = serde_json::from_str(&drawn(&workspace, "--format json")).expect("JSON");
     let nodes = json["nodes"].as_array().expect("nodes");
-    assert_eq!(nodes.len(), 186);
+    assert_eq!(nodes.len(), 187);
     let path: Vec<&str> =
         nodes.iter().filter(|node| node["critical"] == true).filter_map(|node| node["address"].as_str()).collect();
     // The task of the fallback takes as long as that of the replication.
@@ -48,7 +48,7 @@ fn the_whole_stack_is_drawn_the_same_every_time() {
     let (width, height) = (number(&svg, "width=\""), number(&svg, "height=\""));
     let boxes: Vec<(f64, f64)> =
         svg.split("</title><rect ").skip(1).map(|part| (number(part, "x=\""), number(part, "y=\""))).collect();
-    assert_eq!(boxes.len(), 186);
+    assert_eq!(boxes.len(), 187);
     for (at, one) in boxes.iter().enumerate() {
         assert!(one.0 >= 0.0 && one.0 + 250.0 <= width && one.1 >= 0.0 && one.1 + 34.0 <= height, "{one:?}");
         assert!(

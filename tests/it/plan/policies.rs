@@ -19,11 +19,53 @@ fn broken(sets: &[&str], rule: Rule) -> Vec<String> {
 
 #[test]
 fn the_bundled_configurations_break_no_rule() {
-    for file in [PAIRED, SELF_CONTAINED] {
-        assert_eq!(review(&config(file, &[]), &graph(file, &[])), Review::default());
-    }
     let key = "encryption.kms_key_arn=arn:aws:kms:us-east-1:111122223333:key/1234abcd";
-    assert_eq!(reviewed(&[key]), Review::default());
+    let cases: [(&str, &[&str]); 3] = [(PAIRED, &[]), (SELF_CONTAINED, &[]), (PAIRED, &[key])];
+    for (file, sets) in cases {
+        let review = review(&config(file, sets), &graph(file, sets));
+        assert_eq!((review.violations, review.unknown), (Vec::new(), Vec::new()));
+        // Without a certificate there is only HTTP, and the configuration says so.
+        let excused: Vec<_> = review.excused.iter().map(|(one, _)| (one.rule, one.address.as_str())).collect();
+        assert_eq!(excused, PLAIN.map(|address| (Rule::PlainHttp, address)));
+    }
+}
+
+const PLAIN: [&str; 2] = ["source/service/listener-http", "target/service/listener-http"];
+const CERTIFICATE: &str = "service.certificate_arn=arn:aws:acm:us-east-1:111122223333:certificate/1";
+
+#[test]
+fn plain_http_from_the_internet_was_a_silent_default() {
+    assert_eq!(broken(&["policy.exceptions=[]"], Rule::PlainHttp), PLAIN);
+    // With a certificate, port 80 redirects.
+    assert_eq!(broken(&["policy.exceptions=[]", CERTIFICATE], Rule::PlainHttp), [""; 0]);
+    assert_eq!(reviewed(&[CERTIFICATE]), Review::default());
+}
+
+#[test]
+fn a_configuration_without_policies_excused_plain_http() {
+    let workspace = Workspace::new();
+    workspace.remove("[policy]", "[state]");
+    let plan = workspace.transcript("plan");
+    assert!(plan.contains("[exit 3]") && plan.contains(PLAIN[0]) && plan.contains("service.certificate_arn"), "{plan}");
+}
+
+#[test]
+fn an_exception_of_a_removed_environment_is_no_mistake() {
+    let exceptions = |environment: &str| {
+        format!(
+            "policy.exceptions=[{{ rule = \"plain-http\", address = \"{environment}/service/listener-http\", \
+             reason = \"internal\" }}]"
+        )
+    };
+    let review = |environment: &str| {
+        let mut config = config(PAIRED, &[exceptions(environment).as_str()]);
+        let graph = graph(PAIRED, &[]);
+        config.environments.retain(|one| one.name == "target");
+        review(&config, &graph.part(|address| address.environment() == "none", |_| None).expect("an empty graph"))
+    };
+    assert!(review("source").unknown.is_empty());
+    assert_eq!(review("target").unknown.len(), 1);
+    assert_eq!(review("sauce").unknown.len(), 1);
 }
 
 #[test]
@@ -62,15 +104,17 @@ fn a_tag_without_a_value_counts_as_missing() {
 }
 
 const EXCUSED: &str = "policy.exceptions=[{ rule = \"encryption\", address = \"source/database-source/instance\", \
-                       reason = \"copies of test data\" }]";
+                       reason = \"copies of test data\" }, \
+                       { rule = \"plain-http\", address = \"source/service/listener-http\", reason = \"a test\" }, \
+                       { rule = \"plain-http\", address = \"target/service/listener-http\", reason = \"a test\" }]";
 
 #[test]
 fn an_exception_allows_one_rule_at_one_address() {
     let review = reviewed(&["database.storage_encrypted=false", EXCUSED]);
     let left: Vec<&str> = review.violations.iter().map(|violation| violation.address.as_str()).collect();
     assert_eq!(left, ["target/database-target/instance"]);
-    assert_eq!(review.excused.len(), 1);
-    assert_eq!(review.excused[0].1, "copies of test data");
+    let excused: Vec<&str> = review.excused.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert_eq!(excused, ["copies of test data", "a test", "a test"]);
 }
 
 /// Runs the program with an override that contains spaces.

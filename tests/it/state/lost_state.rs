@@ -21,7 +21,7 @@ fn lost() -> Workspace {
 fn a_lost_state_is_rebuilt() {
     let workspace = lost();
     let transcript = succeed(&workspace, "state rebuild -y");
-    assert!(transcript.contains("186 resources were found, the state contains 186 now"), "{transcript}");
+    assert!(transcript.contains("187 resources were found, the state contains 187 now"), "{transcript}");
     assert!(succeed(&workspace, "up -y").contains("nothing to do"));
     succeed(&workspace, "down -y");
     assert!(Backend::Sandbox.inventory(&workspace, &["us-east-1"]).iter().all(|id| !id.contains("payment")));
@@ -71,7 +71,7 @@ fn orphans_are_listed_and_imported() {
     );
     assert_eq!(Backend::Sandbox.run(&workspace, "orphans --exit-code").status.code(), Some(4));
     let transcript = succeed(&workspace, "orphans --adopt -y");
-    assert!(transcript.contains("186 resources were imported into the state"), "{transcript}");
+    assert!(transcript.contains("187 resources were imported into the state"), "{transcript}");
     assert!(succeed(&workspace, "orphans").contains("no orphans"));
     assert!(succeed(&workspace, "up -y").contains("nothing to do"));
 }
@@ -80,7 +80,7 @@ fn orphans_are_listed_and_imported() {
 fn orphans_are_deleted() {
     let workspace = lost();
     let transcript = succeed(&workspace, "orphans --delete -y");
-    assert!(transcript.contains("186 resources deleted"), "{transcript}");
+    assert!(transcript.contains("187 resources deleted"), "{transcript}");
     assert!(succeed(&workspace, "status").contains("nothing of"));
     assert!(Backend::Sandbox.inventory(&workspace, &["us-east-1"]).iter().all(|id| !id.contains("payment")));
 }

@@ -30,9 +30,21 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Its configurations say that there are no exceptions from the policies, and had no rule on HTTP.
+fn except_plain_http(workspace: &Workspace) {
+    let exception = |environment: &str| {
+        format!(
+            "{{ rule = \"plain-http\", address = \"{environment}/service/listener-http\", reason = \"as before\" }}"
+        )
+    };
+    let exceptions = ["source", "target"].map(exception).join(", ");
+    workspace.edit("exceptions = []", &format!("exceptions = [{exceptions}]"));
+}
+
 /// A directory as the previous version left it.
 fn left_by_previous_version(name: &str) -> Workspace {
     let workspace = Workspace::with("tests/it/fixtures/version-0.1.0/config/migration.toml");
+    except_plain_http(&workspace);
     copy(&fixture(name).join("sandbox"), &workspace.path().join(".migrate-infra/sandbox"));
     workspace
 }
@@ -54,7 +66,8 @@ fn a_stack_gets_what_is_new_in_place_and_can_be_deleted() {
     let workspace = left_by_previous_version("complete");
     let plan = succeeds(&workspace, &format!("plan --env source {INSTANT}"));
     assert!(plan.contains("+ source/service/fence") && plan.contains("client_keep_alive_seconds"), "{plan}");
-    assert!(plan.contains("1 to create, 1 to change"), "{plan}");
+    // The conditions of three roles, and what the tasks may do.
+    assert!(plan.contains("1 to create, 5 to change"), "{plan}");
     succeeds(&workspace, &format!("drift --env source {INSTANT}"));
     succeeds(&workspace, &format!("up --env source -y {INSTANT}"));
     succeeds(&workspace, &format!("plan --env source --exit-code {INSTANT}"));
@@ -134,6 +147,9 @@ fn both_configurations_are_read() {
         let workspace = Workspace::with(&format!("tests/it/fixtures/version-0.1.0/config/{name}"));
         let refused = workspace.transcript("plan --offline --sandbox");
         assert!(refused.contains("[exit 2]") && refused.contains("set `schema = \"existing\"`"), "{refused}");
+        let refused = workspace.transcript(&format!("plan --offline {INSTANT}"));
+        assert!(refused.contains("[exit 3]") && refused.contains("plain-http"), "{refused}");
+        except_plain_http(&workspace);
         succeeds(&workspace, &format!("plan --offline {INSTANT}"));
     }
 }

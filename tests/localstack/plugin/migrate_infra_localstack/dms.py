@@ -171,15 +171,71 @@ def _instance(call: Call, one: Dict) -> Dict:
     return one
 
 
+# --- certificates --------------------------------------------------------------------------------------------------
+
+
+@repair("ImportCertificate")
+def import_certificate(call: Call) -> Dict:
+    """Not in moto. Refuses a taken name and what is no PEM file."""
+    name, pem = call.request["CertificateIdentifier"], call.request.get("CertificatePem") or ""
+    if "-----BEGIN CERTIFICATE-----" not in pem:
+        raise refuse("InvalidCertificateFault", f"The certificate {name} is not valid")
+    if name in call.memory["certificates"]:
+        raise _exists(f"Certificate {name}")
+    arn = _arn(call, "cert", None)
+    made = {"CertificateIdentifier": name, "CertificateArn": arn, "CertificatePem": pem}
+    call.memory["certificates"][name] = made
+    _tag(call, arn)
+    return {"Certificate": made}
+
+
+@repair("DescribeCertificates")
+def describe_certificates(call: Call) -> Dict:
+    """Not in moto. ResourceNotFoundFault if a filter matches nothing."""
+    found = list(call.memory["certificates"].values())
+    fields = {"certificate-id": "CertificateIdentifier", "certificate-arn": "CertificateArn"}
+    for item in call.request.get("Filters") or []:
+        found = [one for one in found if one[fields[item["Name"]]] in item["Values"]]
+    if call.request.get("Filters") and not found:
+        raise _missing("Certificates")
+    return {"Certificates": found}
+
+
+@repair("DeleteCertificate")
+def delete_certificate(call: Call) -> Dict:
+    """Not in moto. Refused while an endpoint uses it."""
+    arn = call.request["CertificateArn"]
+    made = _certificate(call, arn)
+    if any(one.certificate_arn == arn for one in call.backend().endpoints.values()):
+        raise _wrong_state(f"Certificate {arn} is in use by one or more endpoints.")
+    return {"Certificate": call.memory["certificates"].pop(made["CertificateIdentifier"])}
+
+
+def _certificate(call: Call, arn: str) -> Dict:
+    for one in call.memory["certificates"].values():
+        if one["CertificateArn"] == arn:
+            return one
+    raise _missing(f"Certificate {arn}")
+
+
+def _check_certificate(call: Call, mode: str | None, arn: str | None) -> None:
+    if arn:
+        _certificate(call, arn)
+    elif (mode or "none").startswith("verify-"):
+        message = f"A certificate is required for the SSL mode {mode}"
+        raise refuse("InvalidParameterCombinationException", message)
+
+
 # --- endpoints and connections -------------------------------------------------------------------------------------
 
 
 @repair("CreateEndpoint")
 def create_endpoint(call: Call) -> Dict:
-    """Refuses a taken name (moto replaces the endpoint). An endpoint is `active` at once."""
+    """Refuses a taken name (moto replaces the endpoint) and wrong certificates. An endpoint is `active` at once."""
     name = call.request["EndpointIdentifier"]
     if name in call.backend().endpoints:
         raise _exists(f"Endpoint {name}")
+    _check_certificate(call, call.request.get("SslMode"), call.request.get("CertificateArn"))
     answer = call.forward()["Endpoint"]
     call.backend().endpoints[name].status = "active"
     return {"Endpoint": answer | {"Status": "active"}}
@@ -211,6 +267,8 @@ _ENDPOINT_ATTRIBUTES = {
 def modify_endpoint(call: Call) -> Dict:
     """Not in moto. Engine settings are merged unless ExactSettings is true."""
     endpoint = _endpoint(call, call.request["EndpointArn"])
+    arn = call.request.get("CertificateArn", endpoint.certificate_arn)
+    _check_certificate(call, call.request.get("SslMode") or endpoint.ssl_mode, arn)
     for parameter, attribute in _ENDPOINT_ATTRIBUTES.items():
         value = call.request.get(parameter)
         if isinstance(value, dict) and not call.request.get("ExactSettings"):
