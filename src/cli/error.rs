@@ -7,6 +7,7 @@ use serde_json::json;
 
 use infra_aws::CloudError;
 use infra_base::address::Region;
+use infra_base::terminal_text::indented;
 use infra_config::{ConfigDiagnostic, ConfigError};
 use infra_core::graph::GraphError;
 use infra_core::state::{JournalError, LockError, MoveError, StateError};
@@ -128,7 +129,8 @@ impl CliError {
         let paint = |text: &str, style: owo_colors::Style| {
             if colour { format!("{}", style.style(text)) } else { text.to_owned() }
         };
-        let mut text = format!("{} {}\n", paint("error:", owo_colors::Style::new().red().bold()), self.what);
+        let error = paint("error:", owo_colors::Style::new().red().bold());
+        let mut text = format!("{error} {}\n", indented(&self.what, "  "));
         let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false).without_cause_chain();
         for problem in &self.problems {
             text.push('\n');
@@ -136,13 +138,15 @@ impl CliError {
             let _ = handler.render_report(&mut text, problem);
         }
         for cause in &self.causes {
-            let _ = writeln!(text, "  because: {cause}");
+            let _ = writeln!(text, "  because: {}", indented(cause, "    "));
         }
         if let Some(unchanged) = &self.unchanged {
-            let _ = write!(text, "\n{} {unchanged}\n", paint("remains:", owo_colors::Style::new().bold()));
+            let remains = paint("remains:", owo_colors::Style::new().bold());
+            let _ = write!(text, "\n{remains} {}\n", indented(unchanged, "  "));
         }
         for hint in &self.hints {
-            let _ = write!(text, "\n{} {hint}\n", paint("hint:", owo_colors::Style::new().cyan().bold()));
+            let label = paint("hint:", owo_colors::Style::new().cyan().bold());
+            let _ = write!(text, "\n{label} {}\n", indented(hint, "  "));
         }
         text
     }

@@ -45,6 +45,8 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
     let events = reporter.events();
     let (inputs, mut pressed) = mpsc::unbounded_channel();
     reporter.forward_keys(inputs.clone());
+    // It listens all the time: a signal during an evaluation counts, too.
+    let mut stopped = std::pin::pin!(shutdown_signal());
     loop {
         let now = context.cloud.unix_now();
         let live = match read_records(&context, &location, &name).await {
@@ -67,7 +69,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
         tokio::select! {
             () = next => {}
             () = quit(&mut pressed) => break,
-            _ = shutdown_signal() => break,
+            _ = &mut stopped => break,
         }
     }
     reporter.finish();

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event as TerminalEvent, KeyEventKind};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -24,6 +24,7 @@ use super::log_lines::{LogLines, clock};
 use super::show::Show;
 use super::terminal::stderr;
 use crate::cli::error::Exit;
+use infra_base::terminal_text::one_line;
 use infra_core::events::Event;
 use infra_migration::cutover::Input;
 use infra_migration::gate::GateRule;
@@ -130,7 +131,7 @@ struct GateRow {
 impl View {
     pub(super) fn new(rules: &[GateRule], keys: Keys) -> Self {
         let gate = |rule: &GateRule| {
-            let row = GateRow { verdict: "…".to_owned(), text: String::new(), must: rule.must.clone() };
+            let row = GateRow { verdict: "…".to_owned(), text: String::new(), must: one_line(&rule.must).into_owned() };
             (rule.gate.clone(), row)
         };
         Self {
@@ -153,7 +154,7 @@ impl View {
 
     pub(super) fn update(&mut self, event: &Event) {
         if let Some(text) = self.lines.next(event, false) {
-            self.log.push_back(text.trim().to_owned());
+            self.log.push_back(one_line(text.trim()).into_owned());
             self.log.drain(..self.log.len().saturating_sub(HISTORY));
         }
         match event {
@@ -175,7 +176,8 @@ impl View {
                     self.lag.drain(..self.lag.len().saturating_sub(HISTORY));
                 }
                 let must = self.gates.get(gate).map(|row| row.must.clone()).unwrap_or_default();
-                self.gates.insert(gate.clone(), GateRow { verdict: (*verdict).to_owned(), text: text.clone(), must });
+                let text = one_line(text).into_owned();
+                self.gates.insert(gate.clone(), GateRow { verdict: (*verdict).to_owned(), text, must });
             }
             _ => {}
         }
@@ -286,10 +288,7 @@ fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: Vi
         }
         // If the terminal is closed, the cutover continues without it.
         let _ = terminal.draw(|frame| view.draw(frame));
-        if crossterm::event::poll(TICK).unwrap_or(false)
-            && let Ok(TerminalEvent::Key(key)) = crossterm::event::read()
-            && key.kind == KeyEventKind::Press
-        {
+        if let Some(key) = next_key() {
             let input = match view.keys.action(key.code, key.modifiers) {
                 KeyAction::Send(input) => input,
                 KeyAction::Stop(_) if stopped => {
@@ -314,6 +313,24 @@ fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: Vi
     // The log stays on the screen.
     for text in &view.log {
         stderr(text);
+    }
+}
+
+/// Returns the key that is pressed within a tick.
+fn next_key() -> Option<KeyEvent> {
+    let event = match crossterm::event::poll(TICK) {
+        Ok(false) => return None,
+        Ok(true) => crossterm::event::read(),
+        Err(error) => Err(error),
+    };
+    match event {
+        Ok(TerminalEvent::Key(key)) if key.kind == KeyEventKind::Press => Some(key),
+        Ok(_) => None,
+        Err(_) => {
+            // A terminal that is gone answers at once, each time.
+            std::thread::sleep(TICK);
+            None
+        }
     }
 }
 

@@ -67,13 +67,13 @@ async fn distribute(
     }
 }
 
-/// Aborts on Ctrl-C, SIGTERM or SIGHUP, and ends the process on the second signal. That is safe: the progress is
+/// Aborts on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, and ends the process on the second signal. That is safe: the progress is
 /// recorded.
 fn abort_on_signal(inputs: UnboundedSender<Input>) {
     tokio::spawn(async move {
         let reason = match shutdown_signal().await {
             // The sender of the signal is unknown; the owner of the process is known.
-            name @ ("SIGTERM" | "SIGHUP") => format!("{name}, sent to the process of {}", user_at_host()),
+            name @ ("SIGTERM" | "SIGHUP" | "SIGQUIT") => format!("{name}, sent to the process of {}", user_at_host()),
             key => format!("{key} by {}", user_at_host()),
         };
         let _ = inputs.send(Input::AbortRequested(reason));
