@@ -25,7 +25,7 @@ use super::credentials::{CredentialsSource, ReloadableCredentials, environment_e
 use super::endpoint::Endpoint;
 use super::error::{AwsError, ErrorKind, NO_ACCESS};
 use super::http::{self, CaBundle};
-use super::renewal::{LoadConfig, Means, Renewal, caller, provider, waiting_client};
+use super::renewal::{Caller, LoadConfig, Means, Renewal, caller, provider, waiting_client};
 use infra_base::address::{AccountId, Region};
 use infra_base::clock::Clock;
 
@@ -44,6 +44,8 @@ pub struct Access {
     /// For the clients of the services.
     config: SdkConfig,
     account: AccountId,
+    /// The ARN of who the credentials belong to.
+    arn: String,
     renewal: Arc<Renewal>,
 }
 
@@ -69,7 +71,7 @@ impl Access {
         // `plain` fails when the credentials expire, `config` waits.
         let (plain, config, renewal) = load(endpoint, source, home, clock).await?;
         let others: BTreeSet<&Region> = regions.iter().copied().filter(|region| *region != home).collect();
-        let mut accepted: Option<(aws_sdk_sts::Client, AccountId)> = None;
+        let mut accepted: Option<(aws_sdk_sts::Client, Caller)> = None;
         let mut first_refusal = None;
         for region in std::iter::once(home).chain(others) {
             if need != Need::Everything && accepted.is_some() {
@@ -82,7 +84,7 @@ impl Access {
             }
             let sts = aws_sdk_sts::Client::from_conf(sts.build());
             match (caller(&sts).await, &accepted) {
-                (Ok(account), None) => accepted = Some((sts, account)),
+                (Ok(caller), None) => accepted = Some((sts, caller)),
                 (Ok(_), Some(_)) => {}
                 (Err(error), accepted) => {
                     let endpoint = endpoint.name(plain.endpoint_url());
@@ -97,11 +99,12 @@ impl Access {
         if let (None, Some(error)) = (&accepted, first_refusal) {
             return Err(error);
         }
-        let account = accepted.as_ref().map_or_else(|| "".into(), |(_, account)| account.clone());
-        if let Some((sts, account)) = accepted {
-            renewal.probe_with(sts, account);
+        let (mut account, mut arn) = (AccountId::from(""), String::new());
+        if let Some((sts, caller)) = accepted {
+            (account, arn) = (caller.account.clone(), caller.arn);
+            renewal.probe_with(sts, caller.account);
         }
-        Ok(Self { source: source.clone(), config, account, renewal })
+        Ok(Self { source: source.clone(), config, account, arn, renewal })
     }
 
     /// Returns an access to an account for which there are no credentials: every call fails before it is sent.
@@ -110,7 +113,8 @@ impl Access {
         let config = others.first().map_or_else(SdkConfig::builder, |other| other.config.to_builder());
         let source = CredentialsSource::default();
         let renewal = Arc::new(Renewal::new(source.clone(), Means::None, Clock::real()));
-        Self { source, config: config.credentials_provider(provider).build(), account: account.clone(), renewal }
+        let config = config.credentials_provider(provider).build();
+        Self { source, config, account: account.clone(), arn: String::new(), renewal }
     }
 
     /// Returns the configuration of its clients.
@@ -121,6 +125,11 @@ impl Access {
     /// Returns the account.
     pub(super) fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// Returns the ARN of who the credentials belong to. Empty if nobody has answered.
+    pub(super) fn arn(&self) -> &str {
+        &self.arn
     }
 
     /// Returns where the credentials come from.

@@ -1,5 +1,5 @@
-//! Base types that every part uses: addresses and ids, the clock, crash points, locked files, futures on the heap,
-//! ownership tags, sides, metrics, and text for a terminal.
+//! Base types that every part uses: addresses and ids, the clock, crash points, locked files, files of one user,
+//! futures on the heap, ownership tags, sides, metrics, and text for a terminal.
 //!
 //! *May depend on* no other crate of this workspace, and on no AWS SDK crate.
 //! *Must never know* a resource kind, a file format or a command.
@@ -10,6 +10,7 @@ pub mod crash_point;
 pub mod locked_file;
 pub mod metric;
 pub mod on_heap;
+pub mod own_file;
 pub mod side;
 pub mod tags;
 pub mod terminal_text;

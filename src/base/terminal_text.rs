@@ -30,9 +30,7 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 /// own.
 pub fn indented<'a>(text: &'a str, indent: &str) -> Cow<'a, str> {
     match plain(text) {
-        plain if plain.trim_end().contains('\n') => {
-            Cow::Owned(plain.trim_end().replace('\n', &format!("\n{indent}")))
-        }
+        plain if plain.trim_end().contains('\n') => Cow::Owned(plain.trim_end().replace('\n', &format!("\n{indent}"))),
         plain => plain,
     }
 }

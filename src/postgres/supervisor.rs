@@ -8,6 +8,7 @@
 //! sees that nobody looks after the server.
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};

@@ -67,10 +67,10 @@ impl CutoverReporter {
         Events::to(move |event| show.event(&event))
     }
 
-    /// Forwards the inputs of keys.
-    pub(in crate::cli) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>) {
+    /// Forwards the inputs of keys, which `who` presses.
+    pub(in crate::cli) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>, who: &str) {
         if let Some(dashboard) = &self.dashboard {
-            dashboard.forward_keys(inputs);
+            dashboard.forward_keys(inputs, who);
         }
     }
 

@@ -19,7 +19,7 @@ use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc;
 
 use super::format::{duration, rounded};
-use super::keys::{KeyAction, Keys};
+use super::keys::{KeyAction, Keys, Request};
 use super::log_lines::{LogLines, clock};
 use super::show::Show;
 use super::terminal::stderr;
@@ -42,7 +42,8 @@ pub(super) struct Dashboard {
 
 enum Message {
     Event(Box<Event>),
-    Keys(mpsc::UnboundedSender<Input>),
+    /// Where the inputs of keys go, and who presses them.
+    Keys(mpsc::UnboundedSender<Input>, String),
     End,
 }
 
@@ -59,9 +60,9 @@ impl Dashboard {
         Ok(Self { to, drawing: Mutex::new(Some(drawing)) })
     }
 
-    /// Forwards the inputs of keys.
-    pub(super) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>) {
-        let _ = self.to.send(Message::Keys(inputs));
+    /// Forwards the inputs of keys, which `who` presses.
+    pub(super) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>, who: &str) {
+        let _ = self.to.send(Message::Keys(inputs, who.to_owned()));
     }
 }
 
@@ -131,7 +132,8 @@ struct GateRow {
 impl View {
     pub(super) fn new(rules: &[GateRule], keys: Keys) -> Self {
         let gate = |rule: &GateRule| {
-            let row = GateRow { verdict: "…".to_owned(), text: String::new(), must: one_line(&rule.must).into_owned() };
+            let row =
+                GateRow { verdict: "…".to_owned(), text: String::new(), must: one_line(&rule.must).into_owned() };
             (rule.gate.clone(), row)
         };
         Self {
@@ -272,16 +274,17 @@ impl View {
 }
 
 fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: View, from: &Receiver<Message>) {
-    let (mut inputs, mut stopped) = (None, false);
+    let mut inputs: Option<(mpsc::UnboundedSender<Input>, String)> = None;
+    let mut stopped = false;
     // Keys are buffered until their inputs are forwarded.
-    let mut pressed: Vec<Input> = Vec::new();
+    let mut pressed: Vec<Request> = Vec::new();
     'drawing: loop {
         while let Ok(message) = from.try_recv() {
             match message {
                 Message::Event(event) => view.update(&event),
-                Message::Keys(to) => {
-                    pressed.drain(..).for_each(|input| drop(to.send(input)));
-                    inputs = Some(to);
+                Message::Keys(to, who) => {
+                    pressed.drain(..).for_each(|request| drop(to.send(request.input(&who))));
+                    inputs = Some((to, who));
                 }
                 Message::End => break 'drawing,
             }
@@ -289,23 +292,23 @@ fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: Vi
         // If the terminal is closed, the cutover continues without it.
         let _ = terminal.draw(|frame| view.draw(frame));
         if let Some(key) = next_key() {
-            let input = match view.keys.action(key.code, key.modifiers) {
-                KeyAction::Send(input) => input,
+            let request = match view.keys.action(key.code, key.modifiers) {
+                KeyAction::Send(request) => request,
                 KeyAction::Stop(_) if stopped => {
                     restore_terminal();
                     stderr("stopped at once; the same command resumes");
                     std::process::exit(i32::from(Exit::Stopped as u8));
                 }
-                KeyAction::Stop(input) => {
+                KeyAction::Stop(request) => {
                     stopped = true;
                     view.log.push_back("Ctrl-C again ends the process at once; the same command resumes".to_owned());
-                    input
+                    request
                 }
                 KeyAction::Ignore => continue,
             };
             match &inputs {
-                Some(inputs) => drop(inputs.send(input)),
-                None => pressed.push(input),
+                Some((inputs, who)) => drop(inputs.send(request.input(who))),
+                None => pressed.push(request),
             }
         }
     }
