@@ -28,6 +28,7 @@ use super::http::{self, CaBundle};
 use super::renewal::{Caller, LoadConfig, Means, Renewal, caller, provider, waiting_client};
 use infra_base::address::{AccountId, Region};
 use infra_base::clock::Clock;
+use infra_base::endpoint_url;
 
 /// Which tenants must be reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +181,7 @@ async fn load(
         Endpoint::Network { url } => {
             let http = http::client(ca_bundle(source).await?)?;
             let config = load_network(source, home, &http, url.as_deref()).await;
+            check_urls(config.endpoint_url())?;
             let Some(provider) = config.credentials_provider() else {
                 let renewal = Arc::new(Renewal::new(source.clone(), Means::None, clock));
                 return Ok((config.clone(), config, renewal));
@@ -209,6 +211,24 @@ async fn load(
         config = config.credentials_provider(provider(credentials, Arc::clone(&renewal)));
     }
     Ok((plain, config.build(), renewal))
+}
+
+/// Refuses URLs of the environment or of a profile that calls cannot be sent to: each request has secrets in it.
+fn check_urls(configured: Option<&str>) -> Result<(), CloudError> {
+    let failed = |setting: String| move |source| CloudError::EndpointUrl { setting, source };
+    for (name, url) in std::env::vars_os() {
+        // `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for one service.
+        if let (Some(name), Some(url)) = (name.to_str(), url.to_str())
+            && name.starts_with("AWS_ENDPOINT_URL")
+            && !url.is_empty()
+        {
+            endpoint_url::check(url).map_err(failed(format!("`{name}`")))?;
+        }
+    }
+    match configured {
+        Some(url) => endpoint_url::check(url).map_err(failed("`endpoint_url` of the profile".to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Provides no credentials, and says why.

@@ -3,6 +3,7 @@
 use super::error::AwsError;
 use super::http::CaBundleError;
 use infra_base::address::{AccountId, Region};
+use infra_base::endpoint_url::EndpointUrlError;
 
 /// The reason why the cloud cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,14 @@ pub enum CloudError {
     /// The certificates of `AWS_CA_BUNDLE` cannot be used.
     #[error(transparent)]
     CaBundle(#[from] CaBundleError),
+    /// Calls cannot be sent to a URL. It is not repeated: it can contain a password.
+    #[error("the URL in {setting} cannot be used")]
+    EndpointUrl {
+        /// What contains the URL.
+        setting: String,
+        /// The reason.
+        source: EndpointUrlError,
+    },
     /// The endpoint does not answer.
     #[error("{endpoint} does not answer")]
     Unreachable {

@@ -7,11 +7,16 @@ use serde_json::json;
 
 use infra_aws::CloudError;
 use infra_base::address::Region;
+use infra_base::shell::quote;
 use infra_base::terminal_text::indented;
 use infra_config::{ConfigDiagnostic, ConfigError};
 use infra_core::graph::GraphError;
 use infra_core::state::{JournalError, LockError, MoveError, StateError};
 use infra_sandbox::{DiskError, ScriptError};
+
+/// What a URL that calls are sent to must be.
+pub(super) const ENDPOINT_URL_HINT: &str = "for example https://HOST, or http://127.0.0.1:4566 for an emulator on this \
+    machine; an emulator elsewhere is reached through a port that is forwarded to this machine";
 
 /// What most errors have in common.
 pub(super) const NOTHING_CHANGED: &str = "nothing was changed";
@@ -313,13 +318,15 @@ impl From<CloudError> for CliError {
                  default (`AWS_STS_REGIONAL_ENDPOINTS`)",
             ),
             CloudError::Mfa { profile } => base.hint(format!(
-                "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {profile} \
-                 --format env)\"`"
+                "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {} \
+                 --format env)\"`",
+                quote(profile)
             )),
             CloudError::OtherAccount { expected, .. } => {
                 base.hint(format!("correct `profile` or `assume_role` in `[accounts.{expected}]`"))
             }
             CloudError::TwoSources { .. } => base.hint("name the same `profile` and `assume_role` in both"),
+            CloudError::EndpointUrl { .. } => Self { exit: Exit::Usage, ..base }.hint(ENDPOINT_URL_HINT),
             CloudError::CaBundle(_) => base.hint("correct the setting, or remove it to use the system's certificates"),
             CloudError::Unreachable { .. } => base.hint(
                 "check --endpoint-url, AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and the network; \

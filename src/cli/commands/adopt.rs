@@ -61,7 +61,12 @@ pub(in crate::cli) async fn run(app: &App, args: &AdoptArgs) -> Result<u8, Failu
     session.close().await;
     let report = report?;
     if report.outcome != Outcome::Done {
-        return Err(unfinished(&app.options, &report, &app.command(&format!("adopt {address} {id}"))).into());
+        return Err(unfinished(
+            &app.options,
+            &report,
+            &app.command(&format!("adopt {} {}", quote(address.as_str()), quote(id))),
+        )
+        .into());
     }
     app.info(&format!(
         "`{}` is in the state as {address}; `{}` shows what `up` would change",

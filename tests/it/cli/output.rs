@@ -94,9 +94,8 @@ fn a_closed_pipe_is_no_error() {
 fn assert_harmless(workspace: &Workspace, arguments: &str) -> String {
     let output = workspace.run(arguments);
     let shown = workspace.format_output(&output, arguments);
-    let is_dangerous = |char: char| {
-        (char.is_control() && char != '\n' && char != '\t') || ('\u{202a}'..='\u{202e}').contains(&char)
-    };
+    let is_dangerous =
+        |char: char| (char.is_control() && char != '\n' && char != '\t') || ('\u{202a}'..='\u{202e}').contains(&char);
     assert!(!shown.contains(is_dangerous), "{shown:?}");
     shown
 }
