@@ -215,7 +215,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Graph(args) => graph::run(&app()?, &args).await,
-        Command::Down(args) => down::run(&app()?, &args).await,
+        Command::Down(args) => down::run(&App::load_for_deletion(options).await?, &args).await,
         Command::Orphans(args) => orphans::run(&app()?, &args).await,
         Command::Adopt(args) => adopt::run(&app()?, &args).await,
         Command::Forget(args) => forget::run(&app()?, &args).await,

@@ -13,6 +13,7 @@
 //! *Must never know* a resource kind, an AWS call, or a command.
 
 mod diagnostic;
+mod existing;
 mod gate;
 mod load;
 mod model;
@@ -27,6 +28,7 @@ mod toml_value;
 mod validate;
 
 pub use diagnostic::{ConfigDiagnostic, ConfigError};
+pub use existing::of_existing;
 pub use gate::{Bound, Check, CustomCheck, Gate, Limit, RateLimit};
 pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, describe_change, stdout, unfinished};
+use infra_base::shell::quote;
 use infra_core::engine::{Adoption, Outcome, inspect};
 use infra_core::plan::Step;
 use infra_workflow::adoption::{refusal, select};

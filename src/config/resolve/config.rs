@@ -79,6 +79,7 @@ pub(crate) fn resolve(
         moved,
         accounts,
         resources,
+        is_from_state: false,
     };
     Ok((config, diagnostics))
 }

@@ -8,3 +8,4 @@ mod network;
 mod output;
 pub mod protection;
 pub mod state_directory;
+mod without_configuration;
