@@ -1,6 +1,6 @@
 //! What `down` does when the configuration is missing or broken.
 
-use infra_config::Config;
+use infra_config::{Config, Overrides, load};
 use infra_core::state::State;
 use infra_workflow::from_state::{config_of, local_states};
 
@@ -13,8 +13,13 @@ use super::ui::stderr;
 /// cannot be used.
 ///
 /// # Errors
-/// That error, if no state is found; several states are found, or the file seems to protect something.
+/// That error, if the file itself is usable, or no state is found; several states are found, or the file seems to
+/// protect something.
 pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Result<Config, Failure> {
+    // A mistake in an option is not one of the file.
+    if load(Some(&options.config), &Overrides::default()).is_ok() {
+        return Err(error.into());
+    }
     let text = std::fs::read_to_string(&options.config).unwrap_or_default();
     if protects_something(&text) {
         return Err(error.hint("it protects resources from deletion: correct it first").into());

@@ -25,8 +25,8 @@ fn lines(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
     let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
     for step in plan.steps.iter().filter(|step| step.action != Action::NoOp && !is_part_of_replacement(plan, step)) {
         let (symbol, style) = symbol(step);
-        let head = format!("{symbol} {:width$}", step.address);
-        let head = if colour { plain(&head).style(style).to_string() } else { head };
+        let head = plain(&format!("{symbol} {:width$}", step.address)).into_owned();
+        let head = if colour { head.style(style).to_string() } else { head };
         let reason = if step.action == Action::Create && step.reason == DOES_NOT_EXIST {
             String::new()
         } else {

@@ -23,7 +23,7 @@ pub(in crate::cli) fn stdout(text: &str) {
 }
 
 /// Does the same with text that has colours. Text of others in it is [`plain`] already.
-pub(in crate::cli) fn stdout_styled(text: &str) {
+pub(super) fn stdout_styled(text: &str) {
     write_result(&without_labels(&styled(text), &LABELS));
 }
 

@@ -52,3 +52,12 @@ fn of_several_stacks_without_a_configuration_one_has_to_be_selected() {
     let other = workspace.transcript("down --sandbox -y");
     assert!(other.contains("[exit 0]") && other.contains("`payment-migration/dev-001` is deleted"), "{other}");
 }
+
+#[test]
+fn a_mistake_in_an_option_is_not_a_broken_configuration() {
+    let workspace = with_a_stack();
+    let before = workspace.stable_inventory();
+    let down = workspace.transcript("down --set stack.nmae=x --sandbox -y");
+    assert!(down.contains("[exit 2]") && !down.contains("as its state describes it"), "{down}");
+    assert_eq!(workspace.stable_inventory(), before);
+}
