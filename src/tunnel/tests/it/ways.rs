@@ -54,6 +54,22 @@ async fn the_command_knows_the_database() {
 }
 
 #[tokio::test]
+async fn the_command_got_the_whole_environment() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("environment");
+    let text = format!("env > {}; echo 127.0.0.1:5432; sleep 60", file.display());
+    let command = ["sh", "-c", &text].map(str::to_owned).to_vec();
+    let given = [("PATH", "/usr/bin:/bin"), ("AWS_PROFILE", "tunnel")];
+    let environment = given.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let tunnels = Tunnels::new(command, environment, Duration::from_secs(20), |_| ());
+    tunnels.to(&place()).await.expect("it listens");
+    let known = std::fs::read_to_string(file).expect("a file");
+    assert!(known.contains("AWS_PROFILE=tunnel") && known.contains("MIGRATE_INFRA_DATABASE_PORT=5432"), "{known}");
+    // Cargo sets it for the tests.
+    assert!(!known.contains("CARGO_MANIFEST_DIR"), "{known}");
+}
+
+#[tokio::test]
 async fn each_database_has_its_own_way() {
     let tunnels = script("echo 127.0.0.1:$1; sleep 60", &["-", "{port}"]);
     let other = Place { port: 5433, ..place() };
