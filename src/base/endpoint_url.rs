@@ -33,7 +33,7 @@ pub fn check(text: &str) -> Result<(), EndpointUrlError> {
     };
     // The parser also takes `http:host` and `http:///host`; the SDK does not.
     let rest = text.get(url.scheme().len()..).unwrap_or_default();
-    if !rest.strip_prefix("://").is_some_and(|rest| !rest.starts_with(['/', '\\'])) {
+    if rest.strip_prefix("://").is_none_or(|rest| rest.starts_with(['/', '\\'])) {
         return Err(not_a_url("`//` and a host must follow the scheme"));
     }
     if !url.username().is_empty() || url.password().is_some() {
