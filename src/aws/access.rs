@@ -28,9 +28,10 @@ use super::credentials::{CredentialsSource, ReloadableCredentials, environment_e
 use super::endpoint::Endpoint;
 use super::error::{AwsError, ErrorKind, NO_ACCESS};
 use super::http::{self, CaBundle};
-use super::renewal::{LoadConfig, Means, Renewal, caller, provider, waiting_client};
+use super::renewal::{Caller, LoadConfig, Means, Renewal, caller, provider, waiting_client};
 use infra_base::address::{AccountId, Region};
 use infra_base::clock::Clock;
+use infra_base::endpoint_url;
 
 /// Which tenants must be reachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Access {
     /// For the clients of the services.
     config: SdkConfig,
     account: AccountId,
+    /// The ARN of who the credentials belong to.
+    arn: String,
     renewal: Arc<Renewal>,
 }
 
@@ -85,11 +88,11 @@ impl Access {
             Need::Everything => join_all(asking).await,
             Need::Only(_) => until_the_first_account(asking).await,
         };
-        let mut accepted: Option<(aws_sdk_sts::Client, AccountId)> = None;
+        let mut accepted: Option<(aws_sdk_sts::Client, Caller)> = None;
         let mut first_refusal = None;
         for (region, sts, answer) in answers {
             match answer {
-                Ok(account) => accepted = accepted.or(Some((sts, account))),
+                Ok(caller) => accepted = accepted.or(Some((sts, caller))),
                 Err(error) => {
                     let endpoint = endpoint.name(plain.endpoint_url());
                     let error = refused(error, source, accepted.is_some(), &region, who, endpoint);
@@ -98,12 +101,12 @@ impl Access {
             }
         }
         match (accepted, first_refusal) {
-            (Some((sts, account)), refusal) if refusal.is_none() || need != Need::Everything => {
+            (Some((sts, Caller { account, arn })), refusal) if refusal.is_none() || need != Need::Everything => {
                 renewal.probe_with(sts, account.clone());
-                Ok(Self { source: source.clone(), config, account, renewal })
+                Ok(Self { source: source.clone(), config, account, arn, renewal })
             }
             (_, Some(error)) => Err(error),
-            (_, None) => Ok(Self { source: source.clone(), config, account: "".into(), renewal }),
+            (_, None) => Ok(Self { source: source.clone(), config, account: "".into(), arn: String::new(), renewal }),
         }
     }
 
@@ -113,7 +116,8 @@ impl Access {
         let config = others.first().map_or_else(SdkConfig::builder, |other| other.config.to_builder());
         let source = CredentialsSource::default();
         let renewal = Arc::new(Renewal::new(source.clone(), Means::None, Clock::real()));
-        Self { source, config: config.credentials_provider(provider).build(), account: account.clone(), renewal }
+        let config = config.credentials_provider(provider).build();
+        Self { source, config, account: account.clone(), arn: String::new(), renewal }
     }
 
     /// Returns the configuration of its clients.
@@ -124,6 +128,11 @@ impl Access {
     /// Returns the account.
     pub(super) fn account(&self) -> &AccountId {
         &self.account
+    }
+
+    /// Returns the ARN of who the credentials belong to. Empty if nobody has answered.
+    pub(super) fn arn(&self) -> &str {
+        &self.arn
     }
 
     /// Returns where the credentials come from.
@@ -142,7 +151,7 @@ impl Access {
 }
 
 /// The answer of one region to the question for the account.
-type Answer = (Region, aws_sdk_sts::Client, Result<AccountId, AwsError>);
+type Answer = (Region, aws_sdk_sts::Client, Result<Caller, AwsError>);
 
 async fn ask(region: Region, sts: aws_sdk_sts::Client) -> Answer {
     let answer = caller(&sts).await;
@@ -196,6 +205,7 @@ async fn load(
         Endpoint::Network { url } => {
             let http = http::client(ca_bundle(source).await?)?;
             let config = load_network(source, home, &http, url.as_deref()).await;
+            check_urls(config.endpoint_url())?;
             let Some(provider) = config.credentials_provider() else {
                 let renewal = Arc::new(Renewal::new(source.clone(), Means::None, clock));
                 return Ok((config.clone(), config, renewal));
@@ -225,6 +235,24 @@ async fn load(
         config = config.credentials_provider(provider(credentials, Arc::clone(&renewal)));
     }
     Ok((plain, config.build(), renewal))
+}
+
+/// Refuses URLs of the environment or of a profile that calls cannot be sent to: each request has secrets in it.
+fn check_urls(configured: Option<&str>) -> Result<(), CloudError> {
+    let failed = |setting: String| move |source| CloudError::EndpointUrl { setting, source };
+    for (name, url) in std::env::vars_os() {
+        // `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for one service.
+        if let (Some(name), Some(url)) = (name.to_str(), url.to_str())
+            && name.starts_with("AWS_ENDPOINT_URL")
+            && !url.is_empty()
+        {
+            endpoint_url::check(url).map_err(failed(format!("`{name}`")))?;
+        }
+    }
+    match configured {
+        Some(url) => endpoint_url::check(url).map_err(failed("`endpoint_url` of the profile".to_owned())),
+        None => Ok(()),
+    }
 }
 
 /// Provides no credentials, and says why.

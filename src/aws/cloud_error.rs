@@ -3,6 +3,7 @@
 use super::error::AwsError;
 use super::http::CaBundleError;
 use infra_base::address::{AccountId, Region};
+use infra_base::endpoint_url::EndpointUrlError;
 
 /// The reason why the cloud cannot be used at all.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,14 @@ pub enum CloudError {
         who: String,
         /// How long it was waited for.
         seconds: u64,
+    },
+    /// Calls cannot be sent to a URL. It is not repeated: it can contain a password.
+    #[error("the URL in {setting} cannot be used")]
+    EndpointUrl {
+        /// What contains the URL.
+        setting: String,
+        /// The reason.
+        source: EndpointUrlError,
     },
     /// The endpoint does not answer.
     #[error("{endpoint} does not answer")]

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
+use infra_base::shell::quote;
 use tokio::sync::Mutex;
 
 /// How long before their expiry credentials are loaded again.
@@ -43,7 +44,7 @@ impl CredentialsSource {
     /// Returns the command that renews a session of IAM Identity Center.
     pub fn login_command(&self) -> String {
         match &self.profile {
-            Some(profile) => format!("aws sso login --profile {profile}"),
+            Some(profile) => format!("aws sso login --profile {}", quote(profile)),
             None => "aws sso login".to_owned(),
         }
     }

@@ -166,18 +166,27 @@ impl Renewal {
 
 /// Returns whether the credentials of a client are accepted, and belong to this account.
 async fn is_owner(sts: &aws_sdk_sts::Client, account: &AccountId) -> bool {
-    caller(sts).await.is_ok_and(|found| found == *account)
+    caller(sts).await.is_ok_and(|found| found.account == *account)
 }
 
 fn with_credentials(sts: &aws_sdk_sts::Client, provider: &SharedCredentialsProvider) -> aws_sdk_sts::Client {
     aws_sdk_sts::Client::from_conf(sts.config().to_builder().credentials_provider(provider.clone()).build())
 }
 
-/// Returns the account of the credentials of a client.
-pub(super) async fn caller(sts: &aws_sdk_sts::Client) -> Result<AccountId, AwsError> {
+/// Who credentials belong to.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) account: AccountId,
+    /// The ARN of the user or of the session of a role.
+    pub(super) arn: String,
+}
+
+/// Returns who the credentials of a client belong to.
+pub(super) async fn caller(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {
     let answer = sts.get_caller_identity().send().await;
     let identity = answer.map_err(|error| AwsError::of("sts:GetCallerIdentity", &error))?;
-    Ok(AccountId(identity.account().unwrap_or_default().to_owned()))
+    let account = AccountId(identity.account().unwrap_or_default().to_owned());
+    Ok(Caller { account, arn: identity.arn().unwrap_or_default().to_owned() })
 }
 
 /// Provides credentials, and waits for new ones when they cannot be loaded: a session of SSO has ended.
@@ -381,7 +390,7 @@ mod tests {
         let calls = Answers::new(&[(403, EXPIRED_TOKEN), (200, IDENTITY)]);
         let http = waiting_client(calls.client(), Arc::clone(&renewed.renewal));
         let client = sts(http, provider(renewed.credentials, renewed.renewal));
-        assert_eq!(caller(&client).await.unwrap().as_str(), ACCOUNT);
+        assert_eq!(caller(&client).await.unwrap().account.as_str(), ACCOUNT);
         assert_eq!(renewed.told.lock().unwrap().len(), 1);
     }
 

@@ -13,6 +13,7 @@ use super::databases::locator;
 use super::endpoint::SelectedEndpoint;
 use super::error::CliError;
 use super::explain::{Failure, explain};
+use super::from_state::without_file;
 use super::options::GlobalOptions;
 use super::signals::cancel_on_signal;
 use super::suggest;
@@ -27,7 +28,19 @@ pub(super) struct App {
 impl App {
     /// Loads the configuration that the options select.
     pub(super) fn load(options: &GlobalOptions) -> Result<Self, Failure> {
-        let config = load_config(options)?;
+        Ok(Self::with(options, load_config(options)?))
+    }
+
+    /// Does the same for a deletion. If the configuration is missing or broken, the state alone says what exists.
+    pub(super) async fn load_for_deletion(options: &GlobalOptions) -> Result<Self, Failure> {
+        let config = match load_config(options) {
+            Ok(config) => config,
+            Err(error) => without_file(options, error).await?,
+        };
+        Ok(Self::with(options, config))
+    }
+
+    fn with(options: &GlobalOptions, config: Config) -> Self {
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
         let databases = locator(options, &config);
@@ -44,7 +57,7 @@ impl App {
             stack_in_state: OnceLock::new(),
             warn: stderr,
         };
-        Ok(Self { workspace, options: options.clone() })
+        Self { workspace, options: options.clone() }
     }
 
     /// Requires only what the records need: an account or a region that does not answer must not prevent that traffic

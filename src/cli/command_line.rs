@@ -18,7 +18,7 @@ use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
 use super::explain::{Failure, explain};
 use super::options::{GlobalOptions, OutputFormat};
-use super::ui::{colour, stderr, stdout};
+use super::ui::{LogWriter, colour, finish_stdout, note_failure, stderr_error, stdout};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -117,21 +117,45 @@ pub enum Command {
 
 /// Runs the command and returns the exit code.
 pub fn main() -> u8 {
-    let Cli { options, command } = Cli::parse();
+    let Cli { options, command } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return show_usage(&usage),
+    };
     start_log(options.verbose);
     if let Command::Supervise { directory } = &command {
         return supervise(directory);
     }
-    match check(&options).and_then(|()| start(&options, command)) {
+    let code = match check(&options).and_then(|()| start(&options, command)) {
         Ok(code) => code,
         Err(error) => {
             match options.output {
                 OutputFormat::Json => stdout(&error.json().to_string()),
-                OutputFormat::Text => stderr(error.render(colour(&options)).trim_end()),
+                OutputFormat::Text => stderr_error(error.render(colour(&options)).trim_end()),
             }
             error.exit as u8
         }
+    };
+    report_lost_output(code, colour(&options))
+}
+
+/// Shows the help that was asked for, or what is wrong with the arguments. Returns the exit code.
+fn show_usage(usage: &clap::Error) -> u8 {
+    let written = usage.print();
+    if usage.use_stderr() {
+        return Exit::Usage as u8;
     }
+    note_failure(written);
+    report_lost_output(0, false)
+}
+
+/// Reports that the result of a command could not be written. A more specific exit code stays.
+fn report_lost_output(code: u8, colour: bool) -> u8 {
+    let Some(error) = finish_stdout() else { return code };
+    let lost = CliError::new(Exit::Failed, "cannot write the result to standard output")
+        .because_text(error.to_string())
+        .unchanged("what the command did is done; only its output is incomplete");
+    stderr_error(lost.render(colour).trim_end());
+    if code == 0 || code == Exit::Changes as u8 { Exit::Failed as u8 } else { code }
 }
 
 fn supervise(directory: &Path) -> u8 {
@@ -191,7 +215,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Graph(args) => graph::run(&app()?, &args).await,
-        Command::Down(args) => down::run(&app()?, &args).await,
+        Command::Down(args) => down::run(&App::load_for_deletion(options).await?, &args).await,
         Command::Orphans(args) => orphans::run(&app()?, &args).await,
         Command::Adopt(args) => adopt::run(&app()?, &args).await,
         Command::Forget(args) => forget::run(&app()?, &args).await,
@@ -210,7 +234,9 @@ fn start_log(verbose: u8) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter)
+        // By default, it panics if it cannot write that it cannot write.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();

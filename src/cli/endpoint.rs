@@ -6,6 +6,7 @@ use std::time::Duration;
 use infra_aws::Endpoint;
 use infra_base::clock::Clock;
 use infra_base::crash_point::CrashPoints;
+use infra_base::endpoint_url::{self, EndpointUrlError};
 use infra_postgres::Launcher;
 use infra_sandbox::world::real_data::DataSource;
 use infra_sandbox::{Disk, DiskError, Sandbox, Script, ScriptError, World};
@@ -22,8 +23,8 @@ const FAST_SECOND: f64 = 1.0 / 60.0;
 /// Why the endpoint cannot be opened.
 #[derive(Debug)]
 pub(super) enum EndpointError {
-    /// The option is not a URL.
-    NotAUrl(String),
+    /// Calls cannot be sent to the URL of the option.
+    Url(EndpointUrlError),
     /// The script cannot be read.
     Script(ScriptError),
     /// The sandbox cannot be opened.
@@ -41,7 +42,8 @@ pub(super) enum EndpointError {
 impl std::fmt::Display for EndpointError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NotAUrl(text) => write!(f, "`--endpoint-url {text}` is not a URL"),
+            // It is not repeated: it can contain a password.
+            Self::Url(_) => f.write_str("`--endpoint-url` cannot be used"),
             Self::Script(error) => error.fmt(f),
             Self::Disk(error) => error.fmt(f),
             Self::Save(_) => f.write_str("cannot save the sandbox"),
@@ -60,6 +62,7 @@ impl std::error::Error for EndpointError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Data(error) => Some(error),
+            Self::Url(error) => Some(error),
             _ => None,
         }
     }
@@ -93,8 +96,8 @@ impl SelectedEndpoint {
 
 impl EndpointSource for SelectedEndpoint {
     fn open(&self) -> Result<(Endpoint, Clock), Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(url) = self.url.as_ref().filter(|url| !is_url(url)) {
-            return Err(EndpointError::NotAUrl(url.clone()).into());
+        if let Some(url) = &self.url {
+            endpoint_url::check(url).map_err(EndpointError::Url)?;
         }
         match &self.sandbox {
             Some(sandbox) => Ok(sandbox.open()?),
@@ -150,9 +153,4 @@ impl SandboxOptions {
 /// Returns how this program supervises a database server.
 pub(super) fn launcher() -> std::io::Result<Launcher> {
     Ok(Launcher { program: std::env::current_exe()?, arguments: vec![SUPERVISE.into()] })
-}
-
-fn is_url(text: &str) -> bool {
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    host.is_some_and(|host| !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace))
 }

@@ -7,10 +7,16 @@ use serde_json::json;
 
 use infra_aws::CloudError;
 use infra_base::address::Region;
+use infra_base::shell::quote;
+use infra_base::terminal_text::indented;
 use infra_config::{ConfigDiagnostic, ConfigError};
 use infra_core::graph::GraphError;
 use infra_core::state::{JournalError, LockError, MoveError, StateError};
 use infra_sandbox::{DiskError, ScriptError};
+
+/// What a URL that calls are sent to must be.
+pub(super) const ENDPOINT_URL_HINT: &str = "for example https://HOST, or http://127.0.0.1:4566 for an emulator on this \
+    machine; an emulator elsewhere is reached through a port that is forwarded to this machine";
 
 /// What most errors have in common.
 pub(super) const NOTHING_CHANGED: &str = "nothing was changed";
@@ -125,7 +131,8 @@ impl CliError {
         let paint = |text: &str, style: owo_colors::Style| {
             if colour { format!("{}", style.style(text)) } else { text.to_owned() }
         };
-        let mut text = format!("{} {}\n", paint("error:", owo_colors::Style::new().red().bold()), self.what);
+        let error = paint("error:", owo_colors::Style::new().red().bold());
+        let mut text = format!("{error} {}\n", indented(&self.what, "  "));
         let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_links(false).without_cause_chain();
         for problem in &self.problems {
             text.push('\n');
@@ -133,13 +140,15 @@ impl CliError {
             let _ = handler.render_report(&mut text, problem);
         }
         for cause in &self.causes {
-            let _ = writeln!(text, "  because: {cause}");
+            let _ = writeln!(text, "  because: {}", indented(cause, "    "));
         }
         if let Some(unchanged) = &self.unchanged {
-            let _ = write!(text, "\n{} {unchanged}\n", paint("remains:", owo_colors::Style::new().bold()));
+            let remains = paint("remains:", owo_colors::Style::new().bold());
+            let _ = write!(text, "\n{remains} {}\n", indented(unchanged, "  "));
         }
         for hint in &self.hints {
-            let _ = write!(text, "\n{} {hint}\n", paint("hint:", owo_colors::Style::new().cyan().bold()));
+            let label = paint("hint:", owo_colors::Style::new().cyan().bold());
+            let _ = write!(text, "\n{label} {}\n", indented(hint, "  "));
         }
         text
     }
@@ -311,13 +320,15 @@ impl From<CloudError> for CliError {
                  default (`AWS_STS_REGIONAL_ENDPOINTS`)",
             ),
             CloudError::Mfa { profile } => base.hint(format!(
-                "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {profile} \
-                 --format env)\"`"
+                "export temporary credentials first: `eval \"$(aws configure export-credentials --profile {} \
+                 --format env)\"`",
+                quote(profile)
             )),
             CloudError::OtherAccount { expected, .. } => {
                 base.hint(format!("correct `profile` or `assume_role` in `[accounts.{expected}]`"))
             }
             CloudError::TwoSources { .. } => base.hint("name the same `profile` and `assume_role` in both"),
+            CloudError::EndpointUrl { .. } => Self { exit: Exit::Usage, ..base }.hint(ENDPOINT_URL_HINT),
             CloudError::CaBundle(_) => base.hint("correct the setting, or remove it to use the system's certificates"),
             CloudError::Unreachable { .. } => base.hint(
                 "check --endpoint-url, AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE and the network; \

@@ -13,7 +13,7 @@ use infra_workflow::refusal::{
 use infra_workflow::{Error, Request, Selection};
 
 use super::endpoint::EndpointError;
-use super::error::{CliError, Exit};
+use super::error::{CliError, ENDPOINT_URL_HINT, Exit};
 use super::options::GlobalOptions;
 use super::suggest::{command, order_hint, ownership_resolution, rerun_command};
 
@@ -531,9 +531,9 @@ fn endpoint(error: Box<dyn std::error::Error + Send + Sync>) -> CliError {
             .hint("`migrate-infra down --sandbox -y` deletes them; or select another sandbox with `--state-dir`"),
         Ok(ref error @ EndpointError::PausedTime) => CliError::of(Exit::Usage, error).nothing_changed(),
         Ok(ref error @ EndpointError::Data(_)) => CliError::of(Exit::Cloud, error).nothing_changed(),
-        Ok(ref error @ EndpointError::NotAUrl(_)) => CliError::new(Exit::Usage, error.to_string())
-            .nothing_changed()
-            .hint("a URL starts with http:// or https:// and names a host, for example http://127.0.0.1:4566"),
+        Ok(ref error @ EndpointError::Url(_)) => {
+            CliError::of(Exit::Usage, error).nothing_changed().hint(ENDPOINT_URL_HINT)
+        }
         Err(other) => CliError::of(Exit::Cloud, other.as_ref()).nothing_changed(),
     }
 }

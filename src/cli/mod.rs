@@ -7,6 +7,7 @@ mod databases;
 mod endpoint;
 mod error;
 mod explain;
+mod from_state;
 mod options;
 mod signals;
 mod suggest;

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP.
+//! Ctrl-C, SIGTERM, SIGHUP and SIGQUIT.
 
 use std::sync::LazyLock;
 
@@ -8,8 +8,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::error::Exit;
 use super::ui::stderr;
 
-/// Cancels the run on Ctrl-C, SIGTERM or SIGHUP, and ends the process on the second one. That is safe: the journal
-/// contains the intent of every call in flight.
+/// Cancels the run on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, and ends the process on the second one. That is safe: the
+/// journal contains the intent of every call in flight.
 pub(super) fn cancel_on_signal(cancel: Cancel) {
     tokio::spawn(async move {
         shutdown_signal().await;
@@ -34,16 +34,18 @@ pub(super) async fn shutdown_signal() -> &'static str {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => "Ctrl-C",
         () = received(SignalKind::terminate()) => "SIGTERM",
+        () = received(SignalKind::quit()) => "SIGQUIT",
         () = hangup => "SIGHUP",
     }
 }
 
-/// Waits for the signal that ends the program at once: Ctrl-C or SIGTERM. A terminal that is closed can send SIGHUP
-/// more than once.
+/// Waits for the signal that ends the program at once: Ctrl-C, SIGTERM or SIGQUIT. A terminal that is closed can send
+/// SIGHUP more than once.
 pub(super) async fn second_signal() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = received(SignalKind::terminate()) => {}
+        () = received(SignalKind::quit()) => {}
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod diagnostic;
 mod effective;
+mod existing;
 mod gate;
 mod load;
 mod model;
@@ -28,6 +29,7 @@ mod toml_value;
 mod validate;
 
 pub use diagnostic::{ConfigDiagnostic, ConfigError};
+pub use existing::of_existing;
 pub use gate::{Bound, Check, CustomCheck, Gate, Limit, RateLimit};
 pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;

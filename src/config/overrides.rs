@@ -28,6 +28,8 @@ pub(crate) struct Override {
 }
 
 const PREFIX: &str = "MIGRATE_INFRA_";
+/// The most parts of a key. No key of the configuration has more than a few; each part is a level of recursion.
+const MOST_PARTS: usize = 16;
 
 impl Overrides {
     /// Adds the variables of the process that name a configuration key. Their names contain a double underscore.
@@ -45,7 +47,11 @@ impl Overrides {
     pub(crate) fn entries(&self) -> Result<Vec<Override>, ConfigDiagnostic> {
         let mut entries = Vec::new();
         for (name, value) in &self.variables {
-            let path = name.strip_prefix(PREFIX).unwrap_or(name).split("__").map(key_of_variable).collect();
+            let parts = name.strip_prefix(PREFIX).unwrap_or(name).split("__");
+            let path: Vec<String> = parts.map(key_of_variable).collect();
+            if path.len() > MOST_PARTS {
+                return Err(too_deep(&format!("the environment variable {}", shortened(name))));
+            }
             let origin = format!("the environment variable {name}");
             entries.push(Override { path, text: value.clone(), origin });
         }
@@ -55,6 +61,9 @@ impl Overrides {
                 let message = format!("`--set {set}` has no `=`");
                 return Err(ConfigDiagnostic { message, help, span: None, file: None });
             };
+            if key.matches('.').count() >= MOST_PARTS {
+                return Err(too_deep(&format!("`--set {}`", shortened(key))));
+            }
             let path = path_of(key.trim());
             entries.push(Override { path, text: value.to_owned(), origin: format!("`--set {set}`") });
         }
@@ -63,6 +72,21 @@ impl Overrides {
             entries.push(Override { path, text: suffix.clone(), origin: "`--suffix`".to_owned() });
         }
         Ok(entries)
+    }
+}
+
+fn too_deep(what: &str) -> ConfigDiagnostic {
+    let message = format!("{what} names a key of more than {MOST_PARTS} parts");
+    let help = Some("for example `--set database.multi_az=true`".to_owned());
+    ConfigDiagnostic { message, help, span: None, file: None }
+}
+
+fn shortened(text: &str) -> String {
+    const SHOWN: usize = 40;
+    if text.chars().count() > SHOWN {
+        format!("{}…", text.chars().take(SHOWN).collect::<String>())
+    } else {
+        text.to_owned()
     }
 }
 
@@ -129,6 +153,30 @@ mod tests {
     #[test]
     fn line_ends_of_windows_in_a_variable_were_another_text() {
         assert_eq!(given("a\r\nb").as_text(), Value::String("a\nb".to_owned()));
+    }
+
+    #[test]
+    fn a_key_of_sixty_thousand_parts_overflowed_the_stack() {
+        let dots = "a.".repeat(60_000);
+        let sets = vec![format!("{dots}a=1")];
+        let set = Overrides { sets, ..Overrides::default() };
+        let variables = vec![(format!("MIGRATE_INFRA_{}A", "A__".repeat(60_000)), "1".to_owned())];
+        let variable = Overrides { variables, ..Overrides::default() };
+        for overrides in [set, variable] {
+            let error = overrides.entries().err().unwrap();
+            assert!(error.message.contains("more than 16 parts") && error.message.len() < 200, "{error}");
+        }
+        let sets = vec![format!("{}=1", ["a"; 16].join("."))];
+        assert_eq!(Overrides { sets, ..Overrides::default() }.entries().ok().unwrap()[0].path.len(), 16);
+    }
+
+    #[test]
+    fn a_deep_value_is_text_or_refused_and_overflows_nothing() {
+        for text in
+            ["[".repeat(60_000) + &"]".repeat(60_000), "{a=".repeat(60_000), format!("{{{}a=1}}", "a.".repeat(60_000))]
+        {
+            assert!(given(&text).as_toml().is_string());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use infra_base::terminal_text::{masked, plain};
 use miette::NamedSource;
 use serde_json::{Map, Value};
 use toml_edit::{Document, Item};
@@ -41,7 +42,9 @@ impl Provenance {
     /// # Errors
     /// The text has a syntax error. The diagnostic contains its position.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigDiagnostic> {
-        let file = Arc::new(NamedSource::new(name, text.to_owned()).with_language("toml"));
+        // It is shown: what is in the file must not control the terminal. The positions stay.
+        let shown = masked(text).into_owned();
+        let file = Arc::new(NamedSource::new(plain(name), shown).with_language("toml"));
         match Document::parse(text.to_owned()) {
             Ok(document) => Ok(Self { file: Some(file), document: Some(document), overridden: BTreeMap::new() }),
             Err(error) => {

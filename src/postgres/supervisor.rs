@@ -8,6 +8,7 @@
 //! sees that nobody looks after the server.
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -45,16 +46,21 @@ pub fn supervise(directory: &Path) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // Who waits for the start reads this, and adds the rest.
         Err(PostgresError::Start { log, .. }) => {
-            eprintln!("{log}");
+            say(&log);
             ExitCode::FAILURE
         }
         Err(error) => {
             let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            eprintln!("{error}{causes}");
+            say(&format!("{error}{causes}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes a line to the log. A full disk must not end what looks after the server.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 fn run(layout: &Layout) -> Result<(), PostgresError> {
@@ -121,7 +127,7 @@ impl Supervisor<'_> {
             Some(child) => {
                 let status = child.try_wait().map_err(PostgresError::io("wait for", &self.data))?;
                 if let Some(status) = status {
-                    eprintln!("the server ended: {status}");
+                    say(&format!("the server ended: {status}"));
                     self.child = None;
                 }
                 status.is_none()

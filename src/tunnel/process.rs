@@ -1,5 +1,6 @@
 //! One running command.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
@@ -36,7 +37,12 @@ impl Process {
     ///
     /// # Errors
     /// It cannot be started, ends, or says nothing of use within the time limit.
-    pub(super) fn start(command: &[String], place: &Place, limit: Duration) -> Result<(Self, SocketAddr), TunnelError> {
+    pub(super) fn start(
+        command: &[String],
+        environment: &[(OsString, OsString)],
+        place: &Place,
+        limit: Duration,
+    ) -> Result<(Self, SocketAddr), TunnelError> {
         let command = place.fill(command);
         let [program, arguments @ ..] = command.as_slice() else {
             return Err(TunnelError::new("no command is configured".to_owned()));
@@ -44,6 +50,7 @@ impl Process {
         let failed = |error: std::io::Error| TunnelError::new(format!("`{program}` cannot be started: {error}"));
         let mut watchdog = Watchdog::start().map_err(failed)?;
         let mut starting = Command::new(program);
+        starting.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         place.set_variables(&mut starting);
         starting.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = starting.spawn().map_err(failed)?;

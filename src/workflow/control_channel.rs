@@ -1,6 +1,11 @@
 //! Requests of other processes to a running cutover: files or objects next to the state, which the cutover deletes
 //! after it has read them.
+//!
+//! A message names the run that it is for, and who has sent it. In a directory, a message counts only if this user or
+//! root has written it, and nobody else can: a file that somebody has put there approves nothing. In a bucket, its
+//! policy decides who can write. A message that is found twice counts once.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,10 +13,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use infra_aws::{Expect, Objects};
-use infra_core::state::{Backend, Holder};
+use infra_base::own_file::{self, OwnFileError};
+use infra_core::events::{Event, Events};
+use infra_core::state::Backend;
 use infra_migration::cutover::Input;
 
-use crate::atomic_file;
 use crate::refusal::MigrationRefusal;
 
 /// The prefix of the name of every message.
@@ -66,18 +72,14 @@ impl ControlRequest {
 /// A message. Each has a unique name, so none overwrites another.
 #[derive(Serialize, Deserialize)]
 struct Message {
+    /// A unique id.
+    id: String,
     request: ControlRequest,
+    /// Who has sent it: the identity at AWS.
     #[serde(rename = "who")]
     user: String,
-    /// Host and process of the recipient, if known: a later cutover must not obey a request to an earlier one.
-    #[serde(rename = "to")]
-    recipient: Option<(String, u32)>,
-}
-
-impl Message {
-    fn is_for(&self, reader: &(String, u32)) -> bool {
-        self.recipient.as_ref().is_none_or(|recipient| recipient == reader)
-    }
+    /// The run that it is for: a later cutover must not obey a request to an earlier one.
+    run: String,
 }
 
 /// Where messages to a cutover are stored: in the backend of its state, so that everybody who can use the state can
@@ -99,20 +101,15 @@ impl ControlChannel {
         }
     }
 
-    /// Sends a request to the running cutover, and returns once the cutover has read it.
+    /// Sends a request to the run with this id, and returns once the cutover has read it.
     ///
     /// # Errors
     /// [`MigrationRefusal::Unreachable`].
-    pub async fn send(
-        &self,
-        request: ControlRequest,
-        user: &str,
-        recipient: Option<&Holder>,
-    ) -> Result<(), MigrationRefusal> {
-        let recipient = recipient.map(|holder| (holder.host.clone(), holder.pid));
-        let message = Message { request, user: user.to_owned(), recipient };
+    pub async fn send(&self, request: ControlRequest, user: &str, run: &str) -> Result<(), MigrationRefusal> {
+        let id = uuid::Uuid::new_v4().to_string();
         // Names sort by the time of sending.
-        let name = format!("{PREFIX}{}-{}", jiff::Timestamp::now().as_millisecond(), uuid::Uuid::new_v4());
+        let name = format!("{PREFIX}{}-{id}", jiff::Timestamp::now().as_millisecond());
+        let message = Message { id, request, user: user.to_owned(), run: run.to_owned() };
         let unreachable = |reason: String| MigrationRefusal::Unreachable { reason };
         let text = serde_json::to_string(&message).map_err(|error| unreachable(error.to_string()))?;
         self.put(&name, &text).await.map_err(unreachable)?;
@@ -131,19 +128,15 @@ impl ControlChannel {
         Ok(())
     }
 
-    /// Forwards requests from now on.
-    pub fn listen(self, inputs: mpsc::UnboundedSender<Input>) {
-        let own = Holder::current("cutover", None);
-        let reader = (own.host, own.pid);
+    /// Forwards requests to the run with this id from now on. Sends an event about each file that is not obeyed.
+    pub fn listen(self, run: &str, inputs: mpsc::UnboundedSender<Input>, events: Events) {
+        let mut reader = Reader::new(run, inputs);
         match self {
             // A thread, because the time of the runtime may be simulated.
             Self::Directory(directory) => drop(std::thread::spawn(move || {
-                while !inputs.is_closed() {
-                    for path in messages_in(&directory) {
-                        let text = std::fs::read_to_string(&path).unwrap_or_default();
-                        if forward(&text, &reader, &inputs) {
-                            let _ = std::fs::remove_file(&path);
-                        }
+                while !reader.inputs.is_closed() {
+                    for why in reader.read_directory(&directory) {
+                        events.send(Event::Notice { address: None, text: why });
                     }
                     std::thread::sleep(POLL_INTERVAL);
                 }
@@ -151,10 +144,10 @@ impl ControlChannel {
             Self::Bucket(ref objects) => {
                 let objects = objects.clone();
                 drop(tokio::spawn(async move {
-                    while !inputs.is_closed() {
+                    while !reader.inputs.is_closed() {
                         for name in objects.list(PREFIX).await.unwrap_or_default() {
                             if let Ok(Some(text)) = self.read(&name).await
-                                && forward(&text, &reader, &inputs)
+                                && reader.forward(&text)
                             {
                                 self.remove(&name).await;
                             }
@@ -170,7 +163,7 @@ impl ControlChannel {
         match self {
             Self::Directory(directory) => {
                 let written =
-                    std::fs::create_dir_all(directory).and_then(|()| atomic_file::write(&directory.join(name), text));
+                    std::fs::create_dir_all(directory).and_then(|()| own_file::write(&directory.join(name), text));
                 written.map_err(|error| error.to_string())
             }
             Self::Bucket(objects) => {
@@ -210,10 +203,47 @@ fn messages_in(directory: &Path) -> Vec<PathBuf> {
     messages
 }
 
-/// Forwards a message that is for this reader. Returns whether it was.
-fn forward(text: &str, reader: &(String, u32), inputs: &mpsc::UnboundedSender<Input>) -> bool {
-    let message = serde_json::from_str::<Message>(text).ok().filter(|message| message.is_for(reader));
-    message.is_some_and(|message| inputs.send(message.request.input(&message.user)).is_ok())
+/// What reads messages for one run.
+struct Reader {
+    run: String,
+    inputs: mpsc::UnboundedSender<Input>,
+    /// The ids of the messages that were forwarded.
+    forwarded: BTreeSet<String>,
+    /// The files that were refused.
+    refused: BTreeSet<PathBuf>,
+}
+
+impl Reader {
+    fn new(run: &str, inputs: mpsc::UnboundedSender<Input>) -> Self {
+        Self { run: run.to_owned(), inputs, forwarded: BTreeSet::new(), refused: BTreeSet::new() }
+    }
+
+    /// Forwards the messages in a directory, and removes them. Returns why others are not obeyed, once for each.
+    fn read_directory(&mut self, directory: &Path) -> Vec<String> {
+        let mut refusals = Vec::new();
+        for path in messages_in(directory) {
+            match own_file::read(&path) {
+                Ok(text) if self.forward(&text) => drop(std::fs::remove_file(&path)),
+                // It is for another run, or was removed by who has sent it.
+                Ok(_) | Err(OwnFileError::Io(_)) => {}
+                Err(why) => {
+                    if self.refused.insert(path.clone()) {
+                        refusals.push(format!("the request in {} is not obeyed: {why}", path.display()));
+                    }
+                }
+            }
+        }
+        refusals
+    }
+
+    /// Forwards a message that is for this run. Returns whether it was, now or before.
+    fn forward(&mut self, text: &str) -> bool {
+        let message = serde_json::from_str::<Message>(text).ok().filter(|message| message.run == self.run);
+        message.is_some_and(|message| {
+            let is_new = self.forwarded.insert(message.id);
+            !is_new || self.inputs.send(message.request.input(&message.user)).is_ok()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -225,28 +255,63 @@ mod tests {
     use infra_sandbox::world::s3::Bucket;
     use infra_sandbox::{Sandbox, World};
 
+    fn message(id: &str, request: ControlRequest, run: &str) -> String {
+        let message = Message { id: id.to_owned(), request, user: "anna".to_owned(), run: run.to_owned() };
+        serde_json::to_string(&message).expect("JSON")
+    }
+
     #[test]
-    fn two_requests_in_a_row_are_forwarded_and_one_for_another_process_is_not() {
+    fn two_requests_in_a_row_are_forwarded_and_one_for_another_run_is_not() {
         let directory = tempfile::tempdir().expect("a directory");
-        let me = ("here".to_owned(), 7);
         let (inputs, mut received) = mpsc::unbounded_channel();
-        let write = |name: &str, request: ControlRequest, recipient: Option<(String, u32)>| {
-            let text = serde_json::to_string(&Message { request, user: "anna".into(), recipient }).expect("JSON");
-            atomic_file::write(&directory.path().join(format!("{PREFIX}{name}")), &text).expect("a file");
+        let write = |id: &str, request: ControlRequest, run: &str| {
+            let path = directory.path().join(format!("{PREFIX}{id}"));
+            own_file::write(&path, &message(id, request, run)).expect("a file");
         };
-        write("1", ControlRequest::Pause, Some(me.clone()));
-        write("2", ControlRequest::Abort, None);
-        write("3", ControlRequest::Rollback, Some(("here".into(), 8)));
+        write("1", ControlRequest::Pause, "this");
+        write("2", ControlRequest::Abort, "this");
+        write("3", ControlRequest::Rollback, "earlier");
         std::fs::write(directory.path().join(format!("{PREFIX}4.partial")), "{").expect("a file");
-        let messages = messages_in(directory.path());
-        assert_eq!(messages.len(), 3);
-        let forwarded =
-            messages.iter().map(|path| forward(&std::fs::read_to_string(path).expect("a message"), &me, &inputs));
-        assert_eq!(forwarded.collect::<Vec<_>>(), [true, true, false]);
+        let mut reader = Reader::new("this", inputs);
+        assert_eq!(reader.read_directory(directory.path()), Vec::<String>::new());
         assert_eq!(
             [received.try_recv(), received.try_recv()],
             [Ok(Input::Paused), Ok(Input::AbortRequested("`cutover --abort` by anna".into()))]
         );
+        assert!(received.try_recv().is_err());
+        assert_eq!(messages_in(directory.path()), [directory.path().join(format!("{PREFIX}3"))]);
+    }
+
+    #[test]
+    fn a_file_that_somebody_put_into_the_directory_approved_a_step() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let (inputs, mut received) = mpsc::unbounded_channel();
+        let at = |name: &str| directory.path().join(format!("{PREFIX}{name}"));
+        let approval = message("1", ControlRequest::Approve, "this");
+        // Others could have written it, or it is a link to a file of this user.
+        std::fs::write(at("1"), &approval).expect("a file");
+        std::fs::set_permissions(at("1"), std::fs::Permissions::from_mode(0o666)).expect("a mode");
+        own_file::write(&directory.path().join("elsewhere"), &approval).expect("a file");
+        std::os::unix::fs::symlink(directory.path().join("elsewhere"), at("2")).expect("a link");
+        // It does not name the run.
+        own_file::write(&at("3"), "{\"id\":\"3\",\"request\":\"approve\",\"who\":\"mallory\"}").expect("a file");
+        let mut reader = Reader::new("this", inputs);
+        let refusals = reader.read_directory(directory.path());
+        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert!(refusals[0].contains("other users can write it"), "{refusals:?}");
+        assert_eq!(reader.read_directory(directory.path()), Vec::<String>::new(), "it is said once");
+        assert!(received.try_recv().is_err(), "it was obeyed");
+    }
+
+    #[test]
+    fn an_approval_that_is_found_again_approves_nothing_more() {
+        let (inputs, mut received) = mpsc::unbounded_channel();
+        let mut reader = Reader::new("this", inputs);
+        let approval = message("1", ControlRequest::Approve, "this");
+        assert!(reader.forward(&approval) && reader.forward(&approval));
+        assert_eq!(received.try_recv(), Ok(Input::Approved("anna".into())));
+        assert!(received.try_recv().is_err());
     }
 
     #[tokio::test]
@@ -259,18 +324,16 @@ mod tests {
             .expect("it answers");
         let objects = Objects::new(cloud.clients(&"us-east-1".into()).0, "states", "team/stack/", None, None);
         let channel = ControlChannel::Bucket(objects.clone());
-        let recipient = Some(("elsewhere".into(), 8));
-        let to_another = Message { request: ControlRequest::Rollback, user: "ben".into(), recipient };
         let other = format!("{PREFIX}1-other");
-        channel.put(&other, &serde_json::to_string(&to_another).expect("JSON")).await.expect("it is written");
+        let to_another = message("other", ControlRequest::Rollback, "another");
+        channel.put(&other, &to_another).await.expect("it is written");
         let (inputs, mut received) = mpsc::unbounded_channel();
-        let me = Holder::current("cutover", None);
-        let (sent, ()) = tokio::join!(channel.send(ControlRequest::Abort, "anna", Some(&me)), async {
+        let (sent, ()) = tokio::join!(channel.send(ControlRequest::Abort, "anna", "this"), async {
             // The message exists before anybody listens.
             while objects.list(PREFIX).await.expect("a list").len() < 2 {
                 tokio::task::yield_now().await;
             }
-            channel.clone().listen(inputs);
+            channel.clone().listen("this", inputs, Events::nowhere());
         });
         sent.expect("it was read");
         assert_eq!(received.recv().await, Some(Input::AbortRequested("`cutover --abort` by anna".into())));

@@ -20,6 +20,7 @@ use infra_payment::stack::EmergencySwitch;
 use crate::atomic_file;
 use crate::control_channel::{ControlChannel, ControlRequest};
 use crate::error::Error;
+use crate::identity::caller;
 use crate::refusal::MigrationRefusal;
 use crate::traffic::{location, record_name};
 use crate::workspace::Workspace;
@@ -58,17 +59,29 @@ pub async fn send_to_running(
     if let Some(cutover) = current.filter(|_| request == ControlRequest::Approve) {
         step_to_approve(cutover, &cutover.report.plan)?;
     }
-    ControlChannel::of(&backend).send(request, &user_at_host(), holder.as_ref()).await?;
+    let Some(holder) = holder else {
+        let reason = "it is about to begin or to end; try again".to_owned();
+        return Err(MigrationRefusal::Unreachable { reason }.into());
+    };
+    let who = match (workspace.caller().await, request) {
+        (Ok(who), _) => who,
+        // Whoever approves has to be known.
+        (Err(error), ControlRequest::Approve | ControlRequest::Continue) => return Err(error),
+        // Traffic must be able to stop or to go back while AWS does not answer.
+        (Err(_), ControlRequest::Pause | ControlRequest::Abort | ControlRequest::Rollback) => user_at_host(),
+    };
+    ControlChannel::of(&backend).send(request, &who, &holder.id).await?;
     Ok(true)
 }
 
-/// Returns the first input of the state machine.
+/// Returns the first input of the state machine. `who` gives the command.
 ///
 /// # Errors
 /// [`MigrationRefusal::NoCutover`].
 pub fn first_input(
     request: Option<ControlRequest>,
     before: Option<&PersistedCutover>,
+    who: &str,
 ) -> Result<Input, MigrationRefusal> {
     let resumable = before.filter(|cutover| cutover.can_resume());
     let first = match request {
@@ -76,27 +89,26 @@ pub fn first_input(
         Some(ControlRequest::Approve | ControlRequest::Continue) => {
             resumable.map(|_| PersistedCutover::start_input(before))
         }
-        Some(request @ ControlRequest::Abort) => {
-            resumable.map(|cutover| cutover.request_input(request.input(&user_at_host())))
-        }
+        Some(request @ ControlRequest::Abort) => resumable.map(|cutover| cutover.request_input(request.input(who))),
         // Also after it has completed: the source may have to be released.
-        Some(request @ ControlRequest::Rollback) => before
-            .filter(|cutover| !cutover.is_rolled_back())
-            .map(|cutover| cutover.request_input(request.input(&user_at_host()))),
+        Some(request @ ControlRequest::Rollback) => {
+            before.filter(|cutover| !cutover.is_rolled_back()).map(|cutover| cutover.request_input(request.input(who)))
+        }
         Some(ControlRequest::Pause) => None,
     };
     first.ok_or(MigrationRefusal::NoCutover)
 }
 
-/// Returns the step that `--approve` approves, and the user. A step can only be approved after it was reached.
+/// Returns the step that `--approve` approves, and `who` approves it. A step can only be approved after it was reached.
 ///
 /// # Errors
 /// [`MigrationRefusal::NothingToApprove`].
 pub fn approval(
     plan: &CutoverPlan,
     before: Option<&PersistedCutover>,
+    who: &str,
 ) -> Result<Option<(TrafficSplit, String)>, MigrationRefusal> {
-    before.map(|cutover| Ok((step_to_approve(cutover, plan)?, user_at_host()))).transpose()
+    before.map(|cutover| Ok((step_to_approve(cutover, plan)?, who.to_owned()))).transpose()
 }
 
 /// Returns the step that waits for an approval.
@@ -123,7 +135,9 @@ pub fn start(
     let started = infra_base::clock::timestamp();
     let holder = Holder::current("cutover", None);
     let id = format!("cutover-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ"));
-    let initiator = Initiator { user: holder.user, host: holder.host };
+    let identity = context.cloud.identity();
+    let user = if identity.is_empty() { holder.user } else { identity.to_owned() };
+    let initiator = Initiator { user, host: holder.host };
     PersistedCutover {
         began: context.cloud.unix_now(),
         progress: Progress::after(before.map(|before| &before.progress)),
@@ -210,7 +224,7 @@ async fn record_rollback(workspace: &Workspace, context: &Context, command: &str
     let Some(mut cutover) = cutover else { return Ok(()) };
     let plan = cutover.report.plan.clone();
     let now = cutover.seconds_at(context.cloud.unix_now());
-    let requested = Input::RollbackRequested(format!("`{command}` by {}", user_at_host()));
+    let requested = Input::RollbackRequested(format!("`{command}` by {}", caller(&context.cloud)));
     for input in [requested, Input::RollbackDone] {
         cutover.advance(&plan, now, input);
     }

@@ -2,6 +2,7 @@
 
 use infra_aws::{AwsError, Tagged};
 use infra_core::engine::Context;
+use infra_core::graph::Graph;
 use infra_core::plan::{Plan, Step, plan_down};
 use infra_core::state::State;
 use infra_kinds::KINDS;
@@ -22,7 +23,8 @@ use crate::{moved, protection};
 /// Resources are in use or protected, or the configuration or selection is invalid.
 pub fn plan(workspace: &Workspace, state: &State, selection: &Selection) -> Result<Plan, Error> {
     let config = &workspace.config;
-    let graph = graph(config, state)?;
+    // Without a configuration, everything is deleted as it was applied.
+    let graph = if config.is_from_state { Graph::default() } else { graph(config, state)? };
     moved::check(config, &graph)?;
     let plan = plan_down(KINDS, state, &|environment| selection.includes(environment)).map_err(|users| {
         // An environment that receives traffic must not be deleted first.

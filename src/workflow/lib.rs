@@ -21,6 +21,8 @@ pub mod environments;
 mod error;
 pub mod finish;
 pub mod forget;
+pub mod from_state;
+pub mod identity;
 mod ignore_rules;
 mod moved;
 pub mod orphans;

@@ -31,6 +31,8 @@ pub enum OnDamage {
 pub struct Session {
     /// What the engine works with.
     pub context: Context,
+    /// The unique id of this run, which the lock shows.
+    pub run: String,
     writer: Writer,
     heartbeat: Heartbeat,
     warn: fn(&str),
@@ -84,10 +86,14 @@ impl Session {
         workspace: &Workspace,
         state: State,
         store: Box<dyn Store>,
-        lock: Lock,
+        mut lock: Lock,
         cloud: Cloud,
         events: Events,
     ) -> Result<Self, Error> {
+        if !cloud.identity().is_empty() {
+            lock.identify(cloud.identity());
+        }
+        let run = lock.id().to_owned();
         let stack = workspace.config.stack.id();
         let (journal, writer) = Journal::start(state, store);
         if !journal.read(State::has_begun) {
@@ -123,7 +129,7 @@ impl Session {
             stack,
             parallelism: workspace.parallelism,
         };
-        Ok(Self { context, writer, heartbeat, warn: workspace.warn })
+        Ok(Self { context, run, writer, heartbeat, warn: workspace.warn })
     }
 
     /// Warns if credentials that nobody can renew for this process expire during the run.
@@ -159,7 +165,7 @@ impl Session {
     /// Compacts the state and releases the lock. All results are in the journal already, so a failure is only a
     /// warning.
     pub async fn close(self) {
-        let Self { context, writer, heartbeat, warn } = self;
+        let Self { context, run: _, writer, heartbeat, warn } = self;
         let journal = context.journal.clone();
         drop(context);
         if let Err(error) = writer.finish(journal).await {

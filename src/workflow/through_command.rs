@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use infra_base::child_environment::child_environment;
 use infra_config::DatabaseAccess;
 use infra_connect::Endpoint;
 use infra_migration::topology::Database;
@@ -24,7 +25,8 @@ impl ThroughCommand {
             return None;
         }
         let limit = Duration::from_secs(access.via_timeout_seconds.into());
-        Some(Self { tunnels: Tunnels::new(access.via.clone(), limit, notice) })
+        let environment = child_environment(std::env::vars_os(), &access.pass_environment);
+        Some(Self { tunnels: Tunnels::new(access.via.clone(), environment, limit, notice) })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use infra_aws::Cloud;
 use infra_base::address::Location;
+use infra_base::shell::quote;
 use infra_config::{Config, Credentials, Side};
 use infra_core::engine::ReadContext;
 use infra_core::resource::{Error as ResourceError, describe};
@@ -276,17 +277,17 @@ pub async fn read_state_if_possible(workspace: &Workspace) -> (State, Option<Err
 /// of another account, it would succeed without an effect.
 pub fn switch_command(config: &Config, switch: &EmergencySwitch, to: Position) -> String {
     let Credentials { profile, assume_role } = config.routing_credentials();
-    let profile = if profile.is_empty() { String::new() } else { format!(" --profile {profile}") };
+    let profile = if profile.is_empty() { String::new() } else { format!(" --profile {}", quote(&profile)) };
     let role = assume_role.map(|role| format!("  # with credentials of the role {}", role.role_arn));
     let dimensions: Vec<String> =
         switch.metric.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
     format!(
         "aws cloudwatch put-metric-data{profile} --region {} --namespace {} --metric-name {} --dimensions {} \
          --value {}{}",
-        switch.region,
-        switch.metric.namespace,
-        switch.metric.name,
-        dimensions.join(","),
+        quote(&switch.region.0),
+        quote(&switch.metric.namespace),
+        quote(&switch.metric.name),
+        quote(&dimensions.join(",")),
         to.value(),
         role.unwrap_or_default()
     )

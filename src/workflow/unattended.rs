@@ -26,6 +26,7 @@ use crate::cutover::{driver, first_input, plan, record_manual_rollback, start};
 use crate::databases::endpoints;
 use crate::error::Error;
 use crate::finish::FinishRequest;
+use crate::identity::caller;
 use crate::planning::{build_plan, refresh_in_session};
 use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
@@ -267,7 +268,7 @@ async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: 
         return Ok(outcome);
     }
     let plan = plan(config, &[]).map_err(Error::from)?;
-    let first = first_input(None, before.as_ref()).map_err(Error::from)?;
+    let first = first_input(None, before.as_ref(), &caller(&context.cloud)).map_err(Error::from)?;
     let topology = Topology::of(state);
     let driver = driver(workspace, context, topology, plan, Operator::Absent, None).map_err(Error::from)?;
     let mut cutover = match (before, &first) {

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, describe_change, stdout, unfinished};
+use infra_base::shell::quote;
 use infra_core::engine::{Adoption, Outcome, inspect};
 use infra_core::plan::Step;
 use infra_workflow::adoption::{refusal, select};
@@ -61,7 +62,12 @@ pub(in crate::cli) async fn run(app: &App, args: &AdoptArgs) -> Result<u8, Failu
     session.close().await;
     let report = report?;
     if report.outcome != Outcome::Done {
-        return Err(unfinished(&app.options, &report, &app.command(&format!("adopt {address} {id}"))).into());
+        return Err(unfinished(
+            &app.options,
+            &report,
+            &app.command(&format!("adopt {} {}", quote(address.as_str()), quote(id))),
+        )
+        .into());
     }
     app.info(&format!(
         "`{}` is in the state as {address}; `{}` shows what `up` would change",

@@ -69,7 +69,7 @@ pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failur
     preconditions::check(&workspace.config, &request, &plan, &state)?;
     if let Some(path) = &args.out {
         SavedPlan::of(&plan, &state, workspace.config.stack.id(), &request.selection, drift).write(path)?;
-        let up = app.command(&format!("up {}", path.display()));
+        let up = app.command(&format!("up {}", quote(&path.display().to_string())));
         stderr(&format!("the plan is in {}; `{up}` executes exactly this plan", path.display()));
     }
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })

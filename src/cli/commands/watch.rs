@@ -16,6 +16,7 @@ use infra_migration::cutover::{CutoverPlan, Input};
 use infra_migration::gate::probe::{Probe, health_event, judgement_event};
 use infra_migration::gate::{Judgement, Verdict};
 use infra_migration::topology::Topology;
+use infra_workflow::identity::caller;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::traffic::{location, read_records, record_name};
 
@@ -44,7 +45,9 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
     let reporter = CutoverReporter::start(&app.options, &plan, Keys::Watch);
     let events = reporter.events();
     let (inputs, mut pressed) = mpsc::unbounded_channel();
-    reporter.forward_keys(inputs.clone());
+    reporter.forward_keys(inputs.clone(), &caller(&context.cloud));
+    // It listens all the time: a signal during an evaluation counts, too.
+    let mut stopped = std::pin::pin!(shutdown_signal());
     loop {
         let now = context.cloud.unix_now();
         let live = match read_records(&context, &location, &name).await {
@@ -67,7 +70,7 @@ pub(in crate::cli) async fn run(app: &App, args: &WatchArgs) -> Result<u8, Failu
         tokio::select! {
             () = next => {}
             () = quit(&mut pressed) => break,
-            _ = shutdown_signal() => break,
+            _ = &mut stopped => break,
         }
     }
     reporter.finish();

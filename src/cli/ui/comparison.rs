@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::terminal::can_draw;
 use crate::cli::options::GlobalOptions;
+use infra_base::terminal_text::one_line;
 use infra_compare::Progress;
 
 /// A progress bar, if there is a terminal.
@@ -29,7 +30,8 @@ impl ComparisonProgress {
         if let Some(bar) = &self.0 {
             bar.set_length(step.tables as u64);
             bar.set_position(step.tables_done as u64);
-            bar.set_message(format!("{}: {} of about {} rows", step.table, step.rows_done, step.rows_expected));
+            let message = format!("{}: {} of about {} rows", step.table, step.rows_done, step.rows_expected);
+            bar.set_message(one_line(&message).into_owned());
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use infra_base::terminal_text::plain;
+
 use crate::cli::error::{CliError, Exit};
 
 /// Returns once the user confirms. Without a terminal, `yes` is required.
@@ -16,7 +18,7 @@ pub(in crate::cli) fn confirm(question: &str, yes: bool) -> Result<(), CliError>
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Err(refused("cannot ask for confirmation without a terminal").hint("add -y to skip confirmation"));
     }
-    let _ = write!(std::io::stderr(), "{question} Enter `yes` to continue: ");
+    let _ = write!(std::io::stderr(), "{} Enter `yes` to continue: ", plain(question));
     let _ = std::io::stderr().flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);

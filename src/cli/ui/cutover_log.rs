@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 use super::dashboard::Dashboard;
+use super::format::CONTINUED;
 use super::json::Json;
 use super::keys::Keys;
 use super::log_lines::LogLines;
 use super::show::Show;
 use super::terminal::{can_draw, stderr};
 use crate::cli::options::{GlobalOptions, OutputFormat};
+use infra_base::terminal_text::indented;
 use infra_core::events::{Event, Events};
 use infra_migration::cutover::{CutoverPlan, Input};
 
@@ -24,7 +26,7 @@ impl Show for LogView {
     fn event(&self, event: &Event) {
         let line = self.lines.lock().unwrap_or_else(PoisonError::into_inner).next(event, self.calls);
         if let Some(text) = line {
-            stderr(&text);
+            stderr(&indented(&text, CONTINUED));
         }
     }
 }
@@ -65,10 +67,10 @@ impl CutoverReporter {
         Events::to(move |event| show.event(&event))
     }
 
-    /// Forwards the inputs of keys.
-    pub(in crate::cli) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>) {
+    /// Forwards the inputs of keys, which `who` presses.
+    pub(in crate::cli) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>, who: &str) {
         if let Some(dashboard) = &self.dashboard {
-            dashboard.forward_keys(inputs);
+            dashboard.forward_keys(inputs, who);
         }
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossterm::event::{Event as TerminalEvent, KeyEventKind};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -19,11 +19,12 @@ use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc;
 
 use super::format::{duration, rounded};
-use super::keys::{KeyAction, Keys};
+use super::keys::{KeyAction, Keys, Request};
 use super::log_lines::{LogLines, clock};
 use super::show::Show;
 use super::terminal::stderr;
 use crate::cli::error::Exit;
+use infra_base::terminal_text::one_line;
 use infra_core::events::Event;
 use infra_migration::cutover::Input;
 use infra_migration::gate::GateRule;
@@ -41,7 +42,8 @@ pub(super) struct Dashboard {
 
 enum Message {
     Event(Box<Event>),
-    Keys(mpsc::UnboundedSender<Input>),
+    /// Where the inputs of keys go, and who presses them.
+    Keys(mpsc::UnboundedSender<Input>, String),
     End,
 }
 
@@ -58,9 +60,9 @@ impl Dashboard {
         Ok(Self { to, drawing: Mutex::new(Some(drawing)) })
     }
 
-    /// Forwards the inputs of keys.
-    pub(super) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>) {
-        let _ = self.to.send(Message::Keys(inputs));
+    /// Forwards the inputs of keys, which `who` presses.
+    pub(super) fn forward_keys(&self, inputs: mpsc::UnboundedSender<Input>, who: &str) {
+        let _ = self.to.send(Message::Keys(inputs, who.to_owned()));
     }
 }
 
@@ -130,7 +132,8 @@ struct GateRow {
 impl View {
     pub(super) fn new(rules: &[GateRule], keys: Keys) -> Self {
         let gate = |rule: &GateRule| {
-            let row = GateRow { verdict: "…".to_owned(), text: String::new(), must: rule.must.clone() };
+            let row =
+                GateRow { verdict: "…".to_owned(), text: String::new(), must: one_line(&rule.must).into_owned() };
             (rule.gate.clone(), row)
         };
         Self {
@@ -153,7 +156,7 @@ impl View {
 
     pub(super) fn update(&mut self, event: &Event) {
         if let Some(text) = self.lines.next(event, false) {
-            self.log.push_back(text.trim().to_owned());
+            self.log.push_back(one_line(text.trim()).into_owned());
             self.log.drain(..self.log.len().saturating_sub(HISTORY));
         }
         match event {
@@ -175,7 +178,8 @@ impl View {
                     self.lag.drain(..self.lag.len().saturating_sub(HISTORY));
                 }
                 let must = self.gates.get(gate).map(|row| row.must.clone()).unwrap_or_default();
-                self.gates.insert(gate.clone(), GateRow { verdict: (*verdict).to_owned(), text: text.clone(), must });
+                let text = one_line(text).into_owned();
+                self.gates.insert(gate.clone(), GateRow { verdict: (*verdict).to_owned(), text, must });
             }
             _ => {}
         }
@@ -270,43 +274,41 @@ impl View {
 }
 
 fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: View, from: &Receiver<Message>) {
-    let (mut inputs, mut stopped) = (None, false);
+    let mut inputs: Option<(mpsc::UnboundedSender<Input>, String)> = None;
+    let mut stopped = false;
     // Keys are buffered until their inputs are forwarded.
-    let mut pressed: Vec<Input> = Vec::new();
+    let mut pressed: Vec<Request> = Vec::new();
     'drawing: loop {
         while let Ok(message) = from.try_recv() {
             match message {
                 Message::Event(event) => view.update(&event),
-                Message::Keys(to) => {
-                    pressed.drain(..).for_each(|input| drop(to.send(input)));
-                    inputs = Some(to);
+                Message::Keys(to, who) => {
+                    pressed.drain(..).for_each(|request| drop(to.send(request.input(&who))));
+                    inputs = Some((to, who));
                 }
                 Message::End => break 'drawing,
             }
         }
         // If the terminal is closed, the cutover continues without it.
         let _ = terminal.draw(|frame| view.draw(frame));
-        if crossterm::event::poll(TICK).unwrap_or(false)
-            && let Ok(TerminalEvent::Key(key)) = crossterm::event::read()
-            && key.kind == KeyEventKind::Press
-        {
-            let input = match view.keys.action(key.code, key.modifiers) {
-                KeyAction::Send(input) => input,
+        if let Some(key) = next_key() {
+            let request = match view.keys.action(key.code, key.modifiers) {
+                KeyAction::Send(request) => request,
                 KeyAction::Stop(_) if stopped => {
                     restore_terminal();
                     stderr("stopped at once; the same command resumes");
                     std::process::exit(i32::from(Exit::Stopped as u8));
                 }
-                KeyAction::Stop(input) => {
+                KeyAction::Stop(request) => {
                     stopped = true;
                     view.log.push_back("Ctrl-C again ends the process at once; the same command resumes".to_owned());
-                    input
+                    request
                 }
                 KeyAction::Ignore => continue,
             };
             match &inputs {
-                Some(inputs) => drop(inputs.send(input)),
-                None => pressed.push(input),
+                Some((inputs, who)) => drop(inputs.send(request.input(who))),
+                None => pressed.push(request),
             }
         }
     }
@@ -314,6 +316,24 @@ fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: Vi
     // The log stays on the screen.
     for text in &view.log {
         stderr(text);
+    }
+}
+
+/// Returns the key that is pressed within a tick.
+fn next_key() -> Option<KeyEvent> {
+    let event = match crossterm::event::poll(TICK) {
+        Ok(false) => return None,
+        Ok(true) => crossterm::event::read(),
+        Err(error) => Err(error),
+    };
+    match event {
+        Ok(TerminalEvent::Key(key)) if key.kind == KeyEventKind::Press => Some(key),
+        Ok(_) => None,
+        Err(_) => {
+            // A terminal that is gone answers at once, each time.
+            std::thread::sleep(TICK);
+            None
+        }
     }
 }
 

@@ -3,6 +3,9 @@
 use infra_core::events::Event;
 use infra_core::plan::OutOfBand;
 
+/// What precedes the further lines of a text in a line about an event.
+pub(super) const CONTINUED: &str = "      ";
+
 /// Returns a duration for people: `8 s`, `2 min 31 s`, `1 h 4 min`.
 pub(in crate::cli) fn duration(seconds: u64) -> String {
     match (seconds / 3600, seconds % 3600 / 60, seconds % 60) {

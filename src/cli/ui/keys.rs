@@ -2,7 +2,6 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use infra_core::state::user_at_host;
 use infra_migration::cutover::Input;
 
 /// The set of keys.
@@ -14,13 +13,44 @@ pub(in crate::cli) enum Keys {
     Watch,
 }
 
+/// What a key requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// Pause before the next step.
+    Pause,
+    /// Continue after a pause or a failure.
+    Continue,
+    /// Approve the step at which the cutover waits.
+    Approve,
+    /// Send all traffic to the source.
+    RollBack,
+    /// End the cutover as configured.
+    Abort,
+    /// The same, with Ctrl-C.
+    Interrupt,
+}
+
+impl Request {
+    /// Returns the input for the cutover. Its reason contains the key, and who has pressed it.
+    pub(super) fn input(self, who: &str) -> Input {
+        match self {
+            Self::Pause => Input::Paused,
+            Self::Continue => Input::Continued,
+            Self::Approve => Input::Approved(who.to_owned()),
+            Self::RollBack => Input::RollbackRequested(format!("the key `r`, pressed by {who}")),
+            Self::Abort => Input::AbortRequested(format!("the key `q`, pressed by {who}")),
+            Self::Interrupt => Input::AbortRequested(format!("Ctrl-C by {who}")),
+        }
+    }
+}
+
 /// The effect of a key.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyAction {
-    /// An input for the cutover.
-    Send(Input),
+    /// A request to the cutover.
+    Send(Request),
     /// Ctrl-C, which is an ordinary key in raw mode: the first one sends this, the second one ends the process.
-    Stop(Input),
+    Stop(Request),
     /// None.
     Ignore,
 }
@@ -36,16 +66,13 @@ impl Keys {
 
     /// Returns the effect of a key.
     pub(super) fn action(self, key: KeyCode, modifiers: KeyModifiers) -> KeyAction {
-        let pressed = |key: char| format!("the key `{key}`, pressed by {}", user_at_host());
         match (self, key) {
-            (_, KeyCode::Char('c')) if modifiers.contains(KeyModifiers::CONTROL) => {
-                KeyAction::Stop(Input::AbortRequested(format!("Ctrl-C by {}", user_at_host())))
-            }
-            (_, KeyCode::Char('q')) => KeyAction::Send(Input::AbortRequested(pressed('q'))),
-            (Self::Cutover, KeyCode::Char('p')) => KeyAction::Send(Input::Paused),
-            (Self::Cutover, KeyCode::Char('c')) => KeyAction::Send(Input::Continued),
-            (Self::Cutover, KeyCode::Char('a')) => KeyAction::Send(Input::Approved(user_at_host())),
-            (Self::Cutover, KeyCode::Char('r')) => KeyAction::Send(Input::RollbackRequested(pressed('r'))),
+            (_, KeyCode::Char('c')) if modifiers.contains(KeyModifiers::CONTROL) => KeyAction::Stop(Request::Interrupt),
+            (_, KeyCode::Char('q')) => KeyAction::Send(Request::Abort),
+            (Self::Cutover, KeyCode::Char('p')) => KeyAction::Send(Request::Pause),
+            (Self::Cutover, KeyCode::Char('c')) => KeyAction::Send(Request::Continue),
+            (Self::Cutover, KeyCode::Char('a')) => KeyAction::Send(Request::Approve),
+            (Self::Cutover, KeyCode::Char('r')) => KeyAction::Send(Request::RollBack),
             _ => KeyAction::Ignore,
         }
     }
@@ -59,25 +86,30 @@ mod tests {
         keys.action(KeyCode::Char(key), KeyModifiers::NONE)
     }
 
+    fn input(action: KeyAction) -> Option<Input> {
+        match action {
+            KeyAction::Send(request) | KeyAction::Stop(request) => Some(request.input("anna")),
+            KeyAction::Ignore => None,
+        }
+    }
+
     #[test]
     fn each_listed_key_has_its_effect() {
-        let user = user_at_host();
         let table = [
             ('p', Input::Paused),
             ('c', Input::Continued),
-            ('a', Input::Approved(user.clone())),
-            ('r', Input::RollbackRequested(format!("the key `r`, pressed by {user}"))),
-            ('q', Input::AbortRequested(format!("the key `q`, pressed by {user}"))),
+            ('a', Input::Approved("anna".to_owned())),
+            ('r', Input::RollbackRequested("the key `r`, pressed by anna".to_owned())),
+            ('q', Input::AbortRequested("the key `q`, pressed by anna".to_owned())),
         ];
-        for (key, input) in table {
+        for (key, expected) in table {
             assert!(Keys::Cutover.help().contains(&format!("{key} ")));
-            assert_eq!(action(Keys::Cutover, key), KeyAction::Send(input));
+            assert_eq!(input(action(Keys::Cutover, key)), Some(expected));
         }
         assert_eq!(action(Keys::Cutover, 'x'), KeyAction::Ignore);
-        assert!(matches!(
-            Keys::Cutover.action(KeyCode::Char('c'), KeyModifiers::CONTROL),
-            KeyAction::Stop(Input::AbortRequested(_))
-        ));
+        let interrupt = Keys::Cutover.action(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(interrupt, KeyAction::Stop(Request::Interrupt));
+        assert_eq!(input(interrupt), Some(Input::AbortRequested("Ctrl-C by anna".to_owned())));
     }
 
     #[test]
@@ -86,6 +118,6 @@ mod tests {
             assert_eq!(action(Keys::Watch, key), KeyAction::Ignore);
         }
         assert_eq!(Keys::Watch.help().trim(), "q quit");
-        assert!(matches!(action(Keys::Watch, 'q'), KeyAction::Send(Input::AbortRequested(_))));
+        assert_eq!(action(Keys::Watch, 'q'), KeyAction::Send(Request::Abort));
     }
 }

@@ -34,5 +34,5 @@ pub(super) use reference::reference;
 pub(super) use rehearsal_progress::RehearsalProgress;
 pub(super) use reporter::Reporter;
 pub(super) use summary::{DownEnd, UpEnd, end_of_down, end_of_up, output_table, unfinished};
-pub(super) use terminal::{colour, stderr, stdout};
+pub(super) use terminal::{LogWriter, colour, finish_stdout, note_failure, stderr, stderr_error, stdout};
 pub(super) use values::describe_change;

@@ -1,8 +1,9 @@
 //! Plain lines on standard error, for pipes and build logs.
 
-use super::format::line;
+use super::format::{CONTINUED, line};
 use super::show::Show;
 use super::terminal::stderr;
+use infra_base::terminal_text::indented;
 use infra_core::events::Event;
 
 pub(super) struct Plain {
@@ -18,7 +19,7 @@ impl Plain {
 impl Show for Plain {
     fn event(&self, event: &Event) {
         if let Some(text) = line(event, self.calls) {
-            stderr(&text);
+            stderr(&indented(&text, CONTINUED));
         }
     }
 }

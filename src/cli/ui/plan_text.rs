@@ -5,16 +5,17 @@ use std::io::IsTerminal;
 use owo_colors::{OwoColorize, Style};
 
 use super::format::duration;
-use super::terminal::{stdout, wants_colour};
+use super::terminal::{stdout_styled, wants_colour};
 use super::values::describe_change;
 use crate::cli::options::GlobalOptions;
+use infra_base::terminal_text::plain;
 use infra_core::plan::{Action, Change, Plan, ReplaceOrder, Step, calls};
 
 /// Writes a plan to standard output. With `with_calls`, each step lists its API calls.
 pub(in crate::cli) fn show_plan(options: &GlobalOptions, plan: &Plan, with_calls: bool) {
     let colour = wants_colour(options) && std::io::stdout().is_terminal();
     for line in lines(plan, with_calls, colour) {
-        stdout(&line);
+        stdout_styled(&line);
     }
 }
 
@@ -24,15 +25,15 @@ fn lines(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
     let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
     for step in plan.steps.iter().filter(|step| step.action != Action::NoOp && !is_part_of_replacement(plan, step)) {
         let (symbol, style) = symbol(step);
-        let head = format!("{symbol} {:width$}", step.address);
+        let head = plain(&format!("{symbol} {:width$}", step.address)).into_owned();
         let head = if colour { head.style(style).to_string() } else { head };
         let reason = if step.action == Action::Create && step.reason == DOES_NOT_EXIST {
             String::new()
         } else {
-            format!("  {}", step.reason)
+            format!("  {}", plain(&step.reason))
         };
         lines.push(format!("  {head}  {}{reason}", step.kind).trim_end().to_owned());
-        lines.extend(details(step).into_iter().map(|detail| format!("      {detail}")));
+        lines.extend(details(step).into_iter().map(|detail| format!("      {}", plain(&detail))));
         if with_calls {
             lines.extend(all_calls(plan, step).into_iter().map(|call| format!("      {call}")));
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use owo_colors::{OwoColorize, Style};
 
-use super::format::{corrected, duration, line, past_tense, rounded};
+use super::format::{CONTINUED, corrected, duration, line, past_tense, rounded};
 use super::show::Show;
 use infra_base::address::Address;
 use infra_base::clock::Clock;
+use infra_base::terminal_text::{indented, one_line};
 use infra_core::events::Event;
 use infra_core::graph::{Need, Timing, remaining};
 use infra_core::plan::Plan;
@@ -58,7 +59,12 @@ impl Progress {
 
     fn print(&self, text: &str) {
         // It only fails if standard error is closed, and then nobody reads it.
-        let _ = self.bars.println(text);
+        let _ = self.bars.println(indented(text, CONTINUED));
+    }
+
+    /// Prints a line with a symbol before it.
+    fn print_with(&self, symbol: &str, style: Style, text: &str) {
+        let _ = self.bars.println(format!("{} {}", self.paint(symbol, style), indented(text, CONTINUED)));
     }
 
     fn paint(&self, symbol: &str, style: Style) -> String {
@@ -117,26 +123,21 @@ impl Show for Progress {
             Event::StepDone { address, action, id, seconds, corrected: drift } => {
                 run.end(address, &self.footer, &self.bars);
                 if *action != "none" {
-                    let symbol = self.paint("✓", Style::new().green());
                     let corrected = corrected(drift.as_ref());
-                    self.print(&format!(
-                        "{symbol} {address} {} {id} ({}){corrected}",
-                        past_tense(action),
-                        duration(rounded(*seconds))
-                    ));
+                    let took = duration(rounded(*seconds));
+                    let text = format!("{address} {} {id} ({took}){corrected}", past_tense(action));
+                    self.print_with("✓", Style::new().green(), &text);
                 }
             }
             Event::StepFailed { address, error, .. } => {
                 run.failed += 1;
                 run.end(address, &self.footer, &self.bars);
-                self.print(&format!("{} {address}: {error}", self.paint("✗", Style::new().red().bold())));
+                self.print_with("✗", Style::new().red().bold(), &format!("{address}: {error}"));
             }
             Event::StepBlocked { address, by } => {
                 run.end(address, &self.footer, &self.bars);
-                self.print(&format!(
-                    "{} {address} was not attempted, it depends on {by}",
-                    self.paint("·", Style::new().yellow())
-                ));
+                let text = format!("{address} was not attempted, it depends on {by}");
+                self.print_with("·", Style::new().yellow(), &text);
             }
             other => {
                 if let Some(text) = line(other, self.calls) {
@@ -178,7 +179,8 @@ impl Run {
         for (address, running) in &self.running {
             if let Some(bar) = &running.bar {
                 let took = duration(now.saturating_sub(running.since).as_secs());
-                bar.set_message(format!("{address} {} {took} {}", running.activity, running.status));
+                let message = format!("{address} {} {took} {}", running.activity, running.status);
+                bar.set_message(one_line(&message).into_owned());
                 bar.tick();
             }
         }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::format::{duration, rounded};
+use super::format::{CONTINUED, duration, rounded};
 use super::terminal::{can_draw, stderr, stdout};
 use crate::cli::options::GlobalOptions;
+use infra_base::terminal_text::{indented, one_line};
 use infra_rehearsal::Live;
 use infra_rehearse::{Observer, Status};
 
@@ -53,8 +54,8 @@ impl RehearsalProgress {
     fn print(&self, text: &str) {
         match &self.lines {
             // It only fails if standard error is closed, and then nobody reads it.
-            Some(lines) => drop(lines.all.println(text)),
-            None => stderr(text),
+            Some(lines) => drop(lines.all.println(indented(text, CONTINUED))),
+            None => stderr(&indented(text, CONTINUED)),
         }
     }
 }
@@ -81,7 +82,8 @@ impl Observer for RehearsalProgress {
         let Some(lines) = &self.lines else { return };
         let passed = duration(rounded(status.aws_seconds));
         let kills = if status.kills > 0 { format!(", killed {} times", status.kills) } else { String::new() };
-        lines.phase.set_message(format!("{} ({passed} of AWS{kills}): {}", status.phase, status.detail));
+        let phase = format!("{} ({passed} of AWS{kills}): {}", status.phase, status.detail);
+        lines.phase.set_message(one_line(&phase).into_owned());
         lines
             .traffic
             .set_message(status.traffic.as_ref().map(|live| traffic(live, status.lag_seconds)).unwrap_or_default());

@@ -56,6 +56,9 @@ pub struct Config {
     pub accounts: Accounts,
     /// Options of single resources.
     pub resources: Resources,
+    /// Whether there is no usable file: it describes no resources, and only what exists can be deleted.
+    #[serde(skip)]
+    pub is_from_state: bool,
 }
 
 impl Config {

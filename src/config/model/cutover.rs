@@ -104,6 +104,10 @@ pub struct Cutover {
     /// Command that allows writes to the source again. It runs when traffic is shifted back to the source after the
     /// quiesce command.
     pub release_command: Vec<String>,
+    /// Environment variables of this program that these commands get, for example `["AWS_PROFILE", "AWS_REGION"]`. A
+    /// name can contain `*`. They always get `PATH`, `HOME`, `USER`, `LOGNAME`, `LANG`, `LC_*`, `TMPDIR`, `TZ` and
+    /// `MIGRATE_INFRA_TRAFFIC_PERCENT`, and no other variables.
+    pub pass_environment: Vec<String>,
     /// Time limit of each command in seconds.
     #[schemars(range(min = 1, max = 86400))]
     pub quiesce_timeout_seconds: u32,
@@ -146,6 +150,7 @@ impl Default for Cutover {
             pause_at: Vec::new(),
             quiesce_command: Vec::new(),
             release_command: Vec::new(),
+            pass_environment: Vec::new(),
             quiesce_timeout_seconds: 120,
             switchover_timeout_seconds: 300,
             drain_seconds: 30,

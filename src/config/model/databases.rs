@@ -13,6 +13,10 @@ pub struct DatabaseAccess {
     /// address to connect to, as `127.0.0.1:5432` or with the words of the Session Manager plugin (`Port 5432 opened
     /// for …`), and runs until the command that needs it ends.
     pub via: Vec<String>,
+    /// Environment variables of this program that the command gets: tunnels need credentials and agents. A name can
+    /// contain `*`. It always gets `PATH`, `HOME`, `USER`, `LOGNAME`, `LANG`, `LC_*`, `TMPDIR` and `TZ`, and no other
+    /// variables.
+    pub pass_environment: Vec<String>,
     /// Time limit in seconds for that command to print the address.
     #[schemars(range(min = 1, max = 600))]
     pub via_timeout_seconds: u32,
@@ -24,6 +28,13 @@ pub struct DatabaseAccess {
 
 impl Default for DatabaseAccess {
     fn default() -> Self {
-        Self { via: Vec::new(), via_timeout_seconds: 60, root_certificates: String::new() }
+        let passed =
+            ["AWS_*", "SSH_*", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"];
+        Self {
+            via: Vec::new(),
+            pass_environment: passed.map(str::to_owned).to_vec(),
+            via_timeout_seconds: 60,
+            root_certificates: String::new(),
+        }
     }
 }

@@ -80,6 +80,7 @@ pub(crate) fn resolve(
         moved,
         accounts,
         resources,
+        is_from_state: false,
     };
     Ok((config, diagnostics))
 }

@@ -46,6 +46,7 @@ impl Validator<'_> {
         let stop = "specify the program and its arguments, for example [\"./stop-writes\", \"--now\"]";
         self.command("cutover", "quiesce_command", &cutover.quiesce_command, stop);
         self.command("cutover", "release_command", &cutover.release_command, stop);
+        self.passed_variables("cutover", &cutover.pass_environment);
         if cutover.quiesce_command.is_empty() && !cutover.release_command.is_empty() {
             let message = "there is a `release_command`, but no `quiesce_command` that it could revert";
             self.report(&["cutover", "release_command"], message, "configure both commands, or neither");

@@ -9,5 +9,6 @@ impl Validator<'_> {
         let via = &config.databases.via;
         let tunnel = "specify the program and its arguments, for example [\"./tunnel\", \"{host}\", \"{port}\"]";
         self.command("databases", "via", via, tunnel);
+        self.passed_variables("databases", &config.databases.pass_environment);
     }
 }

@@ -42,6 +42,18 @@ impl<'a> Validator<'a> {
         }
     }
 
+    /// Reports what cannot be the name of an environment variable, in which `*` stands for any characters.
+    pub(super) fn passed_variables(&mut self, section: &str, names: &[String]) {
+        let is_name = |name: &str| {
+            let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '*';
+            !name.is_empty() && !name.starts_with(|char: char| char.is_ascii_digit()) && name.chars().all(is_part)
+        };
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_name(name)) {
+            let message = format!("`{name}` is not the name of an environment variable");
+            self.report(&[section, "pass_environment", &index.to_string()], message, "for example \"AWS_PROFILE\"");
+        }
+    }
+
     /// Reports a region that does not exist.
     pub(super) fn region(&mut self, path: &[&str], region: &str) {
         if !REGIONS.contains(&region) {

@@ -65,6 +65,16 @@ impl FileLock {
         Ok((lock, before))
     }
 
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Adds the identity to the file, which is only for people: a failure changes nothing.
+    pub(super) fn identify(&mut self, arn: &str) {
+        self.holder.identity = Some(arn.to_owned());
+        let _ = self.renew();
+    }
+
     /// Records a heartbeat.
     pub(super) fn renew(&mut self) -> io::Result<()> {
         self.lease.check()?;

@@ -64,6 +64,23 @@ impl Lock {
         }
     }
 
+    /// Returns the unique id of this acquisition.
+    pub fn id(&self) -> &str {
+        match &self.kind {
+            Kind::File(lock) => &lock.holder().id,
+            Kind::Shared(lock) => &lock.holder().id,
+        }
+    }
+
+    /// Sets who the credentials of the run belong to. Others see it at once in a directory, and in a bucket from the
+    /// next heartbeat on.
+    pub fn identify(&mut self, arn: &str) {
+        match &mut self.kind {
+            Kind::File(lock) => lock.identify(arn),
+            Kind::Shared(lock) => lock.identify(arn),
+        }
+    }
+
     /// Records a heartbeat.
     ///
     /// # Errors

@@ -13,8 +13,11 @@ pub struct Holder {
     pub pid: u32,
     /// The host it runs on.
     pub host: String,
-    /// The user.
+    /// The user of the operating system, as the environment names it.
     pub user: String,
+    /// Who the credentials belong to: the ARN that AWS names, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// The start, RFC 3339.
     pub since: String,
     /// The last heartbeat, RFC 3339.
@@ -53,6 +56,7 @@ impl Holder {
             pid: std::process::id(),
             host: host(),
             user: user(),
+            identity: None,
             since: now.clone(),
             heartbeat: now,
             id: uuid::Uuid::new_v4().to_string(),
@@ -73,13 +77,14 @@ impl Holder {
 
     /// Returns a description of the holder.
     pub fn describe(&self) -> String {
-        let Self { command, user, host, pid, since, heartbeat, .. } = self;
+        let Self { command, user, host, pid, identity, since, heartbeat, .. } = self;
         let alive = if heartbeat.is_empty() || heartbeat == since {
             String::new()
         } else {
             format!(", last heartbeat {heartbeat}")
         };
-        format!("`{command}` by {user} on {host}, process {pid}, since {since}{alive}")
+        let identity = identity.as_ref().map(|arn| format!(", as {arn}")).unwrap_or_default();
+        format!("`{command}` by {user} on {host}, process {pid}{identity}, since {since}{alive}")
     }
 }
 
@@ -98,6 +103,16 @@ fn process_exists(pid: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_was_only_what_the_environment_says() {
+        let mut holder = Holder::current("up", None);
+        assert!(!holder.describe().contains(", as "));
+        holder.identity = Some("arn:aws:sts::111122223333:assumed-role/Admin/anna".to_owned());
+        assert!(holder.describe().contains(", as arn:aws:sts::111122223333:assumed-role/Admin/anna, since"));
+        let text = serde_json::to_string(&holder).unwrap();
+        assert_eq!(serde_json::from_str::<Holder>(&text).unwrap(), holder);
+    }
 
     #[test]
     fn a_process_is_known_to_be_dead_only_on_its_own_machine_since_its_own_boot() {

@@ -124,6 +124,14 @@ impl SharedLock {
         self.length / 4
     }
 
+    pub(super) fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    pub(super) fn identify(&mut self, arn: &str) {
+        self.holder.identity = Some(arn.to_owned());
+    }
+
     pub(super) async fn renew(&mut self) -> Result<(), LockError> {
         let sent_at = self.write(&Content::Held(self.holder.heartbeat_age())).await?;
         self.lease.renew(sent_at);

@@ -76,7 +76,8 @@ pub(super) fn command<'a>(program: &Path, access: &Access, arguments: impl IntoI
         }
     }
     command.envs(access.variables()).env("LC_ALL", "C").args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // Ctrl-C and the end of a terminal do not reach it: the run that waits for it decides.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).process_group(0);
     command
 }
 

@@ -1,7 +1,7 @@
 //! The user's commands around the last step: quiesce and release.
 
 use std::fs::{File, TryLockError};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,11 +12,19 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use super::report::CutoverReport;
 use super::state_machine::Input;
 use crate::TrafficSplit;
+use infra_base::child_environment::{Environment, child_environment};
+use infra_base::terminal_text::one_line;
 use infra_config::Cutover;
 use infra_core::events::{Event, Events};
 
 /// The name of the file that a running command keeps locked.
 const LOCK_FILE: &str = "hook.lock";
+/// The longest line of a command that is shown, in bytes.
+const LONGEST_LINE: u64 = 2 * 1024;
+/// How much of the output of a command is shown, in bytes.
+const MOST_OUTPUT: usize = 64 * 1024;
+/// What is shown instead of the rest.
+const TRUNCATED: &str = "…truncated";
 /// The interval at which a command is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long to wait until killed processes no longer exist.
@@ -42,6 +50,8 @@ pub struct Hooks {
     pub release: Vec<String>,
     /// The timeout of each command.
     pub timeout: Duration,
+    /// The names of the variables that each command gets, besides those that it always gets.
+    pub pass_environment: Vec<String>,
     /// A file that a running command keeps locked, so that no command starts while one of a killed run still runs.
     pub lock: PathBuf,
 }
@@ -71,6 +81,7 @@ impl Hooks {
             quiesce: cutover.quiesce_command.clone(),
             release: cutover.release_command.clone(),
             timeout: Duration::from_secs(cutover.quiesce_timeout_seconds.into()),
+            pass_environment: cutover.pass_environment.clone(),
             lock: directory.join(LOCK_FILE),
         }
     }
@@ -89,7 +100,14 @@ impl Hooks {
         events.send(notice(format!("running the {name} command")));
         let lines = events.clone();
         let on_line = move |text: String| lines.send(Event::Notice { address: None, text: format!("{name}: {text}") });
-        let result = run(command, self.lock.clone(), self.timeout, live, on_line).await;
+        let invocation = Invocation {
+            command: command.clone(),
+            environment: child_environment(std::env::vars_os(), &self.pass_environment),
+            lock: self.lock.clone(),
+            timeout: self.timeout,
+            live,
+        };
+        let result = run(invocation, on_line).await;
         events.send(Event::HookEnded { name, exit_code: result.exit_code, seconds: result.seconds });
         Some(result)
     }
@@ -108,20 +126,22 @@ pub fn record_hook(report: &mut CutoverReport, at: &str, hook: Hook, result: Opt
     }
 }
 
+/// A command that runs once.
+struct Invocation {
+    command: Vec<String>,
+    environment: Environment,
+    lock: PathBuf,
+    timeout: Duration,
+    live: TrafficSplit,
+}
+
 /// Runs a command: a program and its arguments, not a shell line. `MIGRATE_INFRA_TRAFFIC_PERCENT` has the current
 /// split. Each line that the program writes to standard error is passed to `on_line`.
 ///
 /// The program runs in real time, even if the clock of AWS is simulated. Simulated time stands still while a thread
 /// waits for it.
-async fn run(
-    command: &[String],
-    lock: PathBuf,
-    timeout: Duration,
-    live: TrafficSplit,
-    on_line: impl Fn(String) + Send + 'static,
-) -> HookResult {
-    let command = command.to_vec();
-    let result = tokio::task::spawn_blocking(move || run_blocking(&command, &lock, timeout, live, on_line)).await;
+async fn run(invocation: Invocation, on_line: impl Fn(String) + Send + 'static) -> HookResult {
+    let result = tokio::task::spawn_blocking(move || run_blocking(&invocation, on_line)).await;
     result.unwrap_or_else(|error| HookResult {
         exit_code: None,
         seconds: 0,
@@ -129,23 +149,21 @@ async fn run(
     })
 }
 
-fn run_blocking(
-    command: &[String],
-    lock: &Path,
-    timeout: Duration,
-    live: TrafficSplit,
-    on_line: impl Fn(String) + Send + 'static,
-) -> HookResult {
+fn run_blocking(invocation: &Invocation, on_line: impl Fn(String) + Send + 'static) -> HookResult {
+    let Invocation { command, environment, lock, timeout, live } = invocation;
+    let timeout = *timeout;
     let began = Instant::now();
     let failed =
         |exit_code, why: String| HookResult { exit_code, seconds: began.elapsed().as_secs(), failed: Some(why) };
-    let [program, arguments @ ..] = command else { return failed(None, "there is no command".to_owned()) };
+    let [program, arguments @ ..] = command.as_slice() else { return failed(None, "there is no command".to_owned()) };
     let lock_file = match acquire_lock(lock, began + timeout, &on_line) {
         Ok(file) => file,
         Err(why) => return failed(None, why),
     };
     let started = Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .env("MIGRATE_INFRA_TRAFFIC_PERCENT", live.percent().to_string())
         // The program reads nothing from the file. It and its children keep the file locked until they have ended.
         .stdin(Stdio::from(lock_file))
@@ -160,15 +178,7 @@ fn run_blocking(
     };
     if let Some(stderr) = child.stderr.take() {
         // The thread ends when the program and its children have closed standard error.
-        std::thread::spawn(move || {
-            let mut lines = BufReader::new(stderr);
-            let mut line = Vec::new();
-            // Invalid UTF-8 is read as well: a program that cannot write any more would fail.
-            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                on_line(sanitize(&String::from_utf8_lossy(&line)));
-                line.clear();
-            }
-        });
+        std::thread::spawn(move || pass_on(stderr, on_line));
     }
     match wait_or_kill(&mut child, Instant::now() + timeout) {
         Ok(Some(status)) if status.success() => {
@@ -177,6 +187,29 @@ fn run_blocking(
         Ok(Some(status)) => failed(status.code(), format!("`{program}` ended with {status}")),
         Ok(None) => failed(None, format!("`{program}` took longer than {} s and was stopped", timeout.as_secs())),
         Err(error) => failed(None, format!("the result of `{program}` is unknown: {error}")),
+    }
+}
+
+/// Passes on the first lines of an output, and the beginning of a long one. All of it is read, also invalid UTF-8: a
+/// program that cannot write any more would fail.
+fn pass_on(output: impl Read, on_line: impl Fn(String)) {
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    let mut passed = 0;
+    let mut is_silent = false;
+    while output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        let is_whole = line.ends_with(b"\n") || (line.len() as u64) < LONGEST_LINE;
+        if !is_whole && output.skip_until(b'\n').is_err() {
+            return;
+        }
+        if passed < MOST_OUTPUT {
+            passed += line.len();
+            let text = sanitize(&String::from_utf8_lossy(&line));
+            on_line(if is_whole { text } else { format!("{text} {TRUNCATED}") });
+        } else if !std::mem::replace(&mut is_silent, true) {
+            on_line(format!("{TRUNCATED}: what else it writes is not shown"));
+        }
+        line.clear();
     }
 }
 
@@ -207,9 +240,9 @@ fn acquire_lock(lock: &Path, deadline: Instant, on_line: &impl Fn(String)) -> Re
     }
 }
 
-/// Replaces control characters, which could control the terminal.
+/// Returns a line without what could control the terminal.
 fn sanitize(line: &str) -> String {
-    line.trim_end().chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    one_line(line.trim_end()).into_owned()
 }
 
 /// Waits until a program has ended. Kills it and its children at the deadline, and then returns `None`.
@@ -249,15 +282,20 @@ fn kill(child: &mut Child) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    fn invocation(command: &[String], lock: &Path, timeout: Duration) -> Invocation {
+        let environment = child_environment(std::env::vars_os(), &[]);
+        let (command, lock) = (command.to_vec(), lock.to_owned());
+        Invocation { command, environment, lock, timeout, live: TrafficSplit::SOURCE }
+    }
+
     #[tokio::test]
     async fn children_of_a_stopped_command_do_not_survive() {
         let directory = tempfile::tempdir().expect("a directory");
         let late = directory.path().join("late");
         let command =
             ["sh".to_owned(), "-c".to_owned(), format!("sh -c 'sleep 1; echo late > {}'; true", late.display())];
-        let result =
-            run(&command, directory.path().join(LOCK_FILE), Duration::from_millis(200), TrafficSplit::SOURCE, |_| {})
-                .await;
+        let lock = directory.path().join(LOCK_FILE);
+        let result = run(invocation(&command, &lock, Duration::from_millis(200)), |_| {}).await;
         assert!(result.failed.is_some_and(|why| why.contains("was stopped")));
         std::thread::sleep(Duration::from_millis(1500));
         assert!(!late.exists());
@@ -271,12 +309,11 @@ mod tests {
         let left = acquire_lock(&lock, Instant::now(), &|_| {}).expect("it is not locked");
         let mut orphan = Command::new("sleep").arg("1").stdin(Stdio::from(left)).spawn().expect("a command");
         let command = ["true".to_owned()];
-        let early = run(&command, lock.clone(), Duration::from_millis(100), TrafficSplit::SOURCE, |_| {}).await;
+        let early = run(invocation(&command, &lock, Duration::from_millis(100)), |_| {}).await;
         assert!(early.failed.is_some_and(|why| why.contains("earlier run has not ended")));
         let (sender, receiver) = std::sync::mpsc::channel();
-        let late =
-            run(&command, lock, Duration::from_mins(1), TrafficSplit::SOURCE, move |text| drop(sender.send(text)))
-                .await;
+        let on_line = move |text| drop(sender.send(text));
+        let late = run(invocation(&command, &lock, Duration::from_mins(1)), on_line).await;
         assert_eq!(late.failed, None);
         assert!(orphan.try_wait().expect("its status is known").is_some(), "both ran at the same time");
         assert!(receiver.recv().is_ok_and(|text| text.contains("waiting for")));
@@ -284,6 +321,44 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(sanitize("a\u{1b}[31mred\u{7}\tb\r\n"), "a [31mred  b");
+        assert_eq!(sanitize("a\u{1b}[31mred\u{7}\tb\r\n"), "a\\u001B[31mred\\u0007\tb");
+    }
+
+    fn passed_on(output: &[u8]) -> Vec<String> {
+        let lines = std::cell::RefCell::new(Vec::new());
+        pass_on(output, |line| lines.borrow_mut().push(line));
+        lines.into_inner()
+    }
+
+    #[test]
+    fn the_output_of_a_command_was_kept_without_a_limit() {
+        assert_eq!(passed_on(b"one\ntwo"), ["one", "two"]);
+        let long = passed_on(&[b"x".repeat(100_000), b"\nshort\n".to_vec()].concat());
+        assert_eq!(long.len(), 2);
+        assert!(long[0].len() < 3000 && long[0].ends_with("x …truncated"), "{}", long[0]);
+        assert_eq!(long[1], "short");
+        let many = passed_on(&b"a line of thirty-two characters\n".repeat(10_000));
+        assert_eq!(many.len(), MOST_OUTPUT / 32 + 1);
+        assert_eq!(many.last().map(String::as_str), Some("…truncated: what else it writes is not shown"));
+    }
+
+    #[tokio::test]
+    async fn a_command_got_the_whole_environment() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let out = directory.path().join("environment");
+        let cutover = Cutover {
+            quiesce_command: vec!["sh".into(), "-c".into(), format!("env > {}", out.display())],
+            pass_environment: vec!["CARGO_PKG_*".into()],
+            ..Cutover::default()
+        };
+        let hooks = Hooks::of(&cutover, directory.path());
+        let result = hooks.run(Hook::Quiesce, &Events::nowhere(), TrafficSplit::SOURCE).await.expect("it runs");
+        assert_eq!(result.failed, None);
+        let text = std::fs::read_to_string(&out).expect("the environment");
+        let names: Vec<&str> = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        assert!(names.contains(&"PATH") && names.contains(&"MIGRATE_INFRA_TRAFFIC_PERCENT"), "{names:?}");
+        // The tests are started by cargo, which sets both.
+        assert!(names.contains(&"CARGO_PKG_NAME"), "{names:?}");
+        assert!(!names.contains(&"CARGO_MANIFEST_DIR"), "{names:?}");
     }
 }

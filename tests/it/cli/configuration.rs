@@ -227,3 +227,27 @@ fn line_ends_of_windows_replaced_all_tasks() {
     let plan = run("plan --env source --exit-code");
     assert!(plan.contains("[exit 0]") && plan.contains("there is nothing to do"), "{plan}");
 }
+
+#[test]
+fn sixty_thousand_dots_overflowed_the_stack() {
+    let workspace = Workspace::new();
+    let set = format!("{}a=1", "a.".repeat(60_000));
+    let output = workspace.command("config check --set").arg(set).output().unwrap();
+    let shown = workspace.format_output(&output, "config check --set …");
+    assert!(shown.contains("[exit 2]") && shown.contains("a key of more than 16 parts"), "{shown}");
+}
+
+#[test]
+fn deep_nesting_in_the_file_is_a_mistake_with_a_message() {
+    for text in [
+        format!("{}a = 1\n", "a.".repeat(60_000)),
+        format!("[{}a]\n", "a.".repeat(60_000)),
+        format!("a = {}{}\n", "[".repeat(60_000), "]".repeat(60_000)),
+        format!("a = {}1{}\n", "{ a = ".repeat(60_000), " }".repeat(60_000)),
+    ] {
+        let workspace = Workspace::new();
+        fs::write(workspace.path().join("config/migration.toml"), &text).unwrap();
+        let output = workspace.run("config check");
+        assert_eq!(output.status.code(), Some(2), "{:.300}", workspace.format_output(&output, "config check"));
+    }
+}

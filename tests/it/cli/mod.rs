@@ -5,5 +5,7 @@ pub mod commands;
 pub mod configuration;
 pub mod lifecycle;
 mod network;
+mod output;
 pub mod protection;
 pub mod state_directory;
+mod without_configuration;

@@ -299,3 +299,25 @@ fn a_run_stops_when_the_credentials_of_the_environment_have_expired() {
     let stopped = workspace.format_output(&command.output().expect("the program runs"), "up");
     assert!(!stopped.contains("[exit 0]") && stopped.contains("variables have to be exported again"), "{stopped}");
 }
+
+#[test]
+fn an_endpoint_that_is_no_url_or_not_on_this_machine_was_used() {
+    let workspace = Workspace::new();
+    for (url, why) in [
+        ("http://[::1", "it is not a URL"),
+        ("http://host:port", "it is not a URL"),
+        ("http://10.0.0.5:4566", "over plain HTTP to `10.0.0.5`"),
+        ("https://user:hush7@127.0.0.1", "it contains a user or a password"),
+    ] {
+        let option = with_credentials(&workspace, url, &[]);
+        assert!(option.contains("[exit 2]") && option.contains(why), "{option}");
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
+            let mut command = workspace.command("orphans");
+            command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env(name, url);
+            let output = command.output().expect("the program runs");
+            let shown = workspace.format_output(&output, "orphans");
+            assert!(shown.contains("[exit 2]") && shown.contains(why) && shown.contains(name), "{shown}");
+            assert!(!shown.contains("hush7"), "{shown}");
+        }
+    }
+}

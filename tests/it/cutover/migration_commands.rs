@@ -1,7 +1,8 @@
 //! A whole migration with the real program, as a user sees it.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -209,4 +210,61 @@ fn a_waiting_cutover_receives_requests_of_other_commands() {
         reading.join().expect("it was read");
     }
     run("down -y");
+}
+
+/// Creates a stack in which a cutover can start.
+fn ready_for_a_cutover() -> Workspace {
+    let workspace = Workspace::new();
+    for arguments in ["up -y", "replication start -y", "replication validate --wait"] {
+        Backend::Sandbox.succeed(&workspace, arguments);
+    }
+    workspace
+}
+
+/// Starts a cutover, whatever signals the tests were started with (an option of `env`, which the program replaces).
+/// Returns it and the further lines of its standard error once it waits at half of the traffic.
+fn waiting_cutover(workspace: &Workspace) -> (Child, impl Iterator<Item = String> + Send + use<>) {
+    let cutover = workspace.command(&format!(
+        "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 \
+         --set cutover.bake_seconds=60 {STARTED}"
+    ));
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", "--default-signal=QUIT"]).arg(cutover.get_program());
+    command.args(cutover.get_args()).current_dir(workspace.path()).env_clear();
+    command.envs(cutover.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("approve, roll back or abort")), "it ended before it asked");
+    (child, lines)
+}
+
+#[test]
+fn a_closed_session_left_the_traffic_split() {
+    let workspace = ready_for_a_cutover();
+    for signal in ["HUP", "QUIT", "TERM"] {
+        let (mut child, lines) = waiting_cutover(&workspace);
+        // Nobody reads what it writes any more.
+        drop(lines);
+        let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        assert_eq!(child.wait().expect("it ends").code(), Some(8), "SIG{signal}");
+        let shown = workspace.transcript("traffic show --sandbox");
+        assert!(shown.contains("\n0 % of the traffic goes to the target"), "SIG{signal}: {shown}");
+    }
+}
+
+#[test]
+fn a_file_in_the_directory_of_the_state_approved_a_step() {
+    let workspace = ready_for_a_cutover();
+    let (mut child, mut lines) = waiting_cutover(&workspace);
+    let dropped = workspace.state().join("cutover.request.1-dropped");
+    let request = "{\"id\":\"1\",\"request\":\"approve\",\"who\":\"mallory\",\"run\":\"unknown\",\"to\":null}";
+    std::fs::write(&dropped, request).expect("a file");
+    std::fs::set_permissions(&dropped, std::fs::Permissions::from_mode(0o666)).expect("a mode");
+    assert!(lines.any(|line| line.contains("is not obeyed: other users can write it")), "nothing was said");
+    let reading = std::thread::spawn(move || lines.count());
+    let asked = workspace.transcript("cutover --abort --sandbox");
+    assert!(asked.contains("[exit 0]"), "{asked}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(8));
+    reading.join().expect("it was read");
 }

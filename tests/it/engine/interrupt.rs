@@ -60,6 +60,15 @@ fn a_closed_terminal_killed_the_run() {
 }
 
 #[test]
+fn sigquit_killed_the_run() {
+    let workspace = Workspace::new();
+    let mut child = with_signals(&workspace, "--default-signal=QUIT");
+    signal(&child, "QUIT");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    resumes(&workspace);
+}
+
+#[test]
 fn a_run_under_nohup_continues_when_the_terminal_is_closed() {
     let workspace = Workspace::new();
     let mut child = with_signals(&workspace, "--ignore-signal=HUP");

@@ -16,7 +16,7 @@ fn a_resource_with_data_is_replaced_only_by_exact_address() {
         "{refused}"
     );
     assert!(
-        refused.contains("--replace 'source/database-source/instance'") && refused.contains("nothing was changed"),
+        refused.contains("--replace source/database-source/instance") && refused.contains("nothing was changed"),
         "{refused}"
     );
     let replaced =
@@ -156,7 +156,7 @@ fn data_removed_from_the_configuration_is_deleted_only_on_request() {
     run(&workspace, "up -y --config own.toml");
     let without = "--config own.toml --set environments.source.databases=[]";
     let planned = transcript(&workspace, &format!("plan --out plan.json {without}"));
-    let names = "--delete 'source/database-source/instance' --delete 'source/database-source/logs-postgresql'";
+    let names = "--delete source/database-source/instance --delete source/database-source/logs-postgresql";
     for part in [
         "- source/database-source/instance",
         "[exit 3]",
@@ -197,7 +197,7 @@ fn another_major_version_does_not_delete_the_database() {
                 "{refused}"
             );
             assert!(
-                refused.contains("without the data") && refused.contains("--replace 'source/database-source/instance'"),
+                refused.contains("without the data") && refused.contains("--replace source/database-source/instance"),
                 "{refused}"
             );
         }

@@ -17,6 +17,7 @@ use infra_migration::records::RecordName;
 use infra_migration::topology::Topology;
 use infra_workflow::control_channel::ControlRequest;
 use infra_workflow::cutover::{plan, send_to_running};
+use infra_workflow::identity::caller;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{self as data, Stage};
 use infra_workflow::traffic::{location, reach_warning, record_name};
@@ -48,29 +49,29 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     if let Some(cutover) = before.as_ref().filter(|cutover| cutover.can_resume()) {
         plan.inherit_pauses(&cutover.report.plan);
     }
-    let stage = read_stage(app, &state, &record_name).await?;
+    let (stage, who) = read_stage(app, &state, &record_name).await?;
     if args.dry_run {
         return dry_run::run(app, &plan, &stage, &topology, &state).await;
     }
     match (stage, request) {
-        (Stage::Steps, _) => steps::run(app, args, plan, &state, None).await,
-        (Stage::StepsThenSwitchover, _) => steps::run(app, args, plan, &state, Some(urls)).await,
+        (Stage::Steps, _) => steps::run(app, args, plan, &state, None, &who).await,
+        (Stage::StepsThenSwitchover, _) => steps::run(app, args, plan, &state, Some(urls), &who).await,
         // A new switchover has nothing to undo; the steps have.
         (Stage::Switchover(record), Some(ControlRequest::Rollback)) if !record.has_begun() => {
-            steps::run(app, args, plan, &state, None).await
+            steps::run(app, args, plan, &state, None, &who).await
         }
         (stage, request) => switchover::run(app, args, &plan, &state, stage, request, urls).await,
     }
 }
 
-/// Returns which part of the migration is next, and warns if clients do not see the records. Only one process at a time
-/// can use the sandbox, so the connection ends here.
-async fn read_stage(app: &App, state: &State, name: &RecordName) -> Result<Stage, Failure> {
+/// Returns which part of the migration is next and who gives the command, and warns if clients do not see the records.
+/// Only one process at a time can use the sandbox, so the connection ends here.
+async fn read_stage(app: &App, state: &State, name: &RecordName) -> Result<(Stage, String), Failure> {
     let workspace = &app.workspace;
     let context = workspace.connect_read_only().await?;
     let location = location(state, &context.cloud, &workspace.config);
     if let Some(warning) = reach_warning(workspace, &context, &location, name).await {
         (workspace.warn)(&format!("warning: {warning}"));
     }
-    Ok(data::stage(&workspace.config, state, &context).await?)
+    Ok((data::stage(&workspace.config, state, &context).await?, caller(&context.cloud)))
 }

@@ -8,7 +8,6 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::cli::error::Exit;
 use crate::cli::signals::{second_signal, shutdown_signal};
 use crate::cli::ui::{CutoverReporter, restore_terminal, stderr};
-use infra_core::state::user_at_host;
 use infra_migration::cutover::Input;
 use infra_switchover::{AbortSignal, Aborter, abort_signal};
 
@@ -20,13 +19,13 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Listens for keys and signals.
-    pub(super) fn listen(reporter: &CutoverReporter) -> Self {
+    /// Listens for keys and signals. `who` runs this process.
+    pub(super) fn listen(reporter: &CutoverReporter, who: &str) -> Self {
         let (inputs, received) = mpsc::unbounded_channel();
         let (aborter, signal) = abort_signal();
         let steps = Arc::<Mutex<Option<UnboundedSender<Input>>>>::default();
-        reporter.forward_keys(inputs.clone());
-        abort_on_signal(inputs.clone());
+        reporter.forward_keys(inputs.clone(), who);
+        abort_on_signal(inputs.clone(), who.to_owned());
         tokio::spawn(distribute(received, Arc::clone(&steps), aborter));
         Self { inputs, steps, signal }
     }
@@ -67,14 +66,14 @@ async fn distribute(
     }
 }
 
-/// Aborts on Ctrl-C, SIGTERM or SIGHUP, and ends the process on the second signal. That is safe: the progress is
+/// Aborts on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, and ends the process on the second signal. That is safe: the progress is
 /// recorded.
-fn abort_on_signal(inputs: UnboundedSender<Input>) {
+fn abort_on_signal(inputs: UnboundedSender<Input>, who: String) {
     tokio::spawn(async move {
         let reason = match shutdown_signal().await {
             // The sender of the signal is unknown; the owner of the process is known.
-            name @ ("SIGTERM" | "SIGHUP") => format!("{name}, sent to the process of {}", user_at_host()),
-            key => format!("{key} by {}", user_at_host()),
+            name @ ("SIGTERM" | "SIGHUP" | "SIGQUIT") => format!("{name}, sent to the process of {who}"),
+            key => format!("{key} by {who}"),
         };
         let _ = inputs.send(Input::AbortRequested(reason));
         stderr(

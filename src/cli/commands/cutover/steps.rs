@@ -24,18 +24,20 @@ use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover as data;
 
 /// Shifts the traffic step by step. `switchover`: the data follows, so the target uses the source database until then.
+/// `who` gives the command.
 pub(super) async fn run(
     app: &App,
     args: &CutoverArgs,
     plan: CutoverPlan,
     state: &State,
     switchover: Option<Urls>,
+    who: &str,
 ) -> Result<u8, Failure> {
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let request = args.request();
     let before = PersistedCutover::of(state);
-    let first = first_input(request, before.as_ref())?;
-    let approved = if args.approve { approval(&plan, before.as_ref())? } else { None };
+    let first = first_input(request, before.as_ref(), who)?;
+    let approved = if args.approve { approval(&plan, before.as_ref(), who)? } else { None };
     let goes_forward = !matches!(request, Some(ControlRequest::Abort | ControlRequest::Rollback));
     if !args.yes && goes_forward {
         stderr(&overview(&plan, before.as_ref(), switchover.is_some()));
@@ -80,8 +82,9 @@ pub(super) async fn run(
     let driver = driver(workspace, context, Topology::of(&state), plan, operator, approved);
     let (session, driver) = session.or_close(driver).await?;
     let context = &session.context;
-    let requests = Requests::listen(&reporter);
-    ControlChannel::of(&workspace.backend(Some(&context.cloud)).await?).listen(requests.sender());
+    let requests = Requests::listen(&reporter, who);
+    let channel = ControlChannel::of(&workspace.backend(Some(&context.cloud)).await?);
+    channel.listen(&session.run, requests.sender(), context.events.clone());
     let outcome = driver.run(&mut cutover, first, requests.to_steps()).await;
     drop(driver);
     let moved = match (&outcome, switchover) {

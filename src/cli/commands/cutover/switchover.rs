@@ -23,6 +23,7 @@ use infra_switchover::forecast::{Comparison, Forecast};
 use infra_switchover::machine::Outcome;
 use infra_switchover::{AbortSignal, Direction, Row, abort_signal};
 use infra_workflow::control_channel::{ControlChannel, ControlRequest};
+use infra_workflow::identity::caller;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{Ended, Stage, operations, switch_over};
 use infra_workflow::switchover_record::{new_record, read_record};
@@ -86,9 +87,9 @@ pub(super) async fn run(
     let is_current = now.filter(SwitchoverRecord::is_under_way).is_none_or(|now| now == record);
     let current = if is_current { Ok(()) } else { Err(MigrationRefusal::CutoverConflict) };
     let (session, ()) = session.or_close(current).await?;
-    let requests = Requests::listen(&reporter);
+    let requests = Requests::listen(&reporter, &caller(&session.context.cloud));
     let channel = workspace.backend(Some(&session.context.cloud)).await?;
-    ControlChannel::of(&channel).listen(requests.sender());
+    ControlChannel::of(&channel).listen(&session.run, requests.sender(), session.context.events.clone());
     let (aborter, aborted) = abort_signal();
     let signal = if abort_at_once {
         aborter.abort("requested with the command");

@@ -31,7 +31,7 @@ pub fn place() -> Place {
 /// Returns tunnels through a shell script. `$0` is its first argument.
 pub fn script(text: &str, arguments: &[&str]) -> Tunnels {
     let command = ["sh", "-c", text].iter().chain(arguments).map(|&word| word.to_owned()).collect();
-    Tunnels::new(command, Duration::from_secs(5), |text| eprintln!("notice: {text}"))
+    Tunnels::new(command, std::env::vars_os().collect(), Duration::from_secs(5), |text| eprintln!("notice: {text}"))
 }
 
 /// Returns the database's name, which only a server that answers can tell.

@@ -27,7 +27,7 @@ while True:
 #[tokio::test]
 async fn a_command_that_forwards_leads_to_the_database() {
     let command = ["python3", "-c", PROXY, &server().port.to_string()].map(str::to_owned).to_vec();
-    let tunnels = Tunnels::new(command, Duration::from_secs(20), |_| ());
+    let tunnels = Tunnels::new(command, std::env::vars_os().collect(), Duration::from_secs(20), |_| ());
     let address = tunnels.to(&place()).await.expect("it listens");
     assert_ne!(address.port(), server().port);
     assert_eq!(ask(&endpoint().through(address)).await, "postgres");
@@ -54,6 +54,22 @@ async fn the_command_knows_the_database() {
 }
 
 #[tokio::test]
+async fn the_command_got_the_whole_environment() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("environment");
+    let text = format!("env > {}; echo 127.0.0.1:5432; sleep 60", file.display());
+    let command = ["sh", "-c", &text].map(str::to_owned).to_vec();
+    let given = [("PATH", "/usr/bin:/bin"), ("AWS_PROFILE", "tunnel")];
+    let environment = given.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let tunnels = Tunnels::new(command, environment, Duration::from_secs(20), |_| ());
+    tunnels.to(&place()).await.expect("it listens");
+    let known = std::fs::read_to_string(file).expect("a file");
+    assert!(known.contains("AWS_PROFILE=tunnel") && known.contains("MIGRATE_INFRA_DATABASE_PORT=5432"), "{known}");
+    // Cargo sets it for the tests.
+    assert!(!known.contains("CARGO_MANIFEST_DIR"), "{known}");
+}
+
+#[tokio::test]
 async fn each_database_has_its_own_way() {
     let tunnels = script("echo 127.0.0.1:$1; sleep 60", &["-", "{port}"]);
     let other = Place { port: 5433, ..place() };
@@ -72,7 +88,7 @@ async fn a_way_that_is_closed_is_reported_and_opened_again() {
     );
     let command = ["sh", "-c", &text].map(str::to_owned).to_vec();
     let notice = |text: &str| NOTICES.lock().expect("a list").push(text.to_owned());
-    let tunnels = Tunnels::new(command, Duration::from_secs(5), notice);
+    let tunnels = Tunnels::new(command, std::env::vars_os().collect(), Duration::from_secs(5), notice);
     tunnels.to(&place()).await.expect("a way");
     let pid = std::fs::read_to_string(directory.path().join("pid")).expect("a file");
     let killed = std::process::Command::new("kill").args(["-9", pid.trim()]).status().expect("kill runs");
@@ -100,10 +116,10 @@ async fn what_is_of_no_use_is_refused_with_the_reason() {
         assert!(error.contains(expected) && !error.contains("hush7"), "{text}: {error}");
     }
     let slow = ["sh", "-c", "echo waiting; sleep 60"].map(str::to_owned).to_vec();
-    let slow = Tunnels::new(slow, Duration::from_millis(200), |_| ());
+    let slow = Tunnels::new(slow, std::env::vars_os().collect(), Duration::from_millis(200), |_| ());
     let error = slow.to(&place()).await.expect_err("it is too slow").to_string();
     assert!(error.contains("has not printed within the time limit"), "{error}");
-    let missing = Tunnels::new(vec!["/no/such/program".to_owned()], Duration::from_secs(1), |_| ());
+    let missing = Tunnels::new(vec!["/no/such/program".to_owned()], Vec::new(), Duration::from_secs(1), |_| ());
     let error = missing.to(&place()).await.expect_err("there is none").to_string();
     assert!(error.contains("`/no/such/program` cannot be started"), "{error}");
     // A failure is not kept.
