@@ -89,7 +89,8 @@ impl Validator<'_> {
         }
         let certificate = service.certificate_arn.as_str();
         let prefix = format!("arn:{}:acm:{}:", environment.region.partition(), environment.region);
-        if !certificate.is_empty() && !(certificate.starts_with(&prefix) && certificate.contains(":certificate/")) {
+        let is_certificate = certificate.starts_with(&prefix) && certificate.contains(":certificate/");
+        if !certificate.is_empty() && !is_certificate {
             report(
                 "certificate_arn",
                 format!("`{certificate}` is not the ARN of a certificate in {}", environment.region),
