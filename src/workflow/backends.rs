@@ -8,6 +8,7 @@ use infra_core::state::{Backend, State};
 
 use crate::error::Error;
 use crate::refusal::StateRefusal;
+use crate::usable;
 use crate::workspace::Workspace;
 
 impl Workspace {
@@ -35,6 +36,16 @@ impl Workspace {
         if state.has_begun() {
             let _ = self.stack_account.set(state.account.clone());
         }
+        Ok(state)
+    }
+
+    /// Reads the state for a command that changes something, or plans that, without acquiring the lock.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_state`], or this version cannot use the state for changes.
+    pub async fn read_usable_state(&self) -> Result<State, Error> {
+        let state = self.read_state().await?;
+        usable::verify(&state)?;
         Ok(state)
     }
 

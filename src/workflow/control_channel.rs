@@ -1,6 +1,7 @@
 //! Requests of other processes to a running cutover: files or objects next to the state, which the cutover deletes
 //! after it has read them.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use infra_aws::{Expect, Objects};
+use infra_base::file::{self, Access};
 use infra_core::state::{Backend, Holder};
 use infra_migration::cutover::Input;
 
-use crate::atomic_file;
 use crate::refusal::MigrationRefusal;
 
 /// The prefix of the name of every message.
@@ -140,8 +141,10 @@ impl ControlChannel {
             Self::Directory(directory) => drop(std::thread::spawn(move || {
                 while !inputs.is_closed() {
                     for path in messages_in(&directory) {
-                        let text = std::fs::read_to_string(&path).unwrap_or_default();
-                        if forward(&text, &reader, &inputs) {
+                        // One that cannot be read is not removed, so its sender learns that nobody has read it.
+                        if let Ok(text) = file::read_to_string(&path)
+                            && forward(&text, &reader, &inputs)
+                        {
                             let _ = std::fs::remove_file(&path);
                         }
                     }
@@ -169,8 +172,9 @@ impl ControlChannel {
     async fn put(&self, name: &str, text: &str) -> Result<(), String> {
         match self {
             Self::Directory(directory) => {
+                let path = directory.join(name);
                 let written =
-                    std::fs::create_dir_all(directory).and_then(|()| atomic_file::write(&directory.join(name), text));
+                    file::create_directory(directory).and_then(|()| file::create_new(&path, text, Access::Owner));
                 written.map_err(|error| error.to_string())
             }
             Self::Bucket(objects) => {
@@ -181,7 +185,11 @@ impl ControlChannel {
 
     async fn read(&self, name: &str) -> Result<Option<String>, String> {
         match self {
-            Self::Directory(directory) => Ok(std::fs::read_to_string(directory.join(name)).ok()),
+            Self::Directory(directory) => match file::read_to_string(&directory.join(name)) {
+                Ok(text) => Ok(Some(text)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error.to_string()),
+            },
             Self::Bucket(objects) => {
                 let found = objects.get(name).await.map_err(|error| error.to_string())?;
                 Ok(found.map(|object| String::from_utf8_lossy(&object.bytes).into_owned()))
@@ -198,12 +206,10 @@ impl ControlChannel {
     }
 }
 
-/// Returns the messages in a directory, without those that are still being written.
+/// Returns the messages in a directory. Those that are still being written have other names.
 fn messages_in(directory: &Path) -> Vec<PathBuf> {
-    let is_message = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with(PREFIX) && !name.ends_with(".partial")
-    };
+    let is_message =
+        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path());
     let mut messages: Vec<PathBuf> = files.filter(is_message).collect();
     messages.sort();
@@ -232,12 +238,12 @@ mod tests {
         let (inputs, mut received) = mpsc::unbounded_channel();
         let write = |name: &str, request: ControlRequest, recipient: Option<(String, u32)>| {
             let text = serde_json::to_string(&Message { request, user: "anna".into(), recipient }).expect("JSON");
-            atomic_file::write(&directory.path().join(format!("{PREFIX}{name}")), &text).expect("a file");
+            file::create_new(&directory.path().join(format!("{PREFIX}{name}")), &text, Access::Owner).expect("a file");
         };
         write("1", ControlRequest::Pause, Some(me.clone()));
         write("2", ControlRequest::Abort, None);
         write("3", ControlRequest::Rollback, Some(("here".into(), 8)));
-        std::fs::write(directory.path().join(format!("{PREFIX}4.partial")), "{").expect("a file");
+        std::fs::write(directory.path().join(format!(".{PREFIX}4.x.partial")), "{").expect("a file");
         let messages = messages_in(directory.path());
         assert_eq!(messages.len(), 3);
         let forwarded =
@@ -247,6 +253,17 @@ mod tests {
             [received.try_recv(), received.try_recv()],
             [Ok(Input::Paused), Ok(Input::AbortRequested("`cutover --abort` by anna".into()))]
         );
+    }
+
+    /// The sender took the error for the removal of its request by the cutover.
+    #[tokio::test]
+    async fn a_request_that_could_not_be_read_counted_as_obeyed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let channel = ControlChannel::Directory(directory.path().to_owned());
+        assert_eq!(channel.read("cutover.request.1").await, Ok(None));
+        std::fs::create_dir(directory.path().join("cutover.request.1")).expect("a directory");
+        let refused = channel.read("cutover.request.1").await.expect_err("it is not a file");
+        assert_eq!(refused, "it is a directory, not a regular file");
     }
 
     #[tokio::test]
