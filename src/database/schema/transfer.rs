@@ -74,6 +74,8 @@ pub async fn read(
     let [version] = programs.check([database]).await?;
     let file = directory.join(format!("{}.dump", database.label()));
     let failed = |source| SchemaError::File { path: file.clone(), source };
+    // What a killed call has left.
+    file::remove_partials(&file).map_err(failed)?;
     let written = Partial::create(&file, file::Access::Owner).map_err(failed)?;
     let name = written.path().to_string_lossy().into_owned();
     let arguments = [
