@@ -51,6 +51,13 @@ impl Address {
         &self.0
     }
 
+    /// Returns whether a stack can have chosen the address: it consists of segments, none of which leads out of a
+    /// directory, and contains neither white space nor control characters. One that was read from a file may not.
+    pub fn is_well_formed(&self) -> bool {
+        let is_segment = |segment: &str| !matches!(segment, "" | "." | "..");
+        self.0.split('/').all(is_segment) && !self.0.contains(|char: char| char.is_whitespace() || char.is_control())
+    }
+
     /// Returns the environment: the segment before the first slash.
     pub fn environment(&self) -> &str {
         self.0.split('/').next().unwrap_or(&self.0)
@@ -277,6 +284,16 @@ mod tests {
         assert_eq!(address.as_str(), "source/network/vpc");
         assert_eq!(address.environment(), "source");
         assert_eq!(address.part(), "network");
+    }
+
+    #[test]
+    fn an_address_does_not_lead_out_of_a_directory() {
+        for text in ["a", "source/network/vpc", "source/network/vpc~old2", "a/b.c/..d"] {
+            assert!(Address::new(text).is_well_formed(), "{text}");
+        }
+        for text in ["", "/a", "a/", "a//b", "..", "a/../b", "a/./b", "a b", "a\u{a0}b", "a\nb", "a\0b"] {
+            assert!(!Address::new(text).is_well_formed(), "{text:?}");
+        }
     }
 
     #[test]

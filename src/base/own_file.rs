@@ -1,8 +1,8 @@
-//! Files with which processes of one user talk to each other, in a directory to which others may have access.
+//! Files with which processes of one user talk to each other, in a directory to which others may have access. Who reads
+//! one must know who has written it; [`crate::file`] writes them.
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -29,20 +29,6 @@ pub enum OwnFileError {
     /// It is longer than what a message can be.
     #[error("it is longer than 64 KiB")]
     TooLong,
-}
-
-/// Writes a file that only this user can read and write: completely, or not at all. It is written under a name that
-/// ends with `.partial` first.
-///
-/// # Errors
-/// The file cannot be written or renamed.
-pub fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut partial = OsString::from(path);
-    partial.push(".partial");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-    // The umask can only have taken rights away.
-    file.write_all(text.as_bytes())?;
-    std::fs::rename(&partial, path)
 }
 
 /// Reads a file that this user or root has written, and that nobody else can write. It never follows a link, and never
@@ -83,6 +69,7 @@ fn text_of(file: File) -> Result<String, OwnFileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::{Access, create_new};
 
     #[test]
     fn a_file_of_another_user_was_obeyed() {
@@ -95,20 +82,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_is_private() {
+    fn what_this_user_has_written_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("message");
-        write(&path, "hello").unwrap();
+        create_new(&path, "hello", Access::Owner).unwrap();
         assert_eq!(read(&path).unwrap(), "hello");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
-        assert!(!directory.path().join("message.partial").exists());
     }
 
     #[test]
     fn links_pipes_directories_and_long_files_are_not_read() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
-        write(&at("real"), "approve").unwrap();
+        create_new(&at("real"), "approve", Access::Owner).unwrap();
         std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
         assert!(matches!(read(&at("link")), Err(OwnFileError::Io(_))));
         let kind = rustix::fs::FileType::Fifo;
@@ -116,7 +101,7 @@ mod tests {
         assert!(matches!(read(&at("pipe")), Err(OwnFileError::NotAFile)));
         std::fs::create_dir(at("directory")).unwrap();
         assert!(matches!(read(&at("directory")), Err(OwnFileError::NotAFile)));
-        write(&at("long"), &"x".repeat(70_000)).unwrap();
+        create_new(&at("long"), "x".repeat(70_000), Access::Owner).unwrap();
         assert!(matches!(read(&at("long")), Err(OwnFileError::TooLong)));
         std::fs::set_permissions(at("real"), std::fs::Permissions::from_mode(0o666)).unwrap();
         assert!(matches!(read(&at("real")), Err(OwnFileError::WritableByOthers(0o666))));

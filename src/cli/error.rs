@@ -224,7 +224,9 @@ impl From<StateError> for CliError {
                 };
                 base.hint(format!("{intact}; {}", restore(&place))).hint(REBUILD)
             }
-            StateError::Snapshot { place, .. } => base.hint(restore(&place)).hint(REBUILD),
+            StateError::Snapshot { place, .. } | StateError::Content { place, .. } => {
+                base.hint(restore(&place)).hint(REBUILD)
+            }
             StateError::Io { place, .. } if is_shared(&place) => base.hint(CHECK_BUCKET),
             StateError::Io { .. } => base.hint(
                 "check that the directory exists and is readable and writable, or select another with --state-dir",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use infra_base::address::Address;
 use infra_config::{Side, Strategy, did_you_mean};
-use infra_core::state::{JournalError, StateError};
+use infra_core::state::{JournalError, StateError, UnusableState};
 use infra_payment::policy::Violation;
 use infra_workflow::refusal::{
     ConfigRefusal, DataLoss, ImportRefusal, ManualStep, MigrationRefusal, Outdated, PlanRefusal, SavedPlanError,
@@ -260,6 +260,10 @@ impl Explainer<'_> {
                 "set `profile` or `assume_role` of its environment to credentials of that account; if the environment \
                  is removed from the configuration, set those of `[accounts.{account}]`"
             )),
+            StateRefusal::Unusable(UnusableState::UnknownKind { .. }) => CliError { exit: Exit::State, ..refused() }
+                .hint("use the version of migrate-infra that wrote it, or a later one"),
+            StateRefusal::Unusable(_) => CliError { exit: Exit::State, ..refused() }
+                .hint("restore a copy of the state, or see \"Repairing\" in docs/state-format.md"),
             StateRefusal::InOtherBackend { .. } => {
                 refused().hint(format!("`{}` moves it", self.command("state migrate")))
             }
@@ -377,9 +381,9 @@ impl Explainer<'_> {
                 .because_text(reason)
                 .hint(format!("`{}` runs it again", self.command("cutover")))
                 .hint("or run it manually"),
-            MigrationRefusal::UnreadableSwitchover { reason } | MigrationRefusal::UnreadableStart { reason } => {
-                base.because_text(reason).hint("use the version that has begun it")
-            }
+            MigrationRefusal::UnreadableRecord(_) => CliError { exit: Exit::State, ..base }
+                .hint("use the version that has written it, or a later one")
+                .hint("if none can read it, see \"Repairing\" in docs/state-format.md"),
             MigrationRefusal::SwitchoverInProgress { .. } => base.hint(format!(
                 "`{}` resumes it, `{}` undoes it if that is still possible",
                 self.command("cutover"),

@@ -21,6 +21,7 @@ pub mod replication;
 pub mod replication_health;
 mod retry_idempotent;
 pub mod rotation;
+pub mod saved_records;
 pub mod scale_in;
 pub mod serving;
 pub mod shift;
@@ -28,6 +29,8 @@ pub mod switchover;
 pub mod task_count;
 pub mod topology;
 mod traffic_split;
+mod unreadable;
 pub mod validation;
 
 pub use traffic_split::TrafficSplit;
+pub use unreadable::UnreadableRecord;

@@ -6,8 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::topology::Replication;
+use super::unreadable::{self, UnreadableRecord};
 use infra_base::address::Address;
-use infra_core::state::{Record, State};
+use infra_core::state::{JournalError, Record, State};
 use infra_payment::stack::MeasuredSource;
 
 /// A phase of the start of a replication, in their order.
@@ -81,11 +82,6 @@ pub struct StartRecord {
     pub phases: BTreeMap<Phase, PhaseTimes>,
 }
 
-/// The state contains a start of a replication that this version cannot read.
-#[derive(Debug, thiserror::Error)]
-#[error("the state contains the start of a replication by a newer version: {0}")]
-pub struct UnreadableStart(String);
-
 impl StartRecord {
     /// Returns a start that has not begun.
     pub fn new(transfers_schema: bool, reload: bool) -> Self {
@@ -116,16 +112,19 @@ impl StartRecord {
     /// Returns how far a replication has come. Earlier versions have not recorded it.
     ///
     /// # Errors
-    /// A newer version has written it.
-    pub fn of(state: &State, task: &Address) -> Result<Option<Self>, UnreadableStart> {
-        let Some(saved) = state.migration.replications.get(task).cloned() else { return Ok(None) };
-        serde_json::from_value(saved).map(Some).map_err(|error| UnreadableStart(error.to_string()))
+    /// It cannot be read.
+    pub fn of(state: &State, task: &Address) -> Result<Option<Self>, UnreadableRecord> {
+        let saved = state.migration.replications.get(task);
+        saved.map(|saved| unreadable::read(|| format!("the start of {task}"), saved)).transpose()
     }
 
     /// Returns the record for the journal.
-    pub fn record(&self, task: &Address) -> Record {
-        // A value without maps that have other keys than text always has a JSON form.
-        Record::Replication { address: task.clone(), saved: serde_json::to_value(self).ok() }
+    ///
+    /// # Errors
+    /// It has no JSON form, which is a bug. A record without one would mean that the start begins anew.
+    pub fn record(&self, task: &Address) -> Result<Record, JournalError> {
+        let saved = serde_json::to_value(self).map_err(|error| JournalError::Record(error.to_string()))?;
+        Ok(Record::Replication { address: task.clone(), saved: Some(saved) })
     }
 
     /// Returns the phases of a replication, in their order.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::phase::{Phase, StartRecord};
 use super::recorded::{operation, record_end};
 use super::topology::Replication;
+use super::unreadable::UnreadableRecord;
 use infra_core::engine::Context;
 use infra_core::events::Event;
 use infra_core::resource::{Error, Result, StepContext, describe};
@@ -138,12 +139,15 @@ pub fn refusal(
 }
 
 /// Returns whether an earlier command has begun a reload whose end was not observed.
-pub fn is_reloading(state: &State, replication: &Replication) -> bool {
+///
+/// # Errors
+/// How far the start has come cannot be read.
+pub fn is_reloading(state: &State, replication: &Replication) -> Result<bool, UnreadableRecord> {
     let is_open = state.migration.operations.get(&replication.address).is_some_and(|open| open.what == RELOAD);
-    let record = StartRecord::of(state, &replication.address).ok().flatten();
+    let record = StartRecord::of(state, &replication.address)?;
     let is_under_way =
         |record: StartRecord| record.reload && record.has_begun(Phase::Load) && !record.is_done(Phase::Load);
-    is_open || record.is_some_and(is_under_way)
+    Ok(is_open || record.is_some_and(is_under_way))
 }
 
 /// Tests both connections, starts the task as its status requires, and returns when it runs, or with `follow_load` when
@@ -153,7 +157,8 @@ pub fn is_reloading(state: &State, replication: &Replication) -> bool {
 /// The error of DMS, for a connection or for the task, or a [`refusal`].
 pub async fn start(context: &Context, replication: &Replication, options: StartOptions) -> Result<StartResult> {
     let StartOptions { reload, follow_load, .. } = options;
-    let mut is_reloading = context.journal.read(|state| is_reloading(state, replication));
+    let is_reloading = context.journal.read(|state| is_reloading(state, replication));
+    let mut is_reloading = is_reloading.map_err(|error| Error::Refused(error.to_string()))?;
     let what = if reload { RELOAD } else { "replication start" };
     let cx = operation(context, &replication.address, &replication.location, what);
     let started_as = loop {

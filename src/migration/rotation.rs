@@ -176,7 +176,7 @@ pub fn still_needed(state: &State) -> Option<&'static str> {
             Some("changes are replicated back to the source")
         }
         Ok(_) => None,
-        Err(_) => Some("the state contains a switchover of a newer version"),
+        Err(_) => Some("the state contains a switchover that this version cannot read"),
     }
 }
 

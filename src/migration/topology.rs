@@ -226,7 +226,7 @@ impl Topology {
         let probe_intervals = checks.iter().map(|(side, check)| (*side, check.interval_seconds)).collect();
         let replications = parts.replications.iter();
         let loads: Vec<_> = replications.filter_map(|parts| Replication::resolve(state, parts)).collect();
-        // What a newer version has written is refused by what acts on it.
+        // What cannot be read is refused before anything acts on it (`saved_records::verify`).
         let carrier = SwitchoverRecord::of(state).ok().flatten().map(|record| record.carrier_to_target());
         let carrier = carrier.unwrap_or_default();
         // The alarm on the lag of a task that is at rest has no data.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use infra_base::address::Address;
 use infra_base::side::Side;
 use infra_core::engine::Context;
 use infra_core::state::{JournalError, Record, State};
@@ -12,6 +13,7 @@ use infra_database::changes::Point;
 use serde::{Deserialize, Serialize};
 
 use super::topology::Replication;
+use super::unreadable::{self, UnreadableRecord};
 
 /// A comparison that found the rows of both databases equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +37,19 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Returns the last one, if it says something about this primary and this task. One that a newer version has
-    /// written says nothing.
+    /// Returns the last one of a replication task.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last(state: &State, task: &Address) -> Result<Option<Self>, UnreadableRecord> {
+        let saved = state.migration.validations.get(task);
+        saved.map(|saved| unreadable::read(|| format!("a comparison of {task}"), saved)).transpose()
+    }
+
+    /// Returns the last one, if it says something about this primary and this task. One that cannot be read proves
+    /// nothing, so everything is compared.
     pub fn of(state: &State, replication: &Replication, primary: Side) -> Option<Self> {
-        let saved = state.migration.validations.get(&replication.address)?.clone();
-        let last: Self = serde_json::from_value(saved).ok()?;
+        let last = Self::last(state, &replication.address).ok().flatten()?;
         (last.primary == primary && last.task == replication.task).then_some(last)
     }
 }
@@ -49,8 +59,8 @@ impl Validation {
 /// # Errors
 /// The journal cannot be written.
 pub async fn record(context: &Context, replication: &Replication, last: &Validation) -> Result<(), JournalError> {
-    // It consists of numbers and names, so it always has a JSON form.
-    let saved = serde_json::to_value(last).ok();
+    let saved = serde_json::to_value(last).map_err(|error| JournalError::Record(error.to_string()))?;
+    let saved = Some(saved);
     context.journal.write(vec![Record::Validated { address: replication.address.clone(), saved }]).await
 }
 

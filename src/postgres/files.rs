@@ -1,9 +1,11 @@
 //! Files that are whole or absent, whenever the process ends.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use infra_base::file::{self, Access};
 
 use super::error::PostgresError;
 
@@ -12,25 +14,12 @@ const LOG_END: u64 = 4096;
 
 /// Writes a file: first beside it, then renamed, so that a reader never sees half of it.
 pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), PostgresError> {
-    let failed = PostgresError::io("write", path);
-    replace(path, text, mode).map_err(failed)
-}
-
-fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new)?;
-    // The file of a killed process can have other permissions.
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    file::replace(path, text, Access::Mode(mode)).map_err(PostgresError::io("write", path))
 }
 
 /// Reads a file that can be absent.
 pub(super) fn read(path: &Path) -> Result<Option<String>, PostgresError> {
-    match fs::read_to_string(path) {
+    match file::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(PostgresError::io("read", path)(error)),

@@ -115,8 +115,15 @@ impl Layout {
     }
 
     /// Reads the description; `None` if there is no server.
+    ///
+    /// What it says about other places is believed only as far as [`Self::place`] can have chosen them, because what is
+    /// there is also removed.
     pub(super) fn description(&self) -> Result<Option<Description>, PostgresError> {
-        Self::json(&self.description_file())
+        let description: Option<Description> = Self::json(&self.description_file())?;
+        match description.as_ref().and_then(|description| description.elsewhere.as_ref()) {
+            Some(root) if !is_below_shared(root) => Err(PostgresError::Foreign(root.clone())),
+            _ => Ok(description),
+        }
     }
 
     /// Reads the description of a server that must exist.
@@ -207,6 +214,15 @@ fn shared_path() -> PathBuf {
     Path::new(ELSEWHERE).join(format!("migrate-infra-{}", rustix::process::geteuid().as_raw()))
 }
 
+/// Returns whether a path is what [`Layout::place`] chooses: in the shared directory, with the name of a [`digest`].
+fn is_below_shared(root: &Path) -> bool {
+    let name = root.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_digest = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let shared = shared_path();
+    let parents = [shared.canonicalize().unwrap_or_else(|_| shared.clone()), shared];
+    is_digest && root.parent().is_some_and(|parent| parents.iter().any(|shared| shared == parent))
+}
+
 /// Returns the directory of this user below `/var/tmp`. Others can create files there too, so its owner is verified.
 pub(super) fn shared_directory() -> Result<PathBuf, PostgresError> {
     use std::os::unix::fs::MetadataExt;
@@ -223,4 +239,20 @@ pub(super) fn shared_directory() -> Result<PathBuf, PostgresError> {
 pub(super) fn digest(path: &Path) -> String {
     let hash = Sha256::digest(path.as_os_str().as_encoded_bytes());
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_named_in_a_file_was_removed_wherever_it_is() {
+        assert!(is_below_shared(&shared_path().join("0123456789abcdef")));
+        let below = shared_path();
+        let wrong = ["/home/me", "/var/tmp", "/var/tmp/0123456789abcdef", "0123456789abcdef", "/"].map(PathBuf::from);
+        let also = [below.join(".."), below.join("programs-16-1"), below.join("0123456789abcdef/data"), below];
+        for root in wrong.iter().chain(&also) {
+            assert!(!is_below_shared(root), "{root:?}");
+        }
+    }
 }

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use infra_base::file;
+
 use super::error::PostgresError;
 
 /// How often a lock is tried while somebody else holds it.
@@ -57,7 +59,7 @@ fn wait(path: &Path, mode: Mode, limit: Duration) -> Result<Lock, PostgresError>
 /// exclude nobody.
 fn attempt(path: &Path, mode: Mode) -> Result<Option<Lock>, PostgresError> {
     let open = || {
-        let file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
+        let file = file::open(path, File::options().create(true).truncate(false).read(true).write(true))?;
         let locked = match mode {
             Mode::Shared => file.try_lock_shared(),
             Mode::Exclusive => file.try_lock(),

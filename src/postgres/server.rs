@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use infra_base::file;
+
 use super::configuration::{Applied, Configuration};
 use super::connect_error::ConnectError;
 use super::connection::ConnectionInfo;
@@ -324,7 +326,8 @@ impl Server {
 
     fn launch(&self) -> Result<Child, PostgresError> {
         let path = self.layout.supervisor_log();
-        let log = std::fs::File::create(&path).map_err(PostgresError::io("open", &path))?;
+        let log = file::open(&path, std::fs::File::options().create(true).truncate(true).write(true));
+        let log = log.map_err(PostgresError::io("open", &path))?;
         let mut command = Command::new(&self.launcher.program);
         command.args(&self.launcher.arguments).arg(&self.layout.directory);
         // Ctrl-C in the terminal is for this process, and the directory of this process can be deleted.

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode};
 use std::time::{Duration, Instant};
 
+use infra_base::file;
+
 use super::error::PostgresError;
 use super::files;
 use super::layout::{Description, Layout};
@@ -158,7 +160,8 @@ impl Supervisor<'_> {
         let port = self.choose_port()?;
         let path = self.layout.server_log();
         let is_long = std::fs::metadata(&path).is_ok_and(|data| data.len() > LONGEST_LOG);
-        let log = OpenOptions::new().create(true).append(!is_long).write(true).truncate(is_long).open(&path);
+        let options = OpenOptions::new().create(true).append(!is_long).write(true).truncate(is_long).clone();
+        let log = file::open(&path, &options);
         let log = log.map_err(PostgresError::io("open", &path))?;
         let errors = log.try_clone().map_err(PostgresError::io("open", &path))?;
         let program = self.description.installation.program("postgres");

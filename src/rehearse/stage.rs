@@ -116,5 +116,5 @@ async fn clear(directory: &Path) -> Result<(), RehearseError> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("delete")(error)),
         _ => {}
     }
-    std::fs::create_dir_all(directory).map_err(failed("create"))
+    infra_base::file::create_directory(directory).map_err(failed("create"))
 }

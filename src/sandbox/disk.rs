@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::world::World;
 use super::world::real_data::DataSource;
+use infra_base::file::{self, Access, Partial};
 use infra_base::locked_file::LockedFile;
 
 /// The file in which the world is stored.
@@ -49,19 +50,17 @@ impl Disk {
     pub fn open(directory: &Path) -> Result<(Self, World), DiskError> {
         let path = directory.join("world.json");
         let io = |source| DiskError::Io { path: path.clone(), source };
-        fs::create_dir_all(directory).map_err(io)?;
-        let lock = fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(directory.join("world.lock"))
-            .map_err(io)?;
+        file::create_directory(directory).map_err(io)?;
+        let options = fs::OpenOptions::new().create(true).truncate(false).write(true).clone();
+        let lock = file::open(&directory.join("world.lock"), &options).map_err(io)?;
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => DiskError::InUse(directory.to_owned()),
             fs::TryLockError::Error(source) => io(source),
         })?;
         let lock = LockedFile::of(lock);
-        let world = match fs::read(&path) {
+        // What a killed command was writing. The lock says that nobody is.
+        file::remove_partials(&path).map_err(io)?;
+        let world = match file::read(&path) {
             Ok(bytes) => {
                 serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path: path.clone(), source })?
             }
@@ -78,7 +77,7 @@ impl Disk {
         struct Header {
             data: DataSource,
         }
-        let bytes = fs::read(directory.join("world.json")).unwrap_or_default();
+        let bytes = file::read(&directory.join("world.json")).unwrap_or_default();
         // A damaged world is reported when it is opened.
         serde_json::from_slice::<Header>(&bytes).unwrap_or_default().data
     }
@@ -89,7 +88,7 @@ impl Disk {
     /// If it cannot be read.
     pub fn read(directory: &Path) -> Result<World, DiskError> {
         let path = directory.join("world.json");
-        let bytes = fs::read(&path).map_err(|source| DiskError::Io { path: path.clone(), source })?;
+        let bytes = file::read(&path).map_err(|source| DiskError::Io { path: path.clone(), source })?;
         serde_json::from_slice(&bytes).map_err(|source| DiskError::Damaged { path, source })
     }
 
@@ -99,8 +98,10 @@ impl Disk {
     /// # Errors
     /// If it cannot be written; the file is then unchanged.
     pub fn save(&self, world: &World) -> std::io::Result<()> {
-        let temporary = self.path.with_extension("tmp");
-        fs::write(&temporary, serde_json::to_vec(world)?)?;
-        fs::rename(&temporary, &self.path)
+        let bytes = serde_json::to_vec(world)?;
+        // It is written with every call, so it is not flushed: a simulation that a power failure has ended can be lost.
+        let mut new = Partial::create(&self.path, Access::Owner)?;
+        new.write(&bytes)?;
+        new.rename().map(drop)
     }
 }

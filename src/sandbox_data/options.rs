@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use infra_base::file_id::FileId;
 use infra_postgres::{Authority, Launcher, PostgresError};
 
 /// How real data is kept.
@@ -28,8 +29,8 @@ impl DataOptions {
     }
 
     /// Returns the file to which a replication task writes its log.
-    pub(crate) fn task_log(&self, task: &str) -> PathBuf {
-        self.directory.join("tasks").join(format!("{task}.log"))
+    pub(crate) fn task_log(&self, task: &FileId) -> PathBuf {
+        task.file_in(&self.directory.join("tasks"), "log")
     }
 
     /// Returns the authority that signs the servers' certificates.

@@ -1,9 +1,11 @@
 //! Stores the progress of a task in the world, and its log in a file.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError, Weak};
 
+use infra_base::file;
+use infra_base::file_id::FileId;
 use infra_replicator::Checkpoint;
 use infra_replicator::observer::{LogLine, Observer, Severity};
 use infra_sandbox::Sandbox;
@@ -21,14 +23,20 @@ pub(crate) struct TaskObserver {
 
 impl TaskObserver {
     pub(crate) fn new(sandbox: Weak<Sandbox>, key: TaskKey, options: &DataOptions, name: &str) -> Self {
-        let path = options.task_log(name);
-        let opened = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let opened = opened.and_then(|()| File::options().create(true).append(true).open(&path));
+        let opened = open_log(options, name);
         if let Err(error) = &opened {
-            tracing::warn!(path = %path.display(), %error, "cannot write the log of the replication task");
+            tracing::warn!(task = name, %error, "cannot write the log of the replication task");
         }
         Self { sandbox, key, log: opened.ok().map(Mutex::new) }
     }
+}
+
+fn open_log(options: &DataOptions, name: &str) -> io::Result<File> {
+    // The name comes from a file of the sandbox.
+    let name = FileId::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let path = options.task_log(&name);
+    path.parent().map_or(Ok(()), file::create_directory)?;
+    file::open(&path, File::options().create(true).append(true))
 }
 
 impl Observer for TaskObserver {

@@ -9,6 +9,7 @@ use infra_core::state::{Backend, State};
 
 use crate::error::Error;
 use crate::refusal::StateRefusal;
+use crate::usable;
 use crate::workspace::Workspace;
 
 impl Workspace {
@@ -37,6 +38,16 @@ impl Workspace {
             let _ = self.stack_account.set(state.account.clone());
             let _ = self.stack_in_state.set(state.stack.clone());
         }
+        Ok(state)
+    }
+
+    /// Reads the state for a command that changes something, or plans that, without acquiring the lock.
+    ///
+    /// # Errors
+    /// Those of [`Self::read_state`], or this version cannot use the state for changes.
+    pub async fn read_usable_state(&self) -> Result<State, Error> {
+        let state = self.read_state().await?;
+        usable::verify(&state)?;
         Ok(state)
     }
 

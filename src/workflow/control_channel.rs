@@ -6,6 +6,7 @@
 //! policy decides who can write. A message that is found twice counts once.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use infra_aws::{Expect, Objects};
+use infra_base::file::{self, Access};
 use infra_base::own_file::{self, OwnFileError};
 use infra_core::events::{Event, Events};
 use infra_core::state::Backend;
@@ -162,8 +164,9 @@ impl ControlChannel {
     async fn put(&self, name: &str, text: &str) -> Result<(), String> {
         match self {
             Self::Directory(directory) => {
+                let path = directory.join(name);
                 let written =
-                    std::fs::create_dir_all(directory).and_then(|()| own_file::write(&directory.join(name), text));
+                    file::create_directory(directory).and_then(|()| file::create_new(&path, text, Access::Owner));
                 written.map_err(|error| error.to_string())
             }
             Self::Bucket(objects) => {
@@ -174,7 +177,11 @@ impl ControlChannel {
 
     async fn read(&self, name: &str) -> Result<Option<String>, String> {
         match self {
-            Self::Directory(directory) => Ok(std::fs::read_to_string(directory.join(name)).ok()),
+            Self::Directory(directory) => match file::read_to_string(&directory.join(name)) {
+                Ok(text) => Ok(Some(text)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error.to_string()),
+            },
             Self::Bucket(objects) => {
                 let found = objects.get(name).await.map_err(|error| error.to_string())?;
                 Ok(found.map(|object| String::from_utf8_lossy(&object.bytes).into_owned()))
@@ -191,12 +198,10 @@ impl ControlChannel {
     }
 }
 
-/// Returns the messages in a directory, without those that are still being written.
+/// Returns the messages in a directory. Those that are still being written have other names.
 fn messages_in(directory: &Path) -> Vec<PathBuf> {
-    let is_message = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with(PREFIX) && !name.ends_with(".partial")
-    };
+    let is_message =
+        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|file| file.path());
     let mut messages: Vec<PathBuf> = files.filter(is_message).collect();
     messages.sort();
@@ -266,12 +271,12 @@ mod tests {
         let (inputs, mut received) = mpsc::unbounded_channel();
         let write = |id: &str, request: ControlRequest, run: &str| {
             let path = directory.path().join(format!("{PREFIX}{id}"));
-            own_file::write(&path, &message(id, request, run)).expect("a file");
+            file::create_new(&path, message(id, request, run), Access::Owner).expect("a file");
         };
         write("1", ControlRequest::Pause, "this");
         write("2", ControlRequest::Abort, "this");
         write("3", ControlRequest::Rollback, "earlier");
-        std::fs::write(directory.path().join(format!("{PREFIX}4.partial")), "{").expect("a file");
+        std::fs::write(directory.path().join(format!(".{PREFIX}4.x.partial")), "{").expect("a file");
         let mut reader = Reader::new("this", inputs);
         assert_eq!(reader.read_directory(directory.path()), Vec::<String>::new());
         assert_eq!(
@@ -292,10 +297,11 @@ mod tests {
         // Others could have written it, or it is a link to a file of this user.
         std::fs::write(at("1"), &approval).expect("a file");
         std::fs::set_permissions(at("1"), std::fs::Permissions::from_mode(0o666)).expect("a mode");
-        own_file::write(&directory.path().join("elsewhere"), &approval).expect("a file");
+        file::create_new(&directory.path().join("elsewhere"), &approval, Access::Owner).expect("a file");
         std::os::unix::fs::symlink(directory.path().join("elsewhere"), at("2")).expect("a link");
         // It does not name the run.
-        own_file::write(&at("3"), "{\"id\":\"3\",\"request\":\"approve\",\"who\":\"mallory\"}").expect("a file");
+        let nameless = r#"{"id":"3","request":"approve","who":"mallory"}"#;
+        file::create_new(&at("3"), nameless, Access::Owner).expect("a file");
         let mut reader = Reader::new("this", inputs);
         let refusals = reader.read_directory(directory.path());
         assert_eq!(refusals.len(), 1, "{refusals:?}");
@@ -312,6 +318,17 @@ mod tests {
         assert!(reader.forward(&approval) && reader.forward(&approval));
         assert_eq!(received.try_recv(), Ok(Input::Approved("anna".into())));
         assert!(received.try_recv().is_err());
+    }
+
+    /// The sender took the error for the removal of its request by the cutover.
+    #[tokio::test]
+    async fn a_request_that_could_not_be_read_counted_as_obeyed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let channel = ControlChannel::Directory(directory.path().to_owned());
+        assert_eq!(channel.read("cutover.request.1").await, Ok(None));
+        std::fs::create_dir(directory.path().join("cutover.request.1")).expect("a directory");
+        let refused = channel.read("cutover.request.1").await.expect_err("it is not a file");
+        assert_eq!(refused, "it is a directory, not a regular file");
     }
 
     #[tokio::test]

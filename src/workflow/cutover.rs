@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use infra_base::file::{self, Access};
+use infra_base::file_id::FileId;
 use infra_config::Config;
 use infra_core::engine::Context;
 use infra_core::events::Event;
 use infra_core::resource::describe;
-use infra_core::state::{Found, Holder, State, user_at_host};
+use infra_core::state::{Found, Holder, LockError, State, user_at_host};
 use infra_kinds::autoscaling::scale_in::ScaleIn;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::{
@@ -17,7 +19,6 @@ use infra_migration::scale_in;
 use infra_migration::topology::Topology;
 use infra_payment::stack::EmergencySwitch;
 
-use crate::atomic_file;
 use crate::control_channel::{ControlChannel, ControlRequest};
 use crate::error::Error;
 use crate::identity::caller;
@@ -45,14 +46,16 @@ pub fn plan(config: &Config, pause_at: &[u8]) -> Result<CutoverPlan, MigrationRe
 /// Sends a request to a cutover that runs in another process. Returns whether there is one.
 ///
 /// # Errors
-/// No step waits for an approval, or the cutover cannot be reached.
+/// No step waits for an approval, the lock cannot be read, or the cutover cannot be reached.
 pub async fn send_to_running(
     workspace: &Workspace,
     request: ControlRequest,
     current: Option<&PersistedCutover>,
 ) -> Result<bool, Error> {
     let backend = workspace.backend(None).await?;
-    let Ok(Found::Held(holder)) = backend.holder().await else { return Ok(false) };
+    let found = backend.holder().await;
+    let found = found.map_err(|source| LockError::Io { place: backend.name(), source })?;
+    let Found::Held(holder) = found else { return Ok(false) };
     if holder.as_ref().is_some_and(|holder| holder.command != "cutover") {
         return Ok(false);
     }
@@ -120,9 +123,9 @@ fn step_to_approve(cutover: &PersistedCutover, plan: &CutoverPlan) -> Result<Tra
 /// Refuses to continue if another process has continued the cutover since it was read.
 ///
 /// # Errors
-/// [`MigrationRefusal::CutoverConflict`].
+/// [`MigrationRefusal::CutoverConflict`], or the cutover cannot be read any more.
 pub fn check_unchanged(state: &State, before: Option<&PersistedCutover>) -> Result<(), MigrationRefusal> {
-    if PersistedCutover::of(state).as_ref() == before { Ok(()) } else { Err(MigrationRefusal::CutoverConflict) }
+    if PersistedCutover::of(state)?.as_ref() == before { Ok(()) } else { Err(MigrationRefusal::CutoverConflict) }
 }
 
 /// Returns a new cutover.
@@ -134,14 +137,14 @@ pub fn start(
 ) -> PersistedCutover {
     let started = infra_base::clock::timestamp();
     let holder = Holder::current("cutover", None);
-    let id = format!("cutover-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ"));
+    let id = FileId::of_time("cutover", jiff::Timestamp::now());
     let identity = context.cloud.identity();
     let user = if identity.is_empty() { holder.user } else { identity.to_owned() };
     let initiator = Initiator { user, host: holder.host };
     PersistedCutover {
         began: context.cloud.unix_now(),
         progress: Progress::after(before.map(|before| &before.progress)),
-        report: CutoverReport::new(&id, &config.stack.id(), initiator, &started, plan.clone()),
+        report: CutoverReport::new(id, &config.stack.id(), initiator, &started, plan.clone()),
     }
 }
 
@@ -182,11 +185,10 @@ pub fn reports_directory(workspace: &Workspace) -> PathBuf {
 /// # Errors
 /// A file cannot be written.
 pub fn write_report(directory: &Path, report: &CutoverReport) -> std::io::Result<[PathBuf; 2]> {
-    std::fs::create_dir_all(directory)?;
-    let json = directory.join(format!("{}.json", report.id));
-    let markdown = directory.join(format!("{}.md", report.id));
-    atomic_file::write(&json, &report.to_json().map_err(std::io::Error::other)?)?;
-    atomic_file::write(&markdown, &report.to_markdown())?;
+    file::create_directory(directory)?;
+    let (json, markdown) = (report.id.file_in(directory, "json"), report.id.file_in(directory, "md"));
+    file::replace(&json, report.to_json().map_err(std::io::Error::other)?, Access::Owner)?;
+    file::replace(&markdown, report.to_markdown(), Access::Owner)?;
     Ok([json, markdown])
 }
 
@@ -204,7 +206,8 @@ pub async fn record_manual_rollback(workspace: &Workspace, context: &Context) ->
 /// # Errors
 /// The journal cannot be written, or the release command failed.
 pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result<(), Error> {
-    let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
+    let cutover = context.journal.read(PersistedCutover::of).map_err(MigrationRefusal::from)?;
+    let cutover = cutover.filter(|cutover| !cutover.is_rolled_back());
     let Some(mut cutover) = cutover else { return Ok(()) };
     let hooks = Hooks::of(&workspace.config.cutover, &workspace.directory());
     if !hooks.quiesce.is_empty() {
@@ -220,7 +223,8 @@ pub async fn record_way_back(workspace: &Workspace, context: &Context) -> Result
 }
 
 async fn record_rollback(workspace: &Workspace, context: &Context, command: &str) -> Result<(), Error> {
-    let cutover = context.journal.read(PersistedCutover::of).filter(|cutover| !cutover.is_rolled_back());
+    let cutover = context.journal.read(PersistedCutover::of).map_err(MigrationRefusal::from)?;
+    let cutover = cutover.filter(|cutover| !cutover.is_rolled_back());
     let Some(mut cutover) = cutover else { return Ok(()) };
     let plan = cutover.report.plan.clone();
     let now = cutover.seconds_at(context.cloud.unix_now());

@@ -14,13 +14,13 @@ use crate::switchover_record::read_record;
 ///
 /// # Errors
 /// [`MigrationRefusal::NothingToFinish`], [`MigrationRefusal::SwitchoverInProgress`],
-/// [`MigrationRefusal::CutoverInProgress`].
+/// [`MigrationRefusal::CutoverInProgress`], [`MigrationRefusal::UnreadableRecord`].
 pub fn check_finish(state: &State) -> Result<SwitchoverRecord, MigrationRefusal> {
     let record = read_record(state)?.ok_or(MigrationRefusal::NothingToFinish)?;
     if record.is_under_way() {
         return Err(MigrationRefusal::SwitchoverInProgress { direction: record.progress.direction });
     }
-    if let Some(cutover) = PersistedCutover::of(state).filter(PersistedCutover::is_under_way) {
+    if let Some(cutover) = PersistedCutover::of(state)?.filter(PersistedCutover::is_under_way) {
         return Err(MigrationRefusal::CutoverInProgress { live: cutover.progress.live });
     }
     let has_moved = record.primary() == Side::Target || record.after != After::Nothing || record.is_unsettled();

@@ -10,7 +10,6 @@
 
 pub mod adoption;
 pub mod approval;
-pub mod atomic_file;
 mod backends;
 pub mod control_channel;
 pub mod cutover;
@@ -48,6 +47,7 @@ mod tenants;
 mod through_command;
 pub mod traffic;
 pub mod unattended;
+mod usable;
 pub mod validation;
 mod workspace;
 

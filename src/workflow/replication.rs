@@ -2,7 +2,7 @@
 
 use infra_config::{Config, Side};
 use infra_core::engine::{Context, ReadContext};
-use infra_core::state::{JournalError, Record, State};
+use infra_core::state::{Record, State};
 use infra_kinds::dms::task_status::read_existing;
 use infra_migration::TrafficSplit;
 use infra_migration::cutover::PersistedCutover;
@@ -48,10 +48,10 @@ fn check_primary(state: &State, reload: bool) -> Result<(), MigrationRefusal> {
 /// Records that tables are loaded again after a finish: another migration begins.
 ///
 /// # Errors
-/// The journal cannot be written.
-pub async fn record_reload(context: &Context) -> Result<(), JournalError> {
+/// The last switchover cannot be read, or the journal cannot be written.
+pub async fn record_reload(context: &Context) -> Result<(), Error> {
     let is_over = |record: SwitchoverRecord| record.after == After::Finished && record.primary() == Side::Source;
-    if context.journal.read(|state| SwitchoverRecord::of(state).ok().flatten().is_some_and(is_over)) {
+    if context.journal.read(read_record)?.is_some_and(is_over) {
         context.journal.write(vec![Record::Switchover { saved: None }]).await?;
     }
     Ok(())
@@ -81,7 +81,7 @@ pub async fn check_start(
         let reader = context.reader(&replication.address, &replication.location);
         // If DMS does not answer now, the start asks again.
         let Ok(standing) = read_existing(&reader, &replication.task).await else { continue };
-        let reloading = is_reloading(state, replication);
+        let reloading = is_reloading(state, replication)?;
         if let Some(reason) = refusal(&standing, &replication.migration_type, options, reloading) {
             let (address, reason) = (replication.address.clone(), reason.to_owned());
             return Err(MigrationRefusal::CannotLoad { address, reason, target_use });
@@ -93,9 +93,9 @@ pub async fn check_start(
 /// Refuses to stop a replication during a cutover.
 ///
 /// # Errors
-/// [`MigrationRefusal::CutoverUsesReplication`].
+/// [`MigrationRefusal::CutoverUsesReplication`], or the last cutover cannot be read.
 pub fn check_no_cutover(state: &State) -> Result<(), MigrationRefusal> {
-    match PersistedCutover::of(state).filter(PersistedCutover::is_under_way) {
+    match PersistedCutover::of(state)?.filter(PersistedCutover::is_under_way) {
         Some(cutover) => Err(MigrationRefusal::CutoverUsesReplication { live: cutover.progress.live }),
         None => Ok(()),
     }
@@ -118,5 +118,5 @@ async fn target_use(
     state: &State,
 ) -> Result<(TrafficSplit, Option<PersistedCutover>), MigrationRefusal> {
     let live = traffic::live_split(workspace, state, context).await?.unwrap_or(TrafficSplit::SOURCE);
-    Ok((live, PersistedCutover::of(state).filter(PersistedCutover::can_resume)))
+    Ok((live, PersistedCutover::of(state)?.filter(PersistedCutover::can_resume)))
 }

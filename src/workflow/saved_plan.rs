@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use infra_base::address::{Address, Lineage};
+use infra_base::file::{self, Access};
 use infra_core::plan::{Drift, DriftReport, Plan};
 use infra_core::state::State;
 
-use crate::atomic_file;
 use crate::refusal::{Outdated, SavedPlanError};
 use crate::selection::Selection;
 
@@ -59,13 +59,14 @@ impl SavedPlan {
         }
     }
 
-    /// Writes the file, completely or not at all.
+    /// Writes the file, completely or not at all. Only its owner can read it.
     ///
     /// # Errors
     /// [`SavedPlanError::Write`].
     pub fn write(&self, path: &Path) -> Result<(), SavedPlanError> {
-        let text = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
-        atomic_file::write(path, &text).map_err(|source| SavedPlanError::Write { path: path.to_owned(), source })
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
+        let written = text.and_then(|text| file::replace(path, text + "\n", Access::Owner));
+        written.map_err(|source| SavedPlanError::Write { path: path.to_owned(), source })
     }
 
     /// Reads the file.
@@ -74,7 +75,7 @@ impl SavedPlan {
     /// It cannot be read, is not a saved plan, or has an unknown format.
     pub fn read(path: &Path) -> Result<Self, SavedPlanError> {
         let path = path.to_owned();
-        let text = match std::fs::read_to_string(&path) {
+        let text = match file::read_to_string(&path) {
             Ok(text) => text,
             Err(source) => return Err(SavedPlanError::Read { path, source }),
         };

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::ownership;
 use crate::refusal::StateRefusal;
 use crate::tenants::verify_owner;
+use crate::usable;
 use crate::workspace::Workspace;
 
 /// What to do with a damaged state.
@@ -204,6 +205,7 @@ async fn prepare(
     {
         return Err(damage.into());
     }
+    usable::verify(&salvage.state)?;
     if let Backend::Shared { objects, .. } = backend
         && objects.is_versioned().await.is_ok_and(|versioned| !versioned)
     {
@@ -225,7 +227,11 @@ async fn prepare(
     }
     verify_owner(&salvage.state, &workspace.config, &cloud)?;
     if on_damage == OnDamage::Refuse {
-        return Ok((salvage.open(store).await?, cloud));
+        let opened = salvage.open(store).await?;
+        if let Some(torn) = opened.torn {
+            notice(torn.to_string());
+        }
+        return Ok((opened.state, cloud));
     }
     // The files are renamed only after AWS was reached.
     let kept = store.archive(&format!("damaged-{}", stamp())).await;

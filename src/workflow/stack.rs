@@ -24,8 +24,7 @@ pub fn graph(config: &Config, state: &State) -> Result<Graph, Error> {
         ..Default::default()
     };
     for task in state.migration.replications.keys() {
-        let start = StartRecord::of(state, task);
-        let start = start.map_err(|error| MigrationRefusal::UnreadableStart { reason: error.to_string() })?;
+        let start = StartRecord::of(state, task).map_err(MigrationRefusal::from)?;
         if start.as_ref().is_some_and(|start| start.is_done(Phase::Load)) {
             facts.loaded.insert(task.environment().to_owned());
         }

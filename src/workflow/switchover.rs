@@ -77,7 +77,8 @@ pub async fn stage(config: &Config, state: &State, context: &ReadContext) -> Res
             if live != TrafficSplit::SOURCE && !is_open {
                 return Ok(Stage::Steps);
             }
-            let steps = PersistedCutover::of(state).and_then(|cutover| cutover.progress.outcome().cloned());
+            let last = PersistedCutover::of(state).map_err(MigrationRefusal::from)?;
+            let steps = last.and_then(|cutover| cutover.progress.outcome().cloned());
             let are_done = live == TrafficSplit::TARGET && steps == Some(StepsOutcome::Completed);
             Ok(if are_done && is_open { new } else { Stage::StepsThenSwitchover })
         }

@@ -10,15 +10,15 @@ use crate::refusal::MigrationRefusal;
 /// Returns the last switchover.
 ///
 /// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
+/// [`MigrationRefusal::UnreadableRecord`].
 pub fn read_record(state: &State) -> Result<Option<SwitchoverRecord>, MigrationRefusal> {
-    SwitchoverRecord::of(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
+    Ok(SwitchoverRecord::of(state)?)
 }
 
 /// Returns a switchover that has not begun.
 ///
 /// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
+/// [`MigrationRefusal::UnreadableRecord`].
 pub fn new_record(state: &State, direction: Direction) -> Result<SwitchoverRecord, MigrationRefusal> {
     Ok(SwitchoverRecord::new(direction, read_record(state)?.as_ref()))
 }
@@ -26,7 +26,7 @@ pub fn new_record(state: &State, direction: Direction) -> Result<SwitchoverRecor
 /// Returns the side whose database is the primary.
 ///
 /// # Errors
-/// [`MigrationRefusal::UnreadableSwitchover`].
+/// [`MigrationRefusal::UnreadableRecord`].
 pub fn primary_of(state: &State) -> Result<Side, MigrationRefusal> {
-    primary(state).map_err(|error| MigrationRefusal::UnreadableSwitchover { reason: error.to_string() })
+    Ok(primary(state)?)
 }

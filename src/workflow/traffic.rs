@@ -208,14 +208,14 @@ pub async fn check_shift(
     if to != TrafficSplit::SOURCE && !force && is_target_taken_out(context, &workspace.config, state).await {
         return Err(MigrationRefusal::TargetTakenOut);
     }
-    let cutover = PersistedCutover::of(state);
+    let cutover = PersistedCutover::of(state)?;
     if let Some(cutover) = cutover.as_ref().filter(|cutover| cutover.is_under_way()) {
         return Err(MigrationRefusal::CutoverInProgress { live: cutover.progress.live });
     }
     let is_quiesced = |cutover: &&PersistedCutover| cutover.progress.quiesce != Quiesce::NotRun;
     match cutover.as_ref().filter(is_quiesced) {
         Some(cutover) if !force && to.gains(Side::Source, records.split()) => {
-            Err(MigrationRefusal::SourceQuiesced { cutover: cutover.report.id.clone() })
+            Err(MigrationRefusal::SourceQuiesced { cutover: cutover.report.id.to_string() })
         }
         _ => Ok(()),
     }
@@ -234,7 +234,7 @@ pub fn check_fence<'a>(
     let service = topology.service(side);
     let found = service.and_then(|service| Some((service, service.fence.as_deref()?)));
     let found = found.ok_or(MigrationRefusal::NoFence { side })?;
-    match PersistedCutover::of(state).filter(|cutover| cutover.is_under_way() && !force) {
+    match PersistedCutover::of(state)?.filter(|cutover| cutover.is_under_way() && !force) {
         Some(cutover) => Err(MigrationRefusal::CutoverInProgress { live: cutover.progress.live }),
         None => Ok(found),
     }
@@ -247,7 +247,7 @@ pub enum ManualRelease {
     NotRequired,
     /// It has to be run: a cutover has run the quiesce command.
     Required,
-    /// It may have to be run: without the state, it is unknown whether a cutover has run the quiesce command.
+    /// It may have to be run: the state cannot be read, so it is unknown whether a cutover has run the quiesce command.
     Unknown,
 }
 
@@ -258,10 +258,10 @@ pub fn manual_release(config: &Config, state: &State) -> ManualRelease {
         return ManualRelease::NotRequired;
     }
     match PersistedCutover::of(state) {
-        Some(cutover) if cutover.progress.quiesce == Quiesce::NotRun => ManualRelease::NotRequired,
-        Some(_) => ManualRelease::Required,
-        None if state.has_begun() => ManualRelease::NotRequired,
-        None => ManualRelease::Unknown,
+        Ok(Some(cutover)) if cutover.progress.quiesce == Quiesce::NotRun => ManualRelease::NotRequired,
+        Ok(Some(_)) => ManualRelease::Required,
+        Ok(None) if state.has_begun() => ManualRelease::NotRequired,
+        Ok(None) | Err(_) => ManualRelease::Unknown,
     }
 }
 

@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::finish::FinishRequest;
 use crate::identity::caller;
 use crate::planning::{build_plan, refresh_in_session};
+use crate::refusal::MigrationRefusal;
 use crate::replication_start::{Procedure, StartRequest};
 use crate::selection::{Request, Selection};
 use crate::session::Session;
@@ -112,7 +113,7 @@ pub async fn start_replication(workspace: &Workspace, events: Events) -> Result<
 pub async fn validate(workspace: &Workspace, events: Events, limits: Options) -> Result<Vec<Comparison>, StepError> {
     const STEP: &str = "replication validate";
     let failed = |reason: String| StepError::Failed { step: STEP, reason };
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let primary = primary_of(&state).map_err(Error::from)?;
     let context = workspace.connect_read_only().await?;
     let topology = Topology::of(&state);
@@ -260,7 +261,7 @@ async fn move_data(workspace: &Workspace, context: &Context, record: SwitchoverR
 
 async fn steps(workspace: &Workspace, context: &Context, state: &State, repeat: Repeat) -> Result<Outcome, StepError> {
     let config = &workspace.config;
-    let before = PersistedCutover::of(state);
+    let before = PersistedCutover::of(state).map_err(MigrationRefusal::from).map_err(Error::from)?;
     let is_repeated = |cutover: &&PersistedCutover| repeat == Repeat::AfterRollback && cutover.is_rolled_back();
     if let Some(ended) = before.as_ref().filter(|cutover| !cutover.can_resume() && !is_repeated(cutover))
         && let Some(outcome) = ended.progress.outcome().cloned()

@@ -36,7 +36,7 @@ pub struct AdoptArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &AdoptArgs) -> Result<u8, Failure> {
     let (workspace, AdoptArgs { address, id, .. }) = (&app.workspace, args);
-    let state = workspace.with_accounts(workspace.read_state().await?).await?;
+    let state = workspace.with_accounts(workspace.read_usable_state().await?).await?;
     let state = apply_in_memory(&workspace.config, &state);
     let step = select(workspace, &state, address, id)?;
     let context = workspace.connect_read_only().await?;

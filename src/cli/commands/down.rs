@@ -34,7 +34,7 @@ pub struct DownArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &DownArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
-    let state = apply_in_memory(&workspace.config, &workspace.read_state().await?);
+    let state = apply_in_memory(&workspace.config, &workspace.read_usable_state().await?);
     let selection = &args.targets.narrow(args.environments.selection());
     environments::check(selection, &environments::known(&workspace.config, &state))?;
     let preview = deletion::plan(workspace, &state, selection)?;

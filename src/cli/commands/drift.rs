@@ -32,7 +32,7 @@ pub struct DriftArgs {
 pub(in crate::cli) async fn run(app: &App, args: &DriftArgs) -> Result<u8, Failure> {
     let config = &app.workspace.config;
     let selection = args.targets.narrow(args.environments.selection());
-    let state = apply_in_memory(config, &app.workspace.read_state().await?);
+    let state = apply_in_memory(config, &app.workspace.read_usable_state().await?);
     check(config, &state, &selection)?;
     if state.resources.is_empty() {
         app.info("nothing of this stack exists");

@@ -29,7 +29,7 @@ pub struct ForgetArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &ForgetArgs) -> Result<u8, Failure> {
     let config = &app.workspace.config;
-    let state = app.workspace.read_state().await?;
+    let state = app.workspace.read_usable_state().await?;
     let selected = select(config, &state, &args.addresses)?;
     if selected.is_empty() {
         app.info("nothing to forget: the state does not contain them");

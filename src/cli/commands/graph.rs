@@ -9,11 +9,12 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::{EnvironmentArgs, ReplaceArgs, TargetArgs};
 use crate::cli::ui::{stderr, stdout};
+use infra_base::file::{self, Access};
 use infra_core::draw::{Picture, dot, mermaid, svg};
 use infra_core::plan::Plan;
+use infra_workflow::Selection;
 use infra_workflow::planning::{build_plan, build_plan_from_nothing, refresh_for_plan};
 use infra_workflow::refresh::Refreshed;
-use infra_workflow::{Selection, atomic_file};
 
 /// Draws the resources and their dependencies; the critical path, which determines the duration of a run, is
 /// highlighted.
@@ -79,7 +80,7 @@ pub(in crate::cli) async fn run(app: &App, args: &GraphArgs) -> Result<u8, Failu
     match &args.out {
         None => stdout(text.trim_end()),
         Some(path) => {
-            atomic_file::write(path, &text).map_err(|error| CliError::cannot_write(path, &error))?;
+            file::replace(path, &text, Access::Umask).map_err(|error| CliError::cannot_write(path, &error))?;
             stderr(&format!("{} contains a picture of {} resources", path.display(), picture.nodes.len()));
         }
     }

@@ -1,13 +1,11 @@
 //! `init`: a configuration to start from.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-
 use clap::Args;
 
 use crate::cli::error::{CliError, Exit};
 use crate::cli::options::GlobalOptions;
 use crate::cli::ui::stdout;
+use infra_base::file::{self, Access};
 use infra_config::{Layout, template};
 
 /// Writes a commented configuration that contains every default. `config schema` prints its JSON schema.
@@ -36,15 +34,14 @@ pub(in crate::cli) fn run(options: &GlobalOptions, args: &InitArgs) -> Result<u8
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(failed)?;
     }
-    let mut file = match OpenOptions::new().write(true).create_new(true).open(path) {
+    match file::create_new(path, template(args.layout), Access::Umask) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             return Err(CliError::new(Exit::Refused, format!("{} already exists", path.display()))
                 .unchanged("the file was not changed")
                 .hint("`migrate-infra config check` checks it; `--config FILE` selects another"));
         }
         other => other.map_err(failed)?,
-    };
-    file.write_all(template(args.layout).as_bytes()).map_err(failed)?;
+    }
     stdout(&format!("wrote {}", path.display()));
     stdout("next: `migrate-infra config check`, then `migrate-infra plan --env source`");
     Ok(0)

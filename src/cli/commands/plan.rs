@@ -52,7 +52,7 @@ pub struct PlanArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let state = if args.offline { state } else { workspace.with_accounts(state).await? };
     let selection = args.targets.narrow(args.environments.selection());
     let selection = args.deletions.extend(args.replacements.extend(selection));

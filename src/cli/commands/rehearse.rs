@@ -11,6 +11,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::GlobalOptions;
 use crate::cli::ui::{RehearsalProgress, stdout};
+use infra_base::file::{self, Access};
 use infra_rehearsal::{Conclusion, Report};
 use infra_rehearse::{RehearsalOptions, RehearseError, SchemaSource, Then, rehearse};
 use infra_sandbox::Script;
@@ -153,10 +154,10 @@ fn rehearsal_options(options: &GlobalOptions, args: &RehearseArgs) -> Result<Reh
 fn write(directory: &Path, report: &Report) -> Result<PathBuf, CliError> {
     let page = directory.join("report.html");
     let failed = |error: std::io::Error| CliError::cannot_write(directory, &error);
-    std::fs::create_dir_all(directory).map_err(failed)?;
+    file::create_directory(directory).map_err(failed)?;
     let forms = [("report.txt", report.text()), ("report.json", report.json()), ("report.html", report.html())];
     for (name, text) in forms {
-        infra_workflow::atomic_file::write(&directory.join(name), &text).map_err(failed)?;
+        file::replace(&directory.join(name), text, Access::Owner).map_err(failed)?;
     }
     Ok(page)
 }

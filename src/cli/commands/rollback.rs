@@ -34,7 +34,7 @@ pub struct RollbackArgs {
 pub(in crate::cli) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
     let config = &app.workspace.config;
     let skipped: Vec<Address> = args.skipped.iter().map(Address::new).collect();
-    let state = apply_in_memory(config, &app.workspace.read_state().await?);
+    let state = apply_in_memory(config, &app.workspace.read_usable_state().await?);
     let preview = plan(config, &state, &skipped)?;
     if state.undo.is_empty() && preview.lost.is_empty() {
         app.info("nothing to undo: the last `up` succeeded, or nothing was started");

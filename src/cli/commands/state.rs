@@ -125,10 +125,14 @@ async fn migrate(app: &App, yes: bool) -> Result<(), Failure> {
     let migration = StateMigration::new(&app.workspace).await?;
     let (from, to) = (migration.from.name(), migration.to.name());
     confirm(&format!("Move the state of `{}` from {from} to {to}?", app.workspace.config.stack.id()), yes)?;
-    app.info(&match migration.run().await? {
+    let moved = migration.run().await?;
+    if let Moved::Done { torn: Some(torn), .. } = &moved {
+        app.info(&format!("note: {torn}"));
+    }
+    app.info(&match moved {
         Moved::Nothing => "there is no state to move".to_owned(),
         Moved::There => format!("the state is already at {to}"),
-        Moved::Done { resources, kept } => format!(
+        Moved::Done { resources, kept, .. } => format!(
             "the state with {resources} resources is at {to} now; the old one is kept as {}",
             kept.join(" and ")
         ),

@@ -75,7 +75,11 @@ fn unfinished_migration(app: &App, state: &State) -> Vec<String> {
         lines.push(format!("`{}` of {address} was started, and its end was not observed: run it again", open.what));
     }
     lines.extend(unfinished_starts(app, state));
-    if let Some(cutover) = PersistedCutover::of(state).filter(PersistedCutover::can_resume) {
+    let cutover = PersistedCutover::of(state).unwrap_or_else(|error| {
+        lines.push(error.to_string());
+        None
+    });
+    if let Some(cutover) = cutover.filter(PersistedCutover::can_resume) {
         let progress = &cutover.progress;
         let phase = progress.outcome().map_or("in progress, or killed", |outcome| outcome.as_str());
         lines.push(format!("the cutover is {phase} at {}: `{}` resumes it", progress.live, app.command("cutover")));

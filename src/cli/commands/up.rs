@@ -122,7 +122,7 @@ impl Up<'_> {
     /// refresh, the answers of AWS can still resolve a refusal.
     async fn preview(&self, yes: bool) -> Result<(Option<Observed>, Approval), Failure> {
         let Self { app, request: Request { selection, .. }, saved } = self;
-        let state = app.workspace.with_accounts(app.workspace.read_state().await?).await?;
+        let state = app.workspace.with_accounts(app.workspace.read_usable_state().await?).await?;
         let stack = app.workspace.config.stack.id();
         saved.map_or(Ok(()), |saved| saved.matches_state(&state, &stack))?;
         let drift = match saved {

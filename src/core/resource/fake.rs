@@ -6,9 +6,15 @@ use serde::{Deserialize, Serialize};
 use super::context::StepContext;
 use super::error::Result;
 use super::handle::PlainHandle;
-use super::kind::{Observed, Resource};
+use super::kind::{Erased, Observed, Resource};
+use super::kinds::Kinds;
 use super::schema::{Attrs, KindSchema, Spec, Untagged};
 use crate::graph::Input;
+
+/// The kinds of these tests.
+pub const KINDS: Kinds = Kinds::new(&[&Erased::<Thing>::NEW]);
+/// The name of the kind.
+pub const KIND: &str = <Thing as Spec>::KIND;
 
 /// A resource that refers to another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]

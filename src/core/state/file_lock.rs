@@ -12,6 +12,7 @@ use super::lease::{Lease, inode_of};
 use super::lock_owner::Holder;
 use super::lock_status::{Found, LockError};
 use infra_base::crash_point::CrashPoints;
+use infra_base::file;
 use infra_base::locked_file::LockedFile;
 
 /// A lock on a file. It is released when dropped.
@@ -38,9 +39,9 @@ impl FileLock {
         let path = place(directory);
         let io = |source| LockError::Io { place: path.display().to_string(), source };
         let hit = |point| crash_points.hit(point).map_err(io::Error::other);
-        hit("before the lock is taken").and_then(|()| fs::create_dir_all(directory)).map_err(io)?;
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        hit("before the lock is taken").and_then(|()| file::create_directory(directory)).map_err(io)?;
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+        let mut file = file::open(&path, &options).map_err(io)?;
         let held = |holder| LockError::Held { place: path.display().to_string(), holder };
         match file.try_lock() {
             Ok(()) => {}
@@ -83,7 +84,7 @@ impl FileLock {
 
     /// Returns the status of the lock in `directory`.
     pub(super) fn status(directory: &Path) -> io::Result<Found> {
-        let mut file = match OpenOptions::new().read(true).write(true).open(place(directory)) {
+        let mut file = match file::open(&place(directory), OpenOptions::new().read(true).write(true)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Free),
             Err(error) => return Err(error),

@@ -103,11 +103,14 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Replaces the snapshot with a state, and empties the journal.
+/// Replaces the snapshot with a state, and empties the journal. A history that has not begun has no snapshot.
 ///
 /// # Errors
 /// The store returned an error. Its previous content is still complete then.
 pub async fn compact(store: &mut dyn Store, state: &State) -> Result<(), JournalError> {
+    if !state.has_begun() {
+        return Ok(());
+    }
     let bytes = serde_json::to_vec_pretty(state).map_err(|error| JournalError::Record(error.to_string()))?;
     let done = store.compact(&bytes).await;
     done.map_err(|error| JournalError::Store { place: store.snapshot_place(), error: error.to_string() })

@@ -133,7 +133,7 @@ impl Store for FencedStore {
         self.store.snapshot().await
     }
 
-    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+    async fn journal(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.store.journal().await
     }
 
@@ -142,7 +142,7 @@ impl Store for FencedStore {
         self.store.append(first, bytes).await
     }
 
-    async fn truncate(&mut self, length: u64) -> io::Result<()> {
+    async fn truncate(&mut self, length: u64) -> io::Result<String> {
         self.lease.check()?;
         self.store.truncate(length).await
     }

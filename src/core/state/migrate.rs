@@ -1,7 +1,7 @@
 //! Moves a state from one backend to another, so that it is never lost, and never silently duplicated.
 
 use super::journal::{JournalError, compact};
-use super::store::{StateError, Store, load, open};
+use super::store::{StateError, Store, TornLine, load, salvage};
 
 /// The result of a move.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Moved {
         resources: usize,
         /// The location of the archived old state.
         kept: Vec<String>,
+        /// What was removed from the end of its journal.
+        torn: Option<TornLine>,
     },
 }
 
@@ -60,7 +62,8 @@ pub enum MoveError {
 /// # Errors
 /// See [`MoveError`].
 pub async fn migrate(from: &mut dyn Store, to: &mut dyn Store, label: &str) -> Result<Moved, MoveError> {
-    let old = open(from).await?;
+    let opened = salvage(from).await?.open(from).await?;
+    let (old, torn) = (opened.state, opened.torn);
     let new = load(to).await?;
     if !old.has_begun() {
         return Ok(if new.has_begun() { Moved::There } else { Moved::Nothing });
@@ -87,5 +90,5 @@ pub async fn migrate(from: &mut dyn Store, to: &mut dyn Store, label: &str) -> R
     compact(from, &old).await?;
     let kept =
         from.archive(label).await.map_err(|source| MoveError::Archive { place: from.snapshot_place(), source })?;
-    Ok(Moved::Done { resources: found.resources.len(), kept })
+    Ok(Moved::Done { resources: found.resources.len(), kept, torn })
 }

@@ -19,6 +19,7 @@ mod shared_store;
 mod snapshot;
 mod store;
 mod undo;
+mod usable;
 
 pub use backend::Backend;
 pub use entry::{Entry, OpenIntent, Status};
@@ -33,5 +34,6 @@ pub use migrate::{MoveError, Moved, migrate};
 pub use migration::{HeldRotation, Migration, OpenOperation, OpenShift};
 pub use record::{Line, LineError, Op, Record};
 pub use snapshot::{DONE_IN_PART, DOWN, FORMAT, IllegalRecord, ROLLBACK, State, UP};
-pub use store::{Salvage, StateError, Store, load, open, salvage};
+pub use store::{Opened, Salvage, StateError, Store, TornLine, load, open, salvage};
 pub use undo::{Previous, UndoLog};
+pub use usable::UnusableState;

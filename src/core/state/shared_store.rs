@@ -106,11 +106,16 @@ impl Store for SharedStore {
         Ok(object.map(|object| object.bytes))
     }
 
-    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+    async fn journal(&mut self) -> io::Result<Option<Vec<u8>>> {
         let (_, keys) = self.segments().await?;
         let reads: Vec<_> = keys.iter().map(|key| self.read(key)).collect();
         let parts: Vec<Vec<u8>> = stream::iter(reads).buffered(READS).try_collect().await?;
-        Ok(parts.concat())
+        // An object is written completely or not at all, so its last line is never torn by a crash.
+        if let Some((key, _)) = keys.iter().zip(&parts).find(|(_, part)| !part.ends_with(b"\n")) {
+            let what = format!("{} does not end with a complete line", self.objects.place(key));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok((!parts.is_empty()).then(|| parts.concat()))
     }
 
     async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
@@ -123,7 +128,7 @@ impl Store for SharedStore {
         }
     }
 
-    async fn truncate(&mut self, _length: u64) -> io::Result<()> {
+    async fn truncate(&mut self, _length: u64) -> io::Result<String> {
         // An object is written completely or not at all.
         Err(io::Error::other(
             "the last object of the journal is truncated, but S3 does not do that: something else has changed it",

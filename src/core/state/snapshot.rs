@@ -151,6 +151,9 @@ impl State {
                 if self.has_begun() {
                     return Err("the history has already started".into());
                 }
+                if lineage.as_str().is_empty() {
+                    return Err("its `lineage` is empty".into());
+                }
                 self.format = *format;
                 self.lineage = lineage.clone();
                 self.stack.clone_from(stack);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use infra_base::file::{self, Partial};
 use tokio_postgres::Client;
 
 use super::access::Access;
@@ -72,8 +73,11 @@ pub async fn read(
 ) -> Result<Schema, SchemaError> {
     let [version] = programs.check([database]).await?;
     let file = directory.join(format!("{}.dump", database.label()));
-    let written = directory.join(format!("{}.dump.new", database.label()));
-    let name = written.to_string_lossy();
+    let failed = |source| SchemaError::File { path: file.clone(), source };
+    // What a killed call has left.
+    file::remove_partials(&file).map_err(failed)?;
+    let written = Partial::create(&file, file::Access::Owner).map_err(failed)?;
+    let name = written.path().to_string_lossy().into_owned();
     let arguments = [
         "--schema-only",
         "--format=custom",
@@ -89,7 +93,8 @@ pub async fn read(
         &name,
     ];
     run(command(&programs.pg_dump, access, arguments), &programs.pg_dump).await?;
-    std::fs::rename(&written, &file).map_err(|source| SchemaError::File { path: file.clone(), source })?;
+    // Not flushed: it is written anew with each call.
+    written.rename().map_err(failed)?;
     let [pre_data, post_data] = [Section::PreData, Section::PostData];
     let mut pre_data = entries(programs, &file, pre_data, options).await?;
     if options.identity_by_default {

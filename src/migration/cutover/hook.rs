@@ -13,6 +13,7 @@ use super::report::CutoverReport;
 use super::state_machine::Input;
 use crate::TrafficSplit;
 use infra_base::child_environment::{Environment, child_environment};
+use infra_base::file;
 use infra_base::terminal_text::one_line;
 use infra_config::Cutover;
 use infra_core::events::{Event, Events};
@@ -219,9 +220,9 @@ fn pass_on(output: impl Read, on_line: impl Fn(String)) {
 fn acquire_lock(lock: &Path, deadline: Instant, on_line: &impl Fn(String)) -> Result<File, String> {
     let unusable = |error: std::io::Error| format!("{} cannot be locked: {error}", lock.display());
     if let Some(directory) = lock.parent() {
-        std::fs::create_dir_all(directory).map_err(unusable)?;
+        file::create_directory(directory).map_err(unusable)?;
     }
-    let file = File::options().read(true).append(true).create(true).open(lock).map_err(unusable)?;
+    let file = file::open(lock, File::options().read(true).append(true).create(true)).map_err(unusable)?;
     let mut waits = false;
     loop {
         match file.try_lock() {

@@ -6,6 +6,7 @@ use super::config::CutoverPlan;
 use super::report::CutoverReport;
 use super::state_machine::{Command, Event, Input, Next, Outcome, Phase, Progress, step};
 use crate::TrafficSplit;
+use crate::unreadable::{self, UnreadableRecord};
 use infra_core::state::{JournalError, Record, State};
 
 /// The part of a cutover that outlives the process.
@@ -21,8 +22,12 @@ pub struct PersistedCutover {
 
 impl PersistedCutover {
     /// Returns the last cutover that the state has.
-    pub fn of(state: &State) -> Option<Self> {
-        serde_json::from_value(state.migration.cutover.clone()?).ok()
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read. What it has done and waits for is not known, so nothing may be offered.
+    pub fn of(state: &State) -> Result<Option<Self>, UnreadableRecord> {
+        let saved = state.migration.cutover.as_ref();
+        saved.map(|saved| unreadable::read(|| "a cutover".to_owned(), saved)).transpose()
     }
 
     /// Returns since when the current split has been live, in seconds since 1970, if traffic goes to the target.

@@ -13,6 +13,7 @@ use crate::phase::StartRecord;
 use crate::replication;
 use crate::rotation;
 use crate::topology::Replication;
+use crate::unreadable::UnreadableRecord;
 use infra_core::resource::describe;
 
 /// What a finish has removed.
@@ -102,7 +103,7 @@ impl AwsOperations<'_> {
 
     /// Returns the slots that can be of the task that has loaded the tables.
     async fn load_slots_in(&self, database: Database<'_>) -> Result<Vec<String>, Failure> {
-        let recorded = self.load_slots();
+        let recorded = self.load_slots()?;
         let existing = slots::list(database).await.map_err(sql::Error::from)?;
         Ok(existing.into_iter().map(|slot| slot.name).filter(|name| recorded.contains(name)).collect())
     }
@@ -152,10 +153,11 @@ impl AwsOperations<'_> {
     }
 
     /// Returns the slots of the tasks that have loaded the tables. DMS has chosen their names.
-    fn load_slots(&self) -> Vec<String> {
+    fn load_slots(&self) -> Result<Vec<String>, Failure> {
         let of = |load: &Replication| self.context.journal.read(|state| StartRecord::of(state, &load.address));
-        let starts = self.topology.loads.iter().filter_map(|load| of(load).ok().flatten());
-        starts.flat_map(|start| start.slots).collect()
+        let starts: Result<Vec<_>, UnreadableRecord> = self.topology.loads.iter().map(of).collect();
+        let starts = starts.map_err(|error| Failure::with_unknown_effect(error.to_string()))?;
+        Ok(starts.into_iter().flatten().flat_map(|start| start.slots).collect())
     }
 
     async fn record(&self, record: &mut SwitchoverRecord, after: After) -> Result<(), Failure> {

@@ -115,6 +115,7 @@ impl AwsOperations<'_> {
 
     fn known_slots(&self, direction: Direction) -> Result<KnownSlots, Failure> {
         let replication = self.replication()?;
-        Ok(self.context.journal.read(|state| KnownSlots::of(state, replication, direction)))
+        let known = self.context.journal.read(|state| KnownSlots::of(state, replication, direction));
+        known.map_err(|error| Failure::with_unknown_effect(error.to_string()))
     }
 }

@@ -6,6 +6,7 @@ use infra_switchover::Direction;
 
 use crate::phase::StartRecord;
 use crate::topology::{Replication, Topology};
+use crate::unreadable::UnreadableRecord;
 
 /// The slots of the old database.
 #[derive(Debug, Default)]
@@ -18,8 +19,11 @@ pub(super) struct KnownSlots {
 
 impl KnownSlots {
     /// Returns what the state knows, before a switchover in this direction.
-    pub(super) fn of(state: &State, replication: &Replication, direction: Direction) -> Self {
-        let start = StartRecord::of(state, &replication.load).ok().flatten();
+    ///
+    /// # Errors
+    /// The start of the replication cannot be read: a slot of others could be taken for its own.
+    pub(super) fn of(state: &State, replication: &Replication, direction: Direction) -> Result<Self, UnreadableRecord> {
+        let start = StartRecord::of(state, &replication.load)?;
         let of_load = start.as_ref().map(|start| start.slots.clone()).unwrap_or_default();
         let foreign = start.map(|start| start.slots_before).unwrap_or_default();
         let of_fallback = replication.fallback_to(direction.to()).map(|fallback| fallback.slot.clone());
@@ -28,7 +32,7 @@ impl KnownSlots {
         let (read, other) = if is_load { (of_load, of_fallback) } else { (of_fallback, of_load) };
         // Before another load, its own slot from before was there.
         let others = foreign.into_iter().chain(other).filter(|slot| !read.contains(slot)).collect();
-        Self { read, others }
+        Ok(Self { read, others })
     }
 
     /// Returns the slot that the replication reads: the only slot of DMS in the old database that is not of others.
@@ -42,12 +46,12 @@ impl KnownSlots {
 
 /// Returns whether a switchover to the target will probably not wait for the end of the replication, before the
 /// databases are reached. A replication that has not been started will have a known slot. Without access to the
-/// databases, nothing was measured, and there is none.
+/// databases, nothing was measured, and there is none. It is only a forecast, so what cannot be read says nothing.
 pub(super) fn expects_cut_off(state: &State, topology: &Topology) -> bool {
     let start = |load: &Replication| StartRecord::of(state, &load.load).ok().flatten();
     let is_measured = topology.loads.iter().filter_map(start).any(|start| start.measured.is_some());
     let replication = topology.replications.iter().find(|one| one.replicates_changes());
-    let known = replication.map(|replication| KnownSlots::of(state, replication, Direction::FORWARD));
+    let known = replication.and_then(|replication| KnownSlots::of(state, replication, Direction::FORWARD).ok());
     !is_measured || known.is_some_and(|known| !known.read.is_empty())
 }
 

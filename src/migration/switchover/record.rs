@@ -11,6 +11,7 @@ use infra_core::resource::describe;
 use infra_core::state::{JournalError as StoreError, Record, State};
 
 use super::carrier::Carrier;
+use crate::unreadable::{self, UnreadableRecord};
 
 /// The last switchover, as the state stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,11 +42,6 @@ pub enum After {
     Finished,
 }
 
-/// The state contains a switchover that this version cannot read.
-#[derive(Debug, thiserror::Error)]
-#[error("the state contains a switchover of a newer version: {0}")]
-pub struct UnreadableSwitchover(String);
-
 impl SwitchoverRecord {
     /// Returns a switchover that has not begun, given the one before it.
     pub fn new(direction: Direction, before: Option<&Self>) -> Self {
@@ -56,13 +52,14 @@ impl SwitchoverRecord {
     /// Returns the last switchover.
     ///
     /// # Errors
-    /// A newer version has written it.
-    pub fn of(state: &State) -> Result<Option<Self>, UnreadableSwitchover> {
-        let Some(saved) = state.migration.switchover.clone() else { return Ok(None) };
-        serde_json::from_value(saved).map(Some).map_err(|error| UnreadableSwitchover(error.to_string()))
+    /// It cannot be read.
+    pub fn of(state: &State) -> Result<Option<Self>, UnreadableRecord> {
+        let saved = state.migration.switchover.as_ref();
+        saved.map(|saved| unreadable::read(|| "a switchover".to_owned(), saved)).transpose()
     }
 
-    /// Returns the progress of the last switchover, if it was completed. It tells how long one takes.
+    /// Returns the progress of the last switchover, if it was completed and can be read. It only tells how long one
+    /// takes; nothing is decided with it.
     pub fn last_completed(state: &State) -> Option<Progress> {
         let last = Self::of(state).ok().flatten()?.progress;
         (last.outcome() == Some(Outcome::Completed)).then_some(last)
@@ -122,8 +119,8 @@ impl SwitchoverRecord {
 /// Returns the side whose database is the primary: the source, until a switchover has moved it.
 ///
 /// # Errors
-/// A newer version has written the state.
-pub fn primary(state: &State) -> Result<Side, UnreadableSwitchover> {
+/// The last switchover cannot be read.
+pub fn primary(state: &State) -> Result<Side, UnreadableRecord> {
     Ok(SwitchoverRecord::of(state)?.map_or(Side::Source, |record| record.primary()))
 }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use infra_base::file;
+
 use super::entry::{Entry, RecordedTable, VERSION};
 use crate::error::Error;
 
@@ -14,6 +16,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
+    torn: Option<PathBuf>,
     file: Mutex<Open>,
 }
 
@@ -37,7 +40,7 @@ impl Ledger {
     /// The file cannot be written, or another process has it open.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |what, source| Error::File { what, path: path.to_owned(), source };
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let open = file::open(path, OpenOptions::new().read(true).write(true).create(true).truncate(false));
         let mut file = open.map_err(|error| failed("open the ledger", error))?;
         file.try_lock().map_err(|error| match error {
             std::fs::TryLockError::WouldBlock => {
@@ -46,11 +49,8 @@ impl Ledger {
             std::fs::TryLockError::Error(error) => failed("lock the ledger", error),
         })?;
         let end = end_of_last_line(&mut file).map_err(|error| failed("read the ledger", error))?;
-        // A process that was killed while it wrote leaves a part of a line, which acknowledged nothing.
-        file.set_len(end)
-            .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(|error| failed("repair the ledger", error))?;
-        let ledger = Self { path: path.to_owned(), file: Mutex::new(Open { file, line: Vec::new(), last: 0 }) };
+        let torn = cut_torn_line(path, &mut file, end).map_err(|error| failed("repair the ledger", error))?;
+        let ledger = Self { path: path.to_owned(), torn, file: Mutex::new(Open { file, line: Vec::new(), last: 0 }) };
         ledger.append(|at| Entry::Run { version: VERSION, at })?;
         Ok(ledger)
     }
@@ -58,6 +58,11 @@ impl Ledger {
     /// Returns the path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the file with the torn line that an earlier process has left, if it has.
+    pub fn torn(&self) -> Option<&Path> {
+        self.torn.as_deref()
     }
 
     /// Declares the tables to which entries refer by their position.
@@ -81,6 +86,26 @@ impl Ledger {
         });
         written.map_err(|source| Error::File { what: "write the ledger", path: self.path.clone(), source })
     }
+}
+
+/// Cuts off what follows the last complete line, and returns the file in which it is kept. A process that was killed
+/// while it wrote leaves a part of a line, which acknowledged nothing.
+fn cut_torn_line(path: &Path, file: &mut File, end: u64) -> io::Result<Option<PathBuf>> {
+    file.seek(SeekFrom::Start(end))?;
+    let mut torn = Vec::new();
+    file.read_to_end(&mut torn)?;
+    let kept = match torn.as_slice() {
+        [] => None,
+        torn => {
+            let mut prefix = path.file_name().unwrap_or_default().to_owned();
+            prefix.push(".torn-");
+            let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+            Some(file::keep(directory.unwrap_or(Path::new(".")), &prefix, torn)?)
+        }
+    };
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    Ok(kept)
 }
 
 /// Returns the position after the last complete line.

@@ -1,8 +1,10 @@
 //! Reads a ledger, one entry at a time.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+
+use infra_base::file;
 
 use super::entry::{Entry, RecordedTable, VERSION};
 use crate::error::Error;
@@ -17,7 +19,7 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|source| Error::File {
+        let file = file::open(path, OpenOptions::new().read(true)).map_err(|source| Error::File {
             what: "read the ledger",
             path: path.to_owned(),
             source,

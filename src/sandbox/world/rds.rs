@@ -85,6 +85,8 @@ pub struct Settings {
 pub struct Instance {
     pub identifier: String,
     pub arn: String,
+    /// Also the name of the directory of its server, if it has one.
+    #[serde(deserialize_with = "infra_base::file_id::text")]
     pub resource_id: String,
     pub engine: String,
     pub db_name: Option<String>,

@@ -1,7 +1,7 @@
 //! Refusals of the migration: replication, traffic and cutover.
 
 use infra_config::{Side, Strategy};
-use infra_migration::TrafficSplit;
+use infra_migration::{TrafficSplit, UnreadableRecord};
 use infra_switchover::Direction;
 
 /// Why a step of the migration is refused.
@@ -115,18 +115,9 @@ pub enum MigrationRefusal {
         /// Why.
         reason: String,
     },
-    /// A newer version has written the switchover.
-    #[error("the switchover cannot be read")]
-    UnreadableSwitchover {
-        /// Why.
-        reason: String,
-    },
-    /// A newer version has written how far the start of a replication has come.
-    #[error("the start of a replication cannot be read")]
-    UnreadableStart {
-        /// Why.
-        reason: String,
-    },
+    /// What the state contains of the migration cannot be read, so what may be done is not known.
+    #[error(transparent)]
+    UnreadableRecord(#[from] UnreadableRecord),
     /// It is not known which database a service uses.
     #[error("cannot read which database the service of the target uses")]
     UnreadableService {

@@ -1,10 +1,14 @@
 //! Refusals that concern the state and its backend.
 
 use infra_base::address::{AccountId, Address};
+use infra_core::state::UnusableState;
 
 /// Why a state is not opened or moved.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateRefusal {
+    /// The state can be read, but not be used for changes.
+    #[error(transparent)]
+    Unusable(#[from] UnusableState),
     /// The state belongs to another stack or account.
     #[error(
         "this state belongs to the stack `{actual_stack}` in account {actual_account}, \

@@ -1,7 +1,10 @@
 //! How the phases reach both databases, and the programs of PostgreSQL.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use infra_base::file;
+use infra_base::file_id::FileId;
 use infra_connect::{Connection, Endpoint};
 use infra_core::engine::Context;
 use infra_database::Database;
@@ -103,7 +106,8 @@ fn access(endpoint: &Endpoint, directory: &Path) -> Result<Access, StartError> {
     let mut endpoint = endpoint.clone();
     if let Some(roots) = endpoint.built_in_roots() {
         let path = directory.join(ROOTS);
-        std::fs::write(&path, roots).map_err(|source| StartError::File { path: path.clone(), source })?;
+        file::replace(&path, roots, file::Access::Owner)
+            .map_err(|source| StartError::File { path: path.clone(), source })?;
         endpoint = endpoint.with_root_certificates(path);
     }
     let variables = endpoint.libpq_variables().into_iter();
@@ -117,7 +121,11 @@ pub(super) fn options() -> Options {
 
 /// Returns the directory for the dumps of a replication's schemas, which contain no rows.
 pub(super) fn directory(workspace: &Workspace, replication: &Replication) -> Result<PathBuf, StartError> {
-    let directory = workspace.directory().join("schema").join(replication.address.environment());
-    std::fs::create_dir_all(&directory).map_err(|source| StartError::File { path: directory.clone(), source })?;
+    let parent = workspace.directory().join("schema");
+    // The address comes from the state.
+    let name = FileId::try_from(replication.address.environment()).map_err(io::Error::other);
+    let name = name.map_err(|source| StartError::File { path: parent.clone(), source })?;
+    let directory = parent.join(name.as_str());
+    file::create_directory(&directory).map_err(|source| StartError::File { path: directory.clone(), source })?;
     Ok(directory)
 }

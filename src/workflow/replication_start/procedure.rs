@@ -85,6 +85,7 @@ impl<'a> Procedure<'a> {
         let saved = context.journal.read(|state| StartRecord::of(state, &replication.address));
         let saved = saved.map_err(|error| StartError::Unreadable { reason: error.to_string() })?;
         let is_reloading = context.journal.read(|state| is_reloading(state, replication));
+        let is_reloading = is_reloading.map_err(|error| StartError::Unreadable { reason: error.to_string() })?;
         if let Some(why) = refusal(&task, &replication.migration_type, self.request.options, is_reloading) {
             return Err(Error::Refused(why.to_owned()).into());
         }
@@ -310,7 +311,7 @@ impl Start<'_, '_> {
     }
 
     async fn save(&self) -> Result<(), StartError> {
-        Ok(self.procedure.context.journal.write(vec![self.record.record(&self.replication.address)]).await?)
+        Ok(self.procedure.context.journal.write(vec![self.record.record(&self.replication.address)?]).await?)
     }
 
     fn tell(&self, phase: Phase, state: &'static str, text: Option<String>) {

@@ -65,6 +65,46 @@ fn a_complete_last_line_of_a_later_version_is_kept() {
     assert_eq!(fs::read_to_string(workspace.state().join("journal.jsonl")).unwrap(), line);
 }
 
+/// Returns the line of a record that follows the snapshot of the last run.
+fn next_line(workspace: &Workspace) -> String {
+    let text = fs::read_to_string(workspace.state().join("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let record = migrate_infra::state::Record::RunStarted {
+        run: "r".into(),
+        command: "up".into(),
+        environments: [].into(),
+        version: "0".into(),
+        at: "t".into(),
+    };
+    migrate_infra::state::Line { seq: state["seq"].as_u64().unwrap() + 1, record }.encode()
+}
+
+#[test]
+fn a_damaged_complete_last_line_was_silently_removed() {
+    let workspace = Workspace::new();
+    assert!(workspace.run("up --env source --sandbox -y").status.success());
+    let damaged = next_line(&workspace).replace("\"up\"", "\"pu\"");
+    fs::write(workspace.state().join("journal.jsonl"), &damaged).unwrap();
+    let refused = workspace.transcript("down --env source --sandbox -y");
+    assert!(refused.contains("[exit 6]") && refused.contains("line 1 of"), "{refused}");
+    assert!(refused.contains("is damaged, and no line follows it"), "{refused}");
+    assert_eq!(fs::read_to_string(workspace.state().join("journal.jsonl")).unwrap(), damaged);
+}
+
+#[test]
+fn a_torn_last_line_was_removed_without_a_word() {
+    let workspace = Workspace::new();
+    assert!(workspace.run("up --env source --sandbox -y").status.success());
+    let line = next_line(&workspace);
+    fs::write(workspace.state().join("journal.jsonl"), &line[..30]).unwrap();
+    let transcript = workspace.transcript("up --env source --sandbox -y");
+    assert!(transcript.contains("[exit 0]") && transcript.contains("30 bytes were never acknowledged"), "{transcript}");
+    let names = fs::read_dir(workspace.state()).unwrap().flatten().map(|entry| entry.path());
+    let kept: Vec<_> = names.filter(|path| path.to_string_lossy().contains("journal.torn-")).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(fs::read_to_string(&kept[0]).unwrap(), &line[..30]);
+}
+
 #[test]
 fn lock_held_by_a_live_process() {
     let workspace = Workspace::new();

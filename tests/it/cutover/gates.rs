@@ -648,7 +648,8 @@ fn a_cutover_without_an_unconditional_gate_needs_permission() {
 /// Runs a driver to its end, and writes a report with a clock that counts events.
 fn recorded(driver: &Driver) -> CutoverReport {
     let who = Initiator { user: "anna".into(), host: "laptop".into() };
-    let mut record = CutoverReport::new("c-1", "payments/dev", who, "2026-01-02T03:04:00Z", driver.schedule.clone());
+    let id = "c-1".try_into().expect("a name");
+    let mut record = CutoverReport::new(id, "payments/dev", who, "2026-01-02T03:04:00Z", driver.schedule.clone());
     let mut progress = Progress::new();
     for (index, input) in driver.events.iter().enumerate() {
         let event = Event { now: index as u64 * 30, input: input.clone() };

@@ -84,14 +84,15 @@ pub async fn driven(
 ) -> Result<Outcome, JournalError> {
     let schedule = CutoverPlan::of(config).expect("there is routing");
     let state = context.journal.read(Clone::clone);
-    let before = PersistedCutover::of(&state);
+    let before = PersistedCutover::of(&state).expect("it can be read");
     let first = match (&before, wanted) {
         (Some(saved), Some(wanted)) => saved.request_input(wanted),
         _ => PersistedCutover::start_input(before.as_ref()),
     };
     let begun = || {
         let who = Initiator { user: "me".into(), host: "here".into() };
-        let report = Report::new("cutover-1", "test", who, "2026-01-01T00:00:00Z", schedule.clone());
+        let id = "cutover-1".try_into().expect("a name");
+        let report = Report::new(id, "test", who, "2026-01-01T00:00:00Z", schedule.clone());
         PersistedCutover {
             began: context.cloud.unix_now(),
             progress: Progress::after(before.as_ref().map(|before| &before.progress)),
@@ -130,7 +131,7 @@ pub fn scripted(fixture: &mut Fixture, script: &str) {
 }
 
 pub fn saved(fixture: &Fixture) -> PersistedCutover {
-    PersistedCutover::of(&fixture.state()).expect("a cutover")
+    PersistedCutover::of(&fixture.state()).expect("it can be read").expect("a cutover")
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,6 +144,20 @@ pub async fn all_traffic_is_shifted_when_the_gates_hold() {
         saved.report.changes.iter().map(|change| (change.from.percent(), change.to.percent())).collect();
     assert_eq!(changes, [(0, 40), (40, 100)]);
     assert!(saved.report.to_markdown().contains("completed"));
+}
+
+/// The report was written to any place of the disk.
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_cutover_in_a_state_was_a_path() {
+    let mut fixture = replicating().await;
+    assert_eq!(run(&mut fixture, &quick(&[])).await, Outcome::Completed);
+    let mut state = fixture.state();
+    for id in ["/etc/cron.d/report", "../../report", ".."] {
+        let cutover = state.migration.cutover.as_mut().expect("a cutover");
+        cutover["report"]["id"] = id.into();
+        let refused = PersistedCutover::of(&state).expect_err("it is a path");
+        assert!(refused.to_string().contains("cannot be the name of a file"), "{refused}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,8 +281,10 @@ async fn traffic_returns_while_the_quiesce_command_still_runs() {
         let journal = context.journal.clone();
         // A thread, because the paused time does not pass while a command runs.
         std::thread::spawn(move || {
-            let quiesces =
-                || journal.read(PersistedCutover::of).is_some_and(|saved| saved.progress.phase == Phase::Quiescing);
+            let quiesces = || {
+                let saved = journal.read(PersistedCutover::of).expect("it can be read");
+                saved.is_some_and(|saved| saved.progress.phase == Phase::Quiescing)
+            };
             while !inputs.is_closed() && !quiesces() {
                 std::thread::sleep(Duration::from_millis(10));
             }

@@ -30,18 +30,22 @@ impl Store for LimitedStore {
         self.inner.snapshot().await
     }
 
-    async fn journal(&mut self) -> io::Result<Vec<u8>> {
+    async fn journal(&mut self) -> io::Result<Option<Vec<u8>>> {
         self.inner.journal().await
     }
 
     async fn append(&mut self, first: u64, bytes: &[u8]) -> io::Result<()> {
         let fits = bytes.len().min(self.room.load(Ordering::SeqCst));
         self.room.fetch_sub(fits, Ordering::SeqCst);
+        // A journal is created completely or not at all.
+        if fits < bytes.len() && self.inner.journal().await?.is_none() {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
         self.inner.append(first, &bytes[..fits]).await?;
         if fits < bytes.len() { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
     }
 
-    async fn truncate(&mut self, length: u64) -> io::Result<()> {
+    async fn truncate(&mut self, length: u64) -> io::Result<String> {
         self.inner.truncate(length).await
     }
 

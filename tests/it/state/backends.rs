@@ -12,8 +12,8 @@ use migrate_infra::graph::Graph;
 use migrate_infra::resources::ec2::{Subnet, Vpc, ZoneOffers};
 use migrate_infra::sandbox::{Fault, Faults, Sandbox, World};
 use migrate_infra::state::{
-    Backend, FileStore, Found, Heartbeat, Journal, Lock, LockError, MemoryStore, Moved, Record, State, StateError,
-    Store, load, migrate, open,
+    Backend, FileStore, Found, Heartbeat, Journal, Line, Lock, LockError, MemoryStore, Moved, Record, State,
+    StateError, Store, load, migrate, open,
 };
 
 use crate::harness::matrix::Matrix;
@@ -87,6 +87,26 @@ async fn a_bucket_of_another_account_is_refused() {
 async fn memory_satisfies_the_contract() {
     let store = MemoryStore::default();
     satisfies_the_contract(&|| Box::new(store.clone())).await;
+}
+
+/// S3 writes an object completely or not at all, so something else has changed it.
+#[tokio::test]
+async fn a_truncated_object_of_the_journal_was_taken_for_a_torn_line() {
+    let (_sandbox, backend) = bucket(&World::default(), CrashPoints::default(), Faults::default()).await;
+    write(backend.store(), vec![genesis(), intent("a")], false).await;
+    let Backend::Shared { objects, .. } = &backend else { panic!("it is in a bucket") };
+    let last = "journal/0000000000000003.jsonl".to_owned();
+    let line = Line { seq: 3, record: intent("b") }.encode();
+    for (bytes, is_whole) in [("", false), (&line[..20], false), (line.trim_end(), false), (line.as_str(), true)] {
+        objects.put(&last, bytes.as_bytes(), Expect::Absent).await.expect("it is written");
+        let found = load(backend.store().as_mut()).await;
+        match &found {
+            Err(error @ StateError::Content { .. }) => assert!(error.is_damage() && !is_whole, "{error}"),
+            Ok(state) => assert!(is_whole && state.seq == 3, "{bytes:?}"),
+            Err(error) => panic!("{error}"),
+        }
+        objects.delete(std::slice::from_ref(&last)).await.expect("it is deleted");
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,10 @@
 use std::fs;
 
 use migrate_infra::address::Address;
-use migrate_infra::state::{FileStore, Journal, Line, MemoryStore, Op, Record, State, StateError, Store, load, open};
+use migrate_infra::crash_point::CrashPoints;
+use migrate_infra::state::{
+    FileStore, Journal, Line, MemoryStore, Op, Record, State, StateError, Store, load, open, salvage,
+};
 use serde_json::json;
 
 use crate::harness::limited_store::LimitedStore;
@@ -60,10 +63,86 @@ async fn reading_does_not_change_a_torn_journal() {
     let directory = tempfile::tempdir().unwrap();
     write(directory.path(), vec![genesis(), intent("a")], false).await;
     let path = directory.path().join("journal.jsonl");
-    let torn = &fs::read(&path).unwrap()[..40];
+    let whole = fs::read(&path).unwrap();
+    let torn = &whole[..whole.iter().position(|byte| *byte == b'\n').unwrap() + 40];
     fs::write(&path, torn).unwrap();
     load(&mut FileStore::new(directory.path())).await.unwrap();
     assert_eq!(fs::read(&path).unwrap(), torn);
+}
+
+/// It may have been acknowledged: a crash leaves no line feed at the end of a line that it has torn.
+#[tokio::test]
+async fn a_damaged_complete_last_line_was_taken_for_a_torn_one() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), vec![genesis(), intent("a")], false).await;
+    let path = directory.path().join("journal.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let second = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for at in second..whole.len() - 1 {
+        let mut damaged = whole.clone();
+        damaged[at] = if damaged[at] == b'x' { b'y' } else { b'x' };
+        fs::write(&path, &damaged).unwrap();
+        let found = open(&mut FileStore::new(directory.path())).await;
+        assert!(matches!(found, Err(StateError::Line { number: 2, after: 0, .. })), "byte {at}: {found:?}");
+        assert_eq!(fs::read(&path).unwrap(), damaged, "it was touched");
+    }
+}
+
+#[tokio::test]
+async fn what_was_cut_off_was_lost() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), vec![genesis(), intent("a")], false).await;
+    let path = directory.path().join("journal.jsonl");
+    let whole = fs::read(&path).unwrap();
+    let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    fs::write(&path, &whole[..first + 40]).unwrap();
+    let mut store = FileStore::new(directory.path());
+    let opened = salvage(&mut store).await.unwrap().open(&mut store).await.unwrap();
+    let torn = opened.torn.expect("it is reported");
+    assert_eq!(torn.length, 40);
+    assert_eq!(fs::read(&torn.kept).unwrap(), &whole[first..first + 40]);
+    assert!(torn.kept.contains("journal.torn-"), "{torn}");
+    assert_eq!(fs::metadata(&torn.kept).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&path).unwrap(), &whole[..first]);
+    let opened = salvage(&mut store).await.unwrap().open(&mut store).await.unwrap();
+    assert_eq!(opened.torn, None, "once");
+}
+
+/// The journal and its first record appear at the same moment.
+#[tokio::test]
+async fn a_journal_of_zero_bytes_was_an_empty_state() {
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), vec![genesis(), intent("a")], false).await;
+    let path = directory.path().join("journal.jsonl");
+    for cut in [0, 1, 40] {
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..cut]).unwrap();
+        let found = open(&mut FileStore::new(directory.path())).await;
+        assert!(matches!(&found, Err(error @ StateError::Content { .. }) if error.is_damage()), "{cut}: {found:?}");
+        fs::write(&path, whole).unwrap();
+    }
+    // With a snapshot, it is what every run leaves.
+    write(directory.path(), vec![intent("b")], true).await;
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    assert_eq!(open(&mut FileStore::new(directory.path())).await.unwrap().seq, 3);
+}
+
+#[tokio::test]
+async fn no_crash_of_the_first_run_leaves_a_journal_without_a_record() {
+    for point in 1.. {
+        let directory = tempfile::tempdir().unwrap();
+        let crash_points = CrashPoints::crashing_at(point);
+        let mut store = FileStore::with_crash_points(directory.path().join("new"), crash_points.clone());
+        let line = Line { seq: 1, record: genesis() }.encode();
+        let written = store.append(1, line.as_bytes()).await;
+        let state = open(&mut FileStore::new(directory.path().join("new"))).await.unwrap();
+        assert!(written.is_err() || state.has_begun(), "point {point}");
+        if !crash_points.is_dead() {
+            assert!(point > 10, "{point} points");
+            return;
+        }
+    }
 }
 
 #[tokio::test]

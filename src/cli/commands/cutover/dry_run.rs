@@ -13,6 +13,7 @@ use infra_migration::gate::probe::Probe;
 use infra_migration::switchover::expected;
 use infra_migration::topology::Topology;
 use infra_workflow::databases::reach;
+use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::Stage;
 
 pub(super) async fn run(
@@ -35,7 +36,8 @@ pub(super) async fn run(
     match stage {
         Stage::Steps | Stage::StepsThenSwitchover => {
             let has_switchover = *stage == Stage::StepsThenSwitchover;
-            stdout(overview(plan, PersistedCutover::of(state).as_ref(), has_switchover).trim_end());
+            let before = PersistedCutover::of(state).map_err(MigrationRefusal::from)?;
+            stdout(overview(plan, before.as_ref(), has_switchover).trim_end());
             if has_switchover {
                 stdout(&format!("in the switchover, clients get 503 {}", closed_text(state, &app.workspace.config)));
             }

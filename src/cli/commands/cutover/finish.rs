@@ -15,7 +15,7 @@ use infra_workflow::switchover::operations;
 
 pub(super) async fn run(app: &App, args: &FinishArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let record = check_finish(&state)?;
     let primary = record.primary();
     let urls = args.databases.urls(app)?;

@@ -31,7 +31,7 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     }
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let mut plan = plan(config, &args.pause_at)?;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let topology = Topology::of(&state);
     let record_name = record_name(workspace, &topology)?;
     if topology.lacks_source() {
@@ -39,7 +39,7 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     }
     let urls = args.databases.urls(app)?;
     let request = args.request();
-    let before = PersistedCutover::of(&state);
+    let before = PersistedCutover::of(&state).map_err(MigrationRefusal::from)?;
     if let Some(request) = request
         && send_to_running(workspace, request, before.as_ref()).await?
     {

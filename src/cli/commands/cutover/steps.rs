@@ -35,7 +35,7 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let request = args.request();
-    let before = PersistedCutover::of(state);
+    let before = PersistedCutover::of(state).map_err(MigrationRefusal::from)?;
     let first = first_input(request, before.as_ref(), who)?;
     let approved = if args.approve { approval(&plan, before.as_ref(), who)? } else { None };
     let goes_forward = !matches!(request, Some(ControlRequest::Abort | ControlRequest::Rollback));
@@ -66,7 +66,7 @@ pub(super) async fn run(
             // The report of a cutover that was killed before it was written is kept, too.
             let usual = reports_directory(workspace);
             let is_written = |cutover: &PersistedCutover| {
-                [&directory, &usual].iter().any(|path| path.join(format!("{}.json", cutover.report.id)).exists())
+                [&directory, &usual].iter().any(|path| cutover.report.id.file_in(path, "json").exists())
             };
             if let Some(before) = before.as_ref().filter(|before| !is_written(before))
                 && let Err(error) = write_report(&usual, &before.report)

@@ -83,7 +83,7 @@ impl From<PhaseArg> for Phase {
 
 pub(super) async fn run(app: &App, args: &StartArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let selected = args.selected.select(app, &state)?;
     args.databases.check_selection(&selected)?;
     let urls = args.databases.urls(app)?;

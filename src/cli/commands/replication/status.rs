@@ -41,7 +41,9 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<u8, Failure> {
         let rotation = rotation::status(&context, &state, &topology, replication).await;
         let rotation = rotation.map_err(|error| failed(replication, &error))?;
         let start = StartRecord::of(&state, &replication.address).map_err(|error| {
-            CliError::of(Exit::State, &error).nothing_changed().hint("use the version that has begun it")
+            CliError::of(Exit::State, &error)
+                .nothing_changed()
+                .hint("use the version that has written it, or a later one")
         })?;
         all.push((replication, Shown { health, start, rotation }));
     }

@@ -31,7 +31,7 @@ pub struct StopArgs {
 
 pub(super) async fn run(app: &App, args: &StopArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let selected = args.selected.select(app, &state)?;
     check_no_cutover(&state)?;
     if !args.force {

@@ -51,7 +51,7 @@ pub struct ValidateArgs {
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(app: &App, args: &ValidateArgs) -> Result<u8, Failure> {
-    let state = app.workspace.read_state().await?;
+    let state = app.workspace.read_usable_state().await?;
     let selected = args.selected.select(app, &state)?;
     args.comparison.databases.check_selection(&selected)?;
     let topology = Topology::of(&state);

@@ -108,7 +108,8 @@ impl Runbook<'_> {
     }
 
     fn shift(&self, text: &mut String) {
-        let cutover = PersistedCutover::of(self.state);
+        // The command has refused a cutover that cannot be read.
+        let cutover = PersistedCutover::of(self.state).ok().flatten();
         let outcome = cutover.as_ref().and_then(|cutover| cutover.progress.outcome());
         // If the records were not read, the split that this tool has set last.
         let last_set = self.state.migration.live.and_then(TrafficSplit::new);

@@ -14,8 +14,9 @@ use crate::cli::app::App;
 use crate::cli::error::CliError;
 use crate::cli::explain::Failure;
 use crate::cli::ui::stdout;
+use infra_base::file::{self, Access};
 use infra_migration::topology::Topology;
-use infra_workflow::atomic_file;
+use infra_workflow::refusal::MigrationRefusal;
 
 /// Writes the runbook of the migration as Markdown: every phase with its commands, this stack's ids, and whether it is
 /// done.
@@ -34,6 +35,7 @@ pub struct RunbookArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &RunbookArgs) -> Result<u8, Failure> {
     let state = app.workspace.read_state().await?;
+    infra_migration::saved_records::verify(&state).map_err(MigrationRefusal::from)?;
     let topology = Topology::of(&state);
     let progress = match args.offline || !state.has_begun() {
         true => Progress::default(),
@@ -43,7 +45,7 @@ pub(in crate::cli) async fn run(app: &App, args: &RunbookArgs) -> Result<u8, Fai
     match &args.out {
         None => stdout(text.trim_end()),
         Some(path) => {
-            atomic_file::write(path, &text).map_err(|error| CliError::cannot_write(path, &error))?;
+            file::replace(path, &text, Access::Umask).map_err(|error| CliError::cannot_write(path, &error))?;
         }
     }
     Ok(0)

@@ -50,7 +50,7 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
         stdout(&switch_command(&app.workspace.config, &switch, to));
         return Ok(0);
     }
-    if to == Position::Out && is_target_primary(app).await {
+    if to == Position::Out && is_target_primary(app).await? {
         return Err(MigrationRefusal::DataMoved.into());
     }
     let question = match to {
@@ -63,11 +63,13 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
 }
 
 /// Returns whether the state says that the database of the target is the primary. The command works without a state, so
-/// one that cannot be read in time says nothing.
-async fn is_target_primary(app: &App) -> bool {
+/// one that cannot be read in time says nothing. A switchover in it that cannot be read may have moved the data.
+async fn is_target_primary(app: &App) -> std::result::Result<bool, MigrationRefusal> {
     let read = tokio::time::timeout(OPEN_TIMEOUT, app.workspace.read_state()).await;
-    let primary = read.ok().and_then(std::result::Result::ok).and_then(|state| primary_of(&state).ok());
-    primary == Some(Side::Target)
+    match read {
+        Ok(Ok(state)) => Ok(primary_of(&state)? == Side::Target),
+        Ok(Err(_)) | Err(_) => Ok(false),
+    }
 }
 
 /// Sends the value, and records it if the state can be opened in time.

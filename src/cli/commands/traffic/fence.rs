@@ -55,7 +55,7 @@ impl From<SideArg> for Side {
 
 pub(super) async fn run(app: &App, args: &FenceArgs, to: FencePosition) -> Result<u8, Failure> {
     let side = Side::from(args.side);
-    let state = app.workspace.read_state().await?;
+    let state = app.workspace.read_usable_state().await?;
     let topology = Topology::of(&state);
     let (service, fence) = check_fence(&state, &topology, side, args.force)?;
     if to == FencePosition::Open && !args.force {

@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
         return Err(CliError::new(Exit::Usage, format!("{} is not a percentage", args.to)).into());
     };
     let workspace = &app.workspace;
-    let state = workspace.read_state().await?;
+    let state = workspace.read_usable_state().await?;
     let topology = Topology::of(&state);
     let name = record_name(workspace, &topology)?;
     let context = workspace.connect_read_only().await?;

@@ -7,7 +7,7 @@ impl CutoverReport {
     /// Returns a page for a change ticket, with the outcome and the reason first.
     pub fn to_markdown(&self) -> String {
         let outcome = self.result.as_ref().map_or("under way", |result| result.as_str());
-        let mut text = format!("# Cutover {}: {outcome}\n\n", cell(&self.id));
+        let mut text = format!("# Cutover {}: {outcome}\n\n", cell(self.id.as_str()));
         if let Some(why) = self.result.as_ref().and_then(|result| result.why()) {
             text.push_str(&format!("**Reason:** {}\n\n", cell(why)));
         }

@@ -6,14 +6,15 @@ use crate::TrafficSplit;
 use crate::cutover::config::CutoverPlan;
 use crate::cutover::state_machine::Outcome;
 use crate::gate::Verdict;
+use infra_base::file_id::FileId;
 
 /// The report of a cutover. It contains no secret: it has the exit codes of commands but not their text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CutoverReport {
     /// How it ended and why. Absent while it is under way.
     pub result: Option<Outcome>,
-    /// The id of the cutover.
-    pub id: String,
+    /// The id of the cutover, which is the name of the files of its report.
+    pub id: FileId,
     /// The stack, `{name}/{suffix}`.
     pub stack: String,
     /// Who started it.
@@ -137,10 +138,10 @@ impl CutoverReport {
     }
 
     /// Creates the report of a cutover that starts.
-    pub fn new(id: &str, stack: &str, who: Initiator, started: &str, plan: CutoverPlan) -> Self {
+    pub fn new(id: FileId, stack: &str, who: Initiator, started: &str, plan: CutoverPlan) -> Self {
         Self {
             result: None,
-            id: id.to_owned(),
+            id,
             stack: stack.to_owned(),
             who,
             started: started.to_owned(),

@@ -214,7 +214,10 @@ async fn a_ledger_continues_after_its_process_was_killed() {
     std::fs::write(&rehearsal.path, &bytes).expect("the ledger");
     assert!(Ledger::open(&rehearsal.path).is_err(), "two processes must not write one ledger");
     rehearsal.ledger = None;
-    rehearsal.ledger = Some(Arc::new(Ledger::open(&rehearsal.path).expect("the ledger is free")));
+    let ledger = Ledger::open(&rehearsal.path).expect("the ledger is free");
+    let torn = std::fs::read(ledger.torn().expect("it is kept")).expect("a file");
+    assert!(!torn.is_empty() && bytes.ends_with(&torn), "{torn:?}");
+    rehearsal.ledger = Some(Arc::new(ledger));
     let second = rehearsal.run(150.0, Duration::from_secs(1)).await;
     let summary = rehearsal.summary();
     assert_eq!((summary.processes, summary.acknowledged), (2, first.acknowledged + second.acknowledged));
