@@ -20,7 +20,7 @@ pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Re
     if load(Some(&options.config), &Overrides::default()).is_ok() {
         return Err(error.into());
     }
-    let text = std::fs::read_to_string(&options.config).unwrap_or_default();
+    let text = infra_base::file::read_input(&options.config).unwrap_or_default();
     if protects_something(&text) {
         return Err(error.hint("it protects resources from deletion: correct it first").into());
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use infra_base::file::read_input;
 use serde_json::{Map, Value};
 
 use crate::diagnostic::{ConfigDiagnostic, ConfigError};
@@ -37,8 +38,7 @@ fn read(path: Option<&Path>, overrides: &Overrides) -> Result<(Value, Config), C
     let single = |diagnostic| ConfigError::Mistakes(vec![diagnostic]);
     let (mut provenance, mut value) = match path {
         Some(path) => {
-            let text =
-                std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+            let text = read_input(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
             let provenance = Provenance::parse(&path.display().to_string(), &unix_lines(&text)).map_err(single)?;
             let value = provenance.value();
             (provenance, value)

@@ -91,7 +91,7 @@ async fn patient<T>(
     step: impl AsyncFn(&Workspace, Events) -> Result<T, StepError>,
 ) -> Result<T, StepError> {
     match step(workspace, events.clone()).await {
-        Err(StepError::Refused(Error::Lock(_))) => {
+        Err(StepError::Refused(error)) if matches!(*error, Error::Lock(_)) => {
             tokio::time::sleep(RELEASE).await;
             step(workspace, events.clone()).await
         }

@@ -124,7 +124,7 @@ impl Script {
     /// If the file cannot be read, or if the script is invalid.
     pub fn read(path: &Path) -> Result<Self, ScriptError> {
         let text =
-            std::fs::read_to_string(path).map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
+            infra_base::file::read_input(path).map_err(|source| ScriptError::Read { path: path.to_owned(), source })?;
         Self::parse(&text, &path.display().to_string())
     }
 

@@ -40,10 +40,12 @@ pub fn config_of(state: &State) -> Result<Config, Error> {
             *counts.entry(address.environment()).or_default().entry(&entry.region).or_default() += 1;
         }
     }
-    let region = |counts: BTreeMap<&Region, usize>| counts.into_iter().max_by_key(|(_, count)| *count);
     let environments = counts
         .into_iter()
-        .filter_map(|(name, counts)| Some((name.to_owned(), region(counts)?.0.clone())))
+        .filter_map(|(name, counts)| {
+            let (region, _) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+            Some((name.to_owned(), region.clone()))
+        })
         .collect::<BTreeMap<String, Region>>();
     // Calls need a region, also if only the routing is left.
     let environments = match environments.is_empty() {

@@ -44,7 +44,7 @@ use crate::{finish, moved, preconditions};
 pub enum StepError {
     /// It was refused, or the state or AWS cannot be used.
     #[error(transparent)]
-    Refused(#[from] Error),
+    Refused(Box<Error>),
     /// It failed.
     #[error("{step} failed: {reason}")]
     Failed {
@@ -53,6 +53,12 @@ pub enum StepError {
         /// The reasons.
         reason: String,
     },
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::Refused(Box::new(error))
+    }
 }
 
 /// Creates or changes everything, as `up -y` does.

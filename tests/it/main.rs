@@ -13,6 +13,7 @@ mod cutover;
 mod engine;
 mod environments;
 mod harness;
+mod hostile;
 mod kinds;
 mod plan;
 mod rehearsal;

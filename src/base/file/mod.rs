@@ -11,5 +11,5 @@ mod open;
 mod replace;
 
 pub use directory::{create_directory, sync_directory};
-pub use open::{open, read, read_to_string, refuse_irregular};
+pub use open::{open, read, read_input, read_to_string, refuse_irregular};
 pub use replace::{Access, Partial, create_new, keep, remove_partials, replace};

@@ -36,6 +36,22 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// The largest file that a person writes for this program, in bytes.
+const LARGEST_INPUT: u64 = 8 * 1024 * 1024;
+
+/// Reads a text that a person has named, also from a pipe: at most 8 MiB, because a device may never end.
+///
+/// # Errors
+/// [`io::ErrorKind::FileTooLarge`]; it cannot be read, or is not text.
+pub fn read_input(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST_INPUT + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LARGEST_INPUT {
+        true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 8 MiB")),
+        false => Ok(text),
+    }
+}
+
 /// Refuses a path at which something exists that is not a regular file. Nothing may exist.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use crate::cli::error::Exit;
 use crate::cli::explain::Failure;
 use crate::cli::options::{DeleteArgs, EnvironmentArgs, OutputFormat, ReplaceArgs, TargetArgs};
 use crate::cli::ui::{markdown, show_plan, stderr, stdout};
+use infra_base::shell::quote;
 use infra_core::plan::{Plan, calls};
 use infra_workflow::planning::{build_plan, refresh_for_plan};
 use infra_workflow::refresh::Refreshed;

@@ -100,7 +100,7 @@ async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
     let load = session.context.journal.read(Topology::of).loads.remove(0).load;
     let start = session.context.journal.read(|state| StartRecord::of(state, &load)).expect("it can be read");
     let unknown = StartRecord { slots: Vec::new(), ..start.expect("a start") };
-    session.context.journal.write(vec![unknown.record(&load)]).await.expect("it is written");
+    session.context.journal.write(vec![unknown.record(&load).expect("it is JSON")]).await.expect("it is written");
     session.close().await;
     assert_eq!(after_row_fallback(&stack).await, TaskState::Stopped);
 }

@@ -258,7 +258,11 @@ async fn measured_settings_reach_the_task_after_a_kill_and_are_no_difference_for
         let mut record = StartRecord::new(true, false);
         record.begin(Phase::Schema, 0);
         record.measured = Some(measured.clone());
-        context.journal.write(vec![record.record(&replication.address)]).await.expect("it is written");
+        context
+            .journal
+            .write(vec![record.record(&replication.address).expect("it is JSON")])
+            .await
+            .expect("it is written");
     };
     initial.with_context(CrashPoints::default(), Faults::default(), write).await.0.expect("it was not killed");
     let mut matrix = Matrix::new();
