@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::database_error::DatabaseError;
+use super::plain_text::plain;
+use super::stream::ServerStream;
+use super::transport::Transport;
 
 /// How long a connection without a query takes to say goodbye, which needs no answer.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -37,10 +38,10 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     pub(super) fn new(
         client: Client,
-        connection: tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>,
-        tls: MakeRustlsConnect,
+        connection: tokio_postgres::Connection<Socket, ServerStream>,
+        transport: Transport,
     ) -> Self {
-        let version = connection.parameter("server_version").map(str::to_owned);
+        let version = connection.parameter("server_version").map(plain);
         let end = End::default();
         let (handle, dropped) = oneshot::channel();
         let (token, cause) = (client.cancel_token(), end.clone());
@@ -51,7 +52,7 @@ impl Connection {
                     let _ = cause.0.set(DatabaseError::of(&error));
                 }
             };
-            serve(served, dropped, token, tls).await;
+            serve(served, dropped, token, transport).await;
         });
         Self { client, version, end, _handle: handle }
     }
@@ -93,7 +94,7 @@ async fn serve(
     served: impl Future<Output = ()>,
     dropped: oneshot::Receiver<Infallible>,
     token: CancelToken,
-    tls: MakeRustlsConnect,
+    transport: Transport,
 ) {
     let mut served = std::pin::pin!(served);
     tokio::select! {
@@ -104,6 +105,6 @@ async fn serve(
     if tokio::time::timeout(GOODBYE, &mut served).await.is_err() {
         // The server does not acknowledge the request. If it is lost, the server notices the closed connection when it
         // sends its answer, or after `client_connection_check_interval`.
-        let _ = tokio::time::timeout(CANCEL_TIMEOUT, token.cancel_query(tls)).await;
+        let _ = tokio::time::timeout(CANCEL_TIMEOUT, token.cancel_query(transport)).await;
     }
 }

@@ -66,6 +66,11 @@ impl Endpoint {
                  public certificate would be accepted",
             ));
         }
+        if endpoint.link.is_tls_direct
+            && matches!(endpoint.ssl_mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer)
+        {
+            return Err(error("has `sslnegotiation=direct`, which requires `sslmode=require` or a mode that verifies"));
+        }
         Ok(endpoint)
     }
 }
@@ -144,6 +149,7 @@ mod tests {
             ("postgres://u:hush7@a,b/d", "contains several hosts"),
             ("postgres://u:hush7@h/d?connect_timeout=hush7", "not a number of seconds"),
             ("postgres://u:hush7@h/d?sslrootcert=system&sslmode=require", "requires `sslmode=verify-full`"),
+            ("postgres://u:hush7@h/d?sslnegotiation=direct", "requires `sslmode=require`"),
         ];
         for (url, expected) in wrong {
             let error = Endpoint::parse(url).unwrap_err().to_string();

@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 use tokio_postgres::error::{DbError, ErrorPosition, SqlState};
 
+use super::plain_text::plain;
+
 /// An error of the server, or of the connection to it.
 ///
 /// A message of PostgreSQL can repeat values of rows, for example `invalid input syntax for type integer: "…"`. The
 /// text is therefore kept only for error classes that concern the server, names and permissions. For all other classes,
 /// only the code is kept ("PostgreSQL Error Codes"), and the name of the constraint, column or table if the server
-/// reports one. Details and hints are never kept.
+/// reports one. Details and hints are never kept. Control characters, with which a server could write on the terminal
+/// of the user, are spaces.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}{}", .code.as_ref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default())]
 pub struct DatabaseError {
@@ -31,6 +34,10 @@ const LONGEST: usize = 1024;
 /// The function of the server that executes `RAISE` of PL/pgSQL.
 const RAISE: &str = "exec_stmt_raise";
 
+/// The shortest password that is looked for in messages, in bytes. A shorter one is in many texts by chance. The
+/// passwords of RDS have at least 8.
+const SHORTEST_SECRET: usize = 4;
+
 impl DatabaseError {
     /// Creates an error with a text of this program.
     pub fn new(message: impl Into<String>) -> Self {
@@ -39,18 +46,26 @@ impl DatabaseError {
 
     /// Converts an error of the client library.
     pub fn of(error: &tokio_postgres::Error) -> Self {
-        let Some(answer) = error.as_db_error() else { return Self::new(chain(error)) };
+        let Some(answer) = error.as_db_error() else { return Self::new(plain(&chain(error))) };
         let message = if is_safe(answer) {
-            answer.message().to_owned()
+            plain(answer.message())
         } else {
             let object = answer.constraint().or(answer.column()).or(answer.table());
-            let about = object.map(|name| format!(" about `{name}`")).unwrap_or_default();
+            let about = object.map(|name| format!(" about `{}`", plain(name))).unwrap_or_default();
             format!(
                 "the message of the server{about} is omitted because it can contain values of rows; see the log of the \
                  server"
             )
         };
-        Self { code: Some(answer.code().code().to_owned()), message }
+        Self { code: Some(plain(answer.code().code())), message }
+    }
+
+    /// Returns the same without its text if that contains a secret, which the server then has repeated.
+    pub(super) fn without(self, secret: &str) -> Self {
+        if secret.len() < SHORTEST_SECRET || !self.to_string().contains(secret) {
+            return self;
+        }
+        Self { code: None, message: "the message of the server is omitted because it contains the password".to_owned() }
     }
 }
 

@@ -19,11 +19,12 @@ pub enum SslMode {
     Disable,
     /// Use TLS only if the server does not accept the connection without it.
     Allow,
-    /// Use TLS if the server supports it, without verification.
+    /// Use TLS if the server supports it. Only against a file of root certificates that is named, it is verified.
     Prefer,
-    /// Always use TLS. Without a root certificate, nothing is verified; with one, this is the same as `VerifyCa`.
+    /// Always use TLS. Without a root certificate, nothing is verified; with one, this is the same as `VerifyCa`. For
+    /// an endpoint of RDS there is one: this program contains it.
     Require,
-    /// Always use TLS, and verify the certificate against the root certificates.
+    /// Always use TLS, and verify the certificate against the root certificates. Without one, there is no connection.
     VerifyCa,
     /// The same as `VerifyCa`, and the certificate must be issued for this host.
     VerifyFull,
@@ -49,13 +50,15 @@ impl SslMode {
 /// The source of trusted certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Roots {
-    /// `~/.postgresql/root.crt` if it exists, and for an endpoint of RDS the authorities of RDS. Without both, the
-    /// certificates of the operating system.
+    /// `~/.postgresql/root.crt` if it exists, and for an endpoint of RDS the authorities of RDS, or those of the
+    /// operating system for an RDS Proxy.
     Default,
     /// The certificates of the operating system.
     System,
     /// A file with certificates in PEM format.
     File(PathBuf),
+    /// None.
+    Nothing,
 }
 
 /// A database and the credentials for it. No text that this type creates contains the password.
@@ -71,7 +74,7 @@ pub struct Endpoint {
     pub database: String,
     /// The TLS mode.
     pub ssl_mode: SslMode,
-    /// The time limit for opening a connection.
+    /// The time limit for opening a connection, from the name lookup to the end of the login.
     pub connect_timeout: Duration,
     pub(super) password: Option<String>,
     pub(super) roots: Roots,
@@ -200,16 +203,17 @@ impl Endpoint {
         &self.link.application_name
     }
 
-    /// Trusts what is trusted by default, whatever was set before.
-    pub fn with_default_root_certificates(mut self) -> Self {
-        self.roots = Roots::Default;
+    /// Trusts no certificates, whatever was set before and whatever the user trusts: for a server on this machine,
+    /// whose certificate nobody has issued. The server is not verified, and the modes that verify it fail.
+    pub fn without_root_certificates(mut self) -> Self {
+        self.roots = Roots::Nothing;
         self
     }
 
     /// Returns the certificates in PEM format that another program of PostgreSQL must trust in the same way, and that
     /// are in no file: those of RDS.
     pub fn built_in_roots(&self) -> Option<&'static [u8]> {
-        let is_verified = matches!(self.ssl_mode, SslMode::VerifyCa | SslMode::VerifyFull);
+        let is_verified = matches!(self.ssl_mode, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull);
         let region = rds::region(&self.host).filter(|_| is_verified && self.roots == Roots::Default)?;
         (!rds::is_proxy(&self.host) && rds::roots_for(&region).is_some()).then_some(rds::ROOTS)
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::endpoint::{Endpoint, Roots, SslMode};
 use super::rds;
+use super::transport::{is_loopback, is_this_machine};
 
 impl Endpoint {
     /// Returns the environment variables of libpq with which another program, such as `pg_dump`, connects to the same
@@ -34,13 +35,30 @@ impl Endpoint {
                 Roots::Default => None,
                 Roots::System => Some("system".into()),
                 Roots::File(file) => Some(file.clone().into()),
+                // A file that cannot exist: libpq would otherwise use the one in the home directory.
+                Roots::Nothing => Some("/dev/null/none".into()),
             },
         );
+        set("PGREQUIREAUTH", self.refused_methods().map(OsString::from));
         if let Some((certificate, key)) = &self.link.certificate {
             set("PGSSLCERT", Some(certificate.clone().into()));
             set("PGSSLKEY", Some(key.clone().into()));
         }
         variables
+    }
+
+    /// Returns the methods of authentication that the program must not use, for `require_auth` of libpq (PostgreSQL 16
+    /// and later; older programs ignore it): a password in clear text passes only to a verified server.
+    fn refused_methods(&self) -> Option<&'static str> {
+        let is_near = self.link.address.is_none_or(is_loopback) && self.link.tunnel_port.is_none();
+        let is_local = is_near && is_this_machine(&self.host);
+        match self.ssl_mode {
+            _ if is_local => None,
+            SslMode::VerifyCa | SslMode::VerifyFull => None,
+            SslMode::Require if matches!(self.roots, Roots::File(_)) || self.built_in_roots().is_some() => None,
+            SslMode::Require => Some("!password"),
+            SslMode::Disable | SslMode::Allow | SslMode::Prefer => Some("!password,!md5"),
+        }
     }
 }
 
@@ -57,7 +75,25 @@ mod tests {
         assert_eq!(value("PGPORT"), Some("5433".into()));
         assert_eq!(value("PGPASSWORD"), Some("secret of a test".into()));
         assert_eq!(value("PGSSLROOTCERT"), Some("/etc/roots.pem".into()));
-        assert_eq!(value("PGHOSTADDR"), None);
+        assert_eq!((value("PGHOSTADDR"), value("PGREQUIREAUTH")), (None, Some("!password,!md5".into())));
+    }
+
+    #[test]
+    fn another_program_gives_no_password_in_clear_text_to_an_unverified_server() {
+        for (url, expected) in [
+            ("postgres://u:p@db.example.com/d", Some("!password,!md5")),
+            ("postgres://u:p@db.example.com/d?sslmode=require", Some("!password")),
+            ("postgres://u:p@db.example.com/d?sslmode=require&sslrootcert=/ca", None),
+            ("postgres://u:p@db.example.com/d?sslmode=verify-full", None),
+            ("postgres://u:p@a.b.eu-west-1.rds.amazonaws.com/d?sslmode=require", None),
+            ("postgres://u:p@a.b.cn-north-1.rds.amazonaws.com.cn/d?sslmode=require", Some("!password")),
+            ("postgres://u:p@127.0.0.1/d", None),
+            ("postgres://u:p@db.example.com/d?hostaddr=127.0.0.1", Some("!password,!md5")),
+        ] {
+            let variables = Endpoint::parse(url).unwrap().libpq_variables();
+            let found = variables.iter().find(|(name, _)| *name == "PGREQUIREAUTH").map(|(_, value)| value.to_str());
+            assert_eq!(found.flatten(), expected, "{url}");
+        }
     }
 
     /// The port is that of the near end of the tunnel; the name in the certificate is that of the host.

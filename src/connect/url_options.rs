@@ -233,10 +233,10 @@ mod tests {
         let url = "postgres:///?host=h&port=6000&user=u&password=a+b%26&dbname=d&hostaddr=10.0.0.1&keepalives_idle=7\
             &tcp_user_timeout=900&application_name=x&options=-c%20a.b%3D1&channel_binding=require&sslnegotiation=direct\
             &sslcert=/c&sslkey=/k&ssl_min_protocol_version=TLSv1.3&client_encoding=UTF8&gssencmode=disable\
-            &target_session_attrs=read-only&sslmode=allow";
+            &target_session_attrs=read-only&sslmode=require";
         let read = Endpoint::parse(url).unwrap();
         assert_eq!((read.host.as_str(), read.port, read.user.as_str(), read.database.as_str()), ("h", 6000, "u", "d"));
-        assert_eq!((read.password.as_deref(), read.ssl_mode), (Some("a+b&"), SslMode::Allow));
+        assert_eq!((read.password.as_deref(), read.ssl_mode), (Some("a+b&"), SslMode::Require));
         let link = read.link;
         assert_eq!((link.address, link.keepalives.unwrap().0), ("10.0.0.1".parse().ok(), Duration::from_secs(7)));
         assert_eq!(link.tcp_user_timeout, Duration::from_millis(900));

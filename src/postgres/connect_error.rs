@@ -1,6 +1,7 @@
 //! Why a connection to a database cannot be opened.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
@@ -22,6 +23,16 @@ pub enum ConnectError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The server did not complete the login within the time limit.
+    #[error("the server at {host}:{port} did not complete the login within {} s", limit.as_secs())]
+    Silent {
+        /// The name of the server.
+        host: String,
+        /// The port.
+        port: u16,
+        /// The time limit.
+        limit: Duration,
+    },
     /// The trusted certificates cannot be used.
     #[error("could not use the trusted certificates in {}: {reason}", file.display())]
     Roots {
@@ -40,7 +51,7 @@ impl ConnectError {
     pub fn sql_state(&self) -> Option<&SqlState> {
         match self {
             Self::Connect { source, .. } => source.code(),
-            Self::Roots { .. } | Self::Tls(_) => None,
+            Self::Silent { .. } | Self::Roots { .. } | Self::Tls(_) => None,
         }
     }
 }

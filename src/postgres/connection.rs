@@ -4,13 +4,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, NoTls};
+use infra_connect::transport::{Encryption, Transport, is_loopback, is_this_machine};
+use tokio_postgres::{Client, Config};
 
 use super::client_tls;
 use super::connect_error::ConnectError;
 use super::tls_mode::Tls;
 
-/// How long the connection to a server can take.
+/// How long the connection to a server can take, from the name lookup to the end of the login.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A password. `Debug` does not show it, and there is no `Display`.
@@ -89,8 +90,8 @@ impl ConnectionInfo {
         Self { application_name: name.into(), ..self.clone() }
     }
 
-    /// Returns the configuration of the client, for callers that need further options.
-    pub fn config(&self) -> Config {
+    /// Returns the configuration of the client.
+    fn config(&self) -> Config {
         let mut config = Config::new();
         config
             .host(&self.host)
@@ -99,18 +100,19 @@ impl ConnectionInfo {
             .password(self.password.reveal())
             .dbname(&self.database)
             .application_name(&self.application_name)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .ssl_mode(match self.tls {
-                Tls::Off => tokio_postgres::config::SslMode::Disable,
-                Tls::Require | Tls::VerifyCa(_) | Tls::VerifyFull(_) => tokio_postgres::config::SslMode::Require,
-            });
+            .connect_timeout(CONNECT_TIMEOUT);
         if let Some(address) = self.address {
             config.hostaddr(address);
         }
+        Transport::prepare(&mut config);
         config
     }
 
     /// Connects. A task of the runtime serves the connection until the client is dropped or the server closes it.
+    ///
+    /// # Errors
+    /// There is no server, it refuses the connection, or the time limit has passed. A server that is neither verified
+    /// nor on this machine gets no password in clear text.
     pub async fn connect(&self) -> Result<Client, ConnectError> {
         let failed = |source| ConnectError::Connect {
             user: self.user.clone(),
@@ -119,15 +121,22 @@ impl ConnectionInfo {
             port: self.port,
             source,
         };
-        if self.tls == Tls::Off {
-            let (client, connection) = self.config().connect(NoTls).await.map_err(failed)?;
-            tokio::spawn(serve(connection));
-            return Ok(client);
-        }
-        let connector = client_tls::connector(&self.tls)?;
-        let (client, connection) = self.config().connect(connector).await.map_err(failed)?;
+        let (encryption, is_verified) = match self.tls {
+            Tls::Off => (Encryption::Never, false),
+            Tls::Require => (Encryption::Always, false),
+            Tls::VerifyCa(_) | Tls::VerifyFull(_) => (Encryption::Always, true),
+        };
+        let is_local = self.address.map_or_else(|| is_this_machine(&self.host), is_loopback);
+        let transport = Transport::new(client_tls::connector(&self.tls)?, encryption, is_verified, is_local);
+        let config = self.config();
+        let opened = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(transport)).await;
+        let (client, connection) = opened.map_err(|_| self.silent())?.map_err(failed)?;
         tokio::spawn(serve(connection));
         Ok(client)
+    }
+
+    fn silent(&self) -> ConnectError {
+        ConnectError::Silent { host: self.host.clone(), port: self.port, limit: CONNECT_TIMEOUT }
     }
 }
 

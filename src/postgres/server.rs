@@ -354,9 +354,10 @@ impl Server {
     }
 }
 
-/// Returns whether a connection can succeed later: nothing listens, or the server starts up or shuts down (class 57).
+/// Returns whether a connection can succeed later: nothing listens, nothing answers, or the server starts up or shuts
+/// down (class 57).
 fn is_temporary(error: &ConnectError) -> bool {
-    matches!(error, ConnectError::Connect { .. })
+    matches!(error, ConnectError::Connect { .. } | ConnectError::Silent { .. })
         && error.sql_state().is_none_or(|state| state.code().starts_with("57"))
 }
 

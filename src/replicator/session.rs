@@ -51,6 +51,7 @@ impl Role {
 fn is_transient(error: &ConnectError) -> bool {
     match error {
         ConnectError::Connect { source, .. } => is_environmental(source),
+        ConnectError::Silent { .. } => true,
         ConnectError::Roots { .. } | ConnectError::Tls(_) => false,
     }
 }
@@ -79,7 +80,11 @@ pub async fn test_connection(info: &ConnectionInfo) -> Result<(), String> {
 
 /// Returns the message of the PostgreSQL client library for a connection that could not be opened.
 fn detail(info: &ConnectionInfo, error: &ConnectError) -> String {
-    let ConnectError::Connect { source, .. } = error else { return error.to_string() };
+    let source = match error {
+        ConnectError::Connect { source, .. } => source,
+        ConnectError::Silent { .. } => return "timeout expired".to_owned(),
+        ConnectError::Roots { .. } | ConnectError::Tls(_) => return error.to_string(),
+    };
     if source.as_db_error().is_some() {
         return text(source);
     }

@@ -75,6 +75,6 @@ pub fn locate(servers: &[DatabaseServer], mut endpoint: Endpoint) -> Result<Endp
     let server = server.ok_or_else(|| format!("the sandbox has no database server for {}", endpoint.host))?;
     (endpoint.host, endpoint.port) = ("127.0.0.1".to_owned(), server.port);
     endpoint.ssl_mode = if server.offers_tls { SslMode::Require } else { SslMode::Disable };
-    // Its certificate is issued by the sandbox, whatever the configuration trusts on AWS.
-    Ok(endpoint.with_default_root_certificates())
+    // Its certificate is issued by the sandbox, whatever the configuration and the user trust.
+    Ok(endpoint.without_root_certificates())
 }

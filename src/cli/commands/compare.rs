@@ -19,7 +19,7 @@ use infra_compare::{Comparison, TablePattern, Verdict};
     after_help = "Example:\n  migrate-infra compare --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\"\n  \
     migrate-infra compare --source-url postgres://app@db1/pay --target-url postgres://app@db2/pay \
     --table 'public.%' --recheck-times 3\n\n\
-    A URL has the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require, with all parameters of libpq. \
+    A URL has the form postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full, with all parameters of libpq. \
     Give passwords in\nthe environment variables, so that they are not part of the command line."
 )]
 pub struct CompareArgs {

@@ -12,7 +12,7 @@ use infra_migration::topology::{Replication, Topology};
 /// The two databases.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DatabaseArgs {
-    /// The source database: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require` [default: from its secret].
+    /// The source database: `postgres://USER:PASSWORD@HOST:PORT/DATABASE` [default: from its secret].
     #[arg(long, value_name = "URL", env = "MIGRATE_INFRA_SOURCE_URL", hide_env_values = true, requires = "target_url")]
     source_url: Option<String>,
     /// The target database.

@@ -1,7 +1,8 @@
-//! Tests of connections to a real PostgreSQL server.
+//! Tests of connections to a real PostgreSQL server, and to servers that pretend to be one.
 
 mod connection;
 mod errors;
+mod hostile;
 mod refusals;
 mod server;
 mod tls;

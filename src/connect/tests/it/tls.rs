@@ -43,8 +43,11 @@ async fn an_endpoint_of_rds_must_prove_that_it_is_one() {
     let text = error.source().unwrap().to_string();
     assert!(text.contains("does not contain the certificates of RDS in cn-north-1"), "{text}");
     assert!(error.hint().contains("amazonaws.com.cn/cn-north-1/cn-north-1-bundle.pem"), "{}", error.hint());
-    // What the user says about TLS counts.
-    open(&at(known, "?sslmode=require"), "source").await.expect("nothing is verified");
+    // As in libpq, `require` verifies if there are certificates to verify with; for the other region there are none.
+    let error = open(&at(known, "?sslmode=require"), "source").await.expect_err("it is another server");
+    assert!(error.source().unwrap().to_string().contains("UnknownIssuer"), "{error:?}");
+    open(&at(unknown, "?sslmode=require"), "source").await.expect("nothing is verified");
+    open(&at(known, "?sslmode=prefer"), "source").await.expect("what the user says about TLS counts");
     let root = server().directory.join("ca.crt");
     let verify = format!("?sslmode=verify-ca&sslrootcert={}", root.display());
     open(&at(unknown, &verify), "source").await.expect("the authority is trusted");

@@ -1,6 +1,8 @@
 //! Encrypted connections.
 
-use infra_postgres::{Authority, ConnectError, PostgresError, Tls};
+use std::net::TcpListener;
+
+use infra_postgres::{Authority, ConnectError, ConnectionInfo, PostgresError, Tls};
 
 use super::harness::{DATABASE, MASTER, PASSWORD, Place, map};
 
@@ -24,7 +26,7 @@ async fn tls_is_verified_and_can_be_required() {
 
     // Names and authorities.
     let root = place.authority().join("ca.crt");
-    let named = |host: &str| infra_postgres::ConnectionInfo { host: host.to_owned(), ..info.clone() };
+    let named = |host: &str| ConnectionInfo { host: host.to_owned(), ..info.clone() };
     named("localhost").connect().await.unwrap();
     named("127.0.0.1").connect().await.unwrap();
     let other = named("other.rds.amazonaws.com");
@@ -49,5 +51,26 @@ async fn tls_is_verified_and_can_be_required() {
         let text = format!("{refused:?}");
         assert!(text.contains("no pg_hba.conf entry for host") && text.contains("no encryption"), "{text}");
         info.connect().await.unwrap();
+    }
+}
+
+/// The time limit was only for the TCP connection.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_and_says_nothing_does_not_hold_its_client() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    for tls in [Tls::Off, Tls::Require] {
+        let info = ConnectionInfo {
+            host: "db.example.com".to_owned(),
+            address: Some([127, 0, 0, 1].into()),
+            port: silent.local_addr().unwrap().port(),
+            user: MASTER.to_owned(),
+            password: PASSWORD.into(),
+            database: DATABASE.to_owned(),
+            tls,
+            application_name: "test".to_owned(),
+        };
+        let error = info.connect().await.expect_err("nobody answers");
+        assert!(matches!(error, ConnectError::Silent { .. }), "{error:?}");
+        assert!(error.to_string().contains("did not complete the login within 10 s"), "{error}");
     }
 }
