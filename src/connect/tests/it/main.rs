@@ -2,6 +2,7 @@
 
 mod connection;
 mod errors;
+mod fuzz;
 mod refusals;
 mod server;
 mod tls;
