@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use infra_connect::TableName;
+use infra_connect::printable;
 use serde::{Deserialize, Serialize};
 
 /// A position in the write-ahead log (`pg_lsn`).
@@ -18,7 +19,7 @@ impl fmt::Display for Lsn {
 
 /// A text that is no position in the write-ahead log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a log sequence number")]
+#[error("`{}` is not a log sequence number", printable(.0))]
 pub struct LsnError(pub String);
 
 impl FromStr for Lsn {
