@@ -17,14 +17,14 @@ const SETTINGS: &[&str] =
     &["{}", include_str!("corpus/settings-load.json"), include_str!("corpus/settings-validation.json")];
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
     "rules", "rule-type", "selection", "transformation", "rule-id", "rule-name", "object-locator", "schema-name",
     "table-name", "column-name", "table-type", "rule-action", "include", "exclude", "explicit", "remove-column",
     "rule-target", "column", "filters", "load-order", "%", "_", "[_]", "[", "]", "[]", "[a-z]", "[z-a]", "[%", "%a%a",
     "{", "}", "\"", ":", ",", "null", "true", "TargetMetadata", "SupportLobs", "FullLobMode", "LimitedSizeLobMode",
-    "LobMaxSize", "InlineLobMaxSize", "BatchApplyTimeoutMin", "ValidationSettings", "EnableValidation", "ErrorBehavior",
-    "RecoverableErrorCount", "RecoverableErrorInterval", "DO_NOTHING", "FullLoadSettings", "public", "payments",
+    "LobMaxSize", "InlineLobMaxSize", "BatchApplyTimeoutMin", "ValidationSettings", "EnableValidation",
+    "ErrorBehavior", "RecoverableErrorCount", "RecoverableErrorInterval", "DO_NOTHING", "FullLoadSettings", "public",
+    "payments",
 ];
 
 fn inputs(texts: &[&str]) -> Vec<Vec<u8>> {

@@ -41,7 +41,11 @@ fn exists(root: &Path, test: &str) -> bool {
     sources(root, &mut files);
     let names = |path: &Path| -> Vec<String> {
         let relative = path.strip_prefix(root).unwrap_or(path).with_extension("");
-        relative.iter().map(|part| part.to_string_lossy().into_owned()).filter(|part| part != "mod").collect()
+        relative
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .filter(|part| part != "mod" && part != "tests")
+            .collect()
     };
     files.iter().any(|file| {
         let module = names(file);

@@ -11,13 +11,12 @@ use migrate_infra::workflow::saved_plan::SavedPlan;
 use serde_json::{Value, json};
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
-    "format", "version", "stack", "payment/dev", "lineage", "seq", "environments", "targets", "replace", "delete", "*",
-    "?", "findings", "found", "gone", "differs", "foreign", "unsettled", "stuck", "left", "another", "changes", "field",
-    "old", "new", "note", "hastens", "call", "owner", "id", "what", "digest", "plan", "steps", "address", "action",
-    "create", "update", "none", "reason", "needs", "critical_path", "expected_seconds", "{", "}", "[", "]", "\"", ":",
-    ",", "null", "source/network/vpc", "settings.", ".", "[0]",
+    "format", "version", "stack", "payment/dev", "lineage", "seq", "environments", "targets", "replace", "delete",
+    "*", "?", "findings", "found", "gone", "differs", "foreign", "unsettled", "stuck", "left", "another", "changes",
+    "field", "old", "new", "note", "hastens", "call", "owner", "id", "what", "digest", "plan", "steps", "address",
+    "action", "create", "update", "none", "reason", "needs", "critical_path", "expected_seconds", "{", "}", "[", "]",
+    "\"", ":", ",", "null", "source/network/vpc", "settings.", ".", "[0]",
 ];
 
 #[test]

@@ -4,15 +4,14 @@ use infra_fuzz::{Syntax, Target};
 use migrate_infra::sandbox::{Script, ScriptError};
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
     "[[events]]", "[[tables]]", "[quotas]", "[regions.us-east-1]", "at_seconds", "traffic_percent", "environment",
     "task_running_seconds", "for_seconds", "lag_seconds", "validation", "table", "failed_rows", "table_errors",
     "task_fails", "connection_drops", "connection_fails", "error_percent", "latency_seconds", "cpu_percent",
-    "free_storage_bytes", "slot_lag_bytes", "unhealthy_targets", "parameter_groups_late", "metrics_missing", "guardduty",
-    "foreign_instances", "late_logs", "read_lag_seconds", "calls_fail", "objects_stay", "requests_per_minute", "rows",
-    "primary_key", "source", "target", "public.payments", "mismatched", "=", "{", "}", "[", "]", "\"", ".", "nan",
-    "inf", "-inf", "1e12", "true", "false",
+    "free_storage_bytes", "slot_lag_bytes", "unhealthy_targets", "parameter_groups_late", "metrics_missing",
+    "guardduty", "foreign_instances", "late_logs", "read_lag_seconds", "calls_fail", "objects_stay",
+    "requests_per_minute", "rows", "primary_key", "source", "target", "public.payments", "mismatched", "=", "{", "}",
+    "[", "]", "\"", ".", "nan", "inf", "-inf", "1e12", "true", "false",
 ];
 
 #[test]

@@ -7,14 +7,13 @@ use migrate_infra::state::{Line, MemoryStore, Record, Salvage, State, StateError
 use serde_json::Value;
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
-    "seq", "record", "genesis", "run_started", "run_finished", "intent", "call", "answer", "created", "ready", "settled",
-    "moved", "deleted", "shift_intent", "shift_call", "shift_seen", "operation_call", "rotation_held", "accounts",
-    "address", "source/network/vpc", "source/network/vpc~old", "~old", "op", "create", "update", "delete", "needs", "on",
-    "at", "attrs", "spec", "tags", "token", "format", "lineage", "from", "to", "fate", "done", "not_done", "unknown",
-    "status", "creating", "open", "calls", "sent", "refused", "marks", "undo", "set_aside", "tagged_as", "resources",
-    "up", "rollback", "down", "{", "}", "[", "]", "\"", ":", ",", "null",
+    "seq", "record", "genesis", "run_started", "run_finished", "intent", "call", "answer", "created", "ready",
+    "settled", "moved", "deleted", "shift_intent", "shift_call", "shift_seen", "operation_call", "rotation_held",
+    "accounts", "address", "source/network/vpc", "source/network/vpc~old", "~old", "op", "create", "update", "delete",
+    "needs", "on", "at", "attrs", "spec", "tags", "token", "format", "lineage", "from", "to", "fate", "done",
+    "not_done", "unknown", "status", "creating", "open", "calls", "sent", "refused", "marks", "undo", "set_aside",
+    "tagged_as", "resources", "up", "rollback", "down", "{", "}", "[", "]", "\"", ":", ",", "null",
 ];
 
 /// Reads a store with these contents.

@@ -10,7 +10,6 @@ const FILES: [&str; 3] = [
 ];
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
     "[stack]", "[environments.source]", "[environments.x]", "[[moved]]", "[[policy.exceptions]]", "name = ", "region",
     "vpc_cidr", "databases", "\"source\"", "\"target\"", "source/source", "us-east-1", "eu-west-1", "cn-north-1",

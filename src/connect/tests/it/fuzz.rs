@@ -13,13 +13,12 @@ const URLS: &[&str] = &[
 ];
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
     "postgres://", "postgresql://", "mysql://", "@", ":", "/", "?", "&", "=", "#", "%", "%00", "%0a", "%1b", "%ff",
     "%c2%9b", "%zz", "[", "]", "::1", "10.0.0.1", ",", "localhost", "xn--", "sslmode", "verify-full", "disable",
     "sslrootcert", "system", "connect_timeout", "host", "hostaddr", "port", "user", "password", "dbname", "options",
-    "keepalives", "keepalives_count", "tcp_user_timeout", "channel_binding", "application_name", "service", "passfile",
-    ".rds.amazonaws.com", ".rds.amazonaws.com.cn", "sslnegotiation", "direct", "+",
+    "keepalives", "keepalives_count", "tcp_user_timeout", "channel_binding", "application_name", "service",
+    "passfile", ".rds.amazonaws.com", ".rds.amazonaws.com.cn", "sslnegotiation", "direct", "+",
 ];
 
 #[test]

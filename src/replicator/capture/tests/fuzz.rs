@@ -18,12 +18,12 @@ const CHANGES: &[&str] = &[
     "table public.data: DELETE: id[bigint]:9223372036854775807",
     "table public.a, \"s p\".\"b.\"\"c\": TRUNCATE: restart_seqs cascade",
     "table public.a: TRUNCATE: (no-flags)",
-    "table \"S\".\"we]ird\": INSERT: \"a b\"[public.\"t[y\"\"p]e\"[]]:'{\"it''s\"}' bits[bit varying]:B'0101' n[text]:null",
+    "table \"S\".\"we]ird\": INSERT: \"a b\"[public.\"t[y\"\"p]e\"[]]:'{\"it''s\"}' \
+     bits[bit varying]:B'0101' n[text]:null",
     "table public.t: INSERT: at[timestamp with time zone]:'2026-01-02 03:04:05+00' x[double precision]:-Infinity",
 ];
 
 #[rustfmt::skip]
-
 const TOKENS: &[&str] = &[
     "BEGIN ", "COMMIT ", " (at ", ")", "table ", "message: transactional: ", "public", ".", ", ", ": ", "INSERT:",
     "UPDATE:", "DELETE:", "TRUNCATE:", " old-key:", " new-tuple:", " (no-tuple-data)", " (no-flags)", " restart_seqs",
