@@ -3,6 +3,7 @@
 use futures::executor::block_on;
 use infra_fuzz::{Syntax, Target};
 use migrate_infra::aws::CallOutcome;
+use migrate_infra::resources::KINDS;
 use migrate_infra::state::{Line, MemoryStore, Record, Salvage, State, StateError, Store, salvage};
 use serde_json::Value;
 
@@ -107,6 +108,7 @@ fn snapshot() {
         }
         assert_survives(&found.state);
         let mut state = found.state;
+        let _ = state.verify(KINDS);
         for address in state.resources.keys() {
             state.retired(address).count();
             state.tag_siblings(address, address).count();
