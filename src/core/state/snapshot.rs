@@ -155,6 +155,10 @@ impl State {
                 if self.has_begun() {
                     return Err("the history has already started".into());
                 }
+                // A history without an id could start again, and its snapshot could not be read.
+                if lineage.as_str().is_empty() {
+                    return Err("its `lineage` is empty, so it starts no history".into());
+                }
                 if lineage.as_str().is_empty() {
                     return Err("its `lineage` is empty".into());
                 }
@@ -546,6 +550,14 @@ mod tests {
         assert_eq!(state.retired(&a).map(|(address, _)| address.as_str()).collect::<Vec<_>>(), ["a~old"]);
         assert_eq!(state.tag_siblings(&a, &a).count(), 1);
         assert_eq!(state.tag_siblings(&a.retired(0), &a).count(), 1);
+    }
+
+    #[test]
+    fn a_history_without_an_id_was_accepted_and_its_snapshot_was_not() {
+        let (stack, account) = ("s/1".into(), "111122223333".into());
+        let genesis = Record::Genesis { format: FORMAT, lineage: "".into(), stack, account };
+        let error = State::empty().apply(&Line { seq: 1, record: genesis }).unwrap_err();
+        assert!(error.to_string().contains("`lineage` is empty"), "{error}");
     }
 
     #[test]
