@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::generator::Generator;
 use crate::target::Target;
 
 /// Names the directory in which the child finds its order and leaves its results.
 pub(crate) const CHILD: &str = "MIGRATE_INFRA_FUZZ_CHILD";
-/// How long the parser may take for one input, on a machine that does other things as well.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+/// The time of the processor that the parser may take for one input. Other programs on the machine do not count.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The time on the wall after which a parser that waits for something has failed.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// The stack of a worker thread of the program.
 const STACK: usize = 2 << 20;
 /// The memory that the child may add to what it has at its start, in bytes of address space.
@@ -73,7 +76,7 @@ pub(crate) fn run(target: &Target, directory: &Path) {
 
 /// Ends the process when an input takes too long.
 fn watch(directory: &Path, at: &AtomicU64, is_finished: impl Fn() -> bool) {
-    let (mut seen, mut since) = (0, Instant::now());
+    let (mut seen, mut since, mut used) = (0, Instant::now(), processor_time());
     // Short runs, as in a shrinking, end quickly; long ones are looked at rarely.
     let mut pause = Duration::from_millis(1);
     while !is_finished() {
@@ -81,11 +84,19 @@ fn watch(directory: &Path, at: &AtomicU64, is_finished: impl Fn() -> bool) {
         pause = (pause * 2).min(Duration::from_millis(100));
         let now = at.load(Ordering::Relaxed);
         if now != seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > LIMIT {
+            (seen, since, used) = (now, Instant::now(), processor_time());
+        } else if processor_time().saturating_sub(used) > LIMIT {
             fail(directory, &format!("it took more than {} seconds", LIMIT.as_secs()));
+        } else if since.elapsed() > PATIENCE {
+            fail(directory, &format!("it waited for more than {} seconds", PATIENCE.as_secs()));
         }
     }
+}
+
+/// Returns how long this process has used a processor. One input at a time runs in it.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default())
 }
 
 fn fail(directory: &Path, why: &str) -> ! {
