@@ -56,9 +56,13 @@ bench *args:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
 
-# Licences, sources and banned crates; needs cargo-deny, and the network for advisories.
+# A million damaged and hostile inputs for each parser; another seed gives other inputs.
+fuzz inputs="1000000" seed="1":
+    MIGRATE_INFRA_FUZZ={{ inputs }} MIGRATE_INFRA_FUZZ_SEED={{ seed }} cargo test --workspace --lib --tests fuzz -- --nocapture
+
+# Licences, sources and banned crates, as the tests check them, and advisories, which need the network.
 deny:
-    cargo deny check
+    "$(python3 tests/deny/install.py --venv "${CARGO_TARGET_DIR:-target}/tmp/deny-venv")" check
 
 # Writes what is made from the code: the commented configuration, its schema, and the page of resources.
 generate:

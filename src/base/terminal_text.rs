@@ -26,6 +26,11 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Returns text of others for the middle of a message: in one line, with `\n` and `\t` for line breaks and tabs.
+pub fn inline(text: &str) -> String {
+    one_line(text).replace('\t', "\\t")
+}
+
 /// Returns text in which each line after the first one is indented, so that none of them looks like a message of its
 /// own.
 pub fn indented<'a>(text: &'a str, indent: &str) -> Cow<'a, str> {

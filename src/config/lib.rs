@@ -33,7 +33,7 @@ pub use existing::of_existing;
 pub use gate::{Bound, Check, CustomCheck, Gate, Limit, RateLimit};
 pub use infra_base::metric::{Metric, Query, Statistic};
 pub use infra_base::side::Side;
-pub use load::{load, load_as_file};
+pub use load::{load, load_as_file, parse};
 pub use model::{
     AssumeRole, BackendKind, Config, Credentials, Cutover, Database, DatabaseAccess, DriftConfig, Encryption,
     EnvironmentConfig, Exception, Iam, IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network,

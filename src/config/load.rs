@@ -33,13 +33,27 @@ pub fn load_as_file(path: Option<&Path>, overrides: &Overrides) -> Result<Value,
         .map_err(|error| ConfigError::Mistakes(vec![ConfigDiagnostic::without_place(error.to_string())]))
 }
 
+/// Validates the text of a configuration; `name` is the name of the file in messages.
+///
+/// # Errors
+/// Returns all mistakes that can be found at once.
+pub fn parse(name: &str, text: &str, overrides: &Overrides) -> Result<Config, ConfigError> {
+    Ok(of_text(Some((name, text)), overrides)?.1)
+}
+
 /// Returns the value of the file with the overrides, and what it means.
 fn read(path: Option<&Path>, overrides: &Overrides) -> Result<(Value, Config), ConfigError> {
+    let Some(path) = path else { return of_text(None, overrides) };
+    let text = read_input(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    of_text(Some((&path.display().to_string(), &text)), overrides)
+}
+
+/// Does so for a file that was read, given as its name and its text, or for the defaults.
+fn of_text(file: Option<(&str, &str)>, overrides: &Overrides) -> Result<(Value, Config), ConfigError> {
     let single = |diagnostic| ConfigError::Mistakes(vec![diagnostic]);
-    let (mut provenance, mut value) = match path {
-        Some(path) => {
-            let text = read_input(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-            let provenance = Provenance::parse(&path.display().to_string(), &unix_lines(&text)).map_err(single)?;
+    let (mut provenance, mut value) = match file {
+        Some((name, text)) => {
+            let provenance = Provenance::parse(name, &unix_lines(text)).map_err(single)?;
             let value = provenance.value();
             (provenance, value)
         }

@@ -1,6 +1,8 @@
 //! Checks a configuration against the JSON schema of the Rust types: unknown keys, wrong types, and values that are out
 //! of range.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use crate::diagnostic::ConfigDiagnostic;
@@ -10,23 +12,29 @@ use crate::suggest::suggest;
 
 /// Returns the JSON schema of the configuration file.
 pub fn schema() -> Value {
-    schemars::schema_for!(RawConfig).to_value()
+    root().clone()
+}
+
+/// The schema, which never changes while the program runs.
+fn root() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(RawConfig).to_value());
+    &SCHEMA
 }
 
 /// Returns all violations of the schema.
 pub(crate) fn check(config: &Value, provenance: &Provenance) -> Vec<ConfigDiagnostic> {
-    let root = schema();
-    let mut checker = Checker { root: &root, provenance, diagnostics: Vec::new(), path: Vec::new() };
-    checker.value(config, &root);
+    let root = root();
+    let mut checker = Checker { root, provenance, diagnostics: Vec::new(), path: Vec::new() };
+    checker.value(config, root);
     checker.diagnostics
 }
 
 /// Returns whether the value with this path must be a string.
 pub(crate) fn expects_text(path: &[String]) -> bool {
-    let root = schema();
+    let root = root();
     let nothing = Provenance::without_file();
-    let checker = Checker { root: &root, provenance: &nothing, diagnostics: Vec::new(), path: Vec::new() };
-    let mut at = &root;
+    let checker = Checker { root, provenance: &nothing, diagnostics: Vec::new(), path: Vec::new() };
+    let mut at = root;
     for key in path {
         let here = checker.resolve(at);
         let property = here

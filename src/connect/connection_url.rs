@@ -49,12 +49,21 @@ impl Endpoint {
             options.push((decoded(name, "parameter")?, decoded(value, "parameter")?));
         }
         options.retain(|(name, value)| !url_options::is_part(name, value, &mut parts));
-        let host = parts.host.ok_or_else(|| error("has no host"))?;
+        // A parameter without a value is as if it were not there.
+        let host = parts.host.and_then(filled).ok_or_else(|| error("has no host"))?;
+        let texts = [Some(&host), parts.user.as_ref(), parts.database.as_ref()];
+        if texts.into_iter().flatten().any(|text| text.contains(char::is_control)) {
+            return Err(error("has a control character in its host, user or database"));
+        }
+        let values = options.iter().map(|(_, value)| value);
+        if parts.password.iter().chain(values).any(|text| text.contains('\0')) {
+            return Err(error("contains the character `%00`, which PostgreSQL does not accept"));
+        }
         if host.contains([',', '/', '@']) {
             return Err(error("contains several hosts or a socket; specify one host"));
         }
-        let user = parts.user.ok_or_else(|| error("has no user"))?;
-        let database = parts.database.unwrap_or_else(|| user.clone());
+        let user = parts.user.and_then(filled).ok_or_else(|| error("has no user"))?;
+        let database = parts.database.and_then(filled).unwrap_or_else(|| user.clone());
         let mut endpoint = Self::new(host, parts.port.unwrap_or(5432), user, "", database);
         endpoint.password = parts.password;
         for (name, value) in &options {
@@ -132,6 +141,33 @@ mod tests {
         for mode in [SslMode::Disable, SslMode::Require] {
             let url = format!("postgres://u:p@x.rds.amazonaws.com/d?sslmode={}", mode.as_str());
             assert_eq!(Endpoint::parse(&url).unwrap().ssl_mode, mode);
+        }
+    }
+
+    #[test]
+    fn a_control_character_in_a_host_reached_the_terminal() {
+        for url in
+            ["postgres://u@h%1b%5b2J/d", "postgres://u%0a@h/d", "postgres://u@h/d%07", "postgres:///d?user=u&host=%9b"]
+        {
+            assert!(Endpoint::parse(url).is_err(), "{url}");
+        }
+        assert!(Endpoint::parse("postgres://u@h/d?user=%c2%9b").is_err());
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_made_an_empty_host() {
+        for (url, expected) in [("postgres:///d?host=&user=u", "no host"), ("postgres://h/d?user=", "no user")] {
+            let error = Endpoint::parse(url).unwrap_err().to_string();
+            assert!(error.contains(expected), "{url}: {error}");
+        }
+        assert_eq!(Endpoint::parse("postgres://u@h/d?dbname=").unwrap().database, "u");
+    }
+
+    #[test]
+    fn a_nul_in_a_password_failed_only_at_the_connection() {
+        for url in ["postgres://u:p%00@h/d", "postgres://u@h/d?password=%00", "postgres://u@h/d?options=a%00user%00b"] {
+            let error = Endpoint::parse(url).unwrap_err().to_string();
+            assert!(error.contains("`%00`"), "{url}: {error}");
         }
     }
 

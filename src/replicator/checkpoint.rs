@@ -106,8 +106,20 @@ impl Boundary {
         if full > self.next.saturating_add(EPOCH / 2) {
             full = full.saturating_sub(EPOCH);
         } else if full.saturating_add(EPOCH / 2) < self.next {
-            full += EPOCH;
+            full = full.saturating_add(EPOCH);
         }
         full < self.next && !self.running.contains(&full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_of_the_last_epoch_overflowed() {
+        let boundary = Boundary::parse(":18446744073709551615:").unwrap();
+        assert!(!boundary.contains(0));
+        assert!(boundary.contains(u64::from(u32::MAX) - 1));
     }
 }

@@ -3,6 +3,7 @@
 //! Selection rules, and transformation rules that remove a column, are supported. Everything else that a table mapping
 //! document can contain is refused, because a rule that is ignored would make a migration look right that is not.
 
+use infra_base::terminal_text::inline;
 use serde_json::Value;
 
 use crate::model::TableName;
@@ -35,10 +36,10 @@ struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MappingsError {
     /// The document is not of the form that DMS expects.
-    #[error("Invalid table mappings document: {0}")]
+    #[error("Invalid table mappings document: {}", inline(.0))]
     Invalid(String),
     /// DMS accepts it, but it is not implemented here.
-    #[error("the table mapping rule {rule} is not supported here: {what}")]
+    #[error("the table mapping rule {rule} is not supported here: {}", inline(.what))]
     Unsupported {
         /// The id of the rule.
         rule: String,

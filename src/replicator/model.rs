@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use infra_base::terminal_text::inline;
 pub use infra_connect::TableName;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ impl fmt::Display for Lsn {
 
 /// A text that is no position in the write-ahead log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a log sequence number")]
+#[error("`{}` is not a log sequence number", inline(.0))]
 pub struct LsnError(pub String);
 
 impl FromStr for Lsn {

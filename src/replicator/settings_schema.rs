@@ -2,11 +2,12 @@
 //!
 //! "Specifying task settings for AWS Database Migration Service tasks" and its pages name them.
 
+use infra_base::terminal_text::inline;
 use serde_json::Value;
 
 /// Task settings that DMS refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Invalid task settings: {0}")]
+#[error("Invalid task settings: {}", inline(.0))]
 pub struct SettingsError(pub String);
 
 enum Kind {

@@ -23,11 +23,12 @@ impl Pattern {
         let characters: Vec<char> = text.chars().collect();
         let mut parts = Vec::new();
         let mut at = 0;
+        let last_closing = characters.iter().rposition(|one| *one == ']').unwrap_or_default();
         while at < characters.len() {
             match characters[at] {
                 '%' => parts.push(Part::Any),
                 '_' => parts.push(Part::One),
-                '[' => match characters[at + 1..].iter().position(|one| *one == ']') {
+                '[' if last_closing > at => match characters[at + 1..].iter().position(|one| *one == ']') {
                     Some(length) if length > 0 => {
                         parts.push(Part::Set(ranges(&characters[at + 1..=at + length])));
                         at += length + 1;
@@ -49,7 +50,7 @@ impl Pattern {
     /// Returns whether the name matches.
     pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
-        matches_from(&self.parts, &name)
+        fits(&self.parts, &name)
     }
 }
 
@@ -68,16 +69,50 @@ fn ranges(set: &[char]) -> Vec<(char, char)> {
     found
 }
 
-fn matches_from(parts: &[Part], name: &[char]) -> bool {
-    let Some((first, rest)) = parts.split_first() else { return name.is_empty() };
-    if *first == Part::Any {
-        return (0..=name.len()).any(|skipped| matches_from(rest, &name[skipped..]));
+/// Matches a name. The last `%` is the only point to return to, so the time is at most the product of both lengths.
+fn fits(parts: &[Part], name: &[char]) -> bool {
+    let (mut at, mut seen, mut back) = (0, 0, None);
+    loop {
+        let fits_here = match (parts.get(at), name.get(seen)) {
+            (None, None) => return true,
+            (Some(Part::Any), _) => {
+                back = Some((at, seen));
+                at += 1;
+                continue;
+            }
+            (Some(Part::One), Some(_)) => true,
+            (Some(Part::Set(ranges)), Some(character)) => {
+                ranges.iter().any(|(low, high)| (low..=high).contains(&character))
+            }
+            (Some(Part::Literal(wanted)), Some(character)) => wanted == character,
+            _ => false,
+        };
+        if fits_here {
+            (at, seen) = (at + 1, seen + 1);
+        } else if let Some((any, from)) = back.filter(|(_, from)| *from < name.len()) {
+            back = Some((any, from + 1));
+            (at, seen) = (any + 1, from + 1);
+        } else {
+            return false;
+        }
     }
-    let Some((character, others)) = name.split_first() else { return false };
-    let fits = match first {
-        Part::Any | Part::One => true,
-        Part::Literal(wanted) => wanted == character,
-        Part::Set(ranges) => ranges.iter().any(|(low, high)| (low..=high).contains(&character)),
-    };
-    fits && matches_from(rest, others)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_with_many_wildcards_took_longer_than_the_universe() {
+        let name = "a".repeat(63);
+        assert!(!Pattern::parse(&format!("{}b", "%a".repeat(30))).matches(&name));
+        assert!(Pattern::parse(&"%a".repeat(30)).matches(&name));
+        assert!(Pattern::parse(&"%".repeat(10_000)).matches(&name));
+    }
+
+    #[test]
+    fn many_open_brackets_were_read_again_and_again() {
+        let text = "[".repeat(200_000);
+        assert!(Pattern::parse(&text).matches(&text));
+    }
 }

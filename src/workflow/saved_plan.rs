@@ -74,12 +74,19 @@ impl SavedPlan {
     /// # Errors
     /// It cannot be read, is not a saved plan, or has an unknown format.
     pub fn read(path: &Path) -> Result<Self, SavedPlanError> {
+        match file::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(source) => Err(SavedPlanError::Read { path: path.to_owned(), source }),
+        }
+    }
+
+    /// Reads the text of the file; `path` is for messages.
+    ///
+    /// # Errors
+    /// It is not a saved plan, or has an unknown format.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SavedPlanError> {
         let path = path.to_owned();
-        let text = match file::read_to_string(&path) {
-            Ok(text) => text,
-            Err(source) => return Err(SavedPlanError::Read { path, source }),
-        };
-        match serde_json::from_str::<Self>(&text) {
+        match serde_json::from_str::<Self>(text) {
             Ok(saved) if saved.format == FORMAT => Ok(saved),
             Ok(saved) => Err(SavedPlanError::Format { path, format: saved.format }),
             Err(source) => Err(SavedPlanError::Parse { path, source }),

@@ -12,6 +12,7 @@ mod compare;
 mod cutover;
 mod engine;
 mod environments;
+mod fuzz;
 mod harness;
 mod hostile;
 mod kinds;

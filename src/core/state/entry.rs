@@ -63,12 +63,12 @@ impl OpenIntent {
             self.calls.push(call.to_owned());
         }
         self.last_call = at.map(str::to_owned);
-        self.sent += 1;
+        self.sent = self.sent.saturating_add(1);
     }
 
     /// Records that AWS has refused a call. If it has refused all of them, it is as if none had been sent.
     pub(super) fn refuse(&mut self) {
-        self.refused += 1;
+        self.refused = self.refused.saturating_add(1);
         if self.refused == self.sent {
             *self = Self::new(self.op);
         }

@@ -125,7 +125,7 @@ async fn write(
     while inbox.recv_many(&mut batch, 1024).await > 0 {
         let mut bytes = String::new();
         let mut accepted = Vec::new();
-        let first = lock(&state).seq + 1;
+        let first = lock(&state).seq.saturating_add(1);
         for request in batch.drain(..) {
             match add(&mut lock(&state), &request.records, &mut bytes) {
                 Ok(()) => accepted.push(request.durable),
@@ -152,7 +152,8 @@ async fn write(
 /// those of its dependencies, are acknowledged.
 fn add(state: &mut State, records: &[Record], bytes: &mut String) -> Result<(), JournalError> {
     for record in records {
-        let line = Line { seq: state.seq + 1, record: record.clone() };
+        // A state refuses a record after the one with the largest number.
+        let line = Line { seq: state.seq.saturating_add(1), record: record.clone() };
         state.apply(&line).map_err(|error| JournalError::Record(error.to_string()))?;
         bytes.push_str(&line.encode());
     }

@@ -137,8 +137,12 @@ impl State {
     /// # Errors
     /// The record is not the next one, or is invalid: the journal is damaged or belongs to another history.
     pub fn apply(&mut self, line: &Line) -> Result<(), IllegalRecord> {
-        if line.seq != self.seq + 1 {
-            return Err(IllegalRecord { seq: line.seq, why: format!("record {} is missing", self.seq + 1) });
+        let next = self.seq.checked_add(1).ok_or_else(|| {
+            let why = format!("the record before it has the number {}, the largest possible one", self.seq);
+            IllegalRecord { seq: line.seq, why }
+        })?;
+        if line.seq != next {
+            return Err(IllegalRecord { seq: line.seq, why: format!("record {next} is missing") });
         }
         self.apply_record(&line.record).map_err(|why| IllegalRecord { seq: line.seq, why })?;
         self.seq = line.seq;
@@ -150,6 +154,10 @@ impl State {
             Record::Genesis { format, lineage, stack, account } => {
                 if self.has_begun() {
                     return Err("the history has already started".into());
+                }
+                // A history without an id could start again, and its snapshot could not be read.
+                if lineage.as_str().is_empty() {
+                    return Err("its `lineage` is empty, so it starts no history".into());
                 }
                 if lineage.as_str().is_empty() {
                     return Err("its `lineage` is empty".into());
@@ -542,6 +550,26 @@ mod tests {
         assert_eq!(state.retired(&a).map(|(address, _)| address.as_str()).collect::<Vec<_>>(), ["a~old"]);
         assert_eq!(state.tag_siblings(&a, &a).count(), 1);
         assert_eq!(state.tag_siblings(&a.retired(0), &a).count(), 1);
+    }
+
+    #[test]
+    fn a_history_without_an_id_was_accepted_and_its_snapshot_was_not() {
+        let (stack, account) = ("s/1".into(), "111122223333".into());
+        let genesis = Record::Genesis { format: FORMAT, lineage: "".into(), stack, account };
+        let error = State::empty().apply(&Line { seq: 1, record: genesis }).unwrap_err();
+        assert!(error.to_string().contains("`lineage` is empty"), "{error}");
+    }
+
+    #[test]
+    fn a_snapshot_with_the_largest_numbers_overflowed() {
+        let mut state = begun();
+        run(&mut state, vec![intent(Op::Create), sent("a", "ec2:CreateVpc")]);
+        let open = state.resources.get_mut(&Address::new("a")).unwrap().open.as_mut().unwrap();
+        (open.sent, open.refused) = (u32::MAX, u32::MAX);
+        run(&mut state, vec![sent("a", "ec2:CreateVpc"), answered(CallOutcome::NotDone)]);
+        state.seq = u64::MAX;
+        let error = state.apply(&Line { seq: u64::MAX, record: sent("a", "ec2:CreateVpc") }).unwrap_err();
+        assert!(error.to_string().contains("largest possible"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where the capture starts, and where it stops.
 
+use infra_base::terminal_text::inline;
+
 use crate::model::{Lsn, LsnError, Transaction};
 
 /// Where the capture starts.
@@ -38,10 +40,10 @@ pub enum PositionError {
         lsn: Lsn,
     },
     /// The position is not understood.
-    #[error("`{0}` is not a CDC start position of PostgreSQL")]
+    #[error("`{}` is not a CDC start position of PostgreSQL", inline(.0))]
     Start(String, #[source] LsnError),
     /// The stop position is not understood.
-    #[error("`{0}` is not a CDC stop position: expected `server_time:` or `commit_time:` and a time")]
+    #[error("`{}` is not a CDC stop position: expected `server_time:` or `commit_time:` and a time", inline(.0))]
     Stop(String),
 }
 

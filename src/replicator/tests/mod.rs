@@ -2,6 +2,7 @@
 
 pub mod server;
 
+mod fuzz;
 mod guard;
 mod load;
 mod mappings;

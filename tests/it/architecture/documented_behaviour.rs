@@ -1,4 +1,5 @@
-//! Every test that `docs/aws-behaviour.md` and `docs/promises.md` name exists, and every decision has its promises.
+//! Every test that `docs/aws-behaviour.md`, `docs/promises.md` and `docs/security.md` name exists, and every decision
+//! has its promises.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,11 @@ fn exists(root: &Path, test: &str) -> bool {
     sources(root, &mut files);
     let names = |path: &Path| -> Vec<String> {
         let relative = path.strip_prefix(root).unwrap_or(path).with_extension("");
-        relative.iter().map(|part| part.to_string_lossy().into_owned()).filter(|part| part != "mod").collect()
+        relative
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .filter(|part| part != "mod" && part != "tests")
+            .collect()
     };
     files.iter().any(|file| {
         let module = names(file);
@@ -80,6 +85,11 @@ fn each_test_that_the_table_of_behaviour_names_exists() {
 #[test]
 fn each_test_that_the_table_of_promises_names_exists() {
     names_existing_tests("docs/promises.md", 150);
+}
+
+#[test]
+fn each_test_that_the_threat_model_names_exists() {
+    names_existing_tests("docs/security.md", 25);
 }
 
 /// The rows of each table name a test, too.

@@ -1,6 +1,7 @@
-//! The structure of the source: no module cycles, one-way layers, lines that fit.
+//! The structure of the source: no module cycles, one-way layers, lines that fit, allowed dependencies.
 
 pub mod decisions;
+pub mod dependencies;
 pub mod documented_behaviour;
 pub mod iam_actions;
 pub mod layers;

@@ -2,6 +2,7 @@
 
 mod connection;
 mod errors;
+mod fuzz;
 mod hostile;
 mod refusals;
 mod server;

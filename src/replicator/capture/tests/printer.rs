@@ -9,6 +9,13 @@ use crate::model::{Change, Datum, TableName, Value};
 /// Types that the plugin does not quote.
 const BARE: [&str; 7] = ["smallint", "integer", "bigint", "oid", "real", "double precision", "numeric"];
 
+/// Whether the plugin writes a value without quotes: those of some types, which never contain anything else.
+fn is_bare(type_name: &str, data: &str) -> bool {
+    let is_type = BARE.contains(&type_name) || type_name == "boolean";
+    let is_value = !data.is_empty() && data.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_type && is_value && !["null", "unchanged-toast-datum"].contains(&data)
+}
+
 fn identifier(name: &str) -> String {
     let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
         && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit());
@@ -25,11 +32,9 @@ fn values(values: &[Value], text: &mut String) {
         match &value.data {
             Datum::Null => text.push_str("null"),
             Datum::UnchangedToast => text.push_str("unchanged-toast-datum"),
-            Datum::Text(data) if BARE.contains(&value.type_name.as_str()) || value.type_name == "boolean" => {
-                text.push_str(data);
-            }
+            Datum::Text(data) if is_bare(&value.type_name, data) => text.push_str(data),
             Datum::Text(data) if value.type_name.starts_with("bit") && !value.type_name.ends_with(']') => {
-                let _ = write!(text, "B'{data}'");
+                let _ = write!(text, "B'{}'", data.replace('\'', "''"));
             }
             Datum::Text(data) => {
                 let _ = write!(text, "'{}'", data.replace('\'', "''"));
