@@ -89,6 +89,23 @@ async fn memory_satisfies_the_contract() {
     satisfies_the_contract(&|| Box::new(store.clone())).await;
 }
 
+/// Another run may have listed the objects before, and read them now.
+#[tokio::test]
+async fn what_a_snapshot_contains_is_deleted_with_the_one_after_the_next() {
+    let (_sandbox, backend) = bucket(&World::default(), CrashPoints::default(), Faults::default()).await;
+    let Backend::Shared { objects, .. } = &backend else { panic!("it is in a bucket") };
+    let journal = async || objects.list("journal/").await.expect("a list");
+    write(backend.store(), vec![genesis(), intent("a")], true).await;
+    let first = journal().await;
+    assert!(!first.is_empty(), "the snapshot has deleted what it contains");
+    write(backend.store(), vec![intent("b")], true).await;
+    let second = journal().await;
+    assert!(first.iter().all(|object| second.contains(object)), "the next snapshot has deleted {first:?}");
+    write(backend.store(), vec![intent("c")], true).await;
+    let third = journal().await;
+    assert!(!first.iter().any(|object| third.contains(object)), "{first:?} are still there");
+}
+
 /// S3 writes an object completely or not at all, so something else has changed it.
 #[tokio::test]
 async fn a_truncated_object_of_the_journal_was_taken_for_a_torn_line() {
