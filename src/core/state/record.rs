@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_number_with_a_fraction_changed_when_it_was_read() {
-        for number in [146_744_073_704_294_967_295.0, 0.1 + 0.2, 70.1, 1.844_674_407_370_429_4e22, f64::MIN_POSITIVE] {
+        for number in [0.1 + 0.2, 70.1, 1.467_440_737_042_949_7e20, 1.844_674_407_370_429_4e22] {
             let (address, saved) = (Address::new("target/replication/task"), Some(serde_json::json!({ "n": number })));
             let line = Line { seq: 1, record: Record::Validated { address, saved } };
             assert_eq!(Line::decode(line.encode().trim_end()), Ok(line));
