@@ -60,8 +60,8 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// Loads the credentials of a source, and asks all regions at once for their account. In an emergency, one answer is
-    /// enough.
+    /// Loads the credentials of a source, and asks all regions at once for their account. In an emergency, one answer
+    /// is enough.
     pub(super) async fn open(
         endpoint: &Endpoint,
         source: &CredentialsSource,

@@ -207,8 +207,8 @@ impl Cloud {
         self.stack_account.get().or_else(|| self.accesses.first().map(|access| access.account())).unwrap_or(&NONE)
     }
 
-    /// Returns the ARN of who uses this program: a user, or the session of a role, in the account of the stack. Empty if
-    /// AWS has not named it.
+    /// Returns the ARN of who uses this program: a user, or the session of a role, in the account of the stack. Empty
+    /// if AWS has not named it.
     pub fn identity(&self) -> &str {
         let in_account = |access: &&Arc<Access>| access.account() == self.account() && !access.arn().is_empty();
         let access = self.accesses.iter().find(in_account).or_else(|| self.accesses.first());

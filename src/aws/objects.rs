@@ -76,8 +76,8 @@ pub enum WriteError {
 impl Objects {
     /// Returns access to the objects of `bucket` below `prefix`, with the clients of the bucket's region. With a KMS
     /// key, objects are encrypted with that key instead of the bucket's. Every request names the owner of the bucket: a
-    /// name is free after its bucket was deleted, and anybody can take it ("Verifying bucket ownership with bucket owner
-    /// condition", Amazon S3 User Guide). Only an account that is not known is not named.
+    /// name is free after its bucket was deleted, and anybody can take it ("Verifying bucket ownership with bucket
+    /// owner condition", Amazon S3 User Guide). Only an account that is not known is not named.
     pub fn new(
         clients: Arc<Clients>,
         bucket: &str,

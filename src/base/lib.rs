@@ -1,6 +1,6 @@
-//! Base types that every part uses: addresses and ids, errors with their causes, the clock, crash points, files and their
-//! locks, text for a terminal and for a shell, URLs of endpoints, the environment of programs, futures on the heap,
-//! ownership tags, sides, metrics, and the parameters and words of PostgreSQL.
+//! Base types that every part uses: addresses and ids, errors with their causes, the clock, crash points, files and
+//! their locks, text for a terminal and for a shell, URLs of endpoints, the environment of programs, futures on the
+//! heap, ownership tags, sides, metrics, and the parameters and words of PostgreSQL.
 //!
 //! *May depend on* no other crate of this workspace, and on no AWS SDK crate.
 //! *Must never know* a resource kind, a file format or a command.

@@ -70,6 +70,14 @@ from_workflow!(
     infra_core::graph::GraphError,
 );
 
+impl Failure {
+    /// Returns whether the state lists a resource of somebody else. An emergency needs no state, but does not change
+    /// what is not ours.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Workflow(Error::StateRefused(StateRefusal::ForeignEntry { .. })))
+    }
+}
+
 /// Returns an error as the user reads it.
 pub(super) fn explain(options: &GlobalOptions, failure: Failure) -> CliError {
     match failure {
@@ -253,7 +261,8 @@ impl Explainer<'_> {
                 refused().hint("use the credentials of that account, or another --state-dir")
             }
             StateRefusal::ForeignEntry { address, .. } => refused().hint(format!(
-                "compare the state with the one that this stack had; `{}` removes the entry and leaves the resource in AWS",
+                "compare the state with the one that this stack had; `{}` removes the entry and leaves the resource in \
+                 AWS",
                 self.command(&format!("forget {address}"))
             )),
             StateRefusal::NoAccess { account, .. } => refused().hint(format!(

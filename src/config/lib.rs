@@ -16,6 +16,7 @@ mod diagnostic;
 mod effective;
 mod existing;
 mod gate;
+mod line_ends;
 mod load;
 mod model;
 pub mod naming;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::diagnostic::{ConfigDiagnostic, ConfigError};
 use crate::effective::effective;
+use crate::line_ends::unix_lines;
 use crate::model::{Config, RawConfig};
 use crate::overrides::Overrides;
 use crate::provenance::Provenance;
@@ -72,11 +73,6 @@ fn of_text(file: Option<(&str, &str)>, overrides: &Overrides) -> Result<(Value, 
     let (config, mut diagnostics) = resolve(&value, &provenance).map_err(single)?;
     diagnostics.extend(validate(&config, &provenance));
     if diagnostics.is_empty() { Ok((value, config)) } else { Err(ConfigError::Mistakes(diagnostics)) }
-}
-
-/// Git and editors can write line ends of Windows; a text of several lines must not become another one.
-pub(crate) fn unix_lines(text: &str) -> String {
-    text.replace("\r\n", "\n")
 }
 
 /// Inserts a value at a path, and creates the tables around it.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::diagnostic::ConfigDiagnostic;
-use crate::load::unix_lines;
+use crate::line_ends::unix_lines;
 use crate::toml_value::from_override;
 
 /// Values that override the configuration file.

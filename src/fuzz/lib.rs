@@ -14,6 +14,7 @@
 //! *Must never know* what is parsed. Only tests depend on it.
 
 mod bytes;
+mod check;
 mod child;
 mod driver;
 mod generator;

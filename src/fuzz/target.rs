@@ -1,7 +1,5 @@
 //! What is fuzzed.
 
-use crate::{child, driver};
-
 /// The form of the inputs. It decides how they can be changed besides their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syntax {
@@ -28,25 +26,4 @@ pub struct Target {
     /// Runs the parser, checks what must hold for every input, and returns whether the input was accepted. What does
     /// not hold is a panic.
     pub run: fn(&[u8]) -> bool,
-}
-
-impl Target {
-    /// Runs the target on many inputs.
-    ///
-    /// Three thousand inputs, or `MIGRATE_INFRA_FUZZ`; the seed is 1, or `MIGRATE_INFRA_FUZZ_SEED`. With
-    /// `MIGRATE_INFRA_FUZZ_INPUT`, it runs only on the input in that file.
-    ///
-    /// # Panics
-    /// An input failed, or the inputs were all accepted or all refused.
-    #[expect(clippy::panic, reason = "a test fails with a panic")]
-    pub fn check(&self) {
-        match child::directory() {
-            Some(directory) => child::run(self, &directory),
-            None => {
-                if let Err(failure) = driver::run(self) {
-                    panic!("{failure}");
-                }
-            }
-        }
-    }
 }

@@ -31,11 +31,12 @@ mod tests {
 
     use super::*;
 
+    type Edit = fn(&mut State, Address, serde_json::Value);
+
     #[test]
     fn a_record_that_cannot_be_read_counted_as_none() {
         let task = Address::new("target/replication/task");
         let unreadable = json!({ "progress": "of a newer version" });
-        type Edit = fn(&mut State, Address, serde_json::Value);
         let cases: [(&str, Edit); 4] = [
             ("a cutover", |state, _, saved| state.migration.cutover = Some(saved)),
             ("a switchover", |state, _, saved| state.migration.switchover = Some(saved)),

@@ -10,8 +10,8 @@ use infra_payment::stack::ROUTING;
 
 use crate::error::Error;
 
-/// Returns the states in a directory of local states, in the order of their names. What cannot be read is left out: its
-/// stack is not known.
+/// Returns the states in a directory of local states that contain something, in the order of their names. What cannot
+/// be read is left out: its stack is not known.
 pub async fn local_states(root: &Path) -> Vec<State> {
     let mut directories: Vec<_> =
         std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
@@ -21,6 +21,7 @@ pub async fn local_states(root: &Path) -> Vec<State> {
         let backend = Backend::Local(directory);
         if let Ok(state) = load(backend.store().as_mut()).await
             && state.has_begun()
+            && !state.resources.is_empty()
         {
             states.push(state);
         }

@@ -174,7 +174,8 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
     match &failure.error {
         Error::Foreign { id, .. } => Some(ownership_resolution(options, &failure.address, id, failure.id.is_some())),
         Error::ForeignParent { .. } => Some(format!(
-            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise adopt what it is a part of",
+            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise adopt what it is a part \
+             of",
             command(options, &format!("forget {}", failure.address))
         )),
         Error::Ambiguous(_) => {

@@ -17,8 +17,8 @@ pub struct StateConfig {
     pub prefix: String,
     /// Region of the bucket. Empty: the region of the first environment.
     pub region: String,
-    /// Account that owns the bucket. Empty: the account of the credentials of the first environment. Requests to a bucket
-    /// of another account are refused.
+    /// Account that owns the bucket. Empty: the account of the credentials of the first environment. Requests to a
+    /// bucket of another account are refused.
     pub bucket_owner: String,
     /// ARN of the KMS key that encrypts the state. Empty: the default encryption of the bucket is used.
     pub kms_key_arn: String,

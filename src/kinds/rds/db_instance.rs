@@ -214,8 +214,8 @@ impl Resource for DbInstance {
             ));
         }
         // "Values that are not at least 10% greater than the existing value are rounded up so that they are 10%
-        // greater" (ModifyDBInstance, `AllocatedStorage`): the database would have more than is configured, and could not go
-        // back.
+        // greater" (ModifyDBInstance, `AllocatedStorage`): the database would have more than is configured, and could
+        // not go back.
         let least = has + (has + 9) / 10;
         (has < wanted && wanted < least).then(|| {
             format!(

@@ -159,8 +159,8 @@ impl Resource for WeightedRecord {
         }
     }
 
-    /// Nothing shows whose a zone is that the configuration names by its id. The load balancer to which the record leads
-    /// does.
+    /// Nothing shows whose a zone is that the configuration names by its id. The load balancer to which the record
+    /// leads does.
     fn parents(&self, attrs: Option<&WeightedRecordAttrs>) -> Result<Vec<Parent>> {
         let (zone, alias) = match attrs {
             Some(attrs) => (attrs.zone_id.to_string(), attrs.alias_dns_name.clone()),

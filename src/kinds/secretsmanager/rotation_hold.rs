@@ -107,8 +107,9 @@ pub async fn allow_rotation(cx: &StepContext, secret: &str) -> Result<()> {
     cx.mutate("secretsmanager:UntagResource", call).await.map(drop)
 }
 
-/// Returns when the rotation can be changed or turned off: it removes the label that a failed rotation has left on a version
-/// without a value, and waits for a rotation whose version has one. `rotates` states whether rotation is turned on.
+/// Returns when the rotation can be changed or turned off: it removes the label that a failed rotation has left on a
+/// version without a value, and waits for a rotation whose version has one. `rotates` states whether rotation is turned
+/// on.
 ///
 /// "When rotation is unsuccessful, the `AWSPENDING` staging label might be attached to an empty secret version", and
 /// "any later invocation of `RotateSecret` assumes that a previous rotation request is still in progress and returns an

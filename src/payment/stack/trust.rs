@@ -35,8 +35,8 @@ impl Trust {
 
     /// Returns the trust in Lambda.
     ///
-    /// AWS restricts execution roles to the account (`lambda-trust-policy.json` in aws/agent-toolkit-for-aws), and others
-    /// do so, too (serverless/serverless#13125, terraform-aws-modules/terraform-aws-lambda#771). The
+    /// AWS restricts execution roles to the account (`lambda-trust-policy.json` in aws/agent-toolkit-for-aws), and
+    /// others do so, too (serverless/serverless#13125, terraform-aws-modules/terraform-aws-lambda#771). The
     /// Lambda Developer Guide ("Defining Lambda function permissions with an execution role") documents no
     /// `aws:SourceArn` for them.
     pub(super) fn lambda() -> Self {

@@ -56,10 +56,10 @@ async fn entries_that_were_copied_from_another_stack_are_not_deleted() {
         let before = copied(&graph).await;
         let (state, inventory) = (before.state(), before.world.inventory());
         let mut refused = BTreeSet::new();
-        for (address, entry) in &state.resources {
+        for (address, entry) in state.resources.iter().filter(|(_, entry)| entry.kind != SHARED) {
             let is_tagged = KINDS.schema(&entry.kind).tagged;
             // One without tags also stands alone: nothing shows whose it is.
-            let alone = (!is_tagged && entry.kind != SHARED).then(|| BTreeSet::from([address.clone()]));
+            let alone = (!is_tagged).then(|| BTreeSet::from([address.clone()]));
             for kept in [with_needs(&state, address)].into_iter().chain(alone) {
                 let mut fixture = before.fork();
                 keep(&mut fixture, &kept).await;

@@ -1,5 +1,5 @@
-//! PostgreSQL servers that are none, or not the right one. What they can do to a connection in detail is in the table of
-//! `infra-connect` (`hostile`).
+//! PostgreSQL servers that are none, or not the right one. What they can do to a connection in detail is in the table
+//! of `infra-connect` (`hostile`).
 
 use std::net::TcpStream;
 

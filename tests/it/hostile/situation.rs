@@ -54,7 +54,7 @@ impl Situation {
             command.stdout(output);
         }
         let output = command.output().expect("the program runs");
-        let shown = workspace.format_output(&output, &arguments);
+        let shown = workspace.format_output(&output, self.command);
         let name = self.name;
         assert_eq!(output.status.code(), Some(self.exits), "{name}: {shown}");
         assert!(shown.contains(self.says), "{name}: `{}` is missing in {shown}", self.says);

@@ -35,7 +35,7 @@ const SITUATIONS: &[Situation] = &[
         name: "the entries are those of another stack, and are to be changed",
         arrange: of_another_stack,
         command: "up --env source --sandbox --sandbox-timing instant -y --set tags.CostCenter=elsewhere",
-        exits: 1,
+        exits: 3,
         says: "theirs/prod",
     },
     Situation {

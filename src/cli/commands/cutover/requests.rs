@@ -66,8 +66,8 @@ async fn distribute(
     }
 }
 
-/// Aborts on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, and ends the process on the second signal. That is safe: the progress is
-/// recorded.
+/// Aborts on Ctrl-C, SIGTERM, SIGHUP or SIGQUIT, and ends the process on the second signal. That is safe: the progress
+/// is recorded.
 fn abort_on_signal(inputs: UnboundedSender<Input>, who: String) {
     tokio::spawn(async move {
         let reason = match shutdown_signal().await {

@@ -87,6 +87,10 @@ async fn send(app: &App, switch: &EmergencySwitch, to: Position) -> std::result:
             session.close().await;
             return Ok(result);
         }
+        Ok(Err(failure)) if failure.is_foreign() => {
+            reporter.finish();
+            return Err(failure);
+        }
         Ok(Err(failure)) => app.explain(failure).what,
         Err(_) => format!("the state could not be opened within {} seconds", OPEN_TIMEOUT.as_secs()),
     };

@@ -93,6 +93,10 @@ impl Rollback<'_> {
         let reporter = Reporter::start(&app.options);
         let session = match app.open_session("traffic rollback", reporter.events()).await {
             Ok(session) => session,
+            Err(failure) if failure.is_foreign() => {
+                reporter.finish();
+                return Err(failure);
+            }
             Err(failure) => {
                 // The holder of the lock may hang. If it runs, it notices that the weights have changed, and stops.
                 reporter.finish();

@@ -17,7 +17,9 @@ buckets = ["source"]
 vpc_cidr = "10.1.0.0/16"
 databases = ["target"]
 buckets = ["target"]
-replicates = { database = { from = "source/source", to = "target" }, bucket = { from = "source/source", to = "target" } }
+[environments.target.replicates]
+database = { from = "source/source", to = "target" }
+bucket = { from = "source/source", to = "target" }
 [database.parameters]
 log_min_duration_statement = "500"
 [routing]
