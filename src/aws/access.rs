@@ -237,13 +237,34 @@ async fn load(
     Ok((plain, config.build(), renewal))
 }
 
+/// What follows `AWS_ENDPOINT_URL` for all services, and for each one that is called ("Service-specific endpoints", AWS
+/// SDKs and Tools Reference Guide).
+const SERVICES: &[&str] = &[
+    "",
+    "_APPLICATION_AUTO_SCALING",
+    "_CLOUDWATCH",
+    "_CLOUDWATCH_LOGS",
+    "_DATABASE_MIGRATION_SERVICE",
+    "_EC2",
+    "_ECS",
+    "_ELASTIC_LOAD_BALANCING_V2",
+    "_IAM",
+    "_LAMBDA",
+    "_RDS",
+    "_RESOURCE_GROUPS_TAGGING_API",
+    "_ROUTE_53",
+    "_S3",
+    "_SECRETS_MANAGER",
+    "_STS",
+];
+
 /// Refuses URLs of the environment or of a profile that calls cannot be sent to: each request has secrets in it.
 fn check_urls(configured: Option<&str>) -> Result<(), CloudError> {
     let failed = |setting: String| move |source| CloudError::EndpointUrl { setting, source };
     for (name, url) in std::env::vars_os() {
         // `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for one service.
         if let (Some(name), Some(url)) = (name.to_str(), url.to_str())
-            && name.starts_with("AWS_ENDPOINT_URL")
+            && name.strip_prefix("AWS_ENDPOINT_URL").is_some_and(|service| SERVICES.contains(&service))
             && !url.is_empty()
         {
             endpoint_url::check(url).map_err(failed(format!("`{name}`")))?;

@@ -40,7 +40,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// On or off, at once.
 const DYNAMIC_BOOLEANS: &str = "\
-    allow_alter_system allow_in_place_tablespaces allow_system_table_mods array_nulls autovacuum \
+    operator_precedence_warning allow_alter_system allow_in_place_tablespaces allow_system_table_mods array_nulls autovacuum \
     check_function_bodies db_user_namespace debug_pretty_print debug_print_parse debug_print_plan \
     debug_print_rewritten default_transaction_deferrable default_transaction_read_only enable_async_append \
     enable_bitmapscan enable_distinct_reordering enable_gathermerge enable_group_by_reordering enable_hashagg \
@@ -68,7 +68,7 @@ const STATIC_BOOLEANS: &str = "\
 
 /// Other values, at once.
 const DYNAMIC: &str = "\
-    application_name archive_cleanup_command archive_command archive_library archive_timeout \
+    debug_parallel_query application_name archive_cleanup_command archive_command archive_library archive_timeout \
     authentication_timeout autovacuum_analyze_scale_factor autovacuum_analyze_threshold autovacuum_naptime \
     autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit autovacuum_vacuum_insert_scale_factor \
     autovacuum_vacuum_insert_threshold autovacuum_vacuum_scale_factor autovacuum_vacuum_threshold \

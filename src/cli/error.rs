@@ -245,7 +245,8 @@ const REBUILD: &str = "or `migrate-infra state rebuild`: it keeps the damaged fi
 
 /// What to check when a shared state cannot be used.
 const CHECK_BUCKET: &str = "check that the bucket of `[state]` exists, in the configured region, \
-    and that these credentials can read and write it; see docs/shared-state.md";
+    and that these credentials can read and write it; if it is in another account than the first environment, set \
+    `state.bucket_owner`; see docs/shared-state.md";
 
 fn is_shared(place: &str) -> bool {
     place.starts_with("s3://")

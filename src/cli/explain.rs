@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use infra_base::address::Address;
+use infra_base::shell::quote;
 use infra_config::{Side, Strategy, did_you_mean};
 use infra_core::state::{JournalError, StateError, UnusableState};
 use infra_payment::policy::Violation;
@@ -263,7 +264,7 @@ impl Explainer<'_> {
             StateRefusal::ForeignEntry { address, .. } => refused().hint(format!(
                 "compare the state with the one that this stack had; `{}` removes the entry and leaves the resource in \
                  AWS",
-                self.command(&format!("forget {address}"))
+                self.command(&format!("forget {}", quote(address.as_str())))
             )),
             StateRefusal::NoAccess { account, .. } => refused().hint(format!(
                 "set `profile` or `assume_role` of its environment to credentials of that account; if the environment \

@@ -1,12 +1,15 @@
 //! What `down` does when the configuration is missing or broken.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use infra_config::{Config, Overrides, load};
 use infra_core::state::State;
 use infra_workflow::from_state::{config_of, local_states};
 
 use super::error::{CliError, Exit};
 use super::explain::Failure;
-use super::options::GlobalOptions;
+use super::options::{DEFAULT_CONFIG, GlobalOptions};
 use super::ui::stderr;
 
 /// Returns a configuration of what the only local state contains, and says what it lacks. `error` is why the file
@@ -20,7 +23,14 @@ pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Re
     if load(Some(&options.config), &Overrides::default()).is_ok() {
         return Err(error.into());
     }
-    let text = infra_base::file::read_input(&options.config).unwrap_or_default();
+    let text = match infra_base::file::read_input(&options.config) {
+        Ok(text) => text,
+        // A file that was named may be another one than was meant.
+        Err(missing) if missing.kind() == ErrorKind::NotFound && options.config == Path::new(DEFAULT_CONFIG) => {
+            String::new()
+        }
+        Err(_) => return Err(error.into()),
+    };
     if protects_something(&text) {
         return Err(error.hint("it protects resources from deletion: correct it first").into());
     }
@@ -64,7 +74,7 @@ fn is_selected(state: &State, options: &GlobalOptions) -> bool {
 /// Whether a text that is not TOML seems to protect something from deletion.
 fn protects_something(text: &str) -> bool {
     let without_comment = |line: &str| line.split('#').next().unwrap_or_default().replace(char::is_whitespace, "");
-    text.lines().any(|line| without_comment(line).contains("protect=true"))
+    text.lines().any(|line| without_comment(line).replace(['"', '\''], "").contains("protect=true"))
 }
 
 #[cfg(test)]
@@ -74,6 +84,7 @@ mod tests {
     #[test]
     fn a_broken_file_that_protects_something_is_not_ignored() {
         assert!(protects_something("[environments.source]\nprotect = true # production\nregion = "));
+        assert!(protects_something("[environments.source]\n\"protect\" = true\n["));
         assert!(protects_something("[resources]\n\"source/*\" = { protect=true }\n["));
         assert!(!protects_something("# protect = true\nprotect = false\n["));
         assert!(!protects_something(""));

@@ -9,6 +9,9 @@ use infra_sandbox::Disk;
 use infra_sandbox::world::real_data::DataSource;
 use infra_workflow::Selection;
 
+/// The configuration, if no option and no variable names one.
+pub(in crate::cli) const DEFAULT_CONFIG: &str = "config/migration.toml";
+
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -18,7 +21,7 @@ pub struct GlobalOptions {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "config/migration.toml",
+        default_value = DEFAULT_CONFIG,
         env = "MIGRATE_INFRA_CONFIG"
     )]
     pub config: PathBuf,

@@ -5,7 +5,7 @@ use infra_base::address::Address;
 use infra_base::shell::quote;
 use infra_workflow::Selection;
 
-use super::options::GlobalOptions;
+use super::options::{DEFAULT_CONFIG, GlobalOptions};
 
 /// Returns the command for a selection, with the options of the current command.
 pub(super) fn rerun_command(options: &GlobalOptions, command: &str, selection: &Selection) -> String {
@@ -17,7 +17,7 @@ pub(super) fn rerun_command(options: &GlobalOptions, command: &str, selection: &
     if options.sandbox {
         words.push("--sandbox".to_owned());
     }
-    if options.config.as_os_str() != "config/migration.toml" {
+    if options.config.as_os_str() != DEFAULT_CONFIG {
         words.push(format!("--config {}", quote(&options.config.display().to_string())));
     }
     if options.state_dir.as_os_str() != ".migrate-infra" {

@@ -116,11 +116,11 @@ impl Connector {
         }
     }
 
-    /// Returns whether the server itself is at an address of this machine. The near end of a tunnel is not the server.
+    /// Returns whether the server itself is at an address of this machine, under the name of this machine. The near end of
+    /// a tunnel is not the server, and neither is a name that the file of hosts leads to one.
     fn is_local(&self, address: IpAddr) -> bool {
         let link = &self.endpoint.link;
-        let is_named = link.address.is_none() || is_this_machine(&self.endpoint.host);
-        is_loopback(address) && is_named && link.tunnel_port.is_none()
+        is_loopback(address) && is_this_machine(&self.endpoint.host) && link.tunnel_port.is_none()
     }
 
     async fn dial(&self, address: IpAddr, encryption: Encryption, settings: &str) -> Result<Connection, Error> {

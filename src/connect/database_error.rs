@@ -11,7 +11,7 @@ use super::plain_text::plain;
 /// text is therefore kept only for error classes that concern the server, names and permissions. For all other classes,
 /// only the code is kept ("PostgreSQL Error Codes"), and the name of the constraint, column or table if the server
 /// reports one. Details and hints are never kept. Control characters, with which a server could write on the terminal
-/// of the user, are spaces.
+/// of the user, are escaped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}{}", .code.as_ref().map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default())]
 pub struct DatabaseError {

@@ -97,7 +97,7 @@ fn check_name(name: &str) -> Result<(), Rejection> {
 /// is too new.
 fn check_role(call: &mut Call<'_>, role: &str) -> Result<(), Rejection> {
     let account = call.account();
-    // Nothing documents that Lambda sends the ARN of the function.
+    // Nothing documents that Lambda sends the ARN of the function, or its account.
     let caller = ServiceCaller { principal: "lambda.amazonaws.com", account: &account, arn: None };
     match call.world.iam.can_assume(role, &caller, call.now()) {
         true => Ok(()),

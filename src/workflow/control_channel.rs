@@ -230,7 +230,8 @@ impl Reader {
             match own_file::read(&path) {
                 Ok(text) if self.forward(&text) => drop(std::fs::remove_file(&path)),
                 // It is for another run, or was removed by who has sent it.
-                Ok(_) | Err(OwnFileError::Io(_)) => {}
+                Ok(_) => {}
+                Err(OwnFileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(why) => {
                     if self.refused.insert(path.clone()) {
                         refusals.push(format!("the request in {} is not obeyed: {why}", path.display()));
@@ -304,8 +305,9 @@ mod tests {
         file::create_new(&at("3"), nameless, Access::Owner).expect("a file");
         let mut reader = Reader::new("this", inputs);
         let refusals = reader.read_directory(directory.path());
-        assert_eq!(refusals.len(), 1, "{refusals:?}");
+        assert_eq!(refusals.len(), 2, "{refusals:?}");
         assert!(refusals[0].contains("other users can write it"), "{refusals:?}");
+        assert!(refusals[1].contains("cannot be read"), "{refusals:?}");
         assert_eq!(reader.read_directory(directory.path()), Vec::<String>::new(), "it is said once");
         assert!(received.try_recv().is_err(), "it was obeyed");
     }

@@ -26,6 +26,9 @@ use crate::refusal::MigrationRefusal;
 use crate::traffic::{location, record_name};
 use crate::workspace::Workspace;
 
+/// How long a request that must not wait waits for who gives it.
+const CALLER_PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// Returns the plan of a cutover that also pauses after the given steps.
 ///
 /// # Errors
@@ -66,12 +69,14 @@ pub async fn send_to_running(
         let reason = "it is about to begin or to end; try again".to_owned();
         return Err(MigrationRefusal::Unreachable { reason }.into());
     };
-    let who = match (workspace.caller().await, request) {
-        (Ok(who), _) => who,
+    let who = match request {
         // Whoever approves has to be known.
-        (Err(error), ControlRequest::Approve | ControlRequest::Continue) => return Err(error),
+        ControlRequest::Approve | ControlRequest::Continue => workspace.caller().await?,
         // Traffic must be able to stop or to go back while AWS does not answer.
-        (Err(_), ControlRequest::Pause | ControlRequest::Abort | ControlRequest::Rollback) => user_at_host(),
+        ControlRequest::Pause | ControlRequest::Abort | ControlRequest::Rollback => {
+            let asked = tokio::time::timeout(CALLER_PATIENCE, workspace.caller()).await;
+            asked.ok().and_then(Result::ok).unwrap_or_else(user_at_host)
+        }
     };
     ControlChannel::of(&backend).send(request, &who, &holder.id).await?;
     Ok(true)

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use infra_aws::Need;
 use infra_core::engine::{Context, foreign};
 use infra_core::resource::{Spec as _, describe};
 use infra_kinds::autoscaling::ScalableTarget;
@@ -14,8 +13,8 @@ use infra_kinds::secretsmanager::Secret;
 
 use crate::refusal::StateRefusal;
 
-/// How long an emergency waits for the answers.
-const EMERGENCY_PATIENCE: Duration = Duration::from_secs(5);
+/// How long an emergency waits for each answer.
+const EMERGENCY_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The kinds that the commands of a migration change: tasks, the secrets that they hold, services and their numbers of
 /// tasks, records, their checks, and fences.
@@ -31,24 +30,31 @@ const CHANGED: &[&str] = &[
     HealthCheck::KIND,
 ];
 
-/// Refuses a state with entries of somebody else. A resource that cannot be read at the moment does not stop a
-/// migration, and an emergency waits for a few seconds only.
+/// Returns the kinds that a command changes without reading each resource first, as a step of a plan does, and how long
+/// it waits for each answer. The emergency switch writes a metric of its own, and nothing else.
+fn changed(command: &str) -> (&'static [&'static str], Option<Duration>) {
+    match command {
+        "traffic emergency" => (&[], None),
+        "traffic rollback" => (&[WeightedRecord::KIND], Some(EMERGENCY_PATIENCE)),
+        _ if ["replication ", "traffic ", "cutover"].iter().any(|commands| command.starts_with(commands)) => {
+            (CHANGED, None)
+        }
+        _ => (&[], None),
+    }
+}
+
+/// Refuses a state with entries of another stack that the command would change. A resource that cannot be read at the
+/// moment, that is gone, or that has lost its tags does not stop a migration.
 ///
 /// # Errors
 /// [`StateRefusal::ForeignEntry`].
-pub(crate) async fn verify(context: &Context, need: Need) -> Result<(), StateRefusal> {
-    let is_changed = |kind: &str| CHANGED.contains(&kind);
+pub(crate) async fn verify(context: &Context, command: &str) -> Result<(), StateRefusal> {
+    let (kinds, limit) = changed(command);
     let addresses = context.journal.read(|state| {
-        let changed = state.resources.iter().filter(|(_, entry)| is_changed(&entry.kind));
+        let changed = state.resources.iter().filter(|(_, entry)| kinds.contains(&entry.kind.as_str()));
         changed.map(|(address, _)| address.clone()).collect()
     });
-    let found = match need {
-        Need::Everything => foreign(context, &addresses).await,
-        Need::Only(_) => {
-            tokio::time::timeout(EMERGENCY_PATIENCE, foreign(context, &addresses)).await.unwrap_or_default()
-        }
-    };
-    match found.into_iter().next() {
+    match foreign(context, &addresses, limit).await.into_iter().next() {
         None => Ok(()),
         Some((address, error)) => Err(StateRefusal::ForeignEntry { address, why: describe(&error) }),
     }

@@ -6,7 +6,7 @@ use infra_core::engine::{self, Context, Outcome};
 use infra_core::plan::{Action, Step};
 use infra_core::resource::{Error, describe};
 
-use crate::planning::build_plan;
+use crate::planning::build_plan_beside_policies;
 use crate::selection::Selection;
 use crate::workspace::Workspace;
 
@@ -35,7 +35,7 @@ pub(crate) async fn partial_up(
 ) -> Result<(), PartialUpError> {
     let selection = Selection { targets, ..Selection::default() };
     let state = context.journal.read(Clone::clone);
-    let plan = build_plan(workspace, &state, &selection, None);
+    let plan = build_plan_beside_policies(workspace, &state, &selection, None);
     let mut plan = plan.map_err(|error| PartialUpError::Reason(with_causes(&error)))?;
     // A step without a change would still correct what somebody has changed, without being asked.
     plan.keep(|step| selection.targets(&step.address) && step.action != Action::NoOp);

@@ -26,10 +26,24 @@ pub fn build_plan(
     selection: &Selection,
     drift: Option<&DriftReport>,
 ) -> Result<Plan, Error> {
+    policies::check(&workspace.config, &graph(&workspace.config, state)?)?;
+    build_plan_beside_policies(workspace, state, selection, drift)
+}
+
+/// Does the same without checking policies: for the changes in place that a migration in progress requires. It must not
+/// end because a policy is new.
+///
+/// # Errors
+/// The configuration, the selection or the state does not allow a plan.
+pub(crate) fn build_plan_beside_policies(
+    workspace: &Workspace,
+    state: &State,
+    selection: &Selection,
+    drift: Option<&DriftReport>,
+) -> Result<Plan, Error> {
     let config = &workspace.config;
     let graph = graph(config, state)?;
     let state = &moved::apply_in_memory(config, state);
-    policies::check(config, &graph)?;
     protection::check_sections(config, &graph, state)?;
     moved::check(config, &graph)?;
     ignore_rules::check(config, &graph, state)?;

@@ -76,10 +76,7 @@ impl Session {
             }
         };
         let session = Self::start(workspace, state, store, lock, cloud, events).await?;
-        if !changes_outside_of_a_plan(command) {
-            return Ok(session);
-        }
-        let verified = ownership::verify(&session.context, workspace.need).await;
+        let verified = ownership::verify(&session.context, command).await;
         Ok(session.or_close(verified).await?.0)
     }
 
@@ -129,6 +126,7 @@ impl Session {
             calls: Arc::new(CallCounter::default()),
             stack,
             parallelism: workspace.parallelism,
+            named: Arc::new(workspace.config.routing.iter().map(|routing| routing.zone_id.clone()).collect()),
         };
         Ok(Self { context, run, writer, heartbeat, warn: workspace.warn })
     }
@@ -176,11 +174,6 @@ impl Session {
     }
 }
 
-/// Returns whether a command changes resources without reading each of them first, as a step of a plan does.
-fn changes_outside_of_a_plan(command: &str) -> bool {
-    ["replication ", "traffic ", "cutover"].iter().any(|commands| command.starts_with(commands))
-}
-
 /// Releases a lock. If that fails, the lock expires, so a failure is only a warning.
 pub(crate) async fn release_lock(heartbeat: Heartbeat, warn: fn(&str)) {
     if let Some(lock) = heartbeat.stop().await
@@ -205,7 +198,9 @@ async fn prepare(
     {
         return Err(damage.into());
     }
-    usable::verify(&salvage.state)?;
+    if on_damage == OnDamage::Refuse {
+        usable::verify(&salvage.state)?;
+    }
     if let Backend::Shared { objects, .. } = backend
         && objects.is_versioned().await.is_ok_and(|versioned| !versioned)
     {

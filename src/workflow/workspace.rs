@@ -138,8 +138,8 @@ impl Workspace {
     pub async fn connect_read_only(&self) -> Result<ReadContext, Error> {
         let cloud = self.connect().await?;
         if let (Some(stack), Some(account)) = (self.stack_in_state.get(), self.stack_account.get()) {
-            let is_account = cloud.has_access(account) || self.need != Need::Everything;
-            if *stack != self.config.stack.id() || !is_account {
+            let is_ours = *stack == self.config.stack.id() && cloud.has_access(account);
+            if self.need == Need::Everything && !is_ours {
                 return Err(foreign(stack, account, &self.config, &cloud).into());
             }
         }

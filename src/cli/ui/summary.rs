@@ -7,6 +7,7 @@ use crate::cli::error::{CliError, Exit, enable_region};
 use crate::cli::options::GlobalOptions;
 use crate::cli::suggest::{command, ownership_resolution, rerun_command};
 use infra_aws::{AwsError, ErrorKind, Tagged};
+use infra_base::shell::quote;
 use infra_core::engine::{Failure, Outcome, Report};
 use infra_core::resource::{Error, describe};
 use infra_core::state::State;
@@ -174,9 +175,9 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
     match &failure.error {
         Error::Foreign { id, .. } => Some(ownership_resolution(options, &failure.address, id, failure.id.is_some())),
         Error::ForeignParent { .. } => Some(format!(
-            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise adopt what it is a part \
-             of",
-            command(options, &format!("forget {}", failure.address))
+            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise `adopt` that resource, of which \
+             it is a part",
+            command(options, &format!("forget {}", quote(failure.address.as_str())))
         )),
         Error::Ambiguous(_) => {
             Some("find out which resource is the right one, and remove the ownership tags from the others".to_owned())

@@ -95,7 +95,7 @@ impl Validator<'_> {
             }
         }
         for (parameter, value) in &database.parameters {
-            if let Some((message, help)) = mistake_in_parameter(parameter, value) {
+            if let Some((message, help)) = mistake_in_parameter(&database.engine_version, parameter, value) {
                 report("parameters", message, &help);
             }
         }

@@ -1,5 +1,7 @@
 //! Versions, classes and parameters of PostgreSQL and of the services that run it.
 
+use std::ops::RangeInclusive;
+
 use infra_base::postgres_parameters::{names, parameter};
 
 use crate::suggest::did_you_mean;
@@ -19,11 +21,16 @@ pub(super) fn is_class(text: &str, service: &str) -> bool {
     matches!(parts.as_slice(), [first, family, size] if *first == service && word(family) && word(size))
 }
 
-/// Returns what is wrong with a parameter of the engine and its value, and what to write instead. Parameters of
-/// extensions, which contain a dot, are left to RDS.
-pub(super) fn mistake_in_parameter(name: &str, value: &str) -> Option<(String, String)> {
-    let known = parameter(name);
-    if known.is_none() && !name.contains('.') {
+/// The major versions of PostgreSQL whose parameters are known.
+const KNOWN: RangeInclusive<u32> = 13..=17;
+
+/// Returns what is wrong with a parameter of an engine version and its value, and what to write instead. Parameters of
+/// extensions, which contain a dot, and those of other versions are left to RDS.
+pub(super) fn mistake_in_parameter(version: &str, name: &str, value: &str) -> Option<(String, String)> {
+    let major = version.split('.').next().and_then(|major| major.parse().ok());
+    let is_known = major.is_some_and(|major| KNOWN.contains(&major));
+    let known = parameter(name).filter(|_| is_known);
+    if is_known && known.is_none() && !name.contains('.') {
         let all: Vec<&str> = names().collect();
         let help = did_you_mean(name, &all, "use the names of `pg_settings`, in lower case");
         return Some((format!("PostgreSQL has no parameter `{name}`"), help));

@@ -9,8 +9,8 @@ use crate::naming::{EnvironmentParts, Names};
 const ENVIRONMENTS: &[&str] = &["source", "target"];
 const ROLES: &[&str] = &["source", "target"];
 
-/// Ranges of this host, of loopback and link-local addresses, of multicast, and reserved ones (RFC 6890). EC2 refuses
-/// them ("VPC CIDR blocks").
+/// Ranges of this host, of loopback and link-local addresses, of multicast, and reserved ones: no network can use them
+/// (RFC 6890).
 const SPECIAL_RANGES: &[&str] = &["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
 
 fn is_in(range: &str, cidr: Ipv4Net) -> bool {

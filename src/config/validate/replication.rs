@@ -106,6 +106,16 @@ impl Validator<'_> {
                 "for example \"3.6.1\"",
             );
         }
+        // "AWS DMS supports confused deputy options starting from the 3.4.7 version" ("Cross-service confused deputy
+        // prevention"): with an older one, its roles could not be assumed.
+        let parts = || replication.engine_version.split('.').map(|part| part.parse::<u32>().unwrap_or(u32::MAX));
+        if parts().lt([3, 4, 7]) {
+            report(
+                "engine_version",
+                format!("the replication engine {} is too old for the roles of this stack", replication.engine_version),
+                "use \"3.4.7\" or a later version",
+            );
+        }
         if !is_class(&replication.instance_class, "dms") {
             report(
                 "instance_class",

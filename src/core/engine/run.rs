@@ -1,6 +1,6 @@
 //! The shared context of a run's steps, and the report of a run.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Context {
     pub stack: String,
     /// The maximum number of steps at work at the same time.
     pub parallelism: usize,
+    /// The ids of resources of others that the configuration names, such as the zone of the records.
+    pub named: Arc<BTreeSet<String>>,
 }
 
 /// The context of reads.

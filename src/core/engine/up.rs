@@ -94,7 +94,7 @@ impl Steps for UpSteps {
             }
             _ => Box::pin(self.apply(step, released)).await.map_err(|error| (self.id(step), error)),
         };
-        if ended.is_ok() && step.action != Action::Delete {
+        if ended.is_ok() && step.action == Action::NoOp && step.verified {
             self.down.parents.is_ours(&step.address);
         }
         ended
@@ -285,6 +285,8 @@ impl UpSteps {
             log.write(vec![Record::Created { address: address.clone(), attrs: attrs.clone() }]).await?;
             cx.events.send(Event::StepCreated { address: address.clone(), id: kind.id(&attrs) });
         }
+        // Others can be part of it from now on.
+        self.down.parents.is_ours(&step.address);
         released.notify();
         let ready = without_ignored(left, kind.ready(cx, spec, attrs.clone()).await?);
         if !up_to_date || cx.has_changed() || ready != attrs {

@@ -42,7 +42,7 @@ pub enum Error {
         owner: Owner,
     },
     /// A resource without tags is part of one that is not ours, or that does not show whose it is.
-    #[error("{parent}, of which it is a part, {why}")]
+    #[error("it is a part of {parent}, which {why}")]
     ForeignParent {
         /// The resource of which it is a part.
         parent: String,

@@ -159,9 +159,6 @@ impl State {
                 if lineage.as_str().is_empty() {
                     return Err("its `lineage` is empty, so it starts no history".into());
                 }
-                if lineage.as_str().is_empty() {
-                    return Err("its `lineage` is empty".into());
-                }
                 self.format = *format;
                 self.lineage = lineage.clone();
                 self.stack.clone_from(stack);

@@ -24,6 +24,8 @@ use infra_macros::{Attrs, Spec};
 /// The service that assumes it, and how.
 const DMS: &str = "dms.amazonaws.com";
 const ASSUME: &str = "sts:AssumeRole";
+/// The role whose conditions DMS documents.
+const WITH_CONDITIONS: &str = "dms-vpc-role";
 /// Seconds between two reads of the other users.
 const READ_PAUSES: [u64; 5] = [1, 2, 4, 8, 0];
 /// How many attempts are made while other runs create and delete the role.
@@ -183,7 +185,7 @@ impl AccountRole {
 
     /// Creates the role. Returns false when another run was faster.
     async fn create(&self, cx: &StepContext) -> Result<bool> {
-        let trust = document(&[statement(cx)]);
+        let trust = document(&[statement(cx, &self.name)]);
         let tags = [tag(SHARED_MARK, "dms")?, user_tag(cx)?];
         let call = || {
             let call = cx.aws.iam.create_role().role_name(&self.name).assume_role_policy_document(trust.to_string());
@@ -219,7 +221,7 @@ impl AccountRole {
     async fn let_dms_in(&self, cx: &StepContext) -> Result<bool> {
         let Some(role) = self.find(cx).await? else { return Ok(false) };
         let mut statements = statements(&trust(&role));
-        statements.push(statement(cx));
+        statements.push(statement(cx, &self.name));
         let trust = document(&statements);
         let call =
             || cx.aws.iam.update_assume_role_policy().role_name(&self.name).policy_document(trust.to_string()).send();
@@ -244,19 +246,20 @@ fn tags(role: &Role) -> BTreeMap<String, String> {
     role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
-/// Returns the statement that allows DMS to assume the role, for resources of this account only: the example for
-/// `dms-vpc-role` has both conditions ("Cross-service confused deputy prevention", AWS DMS User Guide). The role serves
-/// all regions and all stacks of the account.
-fn statement(cx: &StepContext) -> Value {
-    json!({
-        "Effect": "Allow",
-        "Principal": { "Service": DMS },
-        "Action": ASSUME,
-        "Condition": {
+/// Returns the statement that allows DMS to assume the role. The role serves all regions and all stacks of the account.
+///
+/// The example for `dms-vpc-role` has conditions on the account and its resources ("Cross-service confused deputy
+/// prevention", AWS DMS User Guide). With them, DMS does not write logs with `dms-cloudwatch-logs-role`
+/// (terraform-aws-modules/terraform-aws-dms#84), so that one has none.
+fn statement(cx: &StepContext, role: &str) -> Value {
+    let mut statement = json!({ "Effect": "Allow", "Principal": { "Service": DMS }, "Action": ASSUME });
+    if role == WITH_CONDITIONS {
+        statement["Condition"] = json!({
             "StringEquals": { "aws:SourceAccount": cx.account },
             "ArnLike": { "aws:SourceArn": format!("arn:{}:dms:*:{}:*", cx.region.partition(), cx.account) },
-        },
-    })
+        });
+    }
+    statement
 }
 
 fn document(statements: &[Value]) -> Value {

@@ -243,12 +243,11 @@ fn instance(builder: &mut Builder<'_>, own: &Environment) -> Handle<ReplicationI
 fn certificates(builder: &mut Builder<'_>, own: &Environment, from: &Environment) -> Option<Input<Arn>> {
     let regions: BTreeSet<&str> = [own, from].map(|environment| environment.config.region.as_str()).into();
     let pem: String = regions.into_iter().map(rds_roots_pem).collect::<Option<_>>()?;
-    let fingerprint: String = Sha256::digest(&pem).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    let spec = Certificate {
-        identifier: builder.names.database_certificates(&fingerprint),
-        pem,
-        kms_key: builder.config.encryption.key(),
-    };
+    let key = builder.config.encryption.key();
+    // Another key makes another certificate, which can be created before the old one is deleted.
+    let content = format!("{pem}{}", key.as_deref().unwrap_or_default());
+    let fingerprint: String = Sha256::digest(content).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let spec = Certificate { identifier: builder.names.database_certificates(&fingerprint), pem, kms_key: key };
     Some(builder.add(PART, "certificates", &spec).arn())
 }
 

@@ -35,12 +35,10 @@ impl Trust {
 
     /// Returns the trust in Lambda.
     ///
-    /// AWS restricts execution roles to the account (`lambda-trust-policy.json` in aws/agent-toolkit-for-aws), and
-    /// others do so, too (serverless/serverless#13125, terraform-aws-modules/terraform-aws-lambda#771). The
-    /// Lambda Developer Guide ("Defining Lambda function permissions with an execution role") documents no
-    /// `aws:SourceArn` for them.
+    /// The Lambda Developer Guide ("Defining Lambda function permissions with an execution role") documents no condition
+    /// for execution roles. A role can be passed only within its account, so that no function of somebody else uses it.
     pub(super) fn lambda() -> Self {
-        Self { principal: "lambda.amazonaws.com".to_owned(), for_account: true, sources: Vec::new() }
+        Self { principal: "lambda.amazonaws.com".to_owned(), for_account: false, sources: Vec::new() }
     }
 
     /// Returns the trust in the endpoints of DMS in a region.

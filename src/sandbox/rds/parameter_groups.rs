@@ -143,7 +143,9 @@ fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
     }
     for parameter in parameters {
         let name = parameter.parameter_name().unwrap_or_default();
-        let Some(Known { effect, is_boolean }) = known(name) else {
+        // Those of extensions have a dot. Which of them RDS has depends on its version.
+        let extension = Known { effect: Effect::Dynamic, is_boolean: false };
+        let Some(Known { effect, is_boolean }) = known(name).or(name.contains('.').then_some(extension)) else {
             return refuse("InvalidParameterValue", format!("Could not find parameter with name: {name}"));
         };
         // "You can use the immediate value with dynamic parameters only" (ModifyDBParameterGroup).

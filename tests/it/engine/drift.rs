@@ -44,6 +44,7 @@ async fn without(fixture: &Fixture, address: &Address) -> Option<World> {
         calls: Arc::new(CallCounter::default()),
         stack: STACK.into(),
         parallelism: 1,
+        named: Arc::default(),
     };
     let report = down(&context, plan).await.expect("the journal is in memory");
     let called = context.calls.mutations() > 0;

@@ -28,6 +28,7 @@ async fn copied(graph: &Graph) -> Fixture {
     fixture.advance_a_day();
     let world = serde_json::to_string(&fixture.world).expect("a world is JSON").replace(STACK, OTHER);
     fixture.world = serde_json::from_str(&world).expect("it is a world");
+    fixture.named.clear();
     fixture
 }
 

@@ -1,7 +1,7 @@
 //! Runs of the engine on a sandbox and a state in memory. Each run can be killed at any crash point, and each call can
 //! fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,6 +24,7 @@ use migrate_infra::state::{
     Backend, FencedStore, FileStore, Journal, Lock, MemoryStore, Record, State, StateError, Store, Writer, open,
 };
 use migrate_infra::workflow::tenants;
+use serde_json::Value;
 
 use crate::harness::limited_store::LimitedStore;
 use crate::harness::matrix::Matrix;
@@ -135,6 +136,8 @@ pub struct Fixture {
     pub state_location: Option<StateLocation>,
     /// Seconds of the runtime for one AWS second.
     pub scale: f64,
+    /// What the graphs so far name by a value, not by a reference: resources that somebody else has created.
+    pub named: BTreeSet<String>,
 }
 
 /// A backend of the state that is locked as in the real program.
@@ -181,7 +184,18 @@ impl Default for Fixture {
             room: None,
             state_location: None,
             scale: 1.0,
+            named: BTreeSet::new(),
         }
+    }
+}
+
+/// Collects the texts in a specification.
+fn texts(spec: &Value, all: &mut BTreeSet<String>) {
+    match spec {
+        Value::String(text) => drop(all.insert(text.clone())),
+        Value::Array(list) => list.iter().for_each(|one| texts(one, all)),
+        Value::Object(map) => map.values().for_each(|one| texts(one, all)),
+        _ => {}
     }
 }
 
@@ -247,6 +261,7 @@ impl Fixture {
         faults: Faults,
     ) -> RunResult {
         let clock = Clock::scaled(self.scale);
+        graph.nodes().values().for_each(|node| texts(&node.spec, &mut self.named));
         if matches!(self.state_location, Some(StateLocation::Bucket)) {
             let _ = in_bucket(&mut self.world);
         }
@@ -332,6 +347,7 @@ impl Fixture {
             calls,
             stack: STACK.into(),
             parallelism: 32,
+            named: Arc::new(self.named.clone()),
         };
         let report = match kind {
             RunKind::Up => up(&context, plan).await,
@@ -412,6 +428,7 @@ impl Fixture {
                 calls: counting,
                 stack: STACK.into(),
                 parallelism: 32,
+                named: Arc::new(self.named.clone()),
             };
             let done = action(context).await;
             writer.finish(journal).await.ok()?;

@@ -67,8 +67,9 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
 async fn is_target_primary(app: &App) -> std::result::Result<bool, MigrationRefusal> {
     let read = tokio::time::timeout(OPEN_TIMEOUT, app.workspace.read_state()).await;
     match read {
-        Ok(Ok(state)) => Ok(primary_of(&state)? == Side::Target),
-        Ok(Err(_)) | Err(_) => Ok(false),
+        // The state of another stack says nothing about this one.
+        Ok(Ok(state)) if state.stack == app.workspace.config.stack.id() => Ok(primary_of(&state)? == Side::Target),
+        Ok(_) | Err(_) => Ok(false),
     }
 }
 
@@ -86,10 +87,6 @@ async fn send(app: &App, switch: &EmergencySwitch, to: Position) -> std::result:
             reporter.finish();
             session.close().await;
             return Ok(result);
-        }
-        Ok(Err(failure)) if failure.is_foreign() => {
-            reporter.finish();
-            return Err(failure);
         }
         Ok(Err(failure)) => app.explain(failure).what,
         Err(_) => format!("the state could not be opened within {} seconds", OPEN_TIMEOUT.as_secs()),

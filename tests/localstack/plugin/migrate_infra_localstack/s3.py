@@ -19,7 +19,9 @@ def replicate(call: Call) -> Dict:
         name = rule.get("Destination", {}).get("Bucket", "").rpartition(":")[2]
         owner = ours.global_bucket_map.get(name)
         if owner and owner != call.account:
-            foreign[name] = s3_stores[owner][call.region].buckets[name]
+            bucket = s3_stores[owner][call.region].buckets.get(name)
+            if bucket:
+                foreign[name] = bucket
     # Only one call to S3 runs at a time, so no other one sees these buckets here.
     ours.buckets.update(foreign)
     try:
