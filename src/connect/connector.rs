@@ -116,8 +116,8 @@ impl Connector {
         }
     }
 
-    /// Returns whether the server itself is at an address of this machine, under the name of this machine. The near end of
-    /// a tunnel is not the server, and neither is a name that the file of hosts leads to one.
+    /// Returns whether the server itself is at an address of this machine, under the name of this machine. The near end
+    /// of a tunnel is not the server, and neither is a name that the file of hosts leads to one.
     fn is_local(&self, address: IpAddr) -> bool {
         let link = &self.endpoint.link;
         is_loopback(address) && is_this_machine(&self.endpoint.host) && link.tunnel_port.is_none()

@@ -50,8 +50,8 @@ impl Parents {
     }
 
     /// Refuses a resource without tags that is part of a foreign one. Without `attrs`, it is about to be created. A
-    /// parent that the configuration names, such as the zone of a record, shows no owner either, and neither does one that
-    /// no longer exists: the resource is ours then, if no other parent says otherwise.
+    /// parent that the configuration names, such as the zone of a record, shows no owner either, and neither does one
+    /// that no longer exists: the resource is ours then, if no other parent says otherwise.
     ///
     /// # Errors
     /// [`Error::ForeignParent`]; the error of the read.
@@ -143,9 +143,9 @@ fn find(context: &Context, state: &State, parent: &Parent) -> Vec<(Address, Entr
 }
 
 /// Returns the resources of the state, among these addresses, that belong to another stack, with the reason. It is for
-/// commands that change resources outside of a plan. What cannot be read now, or within the limit, what no longer exists,
-/// and what has lost its tags is not foreign. A resource without tags is judged as it was last applied: a change by hand
-/// is drift.
+/// commands that change resources outside of a plan. What cannot be read now, or within the limit, what no longer
+/// exists, and what has lost its tags is not foreign. A resource without tags is judged as it was last applied: a
+/// change by hand is drift.
 pub async fn foreign(
     context: &Context,
     addresses: &BTreeSet<Address>,

@@ -54,7 +54,7 @@ const EVENTS: usize = 3;
         "ecs:ListTaskDefinitions",
         "ecs:DescribeTaskDefinition"
     ),
-    creates("ecs:CreateService", "ecs:DeregisterTaskDefinition"),
+    creates("ecs:CreateService"),
     updates("ecs:UpdateService", "ecs:DeregisterTaskDefinition"),
     deletes("ecs:DeleteService"),
 )]

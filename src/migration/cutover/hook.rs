@@ -1,5 +1,6 @@
 //! The user's commands around the last step: quiesce and release.
 
+use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -20,6 +21,8 @@ use infra_core::events::{Event, Events};
 
 /// The name of the file that a running command keeps locked.
 const LOCK_FILE: &str = "hook.lock";
+/// Variables that commands for AWS or Kubernetes often need.
+const OFTEN_NEEDED: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION", "KUBECONFIG"];
 /// The longest line of a command that is shown, in bytes.
 const LONGEST_LINE: u64 = 2 * 1024;
 /// How much of the output of a command is shown, in bytes.
@@ -85,6 +88,17 @@ impl Hooks {
             pass_environment: cutover.pass_environment.clone(),
             lock: directory.join(LOCK_FILE),
         }
+    }
+
+    /// Returns the variables of an environment that such commands often need, and do not get.
+    pub fn withheld(&self, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Vec<&'static str> {
+        if self.quiesce.is_empty() && self.release.is_empty() {
+            return Vec::new();
+        }
+        let all: Environment = variables.into_iter().collect();
+        let passed = child_environment(all.iter().cloned(), &self.pass_environment);
+        let has = |environment: &Environment, name: &str| environment.iter().any(|(found, _)| found == name);
+        OFTEN_NEEDED.into_iter().filter(|name| has(&all, name) && !has(&passed, name)).collect()
     }
 
     /// Runs a command, if there is one, and sends events about it.
@@ -341,6 +355,16 @@ mod tests {
         let many = passed_on(&b"a line of thirty-two characters\n".repeat(10_000));
         assert_eq!(many.len(), MOST_OUTPUT / 32 + 1);
         assert_eq!(many.last().map(String::as_str), Some("…truncated: what else it writes is not shown"));
+    }
+
+    #[test]
+    fn what_a_command_often_needs_and_does_not_get_is_named() {
+        let all = || ["AWS_PROFILE", "KUBECONFIG", "HOME"].map(|name| (name.into(), "x".into()));
+        let mut hooks = Hooks { quiesce: vec!["aws".to_owned()], ..Hooks::default() };
+        assert_eq!(hooks.withheld(all()), ["AWS_PROFILE", "KUBECONFIG"]);
+        hooks.pass_environment = vec!["AWS_*".to_owned()];
+        assert_eq!(hooks.withheld(all()), ["KUBECONFIG"]);
+        assert_eq!(Hooks::default().withheld(all()), [""; 0]);
     }
 
     #[tokio::test]

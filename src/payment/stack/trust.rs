@@ -35,8 +35,9 @@ impl Trust {
 
     /// Returns the trust in Lambda.
     ///
-    /// The Lambda Developer Guide ("Defining Lambda function permissions with an execution role") documents no condition
-    /// for execution roles. A role can be passed only within its account, so that no function of somebody else uses it.
+    /// The Lambda Developer Guide ("Defining Lambda function permissions with an execution role") documents no
+    /// condition for execution roles. A role can be passed only within its account, so that no function of somebody
+    /// else uses it.
     pub(super) fn lambda() -> Self {
         Self { principal: "lambda.amazonaws.com".to_owned(), for_account: false, sources: Vec::new() }
     }

@@ -103,7 +103,8 @@ async fn a_policy_allowed_more_than_the_resources_of_its_stack() {
     assert!(seen > 20, "{seen}");
 }
 
-/// Lambda and S3 are exceptions: nothing documents that they say for whom they act. With conditions, DMS writes no logs.
+/// Lambda and S3 are exceptions: nothing documents that they say for whom they act. With conditions, DMS writes no
+/// logs.
 #[tokio::test(start_paused = true)]
 async fn services_could_assume_roles_on_behalf_of_other_accounts() {
     let world = up(PAIRED, &[TWO_REGIONS]).await;

@@ -193,8 +193,16 @@ impl Default for Fixture {
 fn texts(spec: &Value, all: &mut BTreeSet<String>) {
     match spec {
         Value::String(text) => drop(all.insert(text.clone())),
-        Value::Array(list) => list.iter().for_each(|one| texts(one, all)),
-        Value::Object(map) => map.values().for_each(|one| texts(one, all)),
+        Value::Array(list) => {
+            for one in list {
+                texts(one, all);
+            }
+        }
+        Value::Object(map) => {
+            for one in map.values() {
+                texts(one, all);
+            }
+        }
         _ => {}
     }
 }
@@ -261,7 +269,9 @@ impl Fixture {
         faults: Faults,
     ) -> RunResult {
         let clock = Clock::scaled(self.scale);
-        graph.nodes().values().for_each(|node| texts(&node.spec, &mut self.named));
+        for node in graph.nodes().values() {
+            texts(&node.spec, &mut self.named);
+        }
         if matches!(self.state_location, Some(StateLocation::Bucket)) {
             let _ = in_bucket(&mut self.world);
         }

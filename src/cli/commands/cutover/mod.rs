@@ -12,7 +12,7 @@ mod switchover;
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
 use infra_core::state::State;
-use infra_migration::cutover::PersistedCutover;
+use infra_migration::cutover::{Hooks, PersistedCutover};
 use infra_migration::records::RecordName;
 use infra_migration::topology::Topology;
 use infra_workflow::control_channel::ControlRequest;
@@ -31,6 +31,13 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     }
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let mut plan = plan(config, &args.pause_at)?;
+    let withheld = Hooks::of(&config.cutover, &workspace.directory()).withheld(std::env::vars_os());
+    if !withheld.is_empty() {
+        (workspace.warn)(&format!(
+            "note: the quiesce and release commands do not get {}; `cutover.pass_environment` names what they get",
+            withheld.join(", ")
+        ));
+    }
     let state = workspace.read_usable_state().await?;
     let topology = Topology::of(&state);
     let record_name = record_name(workspace, &topology)?;
