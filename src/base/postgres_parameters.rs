@@ -40,7 +40,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// On or off, at once.
 const DYNAMIC_BOOLEANS: &str = "\
-    operator_precedence_warning allow_alter_system allow_in_place_tablespaces allow_system_table_mods array_nulls autovacuum \
+    operator_precedence_warning allow_alter_system allow_in_place_tablespaces allow_system_table_mods array_nulls \
+    autovacuum \
     check_function_bodies db_user_namespace debug_pretty_print debug_print_parse debug_print_plan \
     debug_print_rewritten default_transaction_deferrable default_transaction_read_only enable_async_append \
     enable_bitmapscan enable_distinct_reordering enable_gathermerge enable_group_by_reordering enable_hashagg \
