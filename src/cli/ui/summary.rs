@@ -175,7 +175,7 @@ fn hint(options: &GlobalOptions, failure: &Failure) -> Option<String> {
     match &failure.error {
         Error::Foreign { id, .. } => Some(ownership_resolution(options, &failure.address, id, failure.id.is_some())),
         Error::ForeignParent { .. } => Some(format!(
-            "if it is not yours, `{}` removes it from the state and leaves it in AWS; otherwise `adopt` what it is part of",
+            "if it is not yours, `{}` removes it from the state, and leaves it in AWS; otherwise `adopt` its parent",
             command(options, &format!("forget {}", quote(failure.address.as_str())))
         )),
         Error::Ambiguous(_) => {
