@@ -165,6 +165,10 @@ pub async fn salvage(store: &mut dyn Store) -> Result<Salvage, StateError> {
     if damage.is_none() {
         damage = replay(&mut state, &bytes, &place, &mut intact).err();
     }
+    // Records that a snapshot contains are skipped; here, there was no snapshot with them.
+    if damage.is_none() && !state.has_begun() && !bytes.is_empty() {
+        damage = Some(StateError::Content { place, reason: "none of its records starts a history".to_owned() });
+    }
     Ok(Salvage { state, intact, length: bytes.len() as u64, damage })
 }
 

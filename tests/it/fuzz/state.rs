@@ -29,7 +29,7 @@ fn read(snapshot: Option<&[u8]>, journal: &[u8]) -> Result<Salvage, StateError> 
 
 /// A state that was read is the same after it is written and read again.
 fn assert_survives(state: &State) {
-    let written = serde_json::to_vec_pretty(state).expect("a state has a JSON form");
+    let written = serde_json::to_vec(state).expect("a state has a JSON form");
     let again = read(Some(&written), b"").expect("a snapshot that was just written can be read");
     assert!(again.damage.is_none(), "{:?}", again.damage);
     assert_eq!(again.state, *state);
@@ -58,6 +58,15 @@ fn repaired(input: &[u8]) -> Vec<u8> {
     journal
 }
 
+/// Records with the number 0 are skipped, as those that a snapshot contains.
+#[test]
+fn a_journal_of_skipped_records_passed_for_a_new_state() {
+    let text = r#"{"seq":0,"record":"settled","address":"a/b/c"}"#;
+    let journal = format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes()));
+    let found = read(None, journal.as_bytes()).expect("it is read");
+    assert!(found.damage.is_some(), "{found:?}");
+}
+
 #[test]
 fn journal() {
     let run = |input: &[u8]| {
@@ -65,8 +74,8 @@ fn journal() {
         let Ok(found) = read(None, &journal) else { return false };
         assert!(found.intact <= found.length && found.length == journal.len() as u64);
         let intact = &journal[..usize::try_from(found.intact).expect("a length")];
-        assert_eq!(found.state.has_begun(), !intact.is_empty());
-        if intact.is_empty() {
+        if !found.state.has_begun() {
+            assert!(found.damage.is_some(), "a journal without a history passes for a new one");
             return false;
         }
         let again = read(None, intact).expect("what is intact can be read");
@@ -110,7 +119,6 @@ fn snapshot() {
         if found.damage.is_some() {
             return false;
         }
-        assert_survives(&found.state);
         let mut state = found.state;
         let _ = state.verify(KINDS);
         for address in state.resources.keys() {
@@ -118,10 +126,8 @@ fn snapshot() {
             state.tag_siblings(address, address).count();
         }
         for record in next_records(&state) {
-            let before = state.clone();
-            if state.apply(&Line { seq: before.seq.saturating_add(1), record }).is_err() {
-                state = before;
-            }
+            // Not every record can follow.
+            let _ = state.apply(&Line { seq: state.seq.saturating_add(1), record });
         }
         assert_survives(&state);
         true
