@@ -95,7 +95,7 @@ mod tests {
     const ACCOUNT: &str = "111122223333";
     const TASK: &str = "arn:aws-cn:ecs:cn-north-1:111122223333:task/cluster/1";
 
-    fn trusts(condition: Value, caller: ServiceCaller<'_>) -> bool {
+    fn trusts(condition: &Value, caller: ServiceCaller<'_>) -> bool {
         let statement = json!({
             "Effect": "Allow", "Principal": { "Service": ["ecs-tasks.amazonaws.com"] }, "Action": "sts:AssumeRole",
             "Condition": condition,
@@ -113,16 +113,16 @@ mod tests {
             "StringEquals": { "aws:SourceAccount": ACCOUNT },
             "ArnLike": { "AWS:SourceArn": ["arn:aws-cn:ecs:cn-north-1:111122223333:*"] },
         });
-        assert!(trusts(both.clone(), caller()) && trusts(json!({}), caller()));
-        assert!(!trusts(both.clone(), ServiceCaller { account: "444455556666", ..caller() }));
-        assert!(!trusts(both.clone(), ServiceCaller { principal: "ecs.amazonaws.com", ..caller() }));
+        assert!(trusts(&both, caller()) && trusts(&json!({}), caller()));
+        assert!(!trusts(&both, ServiceCaller { account: "444455556666", ..caller() }));
+        assert!(!trusts(&both, ServiceCaller { principal: "ecs.amazonaws.com", ..caller() }));
         let elsewhere = "arn:aws-cn:ecs:cn-north-1:444455556666:task/cluster/1";
-        assert!(!trusts(both.clone(), ServiceCaller { arn: Some(elsewhere), ..caller() }));
-        assert!(!trusts(both, ServiceCaller { arn: None, ..caller() }), "the key is not in the request");
+        assert!(!trusts(&both, ServiceCaller { arn: Some(elsewhere), ..caller() }));
+        assert!(!trusts(&both, ServiceCaller { arn: None, ..caller() }), "the key is not in the request");
         let partition = json!({ "ArnLike": { "aws:SourceArn": "arn:aws:ecs:cn-north-1:111122223333:*" } });
-        assert!(!trusts(partition, caller()));
-        assert!(!trusts(json!({ "StringEquals": { "sts:ExternalId": "1" } }), caller()));
-        assert!(!trusts(json!({ "Bool": { "aws:SourceAccount": ACCOUNT } }), caller()));
+        assert!(!trusts(&partition, caller()));
+        assert!(!trusts(&json!({ "StringEquals": { "sts:ExternalId": "1" } }), caller()));
+        assert!(!trusts(&json!({ "Bool": { "aws:SourceAccount": ACCOUNT } }), caller()));
     }
 
     #[test]
