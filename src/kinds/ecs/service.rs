@@ -217,10 +217,8 @@ impl Resource for Service {
             })
         })
         .await?;
-        // Only a deployment or another service makes a revision superfluous. Tasks of the service that is replaced keep
-        // running with it: "Existing tasks and services that reference an `INACTIVE` task definition continue to run
-        // without disruption" (ECS API Reference, `DeregisterTaskDefinition`).
-        if cx.has_called("ecs:UpdateService") || cx.replaced.is_some() {
+        // Only a deployment replaces another one.
+        if cx.has_called("ecs:UpdateService") {
             revisions::deregister_replaced(cx, wanted).await?;
         }
         Ok(attrs)

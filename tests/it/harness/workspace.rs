@@ -156,6 +156,7 @@ macro_rules! assert_transcript {
             filters => vec![
                 (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[TIME]"),
                 (r"process \d+", "process [PID]"),
+                (r"checksum is [0-9a-f]{8}, but its text has [0-9a-f]{8}", "checksum is [SUM], but its text has [SUM]"),
                 (r"by \S+ on \S+, process", "by [USER] on [HOST], process"),
                 (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[UUID]"),
                 // The sandbox numbers ids in the order of the calls, which differs from run to run.

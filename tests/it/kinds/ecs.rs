@@ -258,20 +258,6 @@ async fn a_service_replaced_create_first_keeps_its_number_of_tasks() {
     has_its_load(&before, &graph).await;
 }
 
-/// A service that is replaced together with its task definition is no deployment, but leaves the old revision, too.
-#[tokio::test(start_paused = true)]
-async fn a_replaced_service_leaves_one_active_revision() {
-    let mut fixture = prerequisites();
-    fixture.up(&Parts::new().graph()).await.must_succeed();
-    let cluster = Cluster { name: "other-cluster".into(), ..Parts::new().cluster };
-    let mut parts = Parts { cluster, ..Parts::new() };
-    parts.definition.container.image = "public.ecr.aws/payment:2".into();
-    settle(&mut fixture, &parts.graph()).await;
-    let expected = [("payment-service:1", "INACTIVE"), ("payment-service:2", "ACTIVE")]
-        .map(|(name, status)| (name.to_owned(), status.to_owned()));
-    assert_eq!(statuses(&mut fixture), expected);
-}
-
 #[tokio::test(start_paused = true)]
 pub async fn a_failed_deployment_is_reported_with_its_events_and_retried_later() {
     let mut fixture = prerequisites();

@@ -221,7 +221,7 @@ pub fn values(kind: &str) -> Vec<(&'static str, To)> {
             to("name", json!("payment-renamed")),
             to("description", json!("renamed")),
             to("trust", json!(["ec2.amazonaws.com", "lambda.amazonaws.com"])),
-            to("source_account_condition", json!(false)),
+            to("source_account_condition", json!(true)),
             to("source_arns", json!(["arn:{partition}:lambda:us-east-1:{account}:function:renamed"])),
             to("path", json!("/renamed/")),
             to("permissions_boundary", json!("arn:aws:iam::111122223333:policy/boundary")),
