@@ -184,7 +184,7 @@ fn messages() -> Vec<Row> {
         row("rows before a query", NO_TLS, bare(&[accept(), Send(message(b'D', &[0, 0]))]), NO_MESSAGE),
         row("noise", NO_TLS, bare(&[SendForever(vec![0xff])]), NO_MESSAGE),
         row("an error that writes on the terminal", NO_TLS, bare(&[Send(report(b'E', "28000", escapes))]), "]0;owned"),
-        row("an error with an odd code", NO_TLS, bare(&[Send(report(b'E', "\u{1b}[2J", "x"))]), "SQLSTATE  [2J"),
+        row("an error with an odd code", NO_TLS, bare(&[Send(report(b'E', "\u{1b}[2J", "x"))]), "SQLSTATE \\u001B[2J"),
         row(
             "an error with the password",
             NO_TLS,
@@ -290,7 +290,7 @@ async fn a_verified_server_and_one_on_this_machine_get_the_password() {
         let opened = open(&endpoint(&server, host, options), "source").await;
         let connection = opened.unwrap_or_else(|error| panic!("{host} {options}: {error:?}"));
         assert!(server.has_heard(PASSWORD), "{host} {options}");
-        assert_eq!(connection.server_version(), Some("15.4 [2J"), "a terminal does not obey it");
+        assert_eq!(connection.server_version(), Some("15.4\\u001B[2J"), "a terminal does not obey it");
     }
 }
 
