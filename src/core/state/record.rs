@@ -243,6 +243,22 @@ pub enum Record {
     },
 }
 
+impl Record {
+    /// Returns the value of no fixed form in the record.
+    pub(super) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Intent { spec: value, .. }
+            | Self::Created { attrs: value, .. }
+            | Self::Ready { attrs: value, .. } => Some(value),
+            Self::Cutover { saved }
+            | Self::Switchover { saved }
+            | Self::Replication { saved, .. }
+            | Self::Validated { saved, .. } => saved.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// A record with its sequence number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {

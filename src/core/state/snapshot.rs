@@ -28,6 +28,18 @@ const DONE: &str = "done";
 /// The outcome of a successful run with targets.
 pub const DONE_IN_PART: &str = "done in part";
 
+/// The maximum number of levels of a value. A snapshot nests it in a few more, and its parser refuses more than 127.
+const DEEPEST: usize = 100;
+
+/// Returns how many levels a value has.
+fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(levels).max().unwrap_or_default(),
+        Value::Object(map) => 1 + map.values().map(levels).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -143,6 +155,10 @@ impl State {
         })?;
         if line.seq != next {
             return Err(IllegalRecord { seq: line.seq, why: format!("record {next} is missing") });
+        }
+        if line.record.value().is_some_and(|value| levels(value) > DEEPEST) {
+            let why = format!("it contains a value with more than {DEEPEST} levels");
+            return Err(IllegalRecord { seq: line.seq, why });
         }
         self.apply_record(&line.record).map_err(|why| IllegalRecord { seq: line.seq, why })?;
         self.seq = line.seq;
@@ -555,6 +571,28 @@ mod tests {
         let genesis = Record::Genesis { format: FORMAT, lineage: "".into(), stack, account };
         let error = State::empty().apply(&Line { seq: 1, record: genesis }).unwrap_err();
         assert!(error.to_string().contains("`lineage` is empty"), "{error}");
+    }
+
+    #[test]
+    fn a_record_was_accepted_whose_snapshot_could_not_be_read() {
+        let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let address = || Address::new("a");
+        let records: [fn(Address, Value) -> Record; 5] = [
+            |address, attrs| Record::Created { address, attrs },
+            |_, saved| Record::Cutover { saved: Some(saved) },
+            |_, saved| Record::Switchover { saved: Some(saved) },
+            |address, saved| Record::Replication { address, saved: Some(saved) },
+            |address, saved| Record::Validated { address, saved: Some(saved) },
+        ];
+        for record in records {
+            let mut state = begun();
+            run(&mut state, vec![intent(Op::Create), record(address(), nested(DEEPEST))]);
+            let snapshot = serde_json::to_vec(&state).unwrap();
+            assert_eq!(serde_json::from_slice::<State>(&snapshot).unwrap().seq, state.seq);
+            let seq = state.seq + 1;
+            let error = state.apply(&Line { seq, record: record(address(), nested(DEEPEST + 1)) }).unwrap_err();
+            assert!(error.to_string().contains("more than 100 levels"), "{error}");
+        }
     }
 
     #[test]
