@@ -23,3 +23,4 @@ pub mod shell;
 pub mod side;
 pub mod tags;
 pub mod terminal_text;
+pub mod wildcard;

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use infra_base::wildcard::{Part, exactly, fits, ranges};
+
 /// A pattern for schemas and tables. `%` matches any text, `_` one character, `[_]` an underscore, `[ab]` and `[a-d]`
 /// one character of a set ("Wildcards in table mapping", AWS DMS user guide). A pattern without a dot matches a table
 /// in the schema `public`, as in the configuration.
@@ -9,14 +11,6 @@ use std::str::FromStr;
 pub struct TablePattern {
     schema: Vec<Part>,
     table: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Any,
-    One,
-    Of(Vec<(char, char)>),
-    Just(char),
 }
 
 /// The reason why a text is not a pattern.
@@ -39,18 +33,17 @@ impl FromStr for TablePattern {
 impl TablePattern {
     /// Returns the pattern that matches one table.
     pub fn exact(schema: &str, table: &str) -> Self {
-        let just = |name: &str| name.chars().map(Part::Just).collect();
-        Self { schema: just(schema), table: just(table) }
+        Self { schema: exactly(schema), table: exactly(table) }
     }
 
     /// Returns whether the pattern matches a table.
     pub fn matches(&self, schema: &str, table: &str) -> bool {
-        self.matches_schema(schema) && fits(&self.table, &table.chars().collect::<Vec<_>>())
+        self.matches_schema(schema) && fits(&self.table, table)
     }
 
     /// Returns whether the pattern can match a table of a schema.
     pub(super) fn matches_schema(&self, schema: &str) -> bool {
-        fits(&self.schema, &schema.chars().collect::<Vec<_>>())
+        fits(&self.schema, schema)
     }
 }
 
@@ -61,8 +54,8 @@ fn parts(text: &str) -> Option<Vec<Part>> {
         parts.push(match character {
             '%' => Part::Any,
             '_' => Part::One,
-            '[' => Part::Of(set(&mut rest)?),
-            other => Part::Just(other),
+            '[' => Part::Set(set(&mut rest)?),
+            other => Part::Literal(other),
         });
     }
     Some(parts)
@@ -72,43 +65,7 @@ fn set(rest: &mut std::str::Chars<'_>) -> Option<Vec<(char, char)>> {
     let (inside, after) = rest.as_str().split_once(']').filter(|(inside, _)| !inside.is_empty())?;
     let inside: Vec<char> = inside.chars().collect();
     *rest = after.chars();
-    let mut ranges = Vec::new();
-    let mut at = 0;
-    while at < inside.len() {
-        let range = inside.get(at + 1) == Some(&'-') && at + 2 < inside.len();
-        ranges.push((inside[at], inside[if range { at + 2 } else { at }]));
-        at += if range { 3 } else { 1 };
-    }
-    Some(ranges)
-}
-
-/// Matches a text against a pattern. The last `%` is the only point to backtrack to.
-fn fits(pattern: &[Part], text: &[char]) -> bool {
-    let (mut at, mut seen, mut back) = (0, 0, None);
-    loop {
-        let fits_here = match (pattern.get(at), text.get(seen)) {
-            (None, None) => return true,
-            (Some(Part::Any), _) => {
-                back = Some((at, seen));
-                at += 1;
-                continue;
-            }
-            (Some(Part::One), Some(_)) => true,
-            (Some(Part::Of(ranges)), Some(character)) => {
-                ranges.iter().any(|(from, to)| (from..=to).contains(&character))
-            }
-            (Some(Part::Just(expected)), Some(character)) => expected == character,
-            _ => false,
-        };
-        if fits_here {
-            (at, seen) = (at + 1, seen + 1);
-        } else if let Some((any, from)) = back.filter(|(_, from)| *from < text.len()) {
-            back = Some((any, from + 1));
-            (at, seen) = (any + 1, from + 1);
-        } else {
-            return false;
-        }
-    }
+    Some(ranges(&inside))
 }
 
 #[cfg(test)]

@@ -1,20 +1,11 @@
-//! The wildcards of table mappings.
-//!
-//! "Wildcards in table mapping": `%` matches zero or more characters, `_` a single character, `[_]` a literal
-//! underscore, `[ab]` a set and `[a-d]` a range of characters.
+//! The patterns of table mappings.
+
+use infra_base::wildcard::{Part, exactly, fits, ranges};
 
 /// A pattern for the name of a schema or a table. Names are compared with their case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Any,
-    One,
-    Literal(char),
-    Set(Vec<(char, char)>),
 }
 
 impl Pattern {
@@ -44,57 +35,12 @@ impl Pattern {
 
     /// Returns a pattern that matches one name.
     pub fn exactly(text: &str) -> Self {
-        Self { parts: text.chars().map(Part::Literal).collect() }
+        Self { parts: exactly(text) }
     }
 
     /// Returns whether the name matches.
     pub fn matches(&self, name: &str) -> bool {
-        let name: Vec<char> = name.chars().collect();
-        fits(&self.parts, &name)
-    }
-}
-
-fn ranges(set: &[char]) -> Vec<(char, char)> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < set.len() {
-        if at + 2 < set.len() && set[at + 1] == '-' {
-            found.push((set[at], set[at + 2]));
-            at += 3;
-        } else {
-            found.push((set[at], set[at]));
-            at += 1;
-        }
-    }
-    found
-}
-
-/// Matches a name. The last `%` is the only point to return to, so the time is at most the product of both lengths.
-fn fits(parts: &[Part], name: &[char]) -> bool {
-    let (mut at, mut seen, mut back) = (0, 0, None);
-    loop {
-        let fits_here = match (parts.get(at), name.get(seen)) {
-            (None, None) => return true,
-            (Some(Part::Any), _) => {
-                back = Some((at, seen));
-                at += 1;
-                continue;
-            }
-            (Some(Part::One), Some(_)) => true,
-            (Some(Part::Set(ranges)), Some(character)) => {
-                ranges.iter().any(|(low, high)| (low..=high).contains(&character))
-            }
-            (Some(Part::Literal(wanted)), Some(character)) => wanted == character,
-            _ => false,
-        };
-        if fits_here {
-            (at, seen) = (at + 1, seen + 1);
-        } else if let Some((any, from)) = back.filter(|(_, from)| *from < name.len()) {
-            back = Some((any, from + 1));
-            (at, seen) = (any + 1, from + 1);
-        } else {
-            return false;
-        }
+        fits(&self.parts, name)
     }
 }
 
