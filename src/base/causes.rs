@@ -1,9 +1,13 @@
-//! An error with its causes, as one line of text.
+//! The causes of an error, as text.
 
 /// Returns an error and its causes, from the outermost to the innermost, with colons in between.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
+    std::iter::once(error.to_string()).chain(causes(error)).collect::<Vec<_>>().join(": ")
+}
+
+/// Returns the causes of an error, without itself, the outermost first.
+pub fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = String> {
+    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use infra_aws::CloudError;
 use infra_base::address::Region;
+use infra_base::causes::causes;
 use infra_base::shell::quote;
 use infra_base::terminal_text::indented;
 use infra_config::{ConfigDiagnostic, ConfigError};
@@ -81,7 +82,7 @@ impl CliError {
 
     /// Returns an error with the message and the causes of another error.
     pub(super) fn of(exit: Exit, error: &dyn std::error::Error) -> Self {
-        Self { causes: sources(error), ..Self::new(exit, error.to_string()) }
+        Self { causes: causes(error).collect(), ..Self::new(exit, error.to_string()) }
     }
 
     /// Returns the error for a file that cannot be written.
@@ -92,7 +93,7 @@ impl CliError {
     /// Adds an error and its causes.
     pub fn because(mut self, error: &dyn std::error::Error) -> Self {
         self.causes.push(error.to_string());
-        self.causes.extend(sources(error));
+        self.causes.extend(causes(error));
         self
     }
 
@@ -167,11 +168,6 @@ impl CliError {
     }
 }
 
-/// Returns the causes of an error, without itself.
-fn sources(error: &dyn std::error::Error) -> Vec<String> {
-    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
-}
-
 /// How many reasons for a refusal are shown.
 const SHOWN_REASONS: usize = 12;
 
@@ -180,12 +176,6 @@ fn truncate_reasons(reasons: &[String]) -> Vec<String> {
     let more = reasons.len().saturating_sub(SHOWN_REASONS);
     let rest = (more > 0).then(|| format!("and {more} more like these"));
     reasons.iter().take(SHOWN_REASONS).cloned().chain(rest).collect()
-}
-
-/// Returns an error and its causes in one line.
-pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
-    let error = CliError::of(Exit::Failed, error);
-    [vec![error.what], error.causes].concat().join(": ")
 }
 
 impl From<ConfigError> for CliError {

@@ -3,8 +3,8 @@
 use super::comparison::Compared;
 use super::verdict::Validated;
 use crate::cli::app::App;
-use crate::cli::error::with_causes;
 use crate::cli::ui::stderr;
+use infra_base::causes::with_causes;
 use infra_core::events::Events;
 use infra_migration::validation;
 use infra_workflow::Session;
