@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use infra_base::address::Address;
+use infra_config::Config;
 use infra_core::engine::Context;
+use infra_core::graph::Graph;
 use infra_core::plan::{DriftReport, Plan, PlanError, PlanOptions, plan_up, plan_with};
 use infra_core::state::State;
 use infra_kinds::KINDS;
@@ -26,8 +28,9 @@ pub fn build_plan(
     selection: &Selection,
     drift: Option<&DriftReport>,
 ) -> Result<Plan, Error> {
-    policies::check(&workspace.config, &graph(&workspace.config, state)?)?;
-    build_plan_beside_policies(workspace, state, selection, drift)
+    let graph = graph(&workspace.config, state)?;
+    policies::check(&workspace.config, &graph)?;
+    plan_graph(&workspace.config, &graph, state, selection, drift)
 }
 
 /// Does the same without checking policies: for the changes in place that a migration in progress requires. It must not
@@ -41,17 +44,25 @@ pub(crate) fn build_plan_beside_policies(
     selection: &Selection,
     drift: Option<&DriftReport>,
 ) -> Result<Plan, Error> {
-    let config = &workspace.config;
-    let graph = graph(config, state)?;
+    plan_graph(&workspace.config, &graph(&workspace.config, state)?, state, selection, drift)
+}
+
+fn plan_graph(
+    config: &Config,
+    graph: &Graph,
+    state: &State,
+    selection: &Selection,
+    drift: Option<&DriftReport>,
+) -> Result<Plan, Error> {
     let state = &moved::apply_in_memory(config, state);
-    protection::check_sections(config, &graph, state)?;
-    moved::check(config, &graph)?;
-    ignore_rules::check(config, &graph, state)?;
+    protection::check_sections(config, graph, state)?;
+    moved::check(config, graph)?;
+    ignore_rules::check(config, graph, state)?;
     environments::check(selection, &graph.environments())?;
     let includes = |environment: &str| selection.includes(environment);
     let replaces = |address: &Address| selection.replaces(address);
     let options = PlanOptions { kinds: KINDS, chosen: &includes, replace: &replaces, drift };
-    let plan = plan_with(&graph, state, &options).map_err(|error| refusal(error, selection))?;
+    let plan = plan_with(graph, state, &options).map_err(|error| refusal(error, selection))?;
     check_patterns(Selector::Replace, &selection.replace, plan.steps.iter().map(|step| &step.address))?;
     // `delete` is not checked: after a failure, the same command may find the resource deleted.
     Ok(apply_targets(plan, selection)?)
