@@ -121,7 +121,7 @@ impl StartRecord {
     /// Returns the record for the journal.
     ///
     /// # Errors
-    /// It has no JSON form, which is a bug. A record without one would mean that the start begins anew.
+    /// It has no JSON form, which is a bug. A record without one would repeat the start from the beginning.
     pub fn record(&self, task: &Address) -> Result<Record, JournalError> {
         let saved = serde_json::to_value(self).map_err(|error| JournalError::Record(error.to_string()))?;
         Ok(Record::Replication { address: task.clone(), saved: Some(saved) })

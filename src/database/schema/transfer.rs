@@ -93,7 +93,7 @@ pub async fn read(
         &name,
     ];
     run(command(&programs.pg_dump, access, arguments), &programs.pg_dump).await?;
-    // Not flushed: it is written anew with each call.
+    // Not flushed: each call writes it again.
     written.rename().map_err(failed)?;
     let [pre_data, post_data] = [Section::PreData, Section::PostData];
     let mut pre_data = entries(programs, &file, pre_data, options).await?;
