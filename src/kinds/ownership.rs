@@ -29,6 +29,13 @@ pub(super) fn foreign_owner(cx: &StepContext, tags: &Tags) -> Option<Owner> {
     (!ours).then(|| Owner::of_tags(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))))
 }
 
+/// Returns the owner of a resource whose tags come after its creation, if it is not this address. Until then, the
+/// reference that the creation was sent with, which is the token, shows whose it is.
+pub(super) fn foreign_owner_of_tagged_later(cx: &StepContext, tags: &Tags, reference: &str) -> Option<Owner> {
+    let is_new = !tags.contains_key(OWNER_STACK) && reference == cx.identity.token;
+    foreign_owner(cx, tags).filter(|_| !is_new)
+}
+
 /// Returns the tags that are missing or have another value.
 pub(super) fn missing_tags(cx: &StepContext, observed: &Tags) -> Tags {
     let mut wanted = cx.identity.all_tags();

@@ -122,7 +122,7 @@ impl DownSteps {
                     }
                 },
                 Ok(Observed::Ours(attrs)) => {
-                    self.parents.judge(&self.context, kind, &step.spec, Some(&attrs)).await?;
+                    self.parents.judge(&self.context, kind, &entry.needs, &step.spec, Some(&attrs)).await?;
                     // The replacement may depend on the last observed values, as a service depends on its number of
                     // tasks.
                     if step.address.retired_from().is_some() && entry.attrs.as_ref() != Some(&attrs) {

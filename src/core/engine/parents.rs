@@ -5,16 +5,15 @@
 //! created or read already is not read again.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::operation::NoLog;
 use super::run::Context;
-use super::step::{doubted, observe};
-use super::target::Target;
+use super::step::{doubted, observe_entry};
+use crate::graph::Need;
 use crate::resource::{Error, Kind, KindRef, Observed, Parent, Result};
 use crate::state::{Entry, State};
 use infra_base::address::Address;
@@ -59,6 +58,7 @@ impl Parents {
         &self,
         context: &Context,
         kind: &dyn Kind,
+        needs: &[Need],
         spec: &Value,
         attrs: Option<&Value>,
     ) -> Result<()> {
@@ -66,7 +66,7 @@ impl Parents {
             return Ok(());
         }
         let parents = kind.parents(spec, attrs)?;
-        match self.refusal(context, &parents, Patience::AsUsual).await? {
+        match self.refusal(context, &parents, needs, Patience::AsUsual).await? {
             None => Ok(()),
             Some((parent, why, _)) => Err(Error::ForeignParent { parent: parent.to_string(), why }),
         }
@@ -77,11 +77,12 @@ impl Parents {
         &self,
         context: &Context,
         parents: &'a [Parent],
+        needs: &[Need],
         patience: Patience,
     ) -> Result<Option<(&'a Parent, String, Option<Owner>)>> {
         let (mut foreign, mut unknown, mut gone, mut is_named) = (None, None, None, false);
         for parent in parents {
-            let entries = context.journal.read(|state| find(context, state, parent));
+            let entries = context.journal.read(|state| find(context, state, parent, needs));
             if context.named.contains(&parent.value) {
                 is_named = true;
             } else if entries.is_empty() {
@@ -113,13 +114,11 @@ impl Parents {
             return Ok(Verdict::Ours);
         }
         let Some(kind) = context.kinds.get(&entry.kind).map(KindRef::get) else { return Ok(Verdict::Gone) };
-        let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
-        let cx = context.journal.read(|state| context.read_context().cx(state, &subject, Arc::new(NoLog)));
         let doubted = match patience {
             Patience::AsUsual => doubted(kind, Some(entry)),
             Patience::None => Duration::ZERO,
         };
-        Ok(match observe(&cx, kind, &entry.spec, entry.attrs.as_ref(), doubted).await? {
+        Ok(match observe_entry(context, kind, address, entry, entry.attrs.as_ref(), doubted).await? {
             Observed::Ours(_) => {
                 self.is_ours(address);
                 Verdict::Ours
@@ -130,16 +129,21 @@ impl Parents {
     }
 }
 
-/// Returns the resources of the state that the parent can be: a name can be used in each account.
-fn find(context: &Context, state: &State, parent: &Parent) -> Vec<(Address, Entry)> {
+/// Returns the resources of the state that the parent can be: the dependency that has its name, or else each resource
+/// that has it, because a name can be used in each account.
+fn find(context: &Context, state: &State, parent: &Parent, needs: &[Need]) -> Vec<(Address, Entry)> {
     // Names of hosts are the same in upper and lower case.
     let is_value = |value: &str| value.eq_ignore_ascii_case(parent.value.trim_end_matches('.'));
     let is_it = |entry: &Entry| {
         let value = entry.attrs.as_ref().and_then(|attrs| attrs.get(parent.attribute)?.as_str());
         entry.kind == parent.kind && context.kinds.get(&entry.kind).is_some() && value.is_some_and(is_value)
     };
-    let found = state.resources.iter().filter(|(_, entry)| is_it(entry));
-    found.map(|(address, entry)| (address.clone(), entry.clone())).collect()
+    let owned = |(address, entry): (&Address, &Entry)| (address.clone(), entry.clone());
+    let needed = needs.iter().filter_map(|need| state.resources.get_key_value(&need.on));
+    match needed.filter(|(_, entry)| is_it(entry)).map(owned).next() {
+        Some(needed) => vec![needed],
+        None => state.resources.iter().filter(|(_, entry)| is_it(entry)).map(owned).collect(),
+    }
 }
 
 /// Returns the resources of the state, among these addresses, that belong to another stack, with the reason. It is for
@@ -170,15 +174,13 @@ async fn foreign_entry(context: &Context, parents: &Parents, address: &Address) 
     let kind = context.kinds.get(&entry.kind).map(KindRef::get)?;
     if !kind.schema().tagged {
         let of = kind.parents(&entry.spec, entry.attrs.as_ref()).ok()?;
-        let (parent, why, owner) = parents.refusal(context, &of, Patience::None).await.ok()??;
+        let (parent, why, owner) = parents.refusal(context, &of, &entry.needs, Patience::None).await.ok()??;
         return match owner {
             Some(Owner::Stack { .. }) => Some(Error::ForeignParent { parent: parent.to_string(), why }),
             _ => None,
         };
     }
-    let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
-    let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
-    match observe(&cx, kind, &entry.spec, entry.attrs.as_ref(), Duration::ZERO).await.ok()? {
+    match observe_entry(context, kind, address, &entry, entry.attrs.as_ref(), Duration::ZERO).await.ok()? {
         Observed::Foreign { id, owner: owner @ Owner::Stack { .. } } => Some(Error::Foreign { id, owner }),
         _ => None,
     }

@@ -163,13 +163,25 @@ fn unknown_kind(name: &str) -> Error {
     Error::Refused(format!("this version does not support the kind `{name}`"))
 }
 
+/// Reads a resource of the state outside of its step. See [`observe`].
+pub(super) async fn observe_entry(
+    context: &Context,
+    kind: &dyn Kind,
+    address: &Address,
+    entry: &Entry,
+    known: Option<&Value>,
+    doubted: Duration,
+) -> Result<Observed<Value>> {
+    let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
+    let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
+    observe(&cx, kind, &entry.spec, known, doubted).await
+}
+
 /// Determines the outcome of a creation whose answer was lost, before another resource can be created at the same
 /// address: without its id, the old resource could be mistaken for the new one. Returns whether it exists.
 async fn resolve_unknown_creation(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
     let kind = context.kinds.get(&entry.kind).map(KindRef::get).ok_or_else(|| unknown_kind(&entry.kind))?;
-    let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
-    let cx = context.journal.read(|state| context.read_context().dry_run(state, &subject));
-    let (exists, record) = match observe(&cx, kind, &entry.spec, None, doubted(kind, Some(entry))).await? {
+    let (exists, record) = match observe_entry(context, kind, address, entry, None, doubted(kind, Some(entry))).await? {
         Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
         Observed::Absent => (false, Record::Deleted { address: address.clone() }),
         Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),

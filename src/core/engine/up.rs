@@ -83,8 +83,9 @@ impl Steps for UpSteps {
     }
 
     async fn run(&self, step: &Step, released: CreatedSignal) -> Result<StepEnd, (Option<String>, Error)> {
-        let ended = match step.action {
+        match step.action {
             Action::NoOp if step.verified && step.moves.is_none() => {
+                self.down.parents.is_ours(&step.address);
                 Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "none", changed: false })
             }
             Action::Delete => self.down.run(step, released).await,
@@ -93,11 +94,7 @@ impl Steps for UpSteps {
                 Ok(StepEnd { id: self.id(step).unwrap_or_default(), action: "restore", changed: true })
             }
             _ => Box::pin(self.apply(step, released)).await.map_err(|error| (self.id(step), error)),
-        };
-        if ended.is_ok() && step.action == Action::NoOp && step.verified {
-            self.down.parents.is_ours(&step.address);
         }
-        ended
     }
 }
 
@@ -108,11 +105,11 @@ impl UpSteps {
 
     /// Refuses a part of a foreign resource. What the configuration names is judged by the configuration: the state may
     /// be wrong.
-    async fn judge_parent(&self, kind: &dyn Kind, spec: &Value, seen: Option<&Value>) -> Result<()> {
+    async fn judge_parent(&self, kind: &dyn Kind, step: &Step, spec: &Value, seen: Option<&Value>) -> Result<()> {
         let is_the_configured_one =
             |seen: &&Value| self.spec_is_configured && spec_from_observed::immutable_diff(kind, spec, seen).is_empty();
         let seen = seen.filter(|seen| !is_the_configured_one(seen));
-        self.down.parents.judge(&self.context, kind, spec, seen).await
+        self.down.parents.judge(&self.context, kind, &step.needs, spec, seen).await
     }
 
     fn entry(&self, step: &Step) -> Option<Entry> {
@@ -146,8 +143,8 @@ impl UpSteps {
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
             let observed = observe(&cx, kind, &spec, known, look).await;
             match &observed {
-                Ok(Observed::Ours(seen)) => self.judge_parent(kind, &spec, Some(seen)).await?,
-                Ok(Observed::Absent) => self.judge_parent(kind, &spec, None).await?,
+                Ok(Observed::Ours(seen)) => self.judge_parent(kind, step, &spec, Some(seen)).await?,
+                Ok(Observed::Absent) => self.judge_parent(kind, step, &spec, None).await?,
                 Ok(Observed::Foreign { .. }) | Err(_) => {}
             }
             let result = match observed {

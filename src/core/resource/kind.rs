@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::context::StepContext;
 use super::error::{Error, Result};
 use super::schema::{Attrs, KindSchema, Spec, Tagger};
+use crate::graph::Input;
 use infra_base::address::{Arn, Region};
 use infra_base::tags::Owner;
 
@@ -57,6 +58,23 @@ impl Parent {
     /// Returns the resource of a kind whose attribute has this value.
     pub fn new(kind: &'static str, attribute: &'static str, value: impl Into<String>) -> Self {
         Self { kind, attribute, value: value.into() }
+    }
+
+    /// Returns the only parent of a resource, of the kind `R`: the one that its attributes name, if it exists, or its
+    /// input.
+    ///
+    /// # Errors
+    /// The input is not resolved.
+    pub fn only<R: Spec>(
+        attribute: &'static str,
+        known: Option<&impl fmt::Display>,
+        input: &Input<impl fmt::Display>,
+    ) -> Result<Vec<Self>> {
+        let value = match known {
+            Some(known) => known.to_string(),
+            None => input.get()?.to_string(),
+        };
+        Ok(vec![Self::new(R::KIND, attribute, value)])
     }
 }
 

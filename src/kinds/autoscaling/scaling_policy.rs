@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::scalable_target;
+use super::scalable_target::ScalableTarget;
 use infra_base::address::Arn;
 use infra_base::tags::{OWNER_STACK, Owner};
 use infra_core::graph::Input;
@@ -113,11 +114,7 @@ impl Resource for ScalingPolicy {
     }
 
     fn parents(&self, attrs: Option<&ScalingPolicyAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.resource_id,
-            None => self.resource_id.get()?,
-        };
-        Ok(vec![Parent::new("autoscaling.scalable_target", "resource_id", of.as_str())])
+        Parent::only::<ScalableTarget>("resource_id", attrs.map(|attrs| &attrs.resource_id), &self.resource_id)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<ScalingPolicyAttrs>) -> Result<ScalingPolicyAttrs> {

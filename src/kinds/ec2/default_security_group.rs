@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{Direction, revoke, rules_of};
 use super::stack_lists::groups;
+use super::vpc::Vpc;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{SecurityGroupId, VpcId};
 use infra_core::graph::Input;
@@ -72,11 +73,7 @@ impl Resource for DefaultSecurityGroup {
     }
 
     fn parents(&self, attrs: Option<&DefaultSecurityGroupAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs.and_then(|attrs| attrs.vpc.as_ref()) {
-            Some(vpc) => vpc.to_string(),
-            None => self.vpc.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("ec2.vpc", "vpc_id", of)])
+        Parent::only::<Vpc>("vpc_id", attrs.and_then(|attrs| attrs.vpc.as_ref()), &self.vpc)
     }
 
     async fn ensure(

@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::RouteOrigin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::route_table::RouteTable;
 use infra_base::address::{InternetGatewayId, NatGatewayId, RouteTableId, VpcPeeringConnectionId};
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -123,11 +124,7 @@ impl Resource for Route {
     }
 
     fn parents(&self, attrs: Option<&RouteAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.route_table_id.to_string(),
-            None => self.route_table.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("ec2.route_table", "route_table_id", of)])
+        Parent::only::<RouteTable>("route_table_id", attrs.map(|attrs| &attrs.route_table_id), &self.route_table)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RouteAttrs>) -> Result<RouteAttrs> {

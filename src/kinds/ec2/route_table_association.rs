@@ -8,6 +8,7 @@ use aws_sdk_ec2::types::{Filter, RouteTable, RouteTableAssociationStateCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::subnet::Subnet;
 use infra_base::address::{RouteTableId, SubnetId};
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -72,11 +73,7 @@ impl Resource for RouteTableAssociation {
     }
 
     fn parents(&self, attrs: Option<&RouteTableAssociationAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.subnet_id.to_string(),
-            None => self.subnet.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("ec2.subnet", "subnet_id", of)])
+        Parent::only::<Subnet>("subnet_id", attrs.map(|attrs| &attrs.subnet_id), &self.subnet)
     }
 
     async fn ensure(

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::vpc_peering_connection::VpcPeeringConnection;
 use super::vpc_peering_connection::{describe, failed, status};
 use infra_aws::{Progress, Wait};
 use infra_base::address::VpcPeeringConnectionId;
@@ -68,11 +69,7 @@ impl Resource for VpcPeeringAcceptance {
     }
 
     fn parents(&self, attrs: Option<&VpcPeeringAcceptanceAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.peering_id.to_string(),
-            None => self.peering.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("ec2.vpc_peering_connection", "peering_id", of)])
+        Parent::only::<VpcPeeringConnection>("peering_id", attrs.map(|attrs| &attrs.peering_id), &self.peering)
     }
 
     async fn ensure(

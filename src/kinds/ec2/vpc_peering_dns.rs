@@ -75,11 +75,11 @@ impl Resource for VpcPeeringDns {
     }
 
     fn parents(&self, attrs: Option<&VpcPeeringDnsAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.peering_id.to_string(),
-            None => self.peering.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("ec2.vpc_peering_connection", "peering_id", of)])
+        Parent::only::<super::vpc_peering_connection::VpcPeeringConnection>(
+            "peering_id",
+            attrs.map(|attrs| &attrs.peering_id),
+            &self.peering,
+        )
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<VpcPeeringDnsAttrs>) -> Result<VpcPeeringDnsAttrs> {

@@ -244,7 +244,7 @@ async fn foreign_policies(cx: &StepContext, role: &str) -> Result<Vec<Blocker>> 
             _ => break,
         }
     }
-    let attached = super::role_policy_attachment::attached(cx, role).await?.unwrap_or_default();
+    let attached = super::attached_policies::attached(cx, role).await?.unwrap_or_default();
     remaining.extend(attached.into_iter().map(|arn| Blocker { id: arn, what: "a policy attached to it".to_owned() }));
     Ok(remaining)
 }

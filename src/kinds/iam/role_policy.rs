@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::document::{canonical, read};
 use super::retry::{BUSY_OR_HIDDEN, BUSY_SECONDS, when_idle};
+use super::role::Role;
 use crate::placeholders::fill;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -91,11 +92,7 @@ impl Resource for RolePolicy {
     }
 
     fn parents(&self, attrs: Option<&RolePolicyAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.role,
-            None => self.role.get()?,
-        };
-        Ok(vec![Parent::new("iam.role", "name", of.as_str())])
+        Parent::only::<Role>("name", attrs.map(|attrs| &attrs.role), &self.role)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<RolePolicyAttrs>) -> Result<RolePolicyAttrs> {

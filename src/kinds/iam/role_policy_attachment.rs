@@ -5,7 +5,9 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::attached_policies::attached;
 use super::retry::{BUSY_OR_HIDDEN, BUSY_SECONDS, when_idle};
+use super::role::Role;
 use crate::placeholders::fill;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -66,11 +68,7 @@ impl Resource for RolePolicyAttachment {
     }
 
     fn parents(&self, attrs: Option<&RolePolicyAttachmentAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.role,
-            None => self.role.get()?,
-        };
-        Ok(vec![Parent::new("iam.role", "name", of.as_str())])
+        Parent::only::<Role>("name", attrs.map(|attrs| &attrs.role), &self.role)
     }
 
     async fn ensure(
@@ -100,23 +98,6 @@ impl Resource for RolePolicyAttachment {
 impl RolePolicyAttachment {
     fn wanted(&self, cx: &StepContext) -> Result<RolePolicyAttachmentAttrs> {
         Ok(RolePolicyAttachmentAttrs { role: self.role.get()?.clone(), policy_arn: fill(cx, &self.policy_arn) })
-    }
-}
-
-/// Returns the ARNs of the policies attached to a role, or `None` when the role does not exist.
-pub(crate) async fn attached(cx: &StepContext, role: &str) -> Result<Option<Vec<String>>> {
-    let mut arns = Vec::new();
-    let mut marker = None;
-    loop {
-        let call = cx.aws.iam.list_attached_role_policies().role_name(role).set_marker(marker).send();
-        let Some(page) = ignore_codes(cx.read("iam:ListAttachedRolePolicies", call).await, &["NoSuchEntity"])? else {
-            return Ok(None);
-        };
-        arns.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)));
-        match page.marker {
-            Some(next) if page.is_truncated => marker = Some(next),
-            _ => return Ok(Some(arns)),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::function::Function;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Error, Observed, Parent, Resource, Result, Spec as _, StepContext, ignore_codes};
@@ -83,11 +84,7 @@ impl Resource for Permission {
     }
 
     fn parents(&self, attrs: Option<&PermissionAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.function,
-            None => self.function.get()?,
-        };
-        Ok(vec![Parent::new("lambda.function", "name", of.as_str())])
+        Parent::only::<Function>("name", attrs.map(|attrs| &attrs.function), &self.function)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<PermissionAttrs>) -> Result<PermissionAttrs> {

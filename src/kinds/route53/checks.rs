@@ -8,9 +8,8 @@ use aws_sdk_route53::types::{HealthCheck, HealthCheckConfig, TagResourceType};
 use serde::{Deserialize, Serialize};
 
 use super::tagging;
-use crate::ownership::{Tags, foreign_owner, missing_tags as missing};
+use crate::ownership::{Tags, foreign_owner, foreign_owner_of_tagged_later, missing_tags as missing};
 use infra_base::address::HealthCheckId;
-use infra_base::tags::OWNER_STACK;
 use infra_core::resource::{Error, KindSchema, Observed, Result, StepContext, ignore_codes};
 
 /// The schema that all types of health checks share.
@@ -77,10 +76,7 @@ pub(super) async fn observe(
         .await?
         .remove(&id)
         .unwrap_or_default();
-    // The tags come after the creation. Until then, the reference, which is the token, shows whose it is.
-    if let Some(owner) = foreign_owner(cx, &tags)
-        && (tags.contains_key(OWNER_STACK) || current.caller_reference() != cx.identity.token)
-    {
+    if let Some(owner) = foreign_owner_of_tagged_later(cx, &tags, current.caller_reference()) {
         return Ok(Observed::Foreign { id, owner });
     }
     Ok(Observed::Ours((current, missing_tags(cx, name, &tags))))

@@ -13,9 +13,8 @@ use super::propagation::wait_in_sync;
 use super::request::bare;
 use super::retry::when_idle;
 use super::{change, tagging};
-use crate::ownership::{Tags, foreign_owner, missing_tags};
+use crate::ownership::{Tags, foreign_owner, foreign_owner_of_tagged_later, missing_tags};
 use infra_base::address::HostedZoneId;
-use infra_base::tags::OWNER_STACK;
 use infra_core::resource::{Blocker, Error, Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
@@ -97,10 +96,7 @@ impl Resource for HostedZone {
             .remove(&id)
             .unwrap_or_default();
         let Some(zone) = found.hosted_zone else { return Ok(Observed::Absent) };
-        // The tags come after the creation. Until then, the reference, which is the token, shows whose it is.
-        if let Some(owner) = foreign_owner(cx, &tags)
-            && (tags.contains_key(OWNER_STACK) || zone.caller_reference != cx.identity.token)
-        {
+        if let Some(owner) = foreign_owner_of_tagged_later(cx, &tags, &zone.caller_reference) {
             return Ok(Observed::Foreign { id, owner });
         }
         let mut name_servers = found.delegation_set.map(|set| set.name_servers).unwrap_or_default();

@@ -15,12 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::change::{Weighted, records, records_of_name, same_name};
+use super::hosted_zone::HostedZone;
 use super::propagation::wait_in_sync;
 use super::simple::{self, Simple};
 use super::weights::{send, send_records};
+use crate::elbv2::LoadBalancer;
 use infra_base::address::{HealthCheckId, HostedZoneId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Parent, Resource, Result, StepContext, describe};
+use infra_core::resource::{Error, Observed, Parent, Resource, Result, Spec as _, StepContext, describe};
 use infra_macros::{Attrs, Spec};
 
 /// The sum of the weights of the records of a name.
@@ -167,8 +169,8 @@ impl Resource for WeightedRecord {
             None => (self.zone.get()?.to_string(), self.alias_dns_name.get()?.clone()),
         };
         Ok(vec![
-            Parent::new("route53.hosted_zone", "zone_id", zone),
-            Parent::new("elbv2.load_balancer", "dns_name", load_balancer_name(&alias)),
+            Parent::new(HostedZone::KIND, "zone_id", zone),
+            Parent::new(LoadBalancer::KIND, "dns_name", load_balancer_name(&alias)),
         ])
     }
 

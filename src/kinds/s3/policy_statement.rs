@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bucket::Bucket;
 use super::settings::{policy, put_statement, statements};
 use crate::iam::document::canonical;
 use infra_base::address::{AccountId, Arn};
@@ -82,11 +83,7 @@ impl Resource for BucketPolicyStatement {
     }
 
     fn parents(&self, attrs: Option<&BucketPolicyStatementAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.bucket,
-            None => self.bucket.get()?,
-        };
-        Ok(vec![Parent::new("s3.bucket", "name", of.as_str())])
+        Parent::only::<Bucket>("name", attrs.map(|attrs| &attrs.bucket), &self.bucket)
     }
 
     async fn ensure(

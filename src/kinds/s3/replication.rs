@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::bucket::Bucket;
 use super::settings::{built, change};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
@@ -120,11 +121,7 @@ impl Resource for BucketReplication {
     }
 
     fn parents(&self, attrs: Option<&BucketReplicationAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => &attrs.bucket,
-            None => self.bucket.get()?,
-        };
-        Ok(vec![Parent::new("s3.bucket", "name", of.as_str())])
+        Parent::only::<Bucket>("name", attrs.map(|attrs| &attrs.bucket), &self.bucket)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<BucketReplicationAttrs>) -> Result<BucketReplicationAttrs> {

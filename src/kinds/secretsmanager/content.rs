@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::secret::Secret;
 use super::value::{put, read};
 use super::version::version_token;
 use infra_base::address::Arn;
@@ -95,11 +96,7 @@ impl Resource for SecretContent {
     }
 
     fn parents(&self, attrs: Option<&SecretContentAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.secret_arn.to_string(),
-            None => self.secret.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
+        Parent::only::<Secret>("arn", attrs.map(|attrs| &attrs.secret_arn), &self.secret)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretContentAttrs>) -> Result<SecretContentAttrs> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::global_name::global_name;
+use super::secret::Secret;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, Region};
 use infra_core::graph::Input;
@@ -93,11 +94,7 @@ impl Resource for SecretReplica {
     }
 
     fn parents(&self, attrs: Option<&SecretReplicaAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.secret_arn.to_string(),
-            None => self.secret.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
+        Parent::only::<Secret>("arn", attrs.map(|attrs| &attrs.secret_arn), &self.secret)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretReplicaAttrs>) -> Result<SecretReplicaAttrs> {

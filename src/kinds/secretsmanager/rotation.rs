@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rotation_hold::settle_rotation;
+use super::secret::Secret;
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -91,11 +92,7 @@ impl Resource for SecretRotation {
     }
 
     fn parents(&self, attrs: Option<&SecretRotationAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.secret_arn.to_string(),
-            None => self.secret.get()?.to_string(),
-        };
-        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
+        Parent::only::<Secret>("arn", attrs.map(|attrs| &attrs.secret_arn), &self.secret)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretRotationAttrs>) -> Result<SecretRotationAttrs> {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::secret::Secret;
 use crate::iam::document::canonical;
 use infra_base::address::{AccountId, Arn};
 use infra_core::graph::Input;
@@ -80,11 +81,7 @@ impl Resource for SecretPolicy {
     }
 
     fn parents(&self, attrs: Option<&SecretPolicyAttrs>) -> Result<Vec<Parent>> {
-        let of = match attrs {
-            Some(attrs) => attrs.secret.as_str(),
-            None => self.secret.get()?.as_str(),
-        };
-        Ok(vec![Parent::new("secretsmanager.secret", "arn", of)])
+        Parent::only::<Secret>("arn", attrs.map(|attrs| &attrs.secret), &self.secret)
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<SecretPolicyAttrs>) -> Result<SecretPolicyAttrs> {
