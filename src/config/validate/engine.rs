@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use infra_base::postgres_parameters::{names, parameter};
+use infra_base::postgres_parameters::{Values, names, parameter};
 
 use crate::suggest::did_you_mean;
 
@@ -39,11 +39,17 @@ pub(super) fn mistake_in_parameter(version: &str, name: &str, value: &str) -> Op
         let message = format!("the value of the parameter `{name}` is empty, or has spaces around it");
         return Some((message, "write the value as `pg_settings` shows it, without its unit".to_owned()));
     }
-    let is_boolean = known.is_some_and(|known| known.is_boolean);
-    // `AllowedValues` of "DescribeDBParameters" for all parameters that are on or off.
-    (is_boolean && !["0", "1"].contains(&value)).then(|| {
-        let on = ["on", "true", "yes"].contains(&value.to_lowercase().as_str());
-        let message = format!("the parameter `{name}` cannot be `{value}`: RDS allows 0 and 1");
-        (message, format!("use \"{}\"", u8::from(on)))
-    })
+    let values = known.map(|known| known.values).filter(|values| !values.allow(value))?;
+    let message = format!("the parameter `{name}` cannot be `{value}`: RDS allows {values}");
+    let help = match values {
+        Values::Boolean => {
+            let on = ["on", "true", "yes"].contains(&value.to_lowercase().as_str());
+            format!("use \"{}\"", u8::from(on))
+        }
+        Values::Integer(..) | Values::Real(..) => {
+            "write a number in the unit that `pg_settings` shows, without the unit, or a formula of RDS".to_owned()
+        }
+        Values::Word(_) | Values::Any => "use one of these words".to_owned(),
+    };
+    Some((message, help))
 }

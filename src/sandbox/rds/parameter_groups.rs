@@ -22,7 +22,7 @@ use aws_sdk_rds::operation::reset_db_parameter_group::{
 };
 use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
 
-use infra_base::postgres_parameters::{Effect, Parameter as Known, parameter as known};
+use infra_base::postgres_parameters::{Effect, Parameter as Known, Values, parameter as known};
 
 use super::{tags, validation};
 use crate::registry::{Call, Registry, Rejection, refuse};
@@ -144,23 +144,32 @@ fn check(parameters: &[Parameter]) -> Result<(), Rejection> {
     for parameter in parameters {
         let name = parameter.parameter_name().unwrap_or_default();
         // Those of extensions have a dot. Which of them RDS has depends on its version.
-        let extension = Known { effect: Effect::Dynamic, is_boolean: false };
-        let Some(Known { effect, is_boolean }) = known(name).or(name.contains('.').then_some(extension)) else {
+        let Some(Known { effect, values }) = known(name).or(name.contains('.').then_some(Known::OF_EXTENSION)) else {
             return refuse("InvalidParameterValue", format!("Could not find parameter with name: {name}"));
         };
         // "You can use the immediate value with dynamic parameters only" (ModifyDBParameterGroup).
         if parameter.apply_method() != Some(&ApplyMethod::PendingReboot) && effect == Effect::Static {
             return refuse("InvalidParameterCombination", "cannot use immediate apply method for static parameter");
         }
-        // `AllowedValues` of a boolean parameter in "DescribeDBParameters". A reset names no value.
-        if let Some(value) = parameter.parameter_value().filter(|value| is_boolean && !["0", "1"].contains(value)) {
-            return refuse(
-                "InvalidParameterValue",
-                format!("Invalid parameter value: {value} for: {name} allowed values are: 0,1"),
-            );
+        // `AllowedValues` in "DescribeDBParameters". A reset names no value.
+        if let Some(value) = parameter.parameter_value().filter(|value| !values.allow(value)) {
+            let allowed = allowed_values(values);
+            let message = format!("Invalid parameter value: {value} for: {name} allowed values are: {allowed}");
+            return refuse("InvalidParameterValue", message);
         }
     }
     Ok(())
+}
+
+/// Returns values as "DescribeDBParameters" shows them.
+fn allowed_values(values: Values) -> String {
+    match values {
+        Values::Boolean => "0,1".to_owned(),
+        Values::Integer(least, greatest) => format!("{least}-{greatest}"),
+        Values::Real(least, greatest) => format!("{least}-{greatest}"),
+        Values::Word(words) => words.to_owned(),
+        Values::Any => String::new(),
+    }
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyDbParameterGroupInput) -> Result<ModifyDbParameterGroupOutput, Rejection> {

@@ -23,6 +23,10 @@ fn parameters_that_rds_refuses_ended_in_the_middle_of_up() {
     refused("database.parameters.log_connections=on", "RDS allows 0 and 1");
     refused("database.parameters.work_mem=", "is empty");
     refused("database.parameters.\"rds.force_ssl\"=true", "RDS allows 0 and 1");
+    refused("database.parameters.work_mem=64MB", "RDS allows whole numbers from 64 to 2147483647");
+    refused("database.parameters.max_connections=0", "RDS allows whole numbers from 1 to 262143");
+    refused("database.parameters.random_page_cost=-1", "RDS allows numbers from 0");
+    refused("database.parameters.log_statement=some", "RDS allows none, ddl, mod, all");
     let mistakes = load_set(&["database.parameters.log_conections=1"]).unwrap_err();
     assert_eq!(mistakes[0].help.as_deref(), Some("did you mean `log_connections`?"));
     accepted(&[
@@ -30,6 +34,9 @@ fn parameters_that_rds_refuses_ended_in_the_middle_of_up() {
         "database.parameters.max_connections={DBInstanceClassMemory/9531392}",
         "database.parameters.\"auto_explain.log_min_duration\"=500",
         "database.parameters.transaction_timeout=60000",
+        "database.parameters.random_page_cost=1.1",
+        "database.parameters.log_min_duration_statement=-1",
+        "database.parameters.log_statement=ddl",
     ]);
 }
 

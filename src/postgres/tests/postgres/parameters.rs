@@ -1,5 +1,6 @@
 //! Parameters of the parameter group.
 
+use infra_base::postgres_parameters::{Values, parameter};
 use infra_postgres::PostgresError;
 
 use super::harness::{Place, map};
@@ -69,4 +70,30 @@ async fn static_parameters_wait_for_a_restart_and_dynamic_ones_do_not() {
     assert!(running.set_parameters(map(&[("work_mem", "{DBInstanceClassMemory/}")])).await.is_err());
     assert!(server.parameters().await.unwrap().pending_restart.is_empty());
     running.restart().await.unwrap();
+}
+
+/// A value that the server accepts must not be refused before the first call.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_known_values_of_parameters_contain_those_of_the_server() {
+    let place = Place::open();
+    let running = place.create(&[]).await.start().await.unwrap();
+    let client = running.superuser_client("postgres").await.unwrap();
+    let settings = "SELECT lower(name), vartype, coalesce(min_val, ''), coalesce(max_val, ''), \
+         coalesce(enumvals, '{}') FROM pg_settings WHERE context <> 'internal' AND strpos(name, '.') = 0";
+    let mut compared = 0;
+    for row in client.query(settings, &[]).await.unwrap() {
+        let [name, kind, least, most] = [0, 1, 2, 3].map(|column| row.get::<_, String>(column));
+        let known = parameter(&name).unwrap_or_else(|| panic!("{name} is not known"));
+        let allows = |value: &str| assert!(known.values.allow(value), "{name} = {value}");
+        match (known.values, kind.as_str()) {
+            (Values::Integer(..), "integer") | (Values::Real(..), "real") => {
+                [least, most].iter().for_each(|v| allows(v))
+            }
+            (Values::Word(_), "enum") => row.get::<_, Vec<String>>(4).iter().for_each(|word| allows(word)),
+            (Values::Boolean, "bool") | (Values::Any, _) => {}
+            (values, kind) => panic!("{name} is {kind}, not {values:?}"),
+        }
+        compared += 1;
+    }
+    assert!(compared > 250, "{compared}");
 }

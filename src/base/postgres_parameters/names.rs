@@ -1,45 +1,8 @@
-//! The parameters of PostgreSQL 13 to 17 that a parameter group of RDS can contain. Source: `pg_settings` of
-//! PostgreSQL 15 (context and type), the release notes of the later versions, and for `rds.…` the RDS user guide.
-
-/// When a change of a parameter takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// At once.
-    Dynamic,
-    /// With the next start of the server.
-    Static,
-}
-
-/// A parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// When a change takes effect.
-    pub effect: Effect,
-    /// Whether it is on or off. RDS accepts `0` and `1` only (the allowed values of "DescribeDBParameters").
-    pub is_boolean: bool,
-}
-
-/// Returns a parameter by its name. The parameters of extensions, which contain a dot, are unknown, except for some of
-/// those of RDS.
-pub fn parameter(name: &str) -> Option<Parameter> {
-    let is_in = |list: &str| list.split_ascii_whitespace().any(|one| one == name);
-    let found = |effect, is_boolean| Some(Parameter { effect, is_boolean });
-    match () {
-        () if is_in(DYNAMIC_BOOLEANS) => found(Effect::Dynamic, true),
-        () if is_in(STATIC_BOOLEANS) => found(Effect::Static, true),
-        () if is_in(DYNAMIC) => found(Effect::Dynamic, false),
-        () if is_in(STATIC) => found(Effect::Static, false),
-        () => None,
-    }
-}
-
-/// Returns the names of all parameters.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    [DYNAMIC_BOOLEANS, STATIC_BOOLEANS, DYNAMIC, STATIC].into_iter().flat_map(str::split_ascii_whitespace)
-}
+//! The names of parameters. Source: `pg_settings` of PostgreSQL 15 (context and type), the release notes of the later
+//! versions, and for `rds.…` the RDS user guide.
 
 /// On or off, at once.
-const DYNAMIC_BOOLEANS: &str = "\
+pub(super) const DYNAMIC_BOOLEANS: &str = "\
     operator_precedence_warning allow_alter_system allow_in_place_tablespaces allow_system_table_mods array_nulls \
     autovacuum \
     check_function_bodies db_user_namespace debug_pretty_print debug_print_parse debug_print_plan \
@@ -63,12 +26,12 @@ const DYNAMIC_BOOLEANS: &str = "\
     zero_damaged_pages";
 
 /// On or off, with the next start.
-const STATIC_BOOLEANS: &str = "\
+pub(super) const STATIC_BOOLEANS: &str = "\
     bonjour data_sync_retry hot_standby ignore_invalid_pages logging_collector rds.logical_replication \
     recovery_target_inclusive track_commit_timestamp wal_log_hints";
 
 /// Other values, at once.
-const DYNAMIC: &str = "\
+pub(super) const DYNAMIC: &str = "\
     debug_parallel_query application_name archive_cleanup_command archive_command archive_library archive_timeout \
     authentication_timeout autovacuum_analyze_scale_factor autovacuum_analyze_threshold autovacuum_naptime \
     autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit autovacuum_vacuum_insert_scale_factor \
@@ -114,7 +77,7 @@ const DYNAMIC: &str = "\
     xmlbinary xmloption";
 
 /// Other values, with the next start.
-const STATIC: &str = "\
+pub(super) const STATIC: &str = "\
     archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age bonjour_name \
     cluster_name commit_timestamp_buffers config_file data_directory dynamic_shared_memory_type event_source \
     external_pid_file hba_file huge_page_size huge_pages ident_file jit_provider listen_addresses max_connections \
@@ -126,21 +89,3 @@ const STATIC: &str = "\
     serializable_buffers shared_buffers shared_memory_type shared_preload_libraries subtransaction_buffers \
     superuser_reserved_connections track_activity_query_size transaction_buffers unix_socket_directories \
     unix_socket_group unix_socket_permissions wal_buffers wal_decode_buffer_size wal_level";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_parameter_is_found_once() {
-        let mut all: Vec<&str> = names().collect();
-        let before = all.len();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), before);
-        assert!(before > 250);
-        assert_eq!(parameter("max_connections"), Some(Parameter { effect: Effect::Static, is_boolean: false }));
-        assert_eq!(parameter("rds.force_ssl"), Some(Parameter { effect: Effect::Dynamic, is_boolean: true }));
-        assert_eq!(parameter("log_conections"), None);
-    }
-}
