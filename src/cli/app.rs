@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use infra_aws::Need;
-use infra_config::{Config, Overrides, load};
+use infra_config::{Config, load};
 use infra_core::events::Events;
 use infra_payment::stack::ROUTING;
 use infra_workflow::refusal::PlanRefusal;
@@ -35,7 +35,7 @@ impl App {
     pub(super) async fn load_for_deletion(options: &GlobalOptions) -> Result<Self, Failure> {
         let config = match load_config(options) {
             Ok(config) => config,
-            Err(error) => without_file(options, error).await?,
+            Err(error) => without_file(options, error, |config| Self::with(options, config).workspace).await?,
         };
         Ok(Self::with(options, config))
     }
@@ -110,10 +110,5 @@ impl App {
 
 /// Loads the configuration that the options select, with their overrides.
 pub(super) fn load_config(options: &GlobalOptions) -> Result<Config, CliError> {
-    Ok(load(Some(&options.config), &overrides(options))?)
-}
-
-/// Returns the values that the options and the environment set.
-pub(super) fn overrides(options: &GlobalOptions) -> Overrides {
-    Overrides { sets: options.sets.clone(), suffix: options.suffix.clone(), ..Overrides::default() }.with_environment()
+    Ok(load(Some(&options.config), &options.overrides())?)
 }

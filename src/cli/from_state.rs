@@ -1,10 +1,13 @@
 //! What `down` does when the configuration is missing or broken.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use infra_config::{Config, Overrides, load};
+use infra_base::address::Region;
+use infra_config::{BackendKind, Config, Overrides, Side, load, of_existing};
 use infra_core::state::State;
+use infra_workflow::Workspace;
 use infra_workflow::from_state::{config_of, local_states};
 
 use super::error::{CliError, Exit};
@@ -12,13 +15,17 @@ use super::explain::Failure;
 use super::options::{DEFAULT_CONFIG, GlobalOptions};
 use super::ui::stderr;
 
-/// Returns a configuration of what the only local state contains, and says what it lacks. `error` is why the file
-/// cannot be used.
+/// Returns a configuration of what the only local state contains, or that of a stack in a bucket that the options name,
+/// and says what it lacks. `error` is why the file cannot be used, and `open` returns the workspace of a configuration.
 ///
 /// # Errors
 /// That error, if the file itself is usable, or no state is found; several states are found, or the file seems to
-/// protect something.
-pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Result<Config, Failure> {
+/// protect something. A bucket cannot be read.
+pub(super) async fn without_file(
+    options: &GlobalOptions,
+    error: CliError,
+    open: impl FnOnce(Config) -> Workspace,
+) -> Result<Config, Failure> {
     // A mistake in an option is not one of the file.
     if load(Some(&options.config), &Overrides::default()).is_ok() {
         return Err(error.into());
@@ -34,6 +41,16 @@ pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Re
     if protects_something(&text) {
         return Err(error.hint("it protects resources from deletion: correct it first").into());
     }
+    if let Some(shared) = in_bucket(options)? {
+        let (backend, stack) = (shared.state.clone(), shared.stack.id());
+        let state = open(shared).read_state().await?;
+        if state.resources.is_empty() {
+            let empty = format!("the bucket `{}` has no resources of `{stack}`", backend.bucket);
+            return Err(error.because_text(empty).hint(SELECT).into());
+        }
+        tell(&error, &state);
+        return Ok(Config { state: backend, ..config_of(&state)? });
+    }
     let states = local_states(&options.state_root()).await;
     let candidates: Vec<&State> = states.iter().filter(|state| is_selected(state, options)).collect();
     let state = match candidates.as_slice() {
@@ -45,16 +62,42 @@ pub(super) async fn without_file(options: &GlobalOptions, error: CliError) -> Re
             return Err(CliError::new(Exit::Usage, what)
                 .because_text(error.what)
                 .nothing_changed()
-                .hint("select one with `--set stack.name=NAME` and `--suffix SUFFIX`")
+                .hint(SELECT)
                 .into());
         }
     };
+    tell(&error, state);
+    Ok(config_of(state)?)
+}
+
+/// How to say which stack is meant.
+const SELECT: &str = "select one with `--set stack.name=NAME` and `--suffix SUFFIX`";
+
+fn tell(error: &CliError, state: &State) {
     stderr(&format!(
         "note: {}. `{}` is deleted as its state describes it: no protection, no renaming and no command of a \
          configuration applies, and the default credentials are used",
         error.what, state.stack
     ));
-    Ok(config_of(state)?)
+}
+
+/// Returns the stack whose state is in a bucket, if the options or the environment name one.
+fn in_bucket(options: &GlobalOptions) -> Result<Option<Config>, Failure> {
+    let named = load(None, &options.overrides().of_sections(&["stack", "state"])).map_err(CliError::from)?;
+    if options.sandbox || named.state.backend != BackendKind::S3 {
+        return Ok(None);
+    }
+    if named.state.region.is_empty() {
+        let what = format!("the region of the bucket `{}` is not known", named.state.bucket);
+        return Err(CliError::new(Exit::Usage, what)
+            .because_text("without a configuration, only the options say where the state is")
+            .nothing_changed()
+            .hint("name it with `--set state.region=REGION`")
+            .into());
+    }
+    let environments = BTreeMap::from([(Side::Source.as_str().to_owned(), Region::from(named.state.region.as_str()))]);
+    let config = of_existing(&named.stack.name, &named.stack.suffix, &environments).map_err(CliError::from)?;
+    Ok(Some(Config { state: named.state, ..config }))
 }
 
 /// Whether a state is that of the stack that the options name. What they do not name can be anything.

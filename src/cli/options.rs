@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use infra_config::Overrides;
 use infra_sandbox::Disk;
 use infra_sandbox::world::real_data::DataSource;
 use infra_workflow::Selection;
@@ -76,6 +77,11 @@ impl GlobalOptions {
     /// Returns whether the command writes JSON.
     pub fn is_json(&self) -> bool {
         self.output == OutputFormat::Json
+    }
+
+    /// Returns the values that the options and the environment set.
+    pub fn overrides(&self) -> Overrides {
+        Overrides { sets: self.sets.clone(), suffix: self.suffix.clone(), ..Overrides::default() }.with_environment()
     }
 
     /// Returns whether the runtime must start with paused time: minutes of the sandbox pass in milliseconds.

@@ -43,6 +43,19 @@ impl Overrides {
         self
     }
 
+    /// Returns the overrides of these sections, and the suffix.
+    pub fn of_sections(&self, sections: &[&str]) -> Self {
+        let is_in = |first: Option<&str>| first.is_some_and(|first| sections.contains(&first.trim()));
+        let is_named = |name: &str| {
+            is_in(name.strip_prefix(PREFIX).and_then(|rest| rest.split("__").next()).map(key_of_variable).as_deref())
+        };
+        Self {
+            sets: self.sets.iter().filter(|set| is_in(set.split('.').next())).cloned().collect(),
+            variables: self.variables.iter().filter(|(name, _)| is_named(name)).cloned().collect(),
+            suffix: self.suffix.clone(),
+        }
+    }
+
     /// Returns the overrides in ascending order of precedence.
     pub(crate) fn entries(&self) -> Result<Vec<Override>, ConfigDiagnostic> {
         let mut entries = Vec::new();

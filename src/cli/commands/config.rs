@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::cli::app::{App, overrides};
+use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::{GlobalOptions, OutputFormat};
@@ -48,7 +48,7 @@ fn check(app: &App) -> Result<(), Failure> {
 }
 
 fn show(options: &GlobalOptions) -> Result<(), CliError> {
-    let shown = load_as_file(Some(&options.config), &overrides(options))?;
+    let shown = load_as_file(Some(&options.config), &options.overrides())?;
     let text = match options.output {
         OutputFormat::Json => serde_json::to_string_pretty(&shown).map_err(|error| cannot_show(&error))?,
         OutputFormat::Text => toml::to_string_pretty(&shown).map_err(|error| cannot_show(&error))?,

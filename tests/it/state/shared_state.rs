@@ -120,6 +120,22 @@ fn a_state_moves_to_the_bucket_and_back() {
 }
 
 #[test]
+fn without_a_configuration_a_state_in_a_bucket_could_not_be_deleted() {
+    let team = Team::new();
+    let workspace = Workspace::new();
+    let before = team.backend().inventory(&workspace, &["us-east-1"]);
+    team.succeed(&workspace, "up --env source -y");
+    std::fs::remove_file(workspace.path().join("config/migration.toml")).expect("it is removed");
+    let nowhere = team.transcript(&workspace, "down -y");
+    assert!(nowhere.contains("[exit 2]") && nowhere.contains("--set state.region=REGION"), "{nowhere}");
+    let other = team.transcript(&workspace, "down --set state.region=us-east-1 --suffix other -y");
+    assert!(!other.contains("[exit 0]") && other.contains("has no resources of `payment-migration/other`"), "{other}");
+    let down = team.succeed(&workspace, "down --set state.region=us-east-1 -y");
+    assert!(down.contains("`payment-migration/dev-001` is deleted as its state describes it"), "{down}");
+    assert_eq!(team.backend().inventory(&workspace, &["us-east-1"]), before);
+}
+
+#[test]
 fn a_bucket_over_http_satisfies_the_contract() {
     let team = Team::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
