@@ -87,6 +87,23 @@ fn the_sandbox_is_kept_between_commands() {
 }
 
 #[test]
+fn every_refresh_reports_how_many_calls_it_needed() {
+    let workspace = Workspace::new();
+    let up = workspace.run("up --env source --sandbox -y");
+    assert!(up.status.success(), "{}", workspace.format_output(&up, "up"));
+    for (command, before, after) in [
+        ("plan --env source", "resources with ", " calls"),
+        ("drift --env source", "as last applied (", " calls)"),
+        ("up --env source -y", "as configured (", " read calls"),
+    ] {
+        let transcript = workspace.transcript(&format!("{command} --sandbox"));
+        let rest = transcript.split_once(before).unwrap_or_else(|| panic!("{transcript}")).1;
+        let number = rest.split_once(after).unwrap_or_else(|| panic!("{transcript}")).0;
+        assert!(number.parse::<u32>().is_ok_and(|calls| calls > 60), "{command}: {number}");
+    }
+}
+
+#[test]
 fn plan_of_the_source_environment() {
     assert_transcript!(Workspace::new().transcript("plan --env source"));
 }

@@ -1,6 +1,7 @@
 //! The emergency switch: the target is removed from the DNS answers without a call of Route 53.
 
-use std::time::Duration;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
@@ -11,6 +12,7 @@ use migrate_infra::state::Lock;
 
 use crate::cutover::traffic::{routed, shifted, split, weights};
 use crate::harness::backend::Backend;
+use crate::harness::emulator::Emulator;
 use crate::harness::matrix::Matrix;
 use crate::harness::sandbox_run::{AFTER, BEFORE, Fixture};
 use crate::harness::stacks::{PAIRED, config};
@@ -201,4 +203,21 @@ fn traffic_returns_while_another_run_holds_the_lock() {
     }
     drop(lock);
     assert!(run("traffic show").contains("taken out"));
+}
+
+/// Both the look at the state and its opening waited for a bucket that did not answer, a quarter of a minute each.
+#[test]
+fn a_state_that_does_not_answer_delays_an_emergency_only_once() {
+    // The kernel accepts connections, and nobody answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let workspace = Workspace::new();
+    let mut command = Backend::Http(Emulator::account()).command(&workspace, "traffic emergency -y");
+    command.env("MIGRATE_INFRA_STATE__BACKEND", "s3").env("MIGRATE_INFRA_STATE__BUCKET", "states");
+    command.env("AWS_ENDPOINT_URL_S3", format!("http://{}", silent.local_addr().expect("an address")));
+    let began = Instant::now();
+    let output = command.output().expect("it runs");
+    let transcript = workspace.format_output(&output, "traffic emergency -y");
+    assert!(transcript.contains("[exit 0]") && transcript.contains("the target is taken out"), "{transcript}");
+    assert!(transcript.contains("the state could not be opened within 15 seconds"), "{transcript}");
+    assert!(began.elapsed() < Duration::from_secs(29), "{:?}", began.elapsed());
 }

@@ -1,5 +1,7 @@
 //! The switchover in the sandbox, whose databases are empty: fences, services, replications and weights.
 
+use std::time::Duration;
+
 use migrate_infra::config::{Config, Side};
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
@@ -13,7 +15,7 @@ use migrate_infra::migration::{TrafficSplit, fence, rotation, shift};
 use migrate_infra::resources::dms::task_status::read_existing;
 use migrate_infra::resources::elbv2::fence_position::FencePosition;
 use migrate_infra::sandbox::Faults;
-use migrate_infra::switchover::machine::Outcome;
+use migrate_infra::switchover::machine::{Outcome, Row};
 use migrate_infra::switchover::{Direction, abort_signal};
 use migrate_infra::workflow::finish::{FinishRequest, finish};
 
@@ -233,6 +235,18 @@ async fn the_data_moves_there_and_back_and_there_again_without_a_load() {
     assert_eq!(outcome, Some(Outcome::Undone));
     assert_eq!(look(&mut fixture).await, moved_back());
     assert_eq!(saved(&fixture).carrier_to_target(), Carrier::Fallback);
+}
+
+/// The nodes of a load balancer get a new rule one after the other.
+#[tokio::test(start_paused = true)]
+async fn the_nodes_of_a_load_balancer_have_five_seconds_to_follow_a_fence() {
+    let mut fixture = with_traffic_on_the_target().await;
+    moved_to(&mut fixture, Side::Target).await;
+    let progress = saved(&fixture).progress;
+    for row in [Row::Fence, Row::Reconnect] {
+        let took = progress.duration(row).expect("it is done");
+        assert!(took >= Duration::from_secs(5), "{row:?}: {took:?}");
+    }
 }
 
 /// Kills a switchover at each point, and completes or undoes it.

@@ -1,5 +1,7 @@
 //! How the replication to the new primary ends on real databases, and how the fallback begins.
 
+use std::time::{Duration, Instant};
+
 use migrate_infra::database::{Database, Lsn, slots};
 use migrate_infra::events::Events;
 use migrate_infra::migration::fallback;
@@ -63,13 +65,14 @@ async fn what_follows_a_switchover_can_be_repeated_after_the_fallback_has_read_c
     session.close().await;
 }
 
-/// Does row 6 of a switchover. Returns the state of the task that has loaded the tables.
-async fn after_row_fallback(stack: &Stack) -> TaskState {
+/// Does row 6 of a switchover, of a source whose last write was at a position. Returns the state of the task that has
+/// loaded the tables.
+async fn after_row_fallback(stack: &Stack, written: Lsn) -> TaskState {
     let session = Session::open(&stack.workspace, "cutover", Events::nowhere()).await.expect("a session");
     let context = session.context.clone();
     let operations = switchover::operations(&stack.workspace, &context, None).expect("the databases");
     close_target(&operations).await.expect("the target is guarded");
-    let drained = Drained { position: Some(Lsn::default()), ..Drained::default() };
+    let drained = Drained { position: Some(written), ..Drained::default() };
     let evidence = Evidence { drained: Some(drained), ..Evidence::default() };
     let task = Task { direction: Direction::FORWARD, evidence: &evidence, attempt: 1, deadline: None };
     operations.fallback(task).await.expect("the row is done");
@@ -93,7 +96,12 @@ async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
     stack.replicate(TABLES, CONTENT).await;
     let target = stack.connection("target");
     until("the load", async || rows(&target, "payments").await == 1).await;
-    assert_eq!(after_row_fallback(&stack).await, TaskState::Stopping);
+    assert_eq!(after_row_fallback(&stack, Lsn::default()).await, TaskState::Stopping);
+
+    // What it never confirms is awaited for a quarter of a minute, and then its end.
+    let began = Instant::now();
+    assert_eq!(after_row_fallback(&stack, "FFFFFFFF/FFFFFFFF".parse().expect("a position")).await, TaskState::Stopped);
+    assert!(began.elapsed() >= Duration::from_secs(15), "{:?}", began.elapsed());
 
     // DMS has created its slot again, under another name.
     let session = Session::open(&stack.workspace, "test", Events::nowhere()).await.expect("a session");
@@ -102,7 +110,7 @@ async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
     let unknown = StartRecord { slots: Vec::new(), ..start.expect("a start") };
     session.context.journal.write(vec![unknown.record(&load).expect("it is JSON")]).await.expect("it is written");
     session.close().await;
-    assert_eq!(after_row_fallback(&stack).await, TaskState::Stopped);
+    assert_eq!(after_row_fallback(&stack, Lsn::default()).await, TaskState::Stopped);
 }
 
 /// The driver was killed right after row `Open`: no fallback runs yet, and the way back needs it.

@@ -50,7 +50,11 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
         stdout(&switch_command(&app.workspace.config, &switch, to));
         return Ok(0);
     }
-    if to == Position::Out && is_target_primary(app).await? {
+    let primary = match to {
+        Position::Out => primary(app).await?,
+        Position::In => Primary::Unknown,
+    };
+    if primary == Primary::Known(Side::Target) {
         return Err(MigrationRefusal::DataMoved.into());
     }
     let question = match to {
@@ -58,25 +62,40 @@ pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<
         Position::In => "Restore the target? Traffic follows the weights again.",
     };
     confirm(question, args.yes)?;
-    let result = send(app, &switch, to).await?;
+    let result = send(app, &switch, to, primary != Primary::Late).await?;
     Ok(end(app, &switch, to, result)?)
 }
 
-/// Returns whether the state says that the database of the target is the primary. The command works without a state, so
-/// one that cannot be read in time says nothing. A switchover in it that cannot be read may have moved the data.
-async fn is_target_primary(app: &App) -> std::result::Result<bool, MigrationRefusal> {
-    let read = tokio::time::timeout(OPEN_TIMEOUT, app.workspace.read_state()).await;
-    match read {
+/// What the state says about the primary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Primary {
+    Known(Side),
+    Unknown,
+    /// The state could not be read in time.
+    Late,
+}
+
+/// Reads which database is the primary. The command works without a state, so one that cannot be read says nothing. A
+/// switchover in it that cannot be read may have moved the data.
+async fn primary(app: &App) -> std::result::Result<Primary, MigrationRefusal> {
+    match tokio::time::timeout(OPEN_TIMEOUT, app.workspace.read_state()).await {
         // The state of another stack says nothing about this one.
-        Ok(Ok(state)) if state.stack == app.workspace.config.stack.id() => Ok(primary_of(&state)? == Side::Target),
-        Ok(_) | Err(_) => Ok(false),
+        Ok(Ok(state)) if state.stack == app.workspace.config.stack.id() => Ok(Primary::Known(primary_of(&state)?)),
+        Ok(_) => Ok(Primary::Unknown),
+        Err(_) => Ok(Primary::Late),
     }
 }
 
-/// Sends the value, and records it if the state can be opened in time.
-async fn send(app: &App, switch: &EmergencySwitch, to: Position) -> std::result::Result<Result<()>, Failure> {
+/// Sends the value, and records it if the state can be opened in time. What could not be read in time is not opened.
+async fn send(
+    app: &App,
+    switch: &EmergencySwitch,
+    to: Position,
+    may_open: bool,
+) -> std::result::Result<Result<()>, Failure> {
     let reporter = Reporter::start(&app.options);
-    let opened = tokio::time::timeout(OPEN_TIMEOUT, app.open_session("traffic emergency", reporter.events())).await;
+    let limit = if may_open { OPEN_TIMEOUT } else { Duration::ZERO };
+    let opened = tokio::time::timeout(limit, app.open_session("traffic emergency", reporter.events())).await;
     let reason = match opened {
         Ok(Ok(session)) => {
             let result = match set_position(&session.context, switch, to).await {
