@@ -2,7 +2,7 @@
 //! keys.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Stderr;
+use std::io::{IsTerminal, Stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +31,8 @@ use infra_migration::gate::GateRule;
 
 /// How often keys are polled and the display is redrawn.
 const TICK: Duration = Duration::from_millis(100);
+/// How long the end of a command waits for the display.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 /// How many lag values and log lines are kept.
 const HISTORY: usize = 200;
 
@@ -73,7 +75,13 @@ impl Show for Dashboard {
 
     fn finish(&self) {
         let _ = self.to.send(Message::End);
-        if let Some(drawing) = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let Some(drawing) = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let began = Instant::now();
+        while !drawing.is_finished() && began.elapsed() < ENDS_WITHIN {
+            std::thread::sleep(TICK / 10);
+        }
+        // Nobody sees what a thread draws that a terminal holds up.
+        if drawing.is_finished() {
             let _ = drawing.join();
         }
     }
@@ -319,21 +327,17 @@ fn draw_until_end(mut terminal: Terminal<CrosstermBackend<Stderr>>, mut view: Vi
     }
 }
 
-/// Returns the key that is pressed within a tick.
+/// Returns the key that was pressed, or waits for a tick.
 fn next_key() -> Option<KeyEvent> {
-    let event = match crossterm::event::poll(TICK) {
-        Ok(false) => return None,
-        Ok(true) => crossterm::event::read(),
-        Err(error) => Err(error),
-    };
-    match event {
+    // `crossterm` reads a terminal that is gone again and again, and never returns. So it is not waited in there.
+    let is_pressed = std::io::stdin().is_terminal() && crossterm::event::poll(Duration::ZERO).unwrap_or_default();
+    if !is_pressed {
+        std::thread::sleep(TICK);
+        return None;
+    }
+    match crossterm::event::read() {
         Ok(TerminalEvent::Key(key)) if key.kind == KeyEventKind::Press => Some(key),
-        Ok(_) => None,
-        Err(_) => {
-            // A terminal that is gone answers at once, each time.
-            std::thread::sleep(TICK);
-            None
-        }
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 use crate::harness::backend::Backend;
+use crate::harness::terminal::closing_terminal;
 use crate::harness::workspace::Workspace;
 
 /// The services have just started: requests from before that have failed.
@@ -221,13 +222,13 @@ fn ready_for_a_cutover() -> Workspace {
     workspace
 }
 
+/// Waits for an approval at half of the traffic.
+const PAUSING: &str = "--set cutover.pause_at=[50] --set cutover.step_percent=50 --set cutover.bake_seconds=60";
+
 /// Starts a cutover, whatever signals the tests were started with (an option of `env`, which the program replaces).
 /// Returns it and the further lines of its standard error once it waits at half of the traffic.
 fn waiting_cutover(workspace: &Workspace) -> (Child, impl Iterator<Item = String> + Send + use<>) {
-    let cutover = workspace.command(&format!(
-        "cutover -y --wait --sandbox --set cutover.pause_at=[50] --set cutover.step_percent=50 \
-         --set cutover.bake_seconds=60 {STARTED}"
-    ));
+    let cutover = workspace.command(&format!("cutover -y --wait --sandbox {PAUSING} {STARTED}"));
     let mut command = Command::new("env");
     command.args(["--default-signal=HUP", "--default-signal=QUIT"]).arg(cutover.get_program());
     command.args(cutover.get_args()).current_dir(workspace.path()).env_clear();
@@ -251,6 +252,17 @@ fn a_closed_session_left_the_traffic_split() {
         let shown = workspace.transcript("traffic show --sandbox");
         assert!(shown.contains("\n0 % of the traffic goes to the target"), "SIG{signal}: {shown}");
     }
+}
+
+/// The dashboard could neither draw nor read keys any more.
+#[test]
+fn a_closed_terminal_returns_the_traffic() {
+    let workspace = ready_for_a_cutover();
+    let cutover = workspace.command(&format!("cutover -y --wait --sandbox {PAUSING} {STARTED}"));
+    let output = closing_terminal("50 %", &cutover).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(8), "{}", workspace.format_output(&output, "cutover"));
+    let shown = workspace.transcript("traffic show --sandbox");
+    assert!(shown.contains("\n0 % of the traffic goes to the target"), "{shown}");
 }
 
 #[test]

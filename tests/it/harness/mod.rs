@@ -11,4 +11,5 @@ pub mod registry;
 pub mod request_recorder;
 pub mod sandbox_run;
 pub mod stacks;
+pub mod terminal;
 pub mod workspace;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::harness::terminal::closing_terminal;
 use crate::harness::workspace::{Workspace, wait_for_progress};
 
 /// A signal during a command, and its exit code.
@@ -43,4 +44,15 @@ fn signals_stop_a_run_and_the_same_command_resumes_it() {
         let again = workspace.run("up --env source --sandbox --sandbox-timing instant -y");
         assert!(again.status.success(), "{:?}: {}", situation.signals, workspace.format_output(&again, "up"));
     }
+}
+
+/// The kernel sends SIGHUP, and what is written to the terminal fails.
+#[test]
+fn a_run_whose_terminal_is_closed_stops_and_is_resumed() {
+    let workspace = Workspace::new();
+    let up = workspace.command("up --env source --sandbox --sandbox-timing fast -y");
+    let output = closing_terminal("source/network/vpc", &up).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(130), "{}", workspace.format_output(&output, "up"));
+    let again = workspace.run("up --env source --sandbox --sandbox-timing instant -y");
+    assert!(again.status.success(), "{}", workspace.format_output(&again, "up"));
 }
