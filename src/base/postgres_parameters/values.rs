@@ -1,6 +1,6 @@
-//! The values that parameters can have. Source: `min_val`, `max_val` and `enumvals` of `pg_settings` in PostgreSQL 13 to
-//! 17, the widest of them, because RDS allows nothing that the server does not; for `rds.log_retention_period` the RDS
-//! user guide ("Setting the log retention period").
+//! The values that parameters can have. Source: `min_val`, `max_val` and `enumvals` of `pg_settings` in PostgreSQL 13
+//! to 17, the widest of them, because RDS allows nothing that the server does not; for `rds.log_retention_period` the
+//! RDS user guide ("Setting the log retention period").
 
 /// Whole numbers, in the unit of `pg_settings`: the least and the greatest.
 pub(super) const INTEGERS: &[(&str, i64, i64)] = &[

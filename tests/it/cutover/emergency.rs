@@ -211,7 +211,9 @@ fn a_state_that_does_not_answer_delays_an_emergency_only_once() {
     // The kernel accepts connections, and nobody answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let workspace = Workspace::new();
-    let mut command = Backend::Http(Emulator::account()).command(&workspace, "traffic emergency -y");
+    let backend = Backend::Http(Emulator::account());
+    backend.succeed(&workspace, "up -y");
+    let mut command = backend.command(&workspace, "traffic emergency -y");
     command.env("MIGRATE_INFRA_STATE__BACKEND", "s3").env("MIGRATE_INFRA_STATE__BUCKET", "states");
     command.env("AWS_ENDPOINT_URL_S3", format!("http://{}", silent.local_addr().expect("an address")));
     let began = Instant::now();

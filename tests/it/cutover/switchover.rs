@@ -15,8 +15,8 @@ use migrate_infra::migration::{TrafficSplit, fence, rotation, shift};
 use migrate_infra::resources::dms::task_status::read_existing;
 use migrate_infra::resources::elbv2::fence_position::FencePosition;
 use migrate_infra::sandbox::Faults;
-use migrate_infra::switchover::machine::{Outcome, Row};
-use migrate_infra::switchover::{Direction, abort_signal};
+use migrate_infra::switchover::machine::Outcome;
+use migrate_infra::switchover::{Direction, Row, abort_signal};
 use migrate_infra::workflow::finish::{FinishRequest, finish};
 
 use crate::cutover::load::{LOAD, after_minutes};

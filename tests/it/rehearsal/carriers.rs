@@ -92,7 +92,7 @@ async fn after_row_fallback(stack: &Stack, written: Lsn) -> TaskState {
 async fn the_end_of_a_replication_is_awaited_only_if_its_slot_is_not_known() {
     let directory = tempfile::tempdir().expect("a directory");
     // Slower than usual, so that a task is seen to stop.
-    let stack = tokio::task::block_in_place(|| Stack::at_speed(&directory, ONE_STEP, 100.0));
+    let stack = tokio::task::block_in_place(|| Stack::at_speed(&directory, ONE_STEP, 30.0));
     stack.replicate(TABLES, CONTENT).await;
     let target = stack.connection("target");
     until("the load", async || rows(&target, "payments").await == 1).await;
