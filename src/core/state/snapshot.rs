@@ -160,6 +160,10 @@ impl State {
             let why = format!("it contains a value with more than {DEEPEST} levels");
             return Err(IllegalRecord { seq: line.seq, why });
         }
+        // A snapshot cannot tell it from a resource of which nothing is known yet.
+        if let Record::Created { attrs: Value::Null, .. } | Record::Ready { attrs: Value::Null, .. } = line.record {
+            return Err(IllegalRecord { seq: line.seq, why: "its `attrs` are null".into() });
+        }
         self.apply_record(&line.record).map_err(|why| IllegalRecord { seq: line.seq, why })?;
         self.seq = line.seq;
         Ok(())
@@ -592,6 +596,19 @@ mod tests {
             let seq = state.seq + 1;
             let error = state.apply(&Line { seq, record: record(address(), nested(DEEPEST + 1)) }).unwrap_err();
             assert!(error.to_string().contains("more than 100 levels"), "{error}");
+        }
+    }
+
+    #[test]
+    fn attributes_that_are_null_were_accepted_and_lost_in_the_snapshot() {
+        for record in [
+            Record::Created { address: Address::new("a"), attrs: Value::Null },
+            Record::Ready { address: Address::new("a"), attrs: Value::Null },
+        ] {
+            let mut state = begun();
+            run(&mut state, vec![intent(Op::Create)]);
+            let error = state.apply(&Line { seq: state.seq + 1, record }).unwrap_err();
+            assert!(error.to_string().contains("`attrs` are null"), "{error}");
         }
     }
 
