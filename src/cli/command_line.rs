@@ -3,7 +3,11 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::env::CompleteEnv;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::app::App;
 use super::commands::config::ConfigCommand;
@@ -11,14 +15,14 @@ use super::commands::replication::ReplicationCommand;
 use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
-    adopt, compare, config, cutover, down, drift, forget, graph, init, orphans, outputs, plan, rehearse, replication,
-    rollback, runbook, state, status, traffic, unlock, up, watch,
+    adopt, compare, completions, config, cutover, down, drift, forget, graph, init, man, orphans, outputs, plan,
+    rehearse, replication, rollback, runbook, state, status, traffic, unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
 use super::explain::{Failure, explain};
 use super::options::{GlobalOptions, OutputFormat};
-use super::ui::{LogWriter, colour, finish_stdout, note_failure, stderr_error, stdout};
+use super::ui::{LOG_TARGET, LogFile, LogWriter, colour, finish_stdout, log_text, note_failure, stderr_error, stdout};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -107,6 +111,10 @@ pub enum Command {
     /// Inspect, migrate or rebuild the state.
     #[command(subcommand)]
     State(StateCommand),
+    /// Write the script that makes a shell complete commands, options and addresses.
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages.
+    Man(man::ManArgs),
     /// Supervises a database server of the sandbox. The program calls it itself.
     #[command(name = SUPERVISE, hide = true)]
     Supervise {
@@ -117,17 +125,19 @@ pub enum Command {
 
 /// Runs the command and returns the exit code.
 pub fn main() -> u8 {
+    CompleteEnv::with_factory(Cli::command).var(completions::VARIABLE).complete();
     let Cli { options, command } = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(usage) => return show_usage(&usage),
     };
-    start_log(options.verbose);
+    let logs = start_log(&options);
     if let Command::Supervise { directory } = &command {
         return supervise(directory);
     }
-    let code = match check(&options).and_then(|()| start(&options, command)) {
+    let code = match logs.and_then(|()| check(&options)).and_then(|()| start(&options, command)) {
         Ok(code) => code,
         Err(error) => {
+            log_text(&error.render(false));
             match options.output {
                 OutputFormat::Json => stdout(&error.json().to_string()),
                 OutputFormat::Text => stderr_error(error.render(colour(&options)).trim_end()),
@@ -135,7 +145,9 @@ pub fn main() -> u8 {
             error.exit as u8
         }
     };
-    report_lost_output(code, colour(&options))
+    let code = report_lost_output(code, colour(&options));
+    log_text(&format!("ended with exit code {code}"));
+    code
 }
 
 /// Shows the help that was asked for, or what is wrong with the arguments. Returns the exit code.
@@ -221,23 +233,50 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Forget(args) => forget::run(&app()?, &args).await,
         Command::Unlock(args) => unlock::run(&app()?, &args).await,
         Command::State(command) => state::run(&app()?, &command).await,
+        Command::Completions(args) => Ok(completions::run(&args)?),
+        Command::Man(args) => Ok(man::run(&args, Cli::command())?),
         Command::Supervise { directory } => Ok(supervise(&directory)),
     }
 }
 
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 | 1 => "error",
-        2 => "migrate_infra=debug,infra_aws=debug,infra_core=debug,aws_smithy_runtime=debug,warn",
-        _ => "trace",
+/// Starts the log on standard error, and the one in a file if one was named. Everything that a run does is in the file,
+/// whatever the terminal shows of it.
+fn start_log(options: &GlobalOptions) -> Result<(), CliError> {
+    let level = match options.verbose {
+        0 | 1 => "error".to_owned(),
+        2 => format!(
+            "migrate_infra=debug,infra_aws=debug,infra_core=debug,aws_smithy_runtime=debug,{LOG_TARGET}=off,warn"
+        ),
+        _ => format!("trace,{LOG_TARGET}=off"),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = EnvFilter::try_from_env("MIGRATE_INFRA_LOG").unwrap_or_else(|_| level.into());
+    let shown = tracing_subscriber::fmt::layer()
         .with_writer(|| LogWriter)
         // By default, it panics if it cannot write that it cannot write.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        .init();
+        .with_filter(filter);
+    let (file, opened) = match options.log_file.as_deref().map(LogFile::open) {
+        None => (None, Ok(())),
+        Some(Ok(file)) => (Some(file), Ok(())),
+        Some(Err(error)) => {
+            let path = options.log_file.as_deref().unwrap_or(Path::new(""));
+            let what = format!("cannot write the log file {}", path.display());
+            (None, Err(CliError::new(Exit::Usage, what).because(&error).nothing_changed()))
+        }
+    };
+    let stored = file.map(|file| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(move || file.clone())
+            .log_internal_errors(false)
+            .with_ansi(false)
+            .with_target(false)
+            .with_filter(EnvFilter::new(format!(
+                "{LOG_TARGET}=info,migrate_infra=debug,infra_aws=debug,infra_core=debug,warn"
+            )))
+    });
+    tracing_subscriber::registry().with(shown).with(stored).init();
+    log_text(&format!("migrate-infra {} began", env!("CARGO_PKG_VERSION")));
+    opened
 }

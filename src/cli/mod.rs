@@ -6,6 +6,7 @@ mod commands;
 mod databases;
 mod endpoint;
 mod error;
+mod existing;
 mod explain;
 mod from_state;
 mod options;

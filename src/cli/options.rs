@@ -4,11 +4,14 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
 
 use infra_config::Overrides;
 use infra_sandbox::Disk;
 use infra_sandbox::world::real_data::DataSource;
 use infra_workflow::Selection;
+
+use super::existing::{DEFAULT_STATE_DIR, STATE_DIR_VARIABLE, addresses, environments};
 
 /// The configuration, if no option and no variable names one.
 pub(in crate::cli) const DEFAULT_CONFIG: &str = "config/migration.toml";
@@ -33,7 +36,7 @@ pub struct GlobalOptions {
     #[arg(long, global = true, env = "MIGRATE_INFRA_SUFFIX")]
     pub suffix: Option<String>,
     /// Directory of the state.
-    #[arg(long, global = true, value_name = "DIR", default_value = ".migrate-infra", env = "MIGRATE_INFRA_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", default_value = DEFAULT_STATE_DIR, env = STATE_DIR_VARIABLE)]
     pub state_dir: PathBuf,
     /// Sends every call to this URL instead of AWS, as `AWS_ENDPOINT_URL` does; `AWS_ENDPOINT_URL_<SERVICE>` does so
     /// for one service.
@@ -65,9 +68,12 @@ pub struct GlobalOptions {
     /// `json` writes one event per line to standard output; see docs/events.md.
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Text)]
     pub output: OutputFormat,
-    /// Disables colours.
+    /// Disables colours, as the variable `NO_COLOR` does. `CLICOLOR_FORCE=1` enables them without a terminal.
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// Appends what the command does to a file, with every API call and the time.
+    #[arg(long, global = true, value_name = "FILE", env = "MIGRATE_INFRA_LOG_FILE")]
+    pub log_file: Option<PathBuf>,
     /// Shows every API call; twice shows what the SDK does.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -158,7 +164,7 @@ impl SandboxData {
 #[derive(Clone, Debug, Default, Args)]
 pub struct EnvironmentArgs {
     /// Only this environment; can be repeated [default: all of them, in one graph].
-    #[arg(long = "env", value_name = "ENV")]
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(environments))]
     environments: Vec<String>,
 }
 
@@ -173,7 +179,7 @@ impl EnvironmentArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct TargetArgs {
     /// Only this resource and its dependencies; `down`: and its dependents. Supports `*` wildcards; can be repeated.
-    #[arg(long = "target", value_name = "ADDRESS")]
+    #[arg(long = "target", value_name = "ADDRESS", add = ArgValueCandidates::new(addresses))]
     addresses: Vec<String>,
 }
 
@@ -189,7 +195,7 @@ impl TargetArgs {
 pub struct ReplaceArgs {
     /// Replace this resource, although nothing requires it, or although it holds data. Supports `*` wildcards; can be
     /// repeated.
-    #[arg(long = "replace", value_name = "ADDRESS")]
+    #[arg(long = "replace", value_name = "ADDRESS", add = ArgValueCandidates::new(addresses))]
     replaced: Vec<String>,
 }
 
@@ -205,7 +211,7 @@ impl ReplaceArgs {
 pub struct DeleteArgs {
     /// Delete this resource, which the configuration no longer contains, although it holds data. Supports `*`
     /// wildcards; can be repeated.
-    #[arg(long = "delete", value_name = "ADDRESS")]
+    #[arg(long = "delete", value_name = "ADDRESS", add = ArgValueCandidates::new(addresses))]
     deleted: Vec<String>,
 }
 

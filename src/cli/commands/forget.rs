@@ -1,8 +1,10 @@
 //! `forget`: removes resources from the state without deleting them.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use crate::cli::app::App;
+use crate::cli::existing::addresses;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, stdout};
 use infra_workflow::approval::Approval;
@@ -20,7 +22,7 @@ use infra_workflow::{Error, Session};
                         migrate-infra forget 'target/monitoring/*' -y")]
 pub struct ForgetArgs {
     /// Addresses; supports `*` wildcards.
-    #[arg(required = true, value_name = "ADDRESS")]
+    #[arg(required = true, value_name = "ADDRESS", add = ArgValueCandidates::new(addresses))]
     addresses: Vec<String>,
     /// Skip confirmation.
     #[arg(short, long)]

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod compare;
 mod comparison;
+pub mod completions;
 pub mod config;
 pub mod cutover;
 pub mod down;
@@ -10,6 +11,7 @@ pub mod drift;
 pub mod forget;
 pub mod graph;
 pub mod init;
+pub mod man;
 pub mod orphans;
 pub mod outputs;
 pub mod plan;

@@ -1,9 +1,11 @@
 //! `rollback`: undoes what the last unfinished `up` did.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::existing::addresses;
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, duration, show_plan, stdout, unfinished};
 use infra_base::address::Address;
@@ -24,7 +26,7 @@ use infra_workflow::{Error, apply_in_memory, plan_with_moves};
                         migrate-infra rollback --skip source/database-source/instance")]
 pub struct RollbackArgs {
     /// Leave this resource and its dependencies unchanged; can be repeated.
-    #[arg(long = "skip", value_name = "ADDRESS")]
+    #[arg(long = "skip", value_name = "ADDRESS", add = ArgValueCandidates::new(addresses))]
     skipped: Vec<String>,
     /// Skip confirmation.
     #[arg(short, long)]

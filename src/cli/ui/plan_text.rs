@@ -1,11 +1,9 @@
 //! A plan for people, in the style of a diff.
 
-use std::io::IsTerminal;
-
 use owo_colors::{OwoColorize, Style};
 
 use super::format::duration;
-use super::terminal::{stdout_styled, wants_colour};
+use super::terminal::{colour_of_stdout, stdout_styled};
 use super::values::describe_change;
 use crate::cli::options::GlobalOptions;
 use infra_base::terminal_text::plain;
@@ -13,7 +11,7 @@ use infra_core::plan::{Action, Change, Plan, ReplaceOrder, Step, calls};
 
 /// Writes a plan to standard output. With `with_calls`, each step lists its API calls.
 pub(in crate::cli) fn show_plan(options: &GlobalOptions, plan: &Plan, with_calls: bool) {
-    let colour = wants_colour(options) && std::io::stdout().is_terminal();
+    let colour = colour_of_stdout(options);
     for line in lines(plan, with_calls, colour) {
         stdout_styled(&line);
     }

@@ -86,10 +86,18 @@ pub(super) fn can_draw() -> bool {
 
 /// Returns whether standard error can be coloured.
 pub(in crate::cli) fn colour(options: &GlobalOptions) -> bool {
-    wants_colour(options) && can_draw()
+    colours(options, can_draw())
 }
 
-/// Returns whether colours are not disabled.
-pub(super) fn wants_colour(options: &GlobalOptions) -> bool {
-    !options.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Returns whether standard output can be coloured.
+pub(super) fn colour_of_stdout(options: &GlobalOptions) -> bool {
+    colours(options, std::io::stdout().is_terminal())
+}
+
+/// Returns whether there are colours: `NO_COLOR` (no-color.org) comes before `CLICOLOR_FORCE` (bixense.com/clicolors).
+fn colours(options: &GlobalOptions, is_terminal: bool) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_disabled = options.no_color || is_set("NO_COLOR").is_some();
+    let is_forced = is_set("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    !is_disabled && (is_forced || is_terminal)
 }

@@ -7,5 +7,6 @@ pub mod lifecycle;
 mod network;
 mod output;
 pub mod protection;
+mod shell;
 pub mod state_directory;
 mod without_configuration;

@@ -1,9 +1,11 @@
 //! The replications that a command works on.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::existing::environments;
 use infra_core::resource::{Error, describe};
 use infra_core::state::State;
 use infra_migration::replication::remedy;
@@ -14,7 +16,7 @@ use infra_workflow::{Selection, replication};
 #[derive(Debug, Args)]
 pub(super) struct ReplicationArgs {
     /// Only the replication into this environment; can be repeated [default: all of them].
-    #[arg(long = "env", value_name = "ENV")]
+    #[arg(long = "env", value_name = "ENV", add = ArgValueCandidates::new(environments))]
     environments: Vec<String>,
 }
 
