@@ -257,15 +257,13 @@ fn start_log(options: &GlobalOptions) -> Result<(), CliError> {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .with_filter(filter);
-    let (file, opened) = match options.log_file.as_deref().map(LogFile::open) {
-        None => (None, Ok(())),
-        Some(Ok(file)) => (Some(file), Ok(())),
-        Some(Err(error)) => {
-            let path = options.log_file.as_deref().unwrap_or(Path::new(""));
+    let opened = options.log_file.as_deref().map(|path| {
+        LogFile::open(path).map_err(|error| {
             let what = format!("cannot write the log file {}", path.display());
-            (None, Err(CliError::new(Exit::Usage, what).because(&error).nothing_changed()))
-        }
-    };
+            CliError::new(Exit::Usage, what).because(&error).nothing_changed()
+        })
+    });
+    let (file, opened) = opened.transpose().map_or_else(|error| (None, Err(error)), |file| (file, Ok(())));
     let stored = file.map(|file| {
         tracing_subscriber::fmt::layer()
             .with_writer(move || file.clone())

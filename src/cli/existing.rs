@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap_complete::engine::CompletionCandidate;
 use infra_base::address::Address;
@@ -25,17 +25,13 @@ pub(super) fn environments() -> Vec<CompletionCandidate> {
 
 fn known(part: impl Fn(&Address) -> String) -> Vec<CompletionCandidate> {
     let directory = state_directory(std::env::args_os());
-    // Whoever completes an option may write `--sandbox` after it.
-    let roots = [directory.clone(), directory.join("sandbox")];
-    let found: BTreeSet<String> = roots.iter().flat_map(|root| addresses_below(root)).map(|one| part(&one)).collect();
-    found.into_iter().map(CompletionCandidate::new).collect()
-}
-
-fn addresses_below(root: &Path) -> Vec<Address> {
     // Nothing is completed if anything is wrong: a shell has no place for a message.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    let states = runtime.block_on(local_states(root));
-    states.into_iter().flat_map(|state| state.resources.into_keys()).collect()
+    // Whoever completes an option may write `--sandbox` after it.
+    let roots = [directory.clone(), directory.join("sandbox")];
+    let states = roots.iter().flat_map(|root| runtime.block_on(local_states(root)));
+    let found: BTreeSet<String> = states.flat_map(|state| state.resources.into_keys()).map(|one| part(&one)).collect();
+    found.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// Returns the directory of the states that the words so far name.
@@ -49,6 +45,8 @@ fn state_directory(words: impl Iterator<Item = OsString>) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -60,8 +60,9 @@ fn page(command: &Command, parent: Option<&Command>) -> IoResult<Vec<u8>> {
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     let usage = command.clone().render_usage().to_string();
+    let usages: Vec<&str> = usage.strip_prefix("Usage:").unwrap_or(&usage).lines().map(str::trim).collect();
     let mut synopsis = Roff::new();
-    add_lines(&mut synopsis, "SYNOPSIS", usage.strip_prefix("Usage:").unwrap_or(&usage));
+    add_lines(&mut synopsis, "SYNOPSIS", &usages.join("\n"));
     synopsis.to_writer(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
@@ -84,7 +85,7 @@ fn page(command: &Command, parent: Option<&Command>) -> IoResult<Vec<u8>> {
 fn add_lines(roff: &mut Roff, title: &str, lines: &str) {
     roff.control("SH", [title]).control("nf", []);
     for line in lines.lines() {
-        roff.text([roman(if title == "SYNOPSIS" { line.trim() } else { line })]);
+        roff.text([roman(line)]);
     }
     roff.control("fi", []);
 }

@@ -9,7 +9,7 @@ use super::dashboard::Dashboard;
 use super::format::CONTINUED;
 use super::json::Json;
 use super::keys::Keys;
-use super::log_file::log_event;
+use super::log_file;
 use super::log_lines::LogLines;
 use super::show::Show;
 use super::terminal::{can_draw, stderr};
@@ -64,11 +64,7 @@ impl CutoverReporter {
 
     /// Returns the sink for events.
     pub(in crate::cli) fn events(&self) -> Events {
-        let show = Arc::clone(&self.show);
-        Events::to(move |event| {
-            log_event(&event);
-            show.event(&event);
-        })
+        log_file::events(Arc::clone(&self.show))
     }
 
     /// Forwards the inputs of keys, which `who` presses.

@@ -2,26 +2,31 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use infra_base::file;
 use infra_base::terminal_text::one_line;
-use infra_core::events::Event;
+use infra_core::events::Events;
 
 use super::format::line;
+use super::show::Show;
 use super::terminal::stderr;
 
 /// The target of the records that a log file consists of.
 pub(in crate::cli) const TARGET: &str = "run";
 
-/// Logs an event of a run.
-pub(super) fn log_event(event: &Event) {
-    if let Some(text) = line(event, true) {
-        log_text(&text);
-    }
+/// Returns a sink that logs events, if anything is logged, and shows them.
+pub(super) fn events(show: Arc<dyn Show>) -> Events {
+    Events::to(move |event| {
+        if tracing::enabled!(target: TARGET, tracing::Level::INFO)
+            && let Some(text) = line(&event, true)
+        {
+            log_text(&text);
+        }
+        show.event(&event);
+    })
 }
 
 /// Logs a text.
@@ -42,7 +47,7 @@ impl LogFile {
     /// # Errors
     /// It cannot be written, or is no regular file.
     pub(in crate::cli) fn open(path: &Path) -> std::io::Result<Self> {
-        let file = file::open(path, OpenOptions::new().create(true).append(true).mode(0o600))?;
+        let file = file::open(path, OpenOptions::new().create(true).append(true))?;
         Ok(Self { file: Arc::new(file), failed: Arc::default() })
     }
 }

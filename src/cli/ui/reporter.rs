@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::json::Json;
-use super::log_file::log_event;
+use super::log_file;
 use super::plain::Plain;
 use super::progress::Progress;
 use super::show::Show;
@@ -29,11 +29,7 @@ impl Reporter {
 
     /// Returns the sink for events.
     pub(in crate::cli) fn events(&self) -> Events {
-        let show = Arc::clone(&self.0);
-        Events::to(move |event| {
-            log_event(&event);
-            show.event(&event);
-        })
+        log_file::events(Arc::clone(&self.0))
     }
 
     /// Announces the plan.

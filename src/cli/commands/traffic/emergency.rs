@@ -94,10 +94,10 @@ async fn send(
     may_open: bool,
 ) -> std::result::Result<Result<()>, Failure> {
     let reporter = Reporter::start(&app.options);
-    let limit = if may_open { OPEN_TIMEOUT } else { Duration::ZERO };
-    let opened = tokio::time::timeout(limit, app.open_session("traffic emergency", reporter.events())).await;
+    let open = tokio::time::timeout(OPEN_TIMEOUT, app.open_session("traffic emergency", reporter.events()));
+    let opened = if may_open { open.await.ok() } else { None };
     let reason = match opened {
-        Ok(Ok(session)) => {
+        Some(Ok(session)) => {
             let result = match set_position(&session.context, switch, to).await {
                 // A failure to write the journal must not prevent it.
                 Err(Error::Journal(_)) => set_position_without_state(&session.context.read_context(), switch, to).await,
@@ -107,8 +107,8 @@ async fn send(
             session.close().await;
             return Ok(result);
         }
-        Ok(Err(failure)) => app.explain(failure).what,
-        Err(_) => format!("the state could not be opened within {} seconds", OPEN_TIMEOUT.as_secs()),
+        Some(Err(failure)) => app.explain(failure).what,
+        None => format!("the state could not be opened within {} seconds", OPEN_TIMEOUT.as_secs()),
     };
     reporter.finish();
     app.info(&format!("note: {reason}; this continues without recording anything"));
