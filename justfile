@@ -70,3 +70,7 @@ generate:
     cargo run -- init --stdout --layout self-contained > config/self-contained.toml
     cargo run -- config schema > config/schema.json
     cargo run -- config resources > docs/resources.md
+
+# What is published of a version: static binaries, Debian packages, lists of what is in them, and checksums.
+dist *args:
+    .cargo/dist {{ args }}
