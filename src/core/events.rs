@@ -27,6 +27,9 @@ pub enum Event {
         steps: usize,
         /// Expected duration in AWS seconds.
         expected_seconds: u64,
+        /// Between what that usually lies, in AWS seconds, if durations vary widely.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected_range_seconds: Option<[u64; 2]>,
     },
     /// A step begins.
     StepStarted {

@@ -20,6 +20,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// # The container: `#[kind(…)]`
 /// * `name`, `summary`, `delete_blockers`, `replacement_impact`: texts.
 /// * `create_seconds`, `ready_seconds`, `delete_seconds`: typical times.
+/// * `ready_least_seconds`, `ready_most_seconds`: between what the second of them lies, if it varies widely.
 /// * `returns_seconds`: for how long after its deletion something else can create it again.
 /// * `arns("…")`: what the ARNs of such resources begin with, as `"service:type/"`, if AWS lists them by their tags.
 /// * `repeat`: why a repeated creation creates no second resource: `"name"`, `"token"`, `"setting"` or `"tags"`.

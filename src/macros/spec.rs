@@ -109,7 +109,12 @@ impl Container {
                     let text = text(&meta)?;
                     self.plain.extend(quote!(#argument: Some(#text),));
                 }
-                "create_seconds" | "ready_seconds" | "delete_seconds" | "returns_seconds" => {
+                "create_seconds"
+                | "ready_seconds"
+                | "ready_least_seconds"
+                | "ready_most_seconds"
+                | "delete_seconds"
+                | "returns_seconds" => {
                     let seconds: LitInt = meta.value()?.parse()?;
                     self.plain.extend(quote!(#argument: #seconds,));
                 }

@@ -16,6 +16,19 @@ pub(in crate::cli) fn duration(seconds: u64) -> String {
     }
 }
 
+/// Returns an expected duration with its range, if it varies: `8 min 47 s (5 to 16 min)`.
+pub(super) fn expectation(seconds: u64, range: Option<[u64; 2]>) -> String {
+    let usual = duration(seconds);
+    let Some([least, most]) = range else { return usual };
+    // Whole minutes say how certain they are.
+    let [lower, upper] = [least / 60, most.div_ceil(60)];
+    match most <= 120 {
+        true => format!("{usual} ({least} to {most} s)"),
+        false if most >= 7200 => format!("{usual} ({} to {})", duration(lower * 60), duration(upper * 60)),
+        false => format!("{usual} ({lower} to {upper} min)"),
+    }
+}
+
 /// Returns a sentence with a capital first letter.
 pub(super) fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
@@ -54,9 +67,9 @@ pub(super) fn corrected(drift: Option<&OutOfBand>) -> String {
 /// Returns the line for an event in a plain display, if it has one.
 pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
     Some(match event {
-        Event::RunStarted { command, stack, endpoint, steps, expected_seconds } => {
+        Event::RunStarted { command, stack, endpoint, steps, expected_seconds, expected_range_seconds } => {
             let expected = if *expected_seconds > 0 {
-                format!(", expected duration {}", duration(*expected_seconds))
+                format!(", expected duration {}", expectation(*expected_seconds, *expected_range_seconds))
             } else {
                 String::new()
             };
@@ -120,7 +133,22 @@ pub(super) fn line(event: &Event, calls: bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, expectation};
+
+    #[test]
+    fn a_range_is_in_whole_units() {
+        let texts = [(527, None), (527, Some([329, 905])), (70, Some([30, 100])), (9000, Some([7000, 12_100]))];
+        let texts = texts.map(|(usual, range)| expectation(usual, range));
+        assert_eq!(
+            texts,
+            [
+                "8 min 47 s",
+                "8 min 47 s (5 to 16 min)",
+                "1 min 10 s (30 to 100 s)",
+                "2 h 30 min (1 h 56 min to 3 h 22 min)"
+            ]
+        );
+    }
 
     #[test]
     fn durations_are_short_texts() {

@@ -261,6 +261,7 @@ pub(super) async fn run(
         endpoint: context.cloud.name(),
         steps: plan.steps.len(),
         expected_seconds: plan.expected_seconds,
+        expected_range_seconds: plan.expected_range_seconds,
     });
     let jobs = jobs(&plan);
     let plan = Arc::new(plan);

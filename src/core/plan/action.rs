@@ -1,5 +1,7 @@
 //! The action of a step.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::diff::Change;
@@ -71,6 +73,23 @@ impl Action {
         match self {
             Self::Resume { changes } | Self::Update { changes } | Self::Replace { changes, .. } => changes,
             Self::Create | Self::NoOp | Self::Delete | Self::Restore | Self::Manual { .. } => &mut [],
+        }
+    }
+
+    /// Returns the operation by which durations of steps of one kind can be compared: `create`, `delete`, or `update` and
+    /// the inputs that change. Nothing for a step that changes nothing in AWS.
+    pub fn operation(&self) -> Option<String> {
+        let inputs = |changes: &[Change]| {
+            let inputs: BTreeSet<&str> = changes.iter().map(Change::input).collect();
+            format!("update {}", inputs.into_iter().collect::<Vec<_>>().join(","))
+        };
+        match self {
+            Self::NoOp | Self::Restore | Self::Manual { .. } => None,
+            Self::Delete => Some("delete".to_owned()),
+            Self::Update { changes } => Some(inputs(changes)),
+            Self::Resume { changes } if !changes.is_empty() => Some(inputs(changes)),
+            // The deletion of what is replaced is a step of its own.
+            Self::Create | Self::Resume { .. } | Self::Replace { .. } => Some("create".to_owned()),
         }
     }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::action::Action;
 use super::deletion;
+use super::durations::{Durations, Estimate};
 use super::external_users::ExternalUsers;
 use super::step::Step;
 use crate::graph::{Graph, Need, Timing};
@@ -23,6 +24,9 @@ pub struct Plan {
     pub critical_path: Vec<Address>,
     /// The expected duration, in AWS seconds.
     pub expected_seconds: u64,
+    /// Between what the duration usually lies, in AWS seconds, if it varies widely. Only [`Self::estimate`] knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_range_seconds: Option<[u64; 2]>,
     /// The environments of the plan, including those without steps.
     #[serde(skip)]
     pub environments: BTreeSet<String>,
@@ -49,6 +53,7 @@ impl Plan {
             environments,
             critical_path,
             expected_seconds: expected.as_secs(),
+            expected_range_seconds: None,
             steps,
             targeted: false,
             external_users: ExternalUsers::default(),
@@ -64,6 +69,27 @@ impl Plan {
     /// Applies the current deletion inputs of the configuration to all deletions.
     pub fn delete_as_configured(&mut self, graph: &Graph) {
         deletion::as_configured(&mut self.steps, graph);
+    }
+
+    /// Uses measured durations instead of typical ones where there are some, and estimates the range of the duration.
+    /// Makes no difference for what the plan does.
+    ///
+    /// The range assumes that all steps are fast, or that all of them are slow.
+    pub fn estimate(&mut self, measured: &Durations) {
+        let estimates: Vec<Estimate> = self.steps.iter().map(|step| super::timing::estimate(step, measured)).collect();
+        for (step, estimate) in self.steps.iter_mut().zip(&estimates) {
+            step.timing = estimate.usual;
+        }
+        let length = |timing: fn(&Estimate) -> Timing| {
+            let timed = self.steps.iter().zip(&estimates);
+            let at_work = timed.map(|(step, of)| (&step.address, (timing(of), step.needs.as_slice()))).collect();
+            crate::graph::critical_path(&at_work)
+        };
+        let (critical_path, expected) = length(|of| of.usual);
+        let [least, most] = [length(|of| of.least), length(|of| of.most)].map(|(_, length)| length.as_secs());
+        self.critical_path = if expected.is_zero() { Vec::new() } else { critical_path };
+        self.expected_seconds = expected.as_secs();
+        self.expected_range_seconds = (least < most).then_some([least, most]);
     }
 
     /// Restricts the plan to the selected resources and their dependencies.

@@ -1,9 +1,11 @@
-//! The typical duration of steps.
+//! The typical duration of steps, and the one that was measured.
 
 use std::time::Duration;
 
 use super::action::Action;
 use super::diff::Change;
+use super::durations::{Durations, Estimate};
+use super::step::Step;
 use crate::graph::Timing;
 use crate::resource::KindRef;
 
@@ -20,6 +22,25 @@ pub(super) fn of(kind: Option<KindRef>, action: &Action) -> Timing {
         Action::Resume { changes } if !changes.is_empty() => in_place(kind, changes),
         _ => kind.timing(),
     }
+}
+
+/// Returns the measured duration of a step, or the typical one.
+pub(super) fn estimate(step: &Step, measured: &Durations) -> Estimate {
+    let Some(operation) = step.action.operation() else { return Estimate::exactly(step.timing) };
+    measured.get(&step.kind, &operation).unwrap_or_else(|| match step.handler {
+        Some(kind) if operation == "create" => typical_creation(kind),
+        _ => Estimate::exactly(step.timing),
+    })
+}
+
+/// Returns the typical duration of a creation, with what the kind declares about its range.
+fn typical_creation(kind: KindRef) -> Estimate {
+    let (schema, usual) = (kind.schema(), kind.timing());
+    let ready = |seconds: u32| match seconds {
+        0 => usual,
+        seconds => Timing { ready: Duration::from_secs(seconds.into()), ..usual },
+    };
+    Estimate { least: ready(schema.ready_least_seconds), usual, most: ready(schema.ready_most_seconds) }
 }
 
 /// Returns the duration of the longest change. Tags, and changes that wait for a maintenance window, take a second. A

@@ -65,6 +65,10 @@ pub struct KindSchema {
     pub create_seconds: u32,
     /// Typical time from there until it is usable, in seconds.
     pub ready_seconds: u32,
+    /// How long that takes at least, usually, in seconds. 0 if it varies little.
+    pub ready_least_seconds: u32,
+    /// How long that takes at most, usually, in seconds. 0 if it varies little.
+    pub ready_most_seconds: u32,
     /// Typical time until it no longer exists, in seconds.
     pub delete_seconds: u32,
     /// For how long after its deletion something else can create it again, in seconds.
@@ -146,6 +150,8 @@ impl KindSchema {
         summary: "",
         create_seconds: 0,
         ready_seconds: 0,
+        ready_least_seconds: 0,
+        ready_most_seconds: 0,
         delete_seconds: 0,
         returns_seconds: 0,
         operations: &[],

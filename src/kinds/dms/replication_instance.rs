@@ -37,6 +37,8 @@ const BROKEN: &[&str] = &[
     arns("dms:rep:"),
     create_seconds = 3,
     ready_seconds = 500,
+    ready_least_seconds = 300,
+    ready_most_seconds = 960,
     delete_seconds = 180,
     tagger = tagging::Dms,
     delete_blockers = "replication tasks that run on it",

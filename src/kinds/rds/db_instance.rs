@@ -42,6 +42,8 @@ use infra_macros::Spec;
     arns("rds:db:", "rds:snapshot:"),
     create_seconds = 3,
     ready_seconds = 450,
+    ready_least_seconds = 300,
+    ready_most_seconds = 900,
     delete_seconds = 290,
     holds_data,
     tagger = tagging::Rds,
