@@ -5,16 +5,19 @@ use std::sync::OnceLock;
 use infra_aws::Need;
 use infra_config::{Config, load};
 use infra_core::events::Events;
+use infra_core::plan::Plan;
 use infra_payment::stack::ROUTING;
+use infra_timeline::EndpointKind;
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Error, Selection, Session, Workspace};
 
 use super::databases::locator;
-use super::endpoint::SelectedEndpoint;
+use super::endpoint::{SelectedEndpoint, clock};
 use super::error::CliError;
 use super::explain::{Failure, explain};
 use super::from_state::without_file;
 use super::options::GlobalOptions;
+use super::runs::{self, Place, durations};
 use super::signals::cancel_on_signal;
 use super::suggest;
 use super::ui::{stderr, stdout};
@@ -57,7 +60,33 @@ impl App {
             stack_in_state: OnceLock::new(),
             warn: stderr,
         };
-        Self { workspace, options: options.clone() }
+        let app = Self { workspace, options: options.clone() };
+        runs::place(app.place_of_runs());
+        app
+    }
+
+    /// Returns where the runs of this stack are stored.
+    pub(super) fn place_of_runs(&self) -> Place {
+        Place {
+            directory: self.workspace.directory(),
+            stack: self.workspace.config.stack.id(),
+            endpoint: self.endpoint_kind(),
+            clock: clock(&self.options),
+        }
+    }
+
+    fn endpoint_kind(&self) -> EndpointKind {
+        match (self.options.sandbox, self.workspace.is_aws) {
+            (true, _) => EndpointKind::Sandbox,
+            (false, true) => EndpointKind::Aws,
+            (false, false) => EndpointKind::Emulator,
+        }
+    }
+
+    /// Returns a plan with the durations that earlier runs of this stack have measured.
+    pub(super) fn estimated(&self, mut plan: Plan) -> Plan {
+        plan.estimate(&durations(&self.workspace.directory(), self.endpoint_kind()));
+        plan
     }
 
     /// Requires only what the records need: an account or a region that does not answer must not prevent that traffic

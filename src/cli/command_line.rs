@@ -12,17 +12,19 @@ use tracing_subscriber::{EnvFilter, Layer};
 use super::app::App;
 use super::commands::config::ConfigCommand;
 use super::commands::replication::ReplicationCommand;
+use super::commands::runs::RunsCommand;
 use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
     adopt, compare, completions, config, cutover, down, drift, forget, graph, init, man, orphans, outputs, plan,
-    rehearse, replication, rollback, runbook, state, status, traffic, unlock, up, watch,
+    rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic, unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
 use super::explain::{Failure, explain};
 use super::options::{GlobalOptions, OutputFormat};
-use super::ui::{LOG_TARGET, LogFile, LogWriter, colour, finish_stdout, log_text, note_failure, stderr_error, stdout};
+use super::runs as stored_runs;
+use super::ui::{LOG_TARGET, LogFile, LogWriter, colour, finish_stdout, log_text, note_failure, stderr, stderr_error, stdout};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -96,6 +98,11 @@ pub enum Command {
     Watch(watch::WatchArgs),
     /// Rehearse the whole migration on the sandbox, with real databases and under load, and prove the result.
     Rehearse(rehearse::RehearseArgs),
+    /// Show what earlier commands did: list the stored runs, or show one.
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Show what a run did, and when: a Gantt chart, and a page with everything.
+    Timeline(timeline::TimelineArgs),
     /// Write the runbook of the migration, with this stack's ids and its progress.
     Runbook(runbook::RunbookArgs),
     /// Delete everything that this stack created, and nothing else.
@@ -134,9 +141,11 @@ pub fn main() -> u8 {
     if let Command::Supervise { directory } = &command {
         return supervise(directory);
     }
+    let mut failed = None;
     let code = match logs.and_then(|()| check(&options)).and_then(|()| start(&options, command)) {
         Ok(code) => code,
         Err(error) => {
+            failed = Some(error.in_one_line());
             log_text(&error.render(false));
             match options.output {
                 OutputFormat::Json => stdout(&error.json().to_string()),
@@ -147,6 +156,9 @@ pub fn main() -> u8 {
     };
     let code = report_lost_output(code, colour(&options));
     log_text(&format!("ended with exit code {code}"));
+    if let Some(incomplete) = stored_runs::finish(code, failed) {
+        stderr(&format!("warning: {incomplete}"));
+    }
     code
 }
 
@@ -208,7 +220,26 @@ fn start(options: &GlobalOptions, command: Command) -> Result<u8, CliError> {
     code
 }
 
+/// Returns the name of a command whose runs are stored: it can change something.
+fn stored_as(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Up(_) => "up",
+        Command::Down(_) => "down",
+        Command::Rollback(_) => "rollback",
+        Command::Replication(_) => "replication",
+        Command::Traffic(_) => "traffic",
+        Command::Cutover(_) => "cutover",
+        Command::Rehearse(_) => "rehearse",
+        Command::Orphans(_) => "orphans",
+        Command::Adopt(_) => "adopt",
+        Command::Forget(_) => "forget",
+        Command::State(_) => "state",
+        _ => return None,
+    })
+}
+
 async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
+    stored_runs::prepare(stored_as(&command));
     let app = || App::load(options);
     match command {
         Command::Init(args) => Ok(init::run(options, &args)?),
@@ -224,6 +255,8 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Traffic(command) => traffic::run(&app()?.for_an_emergency(), &command).await,
         Command::Watch(args) => watch::run(&app()?.for_an_emergency(), &args).await,
         Command::Rehearse(args) => Box::pin(rehearse::run(options, &args)).await,
+        Command::Runs(command) => runs::run(&app()?, &command),
+        Command::Timeline(args) => timeline::run(&app()?, &args),
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Graph(args) => graph::run(&app()?, &args).await,

@@ -108,10 +108,7 @@ impl EndpointSource for SelectedEndpoint {
 
 impl SandboxOptions {
     fn open(&self) -> Result<(Endpoint, Clock), EndpointError> {
-        let clock = match self.timing {
-            Timing::Fast => Clock::scaled(FAST_SECOND),
-            Timing::Instant | Timing::Real => Clock::real(),
-        };
+        let clock = clock_of(self.timing);
         let script = self.script.as_deref().map(Script::read).transpose().map_err(EndpointError::Script)?;
         let (disk, mut world) = Disk::open(&self.directory).map_err(EndpointError::Disk)?;
         let has_new_data = self.select_data(&mut world)?;
@@ -147,6 +144,18 @@ impl SandboxOptions {
             return Err(EndpointError::PausedTime);
         }
         Ok(world.data != current)
+    }
+}
+
+/// Returns a clock on which time passes as it does where the options send calls.
+pub(super) fn clock(options: &GlobalOptions) -> Clock {
+    if options.sandbox { clock_of(options.timing()) } else { Clock::real() }
+}
+
+fn clock_of(timing: Timing) -> Clock {
+    match timing {
+        Timing::Fast => Clock::scaled(FAST_SECOND),
+        Timing::Instant | Timing::Real => Clock::real(),
     }
 }
 

@@ -90,6 +90,11 @@ impl CliError {
         Self::new(Exit::Failed, format!("cannot write {}", path.display())).because_text(error.to_string())
     }
 
+    /// Returns what failed and why, without what to do about it.
+    pub(super) fn in_one_line(&self) -> String {
+        std::iter::once(&self.what).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     /// Adds an error and its causes.
     pub fn because(mut self, error: &dyn std::error::Error) -> Self {
         self.causes.push(error.to_string());

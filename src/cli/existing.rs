@@ -8,6 +8,8 @@ use clap_complete::engine::CompletionCandidate;
 use infra_base::address::Address;
 use infra_workflow::from_state::local_states;
 
+use super::runs::Runs;
+
 /// The directory of the states, if no option and no variable names one.
 pub(super) const DEFAULT_STATE_DIR: &str = ".migrate-infra";
 /// The variable that names it.
@@ -23,12 +25,26 @@ pub(super) fn environments() -> Vec<CompletionCandidate> {
     known(|address| address.environment().to_owned())
 }
 
-fn known(part: impl Fn(&Address) -> String) -> Vec<CompletionCandidate> {
+/// Returns the stored runs, newest first.
+pub(super) fn runs() -> Vec<CompletionCandidate> {
+    let stacks = roots().into_iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
+    let ids = stacks.flat_map(|stack| Runs::of(&stack.path()).ids().unwrap_or_default());
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_by(|one, other| other.cmp(one));
+    ids.into_iter().map(|id| CompletionCandidate::new(id.as_str())).collect()
+}
+
+/// Returns the directories that have the states of stacks.
+fn roots() -> [PathBuf; 2] {
     let directory = state_directory(std::env::args_os());
+    // Whoever completes an option may write `--sandbox` after it.
+    [directory.clone(), directory.join("sandbox")]
+}
+
+fn known(part: impl Fn(&Address) -> String) -> Vec<CompletionCandidate> {
     // Nothing is completed if anything is wrong: a shell has no place for a message.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    // Whoever completes an option may write `--sandbox` after it.
-    let roots = [directory.clone(), directory.join("sandbox")];
+    let roots = roots();
     let states = roots.iter().flat_map(|root| runtime.block_on(local_states(root)));
     let found: BTreeSet<String> = states.flat_map(|state| state.resources.into_keys()).map(|one| part(&one)).collect();
     found.into_iter().map(CompletionCandidate::new).collect()

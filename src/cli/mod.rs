@@ -10,6 +10,7 @@ mod existing;
 mod explain;
 mod from_state;
 mod options;
+mod runs;
 mod signals;
 mod suggest;
 mod ui;

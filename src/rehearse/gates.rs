@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use infra_core::events::{Event, Events};
 use infra_rehearsal::{GateVerdict, now};
 
+use crate::status::Observer;
+
 /// Collects the first verdict of each gate, and each change of a verdict.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gates(Arc<Mutex<State>>);
@@ -19,10 +21,13 @@ struct State {
 }
 
 impl Gates {
-    /// Returns a listener for the events of a step.
-    pub(crate) fn events(&self) -> Events {
+    /// Returns a listener for the events of a step, which also sends them to the observer.
+    pub(crate) fn events(&self, observer: Arc<dyn Observer>) -> Events {
         let state = Arc::clone(&self.0);
-        Events::to(move |event| state.lock().unwrap_or_else(PoisonError::into_inner).take(event))
+        Events::to(move |event| {
+            observer.event(&event);
+            state.lock().unwrap_or_else(PoisonError::into_inner).take(event);
+        })
     }
 
     /// Returns the verdicts so far.

@@ -108,7 +108,7 @@ impl Rehearsal {
     }
 
     async fn run(&mut self) -> Result<Report, RehearseError> {
-        let (events, workspace) = (self.gates.events(), Arc::clone(&self.stage.workspace));
+        let (events, workspace) = (self.gates.events(Arc::clone(&self.observer)), Arc::clone(&self.stage.workspace));
         let driver = Arc::clone(&self.driver);
         self.begin("up");
         driver.run(&workspace, &events, unattended::up).await?;

@@ -1,5 +1,6 @@
 //! What a rehearsal shows while it runs.
 
+use infra_core::events::Event;
 use infra_rehearsal::Live;
 
 /// What a rehearsal does at a moment.
@@ -27,4 +28,6 @@ pub trait Observer: Send + Sync {
     fn phase_ended(&self, name: &str, detail: &str);
     /// What it does now; several times a second.
     fn status(&self, status: &Status);
+    /// An event of the migration.
+    fn event(&self, _event: &Event) {}
 }

@@ -41,7 +41,7 @@ pub(in crate::cli) async fn run(app: &App, args: &DownArgs) -> Result<u8, Failur
     let mut approval = Approval::preapproved();
     if !args.yes {
         if !app.options.is_json() {
-            show_plan(&app.options, &preview, false);
+            show_plan(&app.options, &app.estimated(preview.clone()), false);
         }
         let count = preview.steps.len();
         confirm(&format!("\nDelete these {count} resources from {}?", app.options.place()), false)?;
@@ -56,6 +56,7 @@ pub(in crate::cli) async fn run(app: &App, args: &DownArgs) -> Result<u8, Failur
     });
     let plan = plan.await;
     let (session, plan) = session.or_close(plan).await?;
+    let plan = app.estimated(plan);
     reporter.plan(&plan, session.context.cloud.clock());
     session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
     let done = plan.clone();

@@ -65,7 +65,8 @@ pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failur
     };
     let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
     let plan = build_plan(workspace, &state, &selection, drift)?;
-    show(app, args, &plan, refreshed.as_ref())?;
+    // The saved plan does not have them: they can be others when it is executed.
+    show(app, args, &app.estimated(plan.clone()), refreshed.as_ref())?;
     let request = Request { command: "plan", selection };
     preconditions::check(&workspace.config, &request, &plan, &state)?;
     if let Some(path) = &args.out {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::app::load_config;
+use crate::cli::app::{App, load_config};
 use crate::cli::endpoint::launcher;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::GlobalOptions;
+use crate::cli::runs::{self, Place};
 use crate::cli::ui::{RehearsalProgress, stdout};
+use infra_base::clock::Clock;
 use infra_base::file::{self, Access};
 use infra_rehearsal::{Conclusion, Report};
 use infra_rehearse::{RehearsalOptions, RehearseError, SchemaSource, Then, rehearse};
@@ -84,6 +86,9 @@ pub(in crate::cli) async fn run(options: &GlobalOptions, args: &RehearseArgs) ->
     let rehearsal = rehearsal_options(options, args)?;
     let directory = args.report.clone().unwrap_or_else(|| options.state_dir.join("rehearsal"));
     let progress = Arc::new(RehearsalProgress::start(options));
+    // It is stored among the runs of the sandbox, which it is like.
+    let sandbox = App::load(&GlobalOptions { sandbox: true, ..options.clone() })?;
+    runs::place(Place { clock: Clock::scaled(1.0 / args.speed), ..sandbox.place_of_runs() });
     let result = rehearse(rehearsal, Arc::<RehearsalProgress>::clone(&progress)).await;
     progress.finish();
     let report = result.map_err(|error| explain(&error))?;

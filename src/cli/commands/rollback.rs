@@ -45,7 +45,7 @@ pub(in crate::cli) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Fa
     let mut approval = Approval::preapproved();
     if !args.yes {
         if !app.options.is_json() {
-            show_plan(&app.options, &preview.plan, false);
+            show_plan(&app.options, &app.estimated(preview.plan.clone()), false);
             for text in left_unchanged(&preview) {
                 stdout(&text);
             }
@@ -61,7 +61,8 @@ pub(in crate::cli) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Fa
         Ok::<_, Error>(rollback)
     });
     let rollback = rollback.await;
-    let (session, rollback) = session.or_close(rollback).await?;
+    let (session, mut rollback) = session.or_close(rollback).await?;
+    rollback.plan = app.estimated(rollback.plan);
     reporter.plan(&rollback.plan, session.context.cloud.clock());
     for text in left_unchanged(&rollback) {
         session.context.events.send(Event::Notice { address: None, text });

@@ -67,6 +67,7 @@ pub(in crate::cli) async fn run(app: &App, args: &UpArgs) -> Result<u8, Failure>
     let session = app.open_session("up", reporter.events()).await?;
     let plan = up.plan(&session.context, observed, &approval).await;
     let (session, plan) = session.or_close(plan).await?;
+    let plan = app.estimated(plan);
     reporter.plan(&plan, session.context.cloud.clock());
     session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
     let report = infra_core::engine::up(&session.context, plan).await;
@@ -141,7 +142,7 @@ impl Up<'_> {
         let mut approval = Approval::preapproved();
         if !yes {
             if !app.options.is_json() {
-                show_plan(&app.options, &preview, false);
+                show_plan(&app.options, &app.estimated(preview.clone()), false);
             }
             confirm(&format!("\nExecute this plan in {}?", app.options.place()), false)?;
             approval = Approval::of(preview.digest());

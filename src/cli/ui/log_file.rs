@@ -13,13 +13,15 @@ use infra_core::events::Events;
 use super::format::line;
 use super::show::Show;
 use super::terminal::stderr;
+use crate::cli::runs;
 
 /// The target of the records that a log file consists of.
 pub(in crate::cli) const TARGET: &str = "run";
 
-/// Returns a sink that logs events, if anything is logged, and shows them.
+/// Returns a sink that stores events, logs them, if anything is logged, and shows them.
 pub(super) fn events(show: Arc<dyn Show>) -> Events {
     Events::to(move |event| {
+        runs::event(&event);
         if tracing::enabled!(target: TARGET, tracing::Level::INFO)
             && let Some(text) = line(&event, true)
         {

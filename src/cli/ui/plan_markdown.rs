@@ -1,6 +1,6 @@
 //! A plan as Markdown, for the description of a pull request.
 
-use super::format::{capitalize, duration};
+use super::format::{capitalize, expectation};
 use super::plan_text::{DOES_NOT_EXIST, all_calls, details, is_part_of_replacement, summary};
 use infra_core::plan::Plan;
 
@@ -8,7 +8,8 @@ use infra_core::plan::Plan;
 pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> String {
     let mut text = format!("### `migrate-infra plan` of `{stack}`\n\n{}", capitalize(&summary(plan)));
     if plan.expected_seconds > 0 {
-        text.push_str(&format!("; expected duration {}", duration(plan.expected_seconds)));
+        let expected = expectation(plan.expected_seconds, plan.expected_range_seconds);
+        text.push_str(&format!("; expected duration {expected}"));
     }
     text.push_str(".\n");
     for (verb, title) in TITLES {

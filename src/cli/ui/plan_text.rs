@@ -2,7 +2,7 @@
 
 use owo_colors::{OwoColorize, Style};
 
-use super::format::duration;
+use super::format::expectation;
 use super::terminal::{colour_of_stdout, stdout_styled};
 use super::values::describe_change;
 use crate::cli::options::GlobalOptions;
@@ -46,7 +46,8 @@ fn lines(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         )),
     }
     if !plan.critical_path.is_empty() {
-        lines.push(format!("expected duration {}; the longest chain is", duration(plan.expected_seconds)));
+        let expected = expectation(plan.expected_seconds, plan.expected_range_seconds);
+        lines.push(format!("expected duration {expected}; the longest chain is"));
         lines.extend(plan.critical_path.iter().map(|address| format!("  {address}")));
     }
     lines

@@ -7,7 +7,9 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::format::{CONTINUED, duration, rounded};
 use super::terminal::{can_draw, stderr, stdout};
 use crate::cli::options::GlobalOptions;
+use crate::cli::runs;
 use infra_base::terminal_text::{indented, one_line};
+use infra_core::events::Event;
 use infra_rehearsal::Live;
 use infra_rehearse::{Observer, Status};
 
@@ -62,17 +64,22 @@ impl RehearsalProgress {
 
 impl Observer for RehearsalProgress {
     fn phase(&self, name: &str) {
+        let event = serde_json::json!({ "event": "rehearsal_phase", "phase": name });
+        runs::value(&event);
         if self.json {
-            stdout(&serde_json::json!({ "event": "rehearsal_phase", "phase": name }).to_string());
+            stdout(&event.to_string());
         }
     }
 
+    fn event(&self, event: &Event) {
+        runs::event(event);
+    }
+
     fn phase_ended(&self, name: &str, detail: &str) {
+        let event = serde_json::json!({ "event": "rehearsal_phase_ended", "phase": name, "detail": detail });
+        runs::value(&event);
         match (self.json, detail.is_empty()) {
-            (true, _) => {
-                let event = serde_json::json!({ "event": "rehearsal_phase_ended", "phase": name, "detail": detail });
-                stdout(&event.to_string());
-            }
+            (true, _) => stdout(&event.to_string()),
             (false, true) => self.print(&format!("✓ {name}")),
             (false, false) => self.print(&format!("✓ {name}: {detail}")),
         }

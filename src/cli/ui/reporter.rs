@@ -9,6 +9,7 @@ use super::progress::Progress;
 use super::show::Show;
 use super::terminal::{can_draw, colour};
 use crate::cli::options::{GlobalOptions, OutputFormat};
+use crate::cli::runs;
 use infra_base::clock::Clock;
 use infra_core::events::Events;
 use infra_core::plan::Plan;
@@ -34,6 +35,7 @@ impl Reporter {
 
     /// Announces the plan.
     pub(in crate::cli) fn plan(&self, plan: &Plan, clock: Clock) {
+        runs::plan(plan);
         self.0.plan(plan, clock);
     }
 

@@ -9,4 +9,5 @@ mod output;
 pub mod protection;
 mod shell;
 pub mod state_directory;
+mod timeline;
 mod without_configuration;

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::ONE_WAY;
+use crate::cli::runs;
 use crate::cli::ui::{next_steps, stdout};
 use infra_migration::cutover::{Outcome, PersistedCutover};
 use infra_workflow::refusal::MigrationRefusal;
@@ -23,14 +24,15 @@ pub(super) fn end(
         Err(error) => format!("cannot write the report: {error}; the state contains it"),
     };
     let live = cutover.progress.live;
+    let event = json!({
+        "event": "cutover_ended",
+        "outcome": outcome.as_str(),
+        "why": outcome.why(),
+        "live": live.percent(),
+        "record": written.as_ref().ok(),
+    });
+    runs::value(&event);
     if app.options.is_json() {
-        let event = json!({
-            "event": "cutover_ended",
-            "outcome": outcome.as_str(),
-            "why": outcome.why(),
-            "live": live.percent(),
-            "record": written.as_ref().ok(),
-        });
         stdout(&event.to_string());
     }
     let failed = |exit: Exit, what: String| {

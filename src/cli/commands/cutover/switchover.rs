@@ -10,6 +10,7 @@ use super::requests::Requests;
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
+use crate::cli::runs;
 use crate::cli::ui::{CutoverReporter, Keys, confirm, next_steps, stderr, stdout};
 use infra_config::{Config, Side};
 use infra_connect::Endpoint;
@@ -153,23 +154,24 @@ pub(super) fn end(app: &App, ended: Ended, written: Option<&std::io::Result<[Pat
     let compared = forecast.map(|forecast| forecast.compare(&progress.durations_ms)).unwrap_or_default();
     let expected = forecast.map(Forecast::without_writes);
     let checked = progress.evidence.checked.clone().unwrap_or_default();
+    let row = |one: &Comparison| {
+        let measured = one.measured.map(|time| time.as_secs_f64());
+        json!({ "row": one.row, "forecast_seconds": one.forecast.as_secs_f64(), "measured_seconds": measured })
+    };
+    let event = json!({
+        "event": "switchover_ended",
+        "outcome": progress.outcome(),
+        "from": from,
+        "to": to,
+        "closed_seconds": closed.as_secs_f64(),
+        "forecast_seconds": expected.map(|time| time.as_secs_f64()),
+        "rows": compared.iter().map(row).collect::<Vec<_>>(),
+        "checked": checked,
+        "reasons": ended.reasons,
+        "record": written.and_then(|written| written.as_ref().ok()),
+    });
+    runs::value(&event);
     if app.options.is_json() {
-        let row = |one: &Comparison| {
-            let measured = one.measured.map(|time| time.as_secs_f64());
-            json!({ "row": one.row, "forecast_seconds": one.forecast.as_secs_f64(), "measured_seconds": measured })
-        };
-        let event = json!({
-            "event": "switchover_ended",
-            "outcome": progress.outcome(),
-            "from": from,
-            "to": to,
-            "closed_seconds": closed.as_secs_f64(),
-            "forecast_seconds": expected.map(|time| time.as_secs_f64()),
-            "rows": compared.iter().map(row).collect::<Vec<_>>(),
-            "checked": checked,
-            "reasons": ended.reasons,
-            "record": written.and_then(|written| written.as_ref().ok()),
-        });
         stdout(&event.to_string());
     }
     if ended.outcome == Outcome::Undone {
