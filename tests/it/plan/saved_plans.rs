@@ -169,6 +169,8 @@ fn a_plan_in_all_its_forms() {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter("[0-9a-f]{16,17}", "[ID]");
     settings.add_filter("/[0-9a-f]{8}…", "/[ID]…");
+    // What the `up` took is what the plan expects.
+    settings.add_filter("expected duration [^;.(]+([(][^)]*[)])?", "expected duration [TIME]");
     settings.add_filter("read [0-9]+ resources with [0-9]+ calls", "read [N] resources");
     let _bound = settings.bind_to_scope();
     insta::assert_snapshot!(run(&workspace, &format!("plan --env source {CHANGES}")));
