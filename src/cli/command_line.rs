@@ -16,7 +16,7 @@ use super::commands::runs::RunsCommand;
 use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
-    adopt, compare, completions, config, cutover, down, drift, forget, graph, init, man, orphans, outputs, plan,
+    adopt, compare, completions, config, cost, cutover, down, drift, forget, graph, init, man, orphans, outputs, plan,
     rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic, unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
@@ -82,6 +82,12 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show ids, endpoints and URLs of what exists.
     Outputs(outputs::OutputsArgs),
+    /// Show what the stack costs: for each address and in total, an hour and a month.
+    ///
+    /// It follows from the configuration and from a dated table of prices. It makes no call, and needs no credentials.
+    /// What exists has a fixed price. What is used (transfer, requests, logs) costs between a low and a high amount,
+    /// which follow from assumptions in the table. What has no price in the table is unknown, and is not in the totals.
+    Cost(cost::CostArgs),
     /// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
     Graph(graph::GraphArgs),
     /// Start, stop and monitor the replication of the databases, and compare them.
@@ -259,6 +265,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Timeline(args) => timeline::run(&app()?, &args),
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
+        Command::Cost(args) => cost::run(&app()?, &args),
         Command::Graph(args) => graph::run(&app()?, &args).await,
         Command::Down(args) => down::run(&App::load_for_deletion(options).await?, &args).await,
         Command::Orphans(args) => orphans::run(&app()?, &args).await,

@@ -10,6 +10,7 @@ mod existing;
 mod explain;
 mod from_state;
 mod options;
+mod prices;
 mod runs;
 mod signals;
 mod suggest;

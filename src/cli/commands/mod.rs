@@ -5,6 +5,7 @@ pub mod compare;
 mod comparison;
 pub mod completions;
 pub mod config;
+pub mod cost;
 pub mod cutover;
 pub mod down;
 pub mod drift;

@@ -9,15 +9,17 @@ use crate::cli::app::App;
 use crate::cli::error::Exit;
 use crate::cli::explain::Failure;
 use crate::cli::options::{DeleteArgs, EnvironmentArgs, OutputFormat, ReplaceArgs, TargetArgs};
-use crate::cli::ui::{markdown, show_plan, stderr, stdout};
+use crate::cli::prices::PricesArgs;
+use crate::cli::ui::{cost_change, markdown, show_plan_with_cost, stderr, stdout};
 use infra_base::shell::quote;
 use infra_core::plan::{Plan, calls};
+use infra_cost::{Change, Prices, change};
 use infra_workflow::planning::{build_plan, refresh_for_plan};
 use infra_workflow::refresh::Refreshed;
 use infra_workflow::saved_plan::SavedPlan;
 use infra_workflow::{Request, policies, preconditions};
 
-/// Shows what `up` would do: every resource, why, how many, and the expected duration.
+/// Shows what `up` would do: every resource, why, how many, how the cost changes, and the expected duration.
 ///
 /// It reads everything that exists, so the plan includes what was changed or deleted outside of this tool. Nothing is
 /// changed. If `up` would refuse to execute the plan, `plan` shows it and then refuses, too.
@@ -34,6 +36,8 @@ pub struct PlanArgs {
     replacements: ReplaceArgs,
     #[command(flatten)]
     deletions: DeleteArgs,
+    #[command(flatten)]
+    prices: PricesArgs,
     /// Exit with 4 if there is something to do.
     #[arg(long)]
     exit_code: bool,
@@ -53,6 +57,7 @@ pub struct PlanArgs {
 
 pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failure> {
     let workspace = &app.workspace;
+    let prices = args.prices.read()?;
     let state = workspace.read_usable_state().await?;
     let state = if args.offline { state } else { workspace.with_accounts(state).await? };
     let selection = args.targets.narrow(args.environments.selection());
@@ -66,7 +71,8 @@ pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failur
     let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
     let plan = build_plan(workspace, &state, &selection, drift)?;
     // The saved plan does not have them: they can be others when it is executed.
-    show(app, args, &app.estimated(plan.clone()), refreshed.as_ref())?;
+    let cost = change(&plan, &state, &prices);
+    show(app, args, &app.estimated(plan.clone()), refreshed.as_ref(), (&cost, &prices))?;
     let request = Request { command: "plan", selection };
     preconditions::check(&workspace.config, &request, &plan, &state)?;
     if let Some(path) = &args.out {
@@ -77,13 +83,22 @@ pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failur
     Ok(if args.exit_code && plan.changes_something() { Exit::Changes as u8 } else { 0 })
 }
 
-fn show(app: &App, args: &PlanArgs, plan: &Plan, refreshed: Option<&Refreshed>) -> Result<(), Failure> {
+fn show(
+    app: &App,
+    args: &PlanArgs,
+    plan: &Plan,
+    refreshed: Option<&Refreshed>,
+    (cost, prices): (&Change, &Prices),
+) -> Result<(), Failure> {
     let config = &app.workspace.config;
+    let cost_line = cost_change(cost, prices);
     match app.options.output {
-        OutputFormat::Json => stdout(&json(plan, args.calls)),
-        OutputFormat::Text if args.markdown => stdout(markdown(plan, &config.stack.id(), args.calls).trim_end()),
+        OutputFormat::Json => stdout(&json(plan, cost, args.calls)),
+        OutputFormat::Text if args.markdown => {
+            stdout(markdown(plan, &config.stack.id(), args.calls, &cost_line).trim_end());
+        }
         OutputFormat::Text => {
-            show_plan(&app.options, plan, args.calls);
+            show_plan_with_cost(&app.options, plan, args.calls, &cost_line);
             for (violation, reason) in policies::check(config, &infra_payment::stack::build(config)?)?.excused {
                 stdout(&format!(
                     "allowed by `policy.exceptions`: {} {} ({reason})",
@@ -98,17 +113,18 @@ fn show(app: &App, args: &PlanArgs, plan: &Plan, refreshed: Option<&Refreshed>) 
     Ok(())
 }
 
-/// A plan with its totals.
+/// A plan with its totals, and how it changes the cost.
 #[derive(serde::Serialize)]
 struct PlanWithTotals<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     totals: BTreeMap<&'static str, usize>,
+    cost: &'a Change,
 }
 
 /// Returns the plan as JSON.
-fn json(plan: &Plan, with_calls: bool) -> String {
-    let with_totals = PlanWithTotals { plan, totals: plan.totals() };
+fn json(plan: &Plan, cost: &Change, with_calls: bool) -> String {
+    let with_totals = PlanWithTotals { plan, totals: plan.totals(), cost };
     if !with_calls {
         return serde_json::to_string(&with_totals).unwrap_or_default();
     }

@@ -2,6 +2,7 @@
 
 mod comparison;
 mod confirm;
+mod cost;
 mod cutover_log;
 mod dashboard;
 mod format;
@@ -24,6 +25,7 @@ mod values;
 
 pub(super) use comparison::ComparisonProgress;
 pub(super) use confirm::confirm;
+pub(super) use cost::{cost_change, cost_report};
 pub(super) use cutover_log::CutoverReporter;
 pub(super) use dashboard::restore_terminal;
 pub(super) use format::duration;
@@ -31,7 +33,7 @@ pub(super) use keys::Keys;
 pub(super) use log_file::{LogFile, TARGET as LOG_TARGET, log_text};
 pub(super) use next_steps::{next_commands, next_steps};
 pub(super) use plan_markdown::markdown;
-pub(super) use plan_text::show_plan;
+pub(super) use plan_text::{show_plan, show_plan_with_cost};
 pub(super) use reference::reference;
 pub(super) use rehearsal_progress::RehearsalProgress;
 pub(super) use reporter::Reporter;

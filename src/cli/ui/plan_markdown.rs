@@ -4,14 +4,17 @@ use super::format::{capitalize, expectation};
 use super::plan_text::{DOES_NOT_EXIST, all_calls, details, is_part_of_replacement, summary};
 use infra_core::plan::Plan;
 
-/// Returns a plan as Markdown.
-pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool) -> String {
+/// Returns a plan as Markdown; `cost` is how it changes the cost.
+pub(in crate::cli) fn markdown(plan: &Plan, stack: &str, with_calls: bool, cost: &str) -> String {
     let mut text = format!("### `migrate-infra plan` of `{stack}`\n\n{}", capitalize(&summary(plan)));
     if plan.expected_seconds > 0 {
         let expected = expectation(plan.expected_seconds, plan.expected_range_seconds);
         text.push_str(&format!("; expected duration {expected}"));
     }
     text.push_str(".\n");
+    if plan.changes_something() {
+        text.push_str(&format!("\n{}.\n", capitalize(cost)));
+    }
     for (verb, title) in TITLES {
         let steps: Vec<_> = plan
             .steps

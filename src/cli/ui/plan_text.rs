@@ -11,14 +11,23 @@ use infra_core::plan::{Action, Change, Plan, ReplaceOrder, Step, calls};
 
 /// Writes a plan to standard output. With `with_calls`, each step lists its API calls.
 pub(in crate::cli) fn show_plan(options: &GlobalOptions, plan: &Plan, with_calls: bool) {
+    show(options, plan, with_calls, None);
+}
+
+/// Does the same, with a line about the cost.
+pub(in crate::cli) fn show_plan_with_cost(options: &GlobalOptions, plan: &Plan, with_calls: bool, cost: &str) {
+    show(options, plan, with_calls, Some(cost));
+}
+
+fn show(options: &GlobalOptions, plan: &Plan, with_calls: bool, cost: Option<&str>) {
     let colour = colour_of_stdout(options);
-    for line in lines(plan, with_calls, colour) {
+    for line in lines(plan, with_calls, cost, colour) {
         stdout_styled(&line);
     }
 }
 
 /// Returns the lines of a plan.
-fn lines(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
+fn lines(plan: &Plan, with_calls: bool, cost: Option<&str>, colour: bool) -> Vec<String> {
     let mut lines = Vec::new();
     let width = plan.steps.iter().map(|step| step.address.as_str().len()).max().unwrap_or(0);
     for step in plan.steps.iter().filter(|step| step.action != Action::NoOp && !is_part_of_replacement(plan, step)) {
@@ -37,6 +46,8 @@ fn lines(plan: &Plan, with_calls: bool, colour: bool) -> Vec<String> {
         }
     }
     lines.push(summary(plan));
+    // What changes nothing costs the same.
+    lines.extend(cost.filter(|_| plan.changes_something()).map(|cost| plain(cost).into_owned()));
     match plan.excluded.as_slice() {
         [] => {}
         [one] => lines.push(format!("excluded, because it is not a target: {one}")),

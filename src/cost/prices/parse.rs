@@ -10,6 +10,9 @@ use super::keys::{GlobalPrice, InstancePrice, Price, Usage};
 use super::{Prices, RegionPrices};
 use crate::money::{Money, Quantity, Range};
 
+/// How many letters may differ between a key and the one that was meant.
+const NEAR: usize = 3;
+
 /// A mistake in a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
@@ -42,7 +45,10 @@ pub enum PriceTableError {
         source: std::io::Error,
     },
     /// It has mistakes.
-    #[error("the price table has {}", match .0.len() { 1 => "a mistake".to_owned(), many => format!("{many} mistakes") })]
+    #[error(
+        "the price table has {}",
+        match .0.len() { 1 => "a mistake".to_owned(), many => format!("{many} mistakes") }
+    )]
     Mistakes(Vec<Mistake>),
 }
 
@@ -85,10 +91,17 @@ impl Parser<'_> {
         self.mistake(item.span().map_or(0, |span| span.start), message);
     }
 
-    /// Reports a key that no table has, and the keys that there are.
+    /// Reports a key that no table has, and the one that it resembles, or those that there are.
     fn unknown_key(&mut self, table: &Table, key: &str, known: &[&str]) {
         let at = table.key(key).and_then(toml_edit::Key::span).map_or(0, |span| span.start);
-        self.mistake(at, format!("unknown key `{key}`; known are {}", known.join(", ")));
+        let near = known.iter().map(|known| (strsim::damerau_levenshtein(key, known), *known)).min();
+        self.mistake(
+            at,
+            match near.filter(|(distance, _)| *distance <= NEAR) {
+                Some((_, near)) => format!("unknown key `{key}`; did you mean `{near}`?"),
+                None => format!("unknown key `{key}`; known are {}", known.join(", ")),
+            },
+        );
     }
 
     fn table(&mut self, root: &Table) -> Prices {
@@ -262,11 +275,7 @@ mod tests {
     #[test]
     fn an_unknown_key_has_a_position_and_the_known_ones() {
         let all = mistakes(|text| text.replace("secret_month", "secret_moth"));
-        assert!(
-            matches!(all.as_slice(), [one] if one.starts_with("p.toml:4:1: unknown key `secret_moth`; known are ")
-            && one.contains("secret_month")),
-            "{all:?}"
-        );
+        assert_eq!(all, ["p.toml:4:1: unknown key `secret_moth`; did you mean `secret_month`?"]);
         let all = mistakes(|text| format!("[prices]\n{}", text.replace("date", "prices.date")));
         assert!(all.iter().any(|one| one.contains("unknown key `prices`; known are date, currency")), "{all:?}");
     }

@@ -3,6 +3,7 @@
 mod account;
 pub mod commands;
 pub mod configuration;
+mod cost;
 pub mod lifecycle;
 mod network;
 mod output;

@@ -1,0 +1,41 @@
+//! `cost`: what the stack costs.
+
+use clap::Args;
+
+use crate::cli::app::App;
+use crate::cli::explain::Failure;
+use crate::cli::options::EnvironmentArgs;
+use crate::cli::prices::PricesArgs;
+use crate::cli::ui::{cost_report, stdout};
+use infra_cost::{Resource, report};
+use infra_workflow::environments;
+
+/// Shows what the stack costs on AWS; it makes no call.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  migrate-infra cost\n  \
+                        migrate-infra cost --env target --set database.multi_az=true\n  \
+                        migrate-infra cost --output json | jq '.total.monthly'\n\n\
+                        `plan` shows how the cost changes.")]
+pub struct CostArgs {
+    #[command(flatten)]
+    environments: EnvironmentArgs,
+    #[command(flatten)]
+    prices: PricesArgs,
+}
+
+pub(in crate::cli) fn run(app: &App, args: &CostArgs) -> Result<u8, Failure> {
+    let prices = args.prices.read()?;
+    let graph = infra_payment::stack::build(&app.workspace.config)?;
+    let selection = args.environments.selection();
+    environments::check(&selection, &graph.environments())?;
+    let selected = graph.nodes().values().filter(|node| selection.includes(node.address.environment()));
+    let report = report(selected.map(Resource::of_node), &prices);
+    if app.options.is_json() {
+        stdout(&serde_json::to_string(&report).unwrap_or_default());
+        return Ok(0);
+    }
+    for line in cost_report(&report, &prices) {
+        stdout(&line);
+    }
+    Ok(0)
+}
