@@ -31,19 +31,20 @@ pub(super) struct App {
 impl App {
     /// Loads the configuration that the options select.
     pub(super) fn load(options: &GlobalOptions) -> Result<Self, Failure> {
-        Ok(Self::with(options, load_config(options)?))
+        Ok(Self::of_config(options, load_config(options)?))
     }
 
     /// Does the same for a deletion. If the configuration is missing or broken, the state alone says what exists.
     pub(super) async fn load_for_deletion(options: &GlobalOptions) -> Result<Self, Failure> {
         let config = match load_config(options) {
             Ok(config) => config,
-            Err(error) => without_file(options, error, |config| Self::with(options, config).workspace).await?,
+            Err(error) => without_file(options, error, |config| Self::of_config(options, config).workspace).await?,
         };
-        Ok(Self::with(options, config))
+        Ok(Self::of_config(options, config))
     }
 
-    fn with(options: &GlobalOptions, config: Config) -> Self {
+    /// Returns the value for a configuration that is loaded.
+    pub(super) fn of_config(options: &GlobalOptions, config: Config) -> Self {
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
         let databases = locator(options, &config);

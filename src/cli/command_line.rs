@@ -16,15 +16,17 @@ use super::commands::runs::RunsCommand;
 use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
-    adopt, compare, completions, config, cost, cutover, down, drift, forget, graph, init, man, orphans, outputs, plan,
-    rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic, unlock, up, watch,
+    adopt, compare, completions, config, cost, cutover, doctor, down, drift, forget, graph, init, man, orphans,
+    outputs, plan, rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic, unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
 use super::explain::{Failure, explain};
 use super::options::{GlobalOptions, OutputFormat};
 use super::runs as stored_runs;
-use super::ui::{LOG_TARGET, LogFile, LogWriter, colour, finish_stdout, log_text, note_failure, stderr, stderr_error, stdout};
+use super::ui::{
+    LOG_TARGET, LogFile, LogWriter, colour, finish_stdout, log_text, note_failure, stderr, stderr_error, stdout,
+};
 
 const EXIT_CODES: &str = "Exit codes:
   0    done
@@ -128,6 +130,8 @@ pub enum Command {
     Completions(completions::CompletionsArgs),
     /// Write the manual pages.
     Man(man::ManArgs),
+    /// Check what this program depends on, and write a file for a bug report.
+    Doctor(doctor::DoctorArgs),
     /// Supervises a database server of the sandbox. The program calls it itself.
     #[command(name = SUPERVISE, hide = true)]
     Supervise {
@@ -275,6 +279,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::State(command) => state::run(&app()?, &command).await,
         Command::Completions(args) => Ok(completions::run(&args)?),
         Command::Man(args) => Ok(man::run(&args, Cli::command())?),
+        Command::Doctor(args) => doctor::run(options, &args).await,
         Command::Supervise { directory } => Ok(supervise(&directory)),
     }
 }

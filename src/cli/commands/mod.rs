@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 pub mod cost;
 pub mod cutover;
+pub mod doctor;
 pub mod down;
 pub mod drift;
 pub mod forget;
