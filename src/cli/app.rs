@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use infra_aws::Need;
-use infra_config::{Config, load};
+use infra_config::{Config, Occasion, load};
 use infra_core::events::Events;
 use infra_core::plan::Plan;
 use infra_payment::stack::ROUTING;
@@ -16,6 +16,7 @@ use super::endpoint::{SelectedEndpoint, clock};
 use super::error::CliError;
 use super::explain::{Failure, explain};
 use super::from_state::without_file;
+use super::notify::Notifier;
 use super::options::GlobalOptions;
 use super::runs::{self, Place, durations};
 use super::signals::cancel_on_signal;
@@ -26,6 +27,7 @@ use super::ui::{stderr, stdout};
 pub(super) struct App {
     pub(super) workspace: Workspace,
     pub(super) options: GlobalOptions,
+    pub(super) notifier: Notifier,
 }
 
 impl App {
@@ -48,6 +50,7 @@ impl App {
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
         let databases = locator(options, &config);
+        let notifier = Notifier::of(&config, options.sandbox);
         let workspace = Workspace {
             config,
             state_root: options.state_root(),
@@ -61,7 +64,7 @@ impl App {
             stack_in_state: OnceLock::new(),
             warn: stderr,
         };
-        let app = Self { workspace, options: options.clone() };
+        let app = Self { workspace, options: options.clone(), notifier };
         runs::place(app.place_of_runs());
         app
     }
@@ -95,6 +98,18 @@ impl App {
     pub(super) fn for_an_emergency(mut self) -> Self {
         self.workspace.need = Need::Only(ROUTING);
         self
+    }
+
+    /// Notifies of the end of a command that changes something: `[notify]`. `success` is what its success is.
+    pub(super) async fn notified(
+        &self,
+        command: &'static str,
+        success: Occasion,
+        run: impl Future<Output = Result<u8, Failure>>,
+    ) -> Result<u8, Failure> {
+        let result = run.await.map_err(|failure| self.explain(failure));
+        self.notifier.ended(command, success, result.as_ref().copied(), stderr).await;
+        Ok(result?)
     }
 
     /// Opens a session that stops on Ctrl-C.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::env::CompleteEnv;
+use infra_config::Occasion;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -255,9 +256,15 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Init(args) => Ok(init::run(options, &args)?),
         Command::Config(command) => config::run(options, &command),
         Command::Plan(args) => plan::run(&app()?, &args).await,
-        Command::Up(args) => up::run(&app()?, &args).await,
+        Command::Up(args) => {
+            let app = app()?;
+            app.notified("up", Occasion::Finished, up::run(&app, &args)).await
+        }
         Command::Drift(args) => drift::run(&app()?, &args).await,
-        Command::Rollback(args) => rollback::run(&app()?, &args).await,
+        Command::Rollback(args) => {
+            let app = app()?;
+            app.notified("rollback", Occasion::RolledBack, rollback::run(&app, &args)).await
+        }
         Command::Status(args) => status::run(&app()?, &args).await,
         Command::Outputs(args) => outputs::run(&app()?, &args).await,
         Command::Replication(command) => Box::pin(replication::run(&app()?, &command)).await,
@@ -271,7 +278,10 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Cost(args) => cost::run(&app()?, &args),
         Command::Graph(args) => graph::run(&app()?, &args).await,
-        Command::Down(args) => down::run(&App::load_for_deletion(options).await?, &args).await,
+        Command::Down(args) => {
+            let app = App::load_for_deletion(options).await?;
+            app.notified("down", Occasion::Finished, down::run(&app, &args)).await
+        }
         Command::Orphans(args) => orphans::run(&app()?, &args).await,
         Command::Adopt(args) => adopt::run(&app()?, &args).await,
         Command::Forget(args) => forget::run(&app()?, &args).await,

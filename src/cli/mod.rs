@@ -9,6 +9,7 @@ mod error;
 mod existing;
 mod explain;
 mod from_state;
+mod notify;
 mod options;
 mod prices;
 mod runs;

@@ -38,9 +38,9 @@ pub use load::{load, load_as_file, parse};
 pub use model::{
     AssumeRole, BackendKind, Config, Credentials, Cutover, Database, DatabaseAccess, DriftConfig, Encryption,
     EnvironmentConfig, Exception, Iam, IgnoreRule, Layout, MigrationType, Monitoring, MovedBlock, NatGateways, Network,
-    OnFailure, OnResume, Overdue, Policy, RawGates, Replication, ReplicationLink, ReplicationLinks, ResourceOptions,
-    Resources, Routing, Rule, SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy, TablePreparation,
-    schema_and_table,
+    Notify, Occasion, OnFailure, OnResume, Overdue, Policy, RawGates, Replication, ReplicationLink, ReplicationLinks,
+    ResourceOptions, Resources, Routing, Rule, SchemaSource, Secrets, Service, Stack, StateConfig, Storage, Strategy,
+    TablePreparation, schema_and_table,
 };
 pub use overrides::Overrides;
 pub use schema_check::schema;

@@ -14,6 +14,7 @@ pub mod fallback;
 pub mod fence;
 pub mod gate;
 pub mod phase;
+pub mod program;
 pub mod reach;
 mod recorded;
 pub mod records;

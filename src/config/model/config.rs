@@ -17,6 +17,7 @@ use super::iam::Iam;
 use super::monitoring::Monitoring;
 use super::moved::MovedBlock;
 use super::network::Network;
+use super::notify::Notify;
 use super::policy::Policy;
 use super::protect::Resources;
 use super::replication::{MigrationType, Replication};
@@ -50,6 +51,8 @@ pub struct Config {
     pub state: StateConfig,
     /// Drift that is accepted.
     pub drift: DriftConfig,
+    /// Notifications of the end of runs.
+    pub notify: Notify,
     /// Addresses that have changed.
     pub moved: Vec<MovedBlock>,
     /// Credentials of accounts without an environment, by account number.

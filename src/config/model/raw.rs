@@ -18,6 +18,7 @@ use super::layout::Layout;
 use super::monitoring::Monitoring;
 use super::moved::MovedBlock;
 use super::network::Network;
+use super::notify::Notify;
 use super::policy::Policy;
 use super::protect::Resources;
 use super::replication::Replication;
@@ -79,6 +80,8 @@ pub struct RawConfig {
     pub state: StateConfig,
     /// Drift that is accepted.
     pub drift: DriftConfig,
+    /// Notifications: a command that gets an event when a run ends, or waits for an operator.
+    pub notify: Notify,
     /// Credentials of accounts in which resources are left, but no environment of the configuration any more:
     /// `[accounts.111122223333]`, `profile = "payments-old"`.
     pub accounts: Accounts,
@@ -112,6 +115,7 @@ impl RawConfig {
             policy: Policy::of_layout(layout),
             state: StateConfig::default(),
             drift: DriftConfig::default(),
+            notify: Notify::default(),
             accounts: Accounts::new(),
             resources: Resources::new(),
         }

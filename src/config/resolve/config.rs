@@ -65,7 +65,8 @@ pub(crate) fn resolve(
     let written = provenance.has(&["routing".to_owned()]);
     let routing = (raw.routing.enabled && (both || written)).then(|| as_route_53_has_it(raw.routing));
     let gates = gates(&raw.gates, &environments, provenance, &mut diagnostics);
-    let RawConfig { stack, tags, databases, cutover, policy, state, drift, moved, accounts, resources, .. } = raw;
+    let RawConfig { stack, tags, databases, cutover, policy, state, drift, notify, moved, accounts, resources, .. } =
+        raw;
     let config = Config {
         stack,
         tags,
@@ -77,6 +78,7 @@ pub(crate) fn resolve(
         policy,
         state,
         drift,
+        notify,
         moved,
         accounts,
         resources,

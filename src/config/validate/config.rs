@@ -27,6 +27,7 @@ pub(crate) fn validate(config: &Config, provenance: &Provenance) -> Vec<ConfigDi
     validator.state(config);
     validator.drift(config);
     validator.moved(config);
+    validator.notify(config);
     validator.cutover(config);
     validator.database_access(config);
     validator.gates(config);

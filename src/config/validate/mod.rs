@@ -10,6 +10,7 @@ mod engine;
 mod environment;
 mod gates;
 mod network;
+mod notify;
 mod policy;
 mod regions;
 mod replication;

@@ -2,20 +2,15 @@
 
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
-use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::report::CutoverReport;
 use super::state_machine::Input;
 use crate::TrafficSplit;
+use crate::program::{POLL_INTERVAL, Program, ProgramEnd, ProgramInput};
 use infra_base::child_environment::{Environment, child_environment};
 use infra_base::file;
-use infra_base::terminal_text::one_line;
 use infra_config::Cutover;
 use infra_core::events::{Event, Events};
 
@@ -23,16 +18,6 @@ use infra_core::events::{Event, Events};
 const LOCK_FILE: &str = "hook.lock";
 /// Variables that commands for AWS or Kubernetes often need.
 const OFTEN_NEEDED: [&str; 4] = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION", "KUBECONFIG"];
-/// The longest line of a command that is shown, in bytes.
-const LONGEST_LINE: u64 = 2 * 1024;
-/// How much of the output of a command is shown, in bytes.
-const MOST_OUTPUT: usize = 64 * 1024;
-/// What is shown instead of the rest.
-const TRUNCATED: &str = "…truncated";
-/// The interval at which a command is polled.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// How long to wait until killed processes no longer exist.
-const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +141,7 @@ struct Invocation {
 /// The program runs in real time, even if the clock of AWS is simulated. Simulated time stands still while a thread
 /// waits for it.
 async fn run(invocation: Invocation, on_line: impl Fn(String) + Send + 'static) -> HookResult {
-    let result = tokio::task::spawn_blocking(move || run_blocking(&invocation, on_line)).await;
+    let result = tokio::task::spawn_blocking(move || run_blocking(invocation, on_line)).await;
     result.unwrap_or_else(|error| HookResult {
         exit_code: None,
         seconds: 0,
@@ -164,68 +149,18 @@ async fn run(invocation: Invocation, on_line: impl Fn(String) + Send + 'static) 
     })
 }
 
-fn run_blocking(invocation: &Invocation, on_line: impl Fn(String) + Send + 'static) -> HookResult {
-    let Invocation { command, environment, lock, timeout, live } = invocation;
-    let timeout = *timeout;
+fn run_blocking(invocation: Invocation, on_line: impl Fn(String) + Send + 'static) -> HookResult {
+    let Invocation { command, mut environment, lock, timeout, live } = invocation;
     let began = Instant::now();
-    let failed =
-        |exit_code, why: String| HookResult { exit_code, seconds: began.elapsed().as_secs(), failed: Some(why) };
-    let [program, arguments @ ..] = command.as_slice() else { return failed(None, "there is no command".to_owned()) };
-    let lock_file = match acquire_lock(lock, began + timeout, &on_line) {
+    let lock_file = match acquire_lock(&lock, began + timeout, &on_line) {
         Ok(file) => file,
-        Err(why) => return failed(None, why),
+        Err(why) => return HookResult { exit_code: None, seconds: began.elapsed().as_secs(), failed: Some(why) },
     };
-    let started = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .env("MIGRATE_INFRA_TRAFFIC_PERCENT", live.percent().to_string())
-        // The program reads nothing from the file. It and its children keep the file locked until they have ended.
-        .stdin(Stdio::from(lock_file))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        // With its own process group, its children can be killed with it, and Ctrl-C does not reach it.
-        .process_group(0)
-        .spawn();
-    let mut child = match started {
-        Ok(child) => child,
-        Err(error) => return failed(None, format!("`{program}` cannot be started: {error}")),
-    };
-    if let Some(stderr) = child.stderr.take() {
-        // The thread ends when the program and its children have closed standard error.
-        std::thread::spawn(move || pass_on(stderr, on_line));
-    }
-    match wait_or_kill(&mut child, Instant::now() + timeout) {
-        Ok(Some(status)) if status.success() => {
-            HookResult { exit_code: status.code(), seconds: began.elapsed().as_secs(), failed: None }
-        }
-        Ok(Some(status)) => failed(status.code(), format!("`{program}` ended with {status}")),
-        Ok(None) => failed(None, format!("`{program}` took longer than {} s and was stopped", timeout.as_secs())),
-        Err(error) => failed(None, format!("the result of `{program}` is unknown: {error}")),
-    }
-}
-
-/// Passes on the first lines of an output, and the beginning of a long one. All of it is read, also invalid UTF-8: a
-/// program that cannot write any more would fail.
-fn pass_on(output: impl Read, on_line: impl Fn(String)) {
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    let mut passed = 0;
-    let mut is_silent = false;
-    while output.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        let is_whole = line.ends_with(b"\n") || (line.len() as u64) < LONGEST_LINE;
-        if !is_whole && output.skip_until(b'\n').is_err() {
-            return;
-        }
-        if passed < MOST_OUTPUT {
-            passed += line.len();
-            let text = sanitize(&String::from_utf8_lossy(&line));
-            on_line(if is_whole { text } else { format!("{text} {TRUNCATED}") });
-        } else if !std::mem::replace(&mut is_silent, true) {
-            on_line(format!("{TRUNCATED}: what else it writes is not shown"));
-        }
-        line.clear();
-    }
+    environment.push(("MIGRATE_INFRA_TRAFFIC_PERCENT".into(), live.percent().to_string().into()));
+    // The program reads nothing from the file. It and its children keep the file locked until they have ended.
+    let program = Program { command, environment, input: ProgramInput::File(lock_file), timeout };
+    let ProgramEnd { exit_code, failed } = program.run(on_line);
+    HookResult { exit_code, seconds: began.elapsed().as_secs(), failed }
 }
 
 /// Locks the file for a command that is about to start. Waits until a command of a killed run has ended, because its
@@ -255,46 +190,10 @@ fn acquire_lock(lock: &Path, deadline: Instant, on_line: &impl Fn(String)) -> Re
     }
 }
 
-/// Returns a line without what could control the terminal.
-fn sanitize(line: &str) -> String {
-    one_line(line.trim_end()).into_owned()
-}
-
-/// Waits until a program has ended. Kills it and its children at the deadline, and then returns `None`.
-fn wait_or_kill(child: &mut Child, deadline: Instant) -> std::io::Result<Option<std::process::ExitStatus>> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            kill(child)?;
-            return Ok(None);
-        }
-        std::thread::sleep(POLL_INTERVAL);
-    }
-}
-
-/// Kills a program and its children. Returns when none of them runs, because their effect must not follow that of the
-/// next command.
-fn kill(child: &mut Child) -> std::io::Result<()> {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    match group {
-        Some(group) => drop(kill_process_group(group, Signal::KILL)),
-        None => child.kill()?,
-    }
-    child.wait()?;
-    let deadline = Instant::now() + KILL_TIMEOUT;
-    while let Some(group) = group
-        && test_kill_process_group(group).is_ok()
-        && Instant::now() < deadline
-    {
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     fn invocation(command: &[String], lock: &Path, timeout: Duration) -> Invocation {
@@ -332,29 +231,6 @@ mod tests {
         assert_eq!(late.failed, None);
         assert!(orphan.try_wait().expect("its status is known").is_some(), "both ran at the same time");
         assert!(receiver.recv().is_ok_and(|text| text.contains("waiting for")));
-    }
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(sanitize("a\u{1b}[31mred\u{7}\tb\r\n"), "a\\u001B[31mred\\u0007\tb");
-    }
-
-    fn passed_on(output: &[u8]) -> Vec<String> {
-        let lines = std::cell::RefCell::new(Vec::new());
-        pass_on(output, |line| lines.borrow_mut().push(line));
-        lines.into_inner()
-    }
-
-    #[test]
-    fn the_output_of_a_command_was_kept_without_a_limit() {
-        assert_eq!(passed_on(b"one\ntwo"), ["one", "two"]);
-        let long = passed_on(&[b"x".repeat(100_000), b"\nshort\n".to_vec()].concat());
-        assert_eq!(long.len(), 2);
-        assert!(long[0].len() < 3000 && long[0].ends_with("x …truncated"), "{}", long[0]);
-        assert_eq!(long[1], "short");
-        let many = passed_on(&b"a line of thirty-two characters\n".repeat(10_000));
-        assert_eq!(many.len(), MOST_OUTPUT / 32 + 1);
-        assert_eq!(many.last().map(String::as_str), Some("…truncated: what else it writes is not shown"));
     }
 
     #[test]

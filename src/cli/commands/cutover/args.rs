@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::cli::commands::replication::DatabaseArgs;
+use infra_config::Occasion;
 use infra_workflow::control_channel::ControlRequest;
 
 /// Moves traffic and data from the source to the target: step by step, behind gates, then in one switchover.
@@ -92,6 +93,11 @@ pub struct FinishArgs {
 }
 
 impl CutoverArgs {
+    /// Returns what its success is.
+    pub(super) fn occasion(&self) -> Occasion {
+        if self.rollback { Occasion::RolledBack } else { Occasion::Finished }
+    }
+
     /// Returns the request to a cutover that has started.
     pub(super) fn request(&self) -> Option<ControlRequest> {
         let all = [

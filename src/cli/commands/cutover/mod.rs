@@ -11,6 +11,7 @@ mod switchover;
 
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
+use infra_config::Occasion;
 use infra_core::state::State;
 use infra_migration::cutover::{Hooks, PersistedCutover};
 use infra_migration::records::RecordName;
@@ -26,9 +27,16 @@ pub(in crate::cli) use args::CutoverArgs;
 use args::CutoverCommand;
 
 pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Failure> {
-    if let Some(CutoverCommand::Finish(args)) = &args.command {
-        return finish::run(app, args).await;
+    match &args.command {
+        Some(CutoverCommand::Finish(args)) => {
+            app.notified("cutover finish", Occasion::Finished, finish::run(app, args)).await
+        }
+        None if args.dry_run => cut_over(app, args).await,
+        None => app.notified("cutover", args.occasion(), Box::pin(cut_over(app, args))).await,
     }
+}
+
+async fn cut_over(app: &App, args: &CutoverArgs) -> Result<u8, Failure> {
     let (workspace, config) = (&app.workspace, &app.workspace.config);
     let mut plan = plan(config, &args.pause_at)?;
     let withheld = Hooks::of(&config.cutover, &workspace.directory()).withheld(std::env::vars_os());
@@ -50,6 +58,7 @@ pub(in crate::cli) async fn run(app: &App, args: &CutoverArgs) -> Result<u8, Fai
     if let Some(request) = request
         && send_to_running(workspace, request, before.as_ref()).await?
     {
+        app.notifier.silence();
         app.info(&format!("requested the running cutover to {}", request.describe()));
         return Ok(0);
     }

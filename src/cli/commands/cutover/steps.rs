@@ -49,7 +49,9 @@ pub(super) async fn run(
     let directory = args.record.clone().unwrap_or_else(|| reports_directory(workspace));
     let reporter = CutoverReporter::start(&app.options, &plan, Keys::Cutover);
     let has_operator = args.wait || reporter.has_keys();
-    let session = Session::open(workspace, "cutover", reporter.events()).await?;
+    // Without an operator, it ends instead of waiting.
+    let events = if has_operator { app.notifier.watch(reporter.events()) } else { reporter.events() };
+    let session = Session::open(workspace, "cutover", events).await?;
     session.warn_of_expiry(Duration::from_hours(1));
     // Another process may have changed what was read before the lock was acquired.
     let state = session.context.journal.read(Clone::clone);

@@ -17,6 +17,7 @@ pub(in crate::cli) use databases::DatabaseArgs;
 
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
+use infra_config::Occasion;
 
 /// The replication of the databases with AWS DMS.
 #[derive(Debug, Subcommand)]
@@ -36,8 +37,12 @@ pub enum ReplicationCommand {
 pub(in crate::cli) async fn run(app: &App, command: &ReplicationCommand) -> Result<u8, Failure> {
     match command {
         ReplicationCommand::Check(args) => check::run(app, args).await,
-        ReplicationCommand::Start(args) => start::run(app, args).await,
-        ReplicationCommand::Stop(args) => stop::run(app, args).await,
+        ReplicationCommand::Start(args) => {
+            app.notified("replication start", Occasion::Finished, start::run(app, args)).await
+        }
+        ReplicationCommand::Stop(args) => {
+            app.notified("replication stop", Occasion::Finished, stop::run(app, args)).await
+        }
         ReplicationCommand::Status(args) => status::run(app, args).await,
         ReplicationCommand::Validate(args) => validate::run(app, args).await,
     }

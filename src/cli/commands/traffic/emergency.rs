@@ -9,7 +9,7 @@ use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::ui::{Reporter, confirm, next_steps, stdout};
-use infra_config::Side;
+use infra_config::{Occasion, Side};
 use infra_core::resource::{Error, Result, describe};
 use infra_migration::emergency_switch::{Position, set_position, set_position_without_state};
 use infra_payment::stack::EmergencySwitch;
@@ -43,7 +43,17 @@ pub struct EmergencyArgs {
     yes: bool,
 }
 
+impl EmergencyArgs {
+    /// Returns what its success is.
+    pub(super) fn occasion(&self) -> Occasion {
+        if self.release { Occasion::Finished } else { Occasion::RolledBack }
+    }
+}
+
 pub(super) async fn run(app: &App, args: &EmergencyArgs) -> std::result::Result<u8, Failure> {
+    if args.dry_run {
+        app.notifier.silence();
+    }
     let switch = emergency_switch(&app.workspace.config)?;
     let to = if args.release { Position::In } else { Position::Out };
     if args.dry_run {

@@ -11,6 +11,7 @@ use clap::Subcommand;
 
 use crate::cli::app::App;
 use crate::cli::explain::Failure;
+use infra_config::Occasion;
 use infra_kinds::elbv2::fence_position::FencePosition;
 
 pub(in crate::cli) use show::unfinished_shift;
@@ -38,10 +39,18 @@ pub enum TrafficCommand {
 pub(in crate::cli) async fn run(app: &App, command: &TrafficCommand) -> Result<u8, Failure> {
     match command {
         TrafficCommand::Show(args) => show::run(app, args).await,
-        TrafficCommand::Shift(args) => shift::run(app, args).await,
-        TrafficCommand::Rollback(args) => rollback::run(app, args).await,
-        TrafficCommand::Fence(args) => fence::run(app, args, FencePosition::Closed).await,
-        TrafficCommand::Unfence(args) => fence::run(app, args, FencePosition::Open).await,
-        TrafficCommand::Emergency(args) => emergency::run(app, args).await,
+        TrafficCommand::Shift(args) => app.notified("traffic shift", Occasion::Finished, shift::run(app, args)).await,
+        TrafficCommand::Rollback(args) => {
+            app.notified("traffic rollback", Occasion::RolledBack, rollback::run(app, args)).await
+        }
+        TrafficCommand::Fence(args) => {
+            app.notified("traffic fence", Occasion::Finished, fence::run(app, args, FencePosition::Closed)).await
+        }
+        TrafficCommand::Unfence(args) => {
+            app.notified("traffic unfence", Occasion::Finished, fence::run(app, args, FencePosition::Open)).await
+        }
+        TrafficCommand::Emergency(args) => {
+            app.notified("traffic emergency", args.occasion(), emergency::run(app, args)).await
+        }
     }
 }

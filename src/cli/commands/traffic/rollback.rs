@@ -44,6 +44,9 @@ pub struct RollbackArgs {
 }
 
 pub(super) async fn run(app: &App, args: &RollbackArgs) -> Result<u8, Failure> {
+    if args.dry_run {
+        app.notifier.silence();
+    }
     let workspace = &app.workspace;
     let zone = args.zone_id.as_deref();
     // A problem with the state must not prevent the rollback.

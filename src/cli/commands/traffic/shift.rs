@@ -43,6 +43,9 @@ pub struct ShiftArgs {
 }
 
 pub(super) async fn run(app: &App, args: &ShiftArgs) -> Result<u8, Failure> {
+    if args.dry_run {
+        app.notifier.silence();
+    }
     let Some(to) = TrafficSplit::new(args.to) else {
         return Err(CliError::new(Exit::Usage, format!("{} is not a percentage", args.to)).into());
     };
