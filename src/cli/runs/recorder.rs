@@ -17,7 +17,10 @@ use infra_timeline::{EndpointKind, FORMAT, Moment, Need, PlannedRun, PlannedStep
 use super::writer::Writer;
 
 /// The recorder of this process.
-static RECORDER: Mutex<Recorder> = Mutex::new(Recorder { command: None, place: None, run: None });
+static RECORDER: Mutex<Recorder> = Mutex::new(Recorder { command: None, place: None, pending: Vec::new(), run: None });
+
+/// How many events before the begin of a run are kept.
+const MOST_PENDING: usize = 10_000;
 
 /// Where a run is stored, and how its time passes.
 pub(in crate::cli) struct Place {
@@ -35,7 +38,9 @@ struct Recorder {
     /// The command, if its runs are stored.
     command: Option<&'static str>,
     place: Option<Place>,
-    /// The run, from its first event on.
+    /// Lines of the time before the run: notices and reads. A command that is refused then leaves nothing.
+    pending: Vec<String>,
+    /// The run, from its first other event on.
     run: Option<Run>,
 }
 
@@ -66,7 +71,8 @@ pub(in crate::cli) fn place(place: Place) {
 
 /// Records an event.
 pub(in crate::cli) fn event(event: &Event) {
-    with(|recorder| recorder.line(event));
+    let is_before = matches!(event, Event::Notice { .. } | Event::Call { .. });
+    with(|recorder| if is_before { recorder.before(event) } else { recorder.line(event) });
 }
 
 /// Records an event that the command line writes itself.
@@ -115,13 +121,22 @@ fn with<T>(act: impl FnOnce(&mut Recorder) -> T) -> T {
 }
 
 impl Recorder {
+    /// Records an event that begins no run.
+    fn before<T: Serialize>(&mut self, event: &T) {
+        match (&self.run, self.command, &self.place) {
+            (Some(_), ..) => self.line(event),
+            (None, Some(_), Some(place)) if self.pending.len() < MOST_PENDING => {
+                self.pending.extend(line(&place.clock, event));
+            }
+            _ => {}
+        }
+    }
+
     fn line<T: Serialize>(&mut self, event: &T) {
         let Some(run) = self.run() else { return };
-        let at_seconds = run.clock.now().as_secs_f64();
-        run.record.seconds = Some(run.record.seconds.unwrap_or_default().max(at_seconds));
-        // Milliseconds are enough, and shorter.
-        let at_seconds = (at_seconds * 1000.0).round() / 1000.0;
-        if let (Ok(writer), Ok(line)) = (&run.writer, serde_json::to_string(&Line { at_seconds, event })) {
+        let seconds = run.clock.now().as_secs_f64();
+        run.record.seconds = Some(run.record.seconds.unwrap_or_default().max(seconds));
+        if let (Ok(writer), Some(line)) = (&run.writer, line(&run.clock, event)) {
             writer.line(line);
         }
     }
@@ -141,10 +156,23 @@ impl Recorder {
                 ..RunRecord::default()
             };
             let writer = Writer::start(place.directory, record.clone());
+            let pending = std::mem::take(&mut self.pending);
+            if let Ok(writer) = &writer {
+                for line in pending {
+                    writer.line(line);
+                }
+            }
             self.run = Some(Run { record, clock: place.clock, writer });
         }
         self.run.as_mut()
     }
+}
+
+/// Returns an event with the time of a clock.
+fn line<T: Serialize>(clock: &Clock, event: &T) -> Option<String> {
+    // Milliseconds are enough, and shorter.
+    let at_seconds = (clock.now().as_secs_f64() * 1000.0).round() / 1000.0;
+    serde_json::to_string(&Line { at_seconds, event }).ok()
 }
 
 fn planned(plan: &Plan) -> PlannedRun {
