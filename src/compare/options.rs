@@ -31,7 +31,8 @@ pub struct Options {
     pub large_objects: bool,
     /// How long to wait before rows that differ are compared again, so that changes can arrive. See `recheck_times`.
     pub recheck_after: Duration,
-    /// How often rows that differ are compared again. A row counts as different if it differs each time.
+    /// How often rows that differ are compared again. A row counts as different if it differs each time, also from
+    /// what the source had at an earlier look.
     pub recheck_times: u32,
     /// Whether a replication writes one of the databases. What it needs to do so is then a note and not a difference.
     pub is_replicated: bool,

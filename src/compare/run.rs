@@ -89,19 +89,21 @@ async fn recheck_rows(
     options: &Options,
     compared: &mut [ComparedTable<'_>],
 ) -> Result<(), CompareError> {
+    let mut seen: Vec<recheck::Seen> = compared.iter().map(|_| recheck::Seen::default()).collect();
     for _ in 0..options.recheck_times {
-        let mut suspects: Vec<_> = compared.iter_mut().filter(|table| table.has_other_rows()).collect();
+        let each = compared.iter_mut().zip(&mut seen);
+        let mut suspects: Vec<_> = each.filter(|(table, _)| table.has_other_rows()).collect();
         if suspects.is_empty() {
             return Ok(());
         }
         tokio::time::sleep(options.recheck_after).await;
         let (source, target) = open(endpoints.0, endpoints.1, options).await?;
-        for table in &mut suspects {
+        for (table, seen) in &mut suspects {
             let (Some(here), Some(there)) = (table.source, table.target) else { continue };
             let comparison =
                 TableComparison { databases: (&source, &target), tables: (here, there), options, report: &|_, _| () };
             let before = std::mem::take(&mut table.rows);
-            table.rows = recheck::again(&comparison, before).await;
+            table.rows = recheck::again(&comparison, before, seen).await;
         }
     }
     Ok(())

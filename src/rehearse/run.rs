@@ -13,7 +13,6 @@ use infra_sandbox_data::{Clients, databases as servers};
 use infra_switchover::Row;
 use infra_workflow::Workspace;
 use infra_workflow::unattended::{self, CutoverEnd, StepError};
-use infra_workflow::validation::RECHECK_TIMES;
 use tokio::task::JoinHandle;
 
 use crate::conclude::{catch_up, conclude};
@@ -32,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const BEFORE: f64 = 60.0;
 /// Writers need this time to make payments, however fast the clock is.
 const LEAST: Duration = Duration::from_secs(2);
+/// How often rows that differ are compared again, every [`LEAST`]: on a busy machine, changes arrive late.
+const RECHECK_TIMES: u32 = 15;
 /// How often a switchover is tried.
 const ATTEMPTS: u32 = 3;
 
