@@ -9,7 +9,7 @@ use migrate_infra::resources::KINDS;
 /// The longest line, in characters.
 const LINE: usize = 120;
 
-pub(super) fn files(below: &str, extensions: &[&str]) -> Vec<PathBuf> {
+pub fn files(below: &str, extensions: &[&str]) -> Vec<PathBuf> {
     let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(below)];
     let mut found = Vec::new();
     while let Some(place) = open.pop() {

@@ -2,7 +2,9 @@
 
 pub mod decisions;
 pub mod dependencies;
+mod distribution;
 pub mod documented_behaviour;
+mod documented_commands;
 pub mod iam_actions;
 pub mod layers;
 pub mod module_cycles;

@@ -26,6 +26,7 @@ fn two_databases_are_compared_without_a_stack_and_a_configuration() {
     let json = workspace.transcript_with(&differing, "compare --exclude public.audit --output json");
     let result = json.lines().find(|line| line.starts_with("{\"verdict\"")).expect("a result");
     let result: Value = serde_json::from_str(result).expect("it is JSON");
+    crate::schemas::check("compare", &result);
     assert_eq!((&result["verdict"], result["tables"].as_array().map(Vec::len)), (&"different".into(), Some(1)));
     let wrong = workspace.transcript("compare --source-url postgres://a@b/c?colour=red --target-url postgres://a@b/d");
     assert!(wrong.contains("[exit 2]") && wrong.contains("--source-url") && wrong.contains("colour"), "{wrong}");
@@ -51,6 +52,7 @@ fn a_check_finds_what_the_replication_would_lose() {
     let json = workspace.transcript_with(&source, "replication check --sandbox --output json");
     let result = json.lines().find(|line| line.starts_with("[{")).expect("a result");
     let result: Value = serde_json::from_str(result).expect("it is JSON");
+    crate::schemas::check("replication-check", &result);
     assert_eq!((&result[0]["verdict"], &result[0]["measurements"]["tables"]), (&"fail".into(), &2.into()));
     assert!(workspace.transcript_with(&pair, "replication check --sandbox --all").contains("wal_level"));
 }

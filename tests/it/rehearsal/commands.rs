@@ -46,6 +46,7 @@ fn a_rehearsal_has_its_own_exit_code_and_three_reports() {
     assert!(text.contains("lost"), "{text}");
     assert!(read("report.html").contains("<svg"), "the page has a chart");
     let json: serde_json::Value = serde_json::from_str(&read("report.json")).expect("JSON");
+    crate::schemas::check("rehearse", &json);
     assert_eq!(json["conclusion"], "payments_lost");
     wait_until_no_server_runs(&workspace);
 }
