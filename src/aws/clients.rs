@@ -35,6 +35,7 @@ pub struct Clients {
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pub dms: aws_sdk_databasemigration::Client,
     pub route53: aws_sdk_route53::Client,
+    pub quotas: aws_sdk_servicequotas::Client,
 }
 
 /// The clients of a region, and its request budgets.
@@ -215,6 +216,12 @@ impl Cloud {
         access.map(|access| access.arn()).unwrap_or_default()
     }
 
+    /// Returns the ARN of who uses this program in an account. Empty if AWS has not named it.
+    pub fn identity_in(&self, account: &AccountId) -> &str {
+        let access = self.accesses.iter().find(|access| access.account() == account);
+        access.map(|access| access.arn()).unwrap_or_default()
+    }
+
     /// Returns the account of a location.
     pub fn account_of<'a>(&'a self, location: &'a Location) -> &'a AccountId {
         location.account.as_ref().unwrap_or_else(|| self.account())
@@ -317,6 +324,7 @@ impl Cloud {
             tagging: client!(aws_sdk_resourcegroupstagging),
             dms: client!(aws_sdk_databasemigration),
             route53: client!(aws_sdk_route53),
+            quotas: client!(aws_sdk_servicequotas),
         }
     }
 }

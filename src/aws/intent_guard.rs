@@ -27,7 +27,7 @@ pub async fn intended<F: Future>(call: &'static str, send: F) -> F::Output {
 
 /// Returns whether an operation changes something, judged by its verb. `TestDNSAnswer` only reads.
 pub fn is_mutating(operation: &str) -> bool {
-    !["Describe", "Get", "List", "Head", "TestDNSAnswer"].iter().any(|verb| operation.starts_with(verb))
+    !["Describe", "Get", "List", "Head", "Simulate", "TestDNSAnswer"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// Returns the service part of `service:Operation` for the service id of the SDK.
@@ -48,6 +48,7 @@ pub fn service_name(sdk_id: &str) -> &'static str {
         "Application Auto Scaling" => "application-autoscaling",
         "Database Migration Service" => "dms",
         "Resource Groups Tagging API" => "tag",
+        "Service Quotas" => "servicequotas",
         _ => "?",
     }
 }

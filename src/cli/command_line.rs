@@ -18,7 +18,8 @@ use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
     adopt, compare, completions, config, cost, cutover, doctor, down, drift, forget, graph, init, man, orphans,
-    outputs, plan, rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic, unlock, up, watch,
+    outputs, plan, policy, preflight, rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic,
+    unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
@@ -85,12 +86,16 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Show ids, endpoints and URLs of what exists.
     Outputs(outputs::OutputsArgs),
+    /// Check what would fail `up`: permissions, quotas, names, offerings.
+    Preflight(preflight::PreflightArgs),
     /// Show what the stack costs: for each address and in total, an hour and a month.
     ///
     /// It follows from the configuration and from a dated table of prices. It makes no call, and needs no credentials.
     /// What exists has a fixed price. What is used (transfer, requests, logs) costs between a low and a high amount,
     /// which follow from assumptions in the table. What has no price in the table is unknown, and is not in the totals.
     Cost(cost::CostArgs),
+    /// Write the least IAM policy for a command.
+    Policy(policy::PolicyArgs),
     /// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
     Graph(graph::GraphArgs),
     /// Start, stop and monitor the replication of the databases, and compare them.
@@ -276,8 +281,10 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Timeline(args) => timeline::run(&app()?, &args),
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
-        Command::Cost(args) => cost::run(&app()?, &args),
         Command::Graph(args) => graph::run(&app()?, &args).await,
+        Command::Preflight(args) => Box::pin(preflight::run(&app()?, &args)).await,
+        Command::Cost(args) => cost::run(&app()?, &args),
+        Command::Policy(args) => policy::run(&app()?, &args).await,
         Command::Down(args) => {
             let app = App::load_for_deletion(options).await?;
             app.notified("down", Occasion::Finished, down::run(&app, &args)).await

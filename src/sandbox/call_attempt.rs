@@ -87,6 +87,7 @@ impl Sandbox {
         if let Some(max_lag) = max_lag.filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
         }
+        self.show(info, &prepared.input, &world);
         let is_deletion = DELETING.iter().any(|verb| info.operation.starts_with(verb));
         let answer = as_account(&mut world, info, |call| {
             if info.mutating && is_deletion && !info.operation.contains("Tags") {

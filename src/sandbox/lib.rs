@@ -11,6 +11,7 @@
 //! SDK.
 //! *Must never know* a resource kind, a plan or a command: it models AWS, not this tool.
 
+mod account_attributes;
 mod autoscaling;
 mod call_attempt;
 mod cloudwatch;
@@ -37,6 +38,7 @@ mod s3;
 mod sandbox;
 mod script;
 mod secretsmanager;
+mod service_quotas;
 mod sts;
 mod tagging;
 pub mod world;
@@ -44,7 +46,7 @@ pub mod world;
 pub use disk::{Disk, DiskError};
 pub use fault::{Fault, FaultPoint, FaultRates, Faults};
 pub use registry::{Call, Registry, Rejection};
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, WatchedCall};
 pub use script::ScriptError;
 pub use world::World;
 pub use world::script::Script;

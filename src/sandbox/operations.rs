@@ -2,7 +2,8 @@
 
 use super::registry::Registry;
 use super::{
-    autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3, secretsmanager, sts, tagging,
+    account_attributes, autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3,
+    secretsmanager, service_quotas, sts, tagging,
 };
 
 impl Registry {
@@ -24,6 +25,8 @@ impl Registry {
         logs::register(&mut registry);
         cloudwatch::register(&mut registry);
         tagging::register(&mut registry);
+        service_quotas::register(&mut registry);
+        account_attributes::register(&mut registry);
         registry
     }
 }

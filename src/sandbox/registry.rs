@@ -94,6 +94,8 @@ pub(super) struct OperationError {
 
 /// A call that is ready to be executed.
 pub(super) struct Prepared {
+    /// The input, as its `Debug` output shows it.
+    pub(super) input: String,
     /// Passes the call to its handler.
     pub(super) execute: Execute,
     /// Rejects the call without its handler.
@@ -149,7 +151,8 @@ impl Registry {
         };
         let prepare = move |input: &Input| -> Result<Prepared, BoxError> {
             let input: &I = input.downcast_ref().ok_or("the handler is registered for another operation")?;
-            let unknown = input_fields::unsupported(&format!("{input:?}"), fields);
+            let shown = format!("{input:?}");
+            let unknown = input_fields::unsupported(&shown, fields);
             let input = Arc::new(map(input));
             let execute = move |call: &mut Call<'_>| {
                 let result = match unknown.as_slice() {
@@ -161,7 +164,7 @@ impl Registry {
                 };
                 result.map(Output::erase).or_else(|rejection| reject(call, rejection))
             };
-            Ok(Prepared { execute: Box::new(execute), reject: Box::new(reject) })
+            Ok(Prepared { input: shown, execute: Box::new(execute), reject: Box::new(reject) })
         };
         self.handlers.insert((service, operation), Box::new(prepare));
     }
@@ -175,6 +178,11 @@ impl Registry {
             Some((_, prepare)) => prepare(input),
             None => Err(format!("the sandbox does not support {service}:{operation}").into()),
         }
+    }
+
+    /// Returns all operations, as `service:Operation`.
+    pub(super) fn operations(&self) -> impl Iterator<Item = String> {
+        self.handlers.keys().map(|(service, operation)| format!("{service}:{operation}"))
     }
 
     /// Returns whether an operation has a handler.

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::call_attempt::CallInfo;
 use super::disk::Disk;
 use super::fault::Faults;
 use super::read_lag::WorldHistory;
@@ -23,7 +24,25 @@ pub struct Sandbox {
     pub(super) faults: Faults,
     history: Mutex<WorldHistory>,
     attached: OnceLock<Box<dyn Any + Send + Sync>>,
+    watcher: OnceLock<Watcher>,
 }
+
+/// A call that the sandbox is about to carry out.
+pub struct WatchedCall<'a> {
+    /// The account that calls.
+    pub account: &'a str,
+    /// The region.
+    pub region: &'a str,
+    /// The call, as `service:Operation`.
+    pub call: String,
+    /// Its input, as its `Debug` output shows it.
+    pub input: &'a str,
+    /// The world before the call.
+    pub world: &'a World,
+}
+
+/// Sees every call.
+type Watcher = Box<dyn Fn(&WatchedCall<'_>) + Send + Sync>;
 
 impl Sandbox {
     /// Returns a sandbox that continues `world` and stores it on `disk`, if given.
@@ -51,6 +70,7 @@ impl Sandbox {
             faults,
             history,
             attached: OnceLock::new(),
+            watcher: OnceLock::new(),
         })
     }
 
@@ -88,6 +108,19 @@ impl Sandbox {
     /// Returns the value if there is one already.
     pub fn attach(&self, value: Box<dyn Any + Send + Sync>) -> Result<(), Box<dyn Any + Send + Sync>> {
         self.attached.set(value)
+    }
+
+    /// Shows every later call to `watcher`. Only the first watcher counts.
+    pub fn watch(&self, watcher: impl Fn(&WatchedCall<'_>) + Send + Sync + 'static) {
+        let _ = self.watcher.set(Box::new(watcher));
+    }
+
+    pub(super) fn show(&self, info: &CallInfo<'_>, input: &str, world: &World) {
+        if let Some(watcher) = self.watcher.get() {
+            let call = format!("{}:{}", info.service, info.operation);
+            let (account, region) = (info.account.as_str(), info.region.as_str());
+            watcher(&WatchedCall { account, region, call, input, world });
+        }
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, WorldHistory> {

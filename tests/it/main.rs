@@ -16,10 +16,12 @@ mod fuzz;
 mod harness;
 mod hostile;
 mod kinds;
+mod permissions;
 mod plan;
 mod rehearsal;
 mod replication;
 mod sandbox;
+mod schemas;
 mod state;
 
 /// Tests start in the order of their names, so this one starts first. It installs what the tests need and this machine

@@ -17,6 +17,8 @@ pub mod man;
 pub mod orphans;
 pub mod outputs;
 pub mod plan;
+pub mod policy;
+pub mod preflight;
 mod real_time;
 pub mod rehearse;
 pub mod replication;

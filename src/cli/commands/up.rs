@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::preflight::refusal;
 use super::rollback::{end_of_rollback, left_unchanged};
 use crate::cli::app::App;
 use crate::cli::error::{CliError, Exit};
@@ -20,7 +21,7 @@ use infra_workflow::approval::Approval;
 use infra_workflow::planning::{build_plan, refresh_for_plan, refresh_in_session};
 use infra_workflow::rollback::plan_immediate;
 use infra_workflow::saved_plan::SavedPlan;
-use infra_workflow::{Error, Request, Selection, preconditions, record_moves};
+use infra_workflow::{Error, Request, Selection, preconditions, preflight, record_moves};
 
 /// Creates or changes resources until AWS matches the configuration.
 ///
@@ -46,6 +47,9 @@ pub struct UpArgs {
     /// If something fails, undo at once what was done, as `rollback` does.
     #[arg(long)]
     rollback_on_failure: bool,
+    /// Start without the checks of `preflight`.
+    #[arg(long)]
+    skip_preflight: bool,
     /// Skip confirmation.
     #[arg(short, long)]
     yes: bool,
@@ -67,6 +71,8 @@ pub(in crate::cli) async fn run(app: &App, args: &UpArgs) -> Result<u8, Failure>
     let session = app.open_session("up", reporter.events()).await?;
     let plan = up.plan(&session.context, observed, &approval).await;
     let (session, plan) = session.or_close(plan).await?;
+    let checked = up.preflight(&session.context, &plan, args.skip_preflight).await;
+    let (session, ()) = session.or_close(checked).await?;
     let plan = app.estimated(plan);
     reporter.plan(&plan, session.context.cloud.clock());
     session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
@@ -182,6 +188,25 @@ impl Up<'_> {
         self.check(&plan, &state)?;
         record_moves(context, &workspace.config).await?;
         Ok(plan)
+    }
+
+    /// Refuses a plan that cannot be carried out to its end, before its first change.
+    async fn preflight(&self, context: &Context, plan: &Plan, skip: bool) -> Result<(), Failure> {
+        let workspace = &self.app.workspace;
+        if skip || !preflight::is_worthwhile(workspace, plan) {
+            return Ok(());
+        }
+        let state = context.journal.read(Clone::clone);
+        let reads = context.read_context();
+        let findings = preflight::check(workspace, &reads, &state, plan, &self.request.selection).await?;
+        if let Some(refusal) = refusal(&findings) {
+            return Err(refusal.into());
+        }
+        for finding in findings.into_iter().filter(|finding| finding.verdict == preflight::Verdict::Warn) {
+            let text = format!("{}: {}", finding.check, finding.detail);
+            context.events.send(Event::Notice { address: None, text });
+        }
+        Ok(())
     }
 
     /// Undoes at once what this `up` did, under the same lock.

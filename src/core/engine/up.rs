@@ -79,7 +79,8 @@ struct UpSteps {
 #[async_trait]
 impl Steps for UpSteps {
     async fn preflight(&self, plan: &Plan) -> Vec<Failure> {
-        preflight(&self.context, plan).await
+        let state = self.context.journal.read(Clone::clone);
+        preflight(&self.context.read_context(), &state, plan).await
     }
 
     async fn run(&self, step: &Step, released: CreatedSignal) -> Result<StepEnd, (Option<String>, Error)> {

@@ -3,6 +3,7 @@
 mod policies;
 mod roles;
 mod service_linked;
+mod simulation;
 mod syntax;
 
 use super::registry::Registry;
@@ -13,4 +14,5 @@ pub(super) fn register(registry: &mut Registry) {
     roles::register(registry);
     policies::register(registry);
     service_linked::register(registry);
+    simulation::register(registry);
 }

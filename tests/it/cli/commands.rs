@@ -155,7 +155,7 @@ fn a_refused_call_names_the_iam_action() {
     let script =
         "[[events]]\nat_seconds = 0\ncalls_fail = { \"s3:PutBucketLifecycleConfiguration\" = \"AccessDenied\" }\n";
     std::fs::write(workspace.path().join("denied.toml"), script).expect("a file");
-    let failed = workspace.transcript("up -y --env source --sandbox --sandbox-script denied.toml");
+    let failed = workspace.transcript("up -y --env source --sandbox --sandbox-script denied.toml --skip-preflight");
     assert!(failed.contains("[exit 1]"), "{failed}");
     let hint = "not allowed to call s3:PutBucketLifecycleConfiguration: allow the IAM action \
                 `s3:PutLifecycleConfiguration`";

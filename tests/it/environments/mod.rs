@@ -8,6 +8,7 @@ mod first_attempt;
 pub mod guardduty;
 mod least_privilege;
 mod new_account;
+mod preflight;
 mod quotas;
 pub mod region_move;
 pub mod routing;

@@ -119,5 +119,6 @@ async fn over_http(emulator: &Emulator, region: &str) -> Clients {
         tagging: aws_sdk_resourcegroupstagging::Client::new(&config),
         dms: aws_sdk_databasemigration::Client::new(&config),
         route53: aws_sdk_route53::Client::new(&config),
+        quotas: aws_sdk_servicequotas::Client::new(&config),
     }
 }

@@ -1,6 +1,7 @@
 //! The shared parts of the tests: the environments that they run in, and what observes them.
 
 pub mod backend;
+pub mod call_watcher;
 pub mod crash_counter;
 pub mod emulator;
 pub mod independent_reader;

@@ -26,6 +26,7 @@ use migrate_infra::state::{
 use migrate_infra::workflow::tenants;
 use serde_json::Value;
 
+use crate::harness::call_watcher;
 use crate::harness::limited_store::LimitedStore;
 use crate::harness::matrix::Matrix;
 use crate::harness::request_recorder::RequestRecorder;
@@ -276,6 +277,7 @@ impl Fixture {
             let _ = in_bucket(&mut self.world);
         }
         let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, crash_points.clone(), faults);
+        call_watcher::attach(&sandbox);
         let calls = Arc::new(CallCounter::default());
         let execute = self.execute(graph, kind, clock, &sandbox, crash_points.clone(), Arc::clone(&calls));
         let report = tokio::select! {
@@ -415,6 +417,7 @@ impl Fixture {
     ) -> (Option<T>, Arc<CallCounter>) {
         let clock = Clock::scaled(self.scale);
         let sandbox = Sandbox::with_faults(self.world.clone(), clock, None, crash_points.clone(), faults);
+        call_watcher::attach(&sandbox);
         let calls = Arc::new(CallCounter::default());
         let counting = Arc::clone(&calls);
         let execute = async {

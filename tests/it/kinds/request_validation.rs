@@ -28,7 +28,7 @@ async fn record(recorder: &RequestRecorder, before: &Graph, after: &Graph) {
 }
 
 /// Changes in place of every setting that differs from its default.
-const CHANGES: &[&str] = &[
+pub const CHANGES: &[&str] = &[
     "tags.CostCenter=elsewhere",
     "database.instance_class=db.r6g.xlarge",
     "database.allocated_storage_gb=200",
@@ -65,7 +65,7 @@ const CHANGES: &[&str] = &[
 ];
 
 /// Tests of single kinds whose changes whole systems do not make: their requests are recorded, too.
-const CHANGING: &[fn()] = &[
+pub const CHANGING: &[fn()] = &[
     network::the_description_of_a_rule_changes_in_place,
     network::a_manually_changed_rule_is_corrected,
     network::the_route_tables_of_an_endpoint_and_of_a_subnet_change_in_place,
