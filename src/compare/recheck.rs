@@ -18,8 +18,8 @@ const KEYS_PER_QUERY: usize = 500;
 
 /// What the source had at each look, as the sorted hashes of the rows with one key. No hash: there was no such row.
 ///
-/// A row that is changed all the time is different at each look, however fast its changes arrive. If the target has what
-/// the source had at an earlier look of this comparison, the changes until then have arrived.
+/// A row that is changed all the time is different at each look, however fast its changes arrive. If the target has
+/// what the source had at an earlier look of this comparison, the changes until then have arrived.
 #[derive(Debug, Default)]
 pub(super) struct Seen(BTreeMap<Key, BTreeSet<Vec<String>>>);
 

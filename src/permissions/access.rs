@@ -43,6 +43,15 @@ const PREFLIGHT: &[&str] = &[
     "servicequotas:ListServiceQuotas",
 ];
 
+/// What a migration reads, and the commands that show it.
+const MIGRATION: &[&str] = &[
+    "cloudwatch:DescribeAlarms",
+    "cloudwatch:GetMetricData",
+    "dms:DescribeConnections",
+    "dms:DescribeTableStatistics",
+    "route53:GetChange",
+];
+
 /// What `traffic` calls in addition to what reads.
 const TRAFFIC: &[&str] = &["route53:ChangeResourceRecordSets"];
 
@@ -76,11 +85,12 @@ impl Access {
     /// Returns the operations that the command calls independently of single resources.
     pub(crate) fn general(self) -> Vec<&'static str> {
         let own: &[&[&str]] = match self {
-            Self::ReadOnly | Self::Up => &[LISTS, PREFLIGHT],
+            Self::ReadOnly => &[LISTS, PREFLIGHT, MIGRATION],
+            Self::Up => &[LISTS, PREFLIGHT],
             Self::Down => &[LISTS],
-            Self::Replication => &[REPLICATION],
-            Self::Traffic => &[TRAFFIC],
-            Self::Cutover => &[TRAFFIC, REPLICATION],
+            Self::Replication => &[MIGRATION, REPLICATION],
+            Self::Traffic => &[MIGRATION, TRAFFIC],
+            Self::Cutover => &[MIGRATION, TRAFFIC, REPLICATION],
         };
         own.iter().copied().flatten().chain(ALWAYS).copied().collect()
     }

@@ -44,8 +44,9 @@ const SERVICE_ROLES: &[(&str, &str)] = &[
     ("autoscaling.scalable_target", "ecs.application-autoscaling.amazonaws.com"),
 ];
 
-/// What a service does on behalf of the caller, with the caller's permissions, when it encrypts with a key ("Permissions
-/// required to use AWS KMS keys" of Amazon RDS, AWS DMS, Amazon S3, AWS Secrets Manager and CloudWatch Logs).
+/// What a service does on behalf of the caller, with the caller's permissions, when it encrypts with a key
+/// ("Permissions required to use AWS KMS keys" of Amazon RDS, AWS DMS, Amazon S3, AWS Secrets Manager and CloudWatch
+/// Logs).
 const WITH_KEY: &[&str] = &[
     "kms:CreateGrant",
     "kms:Decrypt",
@@ -72,6 +73,10 @@ pub struct StateBucket<'a> {
     /// The key that encrypts the state, if it is not the default one.
     pub key: Option<&'a str>,
 }
+
+/// Operations at the other end of a peering, where it does not show its tags ("Work with VPC peering connections": tags
+/// are visible to the owner of the requester only).
+const AT_OTHER_END: &[&str] = &["ec2:AcceptVpcPeeringConnection", "ec2:ModifyVpcPeeringConnectionOptions"];
 
 /// Returns the policies of some commands together, one for each account.
 pub fn derive(parts: &[Part<'_>], stack: &str, commands: &[Access], state: Option<StateBucket<'_>>) -> Vec<Policy> {
@@ -101,9 +106,11 @@ type Limits = (BTreeSet<String>, Conditions);
 struct Derivation<'a> {
     scope: Scope,
     stack: &'a str,
-    /// The operations, and which of them only create.
+    /// The operations, and those that only create.
     operations: BTreeSet<&'static str>,
     creates: BTreeSet<&'static str>,
+    /// Those that create, or change what exists.
+    creates_or_changes: BTreeSet<&'static str>,
     grants: BTreeMap<Limits, BTreeSet<String>>,
 }
 
@@ -119,8 +126,8 @@ impl<'a> Derivation<'a> {
             creates.extend(schema.creates);
             changes.extend(schema.changes.iter().chain(schema.deletes));
         }
-        creates.retain(|operation| !changes.contains(operation));
-        Self { scope, stack, operations, creates, grants: BTreeMap::new() }
+        let (creates_or_changes, creates) = creates.into_iter().partition(|operation| changes.contains(operation));
+        Self { scope, stack, operations, creates, creates_or_changes, grants: BTreeMap::new() }
     }
 
     fn statements(mut self) -> Vec<Statement> {
@@ -175,8 +182,12 @@ impl<'a> Derivation<'a> {
         for (acted_on, resource_type) in &owned {
             match self.scope.arns(resource_type) {
                 Some(arns) => {
-                    let conditions = if arns.named { None } else { self.tag_condition(acted_on, operation) };
-                    limits.push((arns.patterns, conditions.unwrap_or_default()));
+                    let is_bare = AT_OTHER_END.contains(&name) && acted_on.name == "vpc-peering-connection";
+                    let conditions = match arns.named || is_bare {
+                        true => vec![Conditions::default()],
+                        false => self.tag_conditions(acted_on, operation),
+                    };
+                    limits.extend(conditions.into_iter().map(|condition| (arns.patterns.clone(), condition)));
                 }
                 // Somebody else's, such as the network at the other end of a peering.
                 None if acted_on.required && (in_scope == 0 || service == "ec2") => {
@@ -212,9 +223,14 @@ impl<'a> Derivation<'a> {
         types
     }
 
-    /// Returns the condition that keeps an action on resources of this stack whose ids AWS chooses.
-    fn tag_condition(&self, acted_on: &ActedOn, operation: &'static str) -> Option<Conditions> {
+    /// Returns the conditions, one of which must hold, that keep an action on resources of this stack whose ids AWS
+    /// chooses.
+    fn tag_conditions(&self, acted_on: &ActedOn, operation: &'static str) -> Vec<Conditions> {
         let creates = self.creates.contains(operation);
+        // It creates the resource, or changes the one that exists.
+        if self.creates_or_changes.contains(operation) && acted_on.request_tags && acted_on.resource_tags {
+            return vec![self.owner("aws:RequestTag"), self.owner("aws:ResourceTag")];
+        }
         let is_new = match operation.split_once(':') {
             // Amazon EC2 knows the tags of a resource that exists, and those of the request for one that is created.
             Some(("ec2", _)) => acted_on.request_tags && !acted_on.resource_tags,
@@ -225,9 +241,9 @@ impl<'a> Derivation<'a> {
         let key = match (is_new, acted_on.request_tags, acted_on.resource_tags) {
             (true, true, _) => "aws:RequestTag",
             (false, _, true) => "aws:ResourceTag",
-            _ => return None,
+            _ => return vec![Conditions::default()],
         };
-        Some(self.owner(key))
+        vec![self.owner(key)]
     }
 
     fn owner(&self, key: &str) -> Conditions {

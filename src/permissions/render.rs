@@ -54,7 +54,8 @@ fn terraform(name: &str, description: &str, document: &Value) -> String {
     let escaped = |text: &str| text.replace("${", "$${").replace("%{", "%%{");
     let document = escaped(&pretty(document)).trim_end().replace('\n', "\n  ");
     format!(
-        "resource \"aws_iam_policy\" {} {{\n  name        = {}\n  description = {}\n  policy = jsonencode({document})\n}}\n\n",
+        "resource \"aws_iam_policy\" {} {{\n  name        = {}\n  description = {}\n  \
+         policy      = jsonencode({document})\n}}\n\n",
         json!(name.replace(|char: char| !char.is_ascii_alphanumeric(), "_")),
         escaped(&json!(name).to_string()),
         escaped(&json!(description).to_string()),

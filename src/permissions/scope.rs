@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use infra_base::address::Region;
+use infra_core::resource::Kind;
 use serde_json::Value;
 
 use super::table::arn_format;
@@ -52,7 +53,9 @@ const TYPES: &[Type] = &[
     of("ec2:subnet", "ec2.subnet", Name::Chosen),
     of("ec2:vpc", "ec2.vpc", Name::Chosen),
     of("ec2:vpc-endpoint", "ec2.gateway_endpoint", Name::Chosen),
+    of("ec2:vpc-peering-connection", "ec2.vpc_peering_acceptance", Name::Chosen),
     of("ec2:vpc-peering-connection", "ec2.vpc_peering_connection", Name::Chosen),
+    of("ec2:vpc-peering-connection", "ec2.vpc_peering_dns", Name::Chosen),
     of("ecs:cluster", "ecs.cluster", Name::Input("name")),
     of("ecs:container-instance", "ecs.cluster", Name::Input("name")),
     of("ecs:service", "ecs.cluster", Name::Input("name")),
@@ -79,6 +82,12 @@ const TYPES: &[Type] = &[
     of("s3:object", "s3.bucket", Name::Input("name")),
     of("secretsmanager:Secret", "secretsmanager.secret", Name::Prefix("name")),
 ];
+
+/// Returns whether resources of a kind are named by an id that AWS chooses, and that is known once they exist.
+pub fn is_named_by_id(kind: &dyn Kind) -> bool {
+    let is_id = |from: Name| matches!(from, Name::Id(field) if !kind.inputs().contains(&field));
+    TYPES.iter().any(|one| one.kind == kind.name() && is_id(one.from))
+}
 
 /// The ARNs of one type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

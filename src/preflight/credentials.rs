@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Subject;
 use super::finding::{Finding, Verdict};
+use super::subject::Subject;
 
 /// Durations on AWS vary: half as long again is still usual.
 const LATE: f64 = 1.5;

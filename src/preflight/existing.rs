@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::NatGatewayState;
 use infra_base::address::{Address, Location};
 use infra_core::resource::{Result, StepContext};
 
-use super::Subject;
+use super::subject::Subject;
 
 /// Returns the context of reads in a region of an account.
 pub(super) fn reader(subject: &Subject<'_>, location: &Location) -> StepContext {

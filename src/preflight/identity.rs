@@ -1,7 +1,7 @@
 //! Who runs it, in which accounts.
 
-use super::Subject;
 use super::finding::{Finding, Verdict};
+use super::subject::Subject;
 
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let cloud = &subject.reads.cloud;

@@ -9,33 +9,16 @@ mod finding;
 mod identity;
 mod names;
 mod networks;
+mod offerings;
 mod permissions;
 mod quotas;
 mod service_roles;
-
-use std::time::SystemTime;
+mod subject;
 
 use futures::future::{BoxFuture, join_all};
-use infra_core::engine::ReadContext;
-use infra_core::plan::Plan;
-use infra_core::state::State;
-use infra_permissions::Policy;
 
 pub use finding::{Finding, Verdict};
-
-/// What is checked: a plan, before it is executed.
-pub struct Subject<'a> {
-    /// The clients, and what else reads need.
-    pub reads: &'a ReadContext,
-    /// The state.
-    pub state: &'a State,
-    /// The plan.
-    pub plan: &'a Plan,
-    /// What the run needs permissions for.
-    pub policies: &'a [Policy],
-    /// The current time, for what expires.
-    pub now: SystemTime,
-}
+pub use subject::Subject;
 
 /// Runs all checks at the same time. The most serious findings come first.
 pub async fn preflight(subject: &Subject<'_>) -> Vec<Finding> {
@@ -43,6 +26,7 @@ pub async fn preflight(subject: &Subject<'_>) -> Vec<Finding> {
         Box::pin(permissions::check(subject)),
         Box::pin(quotas::check(subject)),
         Box::pin(names::check(subject)),
+        Box::pin(offerings::check(subject)),
         Box::pin(networks::check(subject)),
         Box::pin(service_roles::check(subject)),
     ];

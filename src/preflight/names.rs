@@ -1,11 +1,11 @@
 //! Names that are taken, and what the kinds themselves ask: zones, instance classes and versions that are not offered.
 
 use infra_base::address::Address;
-use infra_core::engine::{preflight, taken_names};
-use infra_core::resource::describe;
+use infra_core::engine::{Failure, preflight, taken_names};
+use infra_core::resource::{Error, describe};
 
-use super::Subject;
 use super::finding::{Finding, Verdict, place};
+use super::subject::Subject;
 
 pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let Subject { reads, state, plan, .. } = *subject;
@@ -23,7 +23,7 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     findings.extend(taken.iter().map(|failure| {
         let at = location(&failure.address).unwrap_or_default();
         Finding::new("names", at, Verdict::Fail, format!("{}: {}", failure.address, describe(&failure.error)))
-            .remedy("choose another suffix, or import it with `adopt` if it belongs to this stack")
+            .remedy(remedy(failure))
     }));
     if refused.is_empty() {
         findings.push(Finding::new("offerings", "", Verdict::Pass, "zones offer what the plan needs"));
@@ -32,4 +32,16 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
         findings.push(Finding::new("names", "", Verdict::Pass, "no name is taken"));
     }
     findings
+}
+
+/// A name is somebody else's, or was created by hand for this stack.
+fn remedy(failure: &Failure) -> String {
+    match &failure.error {
+        Error::Foreign { id, .. } => format!(
+            "if it is to be a part of this stack, import it: `migrate-infra adopt {} {id}`; otherwise choose another \
+             `stack.suffix`",
+            failure.address
+        ),
+        _ => "choose another `stack.suffix`".to_owned(),
+    }
 }

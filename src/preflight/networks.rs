@@ -4,9 +4,9 @@ use futures::future::join_all;
 use infra_core::plan::Action;
 use ipnet::Ipv4Net;
 
-use super::Subject;
 use super::existing::{reader, vpcs};
 use super::finding::{Finding, Verdict, place};
+use super::subject::Subject;
 
 pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let planned = subject

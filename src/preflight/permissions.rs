@@ -11,9 +11,9 @@ use infra_base::address::{AccountId, Location};
 use infra_core::resource::{Result, StepContext};
 use infra_permissions::{Policy, Statement};
 
-use super::Subject;
 use super::existing::reader;
 use super::finding::{Finding, Verdict, place};
+use super::subject::Subject;
 
 /// IAM limits the rate of calls of an account.
 const AT_ONCE: usize = 8;

@@ -11,9 +11,9 @@ use infra_core::plan::{Action, Step};
 use infra_core::resource::{Result, StepContext};
 use serde_json::Value;
 
-use super::Subject;
 use super::existing::{self, reader};
 use super::finding::{Finding, Verdict, place};
+use super::subject::Subject;
 
 /// Quotas of the whole account are kept in this region ("Service Quotas" of IAM and Amazon S3).
 const GLOBAL_REGION: &str = "us-east-1";
@@ -118,7 +118,7 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     regional.into_iter().chain(global).flatten().collect()
 }
 
-fn creates(step: &Step) -> bool {
+pub(super) fn creates(step: &Step) -> bool {
     matches!(step.action, Action::Create | Action::Replace { .. })
 }
 

@@ -6,9 +6,9 @@ use futures::future::join_all;
 use infra_core::plan::Action;
 use infra_core::resource::{StepContext, ignore_codes};
 
-use super::Subject;
 use super::existing::reader;
 use super::finding::{Finding, Verdict, place};
+use super::subject::Subject;
 
 /// The kinds whose services need a role, and its name ("Using service-linked roles" of each service).
 const ROLES: &[(&str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, FaultPoint};
 use super::registry::{Call, OperationResult, Prepared, Rejection};
-use super::sandbox::Sandbox;
+use super::sandbox::{Sandbox, WatchedCall};
 use super::world::World;
 use infra_base::address::{AccountId, Region};
 
@@ -87,7 +87,11 @@ impl Sandbox {
         if let Some(max_lag) = max_lag.filter(|_| info.mutating) {
             self.history().record(&world, max_lag);
         }
-        self.show(info, &prepared.input, &world);
+        if let Some(watcher) = self.watcher() {
+            let call = format!("{}:{}", info.service, info.operation);
+            let (account, region) = (info.account.as_str(), info.region.as_str());
+            watcher(&WatchedCall { account, region, call, input: &prepared.input, world: &world });
+        }
         let is_deletion = DELETING.iter().any(|verb| info.operation.starts_with(verb));
         let answer = as_account(&mut world, info, |call| {
             if info.mutating && is_deletion && !info.operation.contains("Tags") {

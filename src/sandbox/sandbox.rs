@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::call_attempt::CallInfo;
 use super::disk::Disk;
 use super::fault::Faults;
 use super::read_lag::WorldHistory;
@@ -42,7 +41,7 @@ pub struct WatchedCall<'a> {
 }
 
 /// Sees every call.
-type Watcher = Box<dyn Fn(&WatchedCall<'_>) + Send + Sync>;
+pub(super) type Watcher = Box<dyn Fn(&WatchedCall<'_>) + Send + Sync>;
 
 impl Sandbox {
     /// Returns a sandbox that continues `world` and stores it on `disk`, if given.
@@ -115,12 +114,8 @@ impl Sandbox {
         let _ = self.watcher.set(Box::new(watcher));
     }
 
-    pub(super) fn show(&self, info: &CallInfo<'_>, input: &str, world: &World) {
-        if let Some(watcher) = self.watcher.get() {
-            let call = format!("{}:{}", info.service, info.operation);
-            let (account, region) = (info.account.as_str(), info.region.as_str());
-            watcher(&WatchedCall { account, region, call, input, world });
-        }
+    pub(super) fn watcher(&self) -> Option<&Watcher> {
+        self.watcher.get()
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, WorldHistory> {

@@ -1,8 +1,8 @@
-//! What a stored run did, and when: its steps with their waits and retries, its critical path, its errors, the calls for
-//! each service, and how the traffic moved.
+//! What a stored run did, and when: its steps with their waits and retries, its critical path, its errors, the calls
+//! for each service, and how the traffic moved.
 //!
-//! [`Timeline::of`] turns the events of a run into a model. [`chart`] draws it for a terminal, and [`html`] writes it as a
-//! page. [`measured`] is what runs teach about durations.
+//! [`Timeline::of`] turns the events of a run into a model. [`chart`] draws it for a terminal, and [`html`] writes it
+//! as a page. [`measured`] is what runs teach about durations.
 //!
 //! *Guarantees*: It is pure: the same events give the same bytes. Events that it does not know, fields that are missing
 //! and lines that are torn are no errors. The text of others cannot control a terminal or a page.

@@ -3,8 +3,9 @@
 use infra_base::address::{AccountId, Address, Region};
 use infra_config::{BackendKind, Config};
 use infra_core::resource::Kind;
-use infra_core::state::State;
+use infra_core::state::{Entry, State};
 use infra_kinds::KINDS;
+use infra_permissions::scope::is_named_by_id;
 use infra_permissions::{Access, Part, Policy, StateBucket, derive};
 use serde_json::Value;
 
@@ -72,10 +73,10 @@ pub fn policies(
     Ok(derive(&parts, &config.stack.id(), commands, state_bucket(config, of_stack)))
 }
 
-/// Returns whether a configured resource is known by an id that only what exists has: a hosted zone.
+/// Returns whether a configured resource is named by an id that only what exists has.
 fn has_id_of_its_own(known: &Known<'_>, state: &State) -> bool {
-    known.kind.name() == "route53.hosted_zone"
-        && state.resources.values().any(|entry| entry.kind == "route53.hosted_zone" && entry.attrs.is_some())
+    let exists = |entry: &Entry| entry.kind == known.kind.name() && entry.attrs.is_some();
+    is_named_by_id(known.kind) && state.resources.values().any(exists)
 }
 
 fn state_bucket<'a>(config: &'a Config, account: Option<&'a AccountId>) -> Option<StateBucket<'a>> {

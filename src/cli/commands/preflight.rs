@@ -14,8 +14,8 @@ use infra_workflow::preflight::{Finding, Verdict, check};
 /// Checks everything that would fail `up` and can be known before: permissions, quotas, names that are taken, zones and
 /// instance classes that are not offered, overlapping networks, credentials that expire.
 ///
-/// It only reads, in each account and region of the plan, and takes seconds. `up` does the same before its first change,
-/// and refuses to start if a check fails.
+/// It only reads, in each account and region of the plan, and takes seconds. `up` does the same before its first
+/// change, and refuses to start if a check fails.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra preflight --env source\n  \
                         migrate-infra preflight --output json | jq '.findings[] | select(.verdict != \"pass\")'\n\n\
@@ -49,6 +49,9 @@ pub(in crate::cli) async fn run(app: &App, args: &PreflightArgs) -> Result<u8, F
     Ok(if fails { Exit::Refused as u8 } else { 0 })
 }
 
+/// How many remedies a refusal shows. `preflight` shows all.
+const SHOWN_REMEDIES: usize = 3;
+
 /// Returns the refusal of a run whose checks fail.
 pub(in crate::cli) fn refusal(findings: &[Finding]) -> Option<CliError> {
     let failed: Vec<&Finding> = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).collect();
@@ -59,11 +62,12 @@ pub(in crate::cli) fn refusal(findings: &[Finding]) -> Option<CliError> {
         count => format!("{count} checks fail"),
     };
     let error = CliError::new(Exit::Refused, format!("{count} before the run: it would not reach its end"))
-        .because_text(texts.join("\n"))
+        .because_all(texts)
         .nothing_changed();
     let error = failed
         .iter()
         .filter_map(|finding| finding.remedy.as_ref())
+        .take(SHOWN_REMEDIES)
         .fold(error, |error, remedy| if error.hints.contains(remedy) { error } else { error.hint(remedy.clone()) });
     Some(error.hint("`preflight` shows all checks; `--skip-preflight` starts nevertheless"))
 }

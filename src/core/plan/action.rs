@@ -76,8 +76,8 @@ impl Action {
         }
     }
 
-    /// Returns the operation by which durations of steps of one kind can be compared: `create`, `delete`, or `update` and
-    /// the inputs that change. Nothing for a step that changes nothing in AWS.
+    /// Returns the operation by which durations of steps of one kind can be compared: `create`, `delete`, or `update`
+    /// and the inputs that change. Nothing for a step that changes nothing in AWS.
     pub fn operation(&self) -> Option<String> {
         let inputs = |changes: &[Change]| {
             let inputs: BTreeSet<&str> = changes.iter().map(Change::input).collect();

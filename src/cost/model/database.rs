@@ -1,6 +1,6 @@
 //! Amazon RDS and AWS DMS.
 
-use super::Resources;
+use super::resources::Resources;
 use crate::bill::Writer;
 use crate::money::Quantity;
 use crate::prices::{InstancePrice, Price, Usage};

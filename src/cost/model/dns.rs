@@ -1,6 +1,6 @@
 //! Amazon Route 53.
 
-use super::Resources;
+use super::resources::Resources;
 use crate::bill::Writer;
 use crate::money::Quantity;
 use crate::prices::GlobalPrice;

@@ -5,6 +5,7 @@ mod database;
 mod dns;
 mod monitoring;
 mod network;
+mod resources;
 mod security;
 mod storage;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use infra_base::address::Address;
 
+use self::resources::Resources;
 use crate::bill::{Bill, Writer};
 use crate::prices::{Prices, Usage};
 use crate::resource::Resource;
@@ -98,26 +100,6 @@ const TABLE: &[(&str, Billing)] = &[
 /// Returns how a kind is paid for, if this version knows it.
 fn billing(kind: &str) -> Option<Billing> {
     TABLE.iter().find(|(name, _)| *name == kind).map(|(_, billing)| *billing)
-}
-
-/// The resources of a stack, by address. The cost of one can depend on another.
-pub(crate) struct Resources<'a>(BTreeMap<&'a Address, Resource<'a>>);
-
-impl<'a> Resources<'a> {
-    /// Returns the resource with an address.
-    fn get(&self, address: &Address) -> Option<&Resource<'a>> {
-        self.0.get(address)
-    }
-
-    /// Returns the resource of a kind that another one depends on.
-    fn needed_by(&self, resource: &Resource<'_>, kind: &str) -> Option<&Resource<'a>> {
-        resource.needs.iter().filter_map(|address| self.get(address)).find(|one| one.kind == kind)
-    }
-
-    /// Returns the resource of a kind that depends on another one.
-    fn dependent_on(&self, address: &Address, kind: &str) -> Option<&Resource<'a>> {
-        self.0.values().find(|one| one.kind == kind && one.needs.contains(&address))
-    }
 }
 
 /// Returns why a kind is free, if it is.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Resources;
+use super::resources::Resources;
 use crate::bill::Writer;
 use crate::money::{HOURS_PER_MONTH, Quantity};
 use crate::prices::{Price, Usage};

@@ -1,6 +1,6 @@
 //! AWS Secrets Manager.
 
-use super::Resources;
+use super::resources::Resources;
 use crate::bill::Writer;
 use crate::money::Quantity;
 use crate::prices::{Price, Usage};

@@ -2,42 +2,20 @@
 
 mod keys;
 mod parse;
+mod table;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use infra_base::file::read_input;
 
 pub use keys::{GlobalPrice, InstancePrice, Price, Usage};
 pub use parse::{Mistake, PriceTableError};
+pub use table::Prices;
 
 use crate::money::{Money, Quantity, Range};
 
 /// The table that is part of the program, `config/prices.toml`.
 const INCLUDED: &str = include_str!("../../../config/prices.toml");
-
-/// The prices of one region.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct RegionPrices {
-    prices: BTreeMap<Price, Money>,
-    instances: BTreeMap<(InstancePrice, String), Money>,
-}
-
-/// A table of prices, and what is assumed about the usage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prices {
-    /// Where it comes from: a file, or the program.
-    pub name: String,
-    /// The day of the prices, as `2025-12-31`.
-    pub date: String,
-    /// The currency: three letters.
-    pub currency: String,
-    /// The pages that the prices are from.
-    pub sources: Vec<String>,
-    usage: BTreeMap<Usage, Range<Quantity>>,
-    global: BTreeMap<GlobalPrice, Money>,
-    regions: BTreeMap<String, RegionPrices>,
-}
 
 impl Prices {
     /// Returns the table that is part of the program.

@@ -7,7 +7,7 @@ use infra_base::terminal_text::inline;
 use toml_edit::{Document, Item, Table, Value};
 
 use super::keys::{GlobalPrice, InstancePrice, Price, Usage};
-use super::{Prices, RegionPrices};
+use super::table::{Prices, RegionPrices};
 use crate::money::{Money, Quantity, Range};
 
 /// A mistake in a table.

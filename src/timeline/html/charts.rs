@@ -153,7 +153,8 @@ pub(super) fn gates(migration: &Migration, seconds: f64) -> String {
         return rows;
     }
     format!(
-        "<ul class=\"legend\">\n<li><i class=\"pass\"></i> pass</li>\n<li><i class=\"fail-span\"></i> fail or error</li>\n\
+        "<ul class=\"legend\">\n<li><i class=\"pass\"></i> pass</li>\n\
+         <li><i class=\"fail-span\"></i> fail or error</li>\n\
          <li><i class=\"idle\"></i> no data or not judged</li>\n</ul>\n\
          <div class=\"scroll\" role=\"group\" aria-labelledby=\"gates-h\" tabindex=\"0\">\n<table class=\"gantt\">\n\
          <thead><tr><th scope=\"col\">Gate</th><th scope=\"col\">Last verdict</th>\

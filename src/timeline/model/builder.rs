@@ -6,7 +6,7 @@ use super::calls::Calls;
 use super::critical_path::critical_path;
 use super::migration::{Follower, Phase};
 use super::steps::{Bar, End, Retry, Wait};
-use super::{Failure, Timeline};
+use super::timeline::{Failure, Timeline};
 use crate::event::{Event, Line};
 use crate::record::{Need, PlannedStep, RunRecord};
 

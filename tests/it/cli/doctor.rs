@@ -106,7 +106,7 @@ fn a_configuration_and_a_state_that_are_damaged_are_reported() {
     assert!(damaged.contains("[exit 0]") && damaged.contains("problem  it is damaged"), "{damaged}");
     workspace.edit("vpc_cidr = \"10.0.0.0/16\"", "vpc_cidr = \"planted\"");
     let broken = workspace.transcript("doctor --sandbox --out two.zip");
-    assert!(broken.contains("[exit 0]") && broken.contains("the configuration has a mistake"), "{broken}");
+    assert!(broken.contains("[exit 0]") && broken.contains("the configuration has 3 mistakes"), "{broken}");
     std::fs::remove_file(workspace.path().join("config/migration.toml")).expect("it was there");
     let missing = workspace.transcript("doctor --sandbox --out three.zip");
     assert!(missing.contains("[exit 0]") && missing.contains("it cannot be read"), "{missing}");

@@ -132,7 +132,7 @@ fn the_adopt_command() {
     // A log group without an owner blocks `up`, which reports what to do.
     let transcript = workspace.transcript("up --env source --sandbox -y");
     assert!(
-        transcript.contains("[exit 1]")
+        transcript.contains("[exit 3]")
             && transcript.contains("adopt source/service/logs /ecs/payment-service-source-dev-001"),
         "{transcript}"
     );

@@ -205,7 +205,7 @@ fn a_rollback_applies_the_configured_deletion_protection() {
     // Another stack has the name of a log group, so that the first `up` of this one fails.
     Backend::Sandbox.succeed(&workspace, "up --env source -y --target source/service/logs --set stack.name=other");
     let transcript = |arguments: &str| workspace.transcript(&format!("{arguments} --sandbox -y"));
-    let failed = transcript("up --env source --set database.deletion_protection=true");
+    let failed = transcript("up --env source --skip-preflight --set database.deletion_protection=true");
     assert!(failed.contains("[exit 1]"), "{failed}");
     let stuck = transcript("rollback --set database.deletion_protection=true");
     assert!(stuck.contains("[exit 5]") && stuck.contains("deletion_protection = false"), "{stuck}");

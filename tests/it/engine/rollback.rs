@@ -222,7 +222,8 @@ fn up_with_rollback_on_failure_restores_the_world() {
     };
     succeed("up --env source --sandbox -y");
     let before = crate::harness::backend::Backend::Sandbox.inventory(&workspace, &["us-east-1"]);
-    let transcript = workspace.transcript("up --env source --sandbox -y --rollback-on-failure --set stack.name=other");
+    let transcript = workspace
+        .transcript("up --env source --sandbox -y --rollback-on-failure --skip-preflight --set stack.name=other");
     assert!(
         transcript.contains("[exit 1]") && transcript.contains("everything that it did was undone"),
         "{transcript}"

@@ -159,7 +159,11 @@ async fn what_may_not_be_read_is_not_checked_and_stops_nothing() {
 async fn a_name_that_is_taken_is_found() {
     let stack = graph(PAIRED, &[]);
     let bucket = stack.nodes().values().find(|node| node.kind == "s3.bucket").expect("a bucket");
-    let name = bucket.spec["name"].as_str().expect("a name").replace("{account}", "111122223333");
+    let name = bucket.spec["name"]
+        .as_str()
+        .expect("a name")
+        .replace("{account}", "111122223333")
+        .replace("{region}", "us-east-1");
     let mut fixture = Fixture::default();
     fixture.world.s3.buckets.insert(name.clone(), Bucket::new(&name, "us-east-1", "999999999999"));
     let failing = failing(&checked(&mut fixture, &stack).await);
@@ -172,7 +176,7 @@ async fn an_instance_class_that_no_zone_offers_is_found() {
         let zones: String = ["a", "b", "c", "d", "e", "f"].map(|zone| format!("{zone} = [\"{class}\"]\n")).concat();
         let mut fixture = scripted(&format!("[regions.us-east-1.not_offered]\n{zones}"));
         let failing = failing(&checked(&mut fixture, &graph(PAIRED, &[])).await);
-        assert!(failing.iter().any(|text| text.starts_with("fail offerings")), "{class}: {failing:#?}");
+        assert!(failing.iter().any(|text| text.starts_with("fail offerings: no zone offers")), "{class}: {failing:#?}");
     }
 }
 

@@ -16,7 +16,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("cloudwatch:alarm", &["alarm_name", "alarm_names"]),
     ("cloudwatch:dashboard", &["dashboard_name", "dashboard_names"]),
     ("ecs:cluster", &["cluster", "cluster_name"]),
-    ("ecs:service", &["service", "service_name"]),
+    ("ecs:service", &["cluster"]),
     ("ecs:task-definition", &["family", "task_definition", "task_definitions"]),
     ("elasticloadbalancing:loadbalancer/app", &["name", "load_balancer_arn", "resource_arns"]),
     ("elasticloadbalancing:targetgroup", &["name", "target_group_arn"]),
@@ -27,8 +27,8 @@ const NAMES: &[(&str, &[&str])] = &[
     ("rds:pg", &["db_parameter_group_name"]),
     ("rds:snapshot", &["final_db_snapshot_identifier"]),
     ("rds:subgrp", &["db_subnet_group_name"]),
-    ("route53:healthcheck", &["health_check_id", "resource_id"]),
-    ("route53:hostedzone", &["hosted_zone_id", "id", "resource_id"]),
+    ("route53:healthcheck", &["health_check_id", "resource_id", "resource_ids"]),
+    ("route53:hostedzone", &["hosted_zone_id", "id", "resource_id", "resource_ids"]),
     ("s3:bucket", &["bucket"]),
     ("s3:object", &["bucket"]),
     ("secretsmanager:Secret", &["secret_id", "name"]),
@@ -162,11 +162,28 @@ fn arns(call: &WatchedCall<'_>, service: &str, one: &ActedOn, texts: &[String]) 
     let of = |name: &str| fill(format, call, name);
     let begins = of("\u{0}").split('\u{0}').next().unwrap_or_default().to_owned();
     let mut found: Vec<String> = texts.iter().filter(|text| text.starts_with(&begins)).cloned().collect();
+    if call.call == "iam:CreateServiceLinkedRole" {
+        return vec![of("aws-service-role/service/name")];
+    }
+    // The existing resource that the call changes without naming it: the network at the accepting end of a peering, the
+    // target of a scaling policy.
+    let existing = || {
+        let listed = call.world.listed_by_tag(call.region);
+        let owned = |tags: &migrate_infra::sandbox::world::tags::Tags| tags.contains_key(OWNER);
+        listed.into_iter().find(|(arn, tags)| arn.starts_with(&begins) && owned(tags)).map(|(arn, _)| arn)
+    };
+    if service == "application-autoscaling" && !call.input.contains(OWNER) {
+        return vec![existing().unwrap_or_else(|| of("new"))];
+    }
+    // "The requester VPC" (CreateVpcPeeringConnection); the other one is not evaluated.
+    let peer = values(call.input, "peer_vpc_id");
+    let texts: Vec<String> = texts.iter().filter(|text| !peer.contains(text)).cloned().collect();
     if service == "ec2" {
         let (_, prefix) = PREFIXES.iter().find(|(name, _)| *name == one.name).copied().unwrap_or((one.name, "none"));
         found.extend(texts.iter().filter(|text| text.starts_with(prefix)).map(|id| of(id)));
         if found.is_empty() && (one.required || one.request_tags && !one.resource_tags) {
-            found.push(of("new"));
+            let is_new = one.request_tags && !one.resource_tags;
+            found.push(existing().filter(|_| !is_new).unwrap_or_else(|| of("new")));
         }
         return found;
     }

@@ -82,8 +82,8 @@ fn a_migration_of_the_payment_schema_there_and_back_loses_no_payment() {
 }
 
 /// A table without a primary key, which DMS does not compare, and few requests in each minute: the gates had rolled
-/// back every rehearsal of the built-in schema with the default configuration. Only the limit of the lag is another one:
-/// a minute of AWS is a second of the databases here.
+/// back every rehearsal of the built-in schema with the default configuration. Only the limit of the lag is another
+/// one: a minute of AWS is a second of the databases here.
 #[test]
 fn the_gates_of_the_default_configuration_let_a_migration_pass() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Validates a value against a JSON schema, as far as the schemas of this repository go. A keyword that it does not know
-//! is an error, so no part of a schema is ignored.
+//! Validates a value against a JSON schema, as far as the schemas of this repository go. A keyword that it does not
+//! know is an error, so no part of a schema is ignored.
 
 use serde_json::Value;
 

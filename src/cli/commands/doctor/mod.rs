@@ -27,9 +27,9 @@ use state::{Reading, read};
 
 /// Checks what this program depends on, and writes a file for a bug report.
 ///
-/// The file has the version, the results of the checks, the configuration without its texts, numbers and statuses of the
-/// state, the types of the last records, and the names of environment variables. It has no ids, names or texts of your
-/// stack. It makes no AWS calls without `--online`.
+/// The file has the version, the results of the checks, the configuration without its texts, numbers and statuses of
+/// the state, the types of the last records, and the names of environment variables. It has no ids, names or texts of
+/// your stack. It makes no AWS calls without `--online`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra doctor\n  migrate-infra doctor --online --out report.zip")]
 pub struct DoctorArgs {
