@@ -49,6 +49,7 @@ const MIGRATION: &[&str] = &[
     "cloudwatch:GetMetricData",
     "dms:DescribeConnections",
     "dms:DescribeTableStatistics",
+    "elasticloadbalancing:DescribeTargetHealth",
     "route53:GetChange",
 ];
 

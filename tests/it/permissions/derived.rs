@@ -24,10 +24,15 @@ const ACCOUNT: &str = "111122223333";
 
 /// Returns the policies for a graph.
 fn policies(graph: &Graph, commands: &[Access]) -> Vec<Policy> {
+    policies_of(&[graph], commands)
+}
+
+/// Returns the policies for what is configured and what exists.
+fn policies_of(graphs: &[&Graph], commands: &[Access]) -> Vec<Policy> {
     let account: AccountId = ACCOUNT.into();
-    let parts: Vec<Part<'_>> = graph
-        .nodes()
-        .values()
+    let parts: Vec<Part<'_>> = graphs
+        .iter()
+        .flat_map(|graph| graph.nodes().values())
         .map(|node| Part {
             kind: node.kind.get(),
             region: &node.region,
@@ -47,9 +52,9 @@ fn recorded(work: impl FnOnce()) -> BTreeSet<Request> {
     Arc::into_inner(all).map_or_else(BTreeSet::new, |all| all.into_inner().unwrap())
 }
 
-/// Checks that the policies of a graph allow all requests.
-fn assert_allowed(graph: &Graph, commands: &[Access], requests: &BTreeSet<Request>) {
-    let documents: BTreeMap<String, Vec<serde_json::Value>> = policies(graph, commands)
+/// Checks that the policies of some graphs allow all requests.
+fn assert_allowed(graphs: &[&Graph], commands: &[Access], requests: &BTreeSet<Request>) {
+    let documents: BTreeMap<String, Vec<serde_json::Value>> = policies_of(graphs, commands)
         .iter()
         .map(|policy| (policy.account.clone().expect("an account"), policy.json()))
         .collect();
@@ -87,13 +92,13 @@ fn up_and_down_need_no_more_than_their_policy_allows() {
         let mut fixture = Fixture::default();
         let created = recorded(|| up(&mut fixture, &before));
         assert!(created.len() > 100, "{}", created.len());
-        assert_allowed(&before, &[Access::Up], &created);
+        assert_allowed(&[&before], &[Access::Up], &created);
         let changed = recorded(|| up(&mut fixture, &after));
         assert!(actions(&changed).contains("rds:ModifyDBInstance"));
-        assert_allowed(&after, &[Access::Up], &changed);
+        assert_allowed(&[&before, &after], &[Access::Up], &changed);
         let deleted = recorded(|| down(&mut fixture));
         assert!(actions(&deleted).contains("rds:DeleteDBInstance"));
-        assert_allowed(&after, &[Access::Down], &deleted);
+        assert_allowed(&[&after], &[Access::Down], &deleted);
     }
 }
 
@@ -124,10 +129,10 @@ fn a_cutover_needs_no_more_than_its_policy_allows() {
     let mut fixture = prepared();
     let replicated = recorded(|| replicate(&mut fixture));
     assert!(actions(&replicated).contains("dms:StartReplicationTask"));
-    assert_allowed(&paired, &[Access::Replication], &replicated);
+    assert_allowed(&[&paired], &[Access::Replication], &replicated);
     let all = recorded(|| drop(cut_over()));
     assert!(actions(&all).contains("route53:ChangeResourceRecordSets"));
-    assert_allowed(&paired, &[Access::Cutover, Access::Up], &all);
+    assert_allowed(&[&paired], &[Access::Cutover, Access::Up], &all);
 }
 
 /// What is deleted belongs to the stack.
@@ -140,6 +145,8 @@ fn a_policy_does_not_allow_anything_of_another_stack() {
         down(&mut fixture);
     });
     let documents: Vec<_> = policies(&paired, &[Access::Up, Access::Down]).iter().flat_map(Policy::json).collect();
+    // Route 53 has no conditions on tags, and the ids are not known before.
+    requests.retain(|request| !request.action.starts_with("route53:"));
     requests
         .retain(|request| request.action.contains(":Delete") && request.targets.iter().all(|one| !one.tags.is_empty()));
     assert!(requests.len() > 20, "{}", requests.len());

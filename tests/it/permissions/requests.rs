@@ -135,8 +135,27 @@ fn targets(call: &WatchedCall<'_>, name: &str, texts: &[String]) -> Vec<Target> 
         .collect();
     targets.sort();
     targets.dedup();
-    assert!(!targets.is_empty(), "{name}: nothing that it acts on was found in {}", call.input);
+    if targets.is_empty() {
+        targets.push(unnamed(call, known, service));
+    }
     targets
+}
+
+/// A call that names nothing acts on everything, if it reads. Another one names a part of what it acts on, such as the
+/// association of a route table: any resource of the stack stands for that.
+fn unnamed(call: &WatchedCall<'_>, known: &Action, service: &str) -> Target {
+    let prefixes: Vec<String> = types(known, service)
+        .iter()
+        .filter_map(|one| arn_format(&format!("{service}:{}", one.name)))
+        .map(|format| fill(format, call, "\u{0}").split('\u{0}').next().unwrap_or_default().to_owned())
+        .collect();
+    let is_owned = |arn: &str| prefixes.iter().any(|prefix| arn.starts_with(prefix));
+    let listed = call.world.listed_by_tag(call.region);
+    let owned = listed.into_iter().find(|(arn, tags)| tags.contains_key(OWNER) && is_owned(arn));
+    match owned.filter(|_| known.level != Level::Read) {
+        Some((arn, tags)) => Target { arn, tags: tags.into_iter().collect() },
+        None => Target { arn: "*".to_owned(), ..Target::default() },
+    }
 }
 
 /// The types of an action: AWS's table has those of the classic load balancers for what both APIs have.
@@ -195,15 +214,17 @@ fn arns(call: &WatchedCall<'_>, service: &str, one: &ActedOn, texts: &[String]) 
         _ => of(name.trim_start_matches("/hostedzone/")),
     }));
     if found.is_empty() && one.required {
-        found.push(of("new"));
+        let known = existing().filter(|_| !call.input.contains(OWNER));
+        found.push(known.unwrap_or_else(|| of("new")));
     }
     found
 }
 
-/// A role has a path, which a request does not name.
+/// A role has a path, which only its creation names.
 fn role(call: &WatchedCall<'_>, name: &str) -> String {
     let known = call.world.iam.roles.get(name).map(|role| role.arn.clone());
-    known.unwrap_or_else(|| format!("arn:aws:iam::{}:role/{name}", call.account))
+    let path = values(call.input, "path").pop().unwrap_or_else(|| "/".to_owned());
+    known.unwrap_or_else(|| format!("arn:aws:iam::{}:role{path}{name}", call.account))
 }
 
 /// Fills in the format of an ARN. The name stands for the first variable.

@@ -82,13 +82,20 @@ fn a_migration_of_the_payment_schema_there_and_back_loses_no_payment() {
 }
 
 /// A table without a primary key, which DMS does not compare, and few requests in each minute: the gates had rolled
-/// back every rehearsal of the built-in schema with the default configuration. Only the limit of the lag is another
-/// one: a minute of AWS is a second of the databases here.
+/// back every rehearsal of the built-in schema with the default configuration. Only the limits of the lag are
+/// others: a minute of AWS is a second of the databases here.
 #[test]
 fn the_gates_of_the_default_configuration_let_a_migration_pass() {
     let directory = tempfile::tempdir().unwrap();
-    let mut options =
-        options(&directory, &["cutover.steps=[100]", "cutover.bake_seconds=120", "gates.replication-lag.below=3600"]);
+    let mut options = options(
+        &directory,
+        &[
+            "cutover.steps=[100]",
+            "cutover.bake_seconds=120",
+            "gates.replication-lag.below=3600",
+            "monitoring.replication_lag_seconds=3600",
+        ],
+    );
     (options.then, options.speed, options.writers) = (Then::Finish, 60.0, 16);
     let report = run(options);
     verify(&report, "target");
