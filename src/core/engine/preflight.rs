@@ -57,7 +57,7 @@ pub async fn taken_names(reads: &ReadContext, state: &State, plan: &Plan) -> Vec
 }
 
 fn created(plan: &Plan) -> impl Iterator<Item = &Step> {
-    plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace { .. }))
+    plan.steps.iter().filter(|step| step.action.creates())
 }
 
 fn cx(reads: &ReadContext, state: &State, lists: &Arc<ListCache>, step: &Step) -> StepContext {

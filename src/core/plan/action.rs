@@ -93,6 +93,11 @@ impl Action {
         }
     }
 
+    /// Returns whether a new resource is created.
+    pub fn creates(&self) -> bool {
+        matches!(self, Self::Create | Self::Replace { .. })
+    }
+
     /// Returns the name of the action, as in events and output.
     pub fn verb(&self) -> &'static str {
         match self {

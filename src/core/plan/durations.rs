@@ -40,33 +40,15 @@ impl Durations {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
-    use serde_json::json;
-
-    use super::super::{Plan, deletion};
+    use super::super::{Plan, deletion, sample};
     use super::*;
     use crate::resource::Kinds;
-    use crate::state::{Entry, Status};
     use infra_base::address::Address;
 
     fn plan() -> Plan {
-        let entry = Entry {
-            kind: "fake.thing".into(),
-            region: "us-east-1".into(),
-            account: None,
-            status: Status::Ready,
-            spec: json!({}),
-            attrs: None,
-            needs: Vec::new(),
-            tags: BTreeMap::new(),
-            removed_tags: BTreeSet::new(),
-            tagged_as: None,
-            token: "t".into(),
-            open: None,
-        };
-        Plan::single(deletion::step(Kinds::none(), &Address::new("source/a/b"), &entry, "a reason"))
+        Plan::single(deletion::step(Kinds::none(), &Address::new("source/a/b"), &sample::entry(), "a reason"))
     }
 
     fn secs(ready: u64) -> Timing {

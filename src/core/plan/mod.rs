@@ -19,6 +19,8 @@ mod out_of_band;
 mod planner;
 mod replace;
 mod rollback;
+#[cfg(test)]
+mod sample;
 mod step;
 mod steps;
 mod timing;

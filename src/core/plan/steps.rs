@@ -191,6 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::diff::Change;
+    use super::super::sample;
     use super::*;
     use crate::resource::Kinds;
     use crate::state::State;
@@ -198,21 +199,7 @@ mod tests {
     #[test]
     fn a_plan_takes_texts_but_not_changes() {
         let mut plan = super::super::up::plan_up(Kinds::none(), &Graph::default(), &State::empty(), &|_| true).unwrap();
-        let entry = crate::state::Entry {
-            kind: "fake.thing".into(),
-            region: "us-east-1".into(),
-            account: None,
-            status: crate::state::Status::Ready,
-            spec: json!({}),
-            attrs: None,
-            needs: Vec::new(),
-            tags: BTreeMap::new(),
-            removed_tags: BTreeSet::new(),
-            tagged_as: None,
-            token: "t".into(),
-            open: None,
-        };
-        let mut step = deletion::step(Kinds::none(), &Address::new("source/a/b"), &entry, "one wording");
+        let mut step = deletion::step(Kinds::none(), &Address::new("source/a/b"), &sample::entry(), "one wording");
         let change = Change { note: Some("one note".into()), ..Change::new("port", json!(1), json!(2)) };
         step.action = Action::Update { changes: vec![change] };
         plan.steps.push(step);

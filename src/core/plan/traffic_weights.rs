@@ -1,7 +1,6 @@
 //! Traffic weights belong to the migration, not to the configuration: a new record starts with the weight in the
 //! journal.
 
-use super::action::Action;
 use super::step::Step;
 use crate::state::State;
 
@@ -19,7 +18,7 @@ pub(super) fn resume_shares(steps: &mut [Step], state: &State) {
         let Some((spec, weight)) = resumed else { continue };
         step.spec = spec;
         let Some(weight) = weight else { continue };
-        if percent > 0 && matches!(step.action, Action::Create | Action::Replace { .. }) {
+        if percent > 0 && step.action.creates() {
             step.reason = format!("{}; its weight is {weight}, as in the current traffic split", step.reason);
         }
     }
