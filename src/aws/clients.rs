@@ -211,9 +211,10 @@ impl Cloud {
     /// Returns the ARN of who uses this program: a user, or the session of a role, in the account of the stack. Empty
     /// if AWS has not named it.
     pub fn identity(&self) -> &str {
-        let in_account = |access: &&Arc<Access>| access.account() == self.account() && !access.arn().is_empty();
-        let access = self.accesses.iter().find(in_account).or_else(|| self.accesses.first());
-        access.map(|access| access.arn()).unwrap_or_default()
+        match self.identity_in(self.account()) {
+            "" => self.accesses.first().map(|access| access.arn()).unwrap_or_default(),
+            named => named,
+        }
     }
 
     /// Returns the ARN of who uses this program in an account. Empty if AWS has not named it.

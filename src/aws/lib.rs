@@ -33,7 +33,7 @@ pub use iam_actions::iam_actions;
 pub use intent_guard::{CallGuard, intended, is_mutating, service_name};
 pub use metrics::{CallCounter, Cancel};
 pub use objects::{Expect, Object, Objects, WriteError, Written};
-pub use quota::{Quota, quota};
+pub use quota::{Quota, quota, raise_command};
 pub use tagged::{Tagged, tagged, tagged_roles};
 pub use transient::{Transient, is_taken, transient};
 pub use wait::{Progress, Wait};

@@ -150,16 +150,21 @@ pub fn quota(error: &AwsError) -> Option<&'static Quota> {
     TABLE.iter().find(|one| error.call.starts_with(one.call) && same(one.code))
 }
 
+/// Returns the command that asks for another value of a quota.
+pub fn raise_command(service: &str, code: &str, value: &str, region: &str) -> String {
+    format!(
+        "aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} \
+         --desired-value {value} --region {region}"
+    )
+}
+
 impl Quota {
     /// Returns what to do, as a hint. `region` is that of the refused call.
     pub fn hint(&self, region: &Region) -> String {
         let Self { name, service, .. } = self;
         let region = if GLOBAL.contains(service) { "us-east-1" } else { region.as_str() };
         let raise = match self.quota {
-            Some(code) => format!(
-                "`aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} \
-                 --desired-value N --region {region}` raises it"
-            ),
+            Some(code) => format!("`{}` raises it", raise_command(service, code, "N", region)),
             None => format!("Service Quotas raises it: the service `{service}` in the console, or AWS Support"),
         };
         format!("the quota \"{name}\" of this account is used up: delete what is not needed any more, or {raise}")

@@ -76,9 +76,10 @@ impl Access {
             .filter(|operation| match self {
                 Self::Up => true,
                 Self::Down => schema.deletes.contains(operation) || !changes.contains(operation),
-                Self::ReadOnly | Self::Replication | Self::Traffic | Self::Cutover => !changes.contains(operation),
+                Self::ReadOnly | Self::Replication | Self::Traffic | Self::Cutover => {
+                    !changes.contains(operation) && reads(operation)
+                }
             })
-            .filter(|operation| self == Self::Up || self == Self::Down || reads(operation))
             .filter(applies)
             .collect()
     }

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use infra_base::address::{AccountId, Region};
 use infra_base::tags::OWNER_STACK;
 use infra_core::resource::Kind;
+use infra_kinds::iam::service_linked_role;
 use serde_json::Value;
 
 use super::access::{Access, reads};
 use super::policy::{Conditions, Policy, Statement};
 use super::scope::Scope;
 use super::table::{ActedOn, Action, Level, action};
+use super::upper_camel::upper_camel;
 
 /// A resource of the stack: as it is configured, or as the state has it.
 #[derive(Clone, Copy)]
@@ -32,16 +34,6 @@ const PASSED_TO: &[(&str, &str)] = &[
     ("ecs.task_definition", "ecs-tasks.amazonaws.com"),
     ("lambda.function", "lambda.amazonaws.com"),
     ("s3.bucket_replication", "s3.amazonaws.com"),
-];
-
-/// Which services need their own role before their first resource ("iam:AWSServiceName").
-const SERVICE_ROLES: &[(&str, &str)] = &[
-    ("ecs.service", "ecs.amazonaws.com"),
-    ("ecs.cluster", "ecs.amazonaws.com"),
-    ("rds.db_instance", "rds.amazonaws.com"),
-    ("rds.db_subnet_group", "rds.amazonaws.com"),
-    ("elbv2.load_balancer", "elasticloadbalancing.amazonaws.com"),
-    ("autoscaling.scalable_target", "ecs.application-autoscaling.amazonaws.com"),
 ];
 
 /// What a service does on behalf of the caller, with the caller's permissions, when it encrypts with a key
@@ -308,7 +300,7 @@ impl<'a> Derivation<'a> {
     }
 
     fn service_roles(&mut self) {
-        let services = SERVICE_ROLES.iter().filter(|(kind, _)| self.scope.has(kind)).map(|(_, service)| *service);
+        let services = self.scope.kinds().filter_map(service_linked_role).map(|role| role.service);
         let conditions = equals("iam:AWSServiceName", services.collect::<Vec<_>>());
         let roles = self.scope.iam("role/aws-service-role/*");
         self.grant("iam:CreateServiceLinkedRole", ([roles].into(), conditions));
@@ -323,13 +315,6 @@ fn equals<'v>(key: &str, values: impl IntoIterator<Item = &'v str>) -> Condition
 /// Returns a name for a statement: the service, what its actions do, and a number.
 fn sid(actions: &BTreeSet<String>, number: usize) -> String {
     let services: BTreeSet<&str> = actions.iter().filter_map(|name| Some(name.split_once(':')?.0)).collect();
-    let service: String = services
-        .iter()
-        .flat_map(|service| service.split('-'))
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-        })
-        .collect();
+    let service = upper_camel(&services.into_iter().collect::<Vec<_>>().join("-"));
     format!("{service}{}", number + 1)
 }

@@ -11,8 +11,9 @@ mod policy;
 mod render;
 pub mod scope;
 pub mod table;
+mod upper_camel;
 
 pub use access::Access;
 pub use derive::{Part, StateBucket, derive};
 pub use policy::{MAX_MANAGED_CHARACTERS, Policy, Statement};
-pub use render::{Format, render};
+pub use render::{Format, pretty, render};

@@ -72,6 +72,14 @@ impl Policy {
         self.documents.iter().map(|document| document_json(document)).collect()
     }
 
+    /// Returns the documents with their names: `name` itself, or numbered ones.
+    pub fn named(&self, name: &str) -> Vec<(String, Value)> {
+        let documents = self.json();
+        let is_single = documents.len() == 1;
+        let name_of = |number: usize| if is_single { name.to_owned() } else { format!("{name}-{number}") };
+        documents.into_iter().zip(1..).map(|(document, number)| (name_of(number), document)).collect()
+    }
+
     /// Returns all statements.
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.documents.iter().flatten()

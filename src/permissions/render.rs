@@ -1,14 +1,13 @@
-//! Policies as text: JSON, Terraform, CloudFormation.
+//! Policies as text for a platform team: Terraform, CloudFormation.
 
 use serde_json::{Value, json};
 
 use super::policy::Policy;
+use super::upper_camel::upper_camel;
 
-/// The form of a policy.
+/// The form of a policy for a platform team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Documents for IAM.
-    Json,
     /// Resources `aws_iam_policy`.
     Terraform,
     /// A template with `AWS::IAM::ManagedPolicy`.
@@ -17,25 +16,18 @@ pub enum Format {
 
 /// Returns the policies of one account as text. `name` is the name of the policy in IAM.
 pub fn render(policy: &Policy, name: &str, description: &str, format: Format) -> String {
-    let documents = policy.json();
-    let names: Vec<String> = match documents.len() {
-        1 => vec![name.to_owned()],
-        count => (1..=count).map(|number| format!("{name}-{number}")).collect(),
-    };
-    let pairs = names.iter().zip(&documents);
+    let documents = policy.named(name);
     match format {
-        Format::Json => match documents.as_slice() {
-            [document] => pretty(document),
-            several => pretty(&json!(several)),
-        },
-        Format::Terraform => pairs.map(|(name, document)| terraform(name, description, document)).collect(),
+        Format::Terraform => documents.iter().map(|(name, document)| terraform(name, description, document)).collect(),
         Format::CloudFormation => {
-            let resource = |(name, document): (&String, &Value)| {
+            let resource = |(name, document): (String, Value)| {
+                // "The logical ID must be alphanumeric (A-Za-z0-9) and unique within the template."
+                let id = upper_camel(&name);
                 let properties =
                     json!({ "ManagedPolicyName": name, "Description": description, "PolicyDocument": document });
-                (logical_id(name), json!({ "Type": "AWS::IAM::ManagedPolicy", "Properties": properties }))
+                (id, json!({ "Type": "AWS::IAM::ManagedPolicy", "Properties": properties }))
             };
-            let resources: serde_json::Map<String, Value> = pairs.map(resource).collect();
+            let resources: serde_json::Map<String, Value> = documents.into_iter().map(resource).collect();
             pretty(&json!({
                 "AWSTemplateFormatVersion": "2010-09-09",
                 "Description": description,
@@ -45,7 +37,8 @@ pub fn render(policy: &Policy, name: &str, description: &str, format: Format) ->
     }
 }
 
-fn pretty(value: &Value) -> String {
+/// Returns a value as the text of a file.
+pub fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
@@ -60,14 +53,4 @@ fn terraform(name: &str, description: &str, document: &Value) -> String {
         escaped(&json!(name).to_string()),
         escaped(&json!(description).to_string()),
     )
-}
-
-/// "The logical ID must be alphanumeric (A-Za-z0-9) and unique within the template."
-fn logical_id(name: &str) -> String {
-    name.split(|char: char| !char.is_ascii_alphanumeric())
-        .map(|word| {
-            let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
-        })
-        .collect()
 }

@@ -165,6 +165,11 @@ impl Scope {
         self.kinds.contains(kind)
     }
 
+    /// Returns the kinds of its resources.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(String::as_str)
+    }
+
     /// Returns the regions.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.regions.iter().map(String::as_str)

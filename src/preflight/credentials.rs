@@ -8,6 +8,11 @@ use super::subject::Subject;
 /// Durations on AWS vary: half as long again is still usual.
 const LATE: f64 = 1.5;
 
+/// Returns whether credentials that expire at `at` outlast a run that is expected to take so long.
+pub fn outlast(at: SystemTime, now: SystemTime, expected: Duration) -> bool {
+    at > now + expected.mul_f64(LATE)
+}
+
 pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let expected = Duration::from_secs(subject.plan.expected_seconds);
     let expires = subject.reads.cloud.expires_at();
@@ -22,7 +27,7 @@ fn judge(expires: Option<(SystemTime, String)>, now: SystemTime, expected: Durat
     let minutes = |duration: Duration| duration.as_secs().div_ceil(60);
     let detail =
         format!("{who}: valid for {} more minutes; the run is expected to take {}", minutes(left), minutes(expected));
-    if left > expected.mul_f64(LATE) {
+    if outlast(at, now, expected) {
         return Finding::new("credentials", "", Verdict::Pass, detail);
     }
     Finding::new("credentials", "", Verdict::Warn, detail)

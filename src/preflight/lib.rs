@@ -17,6 +17,7 @@ mod subject;
 
 use futures::future::{BoxFuture, join_all};
 
+pub use credentials::outlast;
 pub use finding::{Finding, Verdict};
 pub use subject::Subject;
 

@@ -1,7 +1,6 @@
 //! Networks whose addresses overlap with those of networks that exist.
 
 use futures::future::join_all;
-use infra_core::plan::Action;
 use ipnet::Ipv4Net;
 
 use super::existing::{reader, vpcs};
@@ -9,11 +8,7 @@ use super::finding::{Finding, Verdict, place};
 use super::subject::Subject;
 
 pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
-    let planned = subject
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.kind == "ec2.vpc" && matches!(step.action, Action::Create | Action::Replace { .. }));
+    let planned = subject.plan.steps.iter().filter(|step| step.kind == "ec2.vpc" && step.action.creates());
     let checks = planned.filter_map(|step| {
         let cidr: Ipv4Net = step.spec["cidr"].as_str()?.parse().ok()?;
         let (at, location) = (place(&step.location()), step.location());

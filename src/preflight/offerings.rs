@@ -6,17 +6,16 @@ use std::collections::BTreeSet;
 
 use futures::future::join_all;
 use infra_core::plan::Step;
-use infra_core::resource::{Result, StepContext};
+use infra_kinds::ec2::{DatabaseOffer, database_options, replication_options};
 
 use super::existing::reader;
 use super::finding::{Finding, Verdict, place};
-use super::quotas::creates;
 use super::subject::Subject;
 
 pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let text = |step: &Step, input: &str| step.spec[input].as_str().unwrap_or_default().to_owned();
     let mut wanted = BTreeSet::new();
-    for step in subject.plan.steps.iter().filter(|step| creates(step)) {
+    for step in subject.plan.steps.iter().filter(|step| step.action.creates()) {
         let (class, version) = (text(step, "instance_class"), text(step, "engine_version"));
         match step.kind.as_str() {
             "rds.db_instance" => wanted.insert((step.location(), text(step, "engine"), version, class)),
@@ -28,8 +27,11 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
         let cx = reader(subject, &location);
         let what = format!("{engine} {version} on {class}");
         let offered = match engine.as_str() {
-            "dms" => replication(&cx, &class).await,
-            _ => database(&cx, (&engine, &version), &class).await,
+            "dms" => replication_options(&cx, &class).await.map(|options| !options.is_empty()),
+            _ => {
+                let wanted = DatabaseOffer { engine, version, class };
+                database_options(&cx, &wanted).await.map(|options| !options.is_empty())
+            }
         };
         match offered {
             Ok(true) => Finding::new("offerings", place(&location), Verdict::Pass, format!("{what} is offered")),
@@ -39,30 +41,4 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
         }
     }))
     .await
-}
-
-/// A version can be given by its first part.
-async fn database(cx: &StepContext, (engine, version): (&str, &str), class: &str) -> Result<bool> {
-    let options = cx
-        .aws
-        .rds
-        .describe_orderable_db_instance_options()
-        .engine(engine)
-        .db_instance_class(class)
-        .vpc(true)
-        .into_paginator()
-        .items()
-        .send();
-    let options =
-        cx.read("rds:DescribeOrderableDBInstanceOptions", options.collect::<std::result::Result<Vec<_>, _>>()).await?;
-    let fits = |offered: &str| version.is_empty() || offered == version || offered.starts_with(&format!("{version}."));
-    Ok(options.iter().filter_map(|option| option.engine_version()).any(fits))
-}
-
-async fn replication(cx: &StepContext, class: &str) -> Result<bool> {
-    let pages = cx.aws.dms.describe_orderable_replication_instances().into_paginator().send();
-    let pages =
-        cx.read("dms:DescribeOrderableReplicationInstances", pages.collect::<std::result::Result<Vec<_>, _>>()).await?;
-    let mut all = pages.iter().flat_map(|page| page.orderable_replication_instances.iter().flatten());
-    Ok(all.any(|one| one.replication_instance_class() == Some(class)))
 }

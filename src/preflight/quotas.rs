@@ -102,7 +102,7 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
         .plan
         .steps
         .iter()
-        .filter(|step| creates(step))
+        .filter(|step| step.action.creates())
         .map(|step| Location {
             account: Some(subject.reads.cloud.account_of(&step.location()).clone()),
             region: step.region.clone(),
@@ -116,10 +116,6 @@ pub(super) async fn check(subject: &Subject<'_>) -> Vec<Finding> {
     let global = join_all(accounts.into_values().map(|location| of_account(subject, location)));
     let (regional, global) = join(regional, global).await;
     regional.into_iter().chain(global).flatten().collect()
-}
-
-pub(super) fn creates(step: &Step) -> bool {
-    matches!(step.action, Action::Create | Action::Replace { .. })
 }
 
 /// What a plan creates in a place.
@@ -138,7 +134,7 @@ impl<'a> Planned<'a> {
     }
 
     fn count(&self, kinds: &[&str]) -> usize {
-        self.steps().filter(|step| creates(step) && kinds.contains(&step.kind.as_str())).count()
+        self.steps().filter(|step| step.action.creates() && kinds.contains(&step.kind.as_str())).count()
     }
 }
 
@@ -166,7 +162,7 @@ fn boxed<'f>(check: impl Future<Output = Vec<Finding>> + Send + 'f) -> futures::
 /// Quotas of the whole account: what is planned in any region counts.
 async fn of_account(subject: &Subject<'_>, location: &Location) -> Vec<Finding> {
     let is_here = |step: &&Step| {
-        creates(step) && Some(subject.reads.cloud.account_of(&step.location())) == location.account.as_ref()
+        step.action.creates() && Some(subject.reads.cloud.account_of(&step.location())) == location.account.as_ref()
     };
     let count = |kinds: &[&str]| {
         subject.plan.steps.iter().filter(is_here).filter(|step| kinds.contains(&step.kind.as_str())).count()
@@ -214,11 +210,10 @@ fn judge(name: &str, code: Option<(&str, &str)>, location: &Location, amounts: A
     }
     let needed = used + planned;
     let raise = match code {
-        Some((service, code)) => format!(
-            "raise it: `aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} \
-             --desired-value {needed} --region {}`; or delete what is not needed any more",
-            location.region
-        ),
+        Some((service, code)) => {
+            let command = infra_aws::raise_command(service, code, &needed.to_string(), location.region.as_str());
+            format!("raise it: `{command}`; or delete what is not needed any more")
+        }
         None => format!("raise it to {needed} in the console of Service Quotas; or delete what is not needed any more"),
     };
     Finding::new("quotas", place(location), Verdict::Fail, detail).remedy(raise)
@@ -236,9 +231,7 @@ async fn value(cx: &StepContext, (service, code): (&str, &str)) -> Result<usize>
         }
         Err(error) => return Err(error),
     };
-    let value = quota.and_then(|quota| quota.value).unwrap_or(f64::from(u32::MAX));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped before")]
-    Ok(value.clamp(0.0, f64::from(u32::MAX)) as usize)
+    Ok(existing::whole(quota.and_then(|quota| quota.value).unwrap_or(f64::MAX)))
 }
 
 async fn used(cx: &StepContext, what: Used) -> Result<usize> {
@@ -269,7 +262,7 @@ async fn nat_gateways(cx: &StepContext, planned: &Planned<'_>) -> Vec<Finding> {
         subnet.map(|subnet| subnet.spec["zone"].to_string())
     };
     let mut zones: BTreeMap<Option<String>, usize> = BTreeMap::new();
-    for step in planned.steps().filter(|step| creates(step) && step.kind == "ec2.nat_gateway") {
+    for step in planned.steps().filter(|step| step.action.creates() && step.kind == "ec2.nat_gateway") {
         *zones.entry(zone_of(step)).or_default() += 1;
     }
     let Some(most) = zones.into_values().max() else { return Vec::new() };
@@ -369,7 +362,7 @@ fn attributes<'q>(
 }
 
 fn storage(planned: &Planned<'_>, kind: &str) -> usize {
-    let sizes = planned.steps().filter(|step| creates(step) && step.kind == kind);
+    let sizes = planned.steps().filter(|step| step.action.creates() && step.kind == kind);
     let gigabytes = sizes.filter_map(|step| step.spec["allocated_storage_gb"].as_u64());
     usize::try_from(gigabytes.sum::<u64>()).unwrap_or(usize::MAX)
 }
@@ -382,7 +375,7 @@ async fn tasks(cx: &StepContext, planned: &Planned<'_>) -> Vec<Finding> {
         let units = definition.and_then(|step| step.spec["cpu"].as_str()?.parse::<f64>().ok()).unwrap_or(0.0);
         units / 1024.0 * service.spec["desired_count"].as_f64().unwrap_or(0.0)
     };
-    let services = planned.steps().filter(|step| creates(step) && step.kind == "ecs.service");
+    let services = planned.steps().filter(|step| step.action.creates() && step.kind == "ecs.service");
     let cpus: f64 = services.map(cpu_of).sum();
     if cpus <= 0.0 {
         return Vec::new();

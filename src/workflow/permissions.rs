@@ -1,27 +1,16 @@
 //! The IAM policies that commands on this stack need.
 
-use infra_base::address::{AccountId, Address, Region};
+use infra_base::address::{AccountId, Address};
 use infra_config::{BackendKind, Config};
-use infra_core::resource::Kind;
 use infra_core::state::{Entry, State};
 use infra_kinds::KINDS;
 use infra_permissions::scope::is_named_by_id;
 use infra_permissions::{Access, Part, Policy, StateBucket, derive};
-use serde_json::Value;
 
 use crate::environments;
 use crate::error::Error;
 use crate::selection::Selection;
 use crate::stack::graph;
-
-/// What is known about a resource: as it is configured, or as the state has it.
-struct Known<'a> {
-    kind: &'static dyn Kind,
-    region: &'a Region,
-    account: Option<&'a AccountId>,
-    spec: &'a Value,
-    attrs: Option<&'a Value>,
-}
 
 /// Returns the policies that these commands need for the selected environments, one for each account. They cover what
 /// the configuration describes, and what exists.
@@ -42,41 +31,31 @@ pub fn policies(
     environments::check(selection, &known)?;
     let is_selected = |address: &Address| selection.includes(address.environment());
     let of_stack = Some(&state.account).filter(|account| !account.as_str().is_empty());
-    let desired = graph.nodes().values().filter(|node| is_selected(&node.address)).map(|node| Known {
+    let desired = graph.nodes().values().filter(|node| is_selected(&node.address)).map(|node| Part {
         kind: node.kind.get(),
         region: &node.region,
-        account: node.account.as_ref(),
+        account: node.account.as_ref().or(of_stack),
         spec: &node.spec,
         attrs: None,
     });
     // What exists is known better than what is configured, but its names may be those of before.
     let existing = state.resources.iter().filter(|(address, _)| is_selected(address)).filter_map(|(_, entry)| {
-        Some(Known {
+        Some(Part {
             kind: KINDS.get(&entry.kind)?.get(),
             region: &entry.region,
-            account: entry.account.as_ref(),
+            account: entry.account.as_ref().or(of_stack),
             spec: &entry.spec,
             attrs: entry.attrs.as_ref(),
         })
     });
-    let parts: Vec<Part<'_>> = desired
-        .filter(|known| !has_id_of_its_own(known, state))
-        .chain(existing)
-        .map(|Known { kind, region, account, spec, attrs }| Part {
-            kind,
-            region,
-            account: account.or(of_stack),
-            spec,
-            attrs,
-        })
-        .collect();
+    let parts: Vec<Part<'_>> = desired.filter(|part| !has_id_of_its_own(part, state)).chain(existing).collect();
     Ok(derive(&parts, &config.stack.id(), commands, state_bucket(config, of_stack)))
 }
 
 /// Returns whether a configured resource is named by an id that only what exists has.
-fn has_id_of_its_own(known: &Known<'_>, state: &State) -> bool {
-    let exists = |entry: &Entry| entry.kind == known.kind.name() && entry.attrs.is_some();
-    is_named_by_id(known.kind) && state.resources.values().any(exists)
+fn has_id_of_its_own(part: &Part<'_>, state: &State) -> bool {
+    let exists = |entry: &Entry| entry.kind == part.kind.name() && entry.attrs.is_some();
+    is_named_by_id(part.kind) && state.resources.values().any(exists)
 }
 
 fn state_bucket<'a>(config: &'a Config, account: Option<&'a AccountId>) -> Option<StateBucket<'a>> {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use infra_core::engine::ReadContext;
-use infra_core::plan::{Action, Plan};
+use infra_core::plan::Plan;
 use infra_core::state::State;
 use infra_permissions::Access;
 pub use infra_preflight::{Finding, Verdict};
@@ -32,6 +32,5 @@ pub async fn check(
 /// Returns whether `up` checks a plan before it begins: one that creates something. An emulator has neither quotas nor
 /// a simulation of permissions.
 pub fn is_worthwhile(workspace: &Workspace, plan: &Plan) -> bool {
-    let creates = |action: &Action| matches!(action, Action::Create | Action::Replace { .. });
-    (workspace.is_aws || workspace.sandbox) && plan.steps.iter().any(|step| creates(&step.action))
+    (workspace.is_aws || workspace.sandbox) && plan.steps.iter().any(|step| step.action.creates())
 }

@@ -134,8 +134,7 @@ impl Session {
     /// Warns if credentials that nobody can renew for this process expire during the run.
     pub fn warn_of_expiry(&self, expected: Duration) {
         let Some((at, who)) = self.context.cloud.expires_at() else { return };
-        // Durations on AWS vary: half as long again is still usual.
-        if at > SystemTime::now() + expected.mul_f64(1.5) {
+        if infra_preflight::outlast(at, SystemTime::now(), expected) {
             return;
         }
         let at = jiff::Timestamp::try_from(at).map(|at| at.strftime("%H:%M:%S UTC").to_string()).unwrap_or_default();

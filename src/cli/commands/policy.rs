@@ -11,7 +11,7 @@ use crate::cli::explain::Failure;
 use crate::cli::options::EnvironmentArgs;
 use crate::cli::ui::{stderr, stdout};
 use infra_base::file::{self, Access as FileAccess};
-use infra_permissions::{Access, Format, Policy, render};
+use infra_permissions::{Access, Format, Policy, pretty, render};
 use infra_workflow::permissions::policies;
 
 /// Writes the least IAM policy that commands need on this stack, for whoever grants the permissions.
@@ -124,19 +124,10 @@ fn documents(policy: &Policy, name: &str, description: &str, format: PolicyForma
     let account = policy.account.clone();
     let one = |text, name: &str| Document { name: name.to_owned(), account: account.clone(), text };
     match format {
-        PolicyFormat::Json => {
-            let all = policy.json();
-            let count = all.len();
-            let name_of = |number: usize| if count == 1 { name.to_owned() } else { format!("{name}-{number}") };
-            all.iter().zip(1..).map(|(document, number)| one(pretty(document), &name_of(number))).collect()
-        }
+        PolicyFormat::Json => policy.named(name).iter().map(|(name, document)| one(pretty(document), name)).collect(),
         PolicyFormat::Terraform => vec![one(render(policy, name, description, Format::Terraform), name)],
         PolicyFormat::Cloudformation => vec![one(render(policy, name, description, Format::CloudFormation), name)],
     }
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 /// Several documents of JSON are one object with their names: a file with more than one document is of no use to IAM.

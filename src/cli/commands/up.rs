@@ -71,11 +71,15 @@ pub(in crate::cli) async fn run(app: &App, args: &UpArgs) -> Result<u8, Failure>
     let session = app.open_session("up", reporter.events()).await?;
     let plan = up.plan(&session.context, observed, &approval).await;
     let (session, plan) = session.or_close(plan).await?;
-    let checked = up.preflight(&session.context, &plan, args.skip_preflight).await;
-    let (session, ()) = session.or_close(checked).await?;
     let plan = app.estimated(plan);
+    let is_checked = !args.skip_preflight && preflight::is_worthwhile(&app.workspace, &plan);
+    let checked = if is_checked { up.preflight(&session.context, &plan).await } else { Ok(()) };
+    let (session, ()) = session.or_close(checked).await?;
     reporter.plan(&plan, session.context.cloud.clock());
-    session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
+    // It is one of the checks.
+    if !is_checked {
+        session.warn_of_expiry(Duration::from_secs(plan.expected_seconds));
+    }
     let report = infra_core::engine::up(&session.context, plan).await;
     release_orphaned(&session.context).await;
     let failed = report.as_ref().is_ok_and(|report| report.outcome == Outcome::Failed);
@@ -191,11 +195,8 @@ impl Up<'_> {
     }
 
     /// Refuses a plan that cannot be carried out to its end, before its first change.
-    async fn preflight(&self, context: &Context, plan: &Plan, skip: bool) -> Result<(), Failure> {
+    async fn preflight(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
         let workspace = &self.app.workspace;
-        if skip || !preflight::is_worthwhile(workspace, plan) {
-            return Ok(());
-        }
         let state = context.journal.read(Clone::clone);
         let reads = context.read_context();
         let findings = preflight::check(workspace, &reads, &state, plan, &self.request.selection).await?;

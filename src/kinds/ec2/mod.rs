@@ -41,4 +41,4 @@ pub use vpc::Vpc;
 pub use vpc_peering_acceptance::VpcPeeringAcceptance;
 pub use vpc_peering_connection::VpcPeeringConnection;
 pub use vpc_peering_dns::{PeeringSide, VpcPeeringDns};
-pub use zones::{DatabaseOffer, ZoneOffers};
+pub use zones::{DatabaseOffer, ZoneOffers, database_options, replication_options};

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use aws_sdk_databasemigration::types::OrderableReplicationInstance;
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, Filter};
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use serde::{Deserialize, Serialize};
@@ -241,7 +242,11 @@ where
     Ok(names.into_iter().collect())
 }
 
-async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<Vec<String>> {
+/// Returns the options to order these database instances.
+///
+/// # Errors
+/// Those of the read.
+pub async fn database_options(cx: &StepContext, wanted: &DatabaseOffer) -> Result<Vec<OrderableDbInstanceOption>> {
     let pages = cx
         .aws
         .rds
@@ -252,26 +257,32 @@ async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<Vec<S
         .into_paginator()
         .items()
         .send();
-    let options = cx.read("rds:DescribeOrderableDBInstanceOptions", pages.collect::<Result<Vec<_>, _>>()).await?;
-    let of_version = |version: Option<&str>| {
-        let version = version.unwrap_or_default();
+    let mut options = cx.read("rds:DescribeOrderableDBInstanceOptions", pages.collect::<Result<Vec<_>, _>>()).await?;
+    options.retain(|option| {
+        let version = option.engine_version().unwrap_or_default();
         version == wanted.version || version.starts_with(&format!("{}.", wanted.version))
-    };
-    let zones = options.iter().filter(|option| of_version(option.engine_version()));
-    Ok(zones
-        .flat_map(OrderableDbInstanceOption::availability_zones)
-        .filter_map(|zone| Some(zone.name()?.to_owned()))
-        .collect())
+    });
+    Ok(options)
+}
+
+async fn with_database(cx: &StepContext, wanted: &DatabaseOffer) -> Result<Vec<String>> {
+    let options = database_options(cx, wanted).await?;
+    let zones = options.iter().flat_map(OrderableDbInstanceOption::availability_zones);
+    Ok(zones.filter_map(|zone| Some(zone.name()?.to_owned())).collect())
+}
+
+/// Returns the options to order replication instances of a class.
+///
+/// # Errors
+/// Those of the read.
+pub async fn replication_options(cx: &StepContext, class: &str) -> Result<Vec<OrderableReplicationInstance>> {
+    let pages = cx.aws.dms.describe_orderable_replication_instances().into_paginator().send();
+    let pages = cx.read("dms:DescribeOrderableReplicationInstances", pages.collect::<Result<Vec<_>, _>>()).await?;
+    let options = pages.into_iter().flat_map(|page| page.orderable_replication_instances.unwrap_or_default());
+    Ok(options.filter(|one| one.replication_instance_class() == Some(class)).collect())
 }
 
 async fn with_replication(cx: &StepContext, class: &str) -> Result<Vec<String>> {
-    let pages = cx.aws.dms.describe_orderable_replication_instances().into_paginator().send();
-    let pages = cx.read("dms:DescribeOrderableReplicationInstances", pages.collect::<Result<Vec<_>, _>>()).await?;
-    let mut zones = Vec::new();
-    for one in pages.iter().flat_map(|page| page.orderable_replication_instances.iter().flatten()) {
-        if one.replication_instance_class() == Some(class) {
-            zones.extend(one.availability_zones().iter().cloned());
-        }
-    }
-    Ok(zones)
+    let options = replication_options(cx, class).await?;
+    Ok(options.iter().flat_map(|one| one.availability_zones().iter().cloned()).collect())
 }

@@ -13,3 +13,4 @@ pub(super) use attached_policies::attached;
 pub use role::Role;
 pub use role_policy::{RolePolicy, Statement};
 pub use role_policy_attachment::RolePolicyAttachment;
+pub use service_linked_role::{ServiceLinkedRole, service_linked_role};

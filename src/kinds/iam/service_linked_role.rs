@@ -8,11 +8,11 @@ use infra_core::resource::{Result, StepContext, ignore_codes};
 
 /// The role of a service.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServiceLinkedRole {
+pub struct ServiceLinkedRole {
     /// The service ("AWS services that work with IAM").
-    service: &'static str,
+    pub service: &'static str,
     /// The name of its role.
-    name: &'static str,
+    pub name: &'static str,
 }
 
 /// Amazon ECS ("Using service-linked roles for Amazon ECS").
@@ -29,6 +29,21 @@ pub(crate) const SCALING_OF_ECS: ServiceLinkedRole = ServiceLinkedRole {
     service: "ecs.application-autoscaling.amazonaws.com",
     name: "AWSServiceRoleForApplicationAutoScaling_ECSService",
 };
+
+/// The kinds whose services need a role.
+const USERS: &[(&str, ServiceLinkedRole)] = &[
+    ("autoscaling.scalable_target", SCALING_OF_ECS),
+    ("ecs.cluster", ECS),
+    ("ecs.service", ECS),
+    ("elbv2.load_balancer", LOAD_BALANCING),
+    ("rds.db_instance", RDS),
+    ("rds.db_subnet_group", RDS),
+];
+
+/// Returns the role that the service of a kind needs before its first resource.
+pub fn service_linked_role(kind: &str) -> Option<ServiceLinkedRole> {
+    USERS.iter().find(|(user, _)| *user == kind).map(|(_, role)| *role)
+}
 
 const NO_SUCH_ROLE: &[&str] = &["NoSuchEntity"];
 const DENIED: &[&str] = &["AccessDenied", "AccessDeniedException"];

@@ -2,34 +2,22 @@
 
 use std::time::SystemTime;
 
-use migrate_infra::address::AccountId;
 use migrate_infra::crash_point::CrashPoints;
 use migrate_infra::engine::Context;
 use migrate_infra::graph::Graph;
-use migrate_infra::permissions::{Access, Part, derive};
+use migrate_infra::permissions::Access;
 use migrate_infra::preflight::{Finding, Subject, Verdict, preflight};
 use migrate_infra::sandbox::Faults;
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::world::script::Script;
 
-use crate::harness::sandbox_run::{Fixture, GraphBuilder, STACK};
+use crate::harness::sandbox_run::{Fixture, GraphBuilder};
 use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph};
+use crate::permissions::derived::policies_of;
 
 /// Checks the creation of a graph.
 async fn checked(fixture: &mut Fixture, graph: &Graph) -> Vec<Finding> {
-    let account: AccountId = "111122223333".into();
-    let parts: Vec<Part<'_>> = graph
-        .nodes()
-        .values()
-        .map(|node| Part {
-            kind: node.kind.get(),
-            region: &node.region,
-            account: Some(node.account.as_ref().unwrap_or(&account)),
-            spec: &node.spec,
-            attrs: None,
-        })
-        .collect();
-    let policies = derive(&parts, STACK, &[Access::Up], None);
+    let policies = policies_of(&[graph], &[Access::Up]);
     let plan = fixture.plan(graph, &fixture.state());
     let check = async |context: Context| {
         let (reads, state) = (context.read_context(), context.journal.read(Clone::clone));

@@ -28,7 +28,7 @@ fn policies(graph: &Graph, commands: &[Access]) -> Vec<Policy> {
 }
 
 /// Returns the policies for what is configured and what exists.
-fn policies_of(graphs: &[&Graph], commands: &[Access]) -> Vec<Policy> {
+pub fn policies_of(graphs: &[&Graph], commands: &[Access]) -> Vec<Policy> {
     let account: AccountId = ACCOUNT.into();
     let parts: Vec<Part<'_>> = graphs
         .iter()
