@@ -21,8 +21,9 @@ pub(in crate::cli) fn durations(stack: &Path, endpoint: EndpointKind) -> Duratio
     let runs = Runs::of(stack);
     let is_useful = |record: &infra_timeline::RunRecord| record.endpoint == endpoint && record.plan.is_some();
     let ids = runs.ids().unwrap_or_default().into_iter();
-    let useful = ids.filter(|id| runs.record(id).is_ok_and(|record| is_useful(&record))).take(READ);
-    let steps = useful.filter_map(|id| runs.timeline(&id).ok()).flat_map(|timeline| samples(&timeline));
+    let useful = ids.filter_map(|id| Some((runs.record(&id).ok().filter(is_useful)?, id))).take(READ);
+    let timelines = useful.filter_map(|(record, id)| runs.timeline_of(&id, record).ok());
+    let steps = timelines.flat_map(|timeline| samples(&timeline));
     let mut durations = Durations::default();
     for of in measured(steps) {
         durations.insert(&of.kind, &of.operation, estimate(&of));

@@ -69,7 +69,11 @@ impl Runs {
 
     /// Reads what happened in a run.
     pub(in crate::cli) fn timeline(&self, id: &FileId) -> io::Result<Timeline> {
-        let record = self.record(id)?;
+        self.timeline_of(id, self.record(id)?)
+    }
+
+    /// Does the same for a run whose record is read already.
+    pub(super) fn timeline_of(&self, id: &FileId, record: RunRecord) -> io::Result<Timeline> {
         let events = match file::read(&self.directory_of(id).join(EVENTS)) {
             Ok(bytes) => bytes,
             // The run was killed before its first event.
