@@ -29,6 +29,7 @@ mod kms;
 mod lambda;
 mod logs;
 mod operations;
+mod paging;
 mod quotas;
 mod rds;
 mod read_lag;

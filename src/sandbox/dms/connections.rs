@@ -8,8 +8,8 @@ use aws_sdk_databasemigration::operation::test_connection::{
 };
 
 use super::filters::{matches_filters, not_found_if_empty};
-use super::paging::page;
 use super::{endpoints, instances};
+use crate::paging::{DMS, page};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{Connection, Dms, Outcome, Task};
 use crate::world::real_data::DataSource;
@@ -92,7 +92,7 @@ fn describe(call: &mut Call<'_>, input: &DescribeConnectionsInput) -> Result<Des
         }
     }
     let found = not_found_if_empty(found, input.filters(), "connections")?;
-    let (found, next) = page(found, input.marker(), input.max_records(), 20..=100)?;
+    let (found, next) = page(found, input.marker(), input.max_records(), 20..=100, DMS)?;
     Ok(DescribeConnectionsOutput::builder().set_connections(Some(found)).set_marker(next).build())
 }
 

@@ -9,7 +9,6 @@ mod filters;
 mod instances;
 mod live_statistics;
 mod orderable;
-mod paging;
 mod subnet_groups;
 mod table_statistics;
 mod tags;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::conversion::date;
 use super::filters::matches_filters;
 use super::live_statistics;
-use super::paging::page;
+use crate::paging::{DMS, page};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{TableLoad, Task};
 use crate::world::script::ValidationOutcome;
@@ -181,7 +181,7 @@ fn describe(
         }
     }
     // "Default: 100. Constraints: Minimum 20, maximum 500."
-    let (found, next) = page(found, input.marker(), input.max_records(), 20..=500)?;
+    let (found, next) = page(found, input.marker(), input.max_records(), 20..=500, DMS)?;
     Ok(DescribeTableStatisticsOutput::builder()
         .replication_task_arn(arn)
         .set_table_statistics(Some(found))

@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 
 use super::conversion::{date, tags_from_sdk};
 use super::filters::{matches_filters, not_found_if_empty};
-use super::paging::page;
 use super::validation::{document, identifier};
 use super::{connections, endpoints, instances, table_statistics};
+use crate::paging::{DMS, page};
 use crate::quotas;
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::dms::{Positions, Progress, StartType, Task, TaskState};
@@ -229,7 +229,7 @@ fn describe(
         }
     }
     let found = not_found_if_empty(found, input.filters(), "replication task")?;
-    let (found, next) = page(found, input.marker(), input.max_records(), 20..=100)?;
+    let (found, next) = page(found, input.marker(), input.max_records(), 20..=100, DMS)?;
     Ok(DescribeReplicationTasksOutput::builder().set_replication_tasks(Some(found)).set_marker(next).build())
 }
 

@@ -7,18 +7,20 @@ use aws_sdk_rds::operation::describe_orderable_db_instance_options::{
 use aws_sdk_rds::types::{AvailabilityZone, OrderableDbInstanceOption};
 
 use super::validation;
+use crate::paging::{RDS, page};
 use crate::registry::{Call, Registry, Rejection};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.on(
         "rds",
         "DescribeOrderableDBInstanceOptions",
-        &["engine", "db_instance_class", "vpc"],
+        &["engine", "db_instance_class", "vpc", "max_records", "marker"],
         DescribeOrderableDBInstanceOptionsError::generic,
         describe,
     );
 }
 
+/// A page has at most 10,000 options, 100 by default ("DescribeOrderableDBInstanceOptions").
 fn describe(
     call: &mut Call<'_>,
     input: &DescribeOrderableDbInstanceOptionsInput,
@@ -39,7 +41,10 @@ fn describe(
             .vpc(true)
             .build()
     };
-    let versions = if zones.is_empty() { Vec::new() } else { validation::versions() };
-    let options = versions.into_iter().map(option).collect();
-    Ok(DescribeOrderableDbInstanceOptionsOutput::builder().set_orderable_db_instance_options(Some(options)).build())
+    let options = if zones.is_empty() { Vec::new() } else { validation::versions().map(option).collect() };
+    let (options, next) = page(options, input.marker(), input.max_records(), 20..=10_000, RDS)?;
+    Ok(DescribeOrderableDbInstanceOptionsOutput::builder()
+        .set_orderable_db_instance_options(Some(options))
+        .set_marker(next)
+        .build())
 }

@@ -11,6 +11,7 @@ use crate::world::rds::Settings;
 /// The major versions of PostgreSQL, and the minor version that a major version alone selects.
 pub(super) const MAJORS: &[&str] = &["13", "14", "15", "16", "17"];
 const MINOR: &str = "9";
+const LAST_MINOR: u8 = 20;
 
 fn invalid<T>(message: impl Into<String>) -> Result<T, Rejection> {
     refuse("InvalidParameterValue", message)
@@ -90,15 +91,15 @@ pub(super) fn version(engine: &str, wanted: &str) -> Result<String, Rejection> {
         return invalid("Invalid DB engine");
     }
     let (major, minor) = wanted.split_once('.').unwrap_or((wanted, MINOR));
-    match MAJORS.contains(&major) && minor.parse::<u8>().is_ok_and(|minor| minor <= 20) {
+    match MAJORS.contains(&major) && minor.parse::<u8>().is_ok_and(|minor| minor <= LAST_MINOR) {
         true => Ok(format!("{major}.{minor}")),
         false => refuse("InvalidParameterCombination", format!("Cannot find version {wanted} for postgres")),
     }
 }
 
-/// Returns the default minor version of each major version.
-pub(super) fn versions() -> Vec<String> {
-    MAJORS.iter().map(|major| format!("{major}.{MINOR}")).collect()
+/// Returns all versions.
+pub(super) fn versions() -> impl Iterator<Item = String> {
+    MAJORS.iter().flat_map(|major| (0..=LAST_MINOR).map(move |minor| format!("{major}.{minor}")))
 }
 
 /// Returns whether a full version is an earlier minor version of the same major version. A downgrade is not possible
