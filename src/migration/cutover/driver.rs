@@ -35,6 +35,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The longest delay between two attempts to roll back.
 const LONGEST_RETRY_DELAY: Duration = Duration::from_mins(5);
 
+/// How old what was read for the gates may be, in seconds, unless they are evaluated less often.
+const STALE_SECONDS: i64 = 60;
+
 /// Returns the delay before an attempt to roll back: each is twice as long as the one before, up to a limit.
 fn rollback_delay(attempt: u32) -> Duration {
     match attempt.checked_sub(2) {
@@ -369,12 +372,20 @@ impl Driver {
                 let left = until.saturating_sub(self.seconds(began));
                 self.context.cloud.clock().sleep(Duration::from_secs(left)).await;
             }
-            let now = self.context.cloud.unix_now();
-            let reader = read_context.reader(&shift::traffic_address(), &self.location);
-            let probe = self.probe(read_context, now);
-            let context = view.eval_context(&self.plan, now);
-            let ((judgements, health), observed) =
-                futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
+            let read = async || {
+                let now = self.context.cloud.unix_now();
+                let reader = read_context.reader(&shift::traffic_address(), &self.location);
+                let probe = self.probe(read_context, now);
+                let context = view.eval_context(&self.plan, now);
+                let read = futures::join!(probe.evaluate(&self.gates, &context), read_both(&reader, &self.record_name));
+                (read, self.context.cloud.unix_now().saturating_sub(now))
+            };
+            let (mut result, seconds) = read().await;
+            // What was read so long ago, for example before a wait for new credentials, says nothing about now.
+            if seconds > i64::try_from(self.plan.gate_interval_seconds).unwrap_or(i64::MAX).max(STALE_SECONDS) {
+                (result, _) = read().await;
+            }
+            let ((judgements, health), observed) = result;
             health.iter().map(health_event).for_each(|event| self.context.events.send(event));
             Completion::Judged(number, observed.ok().map(|records| records.nearest_split()), judgements)
         }
