@@ -76,7 +76,8 @@ fn serve(mut socket: TcpStream, script: &[Step], heard: &Mutex<Vec<u8>>) -> io::
             Step::Challenge(iterations) => {
                 let first = read(&mut stream, true, heard)?;
                 let first = String::from_utf8_lossy(&first);
-                let nonce = first.split("r=").nth(1).unwrap_or_default();
+                // The nonce itself can have `r=`, but no comma ("SCRAM Attributes", RFC 5802).
+                let (_, nonce) = first.split_once(",r=").unwrap_or_default();
                 let answer = format!("r={nonce}evil,s=c2FsdHNhbHQ=,i={iterations}");
                 stream.write_all(&super::authentication(11, answer.as_bytes()))?;
             }
