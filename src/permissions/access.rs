@@ -37,6 +37,7 @@ const PREFLIGHT: &[&str] = &[
     "iam:SimulatePrincipalPolicy",
     "logs:DescribeLogGroups",
     "rds:DescribeAccountAttributes",
+    "route53:GetHostedZone",
     "s3:ListBuckets",
     "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",

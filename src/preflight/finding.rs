@@ -46,22 +46,20 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(
-        check: &'static str,
-        place: impl Into<String>,
-        verdict: Verdict,
-        detail: impl Into<String>,
-    ) -> Self {
+    /// Returns a finding without a remedy.
+    pub fn new(check: &'static str, place: impl Into<String>, verdict: Verdict, detail: impl Into<String>) -> Self {
         Self { check, place: place.into(), verdict, detail: detail.into(), remedy: None }
     }
 
-    pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
 }
 
 /// Returns a location as a place.
-pub(crate) fn place(location: &Location) -> String {
+pub fn place(location: &Location) -> String {
     match &location.account {
         Some(account) => format!("{account} {}", location.region),
         None => location.region.to_string(),

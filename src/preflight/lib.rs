@@ -18,7 +18,7 @@ mod subject;
 use futures::future::{BoxFuture, join_all};
 
 pub use credentials::outlast;
-pub use finding::{Finding, Verdict};
+pub use finding::{Finding, Verdict, place};
 pub use subject::Subject;
 
 /// Runs all checks at the same time. The most serious findings come first.
