@@ -60,6 +60,12 @@ docs:
 fuzz inputs="1000000" seed="1":
     MIGRATE_INFRA_FUZZ={{ inputs }} MIGRATE_INFRA_FUZZ_SEED={{ seed }} cargo test --workspace --lib --tests fuzz -- --nocapture
 
+# The pages of `timeline` and `serve` in a real browser, with axe, and pictures to look at. Needs Node.js and Chromium.
+pages directory="target/pages":
+    cargo build
+    npm install --prefix tests/browser --no-audit --no-fund
+    node tests/browser/check.js "${CARGO_TARGET_DIR:-target}/debug/migrate-infra" "{{ directory }}"
+
 # Licences, sources and banned crates, as the tests check them, and advisories, which need the network.
 deny:
     "$(python3 tests/deny/install.py --venv "${CARGO_TARGET_DIR:-target}/tmp/deny-venv")" check

@@ -18,8 +18,8 @@ use super::commands::state::StateCommand;
 use super::commands::traffic::TrafficCommand;
 use super::commands::{
     adopt, compare, completions, config, cost, cutover, doctor, down, drift, forget, graph, init, man, orphans,
-    outputs, plan, policy, preflight, rehearse, replication, rollback, runbook, runs, state, status, timeline, traffic,
-    unlock, up, watch,
+    outputs, plan, policy, preflight, rehearse, replication, rollback, runbook, runs, serve, state, status, timeline,
+    traffic, unlock, up, watch,
 };
 use super::endpoint::SUPERVISE;
 use super::error::{CliError, Exit};
@@ -68,75 +68,48 @@ pub struct Cli {
 
 /// The commands, in the order in which they are typically used.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the arguments of a command describe it")]
 pub enum Command {
-    /// Write a commented configuration to start from.
     Init(init::InitArgs),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Show what `up` would do: every change with its reason, and the expected duration.
     Plan(plan::PlanArgs),
-    /// Create or change resources until AWS matches the configuration; resumes a run that was killed.
     Up(up::UpArgs),
-    /// Compare what exists with what was last applied, without changing anything.
     Drift(drift::DriftArgs),
-    /// Undo what the last failed or interrupted `up` did.
     Rollback(rollback::RollbackArgs),
-    /// Show what exists, and what is unfinished.
     Status(status::StatusArgs),
-    /// Show ids, endpoints and URLs of what exists.
     Outputs(outputs::OutputsArgs),
-    /// Check what would fail `up`: permissions, quotas, names, offerings.
     Preflight(preflight::PreflightArgs),
-    /// Show what the stack costs: for each address and in total, an hour and a month.
-    ///
-    /// It follows from the configuration and from a dated table of prices. It makes no call, and needs no credentials.
-    /// What exists has a fixed price. What is used (transfer, requests, logs) costs between a low and a high amount,
-    /// which follow from assumptions in the table. What has no price in the table is unknown, and is not in the totals.
     Cost(cost::CostArgs),
-    /// Write the least IAM policy for a command.
     Policy(policy::PolicyArgs),
-    /// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
     Graph(graph::GraphArgs),
     /// Start, stop and monitor the replication of the databases, and compare them.
     #[command(subcommand)]
     Replication(ReplicationCommand),
-    /// Compare two PostgreSQL databases, without a stack and a configuration.
     Compare(compare::CompareArgs),
     /// Show where traffic goes, shift it, or send it back.
     #[command(subcommand)]
     Traffic(TrafficCommand),
-    /// Shift all traffic to the target, step by step, behind gates, and back when something fails.
     Cutover(cutover::CutoverArgs),
-    /// Show traffic, lag, health and gates until you quit.
     Watch(watch::WatchArgs),
-    /// Rehearse the whole migration on the sandbox, with real databases and under load, and prove the result.
     Rehearse(rehearse::RehearseArgs),
     /// Show what earlier commands did: list the stored runs, or show one.
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Show what a run did, and when: a Gantt chart, and a page with everything.
     Timeline(timeline::TimelineArgs),
-    /// Write the runbook of the migration, with this stack's ids and its progress.
+    Serve(serve::ServeArgs),
     Runbook(runbook::RunbookArgs),
-    /// Delete everything that this stack created, and nothing else.
     Down(down::DownArgs),
-    /// Show, adopt or delete resources that carry this stack's tags and are not in its state.
     Orphans(orphans::OrphansArgs),
-    /// Import an existing resource into the state.
     Adopt(adopt::AdoptArgs),
-    /// Remove resources from the state without deleting them.
     Forget(forget::ForgetArgs),
-    /// Show who holds the lock of the state, and take it from a run that hangs.
     Unlock(unlock::UnlockArgs),
     /// Inspect, migrate or rebuild the state.
     #[command(subcommand)]
     State(StateCommand),
-    /// Write the script that makes a shell complete commands, options and addresses.
     Completions(completions::CompletionsArgs),
-    /// Write the manual pages.
     Man(man::ManArgs),
-    /// Check what this program depends on, and write a file for a bug report.
     Doctor(doctor::DoctorArgs),
     /// Supervises a database server of the sandbox. The program calls it itself.
     #[command(name = SUPERVISE, hide = true)]
@@ -219,8 +192,9 @@ fn check(options: &GlobalOptions) -> Result<(), CliError> {
 }
 
 fn start(options: &GlobalOptions, command: Command) -> Result<u8, CliError> {
-    // A rehearsal has a sandbox of its own, in which servers work.
-    let mut builder = if options.needs_paused_time() && !matches!(command, Command::Rehearse(_)) {
+    // A rehearsal has a sandbox of its own, in which servers work. A browser lives in real time.
+    let needs_real_time = matches!(command, Command::Rehearse(_) | Command::Serve(_));
+    let mut builder = if options.needs_paused_time() && !needs_real_time {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         builder.start_paused(true);
         builder
@@ -279,6 +253,7 @@ async fn run(options: &GlobalOptions, command: Command) -> Result<u8, Failure> {
         Command::Rehearse(args) => Box::pin(rehearse::run(options, &args)).await,
         Command::Runs(command) => runs::run(&app()?, &command),
         Command::Timeline(args) => timeline::run(&app()?, &args),
+        Command::Serve(args) => serve::run(&app()?, &args).await,
         Command::Runbook(args) => runbook::run(&app()?, &args).await,
         Command::Cutover(args) => Box::pin(cutover::run(&app()?, &args)).await,
         Command::Graph(args) => graph::run(&app()?, &args).await,

@@ -25,6 +25,7 @@ pub mod replication;
 pub mod rollback;
 pub mod runbook;
 pub mod runs;
+pub mod serve;
 pub mod state;
 pub mod status;
 pub mod timeline;

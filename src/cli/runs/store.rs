@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use infra_base::file;
 use infra_base::file_id::FileId;
@@ -81,6 +82,20 @@ impl Runs {
             Err(error) => return Err(error),
         };
         Ok(Timeline::of(record, lines(&String::from_utf8_lossy(&events))))
+    }
+
+    /// Returns whether a process is writing a run.
+    pub(super) fn is_under_way(&self, id: &FileId) -> bool {
+        let events = file::open(&self.directory_of(id).join(EVENTS), fs::OpenOptions::new().read(true));
+        events.is_ok_and(|events| matches!(events.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    }
+
+    /// Returns what changes whenever more is stored about a run: the lengths and times of its files.
+    pub(super) fn progress(&self, id: &FileId) -> [Option<(u64, SystemTime)>; 2] {
+        [RECORD, EVENTS].map(|name| {
+            let metadata = fs::metadata(self.directory_of(id).join(name)).ok()?;
+            Some((metadata.len(), metadata.modified().ok()?))
+        })
     }
 
     /// Removes the oldest runs, so that [`KEPT`] are left. Only the files that this program writes are removed.

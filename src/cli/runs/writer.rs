@@ -67,6 +67,9 @@ fn write(stack: &Path, mut record: RunRecord, inbox: &Receiver<Message>) -> io::
     file::create_directory(&directory)?;
     save(&directory, &record)?;
     let mut events = file::open(&directory.join(EVENTS), OpenOptions::new().create_new(true).append(true))?;
+    // The system releases it with the process. So `serve` knows whether a run without an end is under way. On a file
+    // system without locks, it takes the run for killed.
+    let _ = events.lock();
     let pruned = runs.prune();
     let mut left = LARGEST;
     let mut is_truncated = false;

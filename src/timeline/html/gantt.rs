@@ -56,7 +56,7 @@ fn row(timeline: &Timeline, index: usize, bar: &Bar) -> String {
     };
     let action = match bar.end {
         End::Done | End::Unchanged => escape(&bar.action),
-        end => format!("{} <strong>{}</strong>", escape(&bar.action), end.as_str()),
+        _ => format!("{} <strong>{}</strong>", escape(&bar.action), timeline.state_of(bar)),
     };
     format!(
         "<tr id=\"s{index}\"{class}><th scope=\"row\">{}</th><td class=\"wide\">{action}</td>\

@@ -67,15 +67,16 @@ pub(super) fn picture(timeline: &Timeline) -> String {
             );
         }
     }
-    for (index, bar) in &nodes {
-        draw(&mut text, bar, places[index], timeline.is_critical(*index));
+    for index in nodes.keys() {
+        draw(&mut text, timeline, *index, places[index]);
     }
     text.push_str("</svg>\n</div>\n");
     text
 }
 
-fn draw(text: &mut String, bar: &Bar, [x, y]: [f64; 2], critical: bool) {
-    let class = match (bar.end, critical) {
+fn draw(text: &mut String, timeline: &Timeline, index: usize, [x, y]: [f64; 2]) {
+    let bar = &timeline.steps[index];
+    let class = match (bar.end, timeline.is_critical(index)) {
         (End::Failed, _) => "node failed",
         (End::Blocked, _) => "node blocked",
         (_, true) => "node critical",
@@ -88,7 +89,7 @@ fn draw(text: &mut String, bar: &Bar, [x, y]: [f64; 2], critical: bool) {
          <rect x=\"{x:.0}\" y=\"{y:.0}\" width=\"{}\" height=\"{}\" rx=\"4\"/>\
          <text x=\"{:.0}\" y=\"{:.0}\">{}</text><text class=\"small\" x=\"{:.0}\" y=\"{:.0}\">{} {took}</text></g>",
         escape(&bar.address),
-        bar.end.as_str(),
+        timeline.state_of(bar),
         time(bar.seconds()),
         BOX[0],
         BOX[1],

@@ -1,50 +1,71 @@
 //! A run as one page without anything from elsewhere: no script, no request, for a screen, paper and a screen reader.
 //!
-//! [`sections`] is the part that changes while a run is under way, so that a page which is served can replace it.
+//! [`View`] is the part that changes while a run is under way. A server puts it into [`live_page`], whose script
+//! replaces it.
 
 mod charts;
 mod escape;
 mod gantt;
 mod graph;
+mod live;
 mod overview;
 mod switchover;
 mod tables;
 
 use crate::model::Timeline;
 use escape::escape;
+pub use live::{SCRIPT, View, live_page};
 
 /// The style sheet of a page.
-pub const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("style.css");
 
 /// Returns the page of a run.
 pub fn page(timeline: &Timeline) -> String {
-    let title = escape(&format!("{} {}", timeline.run.command, timeline.run.stack));
-    let id = escape(&timeline.run.id);
+    // Nothing is loaded, whatever the text of others in the page says.
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+    document(&title(timeline), &meta_policy(policy), &body(timeline))
+}
+
+/// Returns a whole document. `head` and `body` are HTML.
+fn document(title: &str, head: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n{head}\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
+         <a class=\"skip\" href=\"#main\">Skip to the content</a>\n{body}</body>\n</html>\n",
+        escape(title)
+    )
+}
+
+fn meta_policy(policy: &str) -> String {
+    format!("<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n")
+}
+
+fn title(timeline: &Timeline) -> String {
+    format!("{}: {}", name(timeline), timeline.run.id)
+}
+
+fn name(timeline: &Timeline) -> String {
+    format!("{} {}", timeline.run.command, timeline.run.stack)
+}
+
+/// Returns what is in the body of a page.
+fn body(timeline: &Timeline) -> String {
     let version = match timeline.run.version.as_str() {
         "" => String::new(),
         version => format!(" {}", escape(version)),
     };
-    // Nothing is loaded, whatever the text of others in the page says.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+    let sections: String =
+        parts(timeline).into_iter().map(|part| section(part.id, part.title, &part.content)).collect();
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <title>{title}: {id}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <a class=\"skip\" href=\"#main\">Skip to the content</a>\n\
-         <header>\n<h1>{title}</h1>\n<p>Run <code>{id}</code></p>\n{}</header>\n\
-         <main id=\"main\" tabindex=\"-1\">\n{}</main>\n\
-         <footer><p>Times are seconds of AWS since the run began. Written by migrate-infra{version}.</p></footer>\n\
-         </body>\n</html>\n",
+        "<header>\n<h1>{}</h1>\n<p>Run <code>{}</code></p>\n{}</header>\n\
+         <main id=\"main\" tabindex=\"-1\">\n{sections}</main>\n\
+         <footer><p>Times are seconds of AWS since the run began. Written by migrate-infra{version}.</p></footer>\n",
+        escape(&name(timeline)),
+        escape(&timeline.run.id),
         navigation(timeline),
-        sections(timeline),
     )
-}
-
-/// Returns the sections of the page.
-pub fn sections(timeline: &Timeline) -> String {
-    parts(timeline).into_iter().map(|part| section(part.id, part.title, &part.content)).collect()
 }
 
 /// A section of the page.

@@ -1,12 +1,13 @@
 //! What a run was, and what determined its duration.
 
+use std::collections::BTreeMap;
+
 use super::escape::{address, escape, time};
 use crate::model::{End, Timeline};
 
 /// Returns the facts about a run.
 pub(super) fn summary(timeline: &Timeline) -> String {
     let run = &timeline.run;
-    let count = |end: End| timeline.steps.iter().filter(|bar| bar.end == end).count();
     let mut rows = vec![
         ("Outcome", outcome(timeline)),
         ("Began", escape(&run.started)),
@@ -14,10 +15,7 @@ pub(super) fn summary(timeline: &Timeline) -> String {
         ("Expected", expected(timeline)),
     ];
     if !timeline.steps.is_empty() {
-        let ends = [End::Done, End::Unchanged, End::Failed, End::Blocked, End::Interrupted];
-        let counts = ends.map(|end| (end, count(end))).into_iter().filter(|(_, count)| *count > 0);
-        let counts: Vec<String> = counts.map(|(end, count)| format!("{count} {}", end.as_str())).collect();
-        rows.push(("Steps", counts.join(", ")));
+        rows.push(("Steps", steps(timeline)));
     }
     let calls: u64 = timeline.calls.iter().map(|of| of.calls).sum();
     if calls > 0 {
@@ -40,8 +38,28 @@ pub(super) fn summary(timeline: &Timeline) -> String {
     format!("<dl>\n{rows}</dl>\n{truncated}")
 }
 
+/// Returns how many steps are in which state.
+fn steps(timeline: &Timeline) -> String {
+    const ORDER: [End; 5] = [End::Done, End::Unchanged, End::Failed, End::Blocked, End::Interrupted];
+    let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+    for bar in &timeline.steps {
+        let place = ORDER.iter().position(|end| *end == bar.end);
+        *counts.entry((place, timeline.state_of(bar))).or_default() += 1;
+    }
+    let mut counts: Vec<String> = counts.iter().map(|((_, state), count)| format!("{count} {state}")).collect();
+    let planned = timeline.run.plan.as_ref().map_or(0, |plan| plan.steps.len());
+    let left = planned.saturating_sub(timeline.steps.len());
+    if timeline.is_under_way && left > 0 {
+        counts.push(format!("{left} to begin"));
+    }
+    counts.join(", ")
+}
+
 fn outcome(timeline: &Timeline) -> String {
     let run = &timeline.run;
+    if timeline.is_under_way {
+        return "<strong>under way</strong>".to_owned();
+    }
     let code = run.exit_code.map(|code| format!(", exit code {code}")).unwrap_or_default();
     let class = if run.exit_code == Some(0) { "good" } else { "bad" };
     format!("<span class=\"{class}\">{}</span>{code}", escape(run.outcome()))
@@ -52,14 +70,16 @@ fn outcome(timeline: &Timeline) -> String {
 fn expected(timeline: &Timeline) -> String {
     let Some(plan) = timeline.run.plan.as_ref().filter(|plan| plan.expected_seconds > 0) else { return String::new() };
     let expected = plan.expected_seconds as f64;
-    let (difference, direction) = match timeline.seconds - expected {
-        more if more >= 0.0 => (more, "longer"),
-        less => (-less, "shorter"),
+    let result = match (timeline.is_under_way, timeline.seconds - expected) {
+        (false, more) if more >= 0.0 => format!("it took {} longer", time(more)),
+        (false, less) => format!("it took {} shorter", time(-less)),
+        (true, more) if more >= 0.0 => format!("{} over", time(more)),
+        (true, less) => format!("{} left", time(-less)),
     };
     let range = plan
         .expected_range_seconds
         .map(|[least, most]| format!(", usually {} to {}", time(least as f64), time(most as f64)));
-    format!("{}{}; it took {} {direction}", time(expected), range.unwrap_or_default(), time(difference))
+    format!("{}{}; {result}", time(expected), range.unwrap_or_default())
 }
 
 /// Returns the steps that determined the duration.

@@ -205,6 +205,7 @@ impl Builder {
             migration: self.migration.finish(seconds),
             phases: self.phases,
             notices: self.notices,
+            is_under_way: false,
             run,
         }
     }

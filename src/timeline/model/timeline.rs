@@ -28,6 +28,9 @@ pub struct Timeline {
     pub phases: Vec<Phase>,
     /// The notices.
     pub notices: Vec<Failure>,
+    /// Whether the run is under way. What is stored does not tell: see [`Timeline::under_way`].
+    #[serde(skip)]
+    pub(crate) is_under_way: bool,
 }
 
 /// Something that failed, or that the user was told.
@@ -44,6 +47,21 @@ pub struct Failure {
 }
 
 impl Timeline {
+    /// Returns the timeline of a run that goes on.
+    #[must_use]
+    pub fn under_way(self) -> Self {
+        Self { is_under_way: true, ..self }
+    }
+
+    /// Returns how a step ended, or that it is running.
+    pub fn state_of(&self, bar: &Bar) -> &'static str {
+        match bar.end {
+            // Those of an earlier part of the run ended with it.
+            End::Interrupted if self.is_under_way && bar.finish >= self.seconds => "running",
+            end => end.as_str(),
+        }
+    }
+
     /// Returns whether a step is on the critical path.
     pub fn is_critical(&self, step: usize) -> bool {
         self.critical_path.contains(&step)

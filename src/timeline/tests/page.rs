@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{cutover, timeline, up};
-use crate::html::page;
+use crate::html::{View, live_page, page};
 
 /// Elements without an end.
 const VOID: [&str; 4] = ["!DOCTYPE", "meta", "wbr", "br"];
@@ -79,6 +79,38 @@ fn the_text_of_others_is_only_text() {
         assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{202e}'));
         assert!(page.contains("&lt;script&gt;alert(1)"));
     }
+}
+
+#[test]
+fn a_run_under_way_has_steps_that_run() {
+    let run = include_str!("runs/up.json");
+    let record: serde_json::Value = serde_json::from_str(run).expect("a run");
+    let mut record = record.as_object().expect("an object").clone();
+    for end in ["ended", "outcome", "exit_code", "error", "seconds"] {
+        record.remove(end);
+    }
+    let run = serde_json::to_string(&record).expect("text");
+    // The database is created, and not ready yet.
+    let events: Vec<&str> = include_str!("runs/up.jsonl").lines().collect();
+    let waits = events.iter().position(|line| line.contains("step_waiting")).expect("a wait");
+    let events = events[..=waits].join("\n");
+    let killed = View::of(&timeline(&run, &events));
+    assert!(killed.status.starts_with("The run was killed."), "{killed:?}");
+    assert!(killed.content.contains("<strong>interrupted</strong>"), "{killed:?}");
+    let view = View::of(&timeline(&run, &events).under_way());
+    assert_eq!(view.status, "The run is under way.");
+    for part in ["<strong>under way</strong>", "<strong>running</strong>", "&nbsp;s left", " to begin"] {
+        assert!(view.content.contains(part), "{part}: {view:?}");
+    }
+    let page = live_page(&view);
+    let script = "<script type=\"module\" src=\"live.js\"></script>";
+    assert!(page.contains(script) && page.contains(&view.content), "{page}");
+    check(&page.replace(script, "").replace("<link rel=\"icon\" href=\"data:,\">", ""));
+    check(
+        &live_page(&View::without_run("demo/<1>"))
+            .replace(script, "")
+            .replace("<link rel=\"icon\" href=\"data:,\">", ""),
+    );
 }
 
 /// Returns a run with this many resources, each with waits, retries and three needs.

@@ -10,6 +10,7 @@ mod network;
 mod output;
 mod policy;
 pub mod protection;
+mod serve;
 mod shell;
 pub mod state_directory;
 mod timeline;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::backend::Backend;
 use crate::harness::terminal::closing_terminal;
-use crate::harness::workspace::Workspace;
+use crate::harness::workspace::{Workspace, signal as send_signal};
 
 /// The services have just started: requests from before that have failed.
 const STARTED: &str = "--set gates.error-rate.enabled=false";
@@ -246,8 +246,7 @@ fn a_closed_session_left_the_traffic_split() {
         let (mut child, lines) = waiting_cutover(&workspace);
         // Nobody reads what it writes any more.
         drop(lines);
-        let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
+        send_signal(&child, signal);
         assert_eq!(child.wait().expect("it ends").code(), Some(8), "SIG{signal}");
         let shown = workspace.transcript("traffic show --sandbox");
         assert!(shown.contains("\n0 % of the traffic goes to the target"), "SIG{signal}: {shown}");

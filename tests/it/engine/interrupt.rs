@@ -2,12 +2,7 @@
 
 use std::process::{Child, Command};
 
-use crate::harness::workspace::{FAST_UP, Workspace, start_and_wait_for_progress, wait_for_progress};
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
-}
+use crate::harness::workspace::{FAST_UP, Workspace, signal, start_and_wait_for_progress, wait_for_progress};
 
 /// Starts an `up` with this handling of a signal, whatever the tests were started with (an option of `env`, which the
 /// program replaces).

@@ -142,6 +142,12 @@ pub fn wait_for_progress(command: &mut Command) -> Child {
     child
 }
 
+/// Sends a signal to a process, by its name without `SIG`.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
 /// Kills an `up` after it has created something.
 pub fn kill_while_running(workspace: &Workspace) {
     let mut child = start_and_wait_for_progress(workspace);
