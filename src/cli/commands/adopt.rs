@@ -12,10 +12,10 @@ use infra_core::plan::Step;
 use infra_workflow::adoption::{refusal, select};
 use infra_workflow::{apply_in_memory, plan_with_moves};
 
-/// Imports an existing resource into the state, so that this stack manages it from now on.
+/// Import an existing resource into the state.
 ///
-/// It first compares the resource with the configuration. It adds the ownership tags; nothing else is changed before
-/// the next `up`.
+/// This stack manages it from now on. It first compares the resource with the configuration. It adds the ownership
+/// tags; nothing else is changed before the next `up`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra adopt source/network/vpc vpc-0123456789abcdef0 --dry-run\n  \
                         migrate-infra adopt source/database-source/instance payment-db-source-source-dev-001")]

@@ -9,11 +9,12 @@ use crate::cli::options::GlobalOptions;
 use crate::cli::ui::stdout;
 use infra_compare::{Comparison, TablePattern, Verdict};
 
-/// Compares two PostgreSQL databases, without a stack and a configuration. It writes to neither, and shows no data.
+/// Compare two PostgreSQL databases, without a stack and a configuration.
 ///
-/// It compares schemas, row counts and checksums of all rows, and what else an application depends on: sequences,
-/// indexes, constraints, functions, views, triggers, privileges and large objects. It shows the statements that mend
-/// the target. Rows do not leave the servers; they are hashed there. It exits with 4 if there are differences.
+/// It writes to neither, and shows no data. It compares schemas, row counts and checksums of all rows, and what else an
+/// application depends on: sequences, indexes, constraints, functions, views, triggers, privileges and large objects.
+/// It shows the statements that mend the target. Rows do not leave the servers; they are hashed there. It exits with 4
+/// if there are differences.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  migrate-infra compare --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\"\n  \

@@ -9,7 +9,7 @@ use crate::cli::ui::stdout;
 /// The variable with which a shell asks this program for completions.
 pub(in crate::cli) const VARIABLE: &str = "MIGRATE_INFRA_COMPLETE";
 
-/// Writes the script that makes a shell complete commands, options, environments, and the addresses of what exists.
+/// Write the script that makes a shell complete commands, options and addresses.
 ///
 /// The script asks this program each time. Load it when the shell starts, so that it fits the installed version.
 #[derive(Debug, Args)]

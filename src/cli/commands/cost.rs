@@ -10,7 +10,11 @@ use crate::cli::ui::{cost_report, stdout};
 use infra_cost::{Resource, report};
 use infra_workflow::environments;
 
-/// Shows what the stack costs on AWS; it makes no call.
+/// Show what the stack costs: for each address and in total, an hour and a month.
+///
+/// It follows from the configuration and from a dated table of prices. It makes no call, and needs no credentials. What
+/// exists has a fixed price. What is used (transfer, requests, logs) costs between a low and a high amount, which
+/// follow from assumptions in the table. What has no price in the table is unknown, and is not in the totals.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  migrate-infra cost\n  \
                         migrate-infra cost --env target --set database.multi_az=true\n  \

@@ -16,7 +16,7 @@ use infra_migration::rotation::release_orphaned;
 use infra_workflow::approval::Approval;
 use infra_workflow::{Error, Selection, apply_in_memory, deletion, environments, plan_with_moves};
 
-/// Deletes everything that this stack created, and nothing else.
+/// Delete everything that this stack created, and nothing else.
 ///
 /// It waits until AWS no longer lists a resource, and continues with independent resources when a deletion fails. At
 /// the end nothing is left, or it lists what is left, why, and what to run.

@@ -15,7 +15,7 @@ use infra_workflow::refresh::{IgnoredChange, OnUnreadable, Refreshed, refresh};
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Selection, apply_in_memory};
 
-/// Compares everything in AWS with what this tool last applied, without changing anything.
+/// Compare what exists with what was last applied, without changing anything.
 ///
 /// It exits with 4 if something was changed or deleted outside of this tool; `up` corrects that. The section `[drift]`
 /// of the configuration lists what others are allowed to change, each with a reason.

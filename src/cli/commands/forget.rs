@@ -11,8 +11,9 @@ use infra_workflow::approval::Approval;
 use infra_workflow::forget::{dependents, digest, records, renamed, select};
 use infra_workflow::{Error, Session};
 
-/// Removes resources from the state. Nothing in AWS is changed: they continue to exist, and this stack no longer
-/// manages them.
+/// Remove resources from the state without deleting them.
+///
+/// Nothing in AWS is changed: they continue to exist, and this stack no longer manages them.
 ///
 /// Their ownership tags stay. If the configuration still contains a resource, `up` imports it again; otherwise
 /// `orphans` lists it. A renamed resource carries the tags of its old address: `state rebuild` imports it by its entry

@@ -16,11 +16,10 @@ use infra_workflow::Selection;
 use infra_workflow::planning::{build_plan, build_plan_from_nothing, refresh_for_plan};
 use infra_workflow::refresh::Refreshed;
 
-/// Draws the resources and their dependencies; the critical path, which determines the duration of a run, is
-/// highlighted.
+/// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
 ///
-/// The picture shows the configuration. `--plan` reads what exists, as `plan` does, and colours what `up` would create,
-/// change or delete.
+/// The critical path, which determines the duration of a run, is highlighted. The picture shows the configuration.
+/// `--plan` reads what exists, as `plan` does, and colours what `up` would create, change or delete.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra graph --format svg --out stack.svg\n  \
                         migrate-infra graph --env source --plan | dot -Tpdf > source.pdf")]

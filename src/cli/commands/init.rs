@@ -8,9 +8,9 @@ use crate::cli::ui::stdout;
 use infra_base::file::{self, Access};
 use infra_config::{Layout, template};
 
-/// Writes a commented configuration that contains every default. `config schema` prints its JSON schema.
+/// Write a commented configuration to start from.
 ///
-/// An existing file is not changed.
+/// It contains every default. `config schema` prints its JSON schema. An existing file is not changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra init --config staging.toml")]
 pub struct InitArgs {

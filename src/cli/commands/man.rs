@@ -11,9 +11,10 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::ui::stdout;
 use infra_base::file::{Access, replace};
 
-/// Writes a manual page for each command: `migrate-infra.1`, `migrate-infra-up.1`, `migrate-infra-cutover.1`, …
+/// Write the manual pages.
 ///
-/// They contain what `--help` shows. Pages that exist are replaced.
+/// There is one for each command: `migrate-infra.1`, `migrate-infra-up.1`, `migrate-infra-cutover.1`, … They contain
+/// what `--help` shows. Pages that exist are replaced.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra man ~/.local/share/man/man1\n  man migrate-infra-cutover")]
 pub struct ManArgs {

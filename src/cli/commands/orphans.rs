@@ -16,11 +16,11 @@ use infra_core::graph::Graph;
 use infra_workflow::Error;
 use infra_workflow::orphans::{list, plan_deletion, plan_import};
 
-/// Shows resources that carry this stack's ownership tags and are not in its state: what a lost or outdated state has
-/// left behind.
+/// Show, adopt or delete resources that carry this stack's tags and are not in its state.
 ///
-/// It queries AWS for everything with the tags, in all regions of the stack, and for roles, which AWS does not list by
-/// tag. `--adopt` imports what is found into the state, with everything that belongs to it; `--delete` deletes it.
+/// They are what a lost or outdated state has left behind. It queries AWS for everything with the tags, in all regions
+/// of the stack, and for roles, which AWS does not list by tag. `--adopt` imports what is found into the state, with
+/// everything that belongs to it; `--delete` deletes it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra orphans --sandbox\n  migrate-infra orphans --adopt")]
 pub struct OrphansArgs {

@@ -9,7 +9,9 @@ use crate::cli::ui::{next_commands, next_steps, output_table, stdout};
 use infra_payment::stack::{Output, outputs};
 use infra_workflow::environments;
 
-/// Shows ids, endpoints and URLs of what exists; it makes no call.
+/// Show ids, endpoints and URLs of what exists.
+///
+/// They follow from the state; no call is made.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra outputs --sandbox --output json | jq -r '.source.vpc_id'")]
 pub struct OutputsArgs {

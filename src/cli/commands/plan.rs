@@ -19,7 +19,7 @@ use infra_workflow::refresh::Refreshed;
 use infra_workflow::saved_plan::SavedPlan;
 use infra_workflow::{Request, policies, preconditions};
 
-/// Shows what `up` would do: every resource, why, how many, how the cost changes, and the expected duration.
+/// Show what `up` would do: every change with its reason, the cost, and the expected duration.
 ///
 /// It reads everything that exists, so the plan includes what was changed or deleted outside of this tool. Nothing is
 /// changed. If `up` would refuse to execute the plan, `plan` shows it and then refuses, too.

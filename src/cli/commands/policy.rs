@@ -14,7 +14,7 @@ use infra_base::file::{self, Access as FileAccess};
 use infra_permissions::{Access, Format, Policy, pretty, render};
 use infra_workflow::permissions::policies;
 
-/// Writes the least IAM policy that commands need on this stack, for whoever grants the permissions.
+/// Write the least IAM policy for a command, for whoever grants the permissions.
 ///
 /// It follows from what each kind of resource declares that it calls (`config resources`). Names of the stack narrow
 /// it, and the tag `migrate-infra:stack` where AWS chooses the ids. There is a policy for each account, in as many

@@ -11,8 +11,10 @@ use crate::cli::ui::{findings_table, stdout};
 use infra_workflow::planning::{build_plan, refresh_for_plan};
 use infra_workflow::preflight::{Finding, Verdict, check};
 
-/// Checks everything that would fail `up` and can be known before: permissions, quotas, names that are taken, zones and
-/// instance classes that are not offered, overlapping networks, credentials that expire.
+/// Check what would fail `up`: permissions, quotas, names, offerings.
+///
+/// That is: missing permissions, quotas that are used up, names that are taken, zones and instance classes that are not
+/// offered, overlapping networks, credentials that expire.
 ///
 /// It only reads, in each account and region of the plan, and takes seconds. `up` does the same before its first
 /// change, and refuses to start if a check fails.

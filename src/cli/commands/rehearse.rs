@@ -18,7 +18,7 @@ use infra_rehearsal::{Conclusion, Report};
 use infra_rehearse::{RehearsalOptions, RehearseError, SchemaSource, Then, rehearse};
 use infra_sandbox::Script;
 
-/// Rehearses the whole migration on the sandbox, with real databases and under load, and proves the result.
+/// Rehearse the whole migration on the sandbox, with real databases and under load, and prove the result.
 ///
 /// It creates the stack of the configuration on a new sandbox, loads a schema with data into the source database,
 /// starts clients that make payments, and runs the steps of the migration. A ledger records every acknowledged payment.

@@ -16,11 +16,11 @@ use infra_workflow::approval::Approval;
 use infra_workflow::rollback::plan;
 use infra_workflow::{Error, apply_in_memory, plan_with_moves};
 
-/// Undoes what the last failed or interrupted `up` did: what it created is deleted, what it changed is restored.
+/// Undo what the last failed or interrupted `up` did.
 ///
-/// It returns to the end of the last successful `up`, over several failed runs if necessary. It can be interrupted and
-/// run again. It reports a step that cannot be undone, and continues with the others; `--skip` leaves a resource
-/// unchanged.
+/// What it created is deleted, and what it changed is restored. It returns to the end of the last successful `up`, over
+/// several failed runs if necessary. It can be interrupted and run again. It reports a step that cannot be undone, and
+/// continues with the others; `--skip` leaves a resource unchanged.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra rollback --sandbox -y\n  \
                         migrate-infra rollback --skip source/database-source/instance")]

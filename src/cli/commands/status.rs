@@ -18,7 +18,9 @@ use infra_migration::switchover::{Carrier, SwitchoverRecord};
 use infra_migration::topology::Topology;
 use infra_workflow::environments;
 
-/// Shows what exists and what is unfinished, according to the state; it makes no call.
+/// Show what exists, and what is unfinished.
+///
+/// It follows from the state; no call is made.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra status --sandbox")]
 pub struct StatusArgs {

@@ -17,7 +17,7 @@ use infra_timeline::{chart, html};
 /// The width of the chart without a terminal.
 const COLUMNS: usize = 100;
 
-/// Shows what a run did, and when: a Gantt chart here, and a page with everything.
+/// Show what a run did, and when: a Gantt chart, and a page with everything.
 ///
 /// The page shows the graph, the steps with their waits and repeated calls, the critical path, errors, the calls for
 /// each service, and the estimates. For a cutover, it shows the weights, the lag, the gates and how long nobody could

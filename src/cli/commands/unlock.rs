@@ -9,10 +9,10 @@ use crate::cli::explain::Failure;
 use crate::cli::ui::{confirm, stdout};
 use infra_core::state::{Found, Holder, StateError};
 
-/// Shows who holds the lock of the state. With `--force`, takes it away.
+/// Show who holds the lock of the state, and take it from a run that hangs.
 ///
-/// This is rarely necessary: on this machine a lock is released when its process ends, in a bucket it expires with its
-/// lease, and the next command takes it over.
+/// It is taken with `--force` only. This is rarely necessary: on this machine a lock is released when its process ends,
+/// in a bucket it expires with its lease, and the next command takes it over.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra unlock\n  migrate-infra unlock --force")]
 pub struct UnlockArgs {

@@ -23,7 +23,7 @@ use infra_workflow::rollback::plan_immediate;
 use infra_workflow::saved_plan::SavedPlan;
 use infra_workflow::{Error, Request, Selection, preconditions, preflight, record_moves};
 
-/// Creates or changes resources until AWS matches the configuration.
+/// Create or change resources until AWS matches the configuration; resumes a run that was killed.
 ///
 /// It reads every resource, creates what is missing and changes what differs. It is safe to run at any time: if nothing
 /// differs it changes nothing, and after a failure or a kill it resumes.

@@ -20,10 +20,10 @@ use infra_workflow::identity::caller;
 use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::traffic::{location, read_records, record_name};
 
-/// Shows traffic, replication lag, the health of both environments and every gate. Nothing is changed.
+/// Show traffic, lag, health and gates until you quit.
 ///
-/// Use it for a day or two after a cutover, or to see whether the gates would pass before one. On a terminal it is a
-/// dashboard, which `q` quits; without one it writes a line for each change.
+/// Nothing is changed. Use it for a day or two after a cutover, or to see whether the gates would pass before one. On a
+/// terminal it is a dashboard, which `q` quits; without one it writes a line for each change.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra watch\n  migrate-infra watch --once --output json")]
 pub struct WatchArgs {

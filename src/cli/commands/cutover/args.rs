@@ -8,7 +8,7 @@ use crate::cli::commands::replication::DatabaseArgs;
 use infra_config::Occasion;
 use infra_workflow::control_channel::ControlRequest;
 
-/// Moves traffic and data from the source to the target: step by step, behind gates, then in one switchover.
+/// Move traffic and data to the target: step by step, behind gates, and back when something fails.
 ///
 /// During the steps, both services use the source database (`cutover.strategy`). The switchover closes both
 /// environments to clients, waits until every write has arrived in the target database, starts the replication back,
@@ -21,7 +21,11 @@ use infra_workflow::control_channel::ControlRequest;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Example:\n  migrate-infra cutover --dry-run\n  migrate-infra cutover -y --pause-at 50\n  \
+    after_help = "Exit codes:\n  0    all traffic goes to the target\n  5    traffic is not back on the source\n  \
+                  8    it was rolled back, all traffic goes to the source\n  \
+                  9    it stopped where it was, and you have to decide\n  \
+                  130  stopped by Ctrl-C; run the same command again to resume\n\nExample:\n  \
+                  migrate-infra cutover --dry-run\n  migrate-infra cutover -y --pause-at 50\n  \
                   migrate-infra cutover --approve\n  migrate-infra cutover --abort\n  migrate-infra cutover finish"
 )]
 pub struct CutoverArgs {
@@ -65,16 +69,15 @@ pub struct CutoverArgs {
 /// What ends a migration.
 #[derive(Debug, Subcommand)]
 pub enum CutoverCommand {
-    /// End the migration: stop the fallback, and remove what the migration left in both databases.
     Finish(FinishArgs),
 }
 
-/// Ends a migration whose data has moved. Afterwards nothing leads back.
+/// End the migration: stop the fallback, and remove what the migration left in both databases.
 ///
-/// It stops the replications and drops their replication slots, the tables and functions of DMS (`awsdms_*`) and the
-/// schema `migrate_infra` in both databases, and verifies in SQL that they are gone. The old database keeps refusing
-/// writes of the service. The next `up` removes what only the migration needed: the second service, the link between
-/// the environments, and the replication. It can be repeated after a failure.
+/// Afterwards nothing leads back. It stops the replications and drops their replication slots, the tables and functions
+/// of DMS (`awsdms_*`) and the schema `migrate_infra` in both databases, and verifies in SQL that they are gone. The
+/// old database keeps refusing writes of the service. The next `up` removes what only the migration needed: the second
+/// service, the link between the environments, and the replication. It can be repeated after a failure.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra cutover finish -y")]
 pub struct FinishArgs {

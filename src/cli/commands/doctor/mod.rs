@@ -25,7 +25,7 @@ use infra_base::file::{self, Access};
 use infra_config::{Config, load, load_as_file};
 use state::{Reading, read};
 
-/// Checks what this program depends on, and writes a file for a bug report.
+/// Check what this program depends on, and write a file for a bug report.
 ///
 /// The file has the version, the results of the checks, the configuration without its texts, numbers and statuses of
 /// the state, the types of the last records, and the names of environment variables. It has no ids, names or texts of

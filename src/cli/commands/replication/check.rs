@@ -18,13 +18,13 @@ use infra_database::Database;
 use infra_database::check::{BatchApply, Limits, Lobs, Measurements, Report, Verdict, run as inspect};
 use infra_migration::topology::{Replication, Topology};
 
-/// Inspects both databases before the replication. It writes to neither, and shows no data.
+/// Inspect both databases: what the replication would not carry over, and what to do about it.
 ///
-/// It reports what AWS DMS would not replicate, would change, or would stop at: keys, wide columns, types, generated
-/// and identity columns, partitions, unlogged tables, large objects, extensions, encodings, roles, rights, `wal_level`,
-/// replication slots, and long transactions. Every finding says what to do. It also shows the settings of the task that
-/// follow from what was measured. Sizes are measured by reading each table once. It exits with 3 if the migration would
-/// fail or lose something.
+/// It writes to neither, and shows no data. It reports what AWS DMS would not replicate, would change, or would stop
+/// at: keys, wide columns, types, generated and identity columns, partitions, unlogged tables, large objects,
+/// extensions, encodings, roles, rights, `wal_level`, replication slots, and long transactions. Every finding says what
+/// to do. It also shows the settings of the task that follow from what was measured. Sizes are measured by reading each
+/// table once. It exits with 3 if the migration would fail or lose something.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra replication check\n  \
     migrate-infra replication check --source-url \"$SOURCE_URL\" --target-url \"$TARGET_URL\"")]

@@ -22,15 +22,10 @@ use infra_config::Occasion;
 /// The replication of the databases with AWS DMS.
 #[derive(Debug, Subcommand)]
 pub enum ReplicationCommand {
-    /// Inspect both databases: what the replication would not carry over, and what to do about it.
     Check(check::CheckArgs),
-    /// Bring schema and rows to the target, and replicate changes; or resume that.
     Start(start::StartArgs),
-    /// Stop the task, and wait until it has stopped.
     Stop(stop::StopArgs),
-    /// Show the lag, every table, the last failure and the risks.
     Status(status::StatusArgs),
-    /// Compare both databases: the results of DMS, and a comparison by this tool.
     Validate(validate::ValidateArgs),
 }
 

@@ -19,7 +19,7 @@ use infra_migration::{rotation, validation};
 use infra_workflow::replication::{check_start, record_reload};
 use infra_workflow::replication_start::{Procedure, StartError, StartRequest, Started};
 
-/// Starts the replication, phase by phase.
+/// Bring schema and rows to the target, and replicate changes; or resume that.
 ///
 /// `schema`: creates tables, functions, views and keys in the target with `pg_dump` and `pg_restore`, measures the
 /// source, and gives the task the settings that follow. `load`: tests both endpoints, loads the rows, applies what has

@@ -16,7 +16,9 @@ use infra_migration::replication_health::{ReplicationHealth, read_health};
 use infra_migration::rotation::{self, DatabaseSecret};
 use infra_migration::topology::{Replication, Topology};
 
-/// Shows the status of the replication. Nothing is changed.
+/// Show the lag, every table, the last failure and the risks.
+///
+/// Nothing is changed.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     #[command(flatten)]

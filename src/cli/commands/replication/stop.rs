@@ -13,10 +13,10 @@ use infra_migration::rotation::release_stopped;
 use infra_migration::topology::Replication;
 use infra_workflow::replication::{check_no_cutover, check_stop};
 
-/// Stops the replication, and waits until it has stopped. `replication start` resumes it.
+/// Stop the task, and wait until it has stopped.
 ///
-/// It also allows the rotation of the secrets again, which `replication start` holds. After a switchover, the rotation
-/// stays held until the migration is finished.
+/// `replication start` resumes it. It also allows the rotation of the secrets again, which `replication start` holds.
+/// After a switchover, the rotation stays held until the migration is finished.
 #[derive(Debug, Args)]
 pub struct StopArgs {
     #[command(flatten)]

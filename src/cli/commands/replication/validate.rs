@@ -24,13 +24,13 @@ use infra_migration::gate::probe::table_state;
 use infra_migration::topology::{Replication, Topology};
 use infra_workflow::switchover_record::primary_of;
 
-/// Compares both databases. It writes to neither, and shows no data.
+/// Compare both databases: the results of DMS, and a comparison by this tool.
 ///
-/// The validation of DMS counts, table by table. If both databases can be reached, this tool also compares schemas, row
-/// counts and checksums of all rows, in chunks by primary key and in parallel. It also compares what else an
-/// application depends on: sequences, indexes, constraints, functions, views, triggers, privileges and large objects,
-/// and shows the statements that mend the target. Two empty databases prove nothing. It exits with 4 if there are
-/// differences.
+/// It writes to neither, and shows no data. The validation of DMS counts, table by table. If both databases can be
+/// reached, this tool also compares schemas, row counts and checksums of all rows, in chunks by primary key and in
+/// parallel. It also compares what else an application depends on: sequences, indexes, constraints, functions, views,
+/// triggers, privileges and large objects, and shows the statements that mend the target. Two empty databases prove
+/// nothing. It exits with 4 if there are differences.
 ///
 /// If all rows are equal while changes are replicated, it records that: the switchover then compares what has changed
 /// since, and counts the rest.

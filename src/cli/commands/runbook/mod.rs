@@ -18,10 +18,10 @@ use infra_base::file::{self, Access};
 use infra_migration::topology::Topology;
 use infra_workflow::refusal::MigrationRefusal;
 
-/// Writes the runbook of the migration as Markdown: every phase with its commands, this stack's ids, and whether it is
-/// done.
+/// Write the runbook of the migration, with this stack's ids and its progress.
 ///
-/// It reads the status of replication, validation and both services. Nothing is changed.
+/// It is Markdown, with the commands of every phase, and says which phases are done. It reads the status of
+/// replication, validation and both services. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra runbook --out runbook.md")]
 pub struct RunbookArgs {

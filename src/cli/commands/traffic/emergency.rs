@@ -20,12 +20,12 @@ use infra_workflow::traffic::{emergency_switch, switch_command};
 /// How long opening the state can take before the command continues without it.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Takes the target out of the answers of Route 53, regardless of the weights, without Route 53's control plane.
+/// Take the target out of the answers of Route 53, without its control plane.
 ///
-/// Use it if `traffic rollback` cannot change records. It sends one value of a CloudWatch metric in the source's
-/// region. The health check of the target's record follows the metric, and Route 53 then answers with the source. This
-/// takes one to three minutes. It requires no state. The weights stay unchanged, so run `traffic rollback` once Route
-/// 53 works again, and then `traffic emergency --release`.
+/// It works whatever the weights are. Use it if `traffic rollback` cannot change records. It sends one value of a
+/// CloudWatch metric in the source's region. The health check of the target's record follows the metric, and Route 53
+/// then answers with the source. This takes one to three minutes. It requires no state. The weights stay unchanged, so
+/// run `traffic rollback` once Route 53 works again, and then `traffic emergency --release`.
 ///
 /// After a switchover it is refused if the state can be read: the source is closed then.
 #[derive(Debug, Args)]

@@ -15,12 +15,7 @@ use infra_migration::topology::Topology;
 use infra_workflow::switchover::check_unfence;
 use infra_workflow::traffic::check_fence;
 
-/// Closes or opens the fence of an environment.
-///
-/// The fence is a rule of the load balancer that `up` creates in advance. While it is closed, every request to the
-/// environment is answered with 503, also those of clients that keep a connection or an old DNS answer. Requests that
-/// the service already works on are completed. One call closes or opens it, and the load balancer follows within
-/// seconds. DNS weights do not change, and `up` and `drift` leave the fence as it is.
+/// Which fence is closed or opened.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  migrate-infra traffic fence source\n  migrate-infra traffic unfence source")]
 pub struct FenceArgs {

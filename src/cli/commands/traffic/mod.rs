@@ -22,17 +22,20 @@ pub(in crate::cli) use show::unfinished_shift;
 /// one batch, which Route 53 applies atomically.
 #[derive(Debug, Subcommand)]
 pub enum TrafficCommand {
-    /// Show the weights, the health of both environments, and what is in progress.
     Show(show::ShowArgs),
-    /// Send a share of the traffic to the target, and return once it is live.
     Shift(shift::ShiftArgs),
-    /// Send all traffic back to the source. Works from any state, also without one.
     Rollback(rollback::RollbackArgs),
     /// Close an environment to clients: every request is answered with 503.
+    ///
+    /// The fence is a rule of the load balancer that `up` creates in advance. While it is closed, every request to the
+    /// environment is answered with 503, also those of clients that keep a connection or an old DNS answer. Requests
+    /// that the service already works on are completed. One call closes it, and the load balancer follows within
+    /// seconds. DNS weights do not change, and `up` and `drift` leave the fence as it is.
     Fence(fence::FenceArgs),
     /// Open an environment to clients again.
+    ///
+    /// See `traffic fence`. It is refused if the service of the environment does not use the primary database.
     Unfence(fence::FenceArgs),
-    /// Take the target out of the answers of Route 53, without its control plane.
     Emergency(emergency::EmergencyArgs),
 }
 

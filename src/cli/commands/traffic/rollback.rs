@@ -23,7 +23,7 @@ use infra_workflow::traffic::{
     ManualRelease, find_records, location, manual_release, read_both, read_state_if_possible,
 };
 
-/// Sends all traffic back to the source.
+/// Send all traffic back to the source. Works from any state, also without one.
 ///
 /// It evaluates no gate and waits for no lock: if another run holds the lock, or the state cannot be used, it reports
 /// that and continues without recording anything. With `--zone-id` it requires no state at all. It moves no data: once

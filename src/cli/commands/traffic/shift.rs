@@ -17,7 +17,7 @@ use infra_workflow::refusal::MigrationRefusal;
 use infra_workflow::switchover::{BeforeShift, before_shift, open, operations};
 use infra_workflow::traffic::{ShiftRequest, check_shift, location, read_both, record_name, unhealthy};
 
-/// Sends a share of the traffic to the target.
+/// Send a share of the traffic to the target, and return once it is live.
 ///
 /// Both weights are set in one batch. Then it waits until all name servers have the change, and reads the records back.
 /// It is refused if an environment that would receive more traffic has no healthy target. Before the first share, the

@@ -24,7 +24,9 @@ use infra_workflow::traffic::{
     describe_health, find_records, is_target_taken_out, location, reach_warning, read_records,
 };
 
-/// Shows the weights, the health of both environments, and what is in progress. Nothing is changed.
+/// Show the weights, the health of both environments, and what is in progress.
+///
+/// Nothing is changed.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The hosted zone [default: the zone in the state].
