@@ -1,6 +1,5 @@
 //! The secret in the address of a page.
 
-use std::fmt::Write as _;
 use std::io;
 
 use subtle::ConstantTimeEq;
@@ -14,12 +13,7 @@ impl Token {
     pub(super) fn random() -> io::Result<Self> {
         let mut bytes = [0_u8; 16];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        let mut text = String::new();
-        for byte in bytes {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Ok(Self(text))
+        Ok(Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     pub(super) fn as_str(&self) -> &str {
