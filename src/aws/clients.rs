@@ -36,6 +36,8 @@ pub struct Clients {
     pub dms: aws_sdk_databasemigration::Client,
     pub route53: aws_sdk_route53::Client,
     pub quotas: aws_sdk_servicequotas::Client,
+    pub acm: aws_sdk_acm::Client,
+    pub sns: aws_sdk_sns::Client,
 }
 
 /// The clients of a region, and its request budgets.
@@ -326,6 +328,8 @@ impl Cloud {
             dms: client!(aws_sdk_databasemigration),
             route53: client!(aws_sdk_route53),
             quotas: client!(aws_sdk_servicequotas),
+            acm: client!(aws_sdk_acm),
+            sns: client!(aws_sdk_sns),
         }
     }
 }

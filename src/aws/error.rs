@@ -38,6 +38,13 @@ pub enum ErrorKind {
     Invalid,
 }
 
+impl ErrorKind {
+    /// Returns whether the same request may succeed a moment later.
+    pub fn may_pass(self) -> bool {
+        matches!(self, Self::Throttled | Self::Unreachable | Self::Server | Self::Renewed)
+    }
+}
+
 /// A failed call: its name, the reason, and whether it may have taken effect.
 #[derive(Clone, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error(

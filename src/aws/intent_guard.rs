@@ -49,6 +49,8 @@ pub fn service_name(sdk_id: &str) -> &'static str {
         "Database Migration Service" => "dms",
         "Resource Groups Tagging API" => "tag",
         "Service Quotas" => "servicequotas",
+        "ACM" => "acm",
+        "SNS" => "sns",
         _ => "?",
     }
 }

@@ -18,6 +18,7 @@ mod objects;
 mod quota;
 mod renewal;
 mod tagged;
+mod topic;
 mod transient;
 mod wait;
 
@@ -35,5 +36,6 @@ pub use metrics::{CallCounter, Cancel};
 pub use objects::{Expect, Object, Objects, WriteError, Written};
 pub use quota::{Quota, quota, raise_command};
 pub use tagged::{Tagged, tagged, tagged_roles};
+pub use topic::Message;
 pub use transient::{Transient, is_taken, transient};
 pub use wait::{Progress, Wait};

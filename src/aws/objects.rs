@@ -244,9 +244,7 @@ impl Objects {
 /// Returns whether the same request may succeed later. "409 Conflict … you may need to retry the upload"
 /// (`ConditionalRequestConflict`, "Conditional writes").
 fn may_pass(error: &AwsError) -> bool {
-    matches!(error.kind, ErrorKind::Throttled | ErrorKind::Unreachable | ErrorKind::Server | ErrorKind::Renewed)
-        || error.is("ConditionalRequestConflict")
-        || error.is("OperationAborted")
+    error.kind.may_pass() || error.is("ConditionalRequestConflict") || error.is("OperationAborted")
 }
 
 async fn pause(attempt: u32) {

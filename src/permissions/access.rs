@@ -30,6 +30,8 @@ const LISTS: &[&str] = &["tag:GetResources", "iam:ListRoles", "iam:ListRoleTags"
 
 /// What the checks before `up` call, apart from what the kinds read. Without a permission, a check is left out.
 const PREFLIGHT: &[&str] = &[
+    "acm:DescribeCertificate",
+    "cloudwatch:GetMetricData",
     "dms:DescribeAccountAttributes",
     "ec2:DescribeAddresses",
     "iam:GetAccountSummary",

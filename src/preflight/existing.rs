@@ -6,7 +6,9 @@ use aws_sdk_ec2::types::{NatGatewayState, Vpc};
 use aws_sdk_servicequotas::operation::list_service_quotas::ListServiceQuotasOutput;
 use aws_sdk_servicequotas::types::ServiceQuota;
 use infra_base::address::{Address, Location};
+use infra_base::metric::{Metric, Query, Statistic};
 use infra_core::resource::{Result, StepContext};
+use infra_kinds::cloudwatch::metric::{self, Asked};
 
 use super::subject::Subject;
 
@@ -70,6 +72,23 @@ pub(super) async fn log_groups(cx: &StepContext) -> Result<usize> {
         }
     }
     Ok(count)
+}
+
+/// Returns how many vCPUs run on Fargate: the most of the last minutes. `now` is in seconds since 1970. An account that
+/// runs nothing has no such metric ("AWS Fargate usage metrics", Amazon ECS Developer Guide).
+pub(super) async fn fargate_cpus(cx: &StepContext, now: i64) -> Result<usize> {
+    const LOOKBACK: i64 = 15 * 60;
+    let dimensions =
+        [("Class", "Standard/OnDemand"), ("Resource", "vCPU"), ("Service", "Fargate"), ("Type", "Resource")];
+    let metric = Metric {
+        namespace: "AWS/Usage".to_owned(),
+        name: "ResourceCount".to_owned(),
+        dimensions: dimensions.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        statistic: Statistic::average(),
+    };
+    let asked = Asked { id: "cpus".to_owned(), query: Query::Metric(metric), period_seconds: 60 };
+    let values = metric::read(cx, &[asked], now - LOOKBACK, now + 60).await?;
+    Ok(whole(values.values().flatten().map(|(_, value)| value.ceil()).fold(0.0, f64::max)))
 }
 
 /// Returns how many NAT gateways the zone with most of them has.

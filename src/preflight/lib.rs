@@ -1,8 +1,10 @@
-//! What would fail a run, found before its first change: quotas, permissions, names, offerings, networks, credentials.
+//! What would fail a run, found before its first change: quotas, permissions, names, offerings, networks,
+//! certificates, credentials.
 //!
 //! Every check only reads. What a check may not read, or what an endpoint does not have, is *not checked*; it never
 //! stops a run.
 
+mod certificates;
 mod credentials;
 mod existing;
 mod finding;
@@ -29,6 +31,7 @@ pub async fn preflight(subject: &Subject<'_>) -> Vec<Finding> {
         Box::pin(names::check(subject)),
         Box::pin(offerings::check(subject)),
         Box::pin(networks::check(subject)),
+        Box::pin(certificates::check(subject)),
         Box::pin(service_roles::check(subject)),
     ];
     let mut findings = identity::check(subject);

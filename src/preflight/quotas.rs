@@ -367,7 +367,7 @@ fn storage(planned: &Planned<'_>, kind: &str) -> usize {
     usize::try_from(gigabytes.sum::<u64>()).unwrap_or(usize::MAX)
 }
 
-/// What is in use already is known to CloudWatch only, minutes late. The plan alone must fit.
+/// What is in use is known to CloudWatch only, minutes late.
 async fn tasks(cx: &StepContext, planned: &Planned<'_>) -> Vec<Finding> {
     let cpu_of = |service: &Step| -> f64 {
         let definition = service.spec["task_definition"]["$output"]["of"].as_str().unwrap_or_default();
@@ -382,12 +382,14 @@ async fn tasks(cx: &StepContext, planned: &Planned<'_>) -> Vec<Finding> {
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number above zero")]
     let planned_cpus = cpus.ceil() as usize;
-    let name = "Fargate On-Demand vCPUs (besides those in use)";
-    vec![match value(cx, FARGATE).await {
-        Ok(allowed) => {
-            judge(name, Some(FARGATE), planned.location, Amounts { used: 0, planned: planned_cpus, allowed })
+    let name = "Fargate On-Demand vCPUs";
+    let (allowed, used) =
+        join(value(cx, FARGATE), existing::fargate_cpus(cx, planned.subject.reads.cloud.unix_now())).await;
+    vec![match (allowed, used) {
+        (Ok(allowed), Ok(used)) => {
+            judge(name, Some(FARGATE), planned.location, Amounts { used, planned: planned_cpus, allowed })
         }
-        Err(error) => unchecked(name, planned.location, &error),
+        (Err(error), _) | (_, Err(error)) => unchecked(name, planned.location, &error),
     }]
 }
 

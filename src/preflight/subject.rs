@@ -17,6 +17,8 @@ pub struct Subject<'a> {
     pub plan: &'a Plan,
     /// What the run needs permissions for.
     pub policies: &'a [Policy],
+    /// The name that clients use, if the configuration has one.
+    pub served_name: Option<&'a str>,
     /// The current time, for what expires.
     pub now: SystemTime,
 }

@@ -12,6 +12,7 @@
 //! *Must never know* a resource kind, a plan or a command: it models AWS, not this tool.
 
 mod account_attributes;
+mod acm;
 mod autoscaling;
 mod call_attempt;
 mod cloudwatch;

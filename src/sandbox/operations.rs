@@ -2,7 +2,7 @@
 
 use super::registry::Registry;
 use super::{
-    account_attributes, autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3,
+    account_attributes, acm, autoscaling, cloudwatch, dms, ec2, ecs, elbv2, iam, lambda, logs, rds, route53, s3,
     secretsmanager, service_quotas, sts, tagging,
 };
 
@@ -26,6 +26,7 @@ impl Registry {
         cloudwatch::register(&mut registry);
         tagging::register(&mut registry);
         service_quotas::register(&mut registry);
+        acm::register(&mut registry);
         account_attributes::register(&mut registry);
         registry
     }

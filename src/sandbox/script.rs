@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::world::account_facts::RegionFacts;
+use super::world::account_facts::{CertificateFacts, RegionFacts};
 use super::world::quotas::QUOTAS;
 use super::world::script::{Changes, Event, Script, Table, Trigger, Validation, ValidationOutcome};
 
@@ -46,6 +46,8 @@ struct File {
     regions: BTreeMap<String, RegionFacts>,
     #[serde(default)]
     quotas: BTreeMap<Spanned<String>, usize>,
+    #[serde(default)]
+    certificates: BTreeMap<String, CertificateFacts>,
     #[serde(default)]
     events: Vec<Spanned<RawEvent>>,
 }
@@ -164,6 +166,7 @@ impl Script {
             script.account.quotas.insert(key.into_inner(), value);
         }
         script.account.regions = raw.regions;
+        script.account.certificates = raw.certificates;
         for event in raw.events {
             let at = event.span().start;
             let event = event.into_inner().into_event(&script.tables).map_err(|what| invalid(at, what))?;

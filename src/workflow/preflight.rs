@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::time::SystemTime;
 
+use infra_config::Routing;
 use infra_core::engine::ReadContext;
 use infra_core::plan::Plan;
 use infra_core::resource::{describe, ignore_codes};
@@ -33,7 +34,9 @@ pub async fn check(
     selection: &Selection,
 ) -> Result<Vec<Finding>, Error> {
     let policies = policies(&workspace.config, state, selection, &[Access::Up])?;
-    let subject = Subject { reads, state, plan, policies: &policies, now: SystemTime::now() };
+    let name = workspace.config.routing.as_ref().map(Routing::domain_name);
+    let now = SystemTime::now();
+    let subject = Subject { reads, state, plan, policies: &policies, served_name: name.as_deref(), now };
     let (mut findings, zone) = futures::join!(preflight(&subject), zone_of_the_user(workspace, reads, state, plan));
     findings.extend(zone);
     findings.sort_by_key(|finding| Reverse(finding.verdict));

@@ -34,6 +34,7 @@ SERVICES = [
     "s3",
     "secretsmanager",
     "servicequotas",
+    "sns",
     "sts",
     "tag",
 ]

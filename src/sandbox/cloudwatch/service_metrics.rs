@@ -72,8 +72,22 @@ impl<'a> ServiceMetrics<'a> {
                 let groups = self.region.target_groups_of(balancer);
                 self.balancer(balancer, Some(groups.into_iter().find(|one| one.full_name() == group)?), name, at)
             }
+            "AWS/Usage" => {
+                let values = metric.dimension_values(["Class", "Resource", "Service", "Type"])?;
+                let is_fargate = values == ["Standard/OnDemand", "vCPU", "Fargate", "Resource"];
+                if is_fargate && name == "ResourceCount" { self.fargate_cpus(at) } else { None }
+            }
             _ => None,
         }
+    }
+
+    /// "The total number of the specified resource running on your account" ("AWS Fargate usage metrics").
+    fn fargate_cpus(&self, at: u64) -> Option<Measured> {
+        let ecs = &self.region.ecs;
+        let running = ecs.tasks.values().filter(|task| task.removed_at.is_none_or(|gone| gone > at));
+        let definitions = running.filter_map(|task| ecs.task_definitions.get(&task.task_definition));
+        let units: f64 = definitions.filter_map(|definition| definition.cpu.parse::<f64>().ok()).sum();
+        single(units / 1024.0).filter(|_| units > 0.0)
     }
 
     /// "Replication task metrics" ("Monitoring AWS DMS tasks"). Latencies are published while changes are captured.

@@ -18,6 +18,7 @@ use super::names::{SERVICE, arn_suffix};
 use super::propagation::supersede_routing;
 use super::{actions, tags};
 use crate::registry::{Call, Registry, Rejection, refuse};
+use crate::world::account_facts::CertificateStatus;
 use crate::world::elbv2::{Elbv2, Listener, ListenerSettings};
 
 pub(super) fn register(registry: &mut Registry) {
@@ -83,6 +84,17 @@ fn settings(
             };
             if !certificate.contains(":acm:") || !certificate.contains(&format!(":{}:", call.region)) {
                 return refuse("CertificateNotFound", format!("Certificate '{certificate}' not found"));
+            }
+            // The message for a certificate that is not validated yet (terraform-provider-aws#41789,
+            // medplum#5804).
+            if call.world.certificate(&certificate).is_some_and(|known| known.status != CertificateStatus::Issued) {
+                return refuse(
+                    "UnsupportedCertificate",
+                    format!(
+                        "The certificate '{certificate}' must have a fully-qualified domain name, a supported \
+                         signature, and a supported key size."
+                    ),
+                );
             }
             let policy =
                 requested.ssl_policy.map(str::to_owned).or(before.and_then(|before| before.ssl_policy.clone()));

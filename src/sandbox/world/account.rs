@@ -2,7 +2,7 @@
 
 use wildmatch::WildMatch;
 
-use super::account_facts::RegionFacts;
+use super::account_facts::{CertificateFacts, RegionFacts};
 use super::quotas::default_quota;
 use super::state::World;
 use super::zones::{self, Zone};
@@ -11,6 +11,11 @@ use infra_base::address::Region;
 impl World {
     fn region_facts(&self, region: &str) -> Option<&RegionFacts> {
         self.script.script.account.regions.get(region)
+    }
+
+    /// Returns what the script says of a certificate.
+    pub fn certificate(&self, arn: &str) -> Option<&CertificateFacts> {
+        self.script.script.account.certificates.get(arn)
     }
 
     /// Returns whether the account can use a region.

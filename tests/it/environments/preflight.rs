@@ -8,11 +8,12 @@ use migrate_infra::graph::Graph;
 use migrate_infra::permissions::Access;
 use migrate_infra::preflight::{Finding, Subject, Verdict, preflight};
 use migrate_infra::sandbox::Faults;
+use migrate_infra::sandbox::world::MAIN_ACCOUNT;
 use migrate_infra::sandbox::world::s3::Bucket;
 use migrate_infra::sandbox::world::script::Script;
 
 use crate::harness::sandbox_run::{Fixture, GraphBuilder};
-use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph};
+use crate::harness::stacks::{PAIRED, TWO_REGIONS, graph, source};
 use crate::permissions::derived::policies_of;
 
 /// Checks the creation of a graph.
@@ -22,7 +23,8 @@ async fn checked(fixture: &mut Fixture, graph: &Graph) -> Vec<Finding> {
     let check = async |context: Context| {
         let (reads, state) = (context.read_context(), context.journal.read(Clone::clone));
         let now = SystemTime::now();
-        let subject = Subject { reads: &reads, state: &state, plan: &plan, policies: &policies, now };
+        let served_name = Some("api.payments.example");
+        let subject = Subject { reads: &reads, state: &state, plan: &plan, policies: &policies, served_name, now };
         preflight(&subject).await
     };
     let (findings, calls) = fixture.with_context(CrashPoints::default(), Faults::default(), check).await;
@@ -181,4 +183,55 @@ async fn a_network_that_overlaps_is_a_warning() {
     let mut fixture = Fixture { world, ..Fixture::default() };
     let failing = failing(&checked(&mut fixture, &graph(PAIRED, &[])).await);
     assert!(failing.iter().all(|text| text.starts_with("warn networks: ")) && !failing.is_empty(), "{failing:#?}");
+}
+
+/// What the script says of the certificate, and what is found.
+const CERTIFICATES: &[(&str, &str)] = &[
+    ("names = [\"*.payments.example\"]", "pass"),
+    ("names = [\"payments.example\", \"API.payments.example\"]", "pass"),
+    ("names = [\"*.payments.example\"]\nstatus = \"PENDING_VALIDATION\"", "fail: * is PENDING_VALIDATION: *"),
+    ("names = [\"*.payments.example\"]\nstatus = \"EXPIRED\"", "fail: * is EXPIRED: *"),
+    ("names = [\"payments.example\"]", "warn: * is for payments.example, and clients use api.payments.example: *"),
+    ("names = [\"*.payments.example\"]\ndays_left = 29", "warn: * expires in 29 days"),
+    ("names = [\"*.payments.example\"]\ndays_left = 30", "pass"),
+];
+
+/// A load balancer was created, and then the listener refused the certificate.
+#[tokio::test(start_paused = true)]
+async fn a_certificate_that_cannot_serve_is_found() {
+    let arn = format!("arn:aws:acm:us-east-1:{MAIN_ACCOUNT}:certificate/a");
+    let set = format!("environments.source.service.certificate_arn={arn}");
+    let stack = graph(PAIRED, &[&set]);
+    for (facts, expected) in CERTIFICATES {
+        let mut fixture = scripted(&format!("[certificates.\"{arn}\"]\n{facts}\n"));
+        let findings = checked(&mut fixture, &stack).await;
+        let found: Vec<&Finding> = findings.iter().filter(|finding| finding.check == "certificates").collect();
+        let [found] = found[..] else { panic!("{findings:#?}") };
+        let shown = match found.verdict {
+            Verdict::Pass => "pass".to_owned(),
+            verdict => format!("{}: {}", verdict.name(), found.detail),
+        };
+        let (begin, end) = expected.split_once('*').unwrap_or((expected, ""));
+        let is_as_expected = shown.starts_with(begin) && end.split('*').all(|part| shown.contains(part));
+        assert!(is_as_expected, "{facts}: {shown}");
+        if facts != &CERTIFICATES[0].0 && found.verdict != Verdict::Fail {
+            continue;
+        }
+        let up = fixture.up(&stack).await;
+        assert_eq!(up.report().failures.is_empty(), found.verdict != Verdict::Fail, "{facts}: {shown}");
+    }
+    let findings = checked(&mut Fixture::default(), &stack).await;
+    let unknown: Vec<String> = failing(&findings);
+    assert!(unknown.len() == 1 && unknown[0].starts_with("not checked certificates: "), "{unknown:#?}");
+}
+
+/// What other services of the account run counts, too.
+#[tokio::test(start_paused = true)]
+async fn what_runs_on_fargate_counts() {
+    let mut fixture = Fixture::default();
+    fixture.up(&source(&[])).await.must_succeed();
+    let findings = checked(&mut fixture, &graph(PAIRED, &[])).await;
+    let cpus: Vec<&str> =
+        findings.iter().map(|finding| finding.detail.as_str()).filter(|one| one.contains("vCPU")).collect();
+    assert!(!cpus.is_empty() && cpus.iter().any(|one| !one.contains(": 0 exist")), "{cpus:?}");
 }

@@ -120,5 +120,7 @@ async fn over_http(emulator: &Emulator, region: &str) -> Clients {
         dms: aws_sdk_databasemigration::Client::new(&config),
         route53: aws_sdk_route53::Client::new(&config),
         quotas: aws_sdk_servicequotas::Client::new(&config),
+        acm: aws_sdk_acm::Client::new(&config),
+        sns: aws_sdk_sns::Client::new(&config),
     }
 }
