@@ -8,6 +8,7 @@ use infra_core::events::Events;
 use infra_core::plan::Plan;
 use infra_payment::stack::ROUTING;
 use infra_timeline::EndpointKind;
+use infra_workflow::notification::Topic;
 use infra_workflow::refusal::PlanRefusal;
 use infra_workflow::{Error, Selection, Session, Workspace};
 
@@ -50,7 +51,9 @@ impl App {
         let is_aws =
             !options.sandbox && options.endpoint_url.is_none() && std::env::var_os("AWS_ENDPOINT_URL").is_none();
         let databases = locator(options, &config);
-        let notifier = Notifier::of(&config, options.sandbox);
+        // The sandbox has no topics: they belong to somebody else.
+        let topic = Topic::of(&config, Box::new(SelectedEndpoint::of(options))).filter(|_| !options.sandbox);
+        let notifier = Notifier::of(&config, topic, options.sandbox);
         let workspace = Workspace {
             config,
             state_root: options.state_root(),

@@ -1,4 +1,4 @@
-//! `[notify]`: tells a command of the configuration how a run ended, or that it waits for an operator.
+//! `[notify]`: tells a command and a topic of the configuration how a run ended, or that it waits for an operator.
 //!
 //! A notification never fails a run: what goes wrong with it is a notice.
 
@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use infra_aws::Message;
+use infra_base::causes::with_causes;
 use infra_base::child_environment::child_environment;
 use infra_base::clock::timestamp;
 use infra_config::{Config, Notify, Occasion};
 use infra_core::events::{Event, Events};
 use infra_migration::cutover::Phase;
 use infra_migration::program::{Program, ProgramEnd, ProgramInput};
+use infra_workflow::notification::Topic;
 use serde_json::{Value, json};
 
 use super::error::{CliError, Exit};
@@ -22,6 +25,7 @@ pub(super) struct Notifier(Arc<Inner>);
 
 struct Inner {
     settings: Notify,
+    topic: Option<Topic>,
     stack: String,
     is_sandbox: bool,
     began: Instant,
@@ -31,9 +35,10 @@ struct Inner {
 
 impl Notifier {
     /// Returns the notifier of a configuration.
-    pub(super) fn of(config: &Config, is_sandbox: bool) -> Self {
+    pub(super) fn of(config: &Config, topic: Option<Topic>, is_sandbox: bool) -> Self {
         Self(Arc::new(Inner {
             settings: config.notify.clone(),
+            topic,
             stack: config.stack.id(),
             is_sandbox,
             began: Instant::now(),
@@ -61,18 +66,14 @@ impl Notifier {
         let occasion = occasion(code, success);
         let error = result.err().map(|error| error.what.clone());
         let content = self.0.content(occasion, command, Some(code), error);
-        let inner = Arc::clone(&self.0);
-        // The program runs in real time, also if that of the sandbox stands still.
-        let told = tokio::task::spawn_blocking(move || inner.tell(occasion, &content, move |line| warn(&line)));
-        if let Ok(Some(failure)) = told.await {
-            warn(&failure);
-        }
+        self.0.notify(occasion, content, warn).await;
     }
 
     /// Returns a sink that also notifies when a cutover begins to wait for an operator. The cutover does not wait for
     /// the notification.
     pub(super) fn watch(&self, events: Events) -> Events {
         let inner = Arc::clone(&self.0);
+        let runtime = tokio::runtime::Handle::current();
         let waiting = [Phase::AwaitingApproval.as_str(), "holding"];
         let last = Mutex::new(None);
         Events::to(move |event| {
@@ -82,13 +83,8 @@ impl Notifier {
                     let occasion = Occasion::WaitingForApproval;
                     let content = inner.content(occasion, "cutover", None, why.clone());
                     let (inner, sink) = (Arc::clone(&inner), events.clone());
-                    std::thread::spawn(move || {
-                        let lines = sink.clone();
-                        let notice = |text: String| Event::Notice { address: None, text };
-                        if let Some(failure) = inner.tell(occasion, &content, move |line| lines.send(notice(line))) {
-                            sink.send(notice(failure));
-                        }
-                    });
+                    let notice = move |text: &str| sink.send(Event::Notice { address: None, text: text.to_owned() });
+                    runtime.spawn(async move { inner.notify(occasion, content, notice).await });
                 }
             }
             events.send(event);
@@ -134,10 +130,35 @@ impl Inner {
         content
     }
 
-    /// Runs the command, if it is notified of this. Returns the notice of a failure.
-    fn tell(&self, on: Occasion, content: &Value, on_line: impl Fn(String) + Send + 'static) -> Option<String> {
-        let Notify { command, on: wanted, pass_environment, timeout_seconds } = &self.settings;
-        if command.is_empty() || !wanted.contains(&on) {
+    /// Runs the command and publishes to the topic, if they are notified of this. What fails is a notice.
+    async fn notify(self: &Arc<Self>, on: Occasion, content: Value, notice: impl Fn(&str) + Clone + Send + 'static) {
+        if !self.settings.on.contains(&on) {
+            return;
+        }
+        let (inner, lines, text) = (Arc::clone(self), notice.clone(), content.to_string());
+        // The program runs in real time, also if that of the sandbox stands still.
+        let run = tokio::task::spawn_blocking(move || inner.run(on, &text, move |line| lines(&line)));
+        let (run, published) = tokio::join!(run, self.publish(on, &content));
+        for failure in [run.ok().flatten(), published].into_iter().flatten() {
+            notice(&failure);
+        }
+    }
+
+    /// Publishes to the topic, if there is one. Returns the notice of a failure.
+    async fn publish(&self, on: Occasion, content: &Value) -> Option<String> {
+        let topic = self.topic.as_ref()?;
+        let text = content.to_string();
+        let word = |key: &str| content[key].as_str().unwrap_or_default();
+        let attributes = [("on", on.as_str()), ("command", word("command"))];
+        let message = Message { subject: word("text"), text: &text, attributes: &attributes };
+        let failure = topic.publish(&message).await.err()?;
+        Some(format!("note: the topic was not notified of `{}`: {}", on.as_str(), with_causes(&failure)))
+    }
+
+    /// Runs the command, if there is one. Returns the notice of a failure.
+    fn run(&self, on: Occasion, content: &str, on_line: impl Fn(String) + Send + 'static) -> Option<String> {
+        let Notify { command, pass_environment, timeout_seconds, .. } = &self.settings;
+        if command.is_empty() {
             return None;
         }
         let program = Program {

@@ -66,12 +66,27 @@ pub struct StateBucket<'a> {
     pub key: Option<&'a str>,
 }
 
+/// A topic of Amazon SNS to which commands publish.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic<'a> {
+    /// Its ARN.
+    pub arn: &'a str,
+    /// The account whose credentials publish, if it is known.
+    pub account: Option<&'a AccountId>,
+}
+
 /// Operations at the other end of a peering, where it does not show its tags ("Work with VPC peering connections": tags
 /// are visible to the owner of the requester only).
 const AT_OTHER_END: &[&str] = &["ec2:AcceptVpcPeeringConnection", "ec2:ModifyVpcPeeringConnectionOptions"];
 
 /// Returns the policies of some commands together, one for each account.
-pub fn derive(parts: &[Part<'_>], stack: &str, commands: &[Access], state: Option<StateBucket<'_>>) -> Vec<Policy> {
+pub fn derive(
+    parts: &[Part<'_>],
+    stack: &str,
+    commands: &[Access],
+    state: Option<StateBucket<'_>>,
+    topic: Option<Topic<'_>>,
+) -> Vec<Policy> {
     let mut accounts: BTreeMap<Option<&str>, Vec<Part<'_>>> = BTreeMap::new();
     for part in parts {
         accounts.entry(part.account.map(AccountId::as_str)).or_default().push(*part);
@@ -80,12 +95,21 @@ pub fn derive(parts: &[Part<'_>], stack: &str, commands: &[Access], state: Optio
     if let Some(account) = of_state {
         accounts.entry(account).or_default();
     }
+    // A command that only reads publishes nothing.
+    let topic = topic.filter(|_| commands.iter().any(|command| *command != Access::ReadOnly));
+    let of_topic = topic.map(|topic| topic.account.map(AccountId::as_str));
+    if let Some(account) = of_topic {
+        accounts.entry(account).or_default();
+    }
     accounts
         .into_iter()
         .map(|(account, parts)| {
             let mut derivation = Derivation::of(account, &parts, stack, commands);
             if let Some(state) = state.filter(|_| of_state == Some(account)) {
                 derivation.use_state(&state);
+            }
+            if let Some(topic) = topic.filter(|_| of_topic == Some(account)) {
+                derivation.grant("sns:Publish", ([topic.arn.to_owned()].into(), Conditions::default()));
             }
             Policy::new(account.map(str::to_owned), derivation.statements())
         })

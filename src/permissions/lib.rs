@@ -14,6 +14,6 @@ pub mod table;
 mod upper_camel;
 
 pub use access::Access;
-pub use derive::{Part, StateBucket, derive};
+pub use derive::{Part, StateBucket, Topic, derive};
 pub use policy::{MAX_MANAGED_CHARACTERS, Policy, Statement};
 pub use render::{Format, pretty, render};

@@ -24,6 +24,7 @@ pub mod from_state;
 pub mod identity;
 mod ignore_rules;
 mod moved;
+pub mod notification;
 pub mod orphans;
 mod ownership;
 mod partial_up;

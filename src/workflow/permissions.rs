@@ -5,7 +5,7 @@ use infra_config::{BackendKind, Config};
 use infra_core::state::{Entry, State};
 use infra_kinds::KINDS;
 use infra_permissions::scope::is_named_by_id;
-use infra_permissions::{Access, Part, Policy, StateBucket, derive};
+use infra_permissions::{Access, Part, Policy, StateBucket, Topic, derive};
 
 use crate::environments;
 use crate::error::Error;
@@ -49,13 +49,17 @@ pub fn policies(
         })
     });
     let parts: Vec<Part<'_>> = desired.filter(|part| !has_id_of_its_own(part, state)).chain(existing).collect();
-    Ok(derive(&parts, &config.stack.id(), commands, state_bucket(config, of_stack)))
+    Ok(derive(&parts, &config.stack.id(), commands, state_bucket(config, of_stack), topic(config, of_stack)))
 }
 
 /// Returns whether a configured resource is named by an id that only what exists has.
 fn has_id_of_its_own(part: &Part<'_>, state: &State) -> bool {
     let exists = |entry: &Entry| entry.kind == part.kind.name() && entry.attrs.is_some();
     is_named_by_id(part.kind) && state.resources.values().any(exists)
+}
+
+fn topic<'a>(config: &'a Config, account: Option<&'a AccountId>) -> Option<Topic<'a>> {
+    config.notify.topic_region().map(|_| Topic { arn: &config.notify.topic, account })
 }
 
 fn state_bucket<'a>(config: &'a Config, account: Option<&'a AccountId>) -> Option<StateBucket<'a>> {

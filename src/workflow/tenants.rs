@@ -34,6 +34,18 @@ pub fn tenants(config: &Config) -> Vec<Tenant> {
     environments.chain(routing).chain(accounts).collect()
 }
 
+/// Returns what publishes to the topic of `[notify]`, if there is one: the first environment, in the region of the
+/// topic. A topic of another account needs a policy that allows it.
+pub(crate) fn publisher(config: &Config) -> Option<Tenant> {
+    let first = config.environments.first()?;
+    Some(Tenant {
+        name: first.name.clone(),
+        source: source(&first.credentials),
+        regions: vec![config.notify.topic_region()?],
+        account: None,
+    })
+}
+
 fn source(credentials: &Credentials) -> CredentialsSource {
     CredentialsSource {
         profile: Some(credentials.profile.clone()).filter(|profile| !profile.is_empty()),
