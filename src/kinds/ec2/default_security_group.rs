@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::types::{Filter, SecurityGroup};
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Direction, revoke, rules_of};
@@ -50,7 +50,8 @@ pub struct DefaultSecurityGroupAttrs {
     pub ingress_rules: Vec<String>,
     /// The ids of the outbound rules that it has.
     pub egress_rules: Vec<String>,
-    /// Whether this is the first observation: its rules may not be visible yet.
+    /// Whether some of its rules may not be visible yet: this is the first observation, and it shows fewer than AWS
+    /// creates.
     #[serde(default)]
     #[computed]
     pub is_new: bool,
@@ -67,7 +68,9 @@ impl Resource for DefaultSecurityGroup {
         known: Option<&DefaultSecurityGroupAttrs>,
     ) -> Result<Observed<DefaultSecurityGroupAttrs>> {
         Ok(match find(cx, self.vpc.get()?).await? {
-            Some(attrs) => Observed::Ours(DefaultSecurityGroupAttrs { is_new: known.is_none(), ..attrs }),
+            Some(Seen { attrs, .. }) => {
+                Observed::Ours(DefaultSecurityGroupAttrs { is_new: attrs.is_new && known.is_none(), ..attrs })
+            }
             None => Observed::Absent,
         })
     }
@@ -87,21 +90,24 @@ impl Resource for DefaultSecurityGroup {
             // It exists because the VPC exists, but may not be visible yet.
             None => {
                 cx.wait(Wait::new(format!("the default security group of {vpc} to become visible"), 1, 60), || async {
-                    Ok(find(cx, vpc)
-                        .await?
-                        .map_or_else(|| Progress::Pending("not visible yet".to_owned()), Progress::Reached))
+                    let found = find(cx, vpc).await?.map(|seen| seen.attrs);
+                    Ok(found.map_or_else(|| Progress::Pending("not visible yet".to_owned()), Progress::Reached))
                 })
                 .await?
             }
         };
-        // AWS creates a new group with one rule in each direction. They appear eventually, unless an earlier run has
-        // removed them.
+        // They appear eventually, unless an earlier run has removed them.
         for pause in READ_PAUSES {
-            if !attrs.is_new || !(attrs.ingress_rules.is_empty() || attrs.egress_rules.is_empty()) {
+            if !attrs.is_new {
                 break;
             }
             cx.pause(Duration::from_secs(pause)).await?;
-            attrs = find(cx, vpc).await?.unwrap_or(attrs);
+            let Some(seen) = find(cx, vpc).await? else { continue };
+            attrs = seen.attrs;
+            // Two lists agree a moment later, so there are no more: an emulator creates one rule only.
+            if seen.lists_agree {
+                break;
+            }
         }
         for (direction, rules) in [(Direction::Ingress, &attrs.ingress_rules), (Direction::Egress, &attrs.egress_rules)]
         {
@@ -120,25 +126,34 @@ impl Resource for DefaultSecurityGroup {
     }
 }
 
-async fn find(cx: &StepContext, vpc: &VpcId) -> Result<Option<DefaultSecurityGroupAttrs>> {
+/// A group as two lists show it.
+struct Seen {
+    attrs: DefaultSecurityGroupAttrs,
+    /// Whether the list of groups shows rules, in the same directions as the list of rules.
+    lists_agree: bool,
+}
+
+async fn find(cx: &StepContext, vpc: &VpcId) -> Result<Option<Seen>> {
+    let is_default =
+        |group: &&SecurityGroup| group.vpc_id() == Some(vpc.as_str()) && group.group_name() == Some("default");
     if let Some(all) = groups(cx).await?
-        && let Some(id) = all
-            .iter()
-            .find(|group| group.vpc_id() == Some(vpc.as_str()) && group.group_name() == Some("default"))
-            .and_then(|group| group.group_id())
+        && let Some(group) = all.iter().find(is_default)
     {
-        return with_rules(cx, id.into(), vpc).await.map(Some);
+        return with_rules(cx, group, vpc).await;
     }
     let filters = [("vpc-id", vpc.as_str()), ("group-name", "default")]
         .map(|(name, value)| Filter::builder().name(name).values(value).build());
     let call = cx.aws.ec2.describe_security_groups().set_filters(Some(filters.into())).send();
     let found = cx.read("ec2:DescribeSecurityGroups", call).await?;
-    let Some(id) = found.security_groups().iter().find_map(|group| group.group_id()) else { return Ok(None) };
-    with_rules(cx, id.into(), vpc).await.map(Some)
+    match found.security_groups().first() {
+        Some(group) => with_rules(cx, group, vpc).await,
+        None => Ok(None),
+    }
 }
 
-/// Returns the attributes of a group that was found by its VPC.
-async fn with_rules(cx: &StepContext, group_id: SecurityGroupId, vpc: &VpcId) -> Result<DefaultSecurityGroupAttrs> {
+/// Returns what is known of a group that was found by its VPC.
+async fn with_rules(cx: &StepContext, group: &SecurityGroup, vpc: &VpcId) -> Result<Option<Seen>> {
+    let Some(group_id) = group.group_id().map(SecurityGroupId::from) else { return Ok(None) };
     let rules = rules_of(cx, &group_id).await?;
     let ids = |direction: Direction| {
         let of = rules.iter().filter(|rule| direction.is_of(rule));
@@ -147,5 +162,14 @@ async fn with_rules(cx: &StepContext, group_id: SecurityGroupId, vpc: &VpcId) ->
         ids
     };
     let (ingress_rules, egress_rules) = (ids(Direction::Ingress), ids(Direction::Egress));
-    Ok(DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new: true, vpc: Some(vpc.clone()) })
+    let has_rules = [!ingress_rules.is_empty(), !egress_rules.is_empty()];
+    let shows_rules = [!group.ip_permissions().is_empty(), !group.ip_permissions_egress().is_empty()];
+    let lists_agree = has_rules == shows_rules && has_rules != [false, false];
+    // AWS creates a new group with one rule in each direction ("Default security groups", Amazon VPC User Guide).
+    let is_new = has_rules != [true, true];
+    let vpc = Some(vpc.clone());
+    Ok(Some(Seen {
+        attrs: DefaultSecurityGroupAttrs { group_id, ingress_rules, egress_rules, is_new, vpc },
+        lists_agree,
+    }))
 }
