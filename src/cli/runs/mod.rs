@@ -6,6 +6,7 @@ mod estimates;
 mod follower;
 mod recorder;
 mod store;
+mod trace;
 mod writer;
 
 pub(super) use estimates::durations;

@@ -14,6 +14,7 @@ use infra_core::graph::Moment as GraphMoment;
 use infra_core::plan::{Plan, Step};
 use infra_timeline::{EndpointKind, FORMAT, Moment, Need, PlannedRun, PlannedStep, RunRecord};
 
+use super::trace::Trace;
 use super::writer::Writer;
 
 /// The recorder of this process.
@@ -49,6 +50,7 @@ struct Run {
     clock: Clock,
     /// Nothing if the thread could not be started.
     writer: std::io::Result<Writer>,
+    trace: Trace,
 }
 
 /// An event with its time.
@@ -72,7 +74,15 @@ pub(in crate::cli) fn place(place: Place) {
 /// Records an event.
 pub(in crate::cli) fn event(event: &Event) {
     let is_before = matches!(event, Event::Notice { .. } | Event::Call { .. });
-    with(|recorder| if is_before { recorder.before(event) } else { recorder.line(event) });
+    with(|recorder| {
+        match is_before {
+            true => recorder.before(event),
+            false => recorder.line(event),
+        }
+        if let Some(run) = &mut recorder.run {
+            run.trace.event(event, run.clock.now());
+        }
+    });
 }
 
 /// Records an event that the command line writes itself.
@@ -99,7 +109,8 @@ pub(in crate::cli) fn finish(exit_code: u8, error: Option<String>) -> Option<Str
         recorder.command = None;
         recorder.run.take()
     });
-    let Run { mut record, writer, .. } = run?;
+    let Run { mut record, writer, trace, clock } = run?;
+    let untraced = trace.end(clock.now(), exit_code, error.as_deref());
     record.ended = Some(timestamp());
     record.exit_code = Some(exit_code);
     record.error = error;
@@ -113,7 +124,7 @@ pub(in crate::cli) fn finish(exit_code: u8, error: Option<String>) -> Option<Str
         writer.record(&record);
         writer.finish()
     });
-    written.err().map(|error| format!("the record of this run is incomplete: {error}"))
+    written.err().map(|error| format!("the record of this run is incomplete: {error}")).or(untraced)
 }
 
 fn with<T>(act: impl FnOnce(&mut Recorder) -> T) -> T {
@@ -162,7 +173,8 @@ impl Recorder {
                     writer.line(line);
                 }
             }
-            self.run = Some(Run { record, clock: place.clock, writer });
+            let trace = Trace::begin(&record, place.clock.now());
+            self.run = Some(Run { record, clock: place.clock, writer, trace });
         }
         self.run.as_mut()
     }

@@ -321,3 +321,80 @@ fn an_endpoint_that_is_no_url_or_not_on_this_machine_was_used() {
         }
     }
 }
+
+/// Returns what `down` of a stack without resources publishes, and its output. The topic answers with this.
+fn publish(status: u16, answer_of_topic: &'static str) -> (Vec<String>, String) {
+    let (port, received) = serve(move |mut stream| {
+        answer(&mut stream, |request| match request.contains("Action=Publish") {
+            true => (status, answer_of_topic.to_owned()),
+            false => identity("111122223333"),
+        })
+    });
+    let workspace = Workspace::new();
+    let topic = "notify.topic=arn:aws:sns:eu-west-1:444455556666:payments";
+    let mut command = workspace.command(&format!("down -y --endpoint-url http://127.0.0.1:{port} --set {topic}"));
+    command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let output = workspace.format_output(&command.output().expect("the program runs"), "down");
+    let published = received.try_iter().filter(|request| request.contains("Action=Publish")).collect();
+    (published, output)
+}
+
+#[test]
+fn a_topic_is_notified_of_the_end_of_a_run() {
+    let (published, output) = publish(200, "<PublishResponse><PublishResult/></PublishResponse>");
+    let [request] = &published[..] else { panic!("{published:#?}\n{output}") };
+    for part in [
+        "TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A444455556666%3Apayments",
+        "Subject=%60down%60%20of%20payment-migration%2Fdev-001%20has",
+        "%22event%22%3A%22notification%22",
+        "MessageAttributes.entry.1.Name=",
+        // Signed for the region of the topic.
+        "/eu-west-1/sns/aws4_request",
+    ] {
+        assert!(request.contains(part), "{part}: {request}");
+    }
+    assert!(!output.contains("the topic was not notified"), "{output}");
+}
+
+#[test]
+fn a_topic_that_refuses_is_a_notice() {
+    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound</Code>\
+                   <Message>Topic does not exist</Message></Error></ErrorResponse>";
+    let (published, output) = publish(404, refusal);
+    assert_eq!(published.len(), 1, "{output}");
+    assert!(output.contains("note: the topic was not notified of `") && output.contains("does not exist"), "{output}");
+}
+
+/// Without the feature `otlp`, the program has no exporter.
+#[cfg(feature = "otlp")]
+mod traces {
+    use super::*;
+
+    /// Runs `up` with this collector.
+    fn up(collector: &str) -> String {
+        let workspace = Workspace::new();
+        let mut command = workspace.command("up --env source --sandbox -y");
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector);
+        command.env("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        workspace.format_output(&command.output().expect("the program runs"), "up")
+    }
+
+    #[test]
+    fn a_collector_gets_the_trace_of_a_run() {
+        let (port, received) = serve(|mut stream| answer(&mut stream, |_| (200, String::new())));
+        let output = up(&format!("http://127.0.0.1:{port}"));
+        assert!(output.contains("[exit 0]") && !output.contains("trace"), "{output}");
+        let all: String = received.try_iter().collect();
+        for part in ["POST /v1/traces", "create source/network/vpc", "ec2:CreateVpc", "service.version"] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
+    }
+
+    #[test]
+    fn a_collector_that_does_not_answer_does_not_fail_a_run() {
+        let unused =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let output = up(&format!("http://127.0.0.1:{unused}"));
+        assert!(output.contains("[exit 0]") && output.contains("the collector did not take the trace"), "{output}");
+    }
+}
