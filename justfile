@@ -48,9 +48,9 @@ rehearse-torture runs="200" seed="1" lanes="1":
 forecast skip="0":
     MIGRATE_INFRA_FORECAST_SKIP={{ skip }} cargo test --test it rehearsal::forecast -- --ignored --nocapture
 
-# Benchmarks of the engine and the journal.
-bench *args:
-    cargo bench {{ args }}
+# Benchmarks: `engine`, `stack`, `compare` or `micro`; see docs/performance.md.
+bench what="micro" *args:
+    .cargo/bench {{ what }} {{ args }}
 
 # The API documentation of the workspace.
 docs:
