@@ -42,7 +42,9 @@ mod enabled {
     }
 }
 
-#[cfg(not(feature = "otlp"))]
+// The tests compile it with the feature, too, so that a build of either kind is checked.
+#[cfg(any(not(feature = "otlp"), test))]
+#[cfg_attr(feature = "otlp", expect(dead_code, reason = "the other one is used"))]
 mod disabled {
     use std::time::Duration;
 

@@ -53,3 +53,18 @@ fn each_document_is_a_file() {
     let unknown = workspace.transcript("policy up --env nowhere --sandbox");
     assert!(unknown.contains("[exit 2]") || unknown.contains("[exit 3]"), "{unknown}");
 }
+
+#[test]
+fn a_topic_can_be_notified_by_commands_that_change_something() {
+    let workspace = Workspace::new();
+    let topic = "arn:aws:sns:eu-west-1:444455556666:payments";
+    let with_topic = |command: &str| {
+        serde_json::to_string(&documents(&workspace, &format!("{command} --set notify.topic={topic}"))).unwrap()
+    };
+    for command in ["up", "down", "cutover"] {
+        let policy = with_topic(command);
+        assert!(policy.contains("\"sns:Publish\"") && policy.contains(topic), "{command}: {policy}");
+    }
+    assert!(!with_topic("read-only").contains("sns:"), "it publishes nothing");
+    assert!(!serde_json::to_string(&documents(&workspace, "up")).unwrap().contains("sns:"));
+}

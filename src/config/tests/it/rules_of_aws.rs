@@ -95,6 +95,16 @@ fn other_values_that_aws_refuses_were_accepted() {
     refused("service.image=nginx :1", "is not the name of a container image");
     refused(&format!("service.image={}", "a".repeat(256)), "is not the name of a container image");
     refused("service.certificate_arn=arn:aws:acm:us-east-1:111122223333:other/1", "is not the ARN of a certificate");
+    for topic in [
+        "payments",
+        "arn:aws:sqs:us-east-1:111122223333:payments",
+        "arn:aws:sns:us-east-1:1111:payments",
+        "arn:aws:sns:us-east-1:111122223333:payments.fifo",
+        "arn:aws-cn:sns:us-east-1:111122223333:payments",
+    ] {
+        refused(&format!("notify.topic={topic}"), "is not the ARN of a standard topic");
+    }
+    refused("notify.topic=arn:aws:sns:us-east-9:111122223333:payments", "there is no region `us-east-9`");
     refused("database.log_exports=[\"upgrade\", \"upgrade\"]", "is listed twice");
     refused(&format!("stack.name={}", "n".repeat(125)), "have 133 characters");
     for bucket in ["a..bucket", "192.168.5.4", "xn--bucket", "bucket-s3alias", "bucket--x-s3"] {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use infra_database::Database;
 use infra_database::drain::{self, Ended, State};
 use infra_database::slots::{self, Dropped};
@@ -17,6 +19,11 @@ async fn what_is_in_flight_is_listed_with_its_age_and_without_its_text() {
     busy.batch_execute("BEGIN; SELECT 'a value of a row'").await.unwrap();
     let failed = database.client_as(&role, "payments-retry").await;
     failed.batch_execute("BEGIN; SELECT 1 / 0").await.unwrap_err();
+    // The server reports the error before it changes the state of the session.
+    let active = "SELECT FROM pg_stat_activity WHERE application_name = 'payments-retry' AND state = 'active'";
+    while !watcher.query(active, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     watcher
         .batch_execute("CREATE TABLE t (i int); BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'two-phase'")
         .await

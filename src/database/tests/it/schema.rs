@@ -180,12 +180,8 @@ async fn a_refused_statement_is_named_without_values_and_what_was_before_it_stay
     let SchemaError::Statement { object, source, .. } = &error else { panic!("{error:?}") };
     assert_eq!((object.as_str(), source.code.as_deref()), ("INDEX public.c_number", Some("22P02")));
     assert!(!source.to_string().contains("(0,"), "{source}");
-    client
-        .batch_execute(
-            "UPDATE t SET secret = '7' WHERE ctid = (SELECT max(ctid) FROM t); DELETE FROM t WHERE secret <> '7'",
-        )
-        .await
-        .unwrap();
+    // Not `DELETE`: an index is also built of deleted rows that another session, such as autovacuum, may still see.
+    client.batch_execute("TRUNCATE t; INSERT INTO t (secret) VALUES ('7')").await.unwrap();
     assert_eq!(transfer(Section::PostData, &schema, &to).await.unwrap().created, ["INDEX public.c_number"]);
 }
 
