@@ -2,8 +2,6 @@
 
 mod action;
 mod calls;
-#[cfg(test)]
-mod cost;
 mod cycle;
 mod defer_deletes;
 mod delete;
