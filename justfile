@@ -48,7 +48,7 @@ rehearse-torture runs="200" seed="1" lanes="1":
 forecast skip="0":
     MIGRATE_INFRA_FORECAST_SKIP={{ skip }} cargo test --test it rehearsal::forecast -- --ignored --nocapture
 
-# Benchmarks: `engine`, `stack`, `compare` or `micro`; see docs/performance.md.
+# Benchmarks: `engine`, `stack`, `compare`, `bucket`, `critical-path` or `micro`; see docs/performance.md.
 bench what="micro" *args:
     .cargo/bench {{ what }} {{ args }}
 

@@ -190,6 +190,11 @@ impl Cloud {
         self.endpoint.name(self.accesses.first().and_then(|access| access.config().endpoint_url()))
     }
 
+    /// Returns whether calls go to an emulator, where nothing happens by itself. The sandbox counts as AWS.
+    pub fn is_emulator(&self) -> bool {
+        self.endpoint.is_emulator(self.accesses.first().and_then(|access| access.config().endpoint_url()))
+    }
+
     /// From now on, calls whose credentials have expired wait for new ones, until the run is stopped. `tell` receives a
     /// text when they do.
     pub fn wait_for_credentials(&self, tell: impl Fn(String) + Clone + Send + Sync + 'static, cancel: &Cancel) {

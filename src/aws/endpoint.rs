@@ -1,6 +1,7 @@
 //! Where calls are sent: to AWS, to another URL, or nowhere.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -55,6 +56,46 @@ impl Endpoint {
                 Some(url) => format!("the endpoint {url}"),
                 None => "AWS".to_owned(),
             },
+        }
+    }
+
+    /// Returns whether it is an emulator. `url` is the one that the environment or a profile has set.
+    pub(super) fn is_emulator(&self, url: Option<&str>) -> bool {
+        let Self::Network { url: named } = self else { return false };
+        named.as_deref().or(url).is_some_and(is_nearby)
+    }
+}
+
+/// Returns whether a URL leads to this machine or its network, as those of emulators do. Any other name can be one of
+/// AWS: its partitions have several domains, and a company can name a private endpoint as it likes.
+fn is_nearby(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?']).next().unwrap_or_default();
+    let host = match host.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_loopback(),
+        Ok(IpAddr::V6(address)) => address.is_loopback(),
+        Err(_) => !host.contains('.') || host.ends_with(".localhost") || host.ends_with(".localstack.cloud"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_url_of_this_machine_or_its_network_is_an_emulator() {
+        let to = |url: Option<&str>| Endpoint::Network { url: url.map(str::to_owned) };
+        assert!(!to(None).is_emulator(None));
+        for url in ["http://127.0.0.1:4566", "http://[::1]:4566/", "http://localstack:4566/x", "http://localhost"] {
+            assert!(to(Some(url)).is_emulator(None), "{url}");
+            assert!(to(None).is_emulator(Some(url)), "{url}");
+        }
+        for url in ["https://vpce-1-2.logs.eu-central-1.vpce.amazonaws.com", "https://logs.aws.example.com:443/x"] {
+            assert!(!to(Some(url)).is_emulator(None), "{url}");
         }
     }
 }

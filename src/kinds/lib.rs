@@ -20,4 +20,5 @@ mod registry;
 pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
+mod tag_index;
 pub use registry::KINDS;

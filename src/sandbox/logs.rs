@@ -49,7 +49,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on(
         "logs",
         "DescribeLogGroups",
-        &["log_group_name_prefix", "next_token"],
+        &["log_group_name_prefix", "log_group_identifiers", "next_token"],
         DescribeLogGroupsError::generic,
         describe,
     );
@@ -126,12 +126,24 @@ fn sorted(tags: &HashMap<String, String>) -> Tags {
 
 fn describe(call: &mut Call<'_>, input: &DescribeLogGroupsInput) -> Result<DescribeLogGroupsOutput, Rejection> {
     let prefix = input.log_group_name_prefix().unwrap_or_default().to_owned();
+    let identifiers = input.log_group_identifiers();
+    // "If you specify this parameter, the only other filter that you can choose to specify is includeLinkedAccounts",
+    // and outside of a monitoring account "you can specify only log group names" (DescribeLogGroups).
+    if !identifiers.is_empty() && !prefix.is_empty() {
+        return refuse("InvalidParameterException", "logGroupIdentifiers and logGroupNamePrefix exclude each other");
+    }
+    if identifiers.len() > 50 || identifiers.iter().any(|name| name.starts_with("arn:")) {
+        return refuse("InvalidParameterException", "logGroupIdentifiers accepts up to 50 names of log groups");
+    }
     let Ok(start) = input.next_token().unwrap_or("0").parse::<usize>() else {
         return refuse("InvalidParameterException", "The specified nextToken is invalid.");
     };
+    let is_wanted = |group: &&LogGroup| match identifiers {
+        [] => group.name.starts_with(&prefix),
+        names => names.contains(&group.name),
+    };
     let arn = |call: &Call<'_>, name: &str| call.arn("logs", &format!("log-group:{name}"));
-    let groups: Vec<LogGroup> =
-        call.region_state().logs.groups.values().filter(|group| group.name.starts_with(&prefix)).cloned().collect();
+    let groups: Vec<LogGroup> = call.region_state().logs.groups.values().filter(is_wanted).cloned().collect();
     let more = groups.len() > start + PAGE;
     let to_sdk = |group: LogGroup| {
         let arn = arn(call, &group.name);

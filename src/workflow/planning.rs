@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use infra_base::address::Address;
 use infra_config::Config;
-use infra_core::engine::Context;
+use infra_core::engine::{Context, TagReads};
 use infra_core::graph::Graph;
 use infra_core::plan::{DriftReport, Plan, PlanError, PlanOptions, plan_up, plan_with};
 use infra_core::state::State;
@@ -105,7 +105,7 @@ pub async fn refresh_for_plan(
     }
     let context = workspace.connect_read_only().await?;
     let wanted = |address: &Address| planned.contains(address);
-    Ok(Some(refresh(&workspace.config, &context, state, wanted, OnUnreadable::Refuse).await?))
+    Ok(Some(refresh(&workspace.config, &context, state, wanted, OnUnreadable::Refuse, TagReads::Listed).await?))
 }
 
 /// Does the same in a session. A resource that cannot be read is left to its step.
@@ -121,7 +121,8 @@ pub async fn refresh_in_session(
     let planned = planned_addresses(workspace, state, selection)?;
     let state = &moved::apply_in_memory(&workspace.config, state);
     let wanted = |address: &Address| planned.contains(address);
-    Ok(refresh(&workspace.config, &context.read_context(), state, wanted, OnUnreadable::Continue).await?)
+    Ok(refresh(&workspace.config, &context.read_context(), state, wanted, OnUnreadable::Continue, TagReads::Listed)
+        .await?)
 }
 
 /// Returns the resources of a plan that is computed from the state alone.

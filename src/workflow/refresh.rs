@@ -2,7 +2,7 @@
 
 use infra_base::address::Address;
 use infra_config::Config;
-use infra_core::engine::ReadContext;
+use infra_core::engine::{ReadContext, TagReads};
 use infra_core::plan::{Change, Drift, DriftReport};
 use infra_core::resource::describe;
 use infra_core::state::State;
@@ -59,10 +59,11 @@ pub async fn refresh(
     state: &State,
     wanted: impl Fn(&Address) -> bool,
     on_unreadable: OnUnreadable,
+    tags: TagReads,
 ) -> Result<Refreshed, PlanRefusal> {
     let before = context.calls.reads();
     let is_ignored = |address: &Address, field: &str| config.ignore_reason(address, field).is_some();
-    let mut observed = infra_core::engine::refresh(context, state, wanted, &is_ignored).await;
+    let mut observed = infra_core::engine::refresh(context, state, wanted, &is_ignored, tags).await;
     let failures = std::mem::take(&mut observed.failures).into_iter();
     let failures: Vec<(Address, String)> = failures.map(|(address, error)| (address, describe(&error))).collect();
     if on_unreadable == OnUnreadable::Refuse && !failures.is_empty() {

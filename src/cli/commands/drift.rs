@@ -9,6 +9,7 @@ use crate::cli::explain::Failure;
 use crate::cli::options::{EnvironmentArgs, OutputFormat, TargetArgs};
 use crate::cli::suggest::ownership_resolution;
 use crate::cli::ui::{describe_change, stdout};
+use infra_core::engine::TagReads;
 use infra_core::plan::Drift;
 use infra_workflow::drift::check;
 use infra_workflow::refresh::{IgnoredChange, OnUnreadable, Refreshed, refresh};
@@ -42,11 +43,12 @@ pub(in crate::cli) async fn run(app: &App, args: &DriftArgs) -> Result<u8, Failu
     let wanted = |address: &infra_base::address::Address| {
         selection.includes(address.environment()) && (selection.targets.is_empty() || selection.targets(address))
     };
-    let refreshed = refresh(config, &context, &state, wanted, OnUnreadable::Refuse).await.map_err(|refusal| {
-        let is_unreadable = matches!(refusal, PlanRefusal::Unreadable(_));
-        let error = app.explain(refusal);
-        if is_unreadable { error.hint("`--env` and `--target` select resources that can be read") } else { error }
-    })?;
+    let refreshed =
+        refresh(config, &context, &state, wanted, OnUnreadable::Refuse, TagReads::Each).await.map_err(|refusal| {
+            let is_unreadable = matches!(refusal, PlanRefusal::Unreadable(_));
+            let error = app.explain(refusal);
+            if is_unreadable { error.hint("`--env` and `--target` select resources that can be read") } else { error }
+        })?;
     match app.options.output {
         OutputFormat::Json => stdout(&json(&refreshed)),
         OutputFormat::Text => show(app, &refreshed, &selection),

@@ -93,7 +93,7 @@ impl DownSteps {
             ));
             let mut cx = cx(&self.context, step, &entry.token, log);
             cx.deleted_after = self.deleted_after(entry);
-            let result = match observe(&cx, kind, &step.spec, known, doubted(kind, Some(entry))).await {
+            let result = match observe(&cx, kind, &step.spec, known, doubted(&self.context, kind, Some(entry))).await {
                 Err(Error::Ambiguous(ids)) if attempt < ATTEMPTS && is_unknown_creation(Some(entry)) => {
                     remove_duplicates(&cx, kind, &step.spec, ids, attempt).await?;
                     continue;

@@ -22,7 +22,7 @@ pub use operation::{NoLog, Operation};
 pub use orphans::orphans;
 pub use parents::foreign;
 pub use preflight::{preflight, taken_names};
-pub use refresh::{Refresh, refresh};
+pub use refresh::{Refresh, TagReads, refresh};
 pub use run::{Context, Failure, Outcome, ReadContext, Report};
 pub use scheduler::{CreatedSignal, Executor, Job, Verdict, schedule};
 pub use up::{rollback, up};

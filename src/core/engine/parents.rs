@@ -115,7 +115,7 @@ impl Parents {
         }
         let Some(kind) = context.kinds.get(&entry.kind).map(KindRef::get) else { return Ok(Verdict::Gone) };
         let doubted = match patience {
-            Patience::AsUsual => doubted(kind, Some(entry)),
+            Patience::AsUsual => doubted(context, kind, Some(entry)),
             Patience::None => Duration::ZERO,
         };
         Ok(match observe_entry(context, kind, address, entry, entry.attrs.as_ref(), doubted).await? {

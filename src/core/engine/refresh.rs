@@ -29,6 +29,16 @@ pub struct Refresh {
     pub failures: Vec<(Address, Error)>,
 }
 
+/// Where a refresh reads tags that the description of a resource does not contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagReads {
+    /// From one listing of the stack, if that shows them as they should be. It lags behind changes, so a change of
+    /// tags that somebody has just made may be missed.
+    Listed,
+    /// From each resource.
+    Each,
+}
+
 /// Returns whether a field of a resource is ignored.
 pub type IsIgnored<'a> = dyn Fn(&Address, &str) -> bool + Sync + 'a;
 
@@ -40,6 +50,7 @@ pub async fn refresh(
     state: &State,
     wanted: impl Fn(&Address) -> bool,
     is_ignored: &IsIgnored<'_>,
+    tags: TagReads,
 ) -> Refresh {
     let is_complete = |entry: &Entry| matches!(entry.status, Status::Ready | Status::Updating);
     let chosen = state
@@ -49,7 +60,9 @@ pub async fn refresh(
     let lists = &Arc::new(ListCache::default());
     let reads = chosen.map(|(address, entry)| async move {
         let subject = Target { address, location: &entry.location(), tags: &entry.tags, token: &entry.token };
-        let cx = StepContext { list_cache: Some(Arc::clone(lists)), ..read_context.dry_run(state, &subject) };
+        let lists_tags = tags == TagReads::Listed;
+        let cx =
+            StepContext { list_cache: Some(Arc::clone(lists)), lists_tags, ..read_context.dry_run(state, &subject) };
         (address.clone(), Box::pin(read_context.refresh_resource(cx, entry, is_ignored)).await)
     });
     let mut refresh = Refresh::default();

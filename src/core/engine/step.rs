@@ -128,11 +128,17 @@ impl ReadContext {
             clock: self.cloud.clock(),
             budgets,
             calls: Arc::clone(&self.calls),
+            is_emulator: self.cloud.is_emulator(),
             cancel: self.cancel.clone(),
             events: self.events.clone(),
             intents,
             changed: AtomicBool::new(false),
             list_cache: None,
+            lists_tags: false,
+            absence_lists: None,
+            fact_lists: None,
+            created_ids: BTreeSet::new(),
+            shown_usable: AtomicBool::new(false),
             adopting: false,
             dry_run: false,
             made_calls: Mutex::default(),
@@ -181,11 +187,12 @@ pub(super) async fn observe_entry(
 /// address: without its id, the old resource could be mistaken for the new one. Returns whether it exists.
 async fn resolve_unknown_creation(context: &Context, address: &Address, entry: &Entry) -> Result<bool> {
     let kind = context.kinds.get(&entry.kind).map(KindRef::get).ok_or_else(|| unknown_kind(&entry.kind))?;
-    let (exists, record) = match observe_entry(context, kind, address, entry, None, doubted(kind, Some(entry))).await? {
-        Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
-        Observed::Absent => (false, Record::Deleted { address: address.clone() }),
-        Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
-    };
+    let (exists, record) =
+        match observe_entry(context, kind, address, entry, None, doubted(context, kind, Some(entry))).await? {
+            Observed::Ours(attrs) => (true, Record::Created { address: address.clone(), attrs }),
+            Observed::Absent => (false, Record::Deleted { address: address.clone() }),
+            Observed::Foreign { .. } => (false, Record::Settled { address: address.clone() }),
+        };
     context.journal.write(vec![record]).await?;
     Ok(exists)
 }
@@ -245,7 +252,7 @@ pub(super) const SHORTLY: Duration = Duration::from_secs(SHORTLY_DOUBTED_SECONDS
 /// Returns for how long an absence may be only apparent: the resource should exist, or may exist because a call was
 /// sent whose outcome was never recorded. Only a resource that was being deleted is expected to be absent, unless
 /// something can create it again. What a call has created that was sent long ago is visible.
-pub(super) fn doubted(kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
+pub(super) fn doubted(context: &Context, kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
     let Some(entry) = entry else { return Duration::ZERO };
     match (entry.status, &entry.open) {
         (Status::Creating, Some(open)) if !open.calls.is_empty() => {
@@ -254,7 +261,7 @@ pub(super) fn doubted(kind: &dyn Kind, entry: Option<&Entry>) -> Duration {
             Duration::from_secs(repeat.doubted_seconds()).saturating_sub(age).max(SHORTLY)
         }
         // The deletion was interrupted before it was certain that nothing creates the resource again.
-        (Status::Deleting, Some(open)) if !open.calls.is_empty() => {
+        (Status::Deleting, Some(open)) if !open.calls.is_empty() && !context.cloud.is_emulator() => {
             let age = open.last_call.as_deref().and_then(age).unwrap_or_default();
             Duration::from_secs(kind.schema().returns_seconds.into()).saturating_sub(age)
         }

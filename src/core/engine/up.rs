@@ -1,6 +1,7 @@
 //! `up`: observes, ensures, waits for ready, and records each of the two moments before a dependent starts.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use super::step::{
 use crate::events::Event;
 use crate::graph::{OutputRef, resolve};
 use crate::plan::{Action, Change, Plan, Step};
-use crate::resource::{Error, Kind, Observed, Result, StepContext, spec_from_observed};
+use crate::resource::{Error, Kind, ListCache, Observed, Result, StepContext, spec_from_observed};
 use crate::state::{Entry, JournalError, Op, ROLLBACK, Record, Status, UP};
 
 /// Executes a plan of `up`.
@@ -73,6 +74,10 @@ struct UpSteps {
     context: Context,
     /// Whether the specifications come from the configuration, not from the state.
     spec_is_configured: bool,
+    /// What the steps read once for all of them.
+    lists: Arc<ListCache>,
+    /// The ids of what this run has created.
+    created_ids: Mutex<BTreeSet<String>>,
     down: DownSteps,
 }
 
@@ -101,7 +106,9 @@ impl Steps for UpSteps {
 
 impl UpSteps {
     fn new(context: &Context, plan: &Plan, spec_is_configured: bool) -> Self {
-        Self { context: context.clone(), spec_is_configured, down: DownSteps::new(context, plan) }
+        let lists = Arc::default();
+        let down = DownSteps::new(context, plan);
+        Self { context: context.clone(), spec_is_configured, lists, created_ids: Mutex::default(), down }
     }
 
     /// Refuses a part of a foreign resource. What the configuration names is judged by the configuration: the state may
@@ -117,6 +124,17 @@ impl UpSteps {
         self.context.journal.read(|state| state.get(&step.address).cloned())
     }
 
+    /// Returns the ids of the resources that a step needs and that this run has created.
+    fn needed_new_ids(&self, step: &Step) -> BTreeSet<String> {
+        let needed = self.context.journal.read(|state| {
+            let entries = step.needs.iter().filter_map(|need| state.get(&need.on));
+            let ids = entries.filter_map(|entry| Some(self.context.kinds.get(&entry.kind)?.id(entry.attrs.as_ref()?)));
+            ids.collect::<BTreeSet<_>>()
+        });
+        let created = self.created_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        needed.into_iter().filter(|id| created.contains(id)).collect()
+    }
+
     fn id(&self, step: &Step) -> Option<String> {
         Some(step.handler?.id(self.entry(step)?.attrs.as_ref()?))
     }
@@ -127,7 +145,7 @@ impl UpSteps {
         let spec = resolve(&step.spec, &lookup)?;
         apply_moves(&self.context, step).await?;
         let mut before = self.entry(step);
-        let mut look = doubted(kind, before.as_ref());
+        let mut look = doubted(&self.context, kind, before.as_ref());
         for attempt in 0.. {
             let token = before
                 .as_ref()
@@ -135,6 +153,12 @@ impl UpSteps {
             let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
             let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.lasting_needs(), &token));
             let mut cx = cx(&self.context, step, &token, Arc::clone(&log));
+            cx.fact_lists = Some(Arc::clone(&self.lists));
+            // Nothing but this run creates what is not in the state: a list from before this step shows its absence.
+            if attempt == 0 && before.is_none() {
+                cx.absence_lists = Some(Arc::clone(&self.lists));
+                cx.created_ids = self.needed_new_ids(step);
+            }
             if before.is_some() {
                 // Ignored tags are not managed by this step.
                 cx.identity.tags.retain(|key, _| {
@@ -143,6 +167,7 @@ impl UpSteps {
             }
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
             let observed = observe(&cx, kind, &spec, known, look).await;
+            cx.absence_lists = None;
             match &observed {
                 Ok(Observed::Ours(seen)) => self.judge_parent(kind, step, &spec, Some(seen)).await?,
                 Ok(Observed::Absent) => self.judge_parent(kind, step, &spec, None).await?,
@@ -205,7 +230,7 @@ impl UpSteps {
                     ));
                     cx.pause(Duration::from_secs(2 << attempt)).await?;
                     before = self.entry(step);
-                    look = doubted(kind, before.as_ref());
+                    look = doubted(&self.context, kind, before.as_ref());
                 }
                 Err(error) if should_look_again(&error, attempt, &cx) => {
                     cx.notice(format!("{}; reading it again", crate::resource::describe(&error)));
@@ -282,6 +307,9 @@ impl UpSteps {
         if !up_to_date {
             log.write(vec![Record::Created { address: address.clone(), attrs: attrs.clone() }]).await?;
             cx.events.send(Event::StepCreated { address: address.clone(), id: kind.id(&attrs) });
+        }
+        if !existed {
+            self.created_ids.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.id(&attrs));
         }
         // Others can be part of it from now on.
         self.down.parents.is_ours(&step.address);

@@ -2,6 +2,8 @@
 
 mod action;
 mod calls;
+#[cfg(test)]
+mod cost;
 mod cycle;
 mod defer_deletes;
 mod delete;

@@ -100,6 +100,8 @@ pub struct StepContext {
     pub budgets: Arc<Budgets>,
     /// Counts the calls.
     pub calls: Arc<CallCounter>,
+    /// Whether calls go to an emulator, where nothing happens by itself.
+    pub is_emulator: bool,
     /// The request to stop.
     pub cancel: Cancel,
     /// Receives the events.
@@ -110,6 +112,17 @@ pub struct StepContext {
     pub changed: AtomicBool,
     /// Shared listings, during a refresh and the checks before a run.
     pub list_cache: Option<Arc<ListCache>>,
+    /// Whether tags may come from the listing of the stack, which lags behind changes.
+    pub lists_tags: bool,
+    /// Shared listings for the first look for a resource that is not in the state, so that no run has begun to create
+    /// it. What they do not show does not exist.
+    pub absence_lists: Option<Arc<ListCache>>,
+    /// The ids of the resources that this run has created, for the first look for what belongs to them.
+    pub created_ids: BTreeSet<String>,
+    /// Shared facts about the account, during the steps of a run.
+    pub fact_lists: Option<Arc<ListCache>>,
+    /// Whether the answer to the creation has shown that the resource is usable.
+    pub shown_usable: AtomicBool,
     /// Whether a resource without ownership tags counts as this one.
     pub adopting: bool,
     /// Whether nothing may be changed, and no wait is allowed.
@@ -312,8 +325,58 @@ impl StepContext {
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
         match &self.list_cache {
-            Some(cache) => cache.get(&self.location, what.into(), list).await,
+            Some(cache) => Box::pin(cache.get(&self.location, what.into(), list)).await,
             None => Ok(None),
+        }
+    }
+
+    /// Returns all resources of a type in the region, listed once for all resources that no run has begun to create. The
+    /// list may be older than this step. It returns nothing for other resources, and after the first look.
+    ///
+    /// # Errors
+    /// The error of `list`.
+    pub async fn listed_before<T, Fut>(
+        &self,
+        what: impl Into<Cow<'static, str>> + Send,
+        list: impl FnOnce() -> Fut + Send,
+    ) -> Result<Option<Arc<Vec<T>>>>
+    where
+        T: Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<T>>> + Send,
+    {
+        match &self.absence_lists {
+            Some(lists) => Box::pin(lists.get(&self.location, what.into(), list)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Returns whether this run has created the resource with this id, so that nothing can belong to it yet that is not
+    /// in the state. After the first look, it returns false.
+    pub fn is_new(&self, id: &str) -> bool {
+        self.absence_lists.is_some() && self.created_ids.contains(id)
+    }
+
+    /// Returns facts about the account or the region that no run changes. They are listed once for all steps of a
+    /// refresh, of the checks before a run, or of the creations of a run.
+    ///
+    /// # Errors
+    /// The error of `list`.
+    pub async fn facts<T, Fut>(
+        &self,
+        what: impl Into<Cow<'static, str>> + Send,
+        list: impl Fn() -> Fut + Send + Sync,
+    ) -> Result<Vec<T>>
+    where
+        T: Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<T>>> + Send,
+    {
+        let shared = match self.list_cache.as_ref().or(self.fact_lists.as_ref()) {
+            Some(lists) => Box::pin(lists.get(&self.location, what.into(), &list)).await?,
+            None => None,
+        };
+        match shared {
+            Some(all) => Ok(all.to_vec()),
+            None => list().await,
         }
     }
 
@@ -380,6 +443,16 @@ impl StepContext {
     /// Returns whether a mutating call of this step has succeeded.
     pub fn has_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed)
+    }
+
+    /// Records that the answer to the creation shows a usable resource, so that nothing has to be read.
+    pub fn record_usable(&self) {
+        self.shown_usable.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the answer to the creation has shown a usable resource.
+    pub fn is_usable(&self) -> bool {
+        self.shown_usable.load(Ordering::Relaxed)
     }
 
     /// Waits for `duration` of AWS time.

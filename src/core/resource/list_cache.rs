@@ -1,6 +1,6 @@
 //! One list call instead of many single reads: a refresh lists all resources of a type in a region once, and each
-//! resource finds itself in the result. A step that may change something always reads its own resource. The checks
-//! before a run share their reads in the same way.
+//! resource finds itself in the result. A step that may change something reads its own resource, unless no run has
+//! begun to create it. The checks before a run share their reads in the same way.
 
 use std::any::Any;
 use std::borrow::Cow;

@@ -31,7 +31,8 @@ use infra_macros::{Attrs, Spec};
     reads(
         "application-autoscaling:DescribeScalableTargets",
         "application-autoscaling:ListTagsForResource",
-        "iam:GetRole"
+        "iam:GetRole",
+        "tag:GetResources",
     ),
     creates("application-autoscaling:RegisterScalableTarget", "iam:CreateServiceLinkedRole"),
     updates("application-autoscaling:RegisterScalableTarget"),
@@ -152,21 +153,25 @@ fn arn(current: Description) -> Result<Arn> {
 }
 
 pub(super) async fn find(cx: &StepContext, resource_id: &str) -> Result<Option<Description>> {
-    let call = cx
-        .aws
-        .autoscaling
-        .describe_scalable_targets()
-        .service_namespace(ServiceNamespace::Ecs)
-        .resource_ids(resource_id);
-    let call = call.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).send();
-    let found = cx.read("application-autoscaling:DescribeScalableTargets", call).await?;
-    Ok(found.scalable_targets.unwrap_or_default().into_iter().find(|target| target.resource_id == resource_id))
+    const CALL: &str = "application-autoscaling:DescribeScalableTargets";
+    let read = || async {
+        let call = cx.aws.autoscaling.describe_scalable_targets().service_namespace(ServiceNamespace::Ecs);
+        let call = call.resource_ids(resource_id).scalable_dimension(ScalableDimension::EcsServiceDesiredCount).send();
+        Ok(cx.read(CALL, call).await?.scalable_targets.unwrap_or_default())
+    };
+    // A refresh reads it once for its policies, too.
+    let found = match cx.cached_list(format!("{CALL} {resource_id}"), read).await? {
+        Some(shared) if !shared.is_empty() => shared.to_vec(),
+        // It may only be invisible for a moment.
+        _ => read().await?,
+    };
+    Ok(found.into_iter().find(|target| target.resource_id == resource_id))
 }
 
 /// Returns the tags of the scalable target with this id, or `None` when it does not exist.
 pub(super) async fn tags_of(cx: &StepContext, resource_id: &str) -> Result<Option<Tags>> {
     match find(cx, resource_id).await? {
-        Some(current) => tagging::list(cx, arn(current)?.as_str()).await,
+        Some(current) => tagging::read(cx, arn(current)?.as_str()).await,
         None => Ok(None),
     }
 }

@@ -3,6 +3,7 @@
 //! PutMetricAlarm creates or overwrites. So the owner of an existing alarm is checked first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{self as sdk, AlarmType, ComparisonOperator, MetricAlarm, Statistic};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::tagging;
 use super::widgets::Dimension;
 use crate::ownership::classify;
+use crate::tag_index;
 use infra_base::address::Arn;
 use infra_core::resource::{Observed, Resource, Result, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -27,7 +29,7 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 1,
     tagger = tagging::CloudWatch,
     delete_blockers = "foreign composite alarms that refer to it",
-    reads("cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"),
+    reads("cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource", "tag:GetResources"),
     creates("cloudwatch:PutMetricAlarm"),
     updates("cloudwatch:PutMetricAlarm"),
     deletes("cloudwatch:DeleteAlarms"),
@@ -112,12 +114,7 @@ pub struct AlarmSettings {
 #[async_trait]
 impl Resource for Alarm {
     async fn observe(&self, cx: &StepContext, _known: Option<&AlarmAttrs>) -> Result<Observed<AlarmAttrs>> {
-        let call =
-            cx.aws.cloudwatch.describe_alarms().alarm_names(&self.name).alarm_types(AlarmType::MetricAlarm).send();
-        let found = cx.read("cloudwatch:DescribeAlarms", call).await?.metric_alarms.unwrap_or_default();
-        let Some(alarm) = found.into_iter().find(|alarm| alarm.alarm_name() == Some(&self.name)) else {
-            return Ok(Observed::Absent);
-        };
+        let Some(alarm) = self.find(cx).await? else { return Ok(Observed::Absent) };
         let arn = Arn(alarm.alarm_arn().unwrap_or_default().to_owned());
         let Some(tags) = tagging::list(cx, arn.as_str()).await? else { return Ok(Observed::Absent) };
         let attrs = || AlarmAttrs { name: self.name.clone(), arn, settings: settings_of(alarm) };
@@ -161,7 +158,42 @@ impl Resource for Alarm {
     }
 }
 
+const DESCRIBE: &str = "cloudwatch:DescribeAlarms";
+
+/// How many alarms one call describes: a page of the answer has 50 by default (DescribeAlarms, `MaxRecords`).
+const DESCRIBED_AT_ONCE: usize = 50;
+
+/// Returns the alarms with these names.
+async fn describe(cx: &StepContext, names: &[String]) -> Result<Vec<MetricAlarm>> {
+    let mut all = Vec::new();
+    for names in names.chunks(DESCRIBED_AT_ONCE) {
+        let call = cx.aws.cloudwatch.describe_alarms().set_alarm_names(Some(names.to_vec()));
+        let call = call.alarm_types(AlarmType::MetricAlarm).send();
+        all.extend(cx.read(DESCRIBE, call).await?.metric_alarms.unwrap_or_default());
+    }
+    Ok(all)
+}
+
+/// Returns the alarms that have the tags of the stack; nothing outside of a plan. New ones may be missing.
+async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<MetricAlarm>>>> {
+    const PART: &str = ":alarm:";
+    tag_index::described(cx, DESCRIBE, ("cloudwatch", PART), |arns| async move {
+        let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(PART)?.1.to_owned())).collect();
+        describe(cx, &names).await
+    })
+    .await
+}
+
 impl Alarm {
+    async fn find(&self, cx: &StepContext) -> Result<Option<MetricAlarm>> {
+        let is_this = |alarm: &MetricAlarm| alarm.alarm_name() == Some(&self.name);
+        let shared = of_stack(cx).await?;
+        if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|alarm| is_this(alarm))) {
+            return Ok(Some(shown.clone()));
+        }
+        Ok(describe(cx, std::slice::from_ref(&self.name)).await?.into_iter().find(is_this))
+    }
+
     fn settings(&self) -> Result<AlarmSettings> {
         let dimension = |dimension: &Dimension| Ok((dimension.name.clone(), dimension.value.get()?.clone()));
         Ok(AlarmSettings {

@@ -23,7 +23,7 @@ use infra_macros::{Attrs, Spec};
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::CloudWatch,
-    reads("cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"),
+    reads("cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource", "tag:GetResources"),
     creates("cloudwatch:PutDashboard"),
     updates("cloudwatch:PutDashboard"),
     deletes("cloudwatch:DeleteDashboards"),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::Tag;
 
 use crate::ownership::Tags;
+use crate::tag_index;
 use infra_core::resource::{Result, StepContext, Tagger, ignore_codes};
 
 const BUSY: &[&str] = &["ConcurrentModificationException", "ConflictException"];
@@ -37,6 +38,9 @@ pub(super) fn to_sdk(tags: Tags) -> Vec<Tag> {
 
 /// Returns the tags of the resource with this ARN, or `None` when it does not exist.
 pub(super) async fn list(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
+    if let Some(tags) = tag_index::tags(cx, arn).await? {
+        return Ok(Some(tags));
+    }
     let call = cx.aws.cloudwatch.list_tags_for_resource().resource_arn(arn).send();
     let found = ignore_codes(cx.read("cloudwatch:ListTagsForResource", call).await, &["ResourceNotFoundException"])?;
     Ok(found.map(|found| {

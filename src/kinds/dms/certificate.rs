@@ -27,7 +27,7 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 2,
     tagger = tagging::Dms,
     delete_blockers = "endpoints that use it",
-    reads("dms:DescribeCertificates", "dms:ListTagsForResource"),
+    reads("dms:DescribeCertificates", "dms:ListTagsForResource", "tag:GetResources"),
     creates("dms:ImportCertificate"),
     deletes("dms:DeleteCertificate")
 )]

@@ -3,17 +3,20 @@
 //!
 //! DMS refuses to change an endpoint while a task that uses it runs. The kind does not stop the task: it says so.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_sdk_databasemigration::types::{
-    DmsSslModeValue, Endpoint as Description, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
+    DmsSslModeValue, Endpoint as Description, Filter, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
 };
 use serde::{Deserialize, Serialize};
 
 use super::codes::{BUSY, BUSY_SECONDS, NOT_FOUND, ROLE, ROLE_SECONDS};
-use super::filter::filter;
+use super::filter::{filter, filter_any};
 use super::tagging;
 use super::task_status::AT_REST;
 use crate::ownership::classify;
+use crate::tag_index;
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
@@ -45,7 +48,7 @@ pub enum EndpointDirection {
     delete_seconds = 5,
     tagger = tagging::Dms,
     delete_blockers = "replication tasks that use it",
-    reads("dms:DescribeEndpoints", "dms:DescribeReplicationTasks", "dms:ListTagsForResource"),
+    reads("dms:DescribeEndpoints", "dms:DescribeReplicationTasks", "dms:ListTagsForResource", "tag:GetResources"),
     creates("dms:CreateEndpoint"),
     updates("dms:ModifyEndpoint"),
     deletes("dms:DeleteEndpoint"),
@@ -196,6 +199,9 @@ impl Resource for Endpoint {
             let created = cx.retry(why, ROLE, ROLE_SECONDS, || cx.mutate("dms:CreateEndpoint", call)).await?;
             let current =
                 created.endpoint.ok_or(Error::MissingField { call: "dms:CreateEndpoint", what: "the endpoint" })?;
+            if current.status() == Some("active") {
+                cx.record_usable();
+            }
             return Ok(attrs_of(&current));
         };
         let wanted = EndpointAttrs {
@@ -243,6 +249,9 @@ impl Resource for Endpoint {
     }
 
     async fn ready(&self, cx: &StepContext, attrs: EndpointAttrs) -> Result<EndpointAttrs> {
+        if cx.is_usable() {
+            return Ok(attrs);
+        }
         cx.wait(Wait::new(format!("endpoint {} to become active", attrs.identifier), 2, 10 * 60), || async {
             let Some(current) = describe(cx, &attrs.identifier).await? else {
                 return Ok(Progress::Pending("not visible yet".to_owned()));
@@ -342,10 +351,38 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
 }
 
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
+    let is_this = |one: &Description| one.endpoint_identifier() == Some(identifier);
+    let shared = of_stack(cx).await?;
+    if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|one| is_this(one))) {
+        return Ok(Some(shown.clone()));
+    }
+    if let Some(all) = cx.listed_before(DESCRIBE, || list(cx, None)).await?
+        && !all.iter().any(is_this)
+    {
+        return Ok(None);
+    }
     let call = cx.aws.dms.describe_endpoints().filters(filter("endpoint-id", identifier)?).send();
-    let found = ignore_codes(cx.read("dms:DescribeEndpoints", call).await, NOT_FOUND)?;
+    let found = ignore_codes(cx.read(DESCRIBE, call).await, NOT_FOUND)?;
     let current = found.and_then(|found| found.endpoints).unwrap_or_default();
-    Ok(current.into_iter().find(|one| one.endpoint_identifier() == Some(identifier)))
+    Ok(current.into_iter().find(is_this))
+}
+
+const DESCRIBE: &str = "dms:DescribeEndpoints";
+
+/// Returns the endpoints that have the tags of the stack; nothing outside of a plan. New ones may be missing.
+async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
+    tag_index::described(cx, DESCRIBE, ("dms", ":endpoint:"), |arns| async move {
+        list(cx, Some(filter_any("endpoint-arn", arns)?)).await
+    })
+    .await
+}
+
+/// Returns all endpoints in the region, or those that pass a filter.
+async fn list(cx: &StepContext, filter: Option<Filter>) -> Result<Vec<Description>> {
+    let filters = filter.map(|filter| vec![filter]);
+    let pages = cx.aws.dms.describe_endpoints().set_filters(filters).into_paginator().send();
+    let pages = ignore_codes(cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await, NOT_FOUND)?;
+    Ok(pages.unwrap_or_default().into_iter().flat_map(|page| page.endpoints.unwrap_or_default()).collect())
 }
 
 async fn wait_gone(cx: &StepContext, identifier: &str) -> Result<()> {

@@ -6,6 +6,11 @@ use infra_core::resource::{Error, Result};
 
 /// Returns a filter for one value.
 pub(super) fn filter(name: &str, value: &str) -> Result<Filter> {
-    let built = Filter::builder().name(name).values(value).build();
+    filter_any(name, vec![value.to_owned()])
+}
+
+/// Returns a filter for any of several values.
+pub(super) fn filter_any(name: &str, values: Vec<String>) -> Result<Filter> {
+    let built = Filter::builder().name(name).set_values(Some(values)).build();
     built.map_err(|error| Error::Refused(format!("a request to DMS is incomplete: {error}")))
 }

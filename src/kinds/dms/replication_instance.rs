@@ -42,7 +42,7 @@ const BROKEN: &[&str] = &[
     delete_seconds = 180,
     tagger = tagging::Dms,
     delete_blockers = "replication tasks that run on it",
-    reads("dms:DescribeReplicationInstances", "dms:ListTagsForResource"),
+    reads("dms:DescribeReplicationInstances", "dms:ListTagsForResource", "tag:GetResources"),
     creates("dms:CreateReplicationInstance"),
     updates("dms:ModifyReplicationInstance"),
     deletes("dms:DeleteReplicationInstance"),

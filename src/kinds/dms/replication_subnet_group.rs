@@ -25,7 +25,7 @@ use infra_macros::{Attrs, Spec};
     delete_seconds = 2,
     tagger = tagging::Dms,
     delete_blockers = "replication instances in it",
-    reads("dms:DescribeReplicationSubnetGroups", "dms:ListTagsForResource"),
+    reads("dms:DescribeReplicationSubnetGroups", "dms:ListTagsForResource", "tag:GetResources"),
     creates("dms:CreateReplicationSubnetGroup"),
     updates("dms:ModifyReplicationSubnetGroup"),
     deletes("dms:DeleteReplicationSubnetGroup"),

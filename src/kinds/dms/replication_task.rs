@@ -2,20 +2,22 @@
 //! whether it runs. A running task is stopped only for a change, and resumed after it. A task that does not resume is a
 //! failure of the change. A replaced task is not started, because that would load all data again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use aws_sdk_databasemigration::types::{
-    MigrationTypeValue, ReplicationTask as Description, StartReplicationTaskTypeValue,
+    Filter, MigrationTypeValue, ReplicationTask as Description, StartReplicationTaskTypeValue,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::codes::{BUSY, BUSY_SECONDS, NOT_FOUND};
-use super::filter::filter;
+use super::filter::{filter, filter_any};
 use super::tagging;
 use super::task_status::AT_REST;
 use crate::ownership::classify;
+use crate::tag_index;
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
@@ -43,7 +45,7 @@ const AT_WORK: [&str; 2] = ["starting", "running"];
     tagger = tagging::Dms,
     delete_blockers = "nothing; it is stopped first if it runs",
     replacement_impact = "a running replication stops, and `replication start` restarts it",
-    reads("dms:DescribeReplicationTasks", "dms:ListTagsForResource"),
+    reads("dms:DescribeReplicationTasks", "dms:ListTagsForResource", "tag:GetResources"),
     creates("dms:CreateReplicationTask"),
     updates("dms:ModifyReplicationTask", "dms:StopReplicationTask", "dms:StartReplicationTask"),
     deletes("dms:DeleteReplicationTask"),
@@ -302,10 +304,38 @@ fn status(current: &Description) -> &str {
 }
 
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
+    let is_this = |one: &Description| one.replication_task_identifier() == Some(identifier);
+    let shared = of_stack(cx).await?;
+    if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|one| is_this(one))) {
+        return Ok(Some(shown.clone()));
+    }
+    if let Some(all) = cx.listed_before(DESCRIBE, || list(cx, None)).await?
+        && !all.iter().any(is_this)
+    {
+        return Ok(None);
+    }
     let call = cx.aws.dms.describe_replication_tasks().filters(filter("replication-task-id", identifier)?).send();
-    let found = ignore_codes(cx.read("dms:DescribeReplicationTasks", call).await, NOT_FOUND)?;
+    let found = ignore_codes(cx.read(DESCRIBE, call).await, NOT_FOUND)?;
     let current = found.and_then(|found| found.replication_tasks).unwrap_or_default();
-    Ok(current.into_iter().find(|one| one.replication_task_identifier() == Some(identifier)))
+    Ok(current.into_iter().find(is_this))
+}
+
+const DESCRIBE: &str = "dms:DescribeReplicationTasks";
+
+/// Returns the tasks that have the tags of the stack; nothing outside of a plan. New ones may be missing.
+async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
+    tag_index::described(cx, DESCRIBE, ("dms", ":task:"), |arns| async move {
+        list(cx, Some(filter_any("replication-task-arn", arns)?)).await
+    })
+    .await
+}
+
+/// Returns all tasks in the region, or those that pass a filter.
+async fn list(cx: &StepContext, filter: Option<Filter>) -> Result<Vec<Description>> {
+    let filters = filter.map(|filter| vec![filter]);
+    let pages = cx.aws.dms.describe_replication_tasks().set_filters(filters).into_paginator().send();
+    let pages = ignore_codes(cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await, NOT_FOUND)?;
+    Ok(pages.unwrap_or_default().into_iter().flat_map(|page| page.replication_tasks.unwrap_or_default()).collect())
 }
 
 /// Waits until the task can be changed, and stops it if it runs. Returns whether it stopped the task.

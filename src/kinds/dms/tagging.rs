@@ -5,6 +5,7 @@ use aws_sdk_databasemigration::types::Tag;
 
 use super::codes::NOT_FOUND;
 use crate::ownership::Tags;
+use crate::tag_index;
 use infra_core::resource::{Result, StepContext, Tagger, ignore_codes};
 
 /// Sets and removes tags by ARN.
@@ -36,6 +37,9 @@ pub(super) fn to_sdk(tags: Tags) -> Vec<Tag> {
 
 /// Returns the tags of a resource, or `None` when it does not exist.
 pub(super) async fn list(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
+    if let Some(tags) = tag_index::tags(cx, arn).await? {
+        return Ok(Some(tags));
+    }
     let call = cx.aws.dms.list_tags_for_resource().resource_arn(arn).send();
     let found = ignore_codes(cx.read("dms:ListTagsForResource", call).await, NOT_FOUND)?;
     Ok(found.map(|found| {

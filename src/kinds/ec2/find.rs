@@ -11,6 +11,7 @@ use aws_sdk_ec2::types::{
 use super::tagging::{filters, from_sdk, of_stack};
 use crate::ownership;
 use infra_base::address::Arn;
+use infra_base::tags::OWNER_ADDRESS;
 use infra_core::resource::{Error, Observed, Result, StepContext, ignore_codes};
 
 /// An EC2 object that carries tags.
@@ -47,10 +48,25 @@ pub(super) async fn find_by_id_or_tags<T: Described>(cx: &StepContext, known: Op
     {
         return Ok(Some(vec![object.clone()]));
     }
+    if known.is_none() && is_new::<T>(cx).await? {
+        return Ok(Some(Vec::new()));
+    }
     // An object that is not in the list may be new, or may have lost its tags.
     let ids = known.map(|id| vec![id.to_owned()]);
     let filters = known.is_none().then(|| filters(cx));
     ignore_codes(T::describe(cx, ids, filters).await, T::NOT_FOUND)
+}
+
+/// Returns whether no object had the tags of this address before the run, and no run has begun to create one.
+///
+/// # Errors
+/// The error of AWS.
+pub(super) async fn is_new<T: Described>(cx: &StepContext) -> Result<bool> {
+    let list = || T::describe(cx, None, Some(vec![of_stack(cx)]));
+    let Some(all) = cx.listed_before(T::CALL, list).await? else { return Ok(false) };
+    let address = Some(cx.identity.tag_address().as_str());
+    let is_this = |tag: &Tag| tag.key() == Some(OWNER_ADDRESS) && tag.value() == address;
+    Ok(!all.iter().any(|object| object.tags().iter().any(is_this)))
 }
 
 /// Returns whether the object with this ARN exists: whether EC2 describes it, and `exists` accepts what it describes.
@@ -155,6 +171,8 @@ described! {
         &["InvalidInternetGatewayID.NotFound"];
     NatGateway: "ec2:DescribeNatGateways", describe_nat_gateways, set_nat_gateway_ids, set_filter,
         &["NatGatewayNotFound"];
+    SecurityGroupRule: "ec2:DescribeSecurityGroupRules", describe_security_group_rules, set_security_group_rule_ids,
+        set_filters, &["InvalidSecurityGroupRuleId.NotFound"];
     RouteTable: "ec2:DescribeRouteTables", describe_route_tables, set_route_table_ids, set_filters,
         &["InvalidRouteTableID.NotFound"];
     Subnet: "ec2:DescribeSubnets", describe_subnets, set_subnet_ids, set_filters, &["InvalidSubnetID.NotFound"];

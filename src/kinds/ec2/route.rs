@@ -106,6 +106,9 @@ impl Resource for Route {
             Some(attrs) => (&attrs.route_table_id, &attrs.destination),
             None => (self.route_table.get()?, &self.destination),
         };
+        if known.is_none() && cx.is_new(table.as_str()) {
+            return Ok(Observed::Absent);
+        }
         let Some(found) = super::route_table::table(cx, table).await? else { return Ok(Observed::Absent) };
         let mut routes = found.routes().iter();
         let Some(route) = routes.find(|route| route.destination_cidr_block() == Some(destination.as_str())) else {

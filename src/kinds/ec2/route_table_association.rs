@@ -66,6 +66,9 @@ impl Resource for RouteTableAssociation {
         {
             return Ok(Observed::Ours(attrs));
         }
+        if known.is_none() && cx.is_new(subnet.as_str()) {
+            return Ok(Observed::Absent);
+        }
         let filter = Filter::builder().name("association.subnet-id").values(subnet).build();
         let pages = cx.aws.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let tables = cx.read("ec2:DescribeRouteTables", pages.collect::<Result<Vec<_>, _>>()).await?;

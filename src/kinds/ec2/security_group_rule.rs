@@ -284,6 +284,9 @@ impl SecurityGroupRule {
         {
             return Ok(Some(vec![one.clone()]));
         }
+        if known.is_none() && find::is_new::<aws_sdk_ec2::types::SecurityGroupRule>(cx).await? {
+            return Ok(Some(Vec::new()));
+        }
         let call = cx.aws.ec2.describe_security_group_rules();
         let call = match known {
             Some(attrs) => call.security_group_rule_ids(&attrs.rule_id),

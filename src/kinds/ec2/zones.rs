@@ -77,10 +77,7 @@ pub(super) struct Zones {
 /// Those of the read.
 pub(super) async fn zones(cx: &StepContext) -> Result<Zones> {
     let region = cx.region.to_string();
-    let all = match cx.cached_list(CALL, || read_zones(cx)).await? {
-        Some(all) => all.to_vec(),
-        None => read_zones(cx).await?,
-    };
+    let all = cx.facts(CALL, || read_zones(cx)).await?;
     Ok(Zones { region, all })
 }
 
@@ -230,16 +227,12 @@ fn keep(usable: &mut Vec<Zone>, offering: &BTreeSet<String>) {
     }
 }
 
-/// The names of zones, which the checks before a run read once.
+/// The names of zones, which are read once.
 async fn once<F>(cx: &StepContext, what: String, read: impl Fn() -> F + Send + Sync) -> Result<BTreeSet<String>>
 where
     F: Future<Output = Result<Vec<String>>> + Send,
 {
-    let names = match cx.cached_list(what, &read).await? {
-        Some(names) => names.to_vec(),
-        None => read().await?,
-    };
-    Ok(names.into_iter().collect())
+    Ok(cx.facts(what, read).await?.into_iter().collect())
 }
 
 /// Returns the options to order these database instances.

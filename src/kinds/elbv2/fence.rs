@@ -32,7 +32,7 @@ const CONTENT_TYPE: &str = "text/plain";
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,
-    reads("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"),
+    reads("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags", "tag:GetResources"),
     creates("elasticloadbalancing:CreateRule"),
     deletes("elasticloadbalancing:DeleteRule"),
 )]

@@ -30,7 +30,7 @@ const INACTIVE_HOST: UnusedHost = "forwarding-is-inactive.invalid";
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,
-    reads("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"),
+    reads("elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags", "tag:GetResources"),
     creates("elasticloadbalancing:CreateRule"),
     deletes("elasticloadbalancing:DeleteRule"),
 )]

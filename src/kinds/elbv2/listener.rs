@@ -25,7 +25,7 @@ use infra_macros::{Attrs, Spec};
     create_seconds = 1,
     delete_seconds = 1,
     tagger = tagging::Elb,
-    reads("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags"),
+    reads("elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeTags", "tag:GetResources"),
     creates("elasticloadbalancing:CreateListener"),
     updates("elasticloadbalancing:ModifyListener"),
     deletes("elasticloadbalancing:DeleteListener"),

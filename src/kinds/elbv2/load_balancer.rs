@@ -46,6 +46,7 @@ const DROP_INVALID: &str = "routing.http.drop_invalid_header_fields.enabled";
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
         "elasticloadbalancing:DescribeTags",
         "ec2:DescribeNetworkInterfaces",
+        "tag:GetResources",
     ),
     creates(
         "elasticloadbalancing:CreateLoadBalancer",

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
 
 use crate::ownership::{self, Tags};
+use crate::tag_index;
 use infra_core::resource::{Observed, Result, StepContext, Tagger, ignore_codes};
 
 /// Sets and removes tags by ARN.
@@ -37,6 +38,9 @@ pub(super) fn to_sdk(tags: Tags) -> Vec<Tag> {
 
 /// Classifies the resource with this ARN by its tags. `not_found` is the error code when it does not exist.
 pub(super) async fn classify<A>(cx: &StepContext, arn: &str, not_found: &str, attrs: A) -> Result<Observed<A>> {
+    if let Some(tags) = tag_index::tags(cx, arn).await? {
+        return Ok(ownership::classify(cx, &tags, arn, || attrs));
+    }
     let call = cx.aws.elb.describe_tags().resource_arns(arn).send();
     let Some(found) = ignore_codes(cx.read("elasticloadbalancing:DescribeTags", call).await, &[not_found])? else {
         return Ok(Observed::Absent);

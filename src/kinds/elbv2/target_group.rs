@@ -34,6 +34,7 @@ const RELEASE_SECONDS: u64 = 5 * 60;
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTags",
+        "tag:GetResources",
     ),
     creates("elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes"),
     deletes("elasticloadbalancing:DeleteTargetGroup"),

@@ -5,15 +5,18 @@
 //! (hashicorp/terraform-provider-aws#42858). So a deletion looks again, and a group with exactly this name and without
 //! any tag is taken over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_cloudwatchlogs::types::LogGroup as Description;
 use serde::{Deserialize, Serialize};
 
 use super::retry::when_idle;
 use super::tagging;
 use super::writer::{Writer, foreign_writer, writer};
 use crate::ownership::classify;
+use crate::tag_index;
 use infra_base::address::Arn;
 use infra_core::resource::{Observed, Resource, Result, StepContext, Tagger, ignore_codes};
 use infra_macros::{Attrs, Spec};
@@ -40,6 +43,7 @@ use infra_macros::{Attrs, Spec};
         "dms:DescribeReplicationInstances",
         "dms:ListTagsForResource",
         "lambda:GetFunction",
+        "tag:GetResources",
     ),
     creates("logs:CreateLogGroup", "logs:PutRetentionPolicy"),
     deletes("logs:DeleteLogGroup")
@@ -123,7 +127,7 @@ impl Resource for LogGroup {
 
     async fn delete(&self, cx: &StepContext, attrs: &LogGroupAttrs) -> Result<()> {
         delete(cx, &attrs.name).await?;
-        if !is_written_by_service(&attrs.name) {
+        if !is_written_by_service(&attrs.name) || cx.is_emulator {
             return Ok(());
         }
         for _ in 0..looks_again(&attrs.name) {
@@ -160,6 +164,29 @@ fn is_written_by_service(name: &str) -> bool {
     name.starts_with("/aws/") || name.starts_with("dms-tasks-")
 }
 
+const DESCRIBE: &str = "logs:DescribeLogGroups";
+
+/// How many groups one call describes ("Array Members: … Maximum number of 50 items", DescribeLogGroups).
+const DESCRIBED_AT_ONCE: usize = 50;
+
+/// Returns the groups that have the tags of the stack; nothing outside of a plan. New ones may be missing.
+async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
+    const PART: &str = ":log-group:";
+    tag_index::described(cx, DESCRIBE, ("logs", PART), |arns| async move {
+        let mut all = Vec::new();
+        // Only a monitoring account can use ARNs here.
+        let names: Vec<&str> = arns.iter().filter_map(|arn| Some(arn.split_once(PART)?.1)).collect();
+        for names in names.chunks(DESCRIBED_AT_ONCE) {
+            let names = names.iter().map(|&name| name.to_owned()).collect();
+            let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(names));
+            let pages = call.into_paginator().items().send();
+            all.extend(cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await?);
+        }
+        Ok(all)
+    })
+    .await
+}
+
 async fn delete(cx: &StepContext, name: &str) -> Result<()> {
     let call = || cx.aws.logs.delete_log_group().log_group_name(name).send();
     let deleted = when_idle(cx, || cx.mutate("logs:DeleteLogGroup", call)).await;
@@ -168,10 +195,15 @@ async fn delete(cx: &StepContext, name: &str) -> Result<()> {
 
 impl LogGroup {
     async fn find(&self, cx: &StepContext) -> Result<Option<LogGroupAttrs>> {
-        // The prefix also matches longer names, so the group may be on any page.
-        let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name).into_paginator().items().send();
-        let groups = cx.read("logs:DescribeLogGroups", call.collect::<Result<Vec<_>, _>>()).await?;
-        let group = groups.into_iter().find(|group| group.log_group_name.as_deref() == Some(&self.name));
+        let is_this = |group: &Description| group.log_group_name.as_deref() == Some(&self.name);
+        let mut group = of_stack(cx).await?.and_then(|all| all.iter().find(|group| is_this(group)).cloned());
+        if group.is_none() {
+            // The prefix also matches longer names, so the group may be on any page.
+            let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name);
+            let call = call.into_paginator().items().send();
+            let groups = cx.read(DESCRIBE, call.collect::<Result<Vec<_>, _>>()).await?;
+            group = groups.into_iter().find(is_this);
+        }
         Ok(group.map(|group| LogGroupAttrs {
             name: self.name.clone(),
             arn: group.log_group_arn.or(group.arn).unwrap_or_default().trim_end_matches(":*").into(),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::retry::when_idle;
 use crate::ownership::Tags;
+use crate::tag_index;
 use infra_core::resource::{Result, StepContext, Tagger, ignore_codes};
 
 /// Sets and removes tags by ARN.
@@ -32,6 +33,9 @@ impl Tagger for Logs {
 
 /// Returns the tags of a log group, or `None` when it does not exist.
 pub(super) async fn list(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
+    if let Some(tags) = tag_index::tags(cx, arn).await? {
+        return Ok(Some(tags));
+    }
     let call = cx.aws.logs.list_tags_for_resource().resource_arn(arn).send();
     let found = ignore_codes(cx.read("logs:ListTagsForResource", call).await, &["ResourceNotFoundException"])?;
     Ok(found.map(|found| found.tags.unwrap_or_default().into_iter().collect()))

@@ -38,6 +38,7 @@ const BUSY_SECONDS: u64 = 300;
         "rds:DescribeDBParameters",
         "rds:ListTagsForResource",
         "rds:DescribeDBInstances",
+        "tag:GetResources",
     ),
     creates("rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup"),
     updates("rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use aws_sdk_rds::types::Tag;
 
 use crate::ownership::Tags;
+use crate::tag_index;
 use infra_core::resource::{Result, StepContext, Tagger};
 
 /// Sets and removes tags by ARN.
@@ -36,6 +37,9 @@ pub(super) fn from_sdk(tags: &[Tag]) -> Tags {
 
 /// Returns the tags of a group.
 pub(super) async fn list(cx: &StepContext, arn: &str) -> Result<Tags> {
+    if let Some(tags) = tag_index::tags(cx, arn).await? {
+        return Ok(tags);
+    }
     let call = cx.aws.rds.list_tags_for_resource().resource_name(arn).send();
     Ok(from_sdk(cx.read("rds:ListTagsForResource", call).await?.tag_list()))
 }

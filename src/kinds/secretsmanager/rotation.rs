@@ -7,12 +7,13 @@
 //! ([`settle_rotation`]).
 
 use async_trait::async_trait;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::rotation_hold::settle_rotation;
-use super::secret::Secret;
+use super::secret::{Secret, read_description};
 use infra_base::address::Arn;
 use infra_core::graph::Input;
 use infra_core::resource::{Observed, Parent, Resource, Result, StepContext, ignore_codes};
@@ -77,13 +78,11 @@ impl Resource for SecretRotation {
             Some(attrs) => &attrs.secret_arn,
             None => self.secret.get()?,
         };
-        let call = cx.aws.secrets.describe_secret().secret_id(arn.as_str()).send();
-        let found = ignore_codes(cx.read("secretsmanager:DescribeSecret", call).await, &["ResourceNotFoundException"])?;
+        let is_rotated =
+            |found: &DescribeSecretOutput| found.rotation_enabled == Some(true) && found.deleted_date.is_none();
+        let found = read_description(cx, arn.as_str(), is_rotated).await?;
         // AWS shows function and rules even after rotation was turned off.
-        let Some(found) = found.filter(|found| found.rotation_enabled == Some(true) && found.deleted_date.is_none())
-        else {
-            return Ok(Observed::Absent);
-        };
+        let Some(found) = found.filter(is_rotated) else { return Ok(Observed::Absent) };
         Ok(Observed::Ours(SecretRotationAttrs {
             secret_arn: arn.clone(),
             function_arn: Arn(found.rotation_lambda_arn.unwrap_or_default()),

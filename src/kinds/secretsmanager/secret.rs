@@ -5,6 +5,7 @@
 //! password, which the database may still use.
 
 use async_trait::async_trait;
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -171,10 +172,14 @@ impl Secret {
         };
         let created = cx.mutate("secretsmanager:CreateSecret", call).await?;
         let arn = created.arn.ok_or(Error::MissingField { call: "secretsmanager:CreateSecret", what: "the ARN" })?;
-        match describe(cx, &arn).await? {
-            Some((attrs, _)) => Ok(SecretAttrs { username: Some(self.username.clone()), ..attrs }),
-            None => Err(Error::MissingField { call: "secretsmanager:DescribeSecret", what: "the new secret" }),
-        }
+        Ok(SecretAttrs {
+            arn: Arn(arn),
+            name: self.name.clone(),
+            description: self.description.clone(),
+            kms_key: self.kms_key.clone(),
+            username: Some(self.username.clone()),
+            leaving: false,
+        })
     }
 
     /// Sets the user name, and a password if there is none; all other keys stay.
@@ -208,13 +213,26 @@ fn same_key(current: Option<&str>, wanted: Option<&str>) -> bool {
     }
 }
 
-async fn describe(cx: &StepContext, id: &str) -> Result<Option<(SecretAttrs, Tags)>> {
-    let call = cx.aws.secrets.describe_secret().secret_id(id).send();
-    let Some(found) =
-        ignore_codes(cx.read("secretsmanager:DescribeSecret", call).await, &["ResourceNotFoundException"])?
-    else {
-        return Ok(None);
+/// Describes a secret. A refresh reads it once for its rotation, too, unless what that has read does not suffice.
+pub(super) async fn read_description(
+    cx: &StepContext,
+    id: &str,
+    suffices: impl Fn(&DescribeSecretOutput) -> bool + Send,
+) -> Result<Option<DescribeSecretOutput>> {
+    const CALL: &str = "secretsmanager:DescribeSecret";
+    let read = || async {
+        let found = cx.read(CALL, cx.aws.secrets.describe_secret().secret_id(id).send()).await;
+        Ok(ignore_codes(found, &["ResourceNotFoundException"])?.into_iter().collect::<Vec<_>>())
     };
+    let shared = cx.cached_list(format!("{CALL} {id}"), read).await?;
+    match shared.and_then(|shared| shared.first().filter(|found| suffices(found)).cloned()) {
+        Some(found) => Ok(Some(found)),
+        None => Ok(read().await?.pop()),
+    }
+}
+
+async fn describe(cx: &StepContext, id: &str) -> Result<Option<(SecretAttrs, Tags)>> {
+    let Some(found) = read_description(cx, id, |_| true).await? else { return Ok(None) };
     let tags: Tags = found
         .tags()
         .iter()

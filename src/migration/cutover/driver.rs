@@ -162,7 +162,7 @@ impl Driver {
                 // Before the end is durable: a killed process does it again.
                 if commands.iter().any(|command| matches!(command, Command::Finish(end) if !end.can_resume())) {
                     in_flight.tasks = None;
-                    self.allow_scale_in(in_flight.is_durable).await;
+                    Box::pin(self.allow_scale_in(in_flight.is_durable)).await;
                 }
                 if is_news
                     && in_flight.is_durable

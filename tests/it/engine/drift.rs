@@ -24,7 +24,7 @@ use crate::kinds::declared_operations::Calls;
 use crate::kinds::every_input::{To, examples, look, look_at, values};
 
 /// Returns the world after a manual deletion of one resource, if AWS permits it.
-async fn without(fixture: &Fixture, address: &Address) -> Option<World> {
+pub(super) async fn without(fixture: &Fixture, address: &Address) -> Option<World> {
     let mut state = fixture.state();
     // A manual deletion does not respect dependents, but AWS does.
     state.resources.values_mut().for_each(|entry| entry.needs.clear());

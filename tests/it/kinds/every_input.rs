@@ -7,12 +7,12 @@ use migrate_infra::address::Address;
 use migrate_infra::aws::{CallCounter, Cancel, Cloud, Endpoint};
 use migrate_infra::clock::Clock;
 use migrate_infra::crash_point::CrashPoints;
-use migrate_infra::engine::{ReadContext, Refresh, refresh};
+use migrate_infra::engine::{ReadContext, Refresh, TagReads, refresh};
 use migrate_infra::events::Events;
 use migrate_infra::graph::Graph;
 use migrate_infra::plan::Action;
 use migrate_infra::resources::KINDS;
-use migrate_infra::sandbox::Sandbox;
+use migrate_infra::sandbox::{Faults, Sandbox};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -42,11 +42,24 @@ pub async fn count(fixture: &Fixture) -> (Refresh, BTreeMap<&'static str, u64>) 
 
 /// Does the same for some addresses.
 pub async fn look_at(fixture: &Fixture, wanted: impl Fn(&Address) -> bool) -> (Refresh, BTreeMap<&'static str, u64>) {
+    refresh_reading(fixture, wanted, TagReads::Each, Faults::default()).await
+}
+
+/// Does the same, and reads tags as a plan does, or as `drift` does. Reads can be old.
+pub async fn refresh_reading(
+    fixture: &Fixture,
+    wanted: impl Fn(&Address) -> bool,
+    tags: TagReads,
+    faults: Faults,
+) -> (Refresh, BTreeMap<&'static str, u64>) {
     let clock = Clock::real();
-    let sandbox = Sandbox::new(fixture.world.clone(), clock, None, CrashPoints::default());
-    let cloud = Cloud::connect(Endpoint::InProcess(sandbox.in_process()), &"us-east-1".into(), clock)
-        .await
-        .expect("the sandbox answers");
+    let sandbox = Sandbox::with_faults(fixture.world.clone(), clock, None, CrashPoints::default(), faults);
+    let in_process = match &fixture.recorder {
+        Some(recorder) => recorder.tap(sandbox.in_process()),
+        None => sandbox.in_process(),
+    };
+    let cloud =
+        Cloud::connect(Endpoint::InProcess(in_process), &"us-east-1".into(), clock).await.expect("the sandbox answers");
     let (events, cancel, calls) = (Events::nowhere(), Cancel::default(), Arc::new(CallCounter::default()));
     let read_context = ReadContext {
         kinds: KINDS,
@@ -57,7 +70,7 @@ pub async fn look_at(fixture: &Fixture, wanted: impl Fn(&Address) -> bool) -> (R
         stack: STACK.into(),
         parallelism: 32,
     };
-    let refresh = refresh(&read_context, &fixture.state(), wanted, &|_, _| false).await;
+    let refresh = refresh(&read_context, &fixture.state(), wanted, &|_, _| false, tags).await;
     assert!(refresh.failures.is_empty(), "{:?}", refresh.failures);
     (refresh, calls.by_call())
 }

@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use migrate_infra::engine::TagReads;
 use migrate_infra::graph::Graph;
+use migrate_infra::sandbox::Faults;
 
 use crate::cutover::{emergency, fences, whole_cutover};
 use crate::environments::source::PERMISSIONS_ONLY;
@@ -17,12 +19,14 @@ use crate::harness::registry::kinds;
 use crate::harness::request_recorder::RequestRecorder;
 use crate::harness::sandbox_run::Fixture;
 use crate::harness::stacks::{FAR, PAIRED, SELF_CONTAINED, TWO_REGIONS, every_kind, graph, source};
+use crate::kinds::every_input::refresh_reading;
 use crate::kinds::{database, database_secrets, ecs, iam, load_balancing, logs, network, s3};
 
 /// Creates, changes and deletes a graph, and records the requests.
 async fn record(recorder: &RequestRecorder, before: &Graph, after: &Graph) {
     let mut fixture = Fixture { recorder: Some(recorder.clone()), ..Fixture::default() };
     fixture.up(before).await.must_succeed();
+    refresh_reading(&fixture, |_| true, TagReads::Listed, Faults::default()).await;
     fixture.up(after).await.must_succeed();
     fixture.down().await.must_succeed();
 }

@@ -210,9 +210,15 @@ async fn a_large_bucket_is_emptied_with_few_pages_in_memory() {
         .collect();
     let pages = Pages::default();
     fixture.listener = Some(pages.listening());
+    let (began, virtually) = (std::time::Instant::now(), tokio::time::Instant::now());
     fixture.down().await.must_succeed();
+    let (took, virtually) = (began.elapsed().as_secs_f64(), virtually.elapsed().as_secs());
     assert!(fixture.world.inventory().is_empty());
     let (listed, deleted, most) = *pages.0.lock().unwrap();
+    println!(
+        "{objects} versions: {listed} lists and {deleted} deletions, at most {most} pages between them; {virtually} s \
+         of AWS, {took:.1} s here"
+    );
     assert_eq!(u32::try_from(deleted).unwrap(), objects / 1000);
     // One more list shows that the bucket is empty.
     assert!(listed >= deleted && most <= 6, "{listed} listed, {deleted} deleted, at most {most} between");

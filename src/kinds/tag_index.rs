@@ -1,0 +1,69 @@
+//! The tags of all resources of the stack in a region, from one listing instead of one read for each resource.
+//!
+//! The listing lags behind a change. So it answers only what it shows as it should be: what differs, or is missing, is
+//! read from the service.
+
+use std::sync::Arc;
+
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+
+use crate::ownership::{Tags, missing_tags};
+use infra_base::tags::OWNER_STACK;
+use infra_core::resource::{Result, StepContext};
+
+/// An ARN and its tags.
+type Indexed = (String, Tags);
+
+/// Returns the tags of the resource with this ARN if the listing shows all that it should have; nothing outside of the
+/// refresh for a plan.
+pub(super) async fn tags(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
+    let Some(all) = list(cx).await? else { return Ok(None) };
+    let Ok(at) = all.binary_search_by(|(other, _)| other.as_str().cmp(arn)) else { return Ok(None) };
+    let (_, tags) = &all[at];
+    Ok(missing_tags(cx, tags).is_empty().then(|| tags.clone()))
+}
+
+/// Returns what `describe` says of all resources of a service whose ARNs contain `part`; nothing outside of the refresh
+/// for a plan. It may leave out new ones: what it does not describe is read by itself.
+pub(super) async fn described<T, F>(
+    cx: &StepContext,
+    call: &'static str,
+    (service, part): (&str, &str),
+    describe: impl FnOnce(Vec<String>) -> F + Send,
+) -> Result<Option<Arc<Vec<T>>>>
+where
+    T: Send + Sync + 'static,
+    F: Future<Output = Result<Vec<T>>> + Send,
+{
+    let Some(all) = list(cx).await? else { return Ok(None) };
+    let is_wanted = |arn: &str| arn.split(':').nth(2) == Some(service) && arn.contains(part);
+    let arns: Vec<String> = all.iter().filter(|(arn, _)| is_wanted(arn)).map(|(arn, _)| arn.clone()).collect();
+    if arns.is_empty() {
+        return Ok(None);
+    }
+    cx.cached_list(call, || async { Ok(describe(arns).await.unwrap_or_default()) }).await
+}
+
+async fn list(cx: &StepContext) -> Result<Option<Arc<Vec<Indexed>>>> {
+    const CALL: &str = "tag:GetResources";
+    if !cx.lists_tags {
+        return Ok(None);
+    }
+    cx.cached_list(CALL, || async {
+        let ours = TagFilter::builder().key(OWNER_STACK).values(&cx.identity.stack).build();
+        let pages = cx.aws.tagging.get_resources().tag_filters(ours).into_paginator().items().send();
+        // Without this permission, or this service, each resource is read.
+        let mappings = cx.read(CALL, pages.collect::<Result<Vec<_>, _>>()).await.unwrap_or_default();
+        let mut all: Vec<Indexed> = mappings
+            .into_iter()
+            .filter_map(|mapping| {
+                let tags = mapping.tags.unwrap_or_default();
+                let tags = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+                Some((mapping.resource_arn?.trim_end_matches(":*").to_owned(), tags))
+            })
+            .collect();
+        all.sort();
+        Ok(all)
+    })
+    .await
+}
