@@ -24,7 +24,8 @@ pub(super) async fn tags(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
 }
 
 /// Returns what `describe` says of all resources of a service whose ARNs contain `part`; nothing outside of the refresh
-/// for a plan. It may leave out new ones: what it does not describe is read by itself.
+/// for a plan. It may leave out new ones: what it does not describe is read by itself. If the call fails, it describes
+/// nothing; then each resource is read, and reports what is the matter with it.
 pub(super) async fn described<T, F>(
     cx: &StepContext,
     call: &'static str,
@@ -52,7 +53,7 @@ async fn list(cx: &StepContext) -> Result<Option<Arc<Vec<Indexed>>>> {
     cx.cached_list(CALL, || async {
         let ours = TagFilter::builder().key(OWNER_STACK).values(&cx.identity.stack).build();
         let pages = cx.aws.tagging.get_resources().tag_filters(ours).into_paginator().items().send();
-        // Without this permission, or this service, each resource is read.
+        // Without this permission, or this service, each resource is read, and reports what is the matter with it.
         let mappings = cx.read(CALL, pages.collect::<Result<Vec<_>, _>>()).await.unwrap_or_default();
         let mut all: Vec<Indexed> = mappings
             .into_iter()

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{Attribute, DeriveInput, Error, Ident, LitInt, LitStr, Path, Result};
+use syn::{Attribute, DeriveInput, Error, Expr, Ident, LitInt, LitStr, Path, Result};
 
 use crate::list::{array, fields, is_flag, name_of, text, texts};
 use crate::operations::Operations;
@@ -115,7 +115,7 @@ impl Container {
                 | "ready_most_seconds"
                 | "delete_seconds"
                 | "returns_seconds" => {
-                    let seconds: LitInt = meta.value()?.parse()?;
+                    let seconds: Expr = meta.value()?.parse()?;
                     self.plain.extend(quote!(#argument: #seconds,));
                 }
                 "arns" => {

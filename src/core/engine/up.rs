@@ -153,13 +153,12 @@ impl UpSteps {
             let op = if before.as_ref().is_some_and(|entry| entry.attrs.is_some()) { Op::Update } else { Op::Create };
             let log = Arc::new(StepLog::new(&self.context.journal, op, step, &spec, step.lasting_needs(), &token));
             let mut cx = cx(&self.context, step, &token, Arc::clone(&log));
-            cx.fact_lists = Some(Arc::clone(&self.lists));
-            // Nothing but this run creates what is not in the state: a list from before this step shows its absence.
-            if attempt == 0 && before.is_none() {
-                cx.absence_lists = Some(Arc::clone(&self.lists));
+            cx.run_lists = Some(Arc::clone(&self.lists));
+            if before.is_none() {
+                // Nothing but this run creates what is not in the state.
+                cx.first_look = attempt == 0;
                 cx.created_ids = self.needed_new_ids(step);
-            }
-            if before.is_some() {
+            } else {
                 // Ignored tags are not managed by this step.
                 cx.identity.tags.retain(|key, _| {
                     !step.ignored_fields.iter().any(|field| field.strip_prefix("tags.") == Some(key.as_str()))
@@ -167,7 +166,7 @@ impl UpSteps {
             }
             let known = before.as_ref().and_then(|entry| entry.attrs.as_ref());
             let observed = observe(&cx, kind, &spec, known, look).await;
-            cx.absence_lists = None;
+            cx.first_look = false;
             match &observed {
                 Ok(Observed::Ours(seen)) => self.judge_parent(kind, step, &spec, Some(seen)).await?,
                 Ok(Observed::Absent) => self.judge_parent(kind, step, &spec, None).await?,

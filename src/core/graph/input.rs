@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use infra_base::address::Address;
 
@@ -116,8 +116,8 @@ impl<T: Serialize> Serialize for Input<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Value(value) => value.serialize(serializer),
-            Self::Output(output) => json!({ "$output": output }).serialize(serializer),
-            Self::Concat(parts) => json!({ "$concat": parts }).serialize(serializer),
+            Self::Output(output) => serializer.collect_map([("$output", output)]),
+            Self::Concat(parts) => serializer.collect_map([("$concat", parts)]),
         }
     }
 }
@@ -155,7 +155,7 @@ pub fn needs_of(spec: &Value) -> Vec<Need> {
 
 fn reference(object: &Map<String, Value>) -> Option<OutputRef> {
     let output = object.get("$output")?;
-    serde_json::from_value(output.clone()).ok()
+    OutputRef::deserialize(output).ok()
 }
 
 fn collect(value: &Value, into: &mut Vec<OutputRef>) {
@@ -211,6 +211,8 @@ impl fmt::Display for OutputRef {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use infra_base::address::VpcId;
 

@@ -1,6 +1,6 @@
 //! Longest paths: the remaining time after each step, and the critical path of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -84,26 +84,24 @@ pub fn critical_path(steps: &Steps<'_>) -> (Vec<Address>, Duration) {
 
 /// Returns dependencies before dependents, in alphabetical order among equals (Kahn's algorithm).
 pub(super) fn order<'a>(steps: &Steps<'a>) -> Vec<&'a Address> {
-    let mut waiting: BTreeMap<&Address, usize> = BTreeMap::new();
-    let mut dependents: BTreeMap<&Address, Vec<&'a Address>> = BTreeMap::new();
-    for (address, (_, needs)) in steps {
-        let inside = needs.iter().filter(|need| steps.contains_key(&need.on));
-        waiting.insert(address, inside.clone().count());
-        for need in inside {
-            dependents.entry(&need.on).or_default().push(address);
+    let addresses: Vec<&'a Address> = steps.keys().copied().collect();
+    let number: HashMap<&Address, usize> = addresses.iter().enumerate().map(|(number, one)| (*one, number)).collect();
+    let mut waiting = vec![0_usize; addresses.len()];
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); addresses.len()];
+    for (dependent, (_, needs)) in steps.values().enumerate() {
+        for needed in needs.iter().filter_map(|need| number.get(&need.on)) {
+            waiting[dependent] += 1;
+            dependents[*needed].push(dependent);
         }
     }
-    let mut free: std::collections::VecDeque<&'a Address> =
-        steps.keys().copied().filter(|address| waiting[address] == 0).collect();
-    let mut order = Vec::with_capacity(steps.len());
-    while let Some(address) = free.pop_front() {
-        order.push(address);
-        for dependent in dependents.get(address).into_iter().flatten() {
-            if let Some(count) = waiting.get_mut(dependent) {
-                *count -= 1;
-                if *count == 0 {
-                    free.push_back(dependent);
-                }
+    let mut free: VecDeque<usize> = (0..addresses.len()).filter(|one| waiting[*one] == 0).collect();
+    let mut order = Vec::with_capacity(addresses.len());
+    while let Some(one) = free.pop_front() {
+        order.push(addresses[one]);
+        for &dependent in &dependents[one] {
+            waiting[dependent] -= 1;
+            if waiting[dependent] == 0 {
+                free.push_back(dependent);
             }
         }
     }

@@ -20,6 +20,9 @@ pub(super) fn order_by_names(steps: &mut [Step]) {
             holders.entry(name).or_default().push(step.address.clone());
         }
     }
+    if holders.is_empty() {
+        return;
+    }
     let mut early = BTreeSet::new();
     for step in steps
         .iter_mut()

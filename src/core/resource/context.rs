@@ -114,13 +114,13 @@ pub struct StepContext {
     pub list_cache: Option<Arc<ListCache>>,
     /// Whether tags may come from the listing of the stack, which lags behind changes.
     pub lists_tags: bool,
-    /// Shared listings for the first look for a resource that is not in the state, so that no run has begun to create
-    /// it. What they do not show does not exist.
-    pub absence_lists: Option<Arc<ListCache>>,
-    /// The ids of the resources that this run has created, for the first look for what belongs to them.
+    /// Shared listings of the steps of a run: facts about the account, and lists for the first look.
+    pub run_lists: Option<Arc<ListCache>>,
+    /// Whether this is the first look for a resource that is not in the state, so that no run has begun to create it.
+    /// A list from before this step shows its absence.
+    pub first_look: bool,
+    /// The ids of the resources that this step needs and that this run has created.
     pub created_ids: BTreeSet<String>,
-    /// Shared facts about the account, during the steps of a run.
-    pub fact_lists: Option<Arc<ListCache>>,
     /// Whether the answer to the creation has shown that the resource is usable.
     pub shown_usable: AtomicBool,
     /// Whether a resource without ownership tags counts as this one.
@@ -238,8 +238,12 @@ impl StepContext {
 
     /// Returns whether the change that is in progress has made this call, in this step or in one that was interrupted.
     pub fn has_called(&self, call: &str) -> bool {
-        self.pending_calls.iter().any(|made| made == call)
-            || self.made_calls.lock().unwrap_or_else(PoisonError::into_inner).contains(call)
+        self.pending_calls.iter().any(|made| made == call) || self.has_made(call)
+    }
+
+    /// Returns whether this step has made this call.
+    fn has_made(&self, call: &str) -> bool {
+        self.made_calls.lock().unwrap_or_else(PoisonError::into_inner).contains(call)
     }
 
     /// Repeats `attempt` while AWS refuses it with one of `codes`, for at most `seconds`.
@@ -286,7 +290,8 @@ impl StepContext {
         Fut: Future<Output = Result<Progress<T>>> + Send,
     {
         let mut last: Option<String> = None;
-        let mut since = self.clock.now();
+        let began = self.clock.now();
+        let mut since = began;
         loop {
             match read().await? {
                 Progress::Reached(value) => return Ok(value),
@@ -306,7 +311,9 @@ impl StepContext {
                     }
                 }
             }
-            self.pause(wait.every).await?;
+            // An emulator keeps other times.
+            let is_begun = |call: &str| !self.is_emulator && self.has_made(call);
+            self.pause(wait.pause_after(self.clock.now().saturating_sub(began), is_begun)).await?;
         }
     }
 
@@ -344,7 +351,7 @@ impl StepContext {
         T: Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
-        match &self.absence_lists {
+        match self.run_lists.as_ref().filter(|_| self.first_look) {
             Some(lists) => Box::pin(lists.get(&self.location, what.into(), list)).await,
             None => Ok(None),
         }
@@ -353,7 +360,12 @@ impl StepContext {
     /// Returns whether this run has created the resource with this id, so that nothing can belong to it yet that is not
     /// in the state. After the first look, it returns false.
     pub fn is_new(&self, id: &str) -> bool {
-        self.absence_lists.is_some() && self.created_ids.contains(id)
+        self.first_look && self.has_created(id)
+    }
+
+    /// Returns whether this run has created the resource with this id, which this step needs.
+    pub fn has_created(&self, id: &str) -> bool {
+        self.created_ids.contains(id)
     }
 
     /// Returns facts about the account or the region that no run changes. They are listed once for all steps of a
@@ -370,7 +382,7 @@ impl StepContext {
         T: Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<T>>> + Send,
     {
-        let shared = match self.list_cache.as_ref().or(self.fact_lists.as_ref()) {
+        let shared = match self.list_cache.as_ref().or(self.run_lists.as_ref()) {
             Some(lists) => Box::pin(lists.get(&self.location, what.into(), &list)).await?,
             None => None,
         };

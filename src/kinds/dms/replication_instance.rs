@@ -13,7 +13,7 @@ use crate::ownership::classify;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, SecurityGroupId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Resource, Result, Spec as _, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 /// How long one status can last, in seconds: with a standby, the creation takes more than half an hour.
@@ -245,27 +245,25 @@ impl ReplicationInstance {
 
     /// Waits until the instance is available and no change is pending.
     async fn usable(&self, cx: &StepContext, identifier: &str) -> Result<ReplicationInstanceAttrs> {
-        cx.wait(
-            Wait::new(format!("replication instance {identifier} to become available"), 10, STALL_SECONDS),
-            || async {
-                let Some(current) = describe(cx, identifier).await? else {
-                    return Ok(Progress::Pending("not visible yet".to_owned()));
-                };
-                let changing = current.pending_modified_values().is_some_and(|pending| {
-                    pending.replication_instance_class().is_some()
-                        || pending.allocated_storage().is_some()
-                        || pending.multi_az().is_some()
-                        || pending.engine_version().is_some()
-                });
-                Ok(match status(&current) {
-                    "available" if !changing => Progress::Reached(attrs_of(&current)),
-                    "available" => Progress::Pending("available, with a pending change".to_owned()),
-                    status if BROKEN.contains(&status) => Progress::Failed { status: status.to_owned(), reason: None },
-                    "deleting" => Progress::Failed { status: "deleting".to_owned(), reason: None },
-                    status => Progress::Pending(status.to_owned()),
-                })
-            },
-        )
+        let wait = Wait::new(format!("replication instance {identifier} to become available"), 10, STALL_SECONDS);
+        cx.wait(wait.at_least("dms:CreateReplicationInstance", Self::SCHEMA.ready_least_seconds), || async {
+            let Some(current) = describe(cx, identifier).await? else {
+                return Ok(Progress::Pending("not visible yet".to_owned()));
+            };
+            let changing = current.pending_modified_values().is_some_and(|pending| {
+                pending.replication_instance_class().is_some()
+                    || pending.allocated_storage().is_some()
+                    || pending.multi_az().is_some()
+                    || pending.engine_version().is_some()
+            });
+            Ok(match status(&current) {
+                "available" if !changing => Progress::Reached(attrs_of(&current)),
+                "available" => Progress::Pending("available, with a pending change".to_owned()),
+                status if BROKEN.contains(&status) => Progress::Failed { status: status.to_owned(), reason: None },
+                "deleting" => Progress::Failed { status: "deleting".to_owned(), reason: None },
+                status => Progress::Pending(status.to_owned()),
+            })
+        })
         .await
     }
 }
@@ -303,7 +301,9 @@ async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Descripti
 }
 
 async fn wait_gone(cx: &StepContext, identifier: &str) -> Result<()> {
-    cx.wait(Wait::new(format!("replication instance {identifier} to be deleted"), 10, STALL_SECONDS), || async {
+    let wait = Wait::new(format!("replication instance {identifier} to be deleted"), 10, STALL_SECONDS)
+        .typically("dms:DeleteReplicationInstance", ReplicationInstance::SCHEMA.delete_seconds);
+    cx.wait(wait, || async {
         Ok(match describe(cx, identifier).await? {
             None => Progress::Reached(()),
             Some(current) => Progress::Pending(status(&current).to_owned()),

@@ -13,7 +13,7 @@ use super::tagging;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{AllocationId, Arn, InternetGatewayId, NatGatewayId, SubnetId};
 use infra_core::graph::Input;
-use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Error, Observed, Resource, Result, Spec as _, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 const NOT_FOUND: &str = "NatGatewayNotFound";
@@ -117,7 +117,9 @@ impl Resource for NatGateway {
 
     async fn ready(&self, cx: &StepContext, attrs: NatGatewayAttrs) -> Result<NatGatewayAttrs> {
         let id = &attrs.nat_gateway_id;
-        cx.wait(Wait::new(format!("NAT gateway {id} to become available"), 5, 10 * 60), || async {
+        let wait = Wait::new(format!("NAT gateway {id} to become available"), 5, 10 * 60)
+            .typically("ec2:CreateNatGateway", Self::SCHEMA.ready_seconds);
+        cx.wait(wait, || async {
             let Some(gateway) = describe(cx, id).await? else {
                 return Ok(Progress::Pending("not visible yet".to_owned()));
             };
@@ -162,7 +164,9 @@ async fn describe(cx: &StepContext, id: &NatGatewayId) -> Result<Option<sdk::Nat
 
 /// Waits until the gateway has released its address and its network interface.
 async fn wait_deleted(cx: &StepContext, id: &NatGatewayId) -> Result<()> {
-    cx.wait(Wait::new(format!("NAT gateway {id} to be deleted"), 5, 15 * 60), || async {
+    let wait = Wait::new(format!("NAT gateway {id} to be deleted"), 5, 15 * 60)
+        .typically("ec2:DeleteNatGateway", NatGateway::SCHEMA.delete_seconds);
+    cx.wait(wait, || async {
         let gateway = describe(cx, id).await?;
         Ok(match gateway.as_ref().map(|gateway| gateway.state()) {
             None | Some(Some(NatGatewayState::Deleted)) => Progress::Reached(()),

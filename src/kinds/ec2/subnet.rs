@@ -189,6 +189,10 @@ impl Subnet {
 
     /// Returns the zones of the stack's other subnets for the same purpose: their addresses differ only in a number.
     async fn taken_zones(&self, cx: &StepContext) -> Result<Vec<String>> {
+        // Their zones were chosen by the same facts.
+        if cx.has_created(self.vpc.get()?.as_str()) {
+            return Ok(Vec::new());
+        }
         let purpose = |address: &str| address.trim_end_matches(|character: char| character.is_ascii_digit()).to_owned();
         let own = purpose(cx.identity.tag_address().as_str());
         let filter = Filter::builder().name("vpc-id").values(self.vpc.get()?).build();

@@ -174,13 +174,10 @@ impl Zones {
             usable.retain(|zone| ids.contains(&zone.id.as_str()));
         }
         if let Some(database) = &offers.database {
-            keep(&mut usable, &known(cx, once(cx, database.to_string(), || with_database(cx, database)).await)?);
+            keep(&mut usable, &once(cx, database.to_string(), || with_database(cx, database)).await?);
         }
         if let Some(class) = &offers.replication_class {
-            keep(
-                &mut usable,
-                &known(cx, once(cx, format!("replication {class}"), || with_replication(cx, class)).await)?,
-            );
+            keep(&mut usable, &once(cx, format!("replication {class}"), || with_replication(cx, class)).await?);
         }
         Ok(usable)
     }
@@ -207,13 +204,13 @@ impl ZoneOffers {
 
 /// What zones offer is advice. If it cannot be read, for example because the credentials do not allow it, or because an
 /// emulator does not know it, it stays open.
-fn known(cx: &StepContext, offering: Result<BTreeSet<String>>) -> Result<BTreeSet<String>> {
+fn known(cx: &StepContext, offering: Result<Vec<String>>) -> Result<Vec<String>> {
     match offering {
         Err(Error::Aws(error)) => {
             if !cx.dry_run {
                 cx.notice(format!("the zones that offer the instance classes are not known: {error}"));
             }
-            Ok(BTreeSet::new())
+            Ok(Vec::new())
         }
         other => other,
     }
@@ -227,12 +224,12 @@ fn keep(usable: &mut Vec<Zone>, offering: &BTreeSet<String>) {
     }
 }
 
-/// The names of zones, which are read once.
+/// The names of zones, which are read once, also if they cannot be read.
 async fn once<F>(cx: &StepContext, what: String, read: impl Fn() -> F + Send + Sync) -> Result<BTreeSet<String>>
 where
     F: Future<Output = Result<Vec<String>>> + Send,
 {
-    Ok(cx.facts(what, read).await?.into_iter().collect())
+    Ok(cx.facts(what, || async { known(cx, read().await) }).await?.into_iter().collect())
 }
 
 /// Returns the options to order these database instances.

@@ -20,7 +20,7 @@ use crate::inputs::sorted;
 use infra_aws::{Progress, Wait};
 use infra_base::address::{Arn, InternetGatewayId, SecurityGroupId, SubnetId};
 use infra_core::graph::Input;
-use infra_core::resource::{Blocker, Error, Observed, Resource, Result, StepContext, ignore_codes};
+use infra_core::resource::{Blocker, Error, Observed, Resource, Result, Spec as _, StepContext, ignore_codes};
 use infra_macros::{Attrs, Spec};
 
 const PROTECTION: &str = "deletion_protection.enabled";
@@ -216,7 +216,9 @@ impl Resource for LoadBalancer {
     }
 
     async fn ready(&self, cx: &StepContext, attrs: LoadBalancerAttrs) -> Result<LoadBalancerAttrs> {
-        cx.wait(Wait::new(format!("load balancer {} to become active", self.name), 10, 15 * 60), || async {
+        let wait = Wait::new(format!("load balancer {} to become active", self.name), 10, 15 * 60)
+            .typically("elasticloadbalancing:CreateLoadBalancer", Self::SCHEMA.ready_seconds);
+        cx.wait(wait, || async {
             let call = cx.aws.elb.describe_load_balancers().load_balancer_arns(&attrs.arn).send();
             let found = ignore_codes(
                 cx.read("elasticloadbalancing:DescribeLoadBalancers", call).await,

@@ -84,6 +84,9 @@ pub struct RolePolicyAttrs {
 impl Resource for RolePolicy {
     async fn observe(&self, cx: &StepContext, _known: Option<&RolePolicyAttrs>) -> Result<Observed<RolePolicyAttrs>> {
         let role = self.role.get()?;
+        if cx.is_new(role) {
+            return Ok(Observed::Absent);
+        }
         let call = cx.aws.iam.get_role_policy().role_name(role).policy_name(&self.name).send();
         Ok(match ignore_codes(cx.read("iam:GetRolePolicy", call).await, &["NoSuchEntity"])? {
             Some(found) => Observed::Ours(self.attrs(role, read(found.policy_document()))),

@@ -63,6 +63,9 @@ impl Resource for RolePolicyAttachment {
         _known: Option<&RolePolicyAttachmentAttrs>,
     ) -> Result<Observed<RolePolicyAttachmentAttrs>> {
         let wanted = self.wanted(cx)?;
+        if cx.is_new(&wanted.role) {
+            return Ok(Observed::Absent);
+        }
         let is_attached = attached(cx, &wanted.role).await?.is_some_and(|arns| arns.contains(&wanted.policy_arn));
         Ok(if is_attached { Observed::Ours(wanted) } else { Observed::Absent })
     }

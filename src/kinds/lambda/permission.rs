@@ -71,6 +71,9 @@ impl Resource for Permission {
             Some(attrs) => (&attrs.function, &attrs.statement_id),
             None => (self.function.get()?, &self.statement_id),
         };
+        if cx.is_new(function) {
+            return Ok(Observed::Absent);
+        }
         let call = cx.aws.lambda.get_policy().function_name(function).send();
         let found = ignore_codes(cx.read("lambda:GetPolicy", call).await, &["ResourceNotFoundException"])?;
         let Some(policy) = found.and_then(|found| found.policy) else { return Ok(Observed::Absent) };

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 use super::attributes::{DbInstanceAttrs, ManagedDefaults};
 use super::deletion::{self, FinalSnapshot};
 use super::describe::{
-    MASTER_SECRET, PENDING_REBOOT, Phase, describe, from_sdk, wait_applied, wait_gone, wait_in_sync, wait_settled,
-    wait_usable,
+    CREATION_LEAST_SECONDS, DELETION_SECONDS, MASTER_SECRET, PENDING_REBOOT, Phase, describe, from_sdk, wait_applied,
+    wait_gone, wait_in_sync, wait_settled, wait_usable,
 };
 use super::modify::{modification, modify, reboot};
 use super::tagging;
@@ -42,9 +42,9 @@ use infra_macros::Spec;
     arns("rds:db:", "rds:snapshot:"),
     create_seconds = 3,
     ready_seconds = 450,
-    ready_least_seconds = 300,
+    ready_least_seconds = CREATION_LEAST_SECONDS,
     ready_most_seconds = 900,
-    delete_seconds = 290,
+    delete_seconds = DELETION_SECONDS,
     holds_data,
     tagger = tagging::Rds,
     delete_blockers = "its deletion protection, and changes or backups in progress",

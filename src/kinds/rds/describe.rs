@@ -17,6 +17,10 @@ pub(super) const MASTER_SECRET: &str = "migrate-infra:master-secret";
 const STALL_SECONDS: u64 = 60 * 60;
 /// Time between two reads, in seconds.
 const INTERVAL_SECONDS: u64 = 15;
+/// How long a creation takes at least.
+pub(super) const CREATION_LEAST_SECONDS: u32 = 300;
+/// How long a deletion typically takes.
+pub(super) const DELETION_SECONDS: u32 = 290;
 
 /// What RDS shows of a database.
 #[derive(Clone, Debug)]
@@ -83,7 +87,9 @@ pub(super) async fn describe(cx: &StepContext, identifier: &str) -> Result<Optio
 
 /// Waits until a database no longer exists.
 pub(super) async fn wait_gone(cx: &StepContext, identifier: &str, resource_id: &str) -> Result<()> {
-    cx.wait(Wait::new(format!("database {identifier} to be deleted"), INTERVAL_SECONDS, STALL_SECONDS), || async {
+    let wait = Wait::new(format!("database {identifier} to be deleted"), INTERVAL_SECONDS, STALL_SECONDS)
+        .typically("rds:DeleteDBInstance", DELETION_SECONDS);
+    cx.wait(wait, || async {
         Ok(match describe(cx, identifier).await? {
             // A new database of the same name is not the one that was deleted.
             Some(current) if current.attrs.resource_id == resource_id => Progress::Pending(current.status),
@@ -107,26 +113,24 @@ pub(super) async fn wait_settled(cx: &StepContext, identifier: &str) -> Result<O
 /// Waits until a database works and, with `finished`, no accepted change is outstanding. It does not wait for changes
 /// that wait for the maintenance window.
 pub(super) async fn wait_usable(cx: &StepContext, identifier: &str, finished: bool) -> Result<Description> {
-    cx.wait(
-        Wait::new(format!("database {identifier} to become available"), INTERVAL_SECONDS, STALL_SECONDS),
-        || async {
-            let Some(current) = describe(cx, identifier).await? else {
-                return Ok(Progress::Pending("not visible yet".to_owned()));
-            };
-            Ok(match current.phase() {
-                // RDS shows the old status for some seconds after it has accepted a change.
-                Phase::Usable if current.changing && finished => {
-                    Progress::Pending(format!("{}, with pending changes", current.status))
-                }
-                Phase::Usable => Progress::Reached(current),
-                Phase::Broken if current.changing && finished => Progress::Pending(current.status),
-                Phase::Broken | Phase::NoData => {
-                    Progress::Failed { reason: last_event(cx, identifier).await?, status: current.status }
-                }
-                Phase::Deleting | Phase::Transitional => Progress::Pending(current.status),
-            })
-        },
-    )
+    let wait = Wait::new(format!("database {identifier} to become available"), INTERVAL_SECONDS, STALL_SECONDS);
+    cx.wait(wait.at_least("rds:CreateDBInstance", CREATION_LEAST_SECONDS), || async {
+        let Some(current) = describe(cx, identifier).await? else {
+            return Ok(Progress::Pending("not visible yet".to_owned()));
+        };
+        Ok(match current.phase() {
+            // RDS shows the old status for some seconds after it has accepted a change.
+            Phase::Usable if current.changing && finished => {
+                Progress::Pending(format!("{}, with pending changes", current.status))
+            }
+            Phase::Usable => Progress::Reached(current),
+            Phase::Broken if current.changing && finished => Progress::Pending(current.status),
+            Phase::Broken | Phase::NoData => {
+                Progress::Failed { reason: last_event(cx, identifier).await?, status: current.status }
+            }
+            Phase::Deleting | Phase::Transitional => Progress::Pending(current.status),
+        })
+    })
     .await
 }
 

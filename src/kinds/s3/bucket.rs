@@ -17,6 +17,7 @@ use super::settings::{Encryption, Lifecycle, SeenLifecycle, Settings, change};
 use super::{objects, settings, tagging};
 use crate::ownership::{foreign_owner, missing_tags};
 use crate::placeholders::fill;
+use crate::tag_index;
 use infra_aws::{Progress, Wait};
 use infra_base::address::Arn;
 use infra_core::resource::{Error, Observed, Resource, Result, StepContext, ignore_codes};
@@ -51,6 +52,7 @@ const ROUNDS: u32 = 50;
         "s3:GetBucketLifecycleConfiguration",
         "s3:ListObjectVersions",
         "s3:DeleteObjects",
+        "tag:GetResources",
     ),
     creates("s3:CreateBucket", "s3:PutBucketVersioning", "s3:PutBucketPolicy", "s3:PutBucketLifecycleConfiguration"),
     updates(
@@ -111,21 +113,13 @@ pub struct BucketAttrs {
 impl Resource for Bucket {
     async fn observe(&self, cx: &StepContext, known: Option<&BucketAttrs>) -> Result<Observed<BucketAttrs>> {
         let name = known.map_or_else(|| fill(cx, &self.name), |attrs| attrs.name.clone());
-        let tags = match tagging::list(cx, &name).await {
-            Ok(Some(tags)) => tags,
-            Ok(None) => return Ok(Observed::Absent),
+        match look(cx, &name).await {
             // Access is denied for a bucket of another account, and also for a user without permission to read.
             Err(error) if error.is_code("AccessDenied") && !is_in_account(cx, &name).await? => {
-                return Ok(Observed::Foreign { id: name, owner: "another AWS account".into() });
+                Ok(Observed::Foreign { id: name, owner: "another AWS account".into() })
             }
-            Err(error) => return Err(error),
-        };
-        if let Some(owner) = foreign_owner(cx, &tags) {
-            return Ok(Observed::Foreign { id: name, owner });
+            seen => seen,
         }
-        let settings = settings::read(cx, &name).await?;
-        let arn = format!("arn:{}:s3:::{name}", cx.region.partition()).into();
-        Ok(Observed::Ours(BucketAttrs { name, arn, settings }))
     }
 
     async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
@@ -224,8 +218,7 @@ impl Bucket {
             ))
         };
         let (tags, settings) = cx.retry("the new bucket to be visible", &["NoSuchBucket"], 60, read).await?;
-        let arn = format!("arn:{}:s3:::{name}", cx.region.partition()).into();
-        let attrs = BucketAttrs { name, arn, settings };
+        let attrs = BucketAttrs { arn: arn_of(cx, &name), name, settings };
         if !missing_tags(cx, &tags).is_empty() {
             self.retag(cx, &attrs).await?;
         }
@@ -242,6 +235,27 @@ impl Bucket {
             lifecycle: self.lifecycle.clone().map_or(SeenLifecycle::None, SeenLifecycle::Ours),
         }
     }
+}
+
+async fn look(cx: &StepContext, name: &str) -> Result<Observed<BucketAttrs>> {
+    let arn = arn_of(cx, name);
+    let tags = match tag_index::tags(cx, arn.as_str()).await? {
+        Some(listed) => listed,
+        None => match tagging::list(cx, name).await? {
+            Some(tags) => tags,
+            None => return Ok(Observed::Absent),
+        },
+    };
+    if let Some(owner) = foreign_owner(cx, &tags) {
+        return Ok(Observed::Foreign { id: name.to_owned(), owner });
+    }
+    let settings = ignore_codes(settings::read(cx, name).await, &["NoSuchBucket"])?;
+    let name = name.to_owned();
+    Ok(settings.map_or(Observed::Absent, |settings| Observed::Ours(BucketAttrs { name, arn, settings })))
+}
+
+fn arn_of(cx: &StepContext, name: &str) -> Arn {
+    format!("arn:{}:s3:::{name}", cx.region.partition()).into()
 }
 
 /// Returns whether this account has a bucket of this name.

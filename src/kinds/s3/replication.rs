@@ -109,6 +109,9 @@ impl Resource for BucketReplication {
             Some(attrs) => &attrs.bucket,
             None => self.bucket.get()?,
         };
+        if cx.is_new(bucket) {
+            return Ok(Observed::Absent);
+        }
         let call = cx.aws.s3.get_bucket_replication().bucket(bucket).expected_bucket_owner(cx.account.as_str()).send();
         let none = ["ReplicationConfigurationNotFoundError", "NoSuchBucket"];
         let found = ignore_codes(cx.read("s3:GetBucketReplication", call).await, &none)?;

@@ -80,6 +80,9 @@ impl Resource for SecretContent {
             Some(attrs) => &attrs.secret_arn,
             None => self.secret.get()?,
         };
+        if cx.is_new(arn.as_str()) {
+            return Ok(Observed::Absent);
+        }
         let Some(stored) = read(cx, arn.as_str()).await? else { return Ok(Observed::Absent) };
         let text = |key| stored.text(key).map(str::to_owned);
         let attrs = || {

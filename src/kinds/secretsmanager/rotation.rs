@@ -78,6 +78,9 @@ impl Resource for SecretRotation {
             Some(attrs) => &attrs.secret_arn,
             None => self.secret.get()?,
         };
+        if cx.is_new(arn.as_str()) {
+            return Ok(Observed::Absent);
+        }
         let is_rotated =
             |found: &DescribeSecretOutput| found.rotation_enabled == Some(true) && found.deleted_date.is_none();
         let found = read_description(cx, arn.as_str(), is_rotated).await?;

@@ -172,14 +172,22 @@ impl Secret {
         };
         let created = cx.mutate("secretsmanager:CreateSecret", call).await?;
         let arn = created.arn.ok_or(Error::MissingField { call: "secretsmanager:CreateSecret", what: "the ARN" })?;
-        Ok(SecretAttrs {
+        let attrs = SecretAttrs {
             arn: Arn(arn),
             name: self.name.clone(),
             description: self.description.clone(),
-            kms_key: self.kms_key.clone(),
+            kms_key: None,
             username: Some(self.username.clone()),
             leaving: false,
-        })
+        };
+        // AWS shows "the key ID or alias ARN" (DescribeSecret) of a key by whatever name it was given.
+        match &self.kms_key {
+            None => Ok(attrs),
+            Some(given) => {
+                let shown = describe(cx, attrs.arn.as_str()).await?.and_then(|(shown, _)| shown.kms_key);
+                Ok(SecretAttrs { kms_key: Some(shown.unwrap_or_else(|| given.clone())), ..attrs })
+            }
+        }
     }
 
     /// Sets the user name, and a password if there is none; all other keys stay.

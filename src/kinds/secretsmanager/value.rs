@@ -78,10 +78,21 @@ impl Stored {
 /// Returns the current value of a secret; `None` when the secret does not exist, is scheduled for deletion, or has no
 /// value.
 ///
+/// A refresh reads it once for the secret and for its content.
+///
 /// # Errors
 /// The error of AWS, or that the value is not a JSON object. The message of the parser is omitted because it quotes the
 /// value.
 pub(super) async fn read(cx: &StepContext, secret: &str) -> Result<Option<Stored>> {
+    let read = || async { Ok(read_now(cx, secret).await?.into_iter().collect::<Vec<_>>()) };
+    match cx.cached_list(format!("secretsmanager:GetSecretValue {secret}"), read).await? {
+        Some(shared) if !shared.is_empty() => Ok(shared.first().cloned()),
+        // It may only be invisible for a moment.
+        _ => read_now(cx, secret).await,
+    }
+}
+
+async fn read_now(cx: &StepContext, secret: &str) -> Result<Option<Stored>> {
     let call = cx.aws.secrets.get_secret_value().secret_id(secret).send();
     let not_found = ["ResourceNotFoundException", "InvalidRequestException"];
     let Some(found) = ignore_codes(cx.read("secretsmanager:GetSecretValue", call).await, &not_found)? else {

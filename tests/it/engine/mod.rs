@@ -5,6 +5,7 @@ pub mod drift;
 pub mod drift_commands;
 mod duplicates;
 pub mod faults;
+mod first_look;
 pub mod import;
 pub mod interrupt;
 mod journalled;

@@ -41,9 +41,9 @@ async fn up_plan_and_down_of_an_environment() {
         all(&plan),
         all(&down)
     );
-    assert!(all(&up) <= 620, "up: {up:?}");
-    assert!(all(&plan) <= 90, "a plan without changes: {plan:?}");
-    assert!(all(&down) <= 740, "down: {down:?}");
+    assert!(all(&up) <= 470, "up: {up:?}");
+    assert!(all(&plan) <= 82, "a plan without changes: {plan:?}");
+    assert!(all(&down) <= 680, "down: {down:?}");
 }
 
 /// The description of most resources does not contain their tags.
