@@ -27,8 +27,8 @@ pub struct Wait {
     pub every: Duration,
     /// How long a single status may last.
     pub stall_timeout: Duration,
-    /// The call that begins what is waited for, and the time from there on before which it does not end. Until then, the
-    /// wait reads less often.
+    /// The call that begins what is waited for, and the time from there on before which it does not end. Until then,
+    /// the wait reads less often.
     pub ends_after: Option<(&'static str, Duration)>,
 }
 

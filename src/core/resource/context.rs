@@ -337,8 +337,8 @@ impl StepContext {
         }
     }
 
-    /// Returns all resources of a type in the region, listed once for all resources that no run has begun to create. The
-    /// list may be older than this step. It returns nothing for other resources, and after the first look.
+    /// Returns all resources of a type in the region, listed once for all resources that no run has begun to create.
+    /// The list may be older than this step. It returns nothing for other resources, and after the first look.
     ///
     /// # Errors
     /// The error of `list`.

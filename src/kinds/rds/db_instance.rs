@@ -48,7 +48,7 @@ use infra_macros::Spec;
     holds_data,
     tagger = tagging::Rds,
     delete_blockers = "its deletion protection, and changes or backups in progress",
-    reads("rds:DescribeDBInstances", "rds:DescribeEvents", "secretsmanager:GetSecretValue"),
+    reads("rds:DescribeDBInstances", "rds:DescribeEvents", "secretsmanager:GetSecretValue", "tag:GetResources"),
     creates("rds:CreateDBInstance"),
     updates("rds:ModifyDBInstance"),
     deletes("rds:ModifyDBInstance", "rds:DeleteDBInstance"),

@@ -52,7 +52,8 @@ pub(super) fn register(registry: &mut Registry) {
         "tags",
     ];
     registry.on("rds", "CreateDBInstance", fields, CreateDBInstanceError::generic, create);
-    registry.on("rds", "DescribeDBInstances", &["db_instance_identifier"], DescribeDBInstancesError::generic, describe);
+    let fields = &["db_instance_identifier", "filters"];
+    registry.on("rds", "DescribeDBInstances", fields, DescribeDBInstancesError::generic, describe);
     registry.on(
         "rds",
         "DescribeEvents",
@@ -307,11 +308,26 @@ fn pending(instance: &Instance) -> PendingModifiedValues {
 }
 
 fn describe(call: &mut Call<'_>, input: &DescribeDbInstancesInput) -> Result<DescribeDbInstancesOutput, Rejection> {
-    let instances = match input.db_instance_identifier() {
+    // "db-instance-id - Accepts DB instance identifiers and DB instance Amazon Resource Names (ARNs). The results list
+    // only includes information about the DB instances identified by these ARNs" (DescribeDBInstances).
+    const BY_ID: &str = "db-instance-id";
+    if let Some(other) = input.filters().iter().find(|filter| filter.name() != Some(BY_ID)) {
+        return refuse(
+            "InvalidParameterValue",
+            format!("this model has no filter {}", other.name().unwrap_or_default()),
+        );
+    }
+    let instances: Vec<_> = match input.db_instance_identifier() {
         Some(identifier) => vec![find(call, identifier)?.clone()],
         None => call.region_state().rds.instances.values().cloned().collect(),
     };
-    let described = instances.iter().map(|instance| to_sdk(call, instance)).collect();
+    let described = instances.iter().map(|instance| to_sdk(call, instance));
+    let passes = |one: &DbInstance| {
+        let names = [one.db_instance_identifier(), one.db_instance_arn()];
+        let is_named = |value: &String| names.contains(&Some(value.as_str()));
+        input.filters().iter().all(|filter| filter.values().iter().any(is_named))
+    };
+    let described = described.filter(passes).collect();
     Ok(DescribeDbInstancesOutput::builder().set_db_instances(Some(described)).build())
 }
 

@@ -60,6 +60,7 @@ async fn one_listing_replaces_the_reads_of_tags() {
     assert_eq!(listed.get("tag:GetResources"), Some(&1), "{listed:?}");
     assert_eq!(listed.get("logs:DescribeLogGroups"), Some(&1), "{listed:?}");
     assert_eq!(listed.get("dms:DescribeEndpoints"), Some(&1), "{listed:?}");
+    assert_eq!(listed.get("rds:DescribeDBInstances"), Some(&1), "{listed:?}");
 }
 
 /// What the listing shows as different is read from its service, and what it leaves out as well.
