@@ -23,26 +23,30 @@ pub(super) async fn tags(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
     Ok(missing_tags(cx, tags).is_empty().then(|| tags.clone()))
 }
 
-/// Returns what `describe` says of all resources of a service whose ARNs contain `part`; nothing outside of the refresh
-/// for a plan. It may leave out new ones: what it does not describe is read by itself. If the call fails, it describes
-/// nothing; then each resource is read, and reports what is the matter with it.
+/// Returns the resource that `is_this` selects, from what `describe` says of all resources of a service whose ARNs
+/// contain `part`; nothing outside of the refresh for a plan.
+///
+/// New resources may be missing: what is not found here is read by itself. If the call fails, nothing is found; then
+/// each resource is read, and reports what is the matter with it.
 pub(super) async fn described<T, F>(
     cx: &StepContext,
     call: &'static str,
     (service, part): (&str, &str),
     describe: impl FnOnce(Vec<String>) -> F + Send,
-) -> Result<Option<Arc<Vec<T>>>>
+    is_this: impl Fn(&T) -> bool + Send,
+) -> Result<Option<T>>
 where
-    T: Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
     F: Future<Output = Result<Vec<T>>> + Send,
 {
     let Some(all) = list(cx).await? else { return Ok(None) };
-    let is_wanted = |arn: &str| arn.split(':').nth(2) == Some(service) && arn.contains(part);
-    let arns: Vec<String> = all.iter().filter(|(arn, _)| is_wanted(arn)).map(|(arn, _)| arn.clone()).collect();
-    if arns.is_empty() {
-        return Ok(None);
-    }
-    cx.cached_list(call, || async { Ok(describe(arns).await.unwrap_or_default()) }).await
+    let describe = || async {
+        let is_wanted = |arn: &str| arn.split(':').nth(2) == Some(service) && arn.contains(part);
+        let arns: Vec<String> = all.iter().filter(|(arn, _)| is_wanted(arn)).map(|(arn, _)| arn.clone()).collect();
+        if arns.is_empty() { Ok(Vec::new()) } else { Ok(describe(arns).await.unwrap_or_default()) }
+    };
+    let found = cx.cached_list(call, describe).await?;
+    Ok(found.and_then(|found| found.iter().find(|one| is_this(one)).cloned()))
 }
 
 async fn list(cx: &StepContext) -> Result<Option<Arc<Vec<Indexed>>>> {

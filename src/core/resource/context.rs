@@ -368,6 +368,11 @@ impl StepContext {
         self.created_ids.contains(id)
     }
 
+    /// Returns the ARN of a resource of a service in the region and the account of this step.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.region.partition(), self.region, self.account)
+    }
+
     /// Returns facts about the account or the region that no run changes. They are listed once for all steps of a
     /// refresh, of the checks before a run, or of the creations of a run.
     ///

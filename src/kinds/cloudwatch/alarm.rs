@@ -3,7 +3,6 @@
 //! PutMetricAlarm creates or overwrites. So the owner of an existing alarm is checked first.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::types::{self as sdk, AlarmType, ComparisonOperator, MetricAlarm, Statistic};
@@ -132,14 +131,7 @@ impl Resource for Alarm {
             None => {
                 self.put(cx, &wanted).await?;
                 // The response is empty; the ARN follows from the name.
-                let arn = format!(
-                    "arn:{}:cloudwatch:{}:{}:alarm:{}",
-                    cx.region.partition(),
-                    cx.region,
-                    cx.account,
-                    self.name
-                )
-                .into();
+                let arn = cx.arn("cloudwatch", &format!("alarm:{}", self.name)).into();
                 AlarmAttrs { name: self.name.clone(), arn, settings: wanted }
             }
         })
@@ -174,22 +166,17 @@ async fn describe(cx: &StepContext, names: &[String]) -> Result<Vec<MetricAlarm>
     Ok(all)
 }
 
-/// Returns the alarms that have the tags of the stack; nothing outside of a plan. New ones may be missing.
-async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<MetricAlarm>>>> {
-    const PART: &str = ":alarm:";
-    tag_index::described(cx, DESCRIBE, ("cloudwatch", PART), |arns| async move {
-        let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(PART)?.1.to_owned())).collect();
-        describe(cx, &names).await
-    })
-    .await
-}
-
 impl Alarm {
     async fn find(&self, cx: &StepContext) -> Result<Option<MetricAlarm>> {
         let is_this = |alarm: &MetricAlarm| alarm.alarm_name() == Some(&self.name);
-        let shared = of_stack(cx).await?;
-        if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|alarm| is_this(alarm))) {
-            return Ok(Some(shown.clone()));
+        let part = ":alarm:";
+        let of_stack = |arns: Vec<String>| async move {
+            let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(part)?.1.to_owned())).collect();
+            describe(cx, &names).await
+        };
+        let listed = tag_index::described(cx, DESCRIBE, ("cloudwatch", part), of_stack, is_this).await?;
+        if listed.is_some() {
+            return Ok(listed);
         }
         Ok(describe(cx, std::slice::from_ref(&self.name)).await?.into_iter().find(is_this))
     }

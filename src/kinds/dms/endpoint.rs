@@ -3,8 +3,6 @@
 //!
 //! DMS refuses to change an endpoint while a task that uses it runs. The kind does not stop the task: it says so.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use aws_sdk_databasemigration::types::{
     DmsSslModeValue, Endpoint as Description, Filter, PluginNameValue, PostgreSqlSettings, ReplicationEndpointTypeValue,
@@ -352,9 +350,10 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
 
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
     let is_this = |one: &Description| one.endpoint_identifier() == Some(identifier);
-    let shared = of_stack(cx).await?;
-    if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|one| is_this(one))) {
-        return Ok(Some(shown.clone()));
+    let of_stack = |arns| async move { list(cx, Some(filter_any("endpoint-arn", arns)?)).await };
+    let listed = tag_index::described(cx, DESCRIBE, ("dms", ":endpoint:"), of_stack, is_this).await?;
+    if listed.is_some() {
+        return Ok(listed);
     }
     if let Some(all) = cx.listed_before(DESCRIBE, || list(cx, None)).await?
         && !all.iter().any(is_this)
@@ -368,14 +367,6 @@ async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Descripti
 }
 
 const DESCRIBE: &str = "dms:DescribeEndpoints";
-
-/// Returns the endpoints that have the tags of the stack; nothing outside of a plan. New ones may be missing.
-async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
-    tag_index::described(cx, DESCRIBE, ("dms", ":endpoint:"), |arns| async move {
-        list(cx, Some(filter_any("endpoint-arn", arns)?)).await
-    })
-    .await
-}
 
 /// Returns all endpoints in the region, or those that pass a filter.
 async fn list(cx: &StepContext, filter: Option<Filter>) -> Result<Vec<Description>> {

@@ -2,7 +2,6 @@
 //! whether it runs. A running task is stopped only for a change, and resumed after it. A task that does not resume is a
 //! failure of the change. A replaced task is not started, because that would load all data again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -305,9 +304,10 @@ fn status(current: &Description) -> &str {
 
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
     let is_this = |one: &Description| one.replication_task_identifier() == Some(identifier);
-    let shared = of_stack(cx).await?;
-    if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(|one| is_this(one))) {
-        return Ok(Some(shown.clone()));
+    let of_stack = |arns| async move { list(cx, Some(filter_any("replication-task-arn", arns)?)).await };
+    let listed = tag_index::described(cx, DESCRIBE, ("dms", ":task:"), of_stack, is_this).await?;
+    if listed.is_some() {
+        return Ok(listed);
     }
     if let Some(all) = cx.listed_before(DESCRIBE, || list(cx, None)).await?
         && !all.iter().any(is_this)
@@ -321,14 +321,6 @@ async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Descripti
 }
 
 const DESCRIBE: &str = "dms:DescribeReplicationTasks";
-
-/// Returns the tasks that have the tags of the stack; nothing outside of a plan. New ones may be missing.
-async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
-    tag_index::described(cx, DESCRIBE, ("dms", ":task:"), |arns| async move {
-        list(cx, Some(filter_any("replication-task-arn", arns)?)).await
-    })
-    .await
-}
 
 /// Returns all tasks in the region, or those that pass a filter.
 async fn list(cx: &StepContext, filter: Option<Filter>) -> Result<Vec<Description>> {

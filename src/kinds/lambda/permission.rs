@@ -71,8 +71,7 @@ impl Resource for Permission {
             Some(attrs) => (&attrs.function, &attrs.statement_id),
             None => (self.function.get()?, &self.statement_id),
         };
-        let arn = format!("arn:{}:lambda:{}:{}:function:{function}", cx.region.partition(), cx.region, cx.account);
-        if cx.is_new(&arn) {
+        if cx.is_new(&cx.arn("lambda", &format!("function:{function}"))) {
             return Ok(Observed::Absent);
         }
         let call = cx.aws.lambda.get_policy().function_name(function).send();

@@ -5,7 +5,6 @@
 //! (hashicorp/terraform-provider-aws#42858). So a deletion looks again, and a group with exactly this name and without
 //! any tag is taken over.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -169,22 +168,15 @@ const DESCRIBE: &str = "logs:DescribeLogGroups";
 /// How many groups one call describes ("Array Members: … Maximum number of 50 items", DescribeLogGroups).
 const DESCRIBED_AT_ONCE: usize = 50;
 
-/// Returns the groups that have the tags of the stack; nothing outside of a plan. New ones may be missing.
-async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Description>>>> {
-    const PART: &str = ":log-group:";
-    tag_index::described(cx, DESCRIBE, ("logs", PART), |arns| async move {
-        let mut all = Vec::new();
-        // Only a monitoring account can use ARNs here.
-        let names: Vec<&str> = arns.iter().filter_map(|arn| Some(arn.split_once(PART)?.1)).collect();
-        for names in names.chunks(DESCRIBED_AT_ONCE) {
-            let names = names.iter().map(|&name| name.to_owned()).collect();
-            let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(names));
-            let pages = call.into_paginator().items().send();
-            all.extend(cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await?);
-        }
-        Ok(all)
-    })
-    .await
+/// Returns the groups with these names.
+async fn describe(cx: &StepContext, names: &[String]) -> Result<Vec<Description>> {
+    let mut all = Vec::new();
+    for names in names.chunks(DESCRIBED_AT_ONCE) {
+        let call = cx.aws.logs.describe_log_groups().set_log_group_identifiers(Some(names.to_vec()));
+        let pages = call.into_paginator().items().send();
+        all.extend(cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await?);
+    }
+    Ok(all)
 }
 
 async fn delete(cx: &StepContext, name: &str) -> Result<()> {
@@ -196,7 +188,13 @@ async fn delete(cx: &StepContext, name: &str) -> Result<()> {
 impl LogGroup {
     async fn find(&self, cx: &StepContext) -> Result<Option<LogGroupAttrs>> {
         let is_this = |group: &Description| group.log_group_name.as_deref() == Some(&self.name);
-        let mut group = of_stack(cx).await?.and_then(|all| all.iter().find(|group| is_this(group)).cloned());
+        let part = ":log-group:";
+        let of_stack = |arns: Vec<String>| async move {
+            // Only a monitoring account can use ARNs here.
+            let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(part)?.1.to_owned())).collect();
+            describe(cx, &names).await
+        };
+        let mut group = tag_index::described(cx, DESCRIBE, ("logs", part), of_stack, is_this).await?;
         if group.is_none() {
             // The prefix also matches longer names, so the group may be on any page.
             let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name);
@@ -220,7 +218,7 @@ impl LogGroup {
         };
         when_idle(cx, || cx.mutate("logs:CreateLogGroup", call)).await?;
         // The response is empty; the ARN follows from the name.
-        let arn = format!("arn:{}:logs:{}:{}:log-group:{}", cx.region.partition(), cx.region, cx.account, self.name);
+        let arn = cx.arn("logs", &format!("log-group:{}", self.name));
         let (name, kms_key) = (self.name.clone(), self.kms_key.clone());
         Ok(LogGroupAttrs { name, arn: arn.into(), retention_days: None, kms_key, untagged: false })
     }

@@ -1,7 +1,6 @@
 //! The description of a database: its settings, including accepted changes, and what its status means.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use aws_sdk_rds::types::{DbInstance as Shape, Filter, PendingModifiedValues};
 
@@ -84,25 +83,19 @@ const DESCRIBE: &str = "rds:DescribeDBInstances";
 
 /// Describes a database by its name.
 pub(super) async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
-    let shared = of_stack(cx).await?;
-    let is_this = |one: &&Shape| one.db_instance_identifier() == Some(identifier);
-    if let Some(shown) = shared.as_ref().and_then(|all| all.iter().find(is_this)) {
-        return Ok(Some(from_sdk(shown)));
-    }
-    let call = cx.aws.rds.describe_db_instances().db_instance_identifier(identifier).send();
-    let found = ignore_codes(cx.read(DESCRIBE, call).await, &["DBInstanceNotFound"])?;
-    Ok(found.and_then(|found| found.db_instances?.pop()).map(|instance| from_sdk(&instance)))
-}
-
-/// Returns the databases that have the tags of the stack; nothing outside of a plan. New ones may be missing.
-async fn of_stack(cx: &StepContext) -> Result<Option<Arc<Vec<Shape>>>> {
-    tag_index::described(cx, DESCRIBE, ("rds", ":db:"), |arns| async move {
+    let of_stack = |arns| async move {
         // "db-instance-id - Accepts DB instance identifiers and DB instance Amazon Resource Names (ARNs)."
         let filter = Filter::builder().name("db-instance-id").set_values(Some(arns)).build();
         let pages = cx.aws.rds.describe_db_instances().filters(filter).into_paginator().items().send();
         cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await
-    })
-    .await
+    };
+    let is_this = |one: &Shape| one.db_instance_identifier() == Some(identifier);
+    if let Some(listed) = tag_index::described(cx, DESCRIBE, ("rds", ":db:"), of_stack, is_this).await? {
+        return Ok(Some(from_sdk(&listed)));
+    }
+    let call = cx.aws.rds.describe_db_instances().db_instance_identifier(identifier).send();
+    let found = ignore_codes(cx.read(DESCRIBE, call).await, &["DBInstanceNotFound"])?;
+    Ok(found.and_then(|found| found.db_instances?.pop()).map(|instance| from_sdk(&instance)))
 }
 
 /// Waits until a database no longer exists.

@@ -317,17 +317,16 @@ fn describe(call: &mut Call<'_>, input: &DescribeDbInstancesInput) -> Result<Des
             format!("this model has no filter {}", other.name().unwrap_or_default()),
         );
     }
-    let instances: Vec<_> = match input.db_instance_identifier() {
+    let passes = |one: &Instance| {
+        let is_named = |value: &String| [&one.identifier, &one.arn].contains(&value);
+        input.filters().iter().all(|filter| filter.values().iter().any(is_named))
+    };
+    let mut instances: Vec<_> = match input.db_instance_identifier() {
         Some(identifier) => vec![find(call, identifier)?.clone()],
         None => call.region_state().rds.instances.values().cloned().collect(),
     };
-    let described = instances.iter().map(|instance| to_sdk(call, instance));
-    let passes = |one: &DbInstance| {
-        let names = [one.db_instance_identifier(), one.db_instance_arn()];
-        let is_named = |value: &String| names.contains(&Some(value.as_str()));
-        input.filters().iter().all(|filter| filter.values().iter().any(is_named))
-    };
-    let described = described.filter(passes).collect();
+    instances.retain(passes);
+    let described = instances.iter().map(|instance| to_sdk(call, instance)).collect();
     Ok(DescribeDbInstancesOutput::builder().set_db_instances(Some(described)).build())
 }
 
