@@ -1770,7 +1770,25 @@ def _() -> None:
     secret = sm.create_secret(Name=group, SecretString="s", Tags=kv)["ARN"]
     s3.create_bucket(Bucket=group, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_tagging(Bucket=group, Tagging={"TagSet": kv})
-    topic = make_target_group("tagged", Tags=kv)["TargetGroupArn"]
+    targets = make_target_group("tagged", Tags=kv)["TargetGroupArn"]
+    elb, balancer = aws("elbv2"), make_balancer("tagged")["LoadBalancerArn"]
+    to_targets = [{"Type": "forward", "TargetGroupArn": targets}]
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=to_targets, Tags=kv
+    )["Listeners"][0]["ListenerArn"]
+    path = [{"Field": "path-pattern", "Values": ["/x"]}]
+    rule = elb.create_rule(ListenerArn=listener, Conditions=path, Priority=1, Actions=to_targets, Tags=kv)["Rules"][0]
+    rds, dms = aws("rds"), aws("dms")
+    parameters = rds.create_db_parameter_group(
+        DBParameterGroupName=group, DBParameterGroupFamily="postgres16", Description="d", Tags=kv
+    )["DBParameterGroup"]["DBParameterGroupArn"]
+    subnets = {"SubnetIds": network()["subnets"], "Tags": kv}
+    databases = rds.create_db_subnet_group(DBSubnetGroupName=group, DBSubnetGroupDescription="d", **subnets)
+    dms.create_replication_subnet_group(
+        ReplicationSubnetGroupIdentifier=group, ReplicationSubnetGroupDescription="d", **subnets
+    )
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    certificate = dms.import_certificate(CertificateIdentifier=group, CertificatePem=pem, Tags=kv)["Certificate"]
     cluster = aws("ecs").create_cluster(clusterName=group, tags=[{"key": k, "value": v} for k, v in other.items()])
     cluster_arn = cluster["cluster"]["clusterArn"]
     query = [{"Key": "mi:stack", "Values": [other["mi:stack"]]}]
@@ -1780,7 +1798,13 @@ def _() -> None:
         f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}",
         f"arn:aws:s3:::{group}",
         secret,
-        topic,
+        targets,
+        listener,
+        rule["RuleArn"],
+        parameters,
+        databases["DBSubnetGroup"]["DBSubnetGroupArn"],
+        f"arn:aws:dms:{REGION}:{ACCOUNT}:subgrp:{group}",
+        certificate["CertificateArn"],
         cluster_arn,
     }
     same({m["ResourceARN"] for m in got} & want, want)
@@ -1790,7 +1814,12 @@ def _() -> None:
     logs.delete_log_group(logGroupName=group)
     sm.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
     s3.delete_bucket(Bucket=group)
-    aws("elbv2").delete_target_group(TargetGroupArn=topic)
+    elb.delete_load_balancer(LoadBalancerArn=balancer)
+    elb.delete_target_group(TargetGroupArn=targets)
+    rds.delete_db_parameter_group(DBParameterGroupName=group)
+    rds.delete_db_subnet_group(DBSubnetGroupName=group)
+    dms.delete_replication_subnet_group(ReplicationSubnetGroupIdentifier=group)
+    dms.delete_certificate(CertificateArn=certificate["CertificateArn"])
     aws("ecs").delete_cluster(cluster=group)
 
 

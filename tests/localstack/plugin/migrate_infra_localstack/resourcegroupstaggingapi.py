@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .serving import Call, Dict, Repairs, tag_list
+from .serving import Call, Dict, Repairs, tag_dict, tag_list
 
 repair = Repairs()
 
@@ -54,6 +54,25 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
         yield f"arn:aws:s3:::{name}", _bucket_tags(call, name)
     scaling = call.backend("application-autoscaling")
     yield from scaling.__dict__.get("mended", {}).get("tags", {}).items()
+    yield from _not_in_moto(call)
+
+
+def _not_in_moto(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
+    """Returns the resources of types that moto does not list; AWS does ("The GetResources, GetTagKeys, and GetTagValues
+    operations support all resource types", Services that support the Resource Groups Tagging API)."""
+    rds = call.backend("rds")
+    for group in (*rds.subnet_groups.values(), *rds.db_parameter_groups.values()):
+        yield group.arn, tag_dict(group.tags)
+    balancing = call.backend("elbv2")
+    for balancer in balancing.load_balancers.values():
+        for listener in balancer.listeners.values():
+            for arn in (listener.arn, *(rule.arn for rule in listener._non_default_rules.values())):
+                yield arn, balancing.tagging_service.get_tag_dict_for_resource(arn)
+    dms = call.backend("dms")
+    groups = [f"arn:aws:dms:{call.region}:{call.account}:subgrp:{name}" for name in dms.replication_subnet_groups]
+    certificates = dms.__dict__.get("mended", {}).get("certificates", {}).values()
+    for arn in (*groups, *(one["CertificateArn"] for one in certificates)):
+        yield arn, dms.tagger.get_tag_dict_for_resource(arn)
 
 
 def _ids(values: Iterable[Any]) -> Iterator[str]:
