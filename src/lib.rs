@@ -4,6 +4,10 @@
 
 pub mod cli;
 
+/// A run allocates many small objects, which musl, the libc of the static binaries, is slow at, and glibc not fast.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use infra_aws as aws;
 pub use infra_base::{address, clock, crash_point};
 pub use infra_config as config;

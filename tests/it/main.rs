@@ -2,10 +2,6 @@
 //! them.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
-/// Millions of small values are created and dropped, by several threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 mod architecture;
 mod cli;
 mod compare;
