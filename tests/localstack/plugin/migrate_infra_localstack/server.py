@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import ipaddress
 import os
 import signal
@@ -22,6 +23,10 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
         from localstack.runtime.server.twisted import TwistedRuntimeServer
         from rolo.serving.twisted import TwistedGateway
         from twisted.internet import reactor
+        from twisted.web import http
+
+        # The parser of e-mail headers would take a tenth of the time of a request, and the values are always the same.
+        http._parseContentType = functools.lru_cache(http._parseContentType)
 
         class LoopbackServer(TwistedRuntimeServer):
             def register(self, gateway: Any, listen: list[Any], ssl_creds: Any = None) -> None:
