@@ -245,6 +245,11 @@ impl Region {
 }
 
 impl Arn {
+    /// Returns the ARN of a resource of a service in a region of an account.
+    pub fn regional(region: &Region, account: &str, service: &str, resource: &str) -> Self {
+        Self(format!("arn:{}:{service}:{region}:{account}:{resource}", region.partition()))
+    }
+
     /// Returns the id behind a prefix of service and type, such as `ec2:vpc/` or `rds:db:`; nothing for another type.
     pub fn id_after(&self, prefix: &str) -> Option<&str> {
         let (service, resource) = prefix.split_once(':')?;

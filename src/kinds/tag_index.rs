@@ -8,11 +8,12 @@ use std::sync::Arc;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
 use crate::ownership::{Tags, missing_tags};
+use infra_base::address::Arn;
 use infra_base::tags::OWNER_STACK;
 use infra_core::resource::{Result, StepContext};
 
 /// An ARN and its tags.
-type Indexed = (String, Tags);
+type Indexed = (Arn, Tags);
 
 /// Returns the tags of the resource with this ARN if the listing shows all that it should have; nothing outside of the
 /// refresh for a plan.
@@ -23,16 +24,16 @@ pub(super) async fn tags(cx: &StepContext, arn: &str) -> Result<Option<Tags>> {
     Ok(missing_tags(cx, tags).is_empty().then(|| tags.clone()))
 }
 
-/// Returns the resource that `is_this` selects, from what `describe` says of all resources of a service whose ARNs
-/// contain `part`; nothing outside of the refresh for a plan.
+/// Returns the resource that `is_this` selects, from what `describe` says of all resources of the type with this prefix
+/// (see [`Arn::id_after`]); nothing outside of the refresh for a plan.
 ///
 /// New resources may be missing: what is not found here is read by itself. If the call fails, nothing is found; then
 /// each resource is read, and reports what is the matter with it.
 pub(super) async fn described<T, F>(
     cx: &StepContext,
     call: &'static str,
-    (service, part): (&str, &str),
-    describe: impl FnOnce(Vec<String>) -> F + Send,
+    prefix: &str,
+    describe: impl FnOnce(Vec<Arn>) -> F + Send,
     is_this: impl Fn(&T) -> bool + Send,
 ) -> Result<Option<T>>
 where
@@ -41,8 +42,8 @@ where
 {
     let Some(all) = list(cx).await? else { return Ok(None) };
     let describe = || async {
-        let is_wanted = |arn: &str| arn.split(':').nth(2) == Some(service) && arn.contains(part);
-        let arns: Vec<String> = all.iter().filter(|(arn, _)| is_wanted(arn)).map(|(arn, _)| arn.clone()).collect();
+        let arns: Vec<Arn> =
+            all.iter().map(|(arn, _)| arn).filter(|arn| arn.id_after(prefix).is_some()).cloned().collect();
         if arns.is_empty() { Ok(Vec::new()) } else { Ok(describe(arns).await.unwrap_or_default()) }
     };
     let found = cx.cached_list(call, describe).await?;
@@ -64,7 +65,7 @@ async fn list(cx: &StepContext) -> Result<Option<Arc<Vec<Indexed>>>> {
             .filter_map(|mapping| {
                 let tags = mapping.tags.unwrap_or_default();
                 let tags = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
-                Some((mapping.resource_arn?.trim_end_matches(":*").to_owned(), tags))
+                Some((mapping.resource_arn?.trim_end_matches(":*").into(), tags))
             })
             .collect();
         all.sort();

@@ -12,7 +12,7 @@ use aws_smithy_types::error::operation::BuildError;
 
 use super::input_fields;
 use super::world::{RegionState, World};
-use infra_base::address::Region;
+use infra_base::address::{Arn, Region};
 
 /// A rejection by AWS: its code and its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
 
     /// Returns an ARN in the called region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.region.partition(), self.region, self.world.account)
+        Arn::regional(self.region, &self.world.account, service, resource).into()
     }
 }
 

@@ -202,8 +202,9 @@ class Terraform:
 
 
 def stack(args: argparse.Namespace) -> None:
+    phases = ("up", "no-op plan", "down")
     # A plan changes nothing, and takes less time than the machine's pauses. So it is repeated.
-    phases = {"up": 1, "no-op plan": 3, "down": 1}
+    order = ("up", "no-op plan", "no-op plan", "no-op plan", "down")
     kinds = [Tool, Terraform] if shutil.which("terraform") else [Tool]
     results: dict[tuple[str, str], list[tuple[Measured, Counter[str]]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as parent:
@@ -217,7 +218,7 @@ def stack(args: argparse.Namespace) -> None:
                 directory.mkdir()
                 runner = kind(args.program, server, f"{111_122_220_000 + number}", directory)
                 server.requests()
-                for phase in (phase for phase, times in phases.items() for _ in range(times)):
+                for phase in order:
                     measured = runner.run(phase)
                     requests = server.requests()
                     if number < warming:

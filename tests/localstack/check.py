@@ -770,9 +770,9 @@ def _() -> None:
 # --- rds -----------------------------------------------------------------------------------------------------------
 
 
-def subnet_group(what: str) -> str:
+def subnet_group(what: str, tags: list = KV) -> str:
     aws("rds").create_db_subnet_group(
-        DBSubnetGroupName=name(what), DBSubnetGroupDescription="d", SubnetIds=network()["subnets"], Tags=KV
+        DBSubnetGroupName=name(what), DBSubnetGroupDescription="d", SubnetIds=network()["subnets"], Tags=tags
     )
     return name(what)
 
@@ -1487,12 +1487,15 @@ def dms_endpoint(what: str, kind: str) -> dict:
     )["Endpoint"]
 
 
-def dms_subnets(what: str) -> str:
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def dms_subnets(what: str, tags: list = KV) -> str:
     aws("dms").create_replication_subnet_group(
         ReplicationSubnetGroupIdentifier=name(what),
         ReplicationSubnetGroupDescription="d",
         SubnetIds=network()["subnets"],
-        Tags=KV,
+        Tags=tags,
     )
     return name(what)
 
@@ -1519,15 +1522,14 @@ def _() -> None:
 @check("dms", "certificate: filters, tags, duplicate, endpoint that needs and uses it, delete")
 def _() -> None:
     dms = aws("dms")
-    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    made = dms.import_certificate(CertificateIdentifier=name("roots"), CertificatePem=pem, Tags=KV)["Certificate"]
+    made = dms.import_certificate(CertificateIdentifier=name("roots"), CertificatePem=PEM, Tags=KV)["Certificate"]
     arn = made["CertificateArn"]
     refused(
-        "ResourceAlreadyExistsFault", dms.import_certificate, CertificateIdentifier=name("roots"), CertificatePem=pem
+        "ResourceAlreadyExistsFault", dms.import_certificate, CertificateIdentifier=name("roots"), CertificatePem=PEM
     )
     refused("InvalidCertificateFault", dms.import_certificate, CertificateIdentifier=name("none"), CertificatePem="x")
     query = where("certificate-id", name("roots"))
-    has(dms.describe_certificates(**query)["Certificates"][0], CertificateArn=arn, CertificatePem=pem)
+    has(dms.describe_certificates(**query)["Certificates"][0], CertificateArn=arn, CertificatePem=PEM)
     same(tags(dms.list_tags_for_resource(ResourceArn=arn)["TagList"]), TAGS)
     end = dict(EndpointIdentifier=name("verified"), EndpointType="source", EngineName="postgres")
     refused("InvalidParameterCombinationException", dms.create_endpoint, **end, SslMode="verify-full")
@@ -1782,13 +1784,9 @@ def _() -> None:
     parameters = rds.create_db_parameter_group(
         DBParameterGroupName=group, DBParameterGroupFamily="postgres16", Description="d", Tags=kv
     )["DBParameterGroup"]["DBParameterGroupArn"]
-    subnets = {"SubnetIds": network()["subnets"], "Tags": kv}
-    databases = rds.create_db_subnet_group(DBSubnetGroupName=group, DBSubnetGroupDescription="d", **subnets)
-    dms.create_replication_subnet_group(
-        ReplicationSubnetGroupIdentifier=group, ReplicationSubnetGroupDescription="d", **subnets
-    )
-    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-    certificate = dms.import_certificate(CertificateIdentifier=group, CertificatePem=pem, Tags=kv)["Certificate"]
+    subnet_group("tagged", kv)
+    dms_subnets("tagged", kv)
+    certificate = dms.import_certificate(CertificateIdentifier=group, CertificatePem=PEM, Tags=kv)["Certificate"]
     cluster = aws("ecs").create_cluster(clusterName=group, tags=[{"key": k, "value": v} for k, v in other.items()])
     cluster_arn = cluster["cluster"]["clusterArn"]
     query = [{"Key": "mi:stack", "Values": [other["mi:stack"]]}]
@@ -1802,7 +1800,7 @@ def _() -> None:
         listener,
         rule["RuleArn"],
         parameters,
-        databases["DBSubnetGroup"]["DBSubnetGroupArn"],
+        f"arn:aws:rds:{REGION}:{ACCOUNT}:subgrp:{group}",
         f"arn:aws:dms:{REGION}:{ACCOUNT}:subgrp:{group}",
         certificate["CertificateArn"],
         cluster_arn,

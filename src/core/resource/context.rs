@@ -17,7 +17,7 @@ use super::list_cache::ListCache;
 use crate::events::{Event, Events};
 use crate::state::JournalError;
 use infra_aws::{AwsError, Budgets, CallCounter, CallOutcome, Cancel, Class, Clients, ErrorKind, Progress, Wait};
-use infra_base::address::{AccountId, Address, Location, Region};
+use infra_base::address::{AccountId, Address, Arn, Location, Region};
 use infra_base::clock::Clock;
 use infra_base::tags::{OWNER_ADDRESS, OWNER_STACK};
 
@@ -369,8 +369,8 @@ impl StepContext {
     }
 
     /// Returns the ARN of a resource of a service in the region and the account of this step.
-    pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.region.partition(), self.region, self.account)
+    pub fn arn(&self, service: &str, resource: &str) -> Arn {
+        Arn::regional(&self.region, self.account.as_str(), service, resource)
     }
 
     /// Returns facts about the account or the region that no run changes. They are listed once for all steps of a

@@ -131,7 +131,7 @@ impl Resource for Alarm {
             None => {
                 self.put(cx, &wanted).await?;
                 // The response is empty; the ARN follows from the name.
-                let arn = cx.arn("cloudwatch", &format!("alarm:{}", self.name)).into();
+                let arn = cx.arn("cloudwatch", &format!("alarm:{}", self.name));
                 AlarmAttrs { name: self.name.clone(), arn, settings: wanted }
             }
         })
@@ -169,12 +169,12 @@ async fn describe(cx: &StepContext, names: &[String]) -> Result<Vec<MetricAlarm>
 impl Alarm {
     async fn find(&self, cx: &StepContext) -> Result<Option<MetricAlarm>> {
         let is_this = |alarm: &MetricAlarm| alarm.alarm_name() == Some(&self.name);
-        let part = ":alarm:";
-        let of_stack = |arns: Vec<String>| async move {
-            let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(part)?.1.to_owned())).collect();
+        let prefix = "cloudwatch:alarm:";
+        let of_stack = |arns: Vec<Arn>| async move {
+            let names: Vec<String> = arns.iter().filter_map(|arn| arn.id_after(prefix).map(str::to_owned)).collect();
             describe(cx, &names).await
         };
-        let listed = tag_index::described(cx, DESCRIBE, ("cloudwatch", part), of_stack, is_this).await?;
+        let listed = tag_index::described(cx, DESCRIBE, prefix, of_stack, is_this).await?;
         if listed.is_some() {
             return Ok(listed);
         }

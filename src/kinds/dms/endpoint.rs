@@ -351,7 +351,7 @@ fn attrs_of(current: &Description) -> EndpointAttrs {
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
     let is_this = |one: &Description| one.endpoint_identifier() == Some(identifier);
     let of_stack = |arns| async move { list(cx, Some(filter_any("endpoint-arn", arns)?)).await };
-    let listed = tag_index::described(cx, DESCRIBE, ("dms", ":endpoint:"), of_stack, is_this).await?;
+    let listed = tag_index::described(cx, DESCRIBE, "dms:endpoint:", of_stack, is_this).await?;
     if listed.is_some() {
         return Ok(listed);
     }

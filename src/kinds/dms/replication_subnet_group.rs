@@ -151,6 +151,6 @@ impl Resource for ReplicationSubnetGroup {
 impl ReplicationSubnetGroup {
     /// No response contains it ("Constructing an Amazon Resource Name (ARN) for AWS DMS").
     fn arn(&self, cx: &StepContext) -> String {
-        cx.arn("dms", &format!("subgrp:{}", self.identifier))
+        cx.arn("dms", &format!("subgrp:{}", self.identifier)).into()
     }
 }

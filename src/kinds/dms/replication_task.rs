@@ -305,7 +305,7 @@ fn status(current: &Description) -> &str {
 async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
     let is_this = |one: &Description| one.replication_task_identifier() == Some(identifier);
     let of_stack = |arns| async move { list(cx, Some(filter_any("replication-task-arn", arns)?)).await };
-    let listed = tag_index::described(cx, DESCRIBE, ("dms", ":task:"), of_stack, is_this).await?;
+    let listed = tag_index::described(cx, DESCRIBE, "dms:task:", of_stack, is_this).await?;
     if listed.is_some() {
         return Ok(listed);
     }

@@ -71,7 +71,7 @@ impl Resource for Permission {
             Some(attrs) => (&attrs.function, &attrs.statement_id),
             None => (self.function.get()?, &self.statement_id),
         };
-        if cx.is_new(&cx.arn("lambda", &format!("function:{function}"))) {
+        if cx.is_new(cx.arn("lambda", &format!("function:{function}")).as_str()) {
             return Ok(Observed::Absent);
         }
         let call = cx.aws.lambda.get_policy().function_name(function).send();

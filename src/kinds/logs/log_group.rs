@@ -188,13 +188,13 @@ async fn delete(cx: &StepContext, name: &str) -> Result<()> {
 impl LogGroup {
     async fn find(&self, cx: &StepContext) -> Result<Option<LogGroupAttrs>> {
         let is_this = |group: &Description| group.log_group_name.as_deref() == Some(&self.name);
-        let part = ":log-group:";
-        let of_stack = |arns: Vec<String>| async move {
+        let prefix = "logs:log-group:";
+        let of_stack = |arns: Vec<Arn>| async move {
             // Only a monitoring account can use ARNs here.
-            let names: Vec<String> = arns.iter().filter_map(|arn| Some(arn.split_once(part)?.1.to_owned())).collect();
+            let names: Vec<String> = arns.iter().filter_map(|arn| arn.id_after(prefix).map(str::to_owned)).collect();
             describe(cx, &names).await
         };
-        let mut group = tag_index::described(cx, DESCRIBE, ("logs", part), of_stack, is_this).await?;
+        let mut group = tag_index::described(cx, DESCRIBE, prefix, of_stack, is_this).await?;
         if group.is_none() {
             // The prefix also matches longer names, so the group may be on any page.
             let call = cx.aws.logs.describe_log_groups().log_group_name_prefix(&self.name);
@@ -220,6 +220,6 @@ impl LogGroup {
         // The response is empty; the ARN follows from the name.
         let arn = cx.arn("logs", &format!("log-group:{}", self.name));
         let (name, kms_key) = (self.name.clone(), self.kms_key.clone());
-        Ok(LogGroupAttrs { name, arn: arn.into(), retention_days: None, kms_key, untagged: false })
+        Ok(LogGroupAttrs { name, arn, retention_days: None, kms_key, untagged: false })
     }
 }

@@ -83,14 +83,15 @@ const DESCRIBE: &str = "rds:DescribeDBInstances";
 
 /// Describes a database by its name.
 pub(super) async fn describe(cx: &StepContext, identifier: &str) -> Result<Option<Description>> {
-    let of_stack = |arns| async move {
+    let of_stack = |arns: Vec<Arn>| async move {
+        let arns = arns.into_iter().map(String::from).collect();
         // "db-instance-id - Accepts DB instance identifiers and DB instance Amazon Resource Names (ARNs)."
         let filter = Filter::builder().name("db-instance-id").set_values(Some(arns)).build();
         let pages = cx.aws.rds.describe_db_instances().filters(filter).into_paginator().items().send();
         cx.read(DESCRIBE, pages.collect::<Result<Vec<_>, _>>()).await
     };
     let is_this = |one: &Shape| one.db_instance_identifier() == Some(identifier);
-    if let Some(listed) = tag_index::described(cx, DESCRIBE, ("rds", ":db:"), of_stack, is_this).await? {
+    if let Some(listed) = tag_index::described(cx, DESCRIBE, "rds:db:", of_stack, is_this).await? {
         return Ok(Some(from_sdk(&listed)));
     }
     let call = cx.aws.rds.describe_db_instances().db_instance_identifier(identifier).send();

@@ -1,6 +1,6 @@
 //! An account and a region: the key of a region's state, and ARNs.
 
-use infra_base::address::Region;
+use infra_base::address::{Arn, Region};
 
 /// The account of the default credentials.
 pub const MAIN_ACCOUNT: &str = "111122223333";
@@ -37,7 +37,7 @@ impl AccountRegion {
 
     /// Returns the ARN of a resource in this region.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{}:{resource}", self.region.partition(), self.region, self.account)
+        Arn::regional(&self.region, &self.account, service, resource).into()
     }
 
     /// Returns whether this is the region in which AWS lists global resources.

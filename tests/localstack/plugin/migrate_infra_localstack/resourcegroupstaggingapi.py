@@ -52,8 +52,7 @@ def _tagged(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
 
     for name in s3_stores[call.account][call.region].buckets:
         yield f"arn:aws:s3:::{name}", _bucket_tags(call, name)
-    scaling = call.backend("application-autoscaling")
-    yield from scaling.__dict__.get("mended", {}).get("tags", {}).items()
+    yield from call.memory_of("application-autoscaling")["tags"].items()
     yield from _not_in_moto(call)
 
 
@@ -70,7 +69,7 @@ def _not_in_moto(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
                 yield arn, balancing.tagging_service.get_tag_dict_for_resource(arn)
     dms = call.backend("dms")
     groups = [f"arn:aws:dms:{call.region}:{call.account}:subgrp:{name}" for name in dms.replication_subnet_groups]
-    certificates = dms.__dict__.get("mended", {}).get("certificates", {}).values()
+    certificates = call.memory_of("dms")["certificates"].values()
     for arn in (*groups, *(one["CertificateArn"] for one in certificates)):
         yield arn, dms.tagger.get_tag_dict_for_resource(arn)
 

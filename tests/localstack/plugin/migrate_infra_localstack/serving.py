@@ -72,7 +72,11 @@ class Call:
     @property
     def memory(self) -> dict[str, dict]:
         """Returns the data of a repair. It is stored on moto's backend, so that a state reset clears it, too."""
-        return self.backend().__dict__.setdefault("mended", defaultdict(dict))
+        return self.memory_of()
+
+    def memory_of(self, service: str | None = None) -> dict[str, dict]:
+        """Returns the data of the repairs of another service."""
+        return self.backend(service).__dict__.setdefault("mended", defaultdict(dict))
 
 
 class Repairs(dict[str, Repair]):
