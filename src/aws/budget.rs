@@ -1,5 +1,6 @@
-//! Request budgets: a token bucket for each service and class of call. It stays below the published limits of AWS, and
-//! slows down when AWS throttles anyway, because other programs share the limits of the account.
+//! Request budgets: a token bucket for each service and class of call, or for one operation. It stays below the
+//! published limits of AWS, and slows down when AWS throttles anyway, because other programs share the limits of the
+//! account.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -17,27 +18,37 @@ pub enum Class {
 }
 
 struct Limit {
-    service: &'static str,
+    /// The beginning of the names of the calls that share it.
+    calls: &'static str,
     class: Class,
     burst: f64,
     per_second: f64,
 }
 
-/// About three quarters of the documented limits. EC2: "Request throttling for the Amazon EC2 API"; Route 53: "Quotas"
-/// (five requests a second for the account); DMS: "Quotas" (200, refilled at 8 a second); CloudWatch: "CloudWatch
-/// service quotas" (PutMetricAlarm 3 a second, DescribeAlarms 9); Elastic Load Balancing: "Request throttling for the
-/// ELB API".
+const fn limit(calls: &'static str, class: Class, burst: f64, per_second: f64) -> Limit {
+    Limit { calls, class, burst, per_second }
+}
+
+/// About three quarters of the documented limits; the first that fits applies. EC2: "Request throttling for the Amazon
+/// EC2 API"; Route 53: "Quotas" (five requests a second for the account); DMS: "Quotas" (200, refilled at 8 a second);
+/// CloudWatch: "CloudWatch service quotas" (for each operation: PutMetricAlarm and DeleteAlarms 3 a second,
+/// DescribeAlarms 9, those of dashboards 10); Elastic Load Balancing: "Request throttling for the ELB API".
 const LIMITS: &[Limit] = &[
-    Limit { service: "ec2", class: Class::Read, burst: 40.0, per_second: 15.0 },
-    Limit { service: "ec2", class: Class::Mutate, burst: 40.0, per_second: 4.0 },
-    Limit { service: "elasticloadbalancing", class: Class::Read, burst: 30.0, per_second: 8.0 },
-    Limit { service: "elasticloadbalancing", class: Class::Mutate, burst: 15.0, per_second: 3.0 },
-    Limit { service: "route53", class: Class::Read, burst: 4.0, per_second: 2.0 },
-    Limit { service: "route53", class: Class::Mutate, burst: 4.0, per_second: 2.0 },
-    Limit { service: "dms", class: Class::Read, burst: 100.0, per_second: 5.0 },
-    Limit { service: "dms", class: Class::Mutate, burst: 50.0, per_second: 2.0 },
-    Limit { service: "cloudwatch", class: Class::Read, burst: 9.0, per_second: 6.0 },
-    Limit { service: "cloudwatch", class: Class::Mutate, burst: 3.0, per_second: 2.5 },
+    limit("ec2:", Class::Read, 40.0, 15.0),
+    limit("ec2:", Class::Mutate, 40.0, 4.0),
+    limit("elasticloadbalancing:", Class::Read, 30.0, 8.0),
+    limit("elasticloadbalancing:", Class::Mutate, 15.0, 3.0),
+    limit("route53:", Class::Read, 4.0, 2.0),
+    limit("route53:", Class::Mutate, 4.0, 2.0),
+    limit("dms:", Class::Read, 100.0, 5.0),
+    limit("dms:", Class::Mutate, 50.0, 2.0),
+    limit("cloudwatch:GetDashboard", Class::Read, 10.0, 7.0),
+    limit("cloudwatch:PutDashboard", Class::Mutate, 10.0, 7.0),
+    limit("cloudwatch:DeleteDashboards", Class::Mutate, 10.0, 7.0),
+    limit("cloudwatch:PutMetricAlarm", Class::Mutate, 3.0, 2.5),
+    limit("cloudwatch:DeleteAlarms", Class::Mutate, 3.0, 2.5),
+    limit("cloudwatch:", Class::Read, 9.0, 6.0),
+    limit("cloudwatch:", Class::Mutate, 3.0, 2.5),
 ];
 
 const DEFAULT_BURST: f64 = 20.0;
@@ -59,34 +70,36 @@ struct Bucket {
 /// The budgets of one account and region.
 pub struct Budgets {
     clock: Clock,
+    /// Whether the limits of AWS do not apply until a call is throttled.
+    is_emulator: bool,
     buckets: Mutex<HashMap<(String, Class), Bucket>>,
 }
 
 impl Budgets {
-    /// Returns full buckets for every service.
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, buckets: Mutex::new(HashMap::new()) }
+    /// Returns full buckets for all calls. An emulator has no limits: its budget is used only after it has throttled.
+    pub fn new(clock: Clock, is_emulator: bool) -> Self {
+        Self { clock, is_emulator, buckets: Mutex::new(HashMap::new()) }
     }
 
-    /// Waits until one more call to `service` fits into its budget. First come, first served.
-    pub async fn acquire(&self, service: &str, class: Class) {
-        let wait = self.reserve(service, class);
+    /// Waits until one more call (`service:Operation`) fits into its budget. First come, first served.
+    pub async fn acquire(&self, call: &str, class: Class) {
+        let wait = self.reserve(call, class);
         if !wait.is_zero() {
             self.clock.sleep(wait).await;
         }
     }
 
-    /// Slows the service down because AWS throttled a call.
-    pub fn throttled(&self, service: &str, class: Class) {
-        self.with(service, class, |bucket| {
+    /// Slows down the calls that share a budget with this one, because AWS throttled it.
+    pub fn throttled(&self, call: &str, class: Class) {
+        self.with(call, class, |bucket| {
             bucket.share = (bucket.share / 2.0).max(LEAST_SHARE);
             bucket.tokens = bucket.tokens.min(0.0);
         });
     }
 
-    fn reserve(&self, service: &str, class: Class) -> Duration {
+    fn reserve(&self, call: &str, class: Class) -> Duration {
         let now = self.clock.now();
-        self.with(service, class, |bucket| {
+        self.with(call, class, |bucket| {
             let rate = bucket.per_second * bucket.share;
             let passed = now.saturating_sub(bucket.at).as_secs_f64();
             bucket.tokens = (bucket.tokens + passed * rate).min(bucket.burst);
@@ -97,12 +110,15 @@ impl Budgets {
         })
     }
 
-    fn with<T>(&self, service: &str, class: Class, change: impl FnOnce(&mut Bucket) -> T) -> T {
+    fn with<T>(&self, call: &str, class: Class, change: impl FnOnce(&mut Bucket) -> T) -> T {
+        let limit = LIMITS.iter().find(|limit| limit.class == class && call.starts_with(limit.calls));
+        let shared =
+            limit.map_or_else(|| call.split_once(':').map_or(call, |(service, _)| service), |limit| limit.calls);
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket = buckets.entry((service.to_owned(), class)).or_insert_with(|| {
-            let limit = LIMITS.iter().find(|limit| limit.service == service && limit.class == class);
+        let bucket = buckets.entry((shared.to_owned(), class)).or_insert_with(|| {
             let (burst, per_second) =
                 limit.map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
+            let burst = if self.is_emulator { f64::INFINITY } else { burst };
             Bucket { burst, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
         });
         change(bucket)
@@ -116,13 +132,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_free_and_then_the_rate_applies() {
         let clock = Clock::real();
-        let budgets = Budgets::new(clock);
+        let budgets = Budgets::new(clock, false);
         for _ in 0..40 {
-            budgets.acquire("ec2", Class::Mutate).await;
+            budgets.acquire("ec2:RunInstances", Class::Mutate).await;
         }
         assert_eq!(clock.now(), Duration::ZERO);
         for _ in 0..8 {
-            budgets.acquire("ec2", Class::Mutate).await;
+            budgets.acquire("ec2:RunInstances", Class::Mutate).await;
         }
         let took = clock.now().as_secs_f64();
         assert!((1.9..2.2).contains(&took), "8 calls at 4 a second took {took} s");
@@ -131,17 +147,44 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn throttling_halves_the_rate_and_it_recovers() {
         let clock = Clock::real();
-        let budgets = Budgets::new(clock);
-        budgets.acquire("ec2", Class::Mutate).await;
-        budgets.throttled("ec2", Class::Mutate);
-        budgets.acquire("ec2", Class::Mutate).await;
+        let budgets = Budgets::new(clock, false);
+        budgets.acquire("ec2:RunInstances", Class::Mutate).await;
+        budgets.throttled("ec2:RunInstances", Class::Mutate);
+        budgets.acquire("ec2:RunInstances", Class::Mutate).await;
         assert!(clock.now().as_secs_f64() > 0.4, "the next call waits for a token at half the rate");
         for _ in 0..60 {
-            budgets.acquire("ec2", Class::Mutate).await;
+            budgets.acquire("ec2:RunInstances", Class::Mutate).await;
         }
         let before = clock.now();
-        budgets.acquire("ec2", Class::Mutate).await;
+        budgets.acquire("ec2:RunInstances", Class::Mutate).await;
         let gap = clock.now().saturating_sub(before).as_secs_f64();
         assert!(gap < 0.3, "recovered to the full rate, gap {gap}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn operations_of_cloudwatch_have_limits_of_their_own() {
+        let clock = Clock::real();
+        let budgets = Budgets::new(clock, false);
+        for call in ["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:PutDashboard"] {
+            for _ in 0..3 {
+                budgets.acquire(call, Class::Mutate).await;
+            }
+        }
+        assert_eq!(clock.now(), Duration::ZERO);
+        budgets.acquire("cloudwatch:PutMetricAlarm", Class::Mutate).await;
+        assert!(clock.now() >= Duration::from_millis(390), "the fourth alarm in a second waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_emulator_has_no_limit_until_it_throttles() {
+        let clock = Clock::real();
+        let budgets = Budgets::new(clock, true);
+        for _ in 0..1000 {
+            budgets.acquire("cloudwatch:PutMetricAlarm", Class::Mutate).await;
+        }
+        assert_eq!(clock.now(), Duration::ZERO);
+        budgets.throttled("cloudwatch:PutMetricAlarm", Class::Mutate);
+        budgets.acquire("cloudwatch:PutMetricAlarm", Class::Mutate).await;
+        assert!(clock.now() >= Duration::from_millis(390), "now at half of the rate of AWS");
     }
 }

@@ -291,7 +291,7 @@ impl Cloud {
         let create = || {
             let access = self.accesses.iter().find(|access| *access.account() == account).cloned();
             let access = access.unwrap_or_else(|| Arc::new(Access::without_credentials(&self.accesses, &account)));
-            (Arc::new(self.build(&access, &location.region)), Arc::new(Budgets::new(self.clock)))
+            (Arc::new(self.build(&access, &location.region)), Arc::new(Budgets::new(self.clock, self.is_emulator())))
         };
         regions.entry(location.clone()).or_insert_with(create).clone()
     }

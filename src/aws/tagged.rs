@@ -37,7 +37,7 @@ pub async fn tagged_roles(
     let mut found = Vec::new();
     let mut marker: Option<String> = None;
     loop {
-        budgets.acquire("iam", Class::Read).await;
+        budgets.acquire("iam:ListRoles", Class::Read).await;
         calls.count("iam:ListRoles", false);
         let page = clients
             .iam
@@ -47,7 +47,7 @@ pub async fn tagged_roles(
             .await
             .map_err(|error| AwsError::of("iam:ListRoles", &error))?;
         for role in page.roles().iter().filter(|role| candidates(role.role_name())) {
-            budgets.acquire("iam", Class::Read).await;
+            budgets.acquire("iam:ListRoleTags", Class::Read).await;
             calls.count("iam:ListRoleTags", false);
             let tags = clients.iam.list_role_tags().role_name(role.role_name()).send().await;
             let tags = match tags.map_err(|error| AwsError::of("iam:ListRoleTags", &error)) {
@@ -99,7 +99,7 @@ pub async fn tagged(
     let mut found = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        budgets.acquire("tag", Class::Read).await;
+        budgets.acquire(CALL, Class::Read).await;
         calls.count(CALL, false);
         let page = clients.tagging.get_resources().tag_filters(ours.clone()).set_pagination_token(token).send().await;
         let page = page.map_err(|error| AwsError::of(CALL, &error))?;

@@ -143,15 +143,14 @@ impl StepContext {
         E: ProvideErrorMetadata + std::error::Error + 'static,
         Fut: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        let (service, _) = call.split_once(':').unwrap_or((call, ""));
-        self.budgets.acquire(service, Class::Read).await;
+        self.budgets.acquire(call, Class::Read).await;
         self.calls.count(call, false);
         let began = Instant::now();
         let answer = Box::pin(send).await.map_err(|error| AwsError::of(call, &error));
         self.report(call, began, answer.as_ref().err());
         if answer.as_ref().is_err_and(|error| error.kind == ErrorKind::Throttled) {
             self.calls.count_throttled();
-            self.budgets.throttled(service, Class::Read);
+            self.budgets.throttled(call, Class::Read);
         }
         Ok(answer?)
     }
@@ -172,11 +171,10 @@ impl StepContext {
         if self.dry_run {
             return Err(Error::DryRun(call));
         }
-        let (service, _) = call.split_once(':').unwrap_or((call, ""));
         let (mut refused_since, mut throttled) = (None, 0_u32);
         for attempt in 1_u32.. {
             tokio::select! {
-                () = self.budgets.acquire(service, Class::Mutate) => {}
+                () = self.budgets.acquire(call, Class::Mutate) => {}
                 () = self.cancel.cancelled() => return Err(Error::Cancelled),
             }
             if self.cancel.is_cancelled() {
@@ -213,7 +211,7 @@ impl StepContext {
                     }
                     if is_throttled {
                         self.calls.count_throttled();
-                        self.budgets.throttled(service, Class::Mutate);
+                        self.budgets.throttled(call, Class::Mutate);
                     }
                     self.pause(Duration::from_millis(500 * (1 << throttled.min(5)))).await?;
                 }
