@@ -33,6 +33,7 @@ use aws_sdk_applicationautoscaling::types::{
     SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
+use super::paging::{AUTO_SCALING, page};
 use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::autoscaling::{Policy, Suspended, Target};
 
@@ -65,7 +66,8 @@ pub(super) fn register(registry: &mut Registry) {
         "target_tracking_scaling_policy_configuration",
     ];
     registry.on(SERVICE, "PutScalingPolicy", fields, PutScalingPolicyError::generic, put_policy);
-    let fields = &["policy_names", "service_namespace", "resource_id", "scalable_dimension"];
+    let fields =
+        &["policy_names", "service_namespace", "resource_id", "scalable_dimension", "max_results", "next_token"];
     registry.on(SERVICE, "DescribeScalingPolicies", fields, DescribeScalingPoliciesError::generic, describe_policies);
     let fields = &["policy_name", "service_namespace", "resource_id", "scalable_dimension"];
     registry.on(SERVICE, "DeleteScalingPolicy", fields, DeleteScalingPolicyError::generic, delete_policy);
@@ -335,7 +337,10 @@ fn describe_policies(
             found.extend(printed.build().ok());
         }
     }
-    Ok(DescribeScalingPoliciesOutput::builder().set_scaling_policies(Some(found)).build())
+    // "This value can be between 1 and 10. The default value is 10." (DescribeScalingPolicies, `MaxResults`)
+    let size = input.max_results().unwrap_or(10);
+    let (found, next) = page(found, input.next_token(), Some(size), 1..=10, AUTO_SCALING)?;
+    Ok(DescribeScalingPoliciesOutput::builder().set_scaling_policies(Some(found)).set_next_token(next).build())
 }
 
 fn delete_policy(

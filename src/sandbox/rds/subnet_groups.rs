@@ -17,6 +17,7 @@ use aws_sdk_rds::operation::modify_db_subnet_group::{
 use aws_sdk_rds::types::{DbSubnetGroup, Subnet};
 
 use super::{tags, validation};
+use crate::paging::{RDS, page};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::SubnetGroup;
 
@@ -26,7 +27,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on(
         "rds",
         "DescribeDBSubnetGroups",
-        &["db_subnet_group_name"],
+        &["db_subnet_group_name", "marker", "max_records"],
         DescribeDBSubnetGroupsError::generic,
         describe,
     );
@@ -115,8 +116,9 @@ fn describe(
         Some(name) => vec![find(call, name)?],
         None => call.region_state().rds.subnet_groups.values().cloned().collect(),
     };
+    let (groups, next) = page(groups, input.marker(), input.max_records(), 20..=100, RDS)?;
     let described = groups.iter().map(|group| to_sdk(call, group)).collect();
-    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(described)).build())
+    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(described)).set_marker(next).build())
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<ModifyDbSubnetGroupOutput, Rejection> {
