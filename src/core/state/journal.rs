@@ -88,7 +88,10 @@ impl Writer {
         let state = Arc::clone(&journal.state);
         drop(journal);
         let mut store = self.task.await.map_err(|_| JournalError::Closed)??;
-        let state = lock(&state).clone();
+        let state = match Arc::try_unwrap(state) {
+            Ok(state) => state.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Err(shared) => lock(&shared).clone(),
+        };
         compact(store.as_mut(), &state).await?;
         Ok(state)
     }
@@ -127,7 +130,7 @@ async fn write(
         let mut accepted = Vec::new();
         let first = lock(&state).seq.saturating_add(1);
         for request in batch.drain(..) {
-            match add(&mut lock(&state), &request.records, &mut bytes) {
+            match add(&mut lock(&state), request.records, &mut bytes) {
                 Ok(()) => accepted.push(request.durable),
                 Err(error) => answer(request.durable, Err(error)),
             }
@@ -150,10 +153,10 @@ async fn write(
 ///
 /// The state is ahead of the disk by one flush. Nothing relies on that: a step continues only when its own records, and
 /// those of its dependencies, are acknowledged.
-fn add(state: &mut State, records: &[Record], bytes: &mut String) -> Result<(), JournalError> {
+fn add(state: &mut State, records: Vec<Record>, bytes: &mut String) -> Result<(), JournalError> {
     for record in records {
         // A state refuses a record after the one with the largest number.
-        let line = Line { seq: state.seq.saturating_add(1), record: record.clone() };
+        let line = Line { seq: state.seq.saturating_add(1), record };
         state.apply(&line).map_err(|error| JournalError::Record(error.to_string()))?;
         bytes.push_str(&line.encode());
     }
