@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import errno
-import functools
+import gc
 import ipaddress
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
+from cheroot import wsgi
+from localstack import config
+from localstack.runtime.server.core import RuntimeServer
 from localstack.runtime.server.plugins import RuntimeServerPlugin
+from rolo.gateway import Gateway
+from rolo.gateway.wsgi import WsgiGateway
+
+# A full collection looks at more than a million objects, mostly service models, and takes up to a second.
+FULL_COLLECTION_AFTER = 1_000_000
+# Idle connections stay open: a client may send the next request at the moment when they are closed.
+IDLE_SECONDS = 3600
 
 
 class LoopbackServerPlugin(RuntimeServerPlugin):
@@ -20,29 +31,58 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
 
     def load(self, *_args: Any, **_kwargs: Any) -> Any:
         sys.addaudithook(_stay_on_this_machine)
-        from localstack.runtime.server.twisted import TwistedRuntimeServer
-        from rolo.serving.twisted import TwistedGateway
-        from twisted.internet import reactor
-        from twisted.web import http
-
-        # The parser of e-mail headers would take a tenth of the time of a request, and the values are always the same.
-        http._parseContentType = functools.lru_cache(http._parseContentType)
-
-        class LoopbackServer(TwistedRuntimeServer):
-            def register(self, gateway: Any, listen: list[Any], ssl_creds: Any = None) -> None:
-                # LocalStack's own twisted server ignores the host of GATEWAY_LISTEN and listens on all interfaces.
-                # Plain HTTP only: no test needs TLS. A taken port is an error at once.
-                for place in listen:
-                    assert ipaddress.ip_address(place.host).is_loopback, place.host
-                    reactor.listenTCP(place.port, TwistedGateway(gateway), interface=place.host)
-
-            def run(self) -> None:
-                # No state is persisted, so an orderly shutdown (up to six seconds in LocalStack) is unnecessary.
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda *_: os._exit(0))
-                super().run()
-
+        youngest, middle, _ = gc.get_threshold()
+        gc.set_threshold(youngest, middle, FULL_COLLECTION_AFTER)
         return LoopbackServer()
+
+
+class LoopbackServer(RuntimeServer):
+    """Serves plain HTTP with one thread for each request.
+
+    LocalStack's own server listens on all interfaces, and passes each request from an event loop to a thread and back,
+    which takes longer than most operations.
+    """
+
+    def __init__(self) -> None:
+        self.servers: list[wsgi.Server] = []
+
+    def register(self, gateway: Gateway, listen: list[Any], ssl_creds: Any = None) -> None:
+        # Plain HTTP only: no test needs TLS. A taken port is an error at once.
+        for place in listen:
+            assert ipaddress.ip_address(place.host).is_loopback, place.host
+            at = (place.host, place.port)
+            server = wsgi.Server(
+                at,
+                _application(gateway),
+                numthreads=config.GATEWAY_WORKER_COUNT,
+                request_queue_size=128,
+                timeout=IDLE_SECONDS,
+            )
+            server.prepare()
+            self.servers.append(server)
+
+    def run(self) -> None:
+        # No state is persisted, so an orderly shutdown (up to six seconds in LocalStack) is unnecessary.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: os._exit(0))
+        for server in self.servers[1:]:
+            threading.Thread(target=server.serve, daemon=True).start()
+        self.servers[0].serve()
+
+    def shutdown(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+
+def _application(gateway: Gateway) -> Any:
+    application = WsgiGateway(gateway)
+
+    def terminated(environ: dict[str, Any], start_response: Any) -> Any:
+        environ["wsgi.input_terminated"] = True  # the server returns nothing after the end of the body
+        environ["RAW_URI"] = environ["REQUEST_URI"]
+        return application(environ, start_response)
+
+    return terminated
 
 
 def _stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
