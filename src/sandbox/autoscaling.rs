@@ -33,7 +33,6 @@ use aws_sdk_applicationautoscaling::types::{
     SuspendedState, TargetTrackingScalingPolicyConfiguration,
 };
 
-use super::paging::{AUTO_SCALING, page};
 use super::registry::{Call, Registry, Rejection, refuse};
 use super::world::autoscaling::{Policy, Suspended, Target};
 
@@ -66,8 +65,7 @@ pub(super) fn register(registry: &mut Registry) {
         "target_tracking_scaling_policy_configuration",
     ];
     registry.on(SERVICE, "PutScalingPolicy", fields, PutScalingPolicyError::generic, put_policy);
-    let fields =
-        &["policy_names", "service_namespace", "resource_id", "scalable_dimension", "max_results", "next_token"];
+    let fields = &["policy_names", "service_namespace", "resource_id", "scalable_dimension"];
     registry.on(SERVICE, "DescribeScalingPolicies", fields, DescribeScalingPoliciesError::generic, describe_policies);
     let fields = &["policy_name", "service_namespace", "resource_id", "scalable_dimension"];
     registry.on(SERVICE, "DeleteScalingPolicy", fields, DeleteScalingPolicyError::generic, delete_policy);
@@ -337,10 +335,7 @@ fn describe_policies(
             found.extend(printed.build().ok());
         }
     }
-    // "This value can be between 1 and 10. The default value is 10." (DescribeScalingPolicies, `MaxResults`)
-    let size = input.max_results().unwrap_or(10);
-    let (found, next) = page(found, input.next_token(), Some(size), 1..=10, AUTO_SCALING)?;
-    Ok(DescribeScalingPoliciesOutput::builder().set_scaling_policies(Some(found)).set_next_token(next).build())
+    Ok(DescribeScalingPoliciesOutput::builder().set_scaling_policies(Some(found)).build())
 }
 
 fn delete_policy(

@@ -1,4 +1,4 @@
-//! Pagination of the Describe calls of Amazon RDS, AWS DMS and Application Auto Scaling.
+//! Pagination of the Describe calls of Amazon RDS and AWS DMS.
 
 use std::ops::RangeInclusive;
 
@@ -8,8 +8,6 @@ use crate::registry::{Rejection, refuse};
 pub(crate) const RDS: &str = "InvalidParameterValue";
 /// The code of a refusal by AWS DMS.
 pub(crate) const DMS: &str = "InvalidParameterValueException";
-/// The code of a refusal by Application Auto Scaling.
-pub(crate) const AUTO_SCALING: &str = "ValidationException";
 
 /// Returns the page that a marker names, and the marker of the next page if there is one. The default size is 100.
 pub(crate) fn page<T>(
@@ -21,7 +19,7 @@ pub(crate) fn page<T>(
 ) -> Result<(Vec<T>, Option<String>), Rejection> {
     let size = max.unwrap_or(100);
     if !sizes.contains(&size) {
-        return refuse(code, format!("The size of a page must be between {} and {}", sizes.start(), sizes.end()));
+        return refuse(code, format!("MaxRecords must be between {} and {}", sizes.start(), sizes.end()));
     }
     let Ok(start) = marker.unwrap_or("0").parse::<usize>() else {
         return refuse(code, "The marker is not valid");

@@ -89,7 +89,18 @@ impl Resource for ScalingPolicy {
         _known: Option<&ScalingPolicyAttrs>,
     ) -> Result<Observed<ScalingPolicyAttrs>> {
         let id = self.resource_id.get()?;
-        let Some(current) = find(cx, id, &self.name).await? else { return Ok(Observed::Absent) };
+        let call = cx
+            .aws
+            .autoscaling
+            .describe_scaling_policies()
+            .service_namespace(ServiceNamespace::Ecs)
+            .resource_id(id)
+            .policy_names(&self.name);
+        let call = call.scalable_dimension(ScalableDimension::EcsServiceDesiredCount).send();
+        let found = cx.read("application-autoscaling:DescribeScalingPolicies", call).await?;
+        let Some(current) = found.scaling_policies.and_then(|found| found.into_iter().next()) else {
+            return Ok(Observed::Absent);
+        };
         let Some(tags) = scalable_target::tags_of(cx, id).await? else { return Ok(Observed::Absent) };
         if tags.get(OWNER_STACK) == Some(&cx.identity.stack) {
             return Ok(Observed::Ours(ScalingPolicyAttrs {
@@ -163,24 +174,6 @@ impl Resource for ScalingPolicy {
     fn inputs_from_attrs(attrs: &ScalingPolicyAttrs) -> Vec<(&'static str, Value)> {
         attrs.arn.as_str().rsplit_once(":policyName/").map(|(_, name)| ("name", name.into())).into_iter().collect()
     }
-}
-
-/// Returns a policy of a scalable target. A refresh reads all policies of the target at once.
-async fn find(cx: &StepContext, resource_id: &str, name: &str) -> Result<Option<Description>> {
-    const CALL: &str = "application-autoscaling:DescribeScalingPolicies";
-    let of_target = || {
-        let call = cx.aws.autoscaling.describe_scaling_policies().service_namespace(ServiceNamespace::Ecs);
-        call.resource_id(resource_id).scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-    };
-    let all = || async {
-        let pages = of_target().into_paginator().items().send();
-        cx.read(CALL, pages.collect::<Result<Vec<_>, _>>()).await
-    };
-    if let Some(all) = cx.cached_list(format!("{CALL} {resource_id}"), all).await? {
-        return Ok(all.iter().find(|policy| policy.policy_name == name).cloned());
-    }
-    let found = cx.read(CALL, of_target().policy_names(name).send()).await?;
-    Ok(found.scaling_policies.and_then(|found| found.into_iter().next()))
 }
 
 fn configuration(rule: &Rule) -> Option<TargetTrackingScalingPolicyConfiguration> {

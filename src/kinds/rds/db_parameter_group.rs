@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup as Group, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, Parameter};
 use serde::{Deserialize, Serialize};
 
 use super::group_deletion::delete_when_free;
@@ -88,7 +88,9 @@ impl Resource for DbParameterGroup {
         known: Option<&DbParameterGroupAttrs>,
     ) -> Result<Observed<DbParameterGroupAttrs>> {
         let name = known.map_or(&self.name, |attrs| &attrs.name);
-        let Some(group) = describe(cx, name).await? else { return Ok(Observed::Absent) };
+        let call = cx.aws.rds.describe_db_parameter_groups().db_parameter_group_name(name).send();
+        let found = ignore_codes(cx.read("rds:DescribeDBParameterGroups", call).await, &["DBParameterGroupNotFound"])?;
+        let Some(group) = found.and_then(|found| found.db_parameter_groups?.pop()) else { return Ok(Observed::Absent) };
         let arn = group.db_parameter_group_arn.unwrap_or_default();
         let tags = tagging::list(cx, &arn).await?;
         let parameters = parameters(cx, name).await?;
@@ -105,7 +107,8 @@ impl Resource for DbParameterGroup {
 
     async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
         let Some(name) = arn.id_after("rds:pg:") else { return Ok(true) };
-        Ok(describe(cx, name).await?.is_some())
+        let call = cx.aws.rds.describe_db_parameter_groups().db_parameter_group_name(name).send();
+        Ok(ignore_codes(cx.read("rds:DescribeDBParameterGroups", call).await, &["DBParameterGroupNotFound"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<DbParameterGroupAttrs>) -> Result<DbParameterGroupAttrs> {
@@ -244,21 +247,6 @@ async fn when_idle<Fut: Future<Output = Result<()>> + Send>(
 ) -> Result<()> {
     cx.retry("the parameter group to be free for a change", &["InvalidDBParameterGroupState"], BUSY_SECONDS, change)
         .await
-}
-
-/// Describes a group by its name. A refresh reads all groups of the region at once.
-async fn describe(cx: &StepContext, name: &str) -> Result<Option<Group>> {
-    const CALL: &str = "rds:DescribeDBParameterGroups";
-    let all = || async {
-        let pages = cx.aws.rds.describe_db_parameter_groups().into_paginator().items().send();
-        cx.read(CALL, pages.collect::<Result<Vec<_>, _>>()).await
-    };
-    if let Some(all) = cx.cached_list(CALL, all).await? {
-        return Ok(all.iter().find(|group| group.db_parameter_group_name() == Some(name)).cloned());
-    }
-    let call = cx.aws.rds.describe_db_parameter_groups().db_parameter_group_name(name).send();
-    let found = ignore_codes(cx.read(CALL, call).await, &["DBParameterGroupNotFound"])?;
-    Ok(found.and_then(|found| found.db_parameter_groups?.pop()))
 }
 
 /// Returns the parameters that are set, without the defaults of the engine.

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_rds::types::DbSubnetGroup as Group;
 use serde::{Deserialize, Serialize};
 
 use super::group_deletion::delete_when_free;
@@ -75,7 +74,9 @@ impl Resource for DbSubnetGroup {
         known: Option<&DbSubnetGroupAttrs>,
     ) -> Result<Observed<DbSubnetGroupAttrs>> {
         let name = known.map_or(&self.name, |attrs| &attrs.name);
-        let Some(group) = describe(cx, name).await? else { return Ok(Observed::Absent) };
+        let call = cx.aws.rds.describe_db_subnet_groups().db_subnet_group_name(name).send();
+        let found = ignore_codes(cx.read("rds:DescribeDBSubnetGroups", call).await, &["DBSubnetGroupNotFoundFault"])?;
+        let Some(group) = found.and_then(|found| found.db_subnet_groups?.pop()) else { return Ok(Observed::Absent) };
         let arn = group.db_subnet_group_arn().unwrap_or_default();
         let tags = tagging::list(cx, arn).await?;
         Ok(classify(cx, &tags, arn, || from_sdk(&group)))
@@ -83,7 +84,8 @@ impl Resource for DbSubnetGroup {
 
     async fn exists(cx: &StepContext, arn: &Arn) -> Result<bool> {
         let Some(name) = arn.id_after("rds:subgrp:") else { return Ok(true) };
-        Ok(describe(cx, name).await?.is_some())
+        let call = cx.aws.rds.describe_db_subnet_groups().db_subnet_group_name(name).send();
+        Ok(ignore_codes(cx.read("rds:DescribeDBSubnetGroups", call).await, &["DBSubnetGroupNotFoundFault"])?.is_some())
     }
 
     async fn ensure(&self, cx: &StepContext, seen: Option<DbSubnetGroupAttrs>) -> Result<DbSubnetGroupAttrs> {
@@ -139,22 +141,7 @@ impl Resource for DbSubnetGroup {
     }
 }
 
-/// Describes a group by its name. A refresh reads all groups of the region at once.
-async fn describe(cx: &StepContext, name: &str) -> Result<Option<Group>> {
-    const CALL: &str = "rds:DescribeDBSubnetGroups";
-    let all = || async {
-        let pages = cx.aws.rds.describe_db_subnet_groups().into_paginator().items().send();
-        cx.read(CALL, pages.collect::<Result<Vec<_>, _>>()).await
-    };
-    if let Some(all) = cx.cached_list(CALL, all).await? {
-        return Ok(all.iter().find(|group| group.db_subnet_group_name() == Some(name)).cloned());
-    }
-    let call = cx.aws.rds.describe_db_subnet_groups().db_subnet_group_name(name).send();
-    let found = ignore_codes(cx.read(CALL, call).await, &["DBSubnetGroupNotFoundFault"])?;
-    Ok(found.and_then(|found| found.db_subnet_groups?.pop()))
-}
-
-fn from_sdk(group: &Group) -> DbSubnetGroupAttrs {
+fn from_sdk(group: &aws_sdk_rds::types::DbSubnetGroup) -> DbSubnetGroupAttrs {
     DbSubnetGroupAttrs {
         name: group.db_subnet_group_name().unwrap_or_default().to_owned(),
         arn: group.db_subnet_group_arn().unwrap_or_default().to_owned(),

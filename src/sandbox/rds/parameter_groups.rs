@@ -25,7 +25,6 @@ use aws_sdk_rds::types::{ApplyMethod, DbParameterGroup, Parameter};
 use infra_base::postgres_parameters::{Effect, Parameter as Known, Values, parameter as known};
 
 use super::{tags, validation};
-use crate::paging::{RDS, page};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::ParameterGroup;
 
@@ -35,7 +34,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on(
         "rds",
         "DescribeDBParameterGroups",
-        &["db_parameter_group_name", "marker", "max_records"],
+        &["db_parameter_group_name"],
         DescribeDBParameterGroupsError::generic,
         describe,
     );
@@ -115,8 +114,7 @@ fn describe(
         Some(name) => vec![to_sdk(find(call, name)?)],
         None => call.region_state().rds.parameter_groups.values().map(to_sdk).collect(),
     };
-    let (groups, next) = page(groups, input.marker(), input.max_records(), 20..=100, RDS)?;
-    Ok(DescribeDbParameterGroupsOutput::builder().set_db_parameter_groups(Some(groups)).set_marker(next).build())
+    Ok(DescribeDbParameterGroupsOutput::builder().set_db_parameter_groups(Some(groups)).build())
 }
 
 fn parameters(call: &mut Call<'_>, input: &DescribeDbParametersInput) -> Result<DescribeDbParametersOutput, Rejection> {

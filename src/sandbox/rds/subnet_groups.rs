@@ -17,7 +17,6 @@ use aws_sdk_rds::operation::modify_db_subnet_group::{
 use aws_sdk_rds::types::{DbSubnetGroup, Subnet};
 
 use super::{tags, validation};
-use crate::paging::{RDS, page};
 use crate::registry::{Call, Registry, Rejection, refuse};
 use crate::world::rds::SubnetGroup;
 
@@ -27,7 +26,7 @@ pub(super) fn register(registry: &mut Registry) {
     registry.on(
         "rds",
         "DescribeDBSubnetGroups",
-        &["db_subnet_group_name", "marker", "max_records"],
+        &["db_subnet_group_name"],
         DescribeDBSubnetGroupsError::generic,
         describe,
     );
@@ -116,9 +115,8 @@ fn describe(
         Some(name) => vec![find(call, name)?],
         None => call.region_state().rds.subnet_groups.values().cloned().collect(),
     };
-    let (groups, next) = page(groups, input.marker(), input.max_records(), 20..=100, RDS)?;
     let described = groups.iter().map(|group| to_sdk(call, group)).collect();
-    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(described)).set_marker(next).build())
+    Ok(DescribeDbSubnetGroupsOutput::builder().set_db_subnet_groups(Some(described)).build())
 }
 
 fn modify(call: &mut Call<'_>, input: &ModifyDbSubnetGroupInput) -> Result<ModifyDbSubnetGroupOutput, Rejection> {
