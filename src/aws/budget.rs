@@ -59,6 +59,8 @@ const RECOVERY: f64 = 0.02;
 
 struct Bucket {
     burst: f64,
+    /// The burst of AWS, which applies once a call is throttled.
+    limit: f64,
     per_second: f64,
     /// Share of the normal rate in use; 1 unless AWS has throttled recently.
     share: f64,
@@ -94,6 +96,7 @@ impl Budgets {
         self.with(call, class, |bucket| {
             bucket.share = (bucket.share / 2.0).max(LEAST_SHARE);
             bucket.tokens = bucket.tokens.min(0.0);
+            bucket.burst = bucket.limit;
         });
     }
 
@@ -118,8 +121,8 @@ impl Budgets {
         let bucket = buckets.entry((shared.to_owned(), class)).or_insert_with(|| {
             let (burst, per_second) =
                 limit.map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
-            let burst = if self.is_emulator { f64::INFINITY } else { burst };
-            Bucket { burst, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
+            let (limit, burst) = (burst, if self.is_emulator { f64::INFINITY } else { burst });
+            Bucket { burst, limit, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
         });
         change(bucket)
     }

@@ -162,7 +162,6 @@ def server_environment(venv: Path, port: int, state: Path, ready_file: Path | No
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "LOCALSTACK_HOST": f"127.0.0.1:{port}",
         "GATEWAY_SERVER": "loopback",  # from the plug-in: LocalStack's own server listens on every interface
-        "GATEWAY_WORKER_COUNT": "32",
         "FILESYSTEM_ROOT": f"{state}/fs",
         "LOCALSTACK_VOLUME_DIR": f"{state}/volume",
         "CONFIG_DIR": f"{state}/home/.localstack",

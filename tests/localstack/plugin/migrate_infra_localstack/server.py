@@ -12,16 +12,18 @@ import threading
 from typing import Any
 
 from cheroot import wsgi
-from localstack import config
 from localstack.runtime.server.core import RuntimeServer
 from localstack.runtime.server.plugins import RuntimeServerPlugin
 from rolo.gateway import Gateway
 from rolo.gateway.wsgi import WsgiGateway
 
-# A full collection looks at more than a million objects, mostly service models, and takes up to a second.
+# In collections of the middle generation: in effect never. A full collection looks at more than a million objects,
+# mostly service models, and takes up to a second.
 FULL_COLLECTION_AFTER = 1_000_000
-# Idle connections stay open: a client may send the next request at the moment when they are closed.
-IDLE_SECONDS = 3600
+# Longer than clients keep idle connections (90 seconds): what the server closes can be in use at that moment.
+IDLE_SECONDS = 120
+# A connection occupies a thread until its first request has come, and clients open some in advance.
+THREADS = 256
 
 
 class LoopbackServerPlugin(RuntimeServerPlugin):
@@ -37,10 +39,9 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
 
 
 class LoopbackServer(RuntimeServer):
-    """Serves plain HTTP with one thread for each request.
+    """Serves plain HTTP with a pool of threads.
 
-    LocalStack's own server listens on all interfaces, and passes each request from an event loop to a thread and back,
-    which takes longer than most operations.
+    LocalStack's own server listens on all interfaces, and passes each request from an event loop to a thread and back.
     """
 
     def __init__(self) -> None:
@@ -54,10 +55,11 @@ class LoopbackServer(RuntimeServer):
             server = wsgi.Server(
                 at,
                 _application(gateway),
-                numthreads=config.GATEWAY_WORKER_COUNT,
+                numthreads=THREADS,
                 request_queue_size=128,
                 timeout=IDLE_SECONDS,
             )
+            server.keep_alive_conn_limit = None
             server.prepare()
             self.servers.append(server)
 
