@@ -71,6 +71,8 @@ async fn a_dropped_connection_cancels_its_query() {
 async fn the_end_of_a_connection_has_a_cause() {
     let connection = connect().await;
     let pid = pid(&connection).await;
+    // The client closes the statement of the query afterwards, and would take the end for the answer to that.
+    connection.client().batch_execute("").await.unwrap();
     let terminate = "SELECT pg_terminate_backend($1)";
     connect().await.client().query(terminate, &[&pid]).await.unwrap();
     let end = connection.end();
