@@ -3,7 +3,7 @@
 //! account.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use infra_base::clock::Clock;
@@ -59,8 +59,6 @@ const RECOVERY: f64 = 0.02;
 
 struct Bucket {
     burst: f64,
-    /// The burst of AWS, which applies once a call is throttled.
-    limit: f64,
     per_second: f64,
     /// Share of the normal rate in use; 1 unless AWS has throttled recently.
     share: f64,
@@ -69,12 +67,14 @@ struct Bucket {
     at: Duration,
 }
 
+type Buckets = HashMap<(String, Class), Bucket>;
+
 /// The budgets of one account and region.
 pub struct Budgets {
     clock: Clock,
-    /// Whether the limits of AWS do not apply until a call is throttled.
+    /// Whether a bucket exists only once a call is throttled.
     is_emulator: bool,
-    buckets: Mutex<HashMap<(String, Class), Bucket>>,
+    buckets: Mutex<Buckets>,
 }
 
 impl Budgets {
@@ -96,11 +96,13 @@ impl Budgets {
         self.with(call, class, |bucket| {
             bucket.share = (bucket.share / 2.0).max(LEAST_SHARE);
             bucket.tokens = bucket.tokens.min(0.0);
-            bucket.burst = bucket.limit;
         });
     }
 
     fn reserve(&self, call: &str, class: Class) -> Duration {
+        if self.is_emulator && !self.lock().contains_key(&key(call, class)) {
+            return Duration::ZERO;
+        }
         let now = self.clock.now();
         self.with(call, class, |bucket| {
             let rate = bucket.per_second * bucket.share;
@@ -114,18 +116,28 @@ impl Budgets {
     }
 
     fn with<T>(&self, call: &str, class: Class, change: impl FnOnce(&mut Bucket) -> T) -> T {
-        let limit = LIMITS.iter().find(|limit| limit.class == class && call.starts_with(limit.calls));
-        let shared =
-            limit.map_or_else(|| call.split_once(':').map_or(call, |(service, _)| service), |limit| limit.calls);
-        let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket = buckets.entry((shared.to_owned(), class)).or_insert_with(|| {
-            let (burst, per_second) =
-                limit.map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
-            let (limit, burst) = (burst, if self.is_emulator { f64::INFINITY } else { burst });
-            Bucket { burst, limit, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
+        let mut buckets = self.lock();
+        let bucket = buckets.entry(key(call, class)).or_insert_with(|| {
+            let (burst, per_second) = limit_of(call, class)
+                .map_or((DEFAULT_BURST, DEFAULT_PER_SECOND), |limit| (limit.burst, limit.per_second));
+            Bucket { burst, per_second, share: 1.0, tokens: burst, at: self.clock.now() }
         });
         change(bucket)
     }
+
+    fn lock(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn limit_of(call: &str, class: Class) -> Option<&'static Limit> {
+    LIMITS.iter().find(|limit| limit.class == class && call.starts_with(limit.calls))
+}
+
+/// Returns what calls with the same budget have in common.
+fn key(call: &str, class: Class) -> (String, Class) {
+    let service = || call.split_once(':').map_or(call, |(service, _)| service);
+    (limit_of(call, class).map_or_else(service, |limit| limit.calls).to_owned(), class)
 }
 
 #[cfg(test)]
