@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(of("dms.c5.large", 100, false), "112.42");
         assert_eq!(of("dms.c5.large", 110, false), "113.57");
         assert_eq!(of("dms.c5.large", 110, true), "227.14");
-        assert_eq!(of("dms.t3.micro", 60, false), "14.29");
+        assert_eq!(of("dms.t3.micro", 60, false), "14.73");
     }
 
     #[test]
