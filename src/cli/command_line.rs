@@ -38,7 +38,7 @@ const EXIT_CODES: &str = "Exit codes:
   4    `plan --exit-code`: there are changes; `drift`: something was changed outside of this tool;
        `compare`, `replication validate`: the databases differ
   5    `rollback`: something cannot be undone or is lost, the rest was undone;
-       `cutover`: traffic is not back on the source
+       `cutover`: traffic is back on the source, but the release command failed
   6    the state cannot be used; nothing was changed
   7    AWS cannot be used: no credentials, or no answer; nothing was changed
   8    `cutover`: it was rolled back, all traffic goes to the source

@@ -21,7 +21,8 @@ use infra_workflow::control_channel::ControlRequest;
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Exit codes:\n  0    all traffic goes to the target\n  5    traffic is not back on the source\n  \
+    after_help = "Exit codes:\n  0    all traffic goes to the target\n  \
+                  5    it was rolled back, but the release command failed\n  \
                   8    it was rolled back, all traffic goes to the source\n  \
                   9    it stopped where it was, and you have to decide\n  \
                   130  stopped by Ctrl-C; run the same command again to resume\n\nExample:\n  \
