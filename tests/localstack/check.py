@@ -412,10 +412,12 @@ def _() -> None:
     where = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]
     group = ec2.describe_security_groups(Filters=where)["SecurityGroups"][0]
     got = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group["GroupId"]]}])
+    rules = {rule["IsEgress"]: rule for rule in got["SecurityGroupRules"]}
+    has(rules[False], IpProtocol="-1")
+    has(rules[False]["ReferencedGroupInfo"], GroupId=group["GroupId"])
+    has(rules[True], IpProtocol="-1", CidrIpv4="0.0.0.0/0")
     for egress, revoke in ((False, ec2.revoke_security_group_ingress), (True, ec2.revoke_security_group_egress)):
-        ids = [r["SecurityGroupRuleId"] for r in got["SecurityGroupRules"] if r["IsEgress"] == egress]
-        if ids:
-            revoke(GroupId=group["GroupId"], SecurityGroupRuleIds=ids)
+        revoke(GroupId=group["GroupId"], SecurityGroupRuleIds=[rules[egress]["SecurityGroupRuleId"]])
     group = ec2.describe_security_groups(Filters=where)["SecurityGroups"][0]
     same((group["IpPermissions"], group["IpPermissionsEgress"]), ([], []))
 

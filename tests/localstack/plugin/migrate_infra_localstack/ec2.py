@@ -124,6 +124,16 @@ def release_address(call: Call) -> Dict:
 # --- security groups -----------------------------------------------------------------------------------------------
 
 
+@repair("CreateVpc")
+def create_vpc(call: Call) -> Dict:
+    """Members of the default security group may reach each other; moto creates its outbound rule only."""
+    answer = call.forward()
+    ec2 = call.backend()
+    group = ec2.get_default_security_group(answer["Vpc"]["VpcId"])
+    ec2.authorize_security_group_ingress(group.id, "-1", None, None, [], source_groups=[{"GroupId": group.id}])
+    return answer
+
+
 @repair("CreateSecurityGroup")
 def create_security_group(call: Call) -> Dict:
     """Adds the tags of the request to the answer."""
