@@ -1,5 +1,6 @@
 //! A command and its children end with the tunnels, and with the process, however it ends.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -61,7 +62,9 @@ async fn holds_a_tunnel_until_it_is_killed() {
 fn a_process_that_is_killed_leaves_nothing() {
     for signal in ["-9", "-INT", "-TERM"] {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut process = Command::new(std::env::current_exe().expect("this program"))
+        // Who runs the tests in the background ignores Ctrl-C, and so would the process.
+        let mut process = Command::new("env")
+            .args(["--default-signal=INT,TERM".as_ref(), std::env::current_exe().expect("this program").as_os_str()])
             .args(["--exact", "lifetime::holds_a_tunnel_until_it_is_killed"])
             .env(DIRECTORY, directory.path())
             .stdout(Stdio::null())
@@ -73,7 +76,8 @@ fn a_process_that_is_killed_leaves_nothing() {
         assert!(pids.iter().all(|pid| is_running(pid)));
         let id = process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
-        process.wait().expect("it has ended");
+        let status = process.wait().expect("it has ended");
+        assert!(status.signal().is_some(), "{signal}: {status}");
         until("all of it has ended", || !pids.iter().any(|pid| is_running(pid)));
     }
 }

@@ -82,7 +82,7 @@ async fn a_way_that_is_closed_is_reported_and_opened_again() {
     static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let directory = tempfile::tempdir().expect("a directory");
     let text = format!(
-        "echo $$ > {}; echo 127.0.0.1:{}; echo 'password=hush7 the session timed out' >&2; sleep 60",
+        "echo $$ > {}; echo 'password=hush7 the session timed out' >&2; echo 127.0.0.1:{}; sleep 60",
         directory.path().join("pid").display(),
         server().port
     );
