@@ -102,7 +102,8 @@ pub(super) fn calls(timeline: &Timeline) -> String {
         return rows;
     }
     format!(
-        "<div class=\"scroll\" role=\"group\" aria-labelledby=\"calls-h\" tabindex=\"0\">\n<table class=\"gantt\">\n\
+        "<div class=\"scroll\" role=\"group\" aria-labelledby=\"calls-h\" tabindex=\"0\">\n\
+         <table class=\"gantt calls\">\n\
          <caption>An error code can be expected: what does not exist yet is not found</caption>\n\
          <thead><tr><th scope=\"col\">Service</th><th scope=\"col\" class=\"num\">Calls</th>\
          <th scope=\"col\" class=\"num\">With an error code</th><th scope=\"col\" class=\"num\">Mean</th>\
