@@ -101,7 +101,7 @@ fn show(
             show_plan_with_cost(&app.options, plan, args.calls, &cost_line);
             for (violation, reason) in policies::check(config, &infra_payment::stack::build(config)?)?.excused {
                 stdout(&format!(
-                    "allowed by `policy.exceptions`: {} {} ({reason})",
+                    "allowed by `policy.exceptions`: {}: {}; reason: {reason}",
                     violation.address, violation.message
                 ));
             }

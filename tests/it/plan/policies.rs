@@ -145,8 +145,8 @@ fn an_exception_is_shown_with_its_reason() {
     assert!(plan.contains("[exit 0]"), "{plan}");
     assert!(
         plan.contains(
-            "allowed by `policy.exceptions`: source/database-source/instance its storage is not encrypted \
-            (copies of test data)"
+            "allowed by `policy.exceptions`: source/database-source/instance: its storage is not encrypted; \
+            reason: copies of test data"
         ),
         "{plan}"
     );
