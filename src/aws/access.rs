@@ -19,6 +19,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::ServiceConfigKey;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream::FuturesUnordered;
@@ -205,7 +206,7 @@ async fn load(
         Endpoint::Network { url } => {
             let http = http::client(ca_bundle(source).await?)?;
             let config = load_network(source, home, &http, url.as_deref()).await;
-            check_urls(config.endpoint_url())?;
+            check_urls(&config)?;
             let Some(provider) = config.credentials_provider() else {
                 let renewal = Arc::new(Renewal::new(source.clone(), Means::None, clock));
                 return Ok((config.clone(), config, renewal));
@@ -237,43 +238,53 @@ async fn load(
     Ok((plain, config.build(), renewal))
 }
 
-/// What follows `AWS_ENDPOINT_URL` for all services, and for each one that is called ("Service-specific endpoints", AWS
-/// SDKs and Tools Reference Guide).
+/// The ids of the services that are called ("Service-specific endpoints", AWS SDKs and Tools Reference Guide).
 const SERVICES: &[&str] = &[
-    "",
-    "_APPLICATION_AUTO_SCALING",
-    "_CLOUDWATCH",
-    "_CLOUDWATCH_LOGS",
-    "_DATABASE_MIGRATION_SERVICE",
-    "_EC2",
-    "_ECS",
-    "_ELASTIC_LOAD_BALANCING_V2",
-    "_IAM",
-    "_LAMBDA",
-    "_RDS",
-    "_RESOURCE_GROUPS_TAGGING_API",
-    "_ROUTE_53",
-    "_S3",
-    "_SECRETS_MANAGER",
-    "_STS",
+    "ACM",
+    "Application Auto Scaling",
+    "CloudWatch",
+    "CloudWatch Logs",
+    "Database Migration Service",
+    "EC2",
+    "ECS",
+    "Elastic Load Balancing v2",
+    "IAM",
+    "Lambda",
+    "RDS",
+    "Resource Groups Tagging API",
+    "Route 53",
+    "S3",
+    "Secrets Manager",
+    "Service Quotas",
+    "SNS",
+    "STS",
 ];
 
+/// The variable with the endpoint of all services, and the beginning of the names of those for one.
+const ENDPOINT_VARIABLE: &str = "AWS_ENDPOINT_URL";
+/// The key in a profile, and in the section of a service.
+const ENDPOINT_KEY: &str = "endpoint_url";
+
 /// Refuses URLs of the environment or of a profile that calls cannot be sent to: each request has secrets in it.
-fn check_urls(configured: Option<&str>) -> Result<(), CloudError> {
-    let failed = |setting: String| move |source| CloudError::EndpointUrl { setting, source };
-    for (name, url) in std::env::vars_os() {
-        // `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_<SERVICE>` for one service.
-        if let (Some(name), Some(url)) = (name.to_str(), url.to_str())
-            && name.strip_prefix("AWS_ENDPOINT_URL").is_some_and(|service| SERVICES.contains(&service))
-            && !url.is_empty()
-        {
-            endpoint_url::check(url).map_err(failed(format!("`{name}`")))?;
+fn check_urls(config: &SdkConfig) -> Result<(), CloudError> {
+    let check = |setting: String, url: &str| {
+        endpoint_url::check(url).map_err(|source| CloudError::EndpointUrl { setting, source })
+    };
+    let of_services = SERVICES.iter().map(|id| format!("{ENDPOINT_VARIABLE}_{}", id.to_uppercase().replace(' ', "_")));
+    for name in std::iter::once(ENDPOINT_VARIABLE.to_owned()).chain(of_services) {
+        if let Some(url) = std::env::var(&name).ok().filter(|url| !url.is_empty()) {
+            check(format!("`{name}`"), &url)?;
         }
     }
-    match configured {
-        Some(url) => endpoint_url::check(url).map_err(failed("`endpoint_url` of the profile".to_owned())),
-        None => Ok(()),
+    for id in SERVICES {
+        let key = ServiceConfigKey::builder().service_id(id).env(ENDPOINT_VARIABLE).profile(ENDPOINT_KEY).build();
+        if let (Ok(key), Some(configured)) = (key, config.service_config())
+            && let Some(url) = configured.load_config(key)
+        {
+            check(format!("`{ENDPOINT_KEY}` of {id} in the profile"), &url)?;
+        }
     }
+    config.endpoint_url().map_or(Ok(()), |url| check(format!("`{ENDPOINT_KEY}` of the profile"), url))
 }
 
 /// Provides no credentials, and says why.
@@ -348,4 +359,20 @@ async fn ca_bundle(source: &CredentialsSource) -> Result<Option<CaBundle>, Cloud
     Ok(variable
         .map(|path| from(path, "AWS_CA_BUNDLE"))
         .or_else(|| value("ca_bundle").map(|path| from(path, "`ca_bundle` of the profile"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SERVICES;
+
+    #[test]
+    fn urls_of_acm_quotas_and_topics_were_not_checked() {
+        let crates = include_str!("Cargo.toml").lines().filter_map(|line| line.strip_prefix("aws-sdk-"));
+        let names: Vec<&str> = crates.filter_map(|rest| rest.split('.').next()).collect();
+        assert_eq!(names.len(), SERVICES.len(), "{names:?}");
+        for name in names {
+            let is_of = |id: &&str| id.to_lowercase().replace(' ', "").starts_with(name);
+            assert!(SERVICES.iter().any(is_of), "{name}");
+        }
+    }
 }

@@ -311,7 +311,7 @@ fn an_endpoint_that_is_no_url_or_not_on_this_machine_was_used() {
     ] {
         let option = with_credentials(&workspace, url, &[]);
         assert!(option.contains("[exit 2]") && option.contains(why), "{option}");
-        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"] {
+        for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SERVICE_QUOTAS"] {
             let mut command = workspace.command("orphans");
             command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env(name, url);
             let output = command.output().expect("the program runs");
@@ -319,6 +319,23 @@ fn an_endpoint_that_is_no_url_or_not_on_this_machine_was_used() {
             assert!(shown.contains("[exit 2]") && shown.contains(why) && shown.contains(name), "{shown}");
             assert!(!shown.contains("hush7"), "{shown}");
         }
+    }
+}
+
+#[test]
+fn an_endpoint_of_a_service_in_the_profile_was_not_checked() {
+    let workspace = Workspace::new();
+    let section = |service: &str| {
+        format!("[default]\nservices = ours\n[services ours]\n{service} =\n  endpoint_url = http://10.0.0.5:4566\n")
+    };
+    // The SDK for Rust joins the words of a service with a hyphen.
+    for service in ["ec2", "sns", "database-migration-service"] {
+        let file = workspace.path().join("aws-config");
+        std::fs::write(&file, section(service)).expect("a file");
+        let mut command = workspace.command("orphans");
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_CONFIG_FILE", file);
+        let shown = workspace.format_output(&command.output().expect("the program runs"), "orphans");
+        assert!(shown.contains("[exit 2]") && shown.contains("over plain HTTP to `10.0.0.5`"), "{service}: {shown}");
     }
 }
 
