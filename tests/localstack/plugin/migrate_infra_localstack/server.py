@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import functools
 import gc
 import ipaddress
+import logging
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 from cheroot import wsgi
 from localstack.runtime.server.core import RuntimeServer
 from localstack.runtime.server.plugins import RuntimeServerPlugin
+from moto.core import responses
 from rolo.gateway import Gateway
 from rolo.gateway.wsgi import WsgiGateway
 
@@ -35,6 +38,10 @@ class LoopbackServerPlugin(RuntimeServerPlugin):
         sys.addaudithook(_stay_on_this_machine)
         youngest, middle, _ = gc.get_threshold()
         gc.set_threshold(youngest, middle, FULL_COLLECTION_AFTER)
+        # A line of the log does not show where in the code it was written ("Optimization", Python's logging HOWTO).
+        logging._srcfile = None
+        # moto lists the methods of a service's class for each request.
+        responses.method_names_from_class = functools.cache(responses.method_names_from_class)
         return LoopbackServer()
 
 
