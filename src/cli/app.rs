@@ -90,9 +90,12 @@ impl App {
         }
     }
 
-    /// Returns a plan with the durations that earlier runs of this stack have measured.
+    /// Returns a plan with the durations that earlier runs of this stack have measured. They are not read if there is
+    /// nothing to do.
     pub(super) fn estimated(&self, mut plan: Plan) -> Plan {
-        plan.estimate(&durations(&self.workspace.directory(), self.endpoint_kind()));
+        if plan.changes_something() {
+            plan.estimate(&durations(&self.workspace.directory(), self.endpoint_kind()));
+        }
         plan
     }
 

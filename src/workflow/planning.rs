@@ -9,6 +9,7 @@ use infra_core::graph::Graph;
 use infra_core::plan::{DriftReport, Plan, PlanError, PlanOptions, plan_up, plan_with};
 use infra_core::state::State;
 use infra_kinds::KINDS;
+use infra_payment::policy::Review;
 
 use crate::error::Error;
 use crate::refresh::{OnUnreadable, Refreshed, refresh};
@@ -17,6 +18,50 @@ use crate::selection::Selection;
 use crate::stack::graph;
 use crate::workspace::Workspace;
 use crate::{environments, ignore_rules, moved, policies, protection};
+
+/// A plan, and what it is based on.
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// What was read, if anything was.
+    pub refreshed: Option<Refreshed>,
+    /// What the policies say about the configuration.
+    pub review: Review,
+}
+
+/// Plans `up` for a selection, after reading the resources that the plan is about, as far as the state contains them.
+/// Makes no call if it contains none.
+///
+/// # Errors
+/// There can be no plan, or a resource cannot be read.
+pub async fn plan_refreshed(workspace: &Workspace, state: &State, selection: &Selection) -> Result<Planned, Error> {
+    let config = &workspace.config;
+    let graph = graph(config, state)?;
+    let review = policies::check(config, &graph)?;
+    let planned = addresses(plan_graph(config, &graph, state, selection, None)?);
+    let known = &moved::apply_in_memory(config, state);
+    let refreshed = if known.resources.keys().any(|address| planned.contains(address)) {
+        let context = workspace.connect_read_only().await?;
+        let wanted = |address: &Address| planned.contains(address);
+        Some(refresh(config, &context, known, wanted, OnUnreadable::Refuse, TagReads::Listed).await?)
+    } else {
+        None
+    };
+    let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
+    let plan = plan_graph(config, &graph, state, selection, drift)?;
+    Ok(Planned { plan, refreshed, review })
+}
+
+/// Plans `up` for a selection from the configuration and the state alone.
+///
+/// # Errors
+/// There can be no plan.
+pub fn plan_offline(workspace: &Workspace, state: &State, selection: &Selection) -> Result<Planned, Error> {
+    let graph = graph(&workspace.config, state)?;
+    let review = policies::check(&workspace.config, &graph)?;
+    let plan = plan_graph(&workspace.config, &graph, state, selection, None)?;
+    Ok(Planned { plan, refreshed: None, review })
+}
 
 /// Plans `up` for a selection.
 ///
@@ -88,27 +133,7 @@ fn refusal(error: PlanError, selection: &Selection) -> PlanRefusal {
     }
 }
 
-/// Reads the resources that a plan is about, as far as the state contains them. Returns nothing, and makes no call, if
-/// it contains none.
-///
-/// # Errors
-/// There can be no plan, or a resource cannot be read.
-pub async fn refresh_for_plan(
-    workspace: &Workspace,
-    state: &State,
-    selection: &Selection,
-) -> Result<Option<Refreshed>, Error> {
-    let state = &moved::apply_in_memory(&workspace.config, state);
-    let planned = planned_addresses(workspace, state, selection)?;
-    if !state.resources.keys().any(|address| planned.contains(address)) {
-        return Ok(None);
-    }
-    let context = workspace.connect_read_only().await?;
-    let wanted = |address: &Address| planned.contains(address);
-    Ok(Some(refresh(&workspace.config, &context, state, wanted, OnUnreadable::Refuse, TagReads::Listed).await?))
-}
-
-/// Does the same in a session. A resource that cannot be read is left to its step.
+/// Reads the resources that a plan is about, in a session. A resource that cannot be read is left to its step.
 ///
 /// # Errors
 /// There can be no plan.
@@ -118,17 +143,15 @@ pub async fn refresh_in_session(
     selection: &Selection,
     context: &Context,
 ) -> Result<Refreshed, Error> {
-    let planned = planned_addresses(workspace, state, selection)?;
+    let planned = addresses(build_plan(workspace, state, selection, None)?);
     let state = &moved::apply_in_memory(&workspace.config, state);
     let wanted = |address: &Address| planned.contains(address);
     Ok(refresh(&workspace.config, &context.read_context(), state, wanted, OnUnreadable::Continue, TagReads::Listed)
         .await?)
 }
 
-/// Returns the resources of a plan that is computed from the state alone.
-fn planned_addresses(workspace: &Workspace, state: &State, selection: &Selection) -> Result<BTreeSet<Address>, Error> {
-    let plan = build_plan(workspace, state, selection, None)?;
-    Ok(plan.steps.into_iter().map(|step| step.address).collect())
+fn addresses(plan: Plan) -> BTreeSet<Address> {
+    plan.steps.into_iter().map(|step| step.address).collect()
 }
 
 /// Refuses patterns that match nothing.

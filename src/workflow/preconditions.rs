@@ -20,8 +20,12 @@ use crate::{moved, protection};
 /// A [`PlanRefusal`].
 pub fn check(config: &Config, request: &Request, plan: &Plan, state: &State) -> Result<(), Error> {
     let state = &moved::apply_in_memory(config, state);
-    let graph = graph(config, state)?;
     check_keys(config, state)?;
+    // Everything else is about what changes.
+    if !plan.changes_something() {
+        return Ok(());
+    }
+    let graph = graph(config, state)?;
     check_changes(plan, state, request)?;
     check_manual(plan)?;
     protection::refuse(plan, config)?;

@@ -13,7 +13,7 @@ use infra_base::file::{self, Access};
 use infra_core::draw::{Picture, dot, mermaid, svg};
 use infra_core::plan::Plan;
 use infra_workflow::Selection;
-use infra_workflow::planning::{build_plan, build_plan_from_nothing, refresh_for_plan};
+use infra_workflow::planning::{build_plan_from_nothing, plan_offline, plan_refreshed};
 use infra_workflow::refresh::Refreshed;
 
 /// Draw the resources and their dependencies: DOT, Mermaid, SVG or JSON.
@@ -89,15 +89,14 @@ pub(in crate::cli) async fn run(app: &App, args: &GraphArgs) -> Result<u8, Failu
 async fn plan_changes(app: &App, offline: bool, selection: &Selection) -> Result<Plan, Failure> {
     let state = app.workspace.read_state().await?;
     let state = if offline { state } else { app.workspace.with_accounts(state).await? };
-    let refreshed = match offline {
-        true => None,
-        false => refresh_for_plan(&app.workspace, &state, selection)
+    let planned = match offline {
+        true => plan_offline(&app.workspace, &state, selection)?,
+        false => plan_refreshed(&app.workspace, &state, selection)
             .await
             .map_err(|error| app.explain_unreadable(error, "graph --plan --offline", selection))?,
     };
-    if let Some(Refreshed { resources, reads, .. }) = &refreshed {
+    if let Some(Refreshed { resources, reads, .. }) = &planned.refreshed {
         stderr(&format!("read {resources} resources with {reads} calls"));
     }
-    let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
-    Ok(build_plan(&app.workspace, &state, selection, drift)?)
+    Ok(planned.plan)
 }

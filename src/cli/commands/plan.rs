@@ -14,10 +14,10 @@ use crate::cli::ui::{cost_change, markdown, show_plan_with_cost, stderr, stdout}
 use infra_base::shell::quote;
 use infra_core::plan::{Plan, calls};
 use infra_cost::{Change, Prices, change};
-use infra_workflow::planning::{build_plan, refresh_for_plan};
+use infra_workflow::planning::{Planned, plan_offline, plan_refreshed};
 use infra_workflow::refresh::Refreshed;
 use infra_workflow::saved_plan::SavedPlan;
-use infra_workflow::{Request, policies, preconditions};
+use infra_workflow::{Request, preconditions};
 
 /// Show what `up` would do: every change with its reason, the cost, and the expected duration.
 ///
@@ -62,21 +62,21 @@ pub(in crate::cli) async fn run(app: &App, args: &PlanArgs) -> Result<u8, Failur
     let state = if args.offline { state } else { workspace.with_accounts(state).await? };
     let selection = args.targets.narrow(args.environments.selection());
     let selection = args.deletions.extend(args.replacements.extend(selection));
-    let refreshed = match args.offline {
-        true => None,
-        false => refresh_for_plan(workspace, &state, &selection)
+    let planned = match args.offline {
+        true => plan_offline(workspace, &state, &selection)?,
+        false => plan_refreshed(workspace, &state, &selection)
             .await
             .map_err(|error| app.explain_unreadable(error, "plan --offline", &selection))?,
     };
-    let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
-    let plan = build_plan(workspace, &state, &selection, drift)?;
+    let plan = &planned.plan;
     // The saved plan does not have them: they can be others when it is executed.
-    let cost = change(&plan, &state, &prices);
-    show(app, args, &app.estimated(plan.clone()), refreshed.as_ref(), (&cost, &prices))?;
+    let cost = change(plan, &state, &prices);
+    show(app, args, &app.estimated(plan.clone()), &planned, (&cost, &prices))?;
     let request = Request { command: "plan", selection };
-    preconditions::check(&workspace.config, &request, &plan, &state)?;
+    preconditions::check(&workspace.config, &request, plan, &state)?;
     if let Some(path) = &args.out {
-        SavedPlan::of(&plan, &state, workspace.config.stack.id(), &request.selection, drift).write(path)?;
+        let drift = planned.refreshed.as_ref().map(|refreshed| &refreshed.drift);
+        SavedPlan::of(plan, &state, workspace.config.stack.id(), &request.selection, drift).write(path)?;
         let up = app.command(&format!("up {}", quote(&path.display().to_string())));
         stderr(&format!("the plan is in {}; `{up}` executes exactly this plan", path.display()));
     }
@@ -87,7 +87,7 @@ fn show(
     app: &App,
     args: &PlanArgs,
     plan: &Plan,
-    refreshed: Option<&Refreshed>,
+    planned: &Planned,
     (cost, prices): (&Change, &Prices),
 ) -> Result<(), Failure> {
     let config = &app.workspace.config;
@@ -99,13 +99,13 @@ fn show(
         }
         OutputFormat::Text => {
             show_plan_with_cost(&app.options, plan, args.calls, &cost_line);
-            for (violation, reason) in policies::check(config, &infra_payment::stack::build(config)?)?.excused {
+            for (violation, reason) in &planned.review.excused {
                 stdout(&format!(
                     "allowed by `policy.exceptions`: {}: {}; reason: {reason}",
                     violation.address, violation.message
                 ));
             }
-            if let Some(Refreshed { resources, reads, .. }) = refreshed {
+            if let Some(Refreshed { resources, reads, .. }) = &planned.refreshed {
                 stdout(&format!("read {resources} resources with {reads} calls"));
             }
         }

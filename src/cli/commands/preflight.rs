@@ -8,7 +8,7 @@ use crate::cli::error::{CliError, Exit};
 use crate::cli::explain::Failure;
 use crate::cli::options::{EnvironmentArgs, TargetArgs};
 use crate::cli::ui::{findings_table, stdout};
-use infra_workflow::planning::{build_plan, refresh_for_plan};
+use infra_workflow::planning::plan_refreshed;
 use infra_workflow::preflight::{Finding, Verdict, check};
 
 /// Check what would fail `up`: permissions, quotas, names, offerings.
@@ -33,11 +33,10 @@ pub(in crate::cli) async fn run(app: &App, args: &PreflightArgs) -> Result<u8, F
     let workspace = &app.workspace;
     let selection = args.targets.narrow(args.environments.selection());
     let state = workspace.with_accounts(workspace.read_usable_state().await?).await?;
-    let refreshed = refresh_for_plan(workspace, &state, &selection)
+    let plan = plan_refreshed(workspace, &state, &selection)
         .await
-        .map_err(|error| app.explain_unreadable(error, "plan --offline", &selection))?;
-    let drift = refreshed.as_ref().map(|refreshed| &refreshed.drift);
-    let plan = build_plan(workspace, &state, &selection, drift)?;
+        .map_err(|error| app.explain_unreadable(error, "plan --offline", &selection))?
+        .plan;
     let reads = workspace.connect_read_only().await?;
     let findings = check(workspace, &reads, &state, &plan, &selection).await?;
     if app.options.is_json() {

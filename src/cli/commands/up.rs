@@ -18,7 +18,7 @@ use infra_core::plan::{DriftReport, Plan};
 use infra_core::state::State;
 use infra_migration::rotation::release_orphaned;
 use infra_workflow::approval::Approval;
-use infra_workflow::planning::{build_plan, refresh_for_plan, refresh_in_session};
+use infra_workflow::planning::{build_plan, plan_refreshed, refresh_in_session};
 use infra_workflow::rollback::plan_immediate;
 use infra_workflow::saved_plan::SavedPlan;
 use infra_workflow::{Error, Request, Selection, preconditions, preflight, record_moves};
@@ -136,15 +136,16 @@ impl Up<'_> {
         let state = app.workspace.with_accounts(app.workspace.read_usable_state().await?).await?;
         let stack = app.workspace.config.stack.id();
         saved.map_or(Ok(()), |saved| saved.matches_state(&state, &stack))?;
-        let drift = match saved {
-            Some(saved) => saved.drift().cloned(),
-            None if yes => None,
-            None => refresh_for_plan(&app.workspace, &state, selection)
-                .await
-                .map_err(|error| app.explain_unreadable(error, "plan --offline", selection))?
-                .map(|refreshed| refreshed.drift),
+        let (preview, drift) = match saved {
+            Some(saved) => (self.build_plan(&state, saved.drift())?, saved.drift().cloned()),
+            None if yes => (self.build_plan(&state, None)?, None),
+            None => {
+                let planned = plan_refreshed(&app.workspace, &state, selection)
+                    .await
+                    .map_err(|error| app.explain_unreadable(error, "plan --offline", selection))?;
+                (planned.plan, planned.refreshed.map(|refreshed| refreshed.drift))
+            }
         };
-        let preview = self.build_plan(&state, drift.as_ref())?;
         saved.map_or(Ok(()), |saved| saved.same_plan(&preview))?;
         if drift.is_some() || !yes {
             self.check(&preview, &state)?;
