@@ -276,6 +276,9 @@ fn check_urls(config: &SdkConfig) -> Result<(), CloudError> {
             check(format!("`{name}`"), &url)?;
         }
     }
+    if let Some(url) = config.endpoint_url() {
+        check(format!("`{ENDPOINT_KEY}` of the profile"), url)?;
+    }
     for id in SERVICES {
         let key = ServiceConfigKey::builder().service_id(id).env(ENDPOINT_VARIABLE).profile(ENDPOINT_KEY).build();
         if let (Ok(key), Some(configured)) = (key, config.service_config())
@@ -284,7 +287,7 @@ fn check_urls(config: &SdkConfig) -> Result<(), CloudError> {
             check(format!("`{ENDPOINT_KEY}` of {id} in the profile"), &url)?;
         }
     }
-    config.endpoint_url().map_or(Ok(()), |url| check(format!("`{ENDPOINT_KEY}` of the profile"), url))
+    Ok(())
 }
 
 /// Provides no credentials, and says why.

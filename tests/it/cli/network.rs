@@ -325,17 +325,23 @@ fn an_endpoint_that_is_no_url_or_not_on_this_machine_was_used() {
 #[test]
 fn an_endpoint_of_a_service_in_the_profile_was_not_checked() {
     let workspace = Workspace::new();
-    let section = |service: &str| {
+    let of_service = |service: &str| {
         format!("[default]\nservices = ours\n[services ours]\n{service} =\n  endpoint_url = http://10.0.0.5:4566\n")
     };
-    // The SDK for Rust joins the words of a service with a hyphen.
-    for service in ["ec2", "sns", "database-migration-service"] {
+    for (profile, setting) in [
+        (of_service("ec2"), "`endpoint_url` of EC2 in the profile"),
+        (of_service("sns"), "`endpoint_url` of SNS in the profile"),
+        // The SDK for Rust joins the words of a service with a hyphen.
+        (of_service("database-migration-service"), "`endpoint_url` of Database Migration Service in the profile"),
+        ("[default]\nendpoint_url = http://10.0.0.5:4566\n".to_owned(), "`endpoint_url` of the profile"),
+    ] {
         let file = workspace.path().join("aws-config");
-        std::fs::write(&file, section(service)).expect("a file");
+        std::fs::write(&file, profile).expect("a file");
         let mut command = workspace.command("orphans");
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_CONFIG_FILE", file);
         let shown = workspace.format_output(&command.output().expect("the program runs"), "orphans");
-        assert!(shown.contains("[exit 2]") && shown.contains("over plain HTTP to `10.0.0.5`"), "{service}: {shown}");
+        assert!(shown.contains("[exit 2]") && shown.contains(setting), "{setting}: {shown}");
+        assert!(shown.contains("over plain HTTP to `10.0.0.5`"), "{shown}");
     }
 }
 
